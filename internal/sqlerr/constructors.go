@@ -1,0 +1,143 @@
+package sqlerr
+
+// NotSupported refuses a statement whose answer over shards would not be the one of a single server.
+// what names the construct, as in "a join of tables that are not colocated".
+func NotSupported(what string) *Error {
+	return newf(CodeNotSupportedYet, "42000", "Heddle doesn't yet support '%s'", what)
+}
+
+// Syntax is a statement that Heddle itself has to understand and cannot.
+func Syntax(near string) *Error {
+	return newf(CodeSyntax, "42000", "You have an error in your SQL syntax near '%.80s'", near)
+}
+
+// UnknownDatabase names a logical database that no rule document declares.
+func UnknownDatabase(db string) *Error { return newf(CodeBadDB, "42000", "Unknown database '%s'", db) }
+
+// NoDatabase is a table name without a database on a connection without one.
+func NoDatabase() *Error { return newf(CodeNoDB, "3D000", "No database selected") }
+
+// NoSuchTable names a table as the client knows it.
+func NoSuchTable(db, table string) *Error {
+	return newf(CodeNoSuchTable, "42S02", "Table '%s.%s' doesn't exist", db, table)
+}
+
+// UnknownColumn names a column and the clause it stands in.
+func UnknownColumn(col, clause string) *Error {
+	return newf(CodeBadField, "42S22", "Unknown column '%s' in '%s'", col, clause)
+}
+
+// AccessDenied is a failed login.
+func AccessDenied(user, host string, password bool) *Error {
+	using := "NO"
+	if password {
+		using = "YES"
+	}
+	return newf(CodeAccessDenied, "28000", "Access denied for user '%s'@'%s' (using password: %s)", user, host, using)
+}
+
+// DatabaseAccessDenied is a database that the account does not list.
+func DatabaseAccessDenied(user, host, db string) *Error {
+	return newf(CodeDBAccessDenied, "42000", "Access denied for user '%s'@'%s' to database '%s'", user, host, db)
+}
+
+// TooManyConnections is the listener's limit.
+func TooManyConnections() *Error { return newf(CodeConCount, "08004", "Too many connections") }
+
+// TooManyUserConnections is an account's limit.
+func TooManyUserConnections(user string) *Error {
+	return newf(CodeTooManyUserConns, "42000", "User %s already has more than 'max_user_connections' active connections", user)
+}
+
+// BadHandshake is a client whose first packets are not a handshake.
+func BadHandshake() *Error { return newf(CodeHandshake, "08S01", "Bad handshake") }
+
+// Malformed is a packet that does not hold what its command requires.
+func Malformed(what string) *Error {
+	return newf(CodeMalformedPacket, "HY000", "Malformed communication packet: %s", what)
+}
+
+// PacketTooLarge is a statement over max_allowed_packet.
+func PacketTooLarge() *Error {
+	return newf(CodeNetPacketTooLarge, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes")
+}
+
+// PacketsOutOfOrder is a packet whose sequence id is not the next one.
+func PacketsOutOfOrder() *Error {
+	return newf(CodeNetPacketsOutOfOrder, "08S01", "Got packets out of order")
+}
+
+// Uncompress is a compressed frame that does not hold what its header says.
+func Uncompress() *Error {
+	return newf(CodeNetUncompress, "08S01", "Couldn't uncompress communication packet")
+}
+
+// UnknownCommand is a command byte that Heddle does not know.
+func UnknownCommand() *Error { return newf(CodeUnknownCommand, "08S01", "Unknown command") }
+
+// UnknownStatement is a prepared statement id that this connection does not hold.
+func UnknownStatement(id uint32, command string) *Error {
+	return newf(CodeUnknownStmtHandler, "HY000", "Unknown prepared statement handler (%d) given to %s", id, command)
+}
+
+// UnknownStatementName is an SQL prepared statement name that this connection does not hold.
+func UnknownStatementName(name, command string) *Error {
+	return newf(CodeUnknownStmtHandler, "HY000", "Unknown prepared statement handler (%s) given to %s", name, command)
+}
+
+// WrongArguments is a call whose parameters do not fit.
+func WrongArguments(to string) *Error {
+	return newf(CodeWrongArguments, "HY000", "Incorrect arguments to %s", to)
+}
+
+// EmptyQuery is a statement without a token.
+func EmptyQuery() *Error { return newf(CodeEmptyQuery, "42000", "Query was empty") }
+
+// Interrupted is a statement that was killed.
+func Interrupted() *Error {
+	return newf(CodeQueryInterrupted, "70100", "Query execution was interrupted")
+}
+
+// ShuttingDown is sent to sessions that a drain ends.
+func ShuttingDown() *Error { return newf(CodeServerShutdown, "08S01", "Server shutdown in progress") }
+
+// NoSuchThread is a KILL of a connection that does not exist.
+func NoSuchThread(id uint64) *Error { return newf(CodeNoSuchThread, "HY000", "Unknown thread id: %d", id) }
+
+// KillDenied is a KILL of another account's connection.
+func KillDenied(id uint64) *Error {
+	return newf(CodeKillDenied, "HY000", "You are not owner of thread %d", id)
+}
+
+// BackendUnavailable is a data source that cannot be reached, or whose pool gave no connection in time.
+func BackendUnavailable(dataSource, why string) *Error {
+	return newf(CodeConnectToForeign, "HY000", "Unable to connect to data source '%s': %s", dataSource, why)
+}
+
+// BackendLost is a connection that ended while a statement ran on it: whether the statement took effect is unknown.
+func BackendLost(dataSource, why string) *Error {
+	return newf(CodeErrorDuringComm, "HY000", "Lost connection to data source '%s' during the statement: %s", dataSource, why)
+}
+
+// MemoryExceeded is an operator that ran over its budget; setting names what raises it.
+func MemoryExceeded(operator, setting string) *Error {
+	return newf(CodeOutOfSortMemory, "HY001", "Out of memory in %s: the result needs more than '%s' allows", operator, setting)
+}
+
+// PartialCommit is a transaction of which some shards committed and others did not.
+func PartialCommit(detail string) *Error {
+	return newf(CodeErrorDuringComm, "HY000", "Got error during COMMIT: %s", detail)
+}
+
+// Internal is a broken invariant of Heddle.
+func Internal(what string) *Error { return newf(CodeUnknownError, "HY000", "Heddle internal error: %s", what) }
+
+// KeygenUnavailable is an INSERT that needs a generated id while none can be given.
+func KeygenUnavailable(why string) *Error {
+	return newf(CodeAutoincRead, "HY000", "Failed to read auto-increment value from storage engine: %s", why)
+}
+
+// KeyMove refuses an UPDATE that would move a row to another shard.
+func KeyMove(table, column string) *Error {
+	return newf(CodeNotSupportedYet, "42000", "Heddle doesn't yet support 'changing the sharding key %s.%s to a value of another shard'", table, column)
+}

@@ -1,0 +1,307 @@
+// Package plan holds what the planner decides about a statement: a tree of nodes that is data only. What is below
+// a Route is SQL for the shards, what is above it runs in the proxy. A plan is free of arguments: one plan serves
+// every text with the same fingerprint and every EXECUTE of a prepared statement. Format turns a plan into the one
+// text that EXPLAIN, the admin interface and the golden tests share.
+//
+// It neither routes (package router) nor runs anything (proxy/exec, proxy/merge).
+package plan
+
+import (
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// Plan is the decision for one statement shape.
+type Plan struct {
+	Root Node
+
+	// Write is set when rows, tables or other durable state may change: the statement needs the primary and
+	// statement atomicity over several shards.
+	Write bool
+	// ImplicitCommit is set for statements that end an open transaction before they run (DDL and its kin).
+	ImplicitCommit bool
+	// Clock is set when the statement reads NOW() or one of its kin, or writes a column whose default does: over
+	// several units all must see one value.
+	Clock bool
+	// Pin names why the connection must stay with the session after the statement; "" for most.
+	Pin string
+	// Rename is set when the shard's column definitions or error texts may carry physical names.
+	Rename bool
+	// Notes are sentences for EXPLAIN: where an unlisted table was found, what was assumed.
+	Notes []string
+
+	// Tables are the logical tables the plan was made from, each with the version of its schema.
+	Tables []TableVersion
+}
+
+// TableVersion names a table and the version of the schema that a plan relied on; 0: the schema was not looked at.
+type TableVersion struct {
+	Database, Table string
+	Version         uint64
+}
+
+// Node is one of the closed set of plan nodes.
+type Node interface{ node() }
+
+// Opcode says how a Route chooses its shards.
+type Opcode uint8
+
+// The routing vocabulary.
+const (
+	Unsharded   Opcode = iota // one data source, known at plan time
+	EqualUnique               // one shard, by key
+	In                        // the shards of a list of keys, lists trimmed to each
+	Range                     // the shards of a range of keys
+	MultiEqual                // the shards of several keys combined with OR, or of an INSERT's rows
+	Scatter                   // every shard of the tables
+	Reference                 // broadcast tables only: any shard
+	Broadcast                 // a write to every copy
+	Next                      // a generated id
+	None                      // nothing can match: one shard is asked for the shape of the empty answer
+	Local                     // answered by the proxy
+)
+
+var opcodeNames = [...]string{
+	"unsharded", "equal-unique", "in", "range", "multi-equal", "scatter", "reference", "broadcast", "next", "none", "local",
+}
+
+// String returns the opcode as plans print it.
+func (o Opcode) String() string { return opcodeNames[o] }
+
+// Target is one place where a Route can run: a data source and the actual names there.
+type Target struct {
+	Shard      string // the rule document's name for it; "" for single tables
+	DataSource string
+	Schema     string   // the schema that the connection must be in
+	Names      []string // actual table names, by the index that the template's Table pieces carry
+	Schemas    []string // actual schema names, by the index that the template's Schema pieces carry
+}
+
+// Route sends one template to one or more targets. Its output is the concatenation of their rows, or the sum of
+// their affected rows.
+type Route struct {
+	Opcode    Opcode
+	Targets   []Target           // in data source order: the lowest wins where errors compete
+	Selector  Selector           // which targets; nil: all of them
+	Algorithm sharding.Algorithm // maps keys to targets by index; nil where neither Selector, Rows nor Stay is set
+	Keys      []sharding.KeyType // the key columns' types, in key order
+	KeyNames  []string           // the key columns' names, for Format
+	Template  *rewrite.Template
+	Tables    []string // logical names; Target.Names has the actual ones in the same order
+	Rows      *Rows    // an INSERT's rows; nil otherwise
+	Stay      *Stay    // an UPDATE that sets the sharding key; nil otherwise
+	// Once are the parts of a broadcast write that have to be evaluated once.
+	Once Once
+}
+
+// Once says what differs from copy to copy unless it is fixed for all.
+type Once struct {
+	AutoIncrement bool // the first copy's insert id is set on the others
+	Rand          bool // RAND() gets one seed
+}
+
+// Stay is the proof that an UPDATE of the sharding key owes: each unit that it reaches has to be the one that the
+// new key maps to. Router.Route checks it and answers KeyMove otherwise.
+type Stay struct {
+	Key           []Expr // the key after the update, in key order
+	Table, Column string // for the message
+}
+
+// Rows are the rows of an INSERT or REPLACE: list 0 of the template holds them, each goes to the shard of its key.
+type Rows struct {
+	Keys [][]Expr // by row: the key columns' values in key order; nil for a table that has no key (broadcast, single)
+	// Generate is set when a column of the rows is filled by a generator.
+	Generate *Generate
+}
+
+// Generate asks for one generated id for each row that has none. The id of row i is argument Generated[i].
+type Generate struct {
+	Generator keygen.Generator
+	Column    string
+	// Given has for each row the expression that the client gave for the column; a nil Expr is a row that
+	// always needs an id, a NULL or 0 value at run time needs one as well (0 unless NO_AUTO_VALUE_ON_ZERO).
+	Given []*Expr
+	// Key is the index of the column in the sharding key, -1 where it is not part of it.
+	Key int
+}
+
+// Expr is a value that is known at run time without a server: an argument or a constant.
+type Expr struct {
+	Arg       int            // index of the literal or parameter; -1: Const
+	Const     sqltypes.Value // where Arg is -1
+	Negate    bool           // a minus sign before the argument
+	Generated bool           // the row's generated id; Arg is the row
+}
+
+// Key is one sort or group key of a stream.
+type Key struct {
+	Column int    // index of the column whose value is compared
+	Weight int    // index of the hidden column that holds its WEIGHT_STRING; -1: compared by type
+	Pad    bool   // PAD SPACE: the shorter weight is padded with the collation's weight of a space
+	Space  []byte // that weight, where Pad
+	Desc   bool
+	Label  string // as Format prints it
+}
+
+// MergeSort merges streams that each shard has sorted by Keys.
+type MergeSort struct {
+	Input Node
+	Keys  []Key
+}
+
+// Sort sorts what the shards could not: results of aggregation. Limit > 0 keeps the first rows only.
+type Sort struct {
+	Input Node
+	Keys  []Key
+	Limit *LimitArgs
+}
+
+// LimitArgs are the arguments of a LIMIT clause.
+type LimitArgs struct {
+	Offset, Count *Expr // nil Offset: 0; nil Count: no limit
+}
+
+// Limit cuts a stream.
+type Limit struct {
+	Input Node
+	Args  LimitArgs
+}
+
+// Distinct removes rows equal in Keys. Sorted inputs are compared with their neighbour.
+type Distinct struct {
+	Input  Node
+	Keys   []Key
+	Sorted bool
+}
+
+// AggregateMode says how groups are found.
+type AggregateMode uint8
+
+// The two ways.
+const (
+	Stream AggregateMode = iota // input sorted by Keys
+	Hash
+)
+
+// AggregateFunc is a function that the proxy can put together from parts.
+type AggregateFunc uint8
+
+// The functions. Each says what the shards send.
+const (
+	First         AggregateFunc = iota // any value of the group: group columns, ANY_VALUE
+	Count                              // COUNT of each shard, summed
+	Sum                                // SUM of each shard, summed
+	Min                                // by Order
+	Max                                // by Order
+	Avg                                // Column: SUM, Second: COUNT
+	CountDistinct                      // rows arrive sorted by the group's Keys and then DistinctKeys; counted where they change
+	SumDistinct                        // likewise
+	AvgDistinct                        // likewise
+	BitAnd
+	BitOr
+	BitXor
+	VarPop      // Column: COUNT, Second: AVG as DOUBLE, Third: VAR_POP as DOUBLE
+	VarSamp     // likewise
+	StdPop      // likewise
+	StdSamp     // likewise
+	GroupConcat // texts of each shard, joined with Separator
+	JSONArrayAgg
+	JSONObjectAgg
+)
+
+// Aggregation is one output column of an Aggregate.
+type Aggregation struct {
+	Func                  AggregateFunc
+	Column, Second, Third int   // input columns; -1: none
+	Order                 Key   // Min, Max: how values compare
+	DistinctKeys          []Key // CountDistinct and its kin
+	Separator             []byte
+	// Result is the column definition that one server sends for the function, as a server whose
+	// character_set_results is NULL describes it.
+	Result sqltypes.Column
+	// Inherit is set when the shards' own definition of Column serves for the result: First, Min, Max, Count, Sum
+	// and their kin. It is already in the client's character set, which Result is not.
+	Inherit bool
+	Label  string // as Format prints it
+}
+
+// Aggregate puts partial aggregates together. Its output has one column per Aggregation.
+type Aggregate struct {
+	Input  Node
+	Mode   AggregateMode
+	Keys   []Key // the group's keys; empty: one group, and one row even of nothing
+	Output []Aggregation
+}
+
+// Project keeps, orders and renames columns.
+type Project struct {
+	Input   Node
+	Columns []ProjectColumn
+}
+
+// ProjectColumn is one column that a Project lets through.
+type ProjectColumn struct {
+	Column int
+	Name   string // the label; "" keeps the input's
+}
+
+// Residual has a shard finish what remains: the rows of Input go into a temporary table of that shard and Final
+// runs on it. It serves expressions over aggregates, HAVING and the like with the server's own semantics.
+type Residual struct {
+	Input  Node
+	Target Target
+	// Shape is a SELECT that yields no row and the columns of Input, named c0, c1 …, with their exact types; the
+	// temporary table is made from it. It runs with Target's names.
+	Shape *rewrite.Template
+	// Final is the SELECT over the temporary table, which a Table piece names by the index Temp; its other Table
+	// and Schema pieces are Target's.
+	Final *rewrite.Template
+	Temp  int
+}
+
+// Update, Delete and Insert are writes with one Route below; in autocommit on several shards they are atomic.
+type (
+	// Insert is INSERT and REPLACE.
+	Insert struct{ Route *Route }
+	// Update is UPDATE.
+	Update struct{ Route *Route }
+	// Delete is DELETE.
+	Delete struct{ Route *Route }
+)
+
+// ByKey is an UPDATE or DELETE with ORDER BY … LIMIT over several shards: Input yields the primary keys of the rows
+// in the statement's order, locked; Write changes them. Each shard gets the keys that it sent.
+type ByKey struct {
+	Input Node   // rows: primary key columns
+	Keys  []int  // the columns of Input that are the primary key
+	Write *Route // its template's list 0 takes the keys as row values
+}
+
+// DDL runs on every target, each outcome journaled.
+type DDL struct {
+	Route *Route
+	// Database and Table name the logical table that is created or changed; of RENAME the new name.
+	Database, Table string
+	// Drop is set when the table is gone afterwards.
+	Drop bool
+}
+
+// Concat is the answer of several nodes one after the other: UNION ALL.
+type Concat struct{ Inputs []Node }
+
+func (*Route) node()     {}
+func (*MergeSort) node() {}
+func (*Sort) node()      {}
+func (*Limit) node()     {}
+func (*Distinct) node()  {}
+func (*Aggregate) node() {}
+func (*Project) node()   {}
+func (*Residual) node()  {}
+func (*Insert) node()    {}
+func (*Update) node()    {}
+func (*Delete) node()    {}
+func (*ByKey) node()     {}
+func (*DDL) node()       {}
+func (*Concat) node()    {}

@@ -1,0 +1,47 @@
+package plan
+
+// Selector chooses targets. A nil Selector chooses all. It may choose too many, never too few. All values are
+// compared as a WHERE compares them.
+type Selector interface{ selector() }
+
+type (
+	// SelectEqual chooses the target of one key, all of its columns given.
+	SelectEqual struct{ Key []Expr }
+	// SelectIn chooses the targets of several keys, all columns of each given; List is the template list that is
+	// trimmed to each target's own keys, -1: none.
+	SelectIn struct {
+		Keys [][]Expr
+		List int
+	}
+	// SelectCond chooses the targets that conditions on the columns allow, one Cond per key column.
+	SelectCond struct{ Conds []Cond }
+	// SelectNone chooses no target: the condition is never true.
+	SelectNone struct{}
+	// SelectTargets chooses targets by index: hints.
+	SelectTargets struct{ Index []int }
+	// SelectAnd chooses the targets that all of its parts choose.
+	SelectAnd struct{ Parts []Selector }
+	// SelectOr chooses the targets that any of its parts chooses.
+	SelectOr struct{ Parts []Selector }
+)
+
+// Cond is what is known of one key column. The zero Cond is no condition.
+type Cond struct {
+	Points            []Expr // the column equals one of them; nil: no such condition
+	Null              bool   // or it is NULL: IS NULL, <=> NULL
+	Low, High         *Expr  // bounds; nil: open
+	LowOpen, HighOpen bool   // the bound itself is outside
+	NullSafe          bool   // Points compare by <=>: a NULL among them is the NULL key
+	List              int    // the template list that holds Points, for trimming, from 1; 0: none
+}
+
+// Free reports whether c says nothing.
+func (c *Cond) Free() bool { return c.Points == nil && !c.Null && c.Low == nil && c.High == nil }
+
+func (*SelectEqual) selector()   {}
+func (*SelectIn) selector()      {}
+func (*SelectCond) selector()    {}
+func (*SelectNone) selector()    {}
+func (*SelectTargets) selector() {}
+func (*SelectAnd) selector()     {}
+func (*SelectOr) selector()      {}

@@ -1,0 +1,69 @@
+// Package rewrite turns a plan's template into the text for one shard. A template is the client's own text cut
+// into pieces at plan time: comments, hints and column labels survive because nothing is printed from a syntax tree.
+// It does not decide anything; the planner made the pieces, the router says which list items a unit keeps.
+package rewrite
+
+import "github.com/heddle-mesh/heddle/internal/sqltypes"
+
+// Op says what a Piece renders.
+type Op uint8
+
+// The kinds of pieces.
+const (
+	Text      Op = iota // Piece.Text as it is
+	Arg                 // argument N as the client wrote it; a parameter stays a '?'
+	Value               // argument N as a literal, parameters included
+	Table               // the unit's actual table name N, quoted
+	Schema              // the unit's actual schema name N, quoted
+	ListItems           // the items of list N that the unit keeps, with the list's separator
+	Total               // LIMIT's offset + count: arguments N (offset, -1 none) and M (count), as a number
+	Generated           // the generated id of row N
+)
+
+// Piece is one part of a template.
+type Piece struct {
+	Op   Op
+	Text string
+	N, M int
+}
+
+// List is a run of items of which a unit keeps some: the rows of VALUES, the elements of IN.
+type List struct {
+	Items     [][]Piece
+	Separator string
+}
+
+// Template is a statement for shards.
+type Template struct {
+	Pieces []Piece
+	Lists  []List
+	// Params is the number of parameters that the template may name, for buffers; not exact where lists are cut.
+	Params int
+	// Identity is set when every rendering is the client's own text.
+	Identity bool
+}
+
+// Args are a statement's arguments at run time. Indexes run over literals and parameters in order of their place.
+type Args interface {
+	// Len returns the number of arguments.
+	Len() int
+	// Value decodes argument i.
+	Value(i int) (sqltypes.Value, error)
+	// AppendText appends argument i as the client wrote it: the literal's text, or '?'.
+	AppendText(b []byte, i int) []byte
+	// Param returns the ordinal of argument i among the parameters, -1 for a literal.
+	Param(i int) int
+	// Generated returns the generated id of row i.
+	Generated(i int) sqltypes.Value
+}
+
+// Names are the actual names at a target.
+type Names struct {
+	Tables, Schemas []string
+}
+
+// Rendered is a template's text for one unit.
+type Rendered struct {
+	SQL    []byte
+	Params []int32 // which parameters the text's '?' stand for, in order
+}

@@ -1,0 +1,239 @@
+// Package txn decides when a set of branches, one a data source, commits. A Txn belongs to one session and is driven
+// by its goroutine alone; a Branch is a connection that the session has pinned.
+//
+// The mode here is LOCAL: each branch is an ordinary transaction of its server, COMMIT goes to all of them at once,
+// and what did not commit is reported. The package knows neither SQL beyond transaction control nor routing, and it
+// opens no connection.
+package txn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Branch is one data source's part of a transaction.
+type Branch interface {
+	// DataSource returns the data source's name; branches are told apart by it.
+	DataSource() string
+	// Exec runs one statement of transaction control and drains its answer.
+	Exec(ctx context.Context, sql string) error
+	// Alive reports whether the branch's server still holds the transaction open.
+	Alive() bool
+}
+
+// Options are the characteristics of a transaction, as START TRANSACTION and SET TRANSACTION give them.
+type Options struct {
+	ReadOnly  bool
+	ReadWrite bool // said in so many words
+	Snapshot  bool // WITH CONSISTENT SNAPSHOT: of each server by itself
+	// Isolation is the level of SET TRANSACTION for this transaction only; "" is the session's.
+	Isolation string
+}
+
+// begin returns the statements that open a branch.
+func (o Options) begin() []string {
+	var out []string
+	if o.Isolation != "" {
+		out = append(out, "SET TRANSACTION ISOLATION LEVEL "+o.Isolation)
+	}
+	var with []string
+	if o.Snapshot {
+		with = append(with, "WITH CONSISTENT SNAPSHOT")
+	}
+	switch {
+	case o.ReadOnly:
+		with = append(with, "READ ONLY")
+	case o.ReadWrite:
+		with = append(with, "READ WRITE")
+	}
+	return append(out, strings.TrimSpace("START TRANSACTION "+strings.Join(with, ", ")))
+}
+
+// Txn is one transaction of a session.
+type Txn struct {
+	options    Options
+	branches   []Branch // in the order of their data sources' names
+	savepoints []string // quoted names, oldest first
+}
+
+// New returns an open transaction without a branch: a shard is not asked before it is needed.
+func New(o Options) *Txn { return &Txn{options: o} }
+
+// Options returns what the transaction was begun with.
+func (t *Txn) Options() Options { return t.options }
+
+// Branches returns the branches in data source order. The slice is the Txn's own.
+func (t *Txn) Branches() []Branch { return t.branches }
+
+// Branch returns the branch of a data source, or nil.
+func (t *Txn) Branch(dataSource string) Branch {
+	for _, b := range t.branches {
+		if b.DataSource() == dataSource {
+			return b
+		}
+	}
+	return nil
+}
+
+// Enlist opens the transaction on b's server and replays the savepoints that are set, so that a later
+// ROLLBACK TO undoes what b does from now on. On error b is not part of the transaction.
+func (t *Txn) Enlist(ctx context.Context, b Branch) error {
+	if t.Branch(b.DataSource()) != nil {
+		return fmt.Errorf("txn: data source %s is enlisted twice", b.DataSource())
+	}
+	for _, sql := range t.options.begin() {
+		if err := b.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("begin on %s: %w", b.DataSource(), err)
+		}
+	}
+	for _, name := range t.savepoints {
+		if err := b.Exec(ctx, "SAVEPOINT "+name); err != nil {
+			return fmt.Errorf("savepoint on %s: %w", b.DataSource(), err)
+		}
+	}
+	at, _ := slices.BinarySearchFunc(t.branches, b.DataSource(), func(have Branch, name string) int {
+		return strings.Compare(have.DataSource(), name)
+	})
+	t.branches = slices.Insert(t.branches, at, b)
+	return nil
+}
+
+// Outcome is what a branch said to COMMIT.
+type Outcome struct {
+	Branch Branch
+	Err    error // nil: committed
+}
+
+// PartialError reports a COMMIT that some branches did not carry out. Without XA that cannot be mended: the others
+// have committed.
+type PartialError struct{ Outcomes []Outcome }
+
+// Error implements error.
+func (e *PartialError) Error() string {
+	var failed []string
+	committed := 0
+	for _, o := range e.Outcomes {
+		if o.Err != nil {
+			failed = append(failed, fmt.Sprintf("%s: %v", o.Branch.DataSource(), o.Err))
+		} else {
+			committed++
+		}
+	}
+	return fmt.Sprintf("%d of %d shards committed; %s", committed, len(e.Outcomes), strings.Join(failed, "; "))
+}
+
+// Unwrap gives the first failure.
+func (e *PartialError) Unwrap() error {
+	for _, o := range e.Outcomes {
+		if o.Err != nil {
+			return o.Err
+		}
+	}
+	return nil
+}
+
+// Commit commits every branch, in parallel where there are several. If all of them fail, or the only one does, the
+// first error comes back; if some do, a *PartialError.
+func (t *Txn) Commit(ctx context.Context) error { return t.finish(ctx, "COMMIT") }
+
+// Rollback rolls every branch back. An error of a branch that is no longer alive is none: its server has rolled it back.
+func (t *Txn) Rollback(ctx context.Context) error {
+	outcomes := t.each(ctx, "ROLLBACK")
+	for _, o := range outcomes {
+		if o.Err != nil && o.Branch.Alive() {
+			return fmt.Errorf("rollback on %s: %w", o.Branch.DataSource(), o.Err)
+		}
+	}
+	return nil
+}
+
+func (t *Txn) finish(ctx context.Context, sql string) error {
+	outcomes := t.each(ctx, sql)
+	failed := 0
+	for _, o := range outcomes {
+		if o.Err != nil {
+			failed++
+		}
+	}
+	switch {
+	case failed == 0:
+		return nil
+	case failed == len(outcomes):
+		return outcomes[0].Err
+	}
+	return &PartialError{Outcomes: outcomes}
+}
+
+// each runs sql on every branch and waits for all of them.
+func (t *Txn) each(ctx context.Context, sql string) []Outcome {
+	outcomes := make([]Outcome, len(t.branches))
+	for i, b := range t.branches {
+		outcomes[i].Branch = b
+	}
+	if len(outcomes) == 1 {
+		outcomes[0].Err = t.branches[0].Exec(ctx, sql)
+		return outcomes
+	}
+	var wg sync.WaitGroup
+	for i := range outcomes {
+		wg.Go(func() { outcomes[i].Err = outcomes[i].Branch.Exec(ctx, sql) })
+	}
+	wg.Wait()
+	return outcomes
+}
+
+// ErrNoSavepoint is a savepoint that was never set, or is gone.
+var ErrNoSavepoint = errors.New("txn: no such savepoint")
+
+// Savepoint sets a savepoint on every branch. quoted is the name in backticks; a name that is set already moves.
+func (t *Txn) Savepoint(ctx context.Context, quoted string) error {
+	for _, b := range t.branches {
+		if err := b.Exec(ctx, "SAVEPOINT "+quoted); err != nil {
+			return fmt.Errorf("savepoint on %s: %w", b.DataSource(), err)
+		}
+	}
+	if at := t.savepoint(quoted); at >= 0 {
+		t.savepoints = slices.Delete(t.savepoints, at, at+1)
+	}
+	t.savepoints = append(t.savepoints, quoted)
+	return nil
+}
+
+// RollbackTo undoes what every branch did since the savepoint; later savepoints are gone.
+func (t *Txn) RollbackTo(ctx context.Context, quoted string) error {
+	at := t.savepoint(quoted)
+	if at < 0 {
+		return ErrNoSavepoint
+	}
+	for _, b := range t.branches {
+		if err := b.Exec(ctx, "ROLLBACK TO SAVEPOINT "+quoted); err != nil {
+			return fmt.Errorf("rollback to savepoint on %s: %w", b.DataSource(), err)
+		}
+	}
+	t.savepoints = t.savepoints[:at+1]
+	return nil
+}
+
+// Release forgets a savepoint and those set after it.
+func (t *Txn) Release(ctx context.Context, quoted string) error {
+	at := t.savepoint(quoted)
+	if at < 0 {
+		return ErrNoSavepoint
+	}
+	for _, b := range t.branches {
+		if err := b.Exec(ctx, "RELEASE SAVEPOINT "+quoted); err != nil {
+			return fmt.Errorf("release savepoint on %s: %w", b.DataSource(), err)
+		}
+	}
+	t.savepoints = t.savepoints[:at]
+	return nil
+}
+
+// savepoint finds a name as servers compare it: without regard to case.
+func (t *Txn) savepoint(quoted string) int {
+	return slices.IndexFunc(t.savepoints, func(have string) bool { return strings.EqualFold(have, quoted) })
+}
