@@ -3,25 +3,27 @@ package sqlerr
 // Error numbers, by meaning. Names and SQLSTATEs are the server's (mysqld_error.h).
 const (
 	// Connections and authentication.
-	CodeConCount              uint16 = 1040
-	CodeDBAccessDenied        uint16 = 1044
-	CodeAccessDenied          uint16 = 1045
-	CodeHandshake             uint16 = 1043
-	CodeNoDB                  uint16 = 1046
-	CodeUnknownCommand        uint16 = 1047
-	CodeBadDB                 uint16 = 1049
-	CodeServerShutdown        uint16 = 1053
-	CodeNoSuchThread          uint16 = 1094
-	CodeKillDenied            uint16 = 1095
-	CodeNetPacketTooLarge     uint16 = 1153
-	CodeNetPacketsOutOfOrder  uint16 = 1156
-	CodeNetUncompress         uint16 = 1157
-	CodeMalformedPacket       uint16 = 1835
-	CodeTooManyUserConns      uint16 = 1203
-	CodeUserLimitReached      uint16 = 1226
-	CodeSecureTransport       uint16 = 3159
-	CodeConnectToForeign      uint16 = 1429
-	CodeNewAbortingConnection uint16 = 1184
+	CodeConCount                 uint16 = 1040
+	CodeDBAccessDenied           uint16 = 1044
+	CodeAccessDenied             uint16 = 1045
+	CodeHandshake                uint16 = 1043
+	CodeNoDB                     uint16 = 1046
+	CodeUnknownCommand           uint16 = 1047
+	CodeBadDB                    uint16 = 1049
+	CodeServerShutdown           uint16 = 1053
+	CodeNoSuchThread             uint16 = 1094
+	CodeKillDenied               uint16 = 1095
+	CodeNetPacketTooLarge        uint16 = 1153
+	CodeNetPacketsOutOfOrder     uint16 = 1156
+	CodeNetUncompress            uint16 = 1157
+	CodeMalformedPacket          uint16 = 1835
+	CodeTooManyUserConns         uint16 = 1203
+	CodeUserLimitReached         uint16 = 1226
+	CodeSecureTransport          uint16 = 3159
+	CodeConnectToForeign         uint16 = 1429
+	CodeNewAbortingConnection    uint16 = 1184
+	CodeConnectionKilled         uint16 = 1927 // MariaDB
+	CodeClientInteractionTimeout uint16 = 4031 // MySQL
 
 	// Statements.
 	CodeSyntax             uint16 = 1064
@@ -40,6 +42,8 @@ const (
 
 	// Resources.
 	CodeOutOfSortMemory uint16 = 1038
+	CodeErrorOnWrite    uint16 = 1026
+	CodeCutGroupConcat  uint16 = 1260
 	CodeOutOfResources  uint16 = 1041
 
 	// Transactions and data.

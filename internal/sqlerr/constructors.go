@@ -141,3 +141,19 @@ func KeygenUnavailable(why string) *Error {
 func KeyMove(table, column string) *Error {
 	return newf(CodeNotSupportedYet, "42000", "Heddle doesn't yet support 'changing the sharding key %s.%s to a value of another shard'", table, column)
 }
+
+// ShardsDiffer is one statement whose answers have different columns on different shards, as a table has that was
+// altered on some of them only.
+func ShardsDiffer(detail string) *Error {
+	return newf(CodeUnknownError, "HY000", "The shards answer with different columns: %s", detail)
+}
+
+// SpillFailed is a temporary file that could not be written or read.
+func SpillFailed(operator, why string) *Error {
+	return newf(CodeErrorOnWrite, "HY000", "Error writing temporary file of %s: %s", operator, why)
+}
+
+// CutByGroupConcat is the warning of a GROUP_CONCAT that was cut at group_concat_max_len while it added a row.
+func CutByGroupConcat(row int) *Error {
+	return newf(CodeCutGroupConcat, "HY000", "Row %d was cut by GROUP_CONCAT()", row)
+}

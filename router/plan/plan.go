@@ -214,17 +214,18 @@ const (
 // Aggregation is one output column of an Aggregate.
 type Aggregation struct {
 	Func                  AggregateFunc
-	Column, Second, Third int   // input columns; -1: none
-	Order                 Key   // Min, Max: how values compare
-	DistinctKeys          []Key // CountDistinct and its kin
-	Separator             []byte
+	Column, Second, Third int    // input columns; -1: none
+	Order                 Key    // Min, Max: how values compare
+	DistinctKeys          []Key  // CountDistinct and its kin
+	Separator             []byte // GroupConcat
+	SeparatorArg          *Expr  // GroupConcat: the separator where the statement gives it; nil: Separator
 	// Result is the column definition that one server sends for the function, as a server whose
 	// character_set_results is NULL describes it.
 	Result sqltypes.Column
 	// Inherit is set when the shards' own definition of Column serves for the result: First, Min, Max, Count, Sum
 	// and their kin. It is already in the client's character set, which Result is not.
 	Inherit bool
-	Label  string // as Format prints it
+	Label   string // as Format prints it
 }
 
 // Aggregate puts partial aggregates together. Its output has one column per Aggregation.
@@ -239,6 +240,8 @@ type Aggregate struct {
 type Project struct {
 	Input   Node
 	Columns []ProjectColumn
+	// Bare is set where one server's definitions name no schema and no table: a UNION's.
+	Bare bool
 }
 
 // ProjectColumn is one column that a Project lets through.
@@ -259,6 +262,9 @@ type Residual struct {
 	// and Schema pieces are Target's.
 	Final *rewrite.Template
 	Temp  int
+	// Result are the definitions that one server sends, as a server whose character_set_results is NULL describes
+	// them: names of columns and tables are to be taken from here, the rest from Final's answer.
+	Result []sqltypes.Column
 }
 
 // Update, Delete and Insert are writes with one Route below; in autocommit on several shards they are atomic.

@@ -15,6 +15,12 @@ type (
 	}
 	// SelectCond chooses the targets that conditions on the columns allow, one Cond per key column.
 	SelectCond struct{ Conds []Cond }
+	// SelectSame chooses the one target that all of Keys map to; keys of different targets are the client's error,
+	// NotSupported(What).
+	SelectSame struct {
+		Keys [][]Expr
+		What string
+	}
 	// SelectNone chooses no target: the condition is never true.
 	SelectNone struct{}
 	// SelectTargets chooses targets by index: hints.
@@ -31,8 +37,8 @@ type Cond struct {
 	Null              bool   // or it is NULL: IS NULL, <=> NULL
 	Low, High         *Expr  // bounds; nil: open
 	LowOpen, HighOpen bool   // the bound itself is outside
+	Between           bool   // both bounds stand in one BETWEEN: values of unlike kinds make the server compare otherwise
 	NullSafe          bool   // Points compare by <=>: a NULL among them is the NULL key
-	List              int    // the template list that holds Points, for trimming, from 1; 0: none
 }
 
 // Free reports whether c says nothing.
@@ -41,6 +47,7 @@ func (c *Cond) Free() bool { return c.Points == nil && !c.Null && c.Low == nil &
 func (*SelectEqual) selector()   {}
 func (*SelectIn) selector()      {}
 func (*SelectCond) selector()    {}
+func (*SelectSame) selector()    {}
 func (*SelectNone) selector()    {}
 func (*SelectTargets) selector() {}
 func (*SelectAnd) selector()     {}

@@ -18,6 +18,7 @@ const (
 	ListItems           // the items of list N that the unit keeps, with the list's separator
 	Total               // LIMIT's offset + count: arguments N (offset, -1 none) and M (count), as a number
 	Generated           // the generated id of row N
+	Label               // argument N as the client wrote it, a '?' included, inside a quoted identifier: no argument
 )
 
 // Piece is one part of a template.

@@ -1,0 +1,78 @@
+package layout
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestNamesInKeys(t *testing.T) {
+	for _, name := range []string{"shop", "a/b", "ünïcode", "100%", "", "..", "v/1", "a b\x00", "%2F"} {
+		d := Document{Rules, name}
+		if strings.Count(d.Active(), "/") != 2 {
+			t.Errorf("%q makes the key %q", name, d.Active())
+		}
+		if got, err := ActiveName(Rules, d.Active()); err != nil || got != name {
+			t.Errorf("%q came back as %q, %v", name, got, err)
+		}
+		if got, err := InstanceName(d.Ack("id", name)); err != nil || got != name {
+			t.Errorf("instance %q came back as %q, %v", name, got, err)
+		}
+	}
+	for _, bad := range []string{"%", "%2", "%zz"} {
+		if got, err := unescape(bad); err == nil {
+			t.Errorf("%q is accepted as %q", bad, got)
+		}
+	}
+	if a, b := (Document{Rules, "a"}).Version(9), (Document{Rules, "a"}).Version(10); a >= b {
+		t.Errorf("%s does not sort before %s", a, b)
+	}
+}
+
+func TestVersionRecord(t *testing.T) {
+	v := Version{Number: 3, Author: "ann", Time: time.Unix(1, 0).UTC(), Text: "tables: {a: \"<b>\"}\n"}
+	data, err := v.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeVersion(data)
+	v.Checksum = Checksum([]byte(v.Text))
+	if err != nil || got != v {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for name, bad := range map[string]string{
+		"truncated": string(data[:len(data)/2]),
+		"changed":   strings.Replace(string(data), "tables", "tablet", 1),
+		"no number": `{"document":""}`,
+	} {
+		if _, err := DecodeVersion([]byte(bad)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	for name, text := range map[string]string{"large": strings.Repeat("a", MaxDocument+1), "binary": "\xff"} {
+		if _, err := (Version{Number: 1, Text: text}).Encode(); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestPointerSerialGrows(t *testing.T) {
+	now := time.UnixMilli(1000)
+	p := Pointer{}.Next(1, Applied, "ann", "", now)
+	q := p.Next(2, Placed, "ann", "", now.Add(-time.Hour))
+	if p.Serial != 1000 || q.Serial != 1001 || p.Placement != 0 || q.Placement != 1 {
+		t.Fatalf("%+v then %+v", p, q)
+	}
+	data, err := q.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodePointer(data); err != nil || !got.Time.Equal(q.Time) || got.Serial != q.Serial {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "{}", `{"version":1}`, `{"serial":1}`} {
+		if _, err := DecodePointer([]byte(bad)); err == nil {
+			t.Errorf("%q accepted", bad)
+		}
+	}
+}

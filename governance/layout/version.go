@@ -1,0 +1,118 @@
+package layout
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// MaxDocument bounds a document in bytes: its record must fit into one value of the store, escapes included.
+const MaxDocument = 400 << 10
+
+// Version is one immutable version of a document, as it stands in the store and in the last-good file.
+type Version struct {
+	Number   int64     `json:"version"`
+	Author   string    `json:"author"`
+	Time     time.Time `json:"time"`
+	Comment  string    `json:"comment,omitempty"`
+	Dropped  bool      `json:"dropped,omitempty"` // the document ends with this version; Text is empty
+	Checksum string    `json:"checksum"`          // of Text
+	Text     string    `json:"document"`
+}
+
+// Checksum is SHA-256 in hexadecimal.
+func Checksum(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Encode writes the record.
+func (v Version) Encode() ([]byte, error) {
+	if len(v.Text) > MaxDocument {
+		return nil, fmt.Errorf("the document has %d bytes, at most %d are possible", len(v.Text), MaxDocument)
+	}
+	if !utf8.ValidString(v.Text) {
+		return nil, errors.New("the document is not UTF-8")
+	}
+	v.Checksum = Checksum([]byte(v.Text))
+	return marshal(v)
+}
+
+// DecodeVersion reads a record; a text that does not fit its checksum is an error.
+func DecodeVersion(data []byte) (Version, error) {
+	var v Version
+	if err := json.Unmarshal(data, &v); err != nil {
+		return v, fmt.Errorf("version record: %w", err)
+	}
+	if v.Number <= 0 {
+		return v, errors.New("version record without a number")
+	}
+	if sum := Checksum([]byte(v.Text)); sum != v.Checksum {
+		return v, fmt.Errorf("version %d is damaged: its checksum is %.12s…, the record says %.12s…", v.Number, sum, v.Checksum)
+	}
+	return v, nil
+}
+
+// The reasons of a pointer's move.
+const (
+	Applied    = "apply"
+	RolledBack = "rollback"
+	Placed     = "placement" // through the barrier
+	Dropped    = "drop"
+)
+
+// Pointer says which version is in force, and how that came.
+type Pointer struct {
+	Version int64 `json:"version"`
+	// Serial grows with every move. It begins at the Unix time in milliseconds, so that it grows over a wiped store
+	// too: a pointer whose serial is smaller than one that was seen comes from a store that was set back.
+	Serial int64 `json:"serial"`
+	// Placement counts the moves that went through the barrier. A version that places rows otherwise is adopted only
+	// with a higher count.
+	Placement int64     `json:"placement"`
+	Barrier   string    `json:"barrier,omitempty"` // the barrier that moved it
+	Reason    string    `json:"reason"`
+	By        string    `json:"by"`
+	Time      time.Time `json:"time"`
+	Comment   string    `json:"comment,omitempty"`
+}
+
+// Next is the pointer that follows p: to version, moved by author now.
+func (p Pointer) Next(version int64, reason, author, comment string, now time.Time) Pointer {
+	n := Pointer{Version: version, Serial: max(p.Serial+1, now.UnixMilli()), Placement: p.Placement,
+		Reason: reason, By: author, Time: now.UTC(), Comment: comment}
+	if reason == Placed {
+		n.Placement++
+	}
+	return n
+}
+
+// Encode writes the record.
+func (p Pointer) Encode() ([]byte, error) { return marshal(p) }
+
+// DecodePointer reads a record.
+func DecodePointer(data []byte) (Pointer, error) {
+	var p Pointer
+	if err := json.Unmarshal(data, &p); err != nil {
+		return p, fmt.Errorf("active pointer: %w", err)
+	}
+	if p.Version <= 0 || p.Serial <= 0 {
+		return p, errors.New("active pointer without version or serial")
+	}
+	return p, nil
+}
+
+func marshal(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false) // documents stay readable in the store
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode %T: %w", v, err)
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,94 @@
+package parser
+
+import "strings"
+
+// hints reads the hints among the comments: heddle(…) of any comment, and of /*+ … */ the names of all.
+func (st *Statement) hints(comments []Span) {
+	for _, c := range comments {
+		body := st.Text[c.Start+2 : c.End-2]
+		optimizer := strings.HasPrefix(body, "+")
+		body = strings.TrimSpace(strings.TrimPrefix(body, "+"))
+		for body != "" {
+			name, args, rest, ok := hintCall(body)
+			if !ok {
+				break
+			}
+			body = rest
+			switch {
+			case name == "heddle":
+				st.ownHints(args, c)
+			case optimizer:
+				st.Hints = append(st.Hints, Hint{Key: name, Value: args, Span: c})
+			}
+			if !optimizer && name != "heddle" {
+				break
+			}
+		}
+	}
+}
+
+// hintCall reads name(args) or name from the front of s; args may hold parentheses and quotes.
+func hintCall(s string) (name, args, rest string, ok bool) {
+	i := 0
+	for i < len(s) && (identByte[s[i]]) {
+		i++
+	}
+	if i == 0 {
+		return "", "", "", false
+	}
+	name = strings.ToLower(s[:i])
+	after := strings.TrimLeft(s[i:], " \t\r\n")
+	if !strings.HasPrefix(after, "(") {
+		return name, "", strings.TrimLeft(after, ", \t\r\n"), true
+	}
+	depth, q := 0, byte(0)
+	for j := range len(after) {
+		c := after[j]
+		switch {
+		case q != 0:
+			if c == q {
+				q = 0
+			}
+		case c == '\'' || c == '"' || c == '`':
+			q = c
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+			if depth == 0 {
+				return name, strings.TrimSpace(after[1:j]), strings.TrimLeft(after[j+1:], ", \t\r\n"), true
+			}
+		}
+	}
+	return "", "", "", false
+}
+
+// ownHints reads key=value pairs, joined by commas; a key alone has the value "". Quotes around a value are taken off.
+func (st *Statement) ownHints(args string, c Span) {
+	for args != "" {
+		end, q := len(args), byte(0)
+		for j := range len(args) {
+			b := args[j]
+			if q != 0 {
+				if b == q {
+					q = 0
+				}
+			} else if b == '\'' || b == '"' || b == '`' {
+				q = b
+			} else if b == ',' {
+				end = j
+				break
+			}
+		}
+		pair := args[:end]
+		args = strings.TrimPrefix(args[end:], ",")
+		k, v, _ := strings.Cut(pair, "=")
+		v = strings.TrimSpace(v)
+		if n := len(v); n >= 2 && v[0] == v[n-1] && strings.IndexByte("'\"`", v[0]) >= 0 {
+			v = v[1 : n-1]
+		}
+		if k = strings.ToLower(strings.TrimSpace(k)); k != "" {
+			st.Hints = append(st.Hints, Hint{Key: "heddle." + k, Value: v, Span: c})
+		}
+	}
+}

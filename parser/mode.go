@@ -1,0 +1,76 @@
+package parser
+
+import "strings"
+
+// SQLMode is the part of sql_mode that changes what a text means.
+type SQLMode uint32
+
+// The modes that change the reading of a text.
+const (
+	ANSIQuotes SQLMode = 1 << iota
+	NoBackslashEscapes
+	IgnoreSpace
+	PipesAsConcat
+	HighNotPrecedence
+	Oracle
+	RealAsFloat
+	NoUnsignedSubtraction
+	TimeRoundFractional
+	EmptyStringIsNull
+	NoAutoValueOnZero
+	OnlyFullGroupBy
+)
+
+// combined lists the names that stand for several modes, as each server family expands them.
+const ansi = RealAsFloat | PipesAsConcat | ANSIQuotes | IgnoreSpace
+
+var sqlModes = map[string]SQLMode{
+	"ANSI_QUOTES":             ANSIQuotes,
+	"NO_BACKSLASH_ESCAPES":    NoBackslashEscapes,
+	"IGNORE_SPACE":            IgnoreSpace,
+	"PIPES_AS_CONCAT":         PipesAsConcat,
+	"HIGH_NOT_PRECEDENCE":     HighNotPrecedence,
+	"REAL_AS_FLOAT":           RealAsFloat,
+	"NO_UNSIGNED_SUBTRACTION": NoUnsignedSubtraction,
+	"TIME_ROUND_FRACTIONAL":   TimeRoundFractional,
+	"EMPTY_STRING_IS_NULL":    EmptyStringIsNull,
+	"NO_AUTO_VALUE_ON_ZERO":   NoAutoValueOnZero,
+	"ONLY_FULL_GROUP_BY":      OnlyFullGroupBy,
+	"ANSI":                    ansi,
+	"DB2":                     PipesAsConcat | ANSIQuotes | IgnoreSpace,
+	"MAXDB":                   PipesAsConcat | ANSIQuotes | IgnoreSpace,
+	"MSSQL":                   PipesAsConcat | ANSIQuotes | IgnoreSpace,
+	"POSTGRESQL":              PipesAsConcat | ANSIQuotes | IgnoreSpace,
+	"ORACLE":                  PipesAsConcat | ANSIQuotes | IgnoreSpace | Oracle,
+	"MYSQL323":                HighNotPrecedence,
+	"MYSQL40":                 HighNotPrecedence,
+}
+
+// ParseSQLMode reads the value of sql_mode: names joined by commas, in any case. Names that do not change the
+// reading of a text are passed over. The server expands combined names when it stores the value (ORACLE becomes
+// PIPES_AS_CONCAT,ANSI_QUOTES,…,ORACLE); both forms read alike here, except that MariaDB's expansion of ORACLE
+// and the like always contains ANSI_QUOTES, so a stored value that lacks it does not occur.
+func ParseSQLMode(s string) SQLMode {
+	var m SQLMode
+	for name := range strings.SplitSeq(s, ",") {
+		m |= sqlModes[strings.ToUpper(strings.TrimSpace(name))]
+	}
+	return m
+}
+
+// Has reports whether all of x is set.
+func (m SQLMode) Has(x SQLMode) bool { return m&x == x }
+
+// Flavour is the family and version of the server that will read the text.
+type Flavour struct {
+	MariaDB bool
+	Version uint32 // 101119 is 10.11.19, 80036 is 8.0.36
+}
+
+// Mode is everything beside the bytes that decides what a text says. It is comparable: it can be part of a
+// cache's key.
+type Mode struct {
+	SQLMode SQLMode
+	Charset Charset
+	Flavour Flavour
+}

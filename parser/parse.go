@@ -1,0 +1,133 @@
+package parser
+
+import (
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+)
+
+// Parse reads the first statement of text. It fails only for a text that cannot be cut into tokens (a *TextError)
+// or holds nothing at all; what the grammar library lacks is classified by its tokens. A text of comments alone has
+// the Kind Empty.
+func Parse(text string, mode Mode) (*Statement, error) {
+	st, err := tokenize(text, mode)
+	if err != nil {
+		return nil, err
+	}
+	if len(st.Tokens) == 0 {
+		if strings.TrimSpace(st.Text) == "" {
+			return nil, sqlerr.EmptyQuery()
+		}
+		st.Kind = Empty
+		return st, nil
+	}
+	analyse(st)
+	return st, nil
+}
+
+// analyse fills in a Statement from its tokens, and asks the grammar last, to confirm.
+func analyse(st *Statement) {
+	r := &reader{st: st, t: st.Tokens}
+	at := r.prefix()
+	r.classify(at)
+	r.clauses(at)
+	r.scopes(at)
+	r.tables(at)
+	r.uses(at)
+	r.details(at)
+	if st.Kind != Explain && st.Kind != Analyze {
+		st.grammar(r, at)
+	} else if st.Inner != nil {
+		st.Exact = st.Inner.Exact
+	}
+}
+
+// tokenize cuts the first statement of text into tokens.
+func tokenize(text string, mode Mode) (*Statement, error) {
+	var s Scan
+	b := []byte(text)
+	if err := s.Scan(b, mode); err != nil {
+		return nil, err
+	}
+	st := &Statement{Text: text[:s.End], Mode: mode, Args: s.Args, Params: s.Params, group: s.group}
+	var comments []Span
+	l := lexer{p: b[:s.End], mode: mode, comments: &comments}
+	depth, arg := 0, 0
+	for {
+		err := l.next()
+		if err != nil || l.kind == End { // an executable comment that the ';' left open is no error of this statement
+			break
+		}
+		t := Token{Span: Span{l.start, l.end}, Kind: l.kind, Depth: depth, Arg: -1, Exec: l.exec}
+		for arg < len(s.Args) && int(s.Args[arg].End) <= l.start {
+			arg++
+		}
+		if arg < len(s.Args) && l.start >= int(s.Args[arg].Start) {
+			t.Arg = arg
+		}
+		st.Executable = st.Executable || l.exec
+		st.push(t, l.dotted, &depth)
+	}
+	st.pairs()
+	st.hints(comments)
+	return st, nil
+}
+
+// push adds a token, its word in upper case.
+func (st *Statement) push(t Token, dotted bool, depth *int) {
+	switch {
+	case t.Kind == Word && !dotted:
+		t.Word = strings.ToUpper(st.Text[t.Start:t.End])
+	case t.Kind == Op:
+		t.Word = st.Text[t.Start:t.End]
+		switch t.Word {
+		case "(":
+			*depth++
+		case ")":
+			*depth--
+			t.Depth = *depth
+		}
+	}
+	st.Tokens = append(st.Tokens, t)
+}
+
+// pairs finds the partner of each parenthesis.
+func (st *Statement) pairs() {
+	st.match = make([]int32, len(st.Tokens))
+	var open []int
+	for i, t := range st.Tokens {
+		if t.Is("(") {
+			open = append(open, i)
+			st.match[i] = int32(len(st.Tokens))
+		} else if t.Is(")") {
+			st.match[i] = -1
+			if n := len(open); n > 0 {
+				st.match[i], st.match[open[n-1]] = int32(open[n-1]), int32(i)
+				open = open[:n-1]
+			}
+		}
+	}
+}
+
+// Value decodes argument i; of a parameter it is an error.
+func (st *Statement) Value(i int) (sqltypes.Value, error) {
+	return decode([]byte(st.Text), st.Args[i], st.Mode)
+}
+
+// SameArg reports whether arguments i and j are equal in every text of this statement's key: the same argument, or
+// two equally written literals of which the later stands in or behind GROUP BY, HAVING or ORDER BY. Only such
+// equalities may shape a plan.
+func (st *Statement) SameArg(i, j int) bool {
+	if i > j {
+		i, j = j, i
+	}
+	if i == j {
+		return true
+	}
+	if st.group < 0 || j < st.group || len(st.Args) > maxSame {
+		return false
+	}
+	f := firstSame(st.Text, st.Args, j)
+	return f >= 0 && (f == i || firstSame(st.Text, st.Args, i) == f && i >= st.group)
+}

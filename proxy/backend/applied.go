@@ -1,0 +1,190 @@
+package backend
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	connectCharset     = "utf8mb4"
+	connectCollation   = "utf8mb4_general_ci"
+	connectCollationID = 45
+
+	varCharset   = "character_set_connection"
+	varCollation = "collation_connection"
+)
+
+// connectValue is what sets a variable back to what it was after the login. For most that is DEFAULT, the server's
+// global value; the login itself sets some.
+func connectValue(name string, flags Flags) string {
+	switch {
+	case name == "character_set_client" || name == "character_set_results" || name == varCharset:
+		return connectCharset
+	case name == varCollation:
+		return connectCollation
+	case name == "sql_mode" && flags&FlagIgnoreSpace != 0:
+		return "CONCAT(@@global.sql_mode,',IGNORE_SPACE')"
+	case name == "wait_timeout" && flags&FlagInteractive != 0:
+		return "@@global.interactive_timeout"
+	}
+	return "DEFAULT"
+}
+
+// stickyVars cannot be set back: a connection that was given one is not lent again.
+var stickyVars = map[string]bool{
+	"insert_id": true, "rand_seed1": true, "rand_seed2": true, "pseudo_thread_id": true, "gtid_next": true,
+	"gtid_seq_no": true, "server_id": true, "skip_replication": true, "pseudo_slave_mode": true,
+	"pseudo_replica_mode": true, "sql_log_bin": true, "gtid_domain_id": true, "last_insert_id": true, "identity": true,
+	"character_set_database": true, "collation_database": true,
+}
+
+// dialectVars are the variables under which the text of a prepared statement was read.
+var dialectVars = []string{"sql_mode", "character_set_client", varCharset, varCollation}
+
+// maxUserVarBytes is what a connection may carry of other sessions' user variables when it goes back to the pool.
+const maxUserVarBytes = 64 << 10
+
+// unknownSchema is no schema's name: it makes the next hand-over select one.
+const unknownSchema = "\x00"
+
+// applied is what a connection has been given: the counterpart of a State.
+type applied struct {
+	id      *byte // of the State that was applied last, in all but user variables
+	version uint64
+	userID  *byte // the same for user variables
+	userVer uint64
+
+	schema    string
+	vars      map[string]string
+	user      map[string]string
+	userBytes int
+	dialect   string // the values of dialectVars, joined
+}
+
+// has reports whether nothing of s is left to be set.
+func (a *applied) has(s *State, need Need) bool {
+	return a.id == s.id && a.version == s.version &&
+		(need&NeedUserVars == 0 || a.userID == s.id && a.userVer == s.version) && need&NeedLastInsertID == 0
+}
+
+// likes is a cheap guess at how little is to be set for s: whether the State that was applied last is s itself, or
+// has the same schema and as many variables.
+func (a *applied) likes(s *State) bool {
+	return s == nil || a.id == s.id || (s.schema == "" || a.schema == s.schema) && len(a.vars) == len(s.vars)
+}
+
+// forget makes the next hand-over compare everything.
+func (a *applied) forget() { a.id, a.userID = nil, nil }
+
+// adopt records that the connection now has all of s but its user variables (and those too if need says so).
+func (a *applied) adopt(s *State, need Need) {
+	if s.schema != "" {
+		a.schema = s.schema
+	}
+	copyInto(a.vars, s.vars)
+	a.id, a.version = s.id, s.version
+	a.dialect = dialectOf(a.vars)
+	if need&NeedUserVars != 0 {
+		copyInto(a.user, s.user)
+		a.userID, a.userVer = s.id, s.version
+		a.userBytes = 0
+		for k, v := range a.user {
+			a.userBytes += len(k) + len(v)
+		}
+	}
+}
+
+func copyInto(dst, src map[string]string) {
+	for k := range dst {
+		if _, ok := src[k]; !ok {
+			delete(dst, k)
+		}
+	}
+	for k, v := range src {
+		dst[k] = v
+	}
+}
+
+func dialectOf(vars map[string]string) string {
+	var b strings.Builder
+	for _, name := range dialectVars {
+		b.WriteString(vars[name])
+		b.WriteByte(0)
+	}
+	if b.Len() == len(dialectVars) {
+		return ""
+	}
+	return b.String()
+}
+
+// difference appends to b the assignments that turn what is applied into s, for one SET statement, without the word
+// SET; nothing if there is no difference.
+func (a *applied) difference(b []byte, s *State, need Need, flags Flags) []byte {
+	pair := false
+	for _, name := range differing(a.vars, s.vars) {
+		if name == varCharset || name == varCollation {
+			pair = true
+			continue
+		}
+		b = assign(b, name, valueOf(name, s, flags))
+	}
+	if pair {
+		b = assignPair(b, s, flags)
+	}
+	if need&NeedUserVars != 0 {
+		for _, name := range differing(a.user, s.user) {
+			value, ok := s.user[name]
+			if !ok {
+				value = "NULL"
+			}
+			b = assign(b, "@`"+strings.ReplaceAll(name, "`", "``")+"`", value)
+		}
+	}
+	return b
+}
+
+// assignPair sets the connection's charset and collation. They set each other: a charset brings the server's default
+// collation for it, which is not what the login chose, and a collation its charset. So none is set without regard to
+// the other.
+func assignPair(b []byte, s *State, flags Flags) []byte {
+	_, charset := s.vars[varCharset]
+	_, collation := s.vars[varCollation]
+	if charset {
+		b = assign(b, varCharset, valueOf(varCharset, s, flags))
+	}
+	if collation || !charset {
+		b = assign(b, varCollation, valueOf(varCollation, s, flags))
+	}
+	return b
+}
+
+func valueOf(name string, s *State, flags Flags) string {
+	if v, ok := s.vars[name]; ok {
+		return v
+	}
+	return connectValue(name, flags)
+}
+
+func assign(b []byte, name, value string) []byte {
+	if len(b) > 0 {
+		b = append(b, ',')
+	}
+	return append(append(append(b, name...), '='), value...)
+}
+
+// differing lists the names that are in one map only or have other values, in order.
+func differing(have, want map[string]string) []string {
+	var names []string
+	for k, v := range have {
+		if w, ok := want[k]; !ok || w != v {
+			names = append(names, k)
+		}
+	}
+	for k := range want {
+		if _, ok := have[k]; !ok {
+			names = append(names, k)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,42 @@
+package backend
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// maxCollected is how much a control question may answer, bytes: it is held in memory.
+const maxCollected = 16 << 20
+
+var errTooMuch = errors.New("the answer to a control question is longer than 16 MiB")
+
+// collector keeps a small result.
+type collector struct {
+	cols  []sqltypes.Column
+	rows  []sqltypes.Row
+	bytes int
+}
+
+func (k *collector) column(p []byte, caps wire.Capability) error {
+	var col sqltypes.Column
+	if err := wire.ParseColumn(p, caps, &col); err != nil {
+		return err
+	}
+	k.cols = append(k.cols, col)
+	return nil
+}
+
+func (k *collector) row(p []byte, columns int) error {
+	if k.bytes += len(p); k.bytes > maxCollected {
+		return errTooMuch
+	}
+	row := make(sqltypes.Row, columns)
+	if err := wire.ParseTextRow(bytes.Clone(p), row); err != nil {
+		return err
+	}
+	k.rows = append(k.rows, row)
+	return nil
+}

@@ -1,0 +1,158 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+)
+
+// downtime remembers that a server does not let anybody in, so that a dead one costs no statement the connect
+// time-out any more. It is guarded by pool.mu.
+type downtime struct {
+	failures int // in a row
+	retryAt  time.Duration
+	probing  bool // one dial is under way although the server is down
+	slow     bool // the last failure took longer than a statement should wait for another
+	last     error
+}
+
+const (
+	// downAfter failures in a row a server counts as down: one alone may be a connection lost by chance.
+	downAfter  = 2
+	firstPause = 50 * time.Millisecond
+	// slowDial parts a server that refuses, which a statement may find out for itself, from one that does not answer,
+	// which is found out in the background.
+	slowDial = 250 * time.Millisecond
+)
+
+// verdict is what to do about a connection that is wanted.
+type verdict uint8
+
+const (
+	dialNow   verdict = iota
+	refuse            // the server is down: fail at once
+	refuseTry         // fail at once, and have it tried in the background
+)
+
+func (d *downtime) down() bool { return d.failures >= downAfter }
+
+// judge decides on a dial. If the server is down and the pause is over, one caller is told to find out.
+func (d *downtime) judge(now time.Duration) verdict {
+	switch {
+	case !d.down():
+		return dialNow
+	case d.probing || now < d.retryAt:
+		return refuse
+	}
+	d.probing = true
+	if d.slow {
+		return refuseTry
+	}
+	return dialNow
+}
+
+// failed notes a failure after a dial of the given length. The pause doubles once per pause, not for each of several
+// dials that fail together.
+func (d *downtime) failed(now, took, longest time.Duration, err error) {
+	d.probing, d.last, d.slow = false, err, took > slowDial
+	if d.down() && now < d.retryAt {
+		return
+	}
+	d.failures++
+	if !d.down() {
+		return
+	}
+	pause := longest
+	if doublings := d.failures - downAfter; doublings < 16 {
+		pause = min(longest, firstPause<<doublings)
+	}
+	d.retryAt = now + pause/2 + rand.N(pause/2+1)
+}
+
+func (d *downtime) succeeded() { *d = downtime{} }
+
+// dial opens a connection in a place that the caller has taken; if it fails, the place is free again.
+func (p *pool) dial(ctx context.Context, flags Flags) (*Conn, error) {
+	p.mu.Lock()
+	what := p.down.judge(p.now())
+	if what == dialNow {
+		p.mu.Unlock()
+		return p.dialNow(ctx, flags)
+	}
+	err := p.isDown()
+	p.count.refused++
+	p.mu.Unlock()
+	if what == refuseTry && p.work.start(func() { p.try(flags) }) {
+		return nil, err // the place is the other's now
+	}
+	p.vacate()
+	return nil, err
+}
+
+// isDown is the error of a dial that is not tried. It is called with mu held.
+func (p *pool) isDown() error {
+	pause := max(0, p.down.retryAt-p.now()).Round(time.Millisecond)
+	return &Error{DataSource: p.ds.Name, Op: "acquire", Err: sqlerr.BackendUnavailable(p.ds.Name,
+		fmt.Sprintf("it is down (%s); the next try is in %v", reason(p.down.last), pause))}
+}
+
+// try dials in the background, in a place that was taken for it.
+func (p *pool) try(flags Flags) {
+	c, err := p.dialNow(context.Background(), flags)
+	if err == nil {
+		p.giveBack(c)
+	} // else it has been noted
+}
+
+func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
+	began := p.now()
+	c, err := p.dialer.connect(ctx, p.ds, flags, p.ds.Schema)
+	p.mu.Lock()
+	defer p.unlock()
+	p.count.dials++
+	switch {
+	case err == nil:
+		p.down.succeeded()
+		life := p.limits.Lifetime
+		// A tenth of difference keeps connections made together from ending together.
+		c.slot = slot{pool: p, expires: p.now() + life - rand.N(life/10+1)}
+		return c, nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		p.down.probing = false // says nothing of the server
+	default:
+		p.count.dialErrors++
+		p.down.failed(p.now(), p.now()-began, p.limits.RetryAfter, err)
+	}
+	p.open--
+	p.dispatch()
+	return nil, refusal(p.ds.Name, err)
+}
+
+// reason is the innermost sentence of a failed dial: the server's own, or the system's.
+func reason(err error) string {
+	if e := sqlerr.As(err); e != nil {
+		var outer *Error
+		if errors.As(err, &outer) && sqlerr.As(outer.Err) == nil {
+			return outer.Err.Error()
+		}
+		return fmt.Sprintf("%s, error %d", e.Msg, e.Code)
+	}
+	return err.Error()
+}
+
+// refusal turns the ERR of a server that does not let the proxy in into the data source's unavailability: the client
+// has logged in well, so a 1045 meant for the proxy must not reach it as its own.
+func refusal(name string, err error) error {
+	var e *Error
+	if !errors.As(err, &e) || errors.Is(err, ErrInterrupted) {
+		return err
+	}
+	if inner := sqlerr.As(e.Err); inner != nil {
+		return &Error{DataSource: name, Op: e.Op, Err: fmt.Errorf("%w (%w)", sqlerr.BackendUnavailable(name, reason(err)), inner)}
+	}
+	return err
+}

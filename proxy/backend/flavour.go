@@ -1,0 +1,8 @@
+package backend
+
+// Flavour is the family and version of a server. It has the form of parser.Flavour, so that parser.Flavour(f)
+// converts it; importing that package would link its grammar for two fields.
+type Flavour struct {
+	MariaDB bool
+	Version uint32 // 101119 is 10.11.19, 80036 is 8.0.36
+}

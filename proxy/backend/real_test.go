@@ -1,0 +1,257 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+)
+
+// The server is killed and started again: idle connections are found dead before anything is sent on them, and no
+// statement after the restart sees an error.
+func TestServerKilledAndRestarted(t *testing.T) {
+	s := ownServer(t)
+	p := testPools(t, testSource("ds", s.addr, Limits{MaxOpen: 8, RetryAfter: 20 * time.Millisecond}))
+	var ls []*Lease
+	for range 5 {
+		ls = append(ls, acquire(t, p, "ds", 0, nil))
+	}
+	busy := ls[0]
+	done := make(chan error, 1)
+	go func() { _, err := busy.Conn().Exec(context.Background(), "SELECT SLEEP(60)"); done <- err }()
+	releaseAll(ls[1:])
+	waitRunning(t, connect(t, s.addr, 0, ""), busy.Conn())
+	s.kill()
+	err := <-done
+	if e := sqlerr.As(err); SafeToRetry(err) || e == nil || e.Code != sqlerr.CodeErrorDuringComm {
+		t.Errorf("the statement under way: %v", err)
+	}
+	busy.Release()
+	<-time.After(2 * freshFor)
+	for range 5 {
+		began := time.Now()
+		_, err := p.Acquire(t.Context(), "ds", 0, ls[2].Conn())
+		if e := sqlerr.As(err); !SafeToRetry(err) || e == nil || e.Code != sqlerr.CodeConnectToForeign || time.Since(began) > time.Second {
+			t.Errorf("while it is down, after %v: %v", time.Since(began), err)
+		}
+	}
+	if st := p.Stats()[0]; st.Open != 0 || st.Dead != 4 || !st.Down {
+		t.Errorf("stats %+v", st)
+	}
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the pool tries again", func() bool {
+		l, err := p.Acquire(t.Context(), "ds", 0, nil)
+		if err != nil {
+			return false
+		}
+		defer l.Release()
+		return one(t, l.Conn(), "SELECT 1") == "1"
+	})
+	for range 20 {
+		l := acquire(t, p, "ds", 0, nil)
+		one(t, l.Conn(), "SELECT 1")
+		l.Release()
+	}
+}
+
+func TestLeaseKillQuery(t *testing.T) {
+	p := testPools(t, testSource("ds", sharedServer(t), Limits{MaxOpen: 2}))
+	l := acquire(t, p, "ds", 0, nil)
+	done := make(chan error, 1)
+	go func() { _, err := l.Conn().Exec(context.Background(), "SELECT SLEEP(60) FROM mysql.user"); done <- err }()
+	waitRunning(t, connect(t, sharedServer(t), 0, ""), l.Conn())
+	if err := l.KillQuery(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if e := sqlerr.As(<-done); e == nil || e.Code != sqlerr.CodeQueryInterrupted {
+		t.Errorf("statement: %v", e)
+	}
+	if one(t, l.Conn(), "SELECT 1") != "1" {
+		t.Error("the lease is of no more use")
+	}
+	l.Release()
+	if !l.Conn().Broken() {
+		t.Error("a connection that a KILL may still strike was kept")
+	}
+	if err := l.KillQuery(t.Context()); err != nil {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// A statement whose borrower gives up does not run on at the server.
+func TestDestroyEndsStatement(t *testing.T) {
+	p := testPools(t, testSource("ds", sharedServer(t), Limits{MaxOpen: 2}))
+	observer := connect(t, sharedServer(t), 0, "")
+	l := acquire(t, p, "ds", 0, nil)
+	id := strconv.Itoa(int(l.Conn().Info().ThreadID))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { _, err := l.Conn().Exec(ctx, "SELECT SLEEP(61)"); done <- err }()
+	waitRunning(t, observer, l.Conn())
+	cancel()
+	if err := <-done; !errors.Is(err, ErrInterrupted) {
+		t.Errorf("error %v", err)
+	}
+	l.Release()
+	eventually(t, "the statement ends", func() bool {
+		return one(t, observer, "SELECT COUNT(*) FROM information_schema.processlist WHERE id="+id) == "0"
+	})
+}
+
+func TestReleaseAfterErrors(t *testing.T) {
+	p := testPools(t, testSource("ds", sharedServer(t), Limits{MaxOpen: 1}))
+	for _, tc := range []struct {
+		name string
+		sql  []string
+		kept bool
+	}{
+		{"an error alone", []string{"SELECT nonsense"}, true},
+		{"a transaction", []string{"BEGIN"}, false},
+		{"a finished one", []string{"BEGIN", "COMMIT"}, true},
+		{"an error in one", []string{"BEGIN", "SELECT nonsense"}, false},
+		{"an error in one without autocommit", []string{"SET autocommit=0", "SELECT COUNT(*) FROM mysql.user", "SELECT nonsense"}, false},
+		{"killed itself", []string{"KILL CONNECTION_ID()"}, false},
+	} {
+		l := acquire(t, p, "ds", 0, nil)
+		for _, sql := range tc.sql {
+			_, _ = l.Conn().Exec(t.Context(), sql) // errors are what is wanted
+		}
+		l.Release()
+		if kept := !l.Conn().Broken(); kept != tc.kept {
+			t.Errorf("%s: kept %t", tc.name, kept)
+		}
+	}
+}
+
+// The server ends an idle connection by its wait_timeout: the next statement does not notice.
+func TestIdleConnectionEndedByServer(t *testing.T) {
+	p := testPools(t, testSource("ds", sharedServer(t), Limits{MaxOpen: 1}))
+	l := acquire(t, p, "ds", 0, nil)
+	exec1(t, l.Conn(), "SET wait_timeout=1")
+	l.Release()
+	eventually(t, "the server ends it", func() bool { return !l.Conn().link.probe.alive() })
+	l = acquire(t, p, "ds", 0, l.Conn())
+	defer l.Release()
+	if one(t, l.Conn(), "SELECT 1") != "1" || p.Stats()[0].Dead != 1 {
+		t.Errorf("stats %+v", p.Stats()[0])
+	}
+}
+
+// Sessions of different states share few connections, with cancellations and KILLs among them; each must find its own
+// state and nobody else's.
+func TestConcurrentSessions(t *testing.T) {
+	p := testPools(t, testSource("ds", sharedServer(t), Limits{MaxOpen: 4, WaitTimeout: time.Minute}))
+	zones := []string{"+01:00", "+02:00", "+03:00"}
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			st := NewState()
+			st.SetVar("time_zone", "'"+zones[i%3]+"'")
+			st.SetUserVar("me", strconv.Itoa(i))
+			st.SetSchema([]string{"mysql", "information_schema"}[i%2])
+			want := fmt.Sprintf("%s %s %d", st.Schema(), zones[i%3], i)
+			var hint *Conn
+			for k := range 40 {
+				l, err := p.AcquireFor(t.Context(), Request{DataSource: "ds", Hint: hint, State: st})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				hint = l.Conn()
+				if err := session(t.Context(), l, st, want, k); err != nil {
+					t.Error(err)
+				}
+				l.Release()
+			}
+		})
+	}
+	wg.Wait()
+	if s := p.Stats()[0]; s.Open > 4 || s.Waiting != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func session(ctx context.Context, l *Lease, st *State, want string, k int) error {
+	if err := l.Apply(ctx, st, NeedUserVars); err != nil {
+		return err
+	}
+	_, rows, err := l.Conn().QueryRows(ctx, "SELECT CONCAT_WS(' ',DATABASE(),@@time_zone,@me)")
+	if err != nil || string(rows[0][0]) != want {
+		return fmt.Errorf("got %q, %w, want %s", rows, err, want)
+	}
+	if k%10 == 9 {
+		short, cancel := context.WithTimeout(ctx, 8*time.Millisecond)
+		defer cancel()
+		if _, err := l.Conn().Exec(short, "SELECT SLEEP(5)"); err == nil {
+			return errors.New("not interrupted")
+		}
+	}
+	return nil
+}
+
+func TestTooManyConnectionsAtServer(t *testing.T) {
+	s := ownServer(t, "--max-connections=10", "--extra-port=0")
+	p := testPools(t, testSource("ds_3", s.addr, Limits{MaxOpen: 20}))
+	var ls []*Lease
+	var err error
+	for err == nil {
+		var l *Lease
+		if l, err = p.Acquire(t.Context(), "ds_3", 0, nil); err == nil {
+			ls = append(ls, l)
+		}
+	}
+	e := sqlerr.As(err)
+	if e == nil || e.Code != sqlerr.CodeConnectToForeign || !strings.Contains(e.Msg, "Too many connections") || len(ls) < 10 {
+		t.Errorf("after %d: %v", len(ls), err)
+	}
+	releaseAll(ls)
+}
+
+func TestProbeAndCompare(t *testing.T) {
+	s := ownServer(t, "--sql-mode=ANSI_QUOTES", "--default-time-zone=+05:00", "--max-allowed-packet=32M", "--server-id=7",
+		"--auto-increment-increment=3", "--transaction-isolation=READ-COMMITTED", "--lower-case-table-names=1")
+	p := testPools(t, testSource("a", sharedServer(t), Limits{}), testSource("b", s.addr, Limits{}))
+	a, err := p.Probe(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.Probe(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.SQLMode != "ANSI_QUOTES" || b.TimeZone != "+05:00" || b.MaxAllowedPacket != 32<<20 || b.ServerID != 7 ||
+		b.AutoIncrementIncrement != 3 || b.Isolation != "READ-COMMITTED" || b.LowerCaseTableNames != 1 || b.CollationServer == "" ||
+		b.SyncBinlog == "" || b.FlushLogAtCommit != "0" || b.ClockOffset.Abs() > time.Minute || !strings.Contains(b.Version, "MariaDB") {
+		t.Errorf("probe %+v", b)
+	}
+	var names []string
+	for _, d := range Compare([]ServerInfo{a, b}) {
+		names = append(names, fmt.Sprintf("%s:%t", d.Setting, d.Settable))
+		if len(d.Values) != 2 || d.Values[0].DataSource != "a" || d.Values[0].Value == d.Values[1].Value {
+			t.Errorf("difference %+v", d)
+		}
+	}
+	want := "lower_case_table_names:false max_allowed_packet:false sql_mode:true time_zone:true transaction_isolation:true auto_increment_increment:true"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("differences %s, want %s", got, want)
+	}
+	if d := Compare([]ServerInfo{a, a}); d != nil {
+		t.Errorf("a server differs from itself: %+v", d)
+	}
+	late := a
+	late.ClockOffset += time.Hour
+	if d := Compare([]ServerInfo{a, late}); len(d) != 1 || d[0].Setting != "clock" {
+		t.Errorf("clocks: %+v", d)
+	}
+	if _, err := p.Probe(t.Context(), "none"); !errors.Is(err, ErrUnknownDataSource) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,167 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+)
+
+// ServerInfo is what a server is set to, as far as answers depend on it. Values of settings are texts as SHOW
+// VARIABLES gives them in a new session; "" where the server does not have the setting.
+type ServerInfo struct {
+	DataSource string
+	Version    string // as VERSION() answers
+	Flavour    Flavour
+
+	SQLMode                      string
+	OldMode                      string // MariaDB
+	TimeZone                     string
+	SystemTimeZone               string // what time_zone SYSTEM stands for
+	CollationServer              string
+	CollationDatabase            string // of the data source's schema
+	CharacterSetCollations       string // MariaDB 11.2: a charset's default collation
+	Isolation                    string // REPEATABLE-READ
+	DefaultStorageEngine         string
+	ExplicitDefaultsForTimestamp string
+	GroupConcatMaxLen            string
+	DivPrecisionIncrement        string
+	SQLSelectLimit               string
+	MaxSortLength                string
+	DefaultWeekFormat            string
+	LCTimeNames                  string
+	InitConnect                  string // runs in every new session, unseen
+	RollbackOnTimeout            string // innodb_rollback_on_timeout
+	FlushLogAtCommit             string // innodb_flush_log_at_trx_commit
+	SyncBinlog                   string
+	ReadOnly                     string
+
+	LowerCaseTableNames    int
+	MaxAllowedPacket       int64 // bytes
+	MaxConnections         int64
+	AutoIncrementIncrement int64
+	AutoIncrementOffset    int64
+	ServerID               uint64
+	ServerUUID             string // MySQL
+
+	ClockOffset time.Duration // the server's clock minus ours, to about the time of a round trip
+}
+
+// texts are the settings that are kept as they come: name of the variable → field.
+func (s *ServerInfo) texts() map[string]*string {
+	return map[string]*string{
+		"sql_mode": &s.SQLMode, "old_mode": &s.OldMode, "time_zone": &s.TimeZone,
+		"system_time_zone": &s.SystemTimeZone, "collation_server": &s.CollationServer,
+		"collation_database": &s.CollationDatabase, "character_set_collations": &s.CharacterSetCollations,
+		"tx_isolation": &s.Isolation, "transaction_isolation": &s.Isolation,
+		"default_storage_engine":          &s.DefaultStorageEngine,
+		"explicit_defaults_for_timestamp": &s.ExplicitDefaultsForTimestamp,
+		"group_concat_max_len":            &s.GroupConcatMaxLen, "div_precision_increment": &s.DivPrecisionIncrement,
+		"sql_select_limit": &s.SQLSelectLimit, "max_sort_length": &s.MaxSortLength,
+		"default_week_format": &s.DefaultWeekFormat, "lc_time_names": &s.LCTimeNames, "init_connect": &s.InitConnect,
+		"innodb_rollback_on_timeout": &s.RollbackOnTimeout, "innodb_flush_log_at_trx_commit": &s.FlushLogAtCommit,
+		"sync_binlog": &s.SyncBinlog, "read_only": &s.ReadOnly, "server_uuid": &s.ServerUUID,
+	}
+}
+
+// numbers are the settings that are numbers.
+func (s *ServerInfo) numbers() map[string]*int64 {
+	return map[string]*int64{
+		"max_allowed_packet": &s.MaxAllowedPacket, "max_connections": &s.MaxConnections,
+		"auto_increment_increment": &s.AutoIncrementIncrement, "auto_increment_offset": &s.AutoIncrementOffset,
+	}
+}
+
+// Probe reads the settings of a data source over a connection of its own, outside the pool: what lent connections
+// have been set to does not show.
+func (p *Pools) Probe(ctx context.Context, dataSource string) (ServerInfo, error) {
+	src, err := p.lookup(dataSource)
+	if err != nil {
+		return ServerInfo{}, err
+	}
+	c, err := p.dialer.connect(ctx, src.ds, 0, src.ds.Schema)
+	if err != nil {
+		return ServerInfo{}, fmt.Errorf("probe: %w", err)
+	}
+	defer func() { _ = c.Close() }() // it has been read, or the error says more
+	return c.Probe(ctx)
+}
+
+// Probe reads the server's settings as they are in the connection's session.
+func (c *Conn) Probe(ctx context.Context) (ServerInfo, error) {
+	s := ServerInfo{DataSource: c.ds.Name, Version: c.info.ServerVersion, Flavour: c.info.Flavour}
+	if err := c.probeVariables(ctx, &s); err != nil {
+		return ServerInfo{}, fmt.Errorf("probe %s: %w", c.ds.Name, err)
+	}
+	if err := c.probeClock(ctx, &s); err != nil {
+		return ServerInfo{}, fmt.Errorf("probe %s: %w", c.ds.Name, err)
+	}
+	return s, nil
+}
+
+func (c *Conn) probeVariables(ctx context.Context, s *ServerInfo) error {
+	texts, numbers := s.texts(), s.numbers()
+	names := []string{"'version'", "'lower_case_table_names'", "'server_id'"}
+	for name := range texts {
+		names = append(names, "'"+name+"'")
+	}
+	for name := range numbers {
+		names = append(names, "'"+name+"'")
+	}
+	_, rows, err := c.QueryRows(ctx, "SHOW VARIABLES WHERE Variable_name IN ("+strings.Join(names, ",")+")")
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		name, value := string(row[0]), string(row[1])
+		if t := texts[name]; t != nil {
+			*t = value
+			continue
+		}
+		if err := s.number(numbers, name, value); err != nil {
+			return fmt.Errorf("variable %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (s *ServerInfo) number(numbers map[string]*int64, name, value string) (err error) {
+	switch name {
+	case "version":
+		s.Version = value
+	case "lower_case_table_names":
+		s.LowerCaseTableNames, err = strconv.Atoi(value)
+	case "server_id":
+		s.ServerID, err = strconv.ParseUint(value, 10, 64)
+	default:
+		if n := numbers[name]; n != nil {
+			*n, err = strconv.ParseInt(value, 10, 64)
+		}
+	}
+	return err
+}
+
+func (c *Conn) probeClock(ctx context.Context, s *ServerInfo) error {
+	began := time.Now()
+	_, rows, err := c.QueryRows(ctx, "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6))*1000000 AS UNSIGNED)")
+	if err != nil {
+		return err
+	}
+	middle := began.Add(time.Since(began) / 2)
+	if len(rows) != 1 || rows[0][0] == nil {
+		return fmt.Errorf("the server's clock answered %d rows", len(rows))
+	}
+	return s.clock(rows[0], middle)
+}
+
+func (s *ServerInfo) clock(row sqltypes.Row, ours time.Time) error {
+	us, err := strconv.ParseInt(string(row[0]), 10, 64)
+	if err != nil {
+		return fmt.Errorf("the server's clock: %w", err)
+	}
+	s.ClockOffset = time.UnixMicro(us).Sub(ours)
+	return nil
+}

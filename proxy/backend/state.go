@@ -1,0 +1,124 @@
+package backend
+
+import (
+	"iter"
+	"maps"
+	"strings"
+)
+
+// Need says which parts of a State a statement depends on beside the schema and the session variables, which are
+// always handed over.
+type Need uint8
+
+// The parts.
+const (
+	NeedUserVars     Need = 1 << iota // the statement reads or writes @variables
+	NeedLastInsertID                  // the statement reads LAST_INSERT_ID()
+)
+
+// State is what a client's session has set and what a connection must therefore have while it works for that session.
+// A session owns one for its life and changes it as its SET and USE statements succeed; it belongs to one goroutine.
+//
+// Values are SQL text, as it can stand on the right side of a SET: a quoted string, a number, a name such as utf8mb4
+// or ON. Every text must read the same under any sql_mode and client charset: strings with anything but printable
+// ASCII, or with a quote or backslash in them, are written as _charset 0x… or _charset X'…'. Then the order in which
+// charset, sql_mode and the others are set does not matter.
+type State struct {
+	id      *byte // identity, comparable after the State itself is gone
+	version uint64
+
+	schema string
+	vars   map[string]string
+	user   map[string]string
+	lastID uint64
+}
+
+// NewState returns the state of a session that has set nothing.
+func NewState() *State {
+	return &State{id: new(byte), vars: map[string]string{}, user: map[string]string{}}
+}
+
+// Schema is the physical schema that unqualified names mean; "": none.
+func (s *State) Schema() string { return s.schema }
+
+// SetSchema sets the schema. With "" a connection keeps the schema that it happens to be in, because a server cannot
+// be told to leave one: the session itself must answer 1046 to unqualified names, and DATABASE().
+func (s *State) SetSchema(schema string) {
+	if s.schema != schema {
+		s.schema = schema
+		s.version++
+	}
+}
+
+// Var is the value of a session variable and whether the session has set it.
+func (s *State) Var(name string) (literal string, ok bool) {
+	literal, ok = s.vars[lower(name)]
+	return literal, ok
+}
+
+// SetVar records that the session variable name (without @@) is to be literal.
+//
+// SET NAMES and SET CHARACTER SET are recorded as what they set: character_set_client, character_set_results,
+// character_set_connection and collation_connection. Variables are set in the order of their names, which puts
+// character_set_connection before the collation_connection that refines it.
+func (s *State) SetVar(name, literal string) { s.set(s.vars, lower(name), literal) }
+
+// UnsetVar records that the variable has its initial value again, as after SET name = DEFAULT.
+func (s *State) UnsetVar(name string) { s.unset(s.vars, lower(name)) }
+
+// Vars ranges over the session variables that are set, in no order.
+func (s *State) Vars() iter.Seq2[string, string] { return maps.All(s.vars) }
+
+// UserVar is the value of a user variable and whether the session has set it.
+func (s *State) UserVar(name string) (expr string, ok bool) {
+	expr, ok = s.user[lower(name)]
+	return expr, ok
+}
+
+// SetUserVar records that the user variable name (without @) is to be expr.
+func (s *State) SetUserVar(name, expr string) { s.set(s.user, lower(name), expr) }
+
+// UnsetUserVar records that the variable is NULL, as one never set is.
+func (s *State) UnsetUserVar(name string) { s.unset(s.user, lower(name)) }
+
+// UserVars ranges over the user variables that are set, in no order.
+func (s *State) UserVars() iter.Seq2[string, string] { return maps.All(s.user) }
+
+// LastInsertID is what LAST_INSERT_ID() is to answer.
+func (s *State) LastInsertID() uint64 { return s.lastID }
+
+// SetLastInsertID records it. It does not count as a change: it is handed over only on NeedLastInsertID, and then
+// always.
+func (s *State) SetLastInsertID(id uint64) { s.lastID = id }
+
+// Reset forgets everything, as COM_RESET_CONNECTION does, but keeps the schema.
+func (s *State) Reset() {
+	clear(s.vars)
+	clear(s.user)
+	s.lastID = 0
+	s.version++
+}
+
+func (s *State) set(m map[string]string, name, value string) {
+	if old, ok := m[name]; !ok || old != value {
+		m[name] = value
+		s.version++
+	}
+}
+
+func (s *State) unset(m map[string]string, name string) {
+	if _, ok := m[name]; ok {
+		delete(m, name)
+		s.version++
+	}
+}
+
+// lower folds a variable's name: servers compare them without regard to case.
+func lower(name string) string {
+	for i := range len(name) {
+		if c := name[i]; 'A' <= c && c <= 'Z' || c >= 0x80 {
+			return strings.ToLower(name)
+		}
+	}
+	return name
+}

@@ -1,0 +1,59 @@
+package backend
+
+import "time"
+
+// counters are what a pool has counted since it was made.
+type counters struct {
+	acquired   int64
+	waits      int64
+	waited     time.Duration
+	timeouts   int64
+	dials      int64
+	dialErrors int64
+	refused    int64
+	evicted    int64
+	dead       int64
+	destroyed  int64
+}
+
+// Stats is the state of one data source's pool, and what it has counted since it was made.
+type Stats struct {
+	DataSource string
+	MaxOpen    int
+	Open       int // connections, lent, idle or being dialled
+	Idle       int
+	IdleBy     map[Flags]int
+	Waiting    int
+	Down       bool   // the server lets nobody in
+	LastError  string // why; "" unless the last dial failed
+
+	Acquired   int64         // places given to borrowers, whose dial may still have failed
+	Waits      int64         // of them, and of those given up: had to queue
+	Waited     time.Duration // in total
+	Timeouts   int64         // waits in vain
+	Dials      int64
+	DialErrors int64
+	Refused    int64 // dials that were not tried because the server is down
+	Evicted    int64 // idle connections closed in favour of other flags
+	Dead       int64 // idle connections that the server had ended
+	Destroyed  int64 // connections closed on their return
+}
+
+func (p *pool) stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := &p.count
+	s := Stats{
+		DataSource: p.ds.Name, MaxOpen: p.limits.MaxOpen, Open: p.open, Idle: p.idle.n, IdleBy: map[Flags]int{},
+		Waiting: len(p.queue.waiting), Down: p.down.down(),
+		Acquired: c.acquired, Waits: c.waits, Waited: c.waited, Timeouts: c.timeouts, Dials: c.dials,
+		DialErrors: c.dialErrors, Refused: c.refused, Evicted: c.evicted, Dead: c.dead, Destroyed: c.destroyed,
+	}
+	for _, conn := range p.idle.all() {
+		s.IdleBy[conn.info.Flags]++
+	}
+	if p.down.last != nil {
+		s.LastError = reason(p.down.last)
+	}
+	return s
+}

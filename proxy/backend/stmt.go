@@ -1,0 +1,122 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// Stmt is a prepared statement of one connection. It is not changed after its preparation.
+type Stmt struct {
+	ID       uint32
+	Params   []sqltypes.Column
+	Columns  []sqltypes.Column // of its result as known at preparation; none for a statement without one
+	Warnings uint16
+
+	key  stmtKey
+	size int
+
+	newer, older *Stmt // in the cache's order of use
+}
+
+// stmtKey is what decides what a text prepares to: beside the text, the schema of its unqualified names, and the
+// variables under which it is read.
+type stmtKey struct {
+	schema, dialect, sql string
+}
+
+// Prepare gives the prepared statement for sql in the connection's schema, from the connection's cache if it is
+// there. The result may be used until the next Prepare on this connection, which may close it.
+func (c *Conn) Prepare(ctx context.Context, sql string) (*Stmt, error) {
+	key := stmtKey{c.applied.schema, c.applied.dialect, sql}
+	if s := c.stmts.get(key); s != nil && !c.broken.Load() {
+		return s, nil
+	}
+	s, err := c.PrepareOwn(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	s.key = key
+	c.stmts.put(s)
+	return s, nil
+}
+
+// PrepareOwn prepares sql anew, outside the cache: for a statement that must outlive others, as one with an open
+// cursor. The caller ends it with CloseStmt.
+func (c *Conn) PrepareOwn(ctx context.Context, sql string) (*Stmt, error) {
+	if err := c.sendString(ctx, wire.ComStmtPrepare, sql); err != nil {
+		return nil, err
+	}
+	p, err := c.ReadPacket()
+	if err != nil {
+		return nil, err
+	}
+	if wire.IsErr(p) {
+		return nil, c.errPacket(p)
+	}
+	head, err := wire.ParsePrepareOK(p, c.stream.Caps)
+	if err != nil {
+		return nil, c.Fail("prepare", err)
+	}
+	s := &Stmt{ID: head.StatementID, Warnings: head.Warnings}
+	if !head.SkipMetadata {
+		if s.Params, err = c.readColumns(head.Params); err == nil {
+			s.Columns, err = c.readColumns(head.Columns)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	c.busy = false // the answer carries no status
+	c.link.disarm()
+	return s, nil
+}
+
+// CloseStmt closes a statement of PrepareOwn, or one of Prepare ahead of its time. The server is told with the next
+// command.
+func (c *Conn) CloseStmt(s *Stmt) {
+	if c.stmts.remove(s) {
+		return
+	}
+	c.stmts.closing = append(c.stmts.closing, s.ID)
+}
+
+// readColumns reads n definitions and the EOF that follows them, if any.
+func (c *Conn) readColumns(n int) ([]sqltypes.Column, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	cols := make([]sqltypes.Column, 0, min(n, 64))
+	for range n {
+		p, err := c.ReadPacket()
+		if err != nil {
+			return nil, err
+		}
+		if wire.IsErr(p) {
+			return nil, c.errPacket(p)
+		}
+		var col sqltypes.Column
+		if err := wire.ParseColumn(p, c.stream.Caps, &col); err != nil {
+			return nil, c.Fail("prepare", err)
+		}
+		cols = append(cols, col)
+	}
+	if !c.stream.Caps.Has(wire.CapDeprecateEOF) {
+		if _, err := c.ReadPacket(); err != nil {
+			return nil, err
+		}
+	}
+	return cols, nil
+}
+
+// sendClosed puts COM_STMT_CLOSE for what the cache has dropped in front of the next command.
+func (c *Conn) sendClosed() error {
+	for _, id := range c.stmts.closing {
+		if err := c.stream.SendCommand(wire.StmtClose(id)); err != nil {
+			return err
+		}
+	}
+	c.stmts.closing = c.stmts.closing[:0]
+	return nil
+}

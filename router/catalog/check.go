@@ -1,0 +1,216 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// Finding is something in a table's schema that its rule does not allow.
+type Finding struct {
+	Table   string
+	Column  string // or key or constraint; empty: the table itself
+	Message string
+	Hint    string
+}
+
+// String is the message in one sentence.
+func (f Finding) String() string {
+	s := f.Table
+	if f.Column != "" {
+		s += "." + f.Column
+	}
+	s += ": " + f.Message
+	if f.Hint != "" {
+		s += " (" + f.Hint + ")"
+	}
+	return s
+}
+
+// CheckTable says what a shard alone cannot guarantee of a sharded table, or what cannot work at all: `validate` asks
+// it of the tables that exist, CREATE and ALTER TABLE of those that are to be. tables of l are compared by name as s
+// compares them.
+//
+//   - The sharding key's columns exist, are of usable types, and the algorithm takes them.
+//   - A PRIMARY or UNIQUE key holds over all shards: it has the whole sharding key, or the column that Heddle generates
+//     (whose values differ everywhere), or the rule says unique: per_shard.
+//   - The generated column exists and its type holds what is generated.
+//   - A foreign key stays on the row's own shard: it points into the binding group along the sharding key, or to
+//     a broadcast table, or the rule says foreign_keys: unchecked.
+func CheckTable(ctx context.Context, s *Snapshot, t *rule.ShardedTable, l *rule.Layout, schema *TableSchema, keyer sharding.Keyer) []Finding {
+	c := &checker{snapshot: s, rule: t, layout: l, schema: schema}
+	c.key(ctx, keyer)
+	c.unique()
+	c.generator()
+	c.foreignKeys()
+	return c.findings
+}
+
+// GeneratorOf is the column that Heddle fills in a sharded table: the one of the rule, or the AUTO_INCREMENT column,
+// for which segment is assumed; nil when there is none.
+func GeneratorOf(t *rule.ShardedTable, schema *TableSchema) *rule.Generator {
+	if t.Generate != nil {
+		return t.Generate
+	}
+	if c := schema.AutoIncrement(); c != nil {
+		return &rule.Generator{Column: c.Name, Type: keygen.DefaultAutoIncrement}
+	}
+	return nil
+}
+
+type checker struct {
+	snapshot *Snapshot
+	rule     *rule.ShardedTable
+	layout   *rule.Layout
+	schema   *TableSchema
+	findings []Finding
+}
+
+func (c *checker) add(column, message, hint string) {
+	c.findings = append(c.findings, Finding{Table: c.rule.Name, Column: column, Message: message, Hint: hint})
+}
+
+func (c *checker) key(ctx context.Context, keyer sharding.Keyer) {
+	usable := true
+	for _, name := range c.rule.Key {
+		column := c.schema.Column(name)
+		switch {
+		case column == nil:
+			c.add(name, "the sharding key is not a column of the table", "")
+			usable = false
+		case column.Key.Family == sharding.FamilyUnsupported || column.Key.Family == sharding.FamilyFloat:
+			c.add(name, fmt.Sprintf("a column of type %s cannot be a sharding key", withCollation(column)), "")
+			usable = false
+		case column.Generated:
+			c.add(name, "a generated column cannot be a sharding key: its value is not in the statement", "")
+			usable = false
+		}
+	}
+	if !usable {
+		return
+	}
+	if _, err := sharding.New(ctx, c.rule.Algorithm.Type, c.rule.Config(c.schema.KeyTypes(c.rule.Key), keyer)); err != nil {
+		c.add(strings.Join(c.rule.Key, ","), err.Error(), "")
+	}
+}
+
+func withCollation(c *Column) string {
+	if c.Collation == "" {
+		return c.Type
+	}
+	return c.Type + " collate " + c.Collation
+}
+
+func (c *checker) unique() {
+	if c.rule.UniquePerShard {
+		return
+	}
+	generated := GeneratorOf(c.rule, c.schema)
+	for _, index := range c.schema.Indexes {
+		if !index.Unique || c.holdsKey(index) || generated != nil && hasWhole(index, generated.Column) {
+			continue
+		}
+		what := "unique key " + index.Name
+		if index.Name == Primary {
+			what = "the primary key"
+		}
+		c.add(index.Name, fmt.Sprintf("%s lacks the sharding key (%s): a shard cannot see the duplicates on the others", what, strings.Join(c.rule.Key, ", ")),
+			"add the sharding key to it, let Heddle generate the column, or declare unique: per_shard")
+	}
+}
+
+// holdsKey reports whether the whole sharding key is in the index. A prefix of a key column does for it what the
+// column does: equal prefixes with unequal values may be on two shards, so it does not count.
+func (c *checker) holdsKey(index Index) bool {
+	if len(c.rule.Key) == 0 {
+		return false
+	}
+	for _, k := range c.rule.Key {
+		if !hasWhole(index, k) {
+			return false
+		}
+	}
+	return true
+}
+
+func hasWhole(index Index, column string) bool {
+	return slices.ContainsFunc(index.Columns, func(p IndexColumn) bool { return p.Prefix == 0 && strings.EqualFold(p.Name, column) })
+}
+
+func (c *checker) generator() {
+	g := GeneratorOf(c.rule, c.schema)
+	if g == nil {
+		return
+	}
+	column := c.schema.Column(g.Column)
+	if column == nil {
+		c.add(g.Column, "the column to generate is not a column of the table", "")
+		return
+	}
+	if a := c.schema.AutoIncrement(); a != nil && a != column {
+		c.add(a.Name, fmt.Sprintf("each shard would count this AUTO_INCREMENT column on its own: the rule generates %s", g.Column), "generate "+a.Name+" instead")
+	}
+	if !holds(column, g) {
+		c.add(column.Name, fmt.Sprintf("a column of type %s cannot hold the keys of %s", column.Type, g.Type), "snowflake needs BIGINT, segment an integer, uuid CHAR(36) or, with format: binary, BINARY(16)")
+	}
+}
+
+// holds reports whether a column takes a generator's keys.
+func holds(column *Column, g *rule.Generator) bool {
+	k := column.Key
+	switch g.Type {
+	case "snowflake":
+		return k.Family == sharding.FamilyInteger && k.Width == 8
+	case "segment":
+		return k.Family == sharding.FamilyInteger || k.Family == sharding.FamilyDecimal && k.Scale == 0
+	case "uuid":
+		if g.Properties["format"] == "binary" {
+			return k.Family == sharding.FamilyBinary && k.Length >= 16
+		}
+		return column.DataType == "uuid" || k.Family == sharding.FamilyString && k.Length >= 36
+	}
+	return true
+}
+
+func (c *checker) foreignKeys() {
+	if c.rule.ForeignKeysUnchecked {
+		return
+	}
+	for _, fk := range c.schema.ForeignKeys {
+		if why := c.leaves(fk); why != "" {
+			c.add(fk.Name, "the foreign key leaves its shard: "+why, "declare foreign_keys: unchecked if the shards need not check it")
+		}
+	}
+}
+
+// leaves says why a foreign key may point to a row of another shard; empty when it cannot.
+func (c *checker) leaves(fk ForeignKey) string {
+	db := fk.RefDatabase
+	if db == "" {
+		db = c.schema.Database
+	}
+	target, ok := c.snapshot.Place(db, fk.RefTable)
+	if !ok {
+		return fmt.Sprintf("database %q is not known", db)
+	}
+	switch {
+	case target.Kind == KindBroadcast && target.Layout == c.layout:
+		return ""
+	case target.Kind != KindSharded:
+		return fmt.Sprintf("table %q is not sharded with it", fk.RefTable)
+	case target.Layout != c.layout || !c.snapshot.same(target.Sharded.Name, c.rule.Name) && (c.rule.Group == 0 || target.Sharded.Group != c.rule.Group):
+		return fmt.Sprintf("table %q is not in its binding group", fk.RefTable)
+	}
+	for i, k := range c.rule.Key {
+		at := slices.IndexFunc(fk.Columns, func(n string) bool { return strings.EqualFold(n, k) })
+		if at < 0 || at >= len(fk.RefColumns) || !strings.EqualFold(fk.RefColumns[at], target.Sharded.Key[i]) {
+			return fmt.Sprintf("%s does not point to the sharding key %q of %q", k, target.Sharded.Key[i], fk.RefTable)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,112 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// The questions whose answers FromRows reads, with the physical schema and table as arguments. They name their
+// columns: servers differ in what * would give.
+const (
+	ColumnsQuery = "SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, EXTRA" +
+		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"
+	IndexesQuery = "SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART" +
+		" FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY INDEX_NAME, SEQ_IN_INDEX"
+	ForeignKeysQuery = "SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME" +
+		" FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND REFERENCED_TABLE_NAME IS NOT NULL" +
+		" ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION"
+)
+
+// Row is one row of an answer: a cell per column as text, nil for NULL.
+type Row [][]byte
+
+// FromRows builds a table's schema from the answers to ColumnsQuery, IndexesQuery and ForeignKeysQuery. Names of the
+// physical schema are not in it, but for foreign keys, whose referenced schema and table are as the server says:
+// the caller translates them. No columns: the table does not exist, and the result is an error.
+func FromRows(database, table string, columns, indexes, foreignKeys []Row) (TableSchema, error) {
+	t := TableSchema{Database: database, Name: table}
+	for _, r := range columns {
+		if len(r) != 8 {
+			return t, fmt.Errorf("catalog: columns of %s.%s: %d cells in a row, want 8", database, table, len(r))
+		}
+		t.Columns = append(t.Columns, columnFromRow(r))
+	}
+	if len(t.Columns) == 0 {
+		return t, fmt.Errorf("catalog: table %s.%s has no columns", database, table)
+	}
+	for _, r := range indexes {
+		if len(r) != 4 {
+			return t, fmt.Errorf("catalog: indexes of %s.%s: %d cells in a row, want 4", database, table, len(r))
+		}
+		t.addIndexPart(r)
+	}
+	slices.SortStableFunc(t.Indexes, func(a, b Index) int {
+		if primary := b2i(b.Name == Primary) - b2i(a.Name == Primary); primary != 0 {
+			return primary
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	for _, r := range foreignKeys {
+		if len(r) != 5 {
+			return t, fmt.Errorf("catalog: foreign keys of %s.%s: %d cells in a row, want 5", database, table, len(r))
+		}
+		t.addForeignKeyPart(r)
+	}
+	return t, nil
+}
+
+// Primary is the name of every primary key.
+const Primary = "PRIMARY"
+
+func columnFromRow(r Row) Column {
+	extra := strings.ToLower(string(r[7]))
+	c := Column{
+		Name:          string(r[0]),
+		Type:          string(r[1]),
+		DataType:      strings.ToLower(string(r[2])),
+		Charset:       string(r[3]),
+		Collation:     string(r[4]),
+		Nullable:      string(r[5]) == "YES",
+		AutoIncrement: strings.Contains(extra, "auto_increment"),
+		OnUpdate:      strings.Contains(extra, "on update"),
+		Generated:     strings.Contains(extra, "virtual generated") || strings.Contains(extra, "stored generated") || strings.Contains(extra, "persistent"),
+		Invisible:     strings.Contains(extra, "invisible"),
+	}
+	// MariaDB writes the implicit default of a nullable column as the word NULL, MySQL as a NULL cell.
+	if d := r[6]; d != nil && string(d) != "NULL" {
+		c.HasDefault, c.Default = true, string(d)
+	}
+	c.Key = sharding.ParseKeyType(c.Type, c.Collation, !c.Nullable)
+	return c
+}
+
+func (t *TableSchema) addIndexPart(r Row) {
+	name := string(r[0])
+	if n := len(t.Indexes); n == 0 || t.Indexes[n-1].Name != name {
+		t.Indexes = append(t.Indexes, Index{Name: name, Unique: string(r[1]) == "0"})
+	}
+	prefix, _ := strconv.Atoi(string(r[3]))
+	last := &t.Indexes[len(t.Indexes)-1]
+	last.Columns = append(last.Columns, IndexColumn{Name: string(r[2]), Prefix: prefix})
+}
+
+func (t *TableSchema) addForeignKeyPart(r Row) {
+	name := string(r[0])
+	if n := len(t.ForeignKeys); n == 0 || t.ForeignKeys[n-1].Name != name {
+		t.ForeignKeys = append(t.ForeignKeys, ForeignKey{Name: name, RefDatabase: string(r[2]), RefTable: string(r[3])})
+	}
+	last := &t.ForeignKeys[len(t.ForeignKeys)-1]
+	last.Columns = append(last.Columns, string(r[1]))
+	last.RefColumns = append(last.RefColumns, string(r[4]))
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

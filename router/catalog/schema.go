@@ -1,0 +1,89 @@
+package catalog
+
+import (
+	"strings"
+
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// TableSchema is a table as the shards have it. Immutable.
+type TableSchema struct {
+	Database    string // logical
+	Name        string // logical
+	Version     uint64 // changes whenever anything below does; plans that name the table depend on it
+	View        bool
+	FoundOn     []string // data sources where an unlisted table was found, in the layout's order; nil for listed ones
+	Columns     []Column // by ordinal position
+	Indexes     []Index  // PRIMARY first, then by name
+	ForeignKeys []ForeignKey
+}
+
+// Column is a column's definition.
+type Column struct {
+	Name          string
+	Type          string // COLUMN_TYPE: "bigint(20) unsigned", lower case
+	DataType      string // DATA_TYPE: "bigint"
+	Charset       string // of character types
+	Collation     string // of character types
+	Nullable      bool
+	HasDefault    bool   // a DEFAULT clause other than the implicit NULL
+	Default       string // its text, as the server prints it; meaningful only with HasDefault
+	OnUpdate      bool   // ON UPDATE CURRENT_TIMESTAMP
+	AutoIncrement bool
+	Generated     bool             // VIRTUAL or STORED: never given a value
+	Invisible     bool             // not part of SELECT * nor of INSERT without a column list
+	Key           sharding.KeyType // as a sharding key; Unsupported where the type cannot be one
+}
+
+// Index is a key.
+type Index struct {
+	Name    string // PRIMARY for the primary key
+	Unique  bool
+	Columns []IndexColumn
+}
+
+// IndexColumn is one part of a key.
+type IndexColumn struct {
+	Name   string // empty for an expression
+	Prefix int    // characters or bytes; 0: the whole column
+}
+
+// ForeignKey is a foreign key constraint.
+type ForeignKey struct {
+	Name        string
+	Columns     []string
+	RefDatabase string // logical; empty: the table's own
+	RefTable    string
+	RefColumns  []string
+}
+
+// Column finds a column by name, whose case never counts; nil when there is none.
+func (t *TableSchema) Column(name string) *Column {
+	for i := range t.Columns {
+		if strings.EqualFold(t.Columns[i].Name, name) {
+			return &t.Columns[i]
+		}
+	}
+	return nil
+}
+
+// AutoIncrement is the column with AUTO_INCREMENT; nil when there is none.
+func (t *TableSchema) AutoIncrement() *Column {
+	for i := range t.Columns {
+		if t.Columns[i].AutoIncrement {
+			return &t.Columns[i]
+		}
+	}
+	return nil
+}
+
+// KeyTypes are the types of the named columns as sharding keys, FamilyUnknown where there is no such column.
+func (t *TableSchema) KeyTypes(columns []string) []sharding.KeyType {
+	out := make([]sharding.KeyType, len(columns))
+	for i, name := range columns {
+		if c := t.Column(name); c != nil {
+			out[i] = c.Key
+		}
+	}
+	return out
+}

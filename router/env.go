@@ -1,0 +1,55 @@
+package router
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/plan"
+)
+
+// Env is what planning has to know of the session.
+type Env struct {
+	Database          string // the connection's logical database; "": none
+	Mode              parser.Mode
+	NoAutoValueOnZero bool // sql_mode holds NO_AUTO_VALUE_ON_ZERO
+}
+
+// Facts are the answers that the caller gathered for one statement. The zero Facts knows nothing.
+type Facts struct {
+	// Columns are the answers to NeedColumns, by its Key.
+	Columns map[string][]sqltypes.Column
+	// Collations names the servers' collations by id (information_schema.COLLATION_CHARACTER_SET_APPLICABILITY).
+	Collations map[uint16]string
+}
+
+// Name is a logical table.
+type Name struct{ Database, Table string }
+
+// NeedTables asks for table schemas: load them into the snapshot and plan again. A table that does not exist has to
+// be known as such, or the question comes back.
+type NeedTables struct{ Names []Name }
+
+// Error implements error.
+func (n *NeedTables) Error() string {
+	parts := make([]string, len(n.Names))
+	for i, name := range n.Names {
+		parts[i] = name.Database + "." + name.Table
+	}
+	return "the schemas of " + strings.Join(parts, ", ") + " are needed"
+}
+
+// NeedColumns asks for the columns of a draft: have a server describe SQL at Target by COM_STMT_PREPARE, without
+// running it, on a connection whose character_set_results is NULL (else the collations that it reports are the client's) and that negotiated MariaDB's extended metadata
+// where the server has it (else UUID and INET6 look like text). Put the answer into Facts.Columns[Key] and plan again.
+type NeedColumns struct {
+	Target *plan.Target
+	SQL    string
+	Key    string
+}
+
+// Error implements error.
+func (n *NeedColumns) Error() string {
+	return fmt.Sprintf("the columns of %q are needed from %s", n.SQL, n.Target.DataSource)
+}

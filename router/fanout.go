@@ -1,0 +1,323 @@
+package router
+
+import (
+	"strconv"
+
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// fanOut plans one SELECT over several shards.
+type fanOut struct {
+	p     *planning
+	b     *block
+	sel   *ast.SelectStmt
+	c     *parser.Clauses
+	route *plan.Route
+	names []rewrite.Splice
+
+	cols    []sqltypes.Column // as described: visible ones, then the draft's hidden ones
+	visible int
+	hidden  [][]rewrite.Piece // what the shards' statement appends to its select list
+	sortLen int               // max_sort_length that the shards' statement needs, 0: any
+}
+
+// plan chooses how the shards' rows are put together.
+func (f *fanOut) plan() error {
+	grouped := f.sel.GroupBy != nil || hasAggregate(f.sel)
+	if grouped && !f.p.groupsByKey(f.b) {
+		return f.aggregate()
+	}
+	return f.rows()
+}
+
+// rows plans a SELECT whose rows are made by the shards: they are ordered, made distinct and cut.
+func (f *fanOut) rows() error {
+	distinct := f.sel.Distinct && !f.p.listsKey(f.b)
+	orders, err := f.orderItems()
+	if err != nil {
+		return err
+	}
+	if distinct {
+		return f.distinct(orders)
+	}
+	var root plan.Node = f.route
+	var order []rewrite.Piece
+	if len(orders) > 0 {
+		keys, text, err := f.sortKeys(orders)
+		if err != nil {
+			return err
+		}
+		root, order = &plan.MergeSort{Input: root, Keys: keys}, text
+	}
+	f.route.Template = f.template(shardSelect{hidden: f.hidden, order: order, limit: true})
+	f.p.plan.Root = f.limited(f.projected(root))
+	return nil
+}
+
+// sortKeys describes the draft and makes the keys of a merge: hidden columns are added where needed.
+func (f *fanOut) sortKeys(orders []orderItem) ([]plan.Key, []rewrite.Piece, error) {
+	draft := make([][]rewrite.Piece, len(orders))
+	for i := range orders {
+		draft[i] = orders[i].expr
+	}
+	if err := f.describe(draft); err != nil {
+		return nil, nil, err
+	}
+	var keys []plan.Key
+	var order []rewrite.Piece
+	for i, o := range orders {
+		key, err := f.sortKey(o, &f.cols[f.visible+i])
+		if err != nil {
+			return nil, nil, err
+		}
+		keys = append(keys, key)
+		order = append(order, f.orderText(o, key, i == 0)...)
+	}
+	return keys, order, nil
+}
+
+// sortKey makes the key of one ORDER BY item.
+func (f *fanOut) sortKey(o orderItem, c *sqltypes.Column) (plan.Key, error) {
+	shape := f.p.shapeOf(c, true)
+	if shape.refuse != "" {
+		return plan.Key{}, f.p.refuse(shape.refuse)
+	}
+	index := f.visibleIndex(o.field)
+	if shape.wrap == nil && index >= 0 {
+		return shape.key(index, o.desc, o.label), nil
+	}
+	return shape.key(f.hide(shape.apply(o.expr)), o.desc, o.label), nil
+}
+
+// orderText is the item of the shards' ORDER BY. What may differ from one evaluation to the next is ordered by the
+// hidden column itself.
+func (f *fanOut) orderText(o orderItem, key plan.Key, first bool) []rewrite.Piece {
+	var out []rewrite.Piece
+	if !first {
+		out = append(out, text(", "))
+	}
+	switch {
+	case o.random && key.Weight < 0 && key.Column >= f.visible:
+		out = append(out, text(hiddenName(key.Column-f.visible)))
+	default:
+		out = append(out, o.text...)
+	}
+	if o.desc {
+		out = append(out, text(" DESC"))
+	}
+	return out
+}
+
+// hide appends a hidden column and returns its index among the shards' columns.
+func (f *fanOut) hide(expr []rewrite.Piece) int {
+	f.hidden = append(f.hidden, expr)
+	return f.visible + len(f.hidden) - 1
+}
+
+func hiddenName(i int) string { return "`_hdl" + strconv.Itoa(i) + "`" }
+
+// describe asks for the columns of the statement with the hidden ones behind its own.
+func (f *fanOut) describe(hidden [][]rewrite.Piece) error {
+	cols, err := f.p.describeText(f.route, f.template(shardSelect{hidden: hidden, plain: true}))
+	if err != nil {
+		return err
+	}
+	f.cols, f.visible = cols, len(cols)-len(hidden)
+	return nil
+}
+
+// describeText finds a draft's columns in the facts, or asks for them.
+func (p *planning) describeText(route *plan.Route, t *rewrite.Template) ([]sqltypes.Column, error) {
+	target := &route.Targets[0]
+	r, err := rewrite.Render(nil, t, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{p.stmt})
+	if err != nil {
+		return nil, err
+	}
+	sql := string(r.SQL)
+	cols, ok := p.facts.Columns[sql]
+	if !ok {
+		return nil, &NeedColumns{Target: target, SQL: sql, Key: sql}
+	}
+	return cols, nil
+}
+
+// visibleIndex is the place of a select item among the answer's columns; -1 where stars leave it open.
+func (f *fanOut) visibleIndex(field int) int {
+	if field < 0 {
+		return -1
+	}
+	before, after := false, false
+	for i, item := range f.c.List {
+		before = before || item.Star && i < field
+		after = after || item.Star && i > field
+	}
+	switch {
+	case !before:
+		return field
+	case !after:
+		return f.visible - (len(f.c.List) - field)
+	}
+	return -1
+}
+
+// projected cuts the hidden columns off.
+func (f *fanOut) projected(n plan.Node) plan.Node {
+	if len(f.hidden) == 0 {
+		return n
+	}
+	return projectFirst(n, f.visible)
+}
+
+func projectFirst(n plan.Node, count int) plan.Node {
+	pr := &plan.Project{Input: n}
+	for i := range count {
+		pr.Columns = append(pr.Columns, plan.ProjectColumn{Column: i})
+	}
+	return pr
+}
+
+// limited applies the LIMIT clause.
+func (f *fanOut) limited(n plan.Node) plan.Node {
+	args := limitArgs(f.c.Limit)
+	if args == nil {
+		return n
+	}
+	return &plan.Limit{Input: n, Args: *args}
+}
+
+func limitArgs(l *parser.Limit) *plan.LimitArgs {
+	if l == nil {
+		return nil
+	}
+	args := &plan.LimitArgs{}
+	if l.Offset >= 0 {
+		args.Offset = &plan.Expr{Arg: l.Offset}
+	}
+	if l.Count >= 0 {
+		args.Count = &plan.Expr{Arg: l.Count}
+	}
+	return args
+}
+
+// shardSelect says how the shards' statement differs from the client's.
+type shardSelect struct {
+	hidden [][]rewrite.Piece // behind the select list
+	order  []rewrite.Piece   // the ORDER BY's items; nil: as the client wrote it
+	drop   bool              // ORDER BY is left out where order is nil
+	limit  bool              // LIMIT becomes offset + count, else it is left out
+	group  []rewrite.Piece   // the GROUP BY's items; nil: as the client wrote it
+	having bool              // HAVING is left out
+	more   []rewrite.Splice  // changes inside the select list
+	plain  bool              // a draft: nothing but the hidden columns is changed
+	list   []rewrite.Piece   // the whole select list; nil: the client's
+}
+
+// template makes the shards' statement.
+func (f *fanOut) template(s shardSelect) *rewrite.Template {
+	splices := append([]rewrite.Splice(nil), s.more...)
+	if s.list != nil {
+		splices = append(splices, splice(f.c.ListSpan, s.list...))
+	}
+	var hidden []rewrite.Piece
+	for i, h := range s.hidden {
+		hidden = append(append(append(hidden, text(", ")), h...), text(" AS "+hiddenName(i)))
+	}
+	if len(hidden) > 0 {
+		splices = append(splices, insertion(f.c.ListSpan.End, hidden))
+	}
+	if !s.plain {
+		splices = append(splices, f.tailSplices(s)...)
+	}
+	if f.sortLen > sortedBytes && !s.plain {
+		prefix := "SET STATEMENT max_sort_length=" + strconv.Itoa(f.sortLen) + " FOR "
+		splices = append(splices, insertion(0, []rewrite.Piece{text(prefix)}))
+	}
+	return f.p.compile(f.route.Targets, splices)
+}
+
+// tailSplices change what stands behind FROM and WHERE.
+func (f *fanOut) tailSplices(s shardSelect) []rewrite.Splice {
+	var out []rewrite.Splice
+	tail := f.tail()
+	switch {
+	case s.group == nil:
+	case f.c.GroupBy.Present():
+		out = append(out, splice(f.c.GroupBy.Body, s.group...))
+	default:
+		at := f.afterWhere()
+		out = append(out, insertion(at, append([]rewrite.Piece{text(" GROUP BY ")}, s.group...)))
+	}
+	if s.having && f.c.Having.Present() {
+		out = append(out, splice(f.c.Having.Span))
+	}
+	switch {
+	case s.order != nil && f.c.OrderBy.Present():
+		out = append(out, splice(f.c.OrderBy.Body, s.order...))
+	case s.order != nil:
+		pieces := append([]rewrite.Piece{text(" ORDER BY ")}, s.order...)
+		out = append(out, insertion(tail, append(pieces, text(" "))))
+	case s.drop && f.c.OrderBy.Present():
+		out = append(out, splice(f.c.OrderBy.Span))
+	}
+	return append(out, f.limitSplices(s.limit)...)
+}
+
+// limitSplices make LIMIT what each shard has to send.
+func (f *fanOut) limitSplices(keep bool) []rewrite.Splice {
+	l := f.c.Limit
+	switch {
+	case l == nil || keep && l.Offset < 0 && !l.OffsetSpan.Present():
+		return nil
+	case !keep:
+		return []rewrite.Splice{splice(l.Span)}
+	}
+	return []rewrite.Splice{splice(l.Span, text("LIMIT "), rewrite.Piece{Op: rewrite.Total, N: l.Offset, M: l.Count})}
+}
+
+// tail is where an ORDER BY clause goes.
+func (f *fanOut) tail() int {
+	end := f.c.Span.End
+	if f.c.Limit != nil {
+		end = min(end, f.c.Limit.Start)
+	}
+	for _, c := range []parser.Clause{f.c.OrderBy, f.c.Procedure, f.c.Lock} {
+		if c.Present() {
+			end = min(end, c.Start)
+		}
+	}
+	return end
+}
+
+// afterWhere is where a GROUP BY clause goes.
+func (f *fanOut) afterWhere() int {
+	for _, c := range []parser.Clause{f.c.Where, f.c.From} {
+		if c.Present() {
+			return c.End
+		}
+	}
+	return f.tail()
+}
+
+func insertion(at int, pieces []rewrite.Piece) rewrite.Splice {
+	return rewrite.Splice{Span: rewrite.Span{Start: at, End: at}, Pieces: pieces}
+}
+
+// cut is a part of the client's text with the names of the targets.
+func (f *fanOut) cut(span parser.Span) []rewrite.Piece {
+	return rewrite.Cut(f.p.src, rewrite.Span(span), f.names)
+}
+
+// ownArgs are the arguments that a statement's own text holds: those of a draft.
+type ownArgs struct{ stmt *parser.Statement }
+
+func (a ownArgs) Len() int                            { return len(a.stmt.Args) }
+func (a ownArgs) Value(i int) (sqltypes.Value, error) { return a.stmt.Value(i) }
+func (a ownArgs) Param(i int) int                     { return int(a.stmt.Args[i].Ordinal) }
+func (a ownArgs) Generated(int) sqltypes.Value        { return sqltypes.NullValue }
+func (a ownArgs) AppendText(b []byte, i int) []byte {
+	return append(b, a.stmt.Args[i].Span().In(a.stmt.Text)...)
+}

@@ -1,0 +1,49 @@
+// Package keygen makes keys: snowflake, segment and uuid (v7). A generator belongs to one column of one table and
+// hands out batches, one per INSERT.
+//
+// It is not the store in which worker ids and segments are claimed: WorkerIDs and Segments are owned here and
+// implemented elsewhere. It starts no goroutine and reads no clock but the one it is given.
+//
+// Level: router's lowest floor beside rule and sharding; pure but for the two interfaces.
+package keygen
+
+import (
+	"context"
+	"time"
+)
+
+// Generator makes keys for one column. Strangers may implement it; keygentest.Conform checks the rules:
+//
+//  1. It is safe for concurrent use.
+//  2. No key is ever given twice: not by two calls, not by two instances that share the WorkerIDs or Segments, not
+//     after a restart, not when the clock steps back. When that cannot be kept, Next returns an error.
+//  3. The keys of one call are First, First+Step, … with Step 1: drivers derive the ids of the other rows from the
+//     first. Ranges that are too short are thrown away, never split.
+//  4. Integer keys are between 1 and MaxInt64.
+//  5. Next(ctx, n) refuses n < 1, and n beyond what it can give in one run, naming the limit.
+//  6. Next may wait, bounded, and stops waiting when ctx ends.
+//  7. A factory refuses an unknown property, naming it and the ones it knows.
+type Generator interface {
+	Next(ctx context.Context, n int) (Batch, error)
+}
+
+// WorkerIDs is the claim of a worker id, held by the instance.
+type WorkerIDs interface {
+	// Worker returns the claimed id (0 … MaxWorker) and the time until which it is this instance's alone. It answers
+	// at once, from memory. An id comes back to life only when the clock has passed the end of every earlier claim
+	// of it, so that no tick of an earlier holder is used again.
+	Worker() (id uint16, until time.Time, err error)
+}
+
+// Segments hands out ranges of a named sequence.
+type Segments interface {
+	// NextRange returns the first of n numbers (first ≥ 1) that are given to nobody else, ever; n ≥ 1.
+	NextRange(ctx context.Context, name string, n uint64) (first uint64, err error)
+}
+
+// Clock is the time as generators see it.
+type Clock interface {
+	Now() time.Time
+	// Sleep returns after d, or with ctx's error when ctx ends first.
+	Sleep(ctx context.Context, d time.Duration) error
+}

@@ -1,0 +1,142 @@
+package keygen
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+)
+
+// segment gives numbers out of ranges that it claims in advance. Properties:
+//
+//	step  how many numbers a claim asks for, 1 … 10000000; default 1000
+//
+// A second range is claimed when half of the first is gone, by the call that notices, after it has its own keys:
+// one statement in a thousand waits for the store, and no goroutine has to be owned.
+type segment struct {
+	name     string
+	step     uint64
+	segments Segments
+
+	fetch sync.Mutex // held while a range is being claimed; never taken while mu is held
+
+	mu    sync.Mutex // guards what follows
+	now   span
+	ahead span
+}
+
+// span is the numbers from first up to, not including, end.
+type span struct{ first, end uint64 }
+
+func (s span) left() uint64 { return s.end - s.first }
+
+func newSegment(cfg Config) (Generator, error) {
+	if err := known(cfg.Properties, "step"); err != nil {
+		return nil, err
+	}
+	step, err := integer(cfg.Properties, "step", 1000, 1, 10_000_000)
+	if err != nil {
+		return nil, err
+	}
+	return &segment{name: cfg.Name, step: uint64(step), segments: cfg.Segments}, nil
+}
+
+// Next implements Generator.
+func (g *segment) Next(ctx context.Context, n int) (Batch, error) {
+	if n < 1 || n > math.MaxInt32 {
+		return Batch{}, sqlerr.KeygenUnavailable(fmt.Sprintf("segment gives 1 to %d ids to one statement, not %d", math.MaxInt32, n))
+	}
+	if g.segments == nil {
+		return Batch{}, sqlerr.KeygenUnavailable("segment has no store")
+	}
+	want := uint64(n)
+	for {
+		if first, ok := g.take(want); ok {
+			g.prefetch(ctx)
+			return Batch{First: first, Step: 1}, nil
+		}
+		if err := g.claimFor(ctx, want); err != nil {
+			return Batch{}, err
+		}
+	}
+}
+
+// take gives n consecutive numbers of what is held; a range too short for them is thrown away, not split.
+func (g *segment) take(n uint64) (uint64, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.takeLocked(n)
+}
+
+func (g *segment) takeLocked(n uint64) (uint64, bool) {
+	if g.now.left() < n && g.ahead.left() >= n {
+		g.now, g.ahead = g.ahead, span{}
+	}
+	if g.now.left() < n {
+		return 0, false
+	}
+	first := g.now.first
+	g.now.first += n
+	return first, true
+}
+
+// claimFor claims a range that has room for n numbers, unless another call did so meanwhile.
+func (g *segment) claimFor(ctx context.Context, n uint64) error {
+	g.fetch.Lock()
+	defer g.fetch.Unlock()
+	g.mu.Lock()
+	enough := g.now.left() >= n || g.ahead.left() >= n
+	g.mu.Unlock()
+	if enough {
+		return nil
+	}
+	s, err := g.claim(ctx, max(n, g.step))
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ahead = s
+	return nil
+}
+
+// prefetch claims the next range when the present one is half gone. Its failure is not the caller's, who has keys.
+func (g *segment) prefetch(ctx context.Context) {
+	if !g.low() || !g.fetch.TryLock() {
+		return
+	}
+	defer g.fetch.Unlock()
+	if !g.low() {
+		return
+	}
+	s, err := g.claim(ctx, g.step)
+	if err != nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ahead = s
+}
+
+func (g *segment) low() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ahead.left() == 0 && g.now.left() <= g.step/2
+}
+
+// claim asks the store for n numbers.
+func (g *segment) claim(ctx context.Context, n uint64) (span, error) {
+	first, err := g.segments.NextRange(ctx, g.name, n)
+	if err != nil {
+		if ctx.Err() != nil {
+			return span{}, fmt.Errorf("segment %s: claim a range: %w", g.name, err)
+		}
+		return span{}, sqlerr.KeygenUnavailable(fmt.Sprintf("no range of %s: %v", g.name, err))
+	}
+	if first < 1 || first > math.MaxInt64 || n > math.MaxInt64-first {
+		return span{}, sqlerr.KeygenUnavailable(fmt.Sprintf("the sequence %s has run out", g.name))
+	}
+	return span{first: first, end: first + n}, nil
+}

@@ -1,0 +1,253 @@
+package router
+
+import (
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// native plans a grouping whose answer is made of group columns and bare aggregates: each keeps its place in the
+// select list, what else is needed is hidden behind it.
+func (g *grouping) native(orders []orderItem) error {
+	groupCols, argCols, err := g.describeParts()
+	if err != nil {
+		return err
+	}
+	for i := range g.visible {
+		if err := g.visibleOutput(i); err != nil {
+			return err
+		}
+	}
+	if err := g.makeKeys(groupCols, argCols); err != nil {
+		return err
+	}
+	merged, aligned := g.align(orders)
+	node, order := g.aggregateNode(merged)
+	pushed := len(g.groups) > 0 && g.distinct == nil && order != nil && (aligned || len(orders) == 0)
+	node, err = g.sorted(node, orders, aligned && order != nil)
+	if err != nil {
+		return err
+	}
+	g.route.Template = g.template(shardSelect{
+		hidden: g.hidden, order: order, drop: true, limit: pushed && g.c.Limit != nil, group: g.shardGroup(), more: g.more,
+	})
+	if len(g.output) > g.visible {
+		node = projectFirst(node, g.visible)
+	}
+	g.p.plan.Root = g.limited(node)
+	return nil
+}
+
+// visibleOutput adds the output of the answer's column i.
+func (g *grouping) visibleOutput(i int) error {
+	for field, item := range g.c.List {
+		if item.Star || g.visibleIndex(field) != i {
+			continue
+		}
+		a, ok := bareExpr(g.sel.Fields.Fields[field].Expr).(*ast.AggregateFuncExpr)
+		if !ok {
+			break
+		}
+		agg, replace, err := g.parts(a, item.Expr, i, &g.cols[i])
+		if err != nil {
+			return err
+		}
+		if replace != nil {
+			if item.Alias == "" {
+				replace = append(replace, g.p.label(item.Expr)...)
+			}
+			g.more = append(g.more, splice(item.Expr, replace...))
+		}
+		g.output = append(g.output, agg)
+		return nil
+	}
+	first := plan.Aggregation{Func: plan.First, Column: i, Second: -1, Third: -1, Result: g.cols[i], Inherit: true, Label: g.cols[i].Name}
+	g.output = append(g.output, first)
+	return nil
+}
+
+// parts splits an aggregate. index is the shards' column in its place; replace is what stands there instead of the
+// function, nil: the function itself.
+func (g *grouping) parts(a *ast.AggregateFuncExpr, span parser.Span, index int, result *sqltypes.Column) (agg plan.Aggregation, replace []rewrite.Piece, err error) {
+	fn := aggregateFuncs[lower(a.F)]
+	agg = plan.Aggregation{
+		Func: fn, Column: index, Second: -1, Third: -1, Inherit: true, Label: span.In(g.p.stmt.Text), Result: *result,
+	}
+	if a.Distinct && fn != plan.Min && fn != plan.Max {
+		return g.distinctParts(agg)
+	}
+	spans, err := g.argSpans(a)
+	if err != nil {
+		return agg, nil, err
+	}
+	switch fn {
+	case plan.Avg:
+		agg.Inherit = false
+		arg := g.cut(spans[0])
+		agg.Second = g.hide(call("COUNT(", arg))
+		return agg, call("SUM(", arg), nil
+	case plan.VarPop, plan.VarSamp, plan.StdPop, plan.StdSamp:
+		agg.Inherit = false
+		arg := g.cut(spans[0])
+		agg.Second = g.hide(append(call("AVG((", arg), text("+0E0)")))
+		agg.Third = g.hide(call("VAR_POP(", arg))
+		return agg, call("COUNT(", arg), nil
+	case plan.Min, plan.Max:
+		return g.extreme(agg, span, result)
+	case plan.GroupConcat:
+		return g.separator(agg, a)
+	}
+	return agg, nil, nil
+}
+
+func call(name string, arg []rewrite.Piece) []rewrite.Piece {
+	return append(append([]rewrite.Piece{text(name)}, arg...), text(")"))
+}
+
+// extreme compares the shards' MIN or MAX; text by its weight, ENUM and SET by their text as the function does.
+func (g *grouping) extreme(agg plan.Aggregation, span parser.Span, result *sqltypes.Column) (plan.Aggregation, []rewrite.Piece, error) {
+	c := *result
+	if c.Flags&(sqltypes.FlagEnum|sqltypes.FlagSet) != 0 {
+		c.Flags &^= sqltypes.FlagEnum | sqltypes.FlagSet
+		c.Type = sqltypes.VarString
+	}
+	shape := g.p.shapeOf(&c, true)
+	if shape.refuse == "" && shape.weight {
+		shape = g.p.shapeOf(&c, false)
+	}
+	if shape.refuse != "" {
+		return agg, nil, g.p.refuse(shape.refuse)
+	}
+	if shape.bytes >= 1<<24 {
+		return agg, nil, g.p.refuse(agg.Label + " of very long text over several shards")
+	}
+	if c.Type == sqltypes.Float || !shape.weight && isText(c.Type) {
+		shape.wrap = nil
+	}
+	agg.Order = shape.key(agg.Column, false, "")
+	if shape.wrap != nil {
+		agg.Order = shape.key(g.hide(shape.apply(g.cut(span))), false, "")
+	}
+	return agg, nil, nil
+}
+
+// separator finds what stands between the texts of GROUP_CONCAT: the last argument.
+func (g *grouping) separator(agg plan.Aggregation, a *ast.AggregateFuncExpr) (plan.Aggregation, []rewrite.Piece, error) {
+	agg.Separator = []byte(",")
+	last := a.Args[len(a.Args)-1]
+	if e, ok := g.p.constant(last); ok {
+		agg.SeparatorArg = &e
+		return agg, nil, nil
+	}
+	if v, ok := last.(ast.ValueExpr); ok && v.GetString() == "," {
+		return agg, nil, nil
+	}
+	return agg, nil, g.p.refuse("GROUP_CONCAT with a SEPARATOR that Heddle cannot read over several shards")
+}
+
+// distinctParts makes a DISTINCT aggregate of the rows that arrive sorted by its arguments.
+func (g *grouping) distinctParts(agg plan.Aggregation) (plan.Aggregation, []rewrite.Piece, error) {
+	arg := g.cut(g.distinct.spans[0])
+	switch agg.Func {
+	case plan.Count:
+		agg.Func = plan.CountDistinct
+		return agg, call("COUNT(", arg), nil
+	case plan.Sum:
+		agg.Func = plan.SumDistinct
+		return agg, call("SUM(", arg), nil
+	}
+	agg.Func, agg.Inherit = plan.AvgDistinct, false
+	return agg, call("SUM(", arg), nil
+}
+
+// makeKeys makes the keys of the groups and of the DISTINCT arguments.
+func (g *grouping) makeKeys(groupCols, argCols []sqltypes.Column) error {
+	for i := range g.groups {
+		gi := &g.groups[i]
+		gi.shape = g.p.shapeOf(&groupCols[i], false)
+		if gi.shape.refuse != "" {
+			return g.p.refuse(gi.shape.refuse)
+		}
+		index := g.visibleIndex(gi.field)
+		if index >= 0 && gi.shape.wrap == nil {
+			gi.key = gi.shape.key(index, false, gi.label)
+		} else {
+			gi.key = gi.shape.key(g.hide(g.groupedKey(gi)), false, gi.label)
+		}
+		gi.order = g.groupOrder(gi, index)
+		if g.distinct != nil && !g.sortable(&gi.shape) {
+			return g.p.refuse("DISTINCT aggregates in groups of long text over several shards")
+		}
+	}
+	if g.distinct == nil {
+		return nil
+	}
+	return g.distinctKeys(argCols)
+}
+
+// groupedKey is the hidden column of a group's key. Of an expression the least value stands for the group where the
+// server wants every column to be grouped.
+func (g *grouping) groupedKey(gi *groupItem) []rewrite.Piece {
+	if gi.shape.weight && g.p.env.Mode.SQLMode.Has(parser.OnlyFullGroupBy) && !g.p.plainColumn(gi.span) {
+		return gi.shape.apply(call("MIN(", gi.expr))
+	}
+	return gi.shape.apply(gi.expr)
+}
+
+// groupOrder is what sorts the shards' rows by a group's key without a name that could mean something else.
+func (g *grouping) groupOrder(gi *groupItem, index int) []rewrite.Piece {
+	if index >= 0 {
+		return []rewrite.Piece{text(decimal(uint64(index) + 1))}
+	}
+	if !gi.shape.weight && gi.shape.wrap == nil {
+		return []rewrite.Piece{text(hiddenName(gi.key.Column - g.visible))}
+	}
+	return gi.expr
+}
+
+// distinctKeys adds the DISTINCT arguments to the shards' columns and to what they are grouped by.
+func (g *grouping) distinctKeys(cols []sqltypes.Column) error {
+	d := g.distinct
+	for i, s := range d.spans {
+		shape := g.p.shapeOf(&cols[i], false)
+		if shape.refuse != "" {
+			return g.p.refuse(shape.refuse)
+		}
+		if !g.sortable(&shape) {
+			return g.p.refuse("DISTINCT aggregates of long text over several shards")
+		}
+		expr := g.cut(s)
+		value := g.hide(expr)
+		key := shape.key(value, false, "")
+		if shape.wrap != nil {
+			key = shape.key(g.hide(shape.apply(expr)), false, "")
+		}
+		d.keys, d.cols = append(d.keys, key), append(d.cols, value)
+		sep := text(", ")
+		d.group = append(append(d.group, sep), text(hiddenName(value-g.visible)))
+		d.order = append(append(d.order, sep), text(hiddenName(value-g.visible)))
+	}
+	for i := range g.output {
+		switch g.output[i].Func {
+		case plan.SumDistinct, plan.AvgDistinct:
+			g.output[i].Column = d.cols[0]
+			g.output[i].DistinctKeys = d.keys
+		case plan.CountDistinct:
+			g.output[i].DistinctKeys = d.keys
+		}
+	}
+	return nil
+}
+
+// shardGroup is the shards' GROUP BY where DISTINCT arguments make it finer; nil: the client's.
+func (g *grouping) shardGroup() []rewrite.Piece {
+	if g.distinct == nil {
+		return nil
+	}
+	if g.c.GroupBy.Present() {
+		return append(g.cut(g.c.GroupBy.Body), g.distinct.group...)
+	}
+	return g.distinct.group[1:]
+}

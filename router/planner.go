@@ -1,0 +1,210 @@
+package router
+
+import (
+	"context"
+	"sync"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// Generators gives the key generator of a column, the same one for the same name, type and properties.
+// keygen.Set is one.
+type Generators interface {
+	Generator(name, typ string, properties map[string]any) (keygen.Generator, error)
+}
+
+// Planner makes plans. It keeps the sharding algorithms that it built, for one version of the rules at a time. It
+// is safe for concurrent use.
+type Planner struct {
+	Generators Generators     // nil: a column that has to be generated is refused
+	Keyer      sharding.Keyer // for the constants in the rules' properties
+
+	mu      sync.Mutex // guards what follows
+	version uint64
+	built   map[algorithmKey]sharding.Algorithm
+}
+
+type algorithmKey struct {
+	table  *rule.ShardedTable
+	schema uint64
+}
+
+// Plan decides how a statement runs. It answers *NeedTables or *NeedColumns where it has to know more, and
+// *sqlerr.Error for what the client gets. The statement, the snapshot and the facts are not changed; facts may be nil.
+func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts) (*plan.Plan, error) {
+	if facts == nil {
+		facts = &Facts{}
+	}
+	p := &planning{ctx: ctx, planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}}
+	p.src = rewrite.Source{Text: stmt.Text, Args: make([]rewrite.Span, len(stmt.Args))}
+	for i, a := range stmt.Args {
+		p.src.Args[i] = rewrite.Span(a.Span())
+	}
+	if err := p.resolveTables(); err != nil {
+		return nil, err
+	}
+	p.properties()
+	if err := p.dispatch(); err != nil {
+		return nil, err
+	}
+	p.finish()
+	return p.plan, nil
+}
+
+// planning is the planning of one statement.
+type planning struct {
+	ctx     context.Context // of one call of Plan; planning does not outlive it
+	planner *Planner
+	stmt    *parser.Statement
+	env     Env
+	snap    *catalog.Snapshot
+	facts   *Facts
+	plan    *plan.Plan
+	src     rewrite.Source
+
+	tables  []*table
+	byRef   []*table // by index in stmt.Tables; nil for CTEs and repeated names
+	needed  []Name
+	helpful []*table // whose schemas could have helped
+
+	blocks      []*block
+	ctes        []*query
+	hasCTE      bool
+	sourceCount int
+	lists       []*inList
+}
+
+// algorithm builds or finds a table's algorithm.
+func (pl *Planner) algorithm(ctx context.Context, snap *catalog.Snapshot, t *table) (sharding.Algorithm, error) {
+	rules := t.place.Sharded
+	key := algorithmKey{rules, t.schema.Version}
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	if pl.version != snap.RulesVersion() || pl.built == nil {
+		pl.version, pl.built = snap.RulesVersion(), map[algorithmKey]sharding.Algorithm{}
+	}
+	if a, ok := pl.built[key]; ok {
+		return a, nil
+	}
+	cfg := sharding.Config{Properties: rules.Algorithm.Properties, Nodes: len(rules.Nodes), Slots: rules.Slots, Keyer: pl.Keyer}
+	for i, k := range rules.Key {
+		cfg.Columns = append(cfg.Columns, sharding.KeyColumn{Name: k, Type: t.keys[i]})
+	}
+	for _, n := range rules.Nodes {
+		cfg.NodeNames = append(cfg.NodeNames, n.DataSource+"."+n.Table)
+	}
+	a, err := sharding.New(ctx, rules.Algorithm.Type, cfg)
+	if err != nil {
+		return nil, sqlerr.NotSupported("the sharding of " + t.db + "." + t.name + ": " + err.Error())
+	}
+	pl.built[key] = a
+	return a, nil
+}
+
+// dispatch plans by the statement's kind.
+func (p *planning) dispatch() error {
+	switch p.stmt.Kind {
+	case parser.Select, parser.Do, parser.Set:
+		return p.planSelect()
+	case parser.Insert, parser.Replace:
+		return p.planInsert()
+	case parser.Update, parser.Delete:
+		return p.planChange()
+	case parser.Explain, parser.Analyze:
+		return p.planExplain()
+	case parser.CreateTable, parser.AlterTable, parser.DropTable, parser.RenameTable, parser.Truncate,
+		parser.CreateIndex, parser.DropIndex:
+		return p.planDDL()
+	}
+	return p.planOther()
+}
+
+// properties sets what every kind of plan says of its statement.
+func (p *planning) properties() {
+	uses := p.stmt.Uses
+	p.plan.Clock = uses.Has(parser.UseNow)
+	p.plan.Write = writes[p.stmt.Kind] || uses.Has(parser.UseForUpdate|parser.UseForShare|parser.UseSequence)
+	p.plan.ImplicitCommit = implicitCommits[p.stmt.Kind]
+	switch {
+	case p.stmt.Kind == parser.CreateTemporaryTable:
+		p.plan.Pin = "temporary table"
+	case p.stmt.Kind == parser.LockTables:
+		p.plan.Pin = "LOCK TABLES"
+	case p.stmt.Kind == parser.Handler:
+		p.plan.Pin = "HANDLER"
+	case uses.Has(parser.UseLock):
+		p.plan.Pin = "GET_LOCK"
+	case uses.Has(parser.UseUserVarWrite) && p.stmt.Kind != parser.Set:
+		p.plan.Pin = "user variable assigned in a query"
+	case p.stmt.Kind == parser.Call || p.stmt.Kind == parser.Compound:
+		p.plan.Pin = "stored program"
+	}
+}
+
+var writes = map[parser.Kind]bool{
+	parser.Insert: true, parser.Replace: true, parser.Update: true, parser.Delete: true, parser.Truncate: true,
+	parser.Call: true, parser.CreateTable: true, parser.CreateTemporaryTable: true, parser.AlterTable: true,
+	parser.DropTable: true, parser.DropTemporaryTable: true, parser.RenameTable: true, parser.CreateIndex: true,
+	parser.DropIndex: true, parser.CreateView: true, parser.DropView: true, parser.OtherDDL: true,
+	parser.LockTables: true, parser.LoadData: true, parser.TableAdmin: true, parser.Compound: true,
+	parser.CreateDatabase: true, parser.AlterDatabase: true, parser.DropDatabase: true, parser.Account: true,
+	parser.Unknown: true,
+}
+
+var implicitCommits = map[parser.Kind]bool{
+	parser.Truncate: true, parser.CreateTable: true, parser.AlterTable: true, parser.DropTable: true,
+	parser.RenameTable: true, parser.CreateIndex: true, parser.DropIndex: true, parser.CreateView: true,
+	parser.DropView: true, parser.OtherDDL: true, parser.LockTables: true, parser.TableAdmin: true,
+	parser.CreateDatabase: true, parser.AlterDatabase: true, parser.DropDatabase: true, parser.Account: true,
+}
+
+// finish records what the plan depends on.
+func (p *planning) finish() {
+	for _, t := range p.tables {
+		if t.system {
+			continue
+		}
+		v := plan.TableVersion{Database: t.db, Table: t.name, Version: p.snap.TableVersion(t.db, t.name)}
+		p.plan.Tables = append(p.plan.Tables, v)
+		if t.place.Kind == catalog.KindUnknown && t.place.Layout.Database != "" {
+			p.plan.Notes = append(p.plan.Notes, t.db+"."+t.name+" is not in the rules: taken for a single table of "+t.place.Single.DataSource)
+		}
+	}
+}
+
+// tableNames lists the logical names, in the order of Target.Names.
+func (p *planning) tableNames() []string {
+	var out []string
+	for _, t := range p.tables {
+		out = append(out, t.name)
+	}
+	return out
+}
+
+// anySharded is the first sharded table of the statement, nil if there is none.
+func (p *planning) anySharded() *table {
+	for _, t := range p.tables {
+		if t.sharded() {
+			return t
+		}
+	}
+	return nil
+}
+
+// refuse turns a reason into the client's error, or into a question where schemas could make it vanish.
+func (p *planning) refuse(what string) error {
+	for _, t := range p.helpful {
+		p.need(t)
+	}
+	if err := p.missing(); err != nil {
+		return err
+	}
+	return sqlerr.NotSupported(what)
+}

@@ -1,0 +1,353 @@
+package router
+
+import (
+	"strconv"
+
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// residualPlan plans a grouping with HAVING or expressions over aggregates: the groups go into a temporary table of one
+// shard, column c0 … for each part, and the client's expressions are evaluated there with the parts in their places.
+type residualPlan struct {
+	*grouping
+	aggregates []residualPart // bare aggregates by their text
+	columns    []residualPart // columns and grouped expressions outside of aggregates
+	shape      [][]rewrite.Piece
+}
+
+// residualPart is what a part of the client's text becomes.
+type residualPart struct {
+	span    parser.Span
+	replace string // "c3", "(c1/c2)"
+}
+
+func (g *grouping) residual(orders []orderItem) error {
+	for _, field := range g.sel.Fields.Fields {
+		if field.WildCard != nil {
+			return g.p.refuse("* beside expressions over aggregates over several shards")
+		}
+	}
+	groupCols, argCols, err := g.describeParts()
+	if err != nil {
+		return err
+	}
+	r := &residualPlan{grouping: g}
+	result := g.cols[:g.visible]
+	g.visible = 0
+	for i := range g.groups {
+		g.groups[i].field = -1
+	}
+	if err := r.findAggregates(orders); err != nil {
+		return err
+	}
+	final, err := r.final(orders)
+	if err != nil {
+		return err
+	}
+	if err := g.makeKeys(groupCols, argCols); err != nil {
+		return err
+	}
+	merged, _ := g.align(nil)
+	node, order := g.aggregateNode(merged)
+	g.route.Template = g.template(shardSelect{list: r.list(g.hidden, hiddenName), order: order, drop: true, group: r.groupBy(), having: true})
+	g.p.plan.Root = &plan.Residual{
+		Input: node, Target: g.route.Targets[0], Shape: r.shapeTemplate(), Final: final, Temp: len(g.p.tables), Result: result,
+	}
+	return nil
+}
+
+// findAggregates describes all aggregates of the statement and splits each into parts.
+func (r *residualPlan) findAggregates(orders []orderItem) error {
+	var nodes []*ast.AggregateFuncExpr
+	var spans []parser.Span
+	found := scanSelect(r.sel).aggregates
+	for _, o := range orders {
+		found = append(found, scanExpr(o.node).aggregates...)
+	}
+	for _, a := range found {
+		span, ok := r.p.stmt.Span(a)
+		if !ok {
+			return r.p.refuse("an aggregate of a form that Heddle cannot read over several shards")
+		}
+		if !r.knownSpan(spans, span) {
+			nodes, spans = append(nodes, a), append(spans, span)
+		}
+	}
+	cols, err := r.describeAggregates(spans)
+	if err != nil {
+		return err
+	}
+	for i, a := range nodes {
+		if err := r.addAggregate(a, spans[i], &cols[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *residualPlan) knownSpan(spans []parser.Span, span parser.Span) bool {
+	for _, s := range spans {
+		if r.p.sameTokens(s, span) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *residualPlan) describeAggregates(spans []parser.Span) ([]sqltypes.Column, error) {
+	if len(spans) == 0 {
+		return nil, nil
+	}
+	parts := make([][]rewrite.Piece, len(spans))
+	for i, s := range spans {
+		parts[i] = r.cut(s)
+	}
+	t := r.template(shardSelect{list: r.list(parts, hiddenName), drop: true, group: r.groupBy(), having: true})
+	return r.p.describeText(r.route, t)
+}
+
+// addAggregate makes the outputs of one aggregate. An average is kept as its two parts and divided by the server, to
+// all the digits that it computes with.
+func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, col *sqltypes.Column) error {
+	index := r.hide(nil)
+	agg, replace, err := r.parts(a, span, index, col)
+	if err != nil {
+		return err
+	}
+	r.hidden[index] = replace
+	if replace == nil {
+		r.hidden[index] = r.cut(span)
+	}
+	if agg.Func != plan.Avg {
+		r.aggregates = append(r.aggregates, residualPart{span, r.addOutput(agg, r.cut(span))})
+		return nil
+	}
+	sum, count := agg, agg
+	sum.Func, sum.Second, sum.Inherit, sum.Result = plan.Sum, -1, true, sqltypes.Column{}
+	count.Func, count.Column, count.Second, count.Inherit, count.Result = plan.Count, agg.Second, -1, true, sqltypes.Column{}
+	s := r.addOutput(sum, r.hidden[agg.Column])
+	c := r.addOutput(count, r.hidden[agg.Second])
+	r.aggregates = append(r.aggregates, residualPart{span, "(" + s + "/" + c + ")"})
+	return nil
+}
+
+// addOutput adds an output of the aggregation and what gives its type; it returns its name.
+func (r *residualPlan) addOutput(agg plan.Aggregation, typed []rewrite.Piece) string {
+	r.output = append(r.output, agg)
+	r.shape = append(r.shape, typed)
+	return partName(len(r.output) - 1)
+}
+
+func partName(i int) string { return "c" + strconv.Itoa(i) }
+
+// list is a select list of expressions with names.
+func (r *residualPlan) list(exprs [][]rewrite.Piece, name func(int) string) []rewrite.Piece {
+	var out []rewrite.Piece
+	for i, e := range exprs {
+		if i > 0 {
+			out = append(out, text(", "))
+		}
+		out = append(append(out, e...), text(" AS "+name(i)))
+	}
+	return out
+}
+
+// groupBy is the shards' GROUP BY: the client's names may mean select items that are not there any more.
+func (r *residualPlan) groupBy() []rewrite.Piece {
+	var out []rewrite.Piece
+	for i := range r.groups {
+		out = append(append(out, text(", ")), r.groups[i].expr...)
+	}
+	if r.distinct != nil {
+		out = append(out, r.distinct.group...)
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out[1:]
+}
+
+// shapeTemplate is a SELECT without rows that gives the types of the parts.
+func (r *residualPlan) shapeTemplate() *rewrite.Template {
+	splices := []rewrite.Splice{splice(r.c.ListSpan, r.list(r.shape, partName)...)}
+	if r.c.GroupBy.Present() {
+		var by []rewrite.Piece
+		for i := range r.groups {
+			by = append(append(by, text(", ")), r.groups[i].expr...)
+		}
+		splices = append(splices, splice(r.c.GroupBy.Body, by[1:]...))
+	}
+	for _, c := range []parser.Clause{r.c.Having, r.c.OrderBy, r.c.Lock} {
+		if c.Present() {
+			splices = append(splices, splice(c.Span))
+		}
+	}
+	splices = append(splices, r.limitSplices(false)...)
+	return r.p.compile(r.route.Targets, append(splices, insertion(r.c.Span.End, []rewrite.Piece{text(" LIMIT 0")})))
+}
+
+// final is the SELECT over the temporary table.
+func (r *residualPlan) final(orders []orderItem) (*rewrite.Template, error) {
+	t := &rewrite.Template{Pieces: []rewrite.Piece{text("SELECT ")}}
+	add := func(pieces ...rewrite.Piece) { t.Pieces = append(t.Pieces, pieces...) }
+	for i, item := range r.c.List {
+		if i > 0 {
+			add(text(", "))
+		}
+		expr, err := r.rewritten(r.sel.Fields.Fields[i].Expr, item.Expr, false)
+		if err != nil {
+			return nil, err
+		}
+		add(expr...)
+		add(r.itemLabel(i, item)...)
+	}
+	add(text(" FROM "), rewrite.Piece{Op: rewrite.Table, N: len(r.p.tables)})
+	if r.sel.Having != nil {
+		expr, err := r.rewritten(r.sel.Having.Expr, r.c.Having.Body, true)
+		if err != nil {
+			return nil, err
+		}
+		add(text(" WHERE "))
+		add(expr...)
+	}
+	for i, o := range orders {
+		expr, err := r.orderExpr(o)
+		if err != nil {
+			return nil, err
+		}
+		add(text(map[bool]string{true: " ORDER BY ", false: ", "}[i == 0]))
+		add(expr...)
+		if o.desc {
+			add(text(" DESC"))
+		}
+	}
+	if l := r.c.Limit; l != nil {
+		add(text(" "))
+		add(rewrite.Cut(r.p.src, rewrite.Span(l.Span), nil)...)
+	}
+	t.CountParams()
+	return t, nil
+}
+
+// orderExpr is an ORDER BY item over the temporary table: a select item by its position.
+func (r *residualPlan) orderExpr(o orderItem) ([]rewrite.Piece, error) {
+	if o.field >= 0 {
+		return []rewrite.Piece{text(strconv.Itoa(o.field + 1))}, nil
+	}
+	return r.rewritten(o.node, o.span, true)
+}
+
+// itemLabel names a select item as the client's text does.
+func (r *residualPlan) itemLabel(i int, item parser.Item) []rewrite.Piece {
+	if item.Alias != "" {
+		return []rewrite.Piece{text(" AS " + ident(item.Alias))}
+	}
+	if c, ok := bareExpr(r.sel.Fields.Fields[i].Expr).(*ast.ColumnNameExpr); ok {
+		return []rewrite.Piece{text(" AS " + ident(c.Name.Name.O))}
+	}
+	return r.p.label(item.Expr)
+}
+
+// rewritten is an expression with its aggregates, grouped expressions and columns replaced by parts. aliases says
+// that names may mean select items.
+func (r *residualPlan) rewritten(e ast.ExprNode, span parser.Span, aliases bool) ([]rewrite.Piece, error) {
+	v := &residualVisitor{r: r, aliases: aliases}
+	e.Accept(v)
+	if v.err != nil {
+		return nil, v.err
+	}
+	return rewrite.Cut(r.p.src, rewrite.Span(span), v.splices), nil
+}
+
+// residualVisitor finds what has to be replaced.
+type residualVisitor struct {
+	r       *residualPlan
+	aliases bool
+	splices []rewrite.Splice
+	err     error
+}
+
+// Enter implements ast.Visitor.
+func (v *residualVisitor) Enter(n ast.Node) (ast.Node, bool) {
+	e, ok := n.(ast.ExprNode)
+	if !ok || v.err != nil {
+		return n, v.err != nil
+	}
+	span, spanned := v.r.p.stmt.Span(e)
+	if a, ok := e.(*ast.AggregateFuncExpr); ok {
+		v.replaceAggregate(a, span, spanned)
+		return n, true
+	}
+	c, isColumn := e.(*ast.ColumnNameExpr)
+	if !spanned {
+		if isColumn {
+			v.err = v.r.p.refuse("an expression over aggregates of a form that Heddle cannot read over several shards")
+		}
+		return n, false
+	}
+	if i := v.r.groupOf(span); i >= 0 {
+		v.put(span, v.r.column(v.r.groups[i].span, v.r.groups[i].expr))
+		return n, true
+	}
+	if isColumn {
+		v.replaceColumn(c, span)
+	}
+	return n, isColumn
+}
+
+// Leave implements ast.Visitor.
+func (v *residualVisitor) Leave(n ast.Node) (ast.Node, bool) { return n, true }
+
+func (v *residualVisitor) put(span parser.Span, name string) {
+	v.splices = append(v.splices, splice(span, text(name)))
+}
+
+func (v *residualVisitor) replaceAggregate(a *ast.AggregateFuncExpr, span parser.Span, ok bool) {
+	if ok {
+		for _, part := range v.r.aggregates {
+			if v.r.p.sameTokens(part.span, span) {
+				v.put(span, part.replace)
+				return
+			}
+		}
+	}
+	v.err = v.r.p.refuse("the aggregate " + a.F + " of a form that Heddle cannot read over several shards")
+}
+
+// replaceColumn replaces a column outside of aggregates, or a select item's alias by its expression.
+func (v *residualVisitor) replaceColumn(c *ast.ColumnNameExpr, span parser.Span) {
+	if field := v.r.aliasOf(c.Name); v.aliases && field >= 0 {
+		expr, err := v.r.rewritten(v.r.sel.Fields.Fields[field].Expr, v.r.c.List[field].Expr, false)
+		if err != nil {
+			v.err = err
+			return
+		}
+		pieces := append([]rewrite.Piece{text("(")}, expr...)
+		v.splices = append(v.splices, splice(span, append(pieces, text(")"))...))
+		return
+	}
+	if len(v.r.groups) == 0 {
+		v.err = v.r.p.refuse("a column beside aggregates without GROUP BY over several shards")
+		return
+	}
+	v.put(span, v.r.column(span, v.r.cut(span)))
+}
+
+// column is the part that carries an expression of the group's rows.
+func (r *residualPlan) column(span parser.Span, expr []rewrite.Piece) string {
+	for _, part := range r.columns {
+		if r.p.sameTokens(part.span, span) {
+			return part.replace
+		}
+	}
+	index := r.hide(expr)
+	name := r.addOutput(plan.Aggregation{
+		Func: plan.First, Column: index, Second: -1, Third: -1, Inherit: true, Label: span.In(r.p.stmt.Text),
+	}, expr)
+	r.columns = append(r.columns, residualPart{span, name})
+	return name
+}

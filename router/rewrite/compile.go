@@ -1,0 +1,111 @@
+package rewrite
+
+import "sort"
+
+// Span is a part of a text: bytes Start to End, End not included.
+type Span struct{ Start, End int }
+
+// Splice replaces a part of the client's text by pieces. Start == End inserts. Pieces may be empty: the part is
+// left out.
+type Splice struct {
+	Span
+	Pieces []Piece
+}
+
+// Source is a client's text with the places of its arguments, in order.
+type Source struct {
+	Text string
+	Args []Span
+}
+
+// Compile cuts src into pieces with the splices put in. Splices may come in any order but must not overlap; of
+// several insertions at one place the earlier in the slice comes first. Arguments inside a replaced part vanish with it unless the splice's pieces name them.
+func Compile(src Source, splices []Splice) *Template {
+	t := &Template{Identity: len(splices) == 0}
+	t.Pieces = Cut(src, Span{0, len(src.Text)}, splices)
+	t.CountParams()
+	return t
+}
+
+// CountParams sets Params after pieces or lists changed.
+func (t *Template) CountParams() {
+	t.Params = countArgs(t.Pieces)
+	for _, l := range t.Lists {
+		for _, item := range l.Items {
+			t.Params += countArgs(item)
+		}
+	}
+}
+
+// Cut returns the pieces of one span of src. Splices outside the span are ignored.
+func Cut(src Source, span Span, splices []Splice) []Piece {
+	inside := make([]Splice, 0, len(splices))
+	for _, s := range splices {
+		if s.Start >= span.Start && s.End <= span.End {
+			inside = append(inside, s)
+		}
+	}
+	sort.SliceStable(inside, func(i, j int) bool {
+		a, b := inside[i], inside[j]
+		return a.Start < b.Start || a.Start == b.Start && a.End == a.Start && b.End > b.Start
+	})
+	var pieces []Piece
+	pos := span.Start
+	for _, s := range inside {
+		if s.Start < pos {
+			continue // inside a part that another splice replaced
+		}
+		pieces = appendText(pieces, src, Span{pos, s.Start})
+		pieces = appendPieces(pieces, s.Pieces)
+		pos = s.End
+	}
+	return appendText(pieces, src, Span{pos, span.End})
+}
+
+// AddList adds a list whose items are spans of src and returns its index. The separator stands between items.
+func (t *Template) AddList(src Source, items []Span, separator string, splices []Splice) int {
+	list := List{Separator: separator}
+	for _, item := range items {
+		list.Items = append(list.Items, Cut(src, item, splices))
+	}
+	t.Lists = append(t.Lists, list)
+	return len(t.Lists) - 1
+}
+
+// appendText appends the text of span, its arguments as Arg pieces.
+func appendText(pieces []Piece, src Source, span Span) []Piece {
+	first := sort.Search(len(src.Args), func(i int) bool { return src.Args[i].Start >= span.Start })
+	pos := span.Start
+	for i := first; i < len(src.Args) && src.Args[i].End <= span.End; i++ {
+		pieces = appendPieces(pieces, []Piece{{Op: Text, Text: src.Text[pos:src.Args[i].Start]}, {Op: Arg, N: i}})
+		pos = src.Args[i].End
+	}
+	return appendPieces(pieces, []Piece{{Op: Text, Text: src.Text[pos:span.End]}})
+}
+
+// appendPieces appends more, joining neighbouring texts and leaving out empty ones.
+func appendPieces(pieces, more []Piece) []Piece {
+	for _, p := range more {
+		if p.Op == Text {
+			if p.Text == "" {
+				continue
+			}
+			if n := len(pieces); n > 0 && pieces[n-1].Op == Text {
+				pieces[n-1].Text += p.Text
+				continue
+			}
+		}
+		pieces = append(pieces, p)
+	}
+	return pieces
+}
+
+func countArgs(pieces []Piece) int {
+	n := 0
+	for i := range pieces {
+		if pieces[i].Op == Arg {
+			n++
+		}
+	}
+	return n
+}

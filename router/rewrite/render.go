@@ -1,0 +1,171 @@
+package rewrite
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+)
+
+// Render appends the text of t for one unit to dst. keep has for each list of the template the indexes of the items
+// that the unit keeps; a nil keep, or a nil entry, keeps all. The result's SQL is dst grown; Params is fresh.
+func Render(dst []byte, t *Template, names Names, keep [][]int32, args Args) (Rendered, error) {
+	r := Rendered{SQL: dst}
+	err := r.Append(t, names, keep, args)
+	return r, err
+}
+
+// Append renders into r, behind what is there: a caller that renders unit after unit keeps its buffers by
+// cutting them to length zero in between.
+func (r *Rendered) Append(t *Template, names Names, keep [][]int32, args Args) error {
+	if t.Params > cap(r.Params)-len(r.Params) {
+		grown := make([]int32, len(r.Params), len(r.Params)+t.Params)
+		copy(grown, r.Params)
+		r.Params = grown
+	}
+	w := renderer{out: r, template: t, names: names, keep: keep, args: args}
+	return w.pieces(t.Pieces)
+}
+
+// renderer carries what the pieces of one rendering share.
+type renderer struct {
+	out      *Rendered
+	template *Template
+	names    Names
+	keep     [][]int32
+	args     Args
+}
+
+func (w *renderer) pieces(pieces []Piece) error {
+	for i := range pieces {
+		if err := w.piece(&pieces[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *renderer) piece(p *Piece) error {
+	out := w.out
+	switch p.Op {
+	case Text:
+		out.SQL = append(out.SQL, p.Text...)
+	case Arg:
+		out.SQL = w.args.AppendText(out.SQL, p.N)
+		if param := w.args.Param(p.N); param >= 0 {
+			out.Params = append(out.Params, int32(param))
+		}
+	case Label:
+		start := len(out.SQL)
+		out.SQL = doubleBackticks(w.args.AppendText(out.SQL, p.N), start)
+	case Value:
+		v, err := w.args.Value(p.N)
+		if err != nil {
+			return fmt.Errorf("argument %d: %w", p.N, err)
+		}
+		out.SQL = v.AppendSQL(out.SQL)
+	case Table:
+		out.SQL = AppendName(out.SQL, w.names.Tables[p.N])
+	case Schema:
+		out.SQL = AppendName(out.SQL, w.names.Schemas[p.N])
+	case ListItems:
+		return w.list(p.N)
+	case Total:
+		total, err := total(w.args, p.N, p.M)
+		if err != nil {
+			return err
+		}
+		out.SQL = strconv.AppendUint(out.SQL, total, 10)
+	case Generated:
+		out.SQL = w.args.Generated(p.N).AppendSQL(out.SQL)
+	}
+	return nil
+}
+
+// list renders the kept items of list n.
+func (w *renderer) list(n int) error {
+	list := &w.template.Lists[n]
+	if n >= len(w.keep) || w.keep[n] == nil {
+		for i, item := range list.Items {
+			if i > 0 {
+				w.out.SQL = append(w.out.SQL, list.Separator...)
+			}
+			if err := w.pieces(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for i, kept := range w.keep[n] {
+		if i > 0 {
+			w.out.SQL = append(w.out.SQL, list.Separator...)
+		}
+		if err := w.pieces(list.Items[kept]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// total adds the offset and the count of a LIMIT, each -1 where the clause lacks it. Like a server it reads a
+// missing count as all rows, and a sum beyond 64 bits is all rows as well.
+func total(args Args, offset, count int) (uint64, error) {
+	sum := ^uint64(0)
+	if count >= 0 {
+		n, err := LimitValue(args, count)
+		if err != nil {
+			return 0, err
+		}
+		sum = n
+	}
+	if offset < 0 {
+		return sum, nil
+	}
+	n, err := LimitValue(args, offset)
+	if err != nil {
+		return 0, err
+	}
+	if sum+n < sum {
+		return ^uint64(0), nil
+	}
+	return sum + n, nil
+}
+
+// LimitValue reads argument i as a row count. What a LIMIT clause cannot take is the client's error.
+func LimitValue(args Args, i int) (uint64, error) {
+	v, err := args.Value(i)
+	if err != nil {
+		return 0, fmt.Errorf("limit argument %d: %w", i, err)
+	}
+	switch v.Kind {
+	case sqltypes.KindInt:
+		if v.Int >= 0 {
+			return uint64(v.Int), nil
+		}
+	case sqltypes.KindUint:
+		return uint64(v.Int), nil
+	}
+	return 0, sqlerr.WrongArguments("LIMIT")
+}
+
+// AppendName appends name as a quoted identifier. Backticks quote in every sql_mode.
+func AppendName(b []byte, name string) []byte {
+	b = append(b, '`')
+	for i := 0; i < len(name); i++ {
+		if name[i] == '`' {
+			b = append(b, '`')
+		}
+		b = append(b, name[i])
+	}
+	return append(b, '`')
+}
+
+// doubleBackticks doubles the backticks of b behind start.
+func doubleBackticks(b []byte, start int) []byte {
+	if bytes.IndexByte(b[start:], '`') < 0 {
+		return b
+	}
+	return append(b[:start], bytes.ReplaceAll(b[start:], []byte("`"), []byte("``"))...)
+}

@@ -1,0 +1,248 @@
+package router
+
+import (
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// planSelect plans a query: where all of it is in one place, the client's text; else a fan-out.
+func (p *planning) planSelect() error {
+	lead := p.anySharded()
+	if lead == nil {
+		return p.planOther()
+	}
+	if len(lead.nodes()) == 1 {
+		return p.planOnlyNode(lead)
+	}
+	sel, ok := p.stmt.AST.(ast.ResultSetNode)
+	if !ok {
+		return p.refuse(unread(p.stmt.Kind) + " on the sharded table " + lead.name)
+	}
+	q := p.buildQuery(sel, nil)
+	route, why, err := p.routeQuery(lead, q)
+	if err != nil {
+		return err
+	}
+	if oneTarget(route.Selector) {
+		return p.passThroughRoute(route)
+	}
+	if why != "" {
+		return p.refuse(why)
+	}
+	return p.fanOut(q, route)
+}
+
+// unread names a statement that the grammar could not read.
+func unread(k parser.Kind) string { return "a " + k.String() + " statement that Heddle cannot read" }
+
+// planOnlyNode plans a statement on sharded tables that have one node only.
+func (p *planning) planOnlyNode(lead *table) error {
+	route, err := p.routeTo(lead.nodes(), lead)
+	if err != nil {
+		return err
+	}
+	p.plan.Root = route
+	return nil
+}
+
+// routeQuery finds the shards of a query. why is the reason for which its rows cannot be made shard by shard.
+func (p *planning) routeQuery(lead *table, q *query) (route *plan.Route, why string, err error) {
+	route, err = p.shardRoute(lead)
+	if err != nil {
+		return nil, "", err
+	}
+	why = p.colocatedQuery(q)
+	if why == "" {
+		route.Selector = p.querySelector(q)
+	}
+	if why != "" || !oneTarget(route.Selector) {
+		what := why
+		if what == "" {
+			what = "a statement whose tables are on several shards"
+		}
+		if same := p.sameShard(what); same != nil {
+			route.Selector = same
+		}
+	}
+	route.Opcode = opcodeOf(route.Selector)
+	return route, why, nil
+}
+
+// shardRoute is a Route to all shards of lead, its template not compiled yet.
+func (p *planning) shardRoute(lead *table) (*plan.Route, error) {
+	if lead.algorithm == nil {
+		return nil, sqlerr.NoSuchTable(lead.db, lead.name)
+	}
+	nodes := lead.nodes()
+	for _, t := range p.tables {
+		if t.sharded() && !alike(lead, t) {
+			return nil, p.refuse("a statement over the tables " + lead.name + " and " + t.name + ", which are not in one binding group")
+		}
+	}
+	targets, at := p.targets(nodes, lead)
+	if at != nil {
+		return nil, p.refuse("a join of the sharded table " + lead.name + " and the table " + at.name + ", which is not beside it")
+	}
+	if t := p.bareAndAliased(targets); t != nil {
+		return nil, p.refuse("a statement that changes and reads " + t.name + " and qualifies its columns, where its actual name is another")
+	}
+	p.plan.Rename = p.plan.Rename || p.anyRenamed(targets)
+	return &plan.Route{
+		Targets: targets, Tables: p.tableNames(), Algorithm: lead.algorithm, Keys: lead.keys,
+		KeyNames: lead.place.Sharded.Key,
+	}, nil
+}
+
+// passThroughRoute makes the client's own text the plan.
+func (p *planning) passThroughRoute(route *plan.Route) error {
+	route.Template = p.compile(route.Targets, nil)
+	p.plan.Root = route
+	return nil
+}
+
+// colocatedQuery is colocated for a whole statement.
+func (p *planning) colocatedQuery(q *query) string {
+	if p.cteSharded() {
+		return "a WITH query over several shards"
+	}
+	var lead *source
+	for _, b := range q.blocks {
+		if why := p.colocated(b); why != "" {
+			return why
+		}
+		l := b.lead()
+		if l == nil {
+			if b.hasSharded() {
+				return "a subquery on tables that are not colocated with the outer ones"
+			}
+			return "a UNION of sharded tables and others"
+		}
+		if lead == nil {
+			lead = l
+		}
+	}
+	return ""
+}
+
+// querySelector is where the rows of the branches are.
+func (p *planning) querySelector(q *query) plan.Selector {
+	var out plan.Selector
+	for i, b := range q.blocks {
+		s := p.blockSelector(b)
+		switch {
+		case s == nil:
+			p.lists = nil
+			return nil
+		case i == 0:
+			out = s
+		case !p.sameKeys(out, s):
+			out = or(out, s)
+		}
+	}
+	return out
+}
+
+// sameKeys reports whether two selectors are one key, equal in every execution.
+func (p *planning) sameKeys(a, b plan.Selector) bool {
+	x, okx := a.(*plan.SelectEqual)
+	y, oky := b.(*plan.SelectEqual)
+	return okx && oky && p.haveKey([][]plan.Expr{x.Key}, y.Key)
+}
+
+// oneTarget reports whether a selector never chooses more than one target.
+func oneTarget(s plan.Selector) bool {
+	switch s := s.(type) {
+	case *plan.SelectEqual, *plan.SelectSame, *plan.SelectNone:
+		return true
+	case *plan.SelectAnd:
+		for _, part := range s.Parts {
+			if oneTarget(part) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func opcodeOf(s plan.Selector) plan.Opcode {
+	switch s := s.(type) {
+	case nil:
+		return plan.Scatter
+	case *plan.SelectEqual, *plan.SelectSame:
+		return plan.EqualUnique
+	case *plan.SelectIn:
+		return plan.In
+	case *plan.SelectNone:
+		return plan.None
+	case *plan.SelectCond:
+		for _, c := range s.Conds {
+			if c.Points != nil || c.Null {
+				return plan.MultiEqual
+			}
+		}
+		return plan.Range
+	case *plan.SelectAnd:
+		if oneTarget(s) {
+			return plan.EqualUnique
+		}
+	}
+	return plan.MultiEqual
+}
+
+// fanOut plans a query over several shards.
+func (p *planning) fanOut(q *query, route *plan.Route) error {
+	if why := p.fanOutRefusal(q); why != "" {
+		return p.refuse(why)
+	}
+	if len(q.blocks) > 1 || q.union != nil {
+		return p.fanOutUnion(q, route)
+	}
+	f := &fanOut{p: p, b: q.blocks[0], c: p.stmt.Clauses, route: route}
+	f.sel = f.b.sel
+	f.names = p.nameSplices(route.Targets)
+	return f.plan()
+}
+
+// fanOutRefusal names what is never done over several shards.
+func (p *planning) fanOutRefusal(q *query) string {
+	uses := p.stmt.Uses
+	c := p.stmt.Clauses
+	switch {
+	case c == nil:
+		return "a select of a form that Heddle cannot read over several shards"
+	case uses.Has(parser.UseOutfile):
+		return "INTO OUTFILE over several shards"
+	case uses.Has(parser.UseUserVarWrite):
+		return "the assignment of user variables in a query over several shards"
+	case uses.Has(parser.UseCalcFoundRows):
+		return "SQL_CALC_FOUND_ROWS over several shards"
+	case uses.Has(parser.UseLock):
+		return "GET_LOCK and its kin over several shards"
+	case uses.Has(parser.UseSequence):
+		return "a sequence over several shards"
+	case uses.Has(parser.UseProcedureAnalyse):
+		return "PROCEDURE ANALYSE over several shards"
+	case uses.Has(parser.UseLastInsertIDArg):
+		return "LAST_INSERT_ID(expr) over several shards"
+	case c.Paren || c.Inner != nil:
+		return "a query in parentheses over several shards"
+	case c.Limit != nil && (c.Limit.WithTies || c.Limit.RowsExamined):
+		return "LIMIT with WITH TIES or ROWS EXAMINED over several shards"
+	case c.Limit != nil && c.Limit.Count < 0:
+		return "a LIMIT that is no literal or parameter over several shards"
+	}
+	for _, b := range q.blocks {
+		switch {
+		case b.sel.Kind != ast.SelectStmtKindSelect:
+			return "TABLE and VALUES statements over several shards"
+		case hasWindow(b.sel):
+			return "a window function over several shards"
+		case b.sel.GroupBy != nil && b.sel.GroupBy.Rollup:
+			return "WITH ROLLUP over several shards"
+		}
+	}
+	return ""
+}
+

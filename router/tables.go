@@ -1,0 +1,226 @@
+package router
+
+import (
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// table is a logical table that the statement names, however often.
+type table struct {
+	db, name string
+	place    catalog.Placement
+	index    int                  // in planning.tables and in Target.Names
+	schema   *catalog.TableSchema // nil: not known, or no such table
+	system   bool                 // of information_schema and its kin
+
+	algorithm sharding.Algorithm // of sharded tables
+	keys      []sharding.KeyType
+}
+
+func (t *table) sharded() bool   { return t.place.Kind == catalog.KindSharded }
+func (t *table) broadcast() bool { return t.place.Kind == catalog.KindBroadcast }
+func (t *table) single() bool    { return !t.sharded() && !t.broadcast() }
+
+// nodes lists where the table is.
+func (t *table) nodes() []rule.Node {
+	switch {
+	case t.sharded():
+		return t.place.Sharded.Nodes
+	case t.broadcast():
+		return t.place.Broadcast.Nodes
+	}
+	return []rule.Node{t.place.Single}
+}
+
+// keyIndex is the place of a column in the sharding key, -1 if it is not part of it.
+func (t *table) keyIndex(column string) int {
+	if !t.sharded() {
+		return -1
+	}
+	for i, k := range t.place.Sharded.Key {
+		if strings.EqualFold(k, column) {
+			return i
+		}
+	}
+	return -1
+}
+
+// column finds a column of the schema by name; -1 if the schema is not known or has none.
+func (t *table) column(name string) int {
+	if t.schema == nil {
+		return -1
+	}
+	for i := range t.schema.Columns {
+		if strings.EqualFold(t.schema.Columns[i].Name, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+var systemSchemas = map[string]bool{"information_schema": true, "mysql": true, "performance_schema": true, "sys": true}
+
+// resolveTables finds the logical table of every occurrence.
+func (p *planning) resolveTables() error {
+	p.byRef = make([]*table, len(p.stmt.Tables))
+	for i := range p.stmt.Tables {
+		ref := &p.stmt.Tables[i]
+		if ref.CTE || ref.DeleteRef {
+			continue
+		}
+		db := ref.Schema
+		if db == "" {
+			db = p.env.Database
+		}
+		if db == "" {
+			if strings.EqualFold(ref.Name, "dual") {
+				continue
+			}
+			return sqlerr.NoDatabase()
+		}
+		t, err := p.table(db, ref.Name)
+		if err != nil {
+			return err
+		}
+		p.byRef[i] = t
+	}
+	return p.missing()
+}
+
+// table finds or adds a logical table.
+func (p *planning) table(db, name string) (*table, error) {
+	for _, t := range p.tables {
+		if p.sameName(t.db, db) && p.sameName(t.name, name) {
+			return t, nil
+		}
+	}
+	t := &table{db: db, name: name, index: len(p.tables)}
+	if systemSchemas[strings.ToLower(db)] {
+		if _, own := p.snap.Database(db); !own || p.passThrough(db) {
+			t.system = true
+			t.place.Kind = catalog.KindSingle
+			t.place.Single = rule.Node{DataSource: p.defaultDataSource(), Schema: db, Table: name}
+			p.tables = append(p.tables, t)
+			return t, nil
+		}
+	}
+	place, ok := p.snap.Place(db, name)
+	if !ok {
+		return nil, sqlerr.UnknownDatabase(db)
+	}
+	if len(place.Conflict) > 0 {
+		return nil, sqlerr.NotSupported("the table " + db + "." + name + ", which is on the data sources " + strings.Join(place.Conflict, " and "))
+	}
+	t.place = place
+	p.tables = append(p.tables, t)
+	return t, p.lookUp(t)
+}
+
+// lookUp attaches the schema and, for sharded tables, the algorithm. Tables whose place depends on what the servers
+// have, and all sharded ones, have to be known; others are asked for only when planning needs them.
+func (p *planning) lookUp(t *table) error {
+	schema, known := p.snap.Table(t.db, t.name)
+	t.schema = schema
+	if !known {
+		unlisted := t.place.Kind == catalog.KindUnknown && len(t.place.Layout.DataSources) > 1
+		if t.sharded() || unlisted {
+			p.need(t)
+		}
+		return nil
+	}
+	if t.sharded() && schema != nil {
+		return p.attachAlgorithm(t)
+	}
+	return nil
+}
+
+// attachAlgorithm gives a sharded table its key types and its algorithm.
+func (p *planning) attachAlgorithm(t *table) error {
+	for _, k := range t.place.Sharded.Key {
+		i := t.column(k)
+		if i < 0 {
+			return sqlerr.UnknownColumn(k, "sharding key")
+		}
+		t.keys = append(t.keys, t.schema.Columns[i].Key)
+	}
+	a, err := p.planner.algorithm(p.ctx, p.snap, t)
+	t.algorithm = a
+	return err
+}
+
+// need records a table whose schema has to be loaded; missing reports them.
+func (p *planning) need(t *table) {
+	name := Name{Database: t.db, Table: t.name}
+	for _, n := range p.needed {
+		if n == name {
+			return
+		}
+	}
+	p.needed = append(p.needed, name)
+}
+
+// missing is the question for all schemas that turned out to be needed, or nil.
+func (p *planning) missing() error {
+	if len(p.needed) == 0 {
+		return nil
+	}
+	return &NeedTables{Names: p.needed}
+}
+
+// requireSchema asks for the table's schema if nobody looked at it yet. The schema may still be nil: no such table.
+func (p *planning) requireSchema(t *table) error {
+	if t.schema != nil || t.system {
+		return nil
+	}
+	if _, known := p.snap.Table(t.db, t.name); known {
+		return nil
+	}
+	p.need(t)
+	return p.missing()
+}
+
+func (p *planning) sameName(a, b string) bool {
+	return a == b || p.snap.FoldsCase() && strings.EqualFold(a, b)
+}
+
+func (p *planning) passThrough(db string) bool {
+	l, ok := p.snap.Database(db)
+	return ok && l.Database == ""
+}
+
+// defaultDataSource is where statements without tables run: that of the connection's database, else of the first document.
+func (p *planning) defaultDataSource() string {
+	if l := p.defaultLayout(); l != nil {
+		return l.DefaultDataSource
+	}
+	return ""
+}
+
+func (p *planning) defaultLayout() *rule.Layout {
+	if p.env.Database != "" {
+		if l, ok := p.snap.Database(p.env.Database); ok {
+			return l
+		}
+	}
+	if all := p.snap.Layouts(); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// roles reports whether a table occurs in any of the roles.
+func (p *planning) hasRole(roles ...parser.Role) bool {
+	for i := range p.stmt.Tables {
+		for _, r := range roles {
+			if p.stmt.Tables[i].Role == r && p.byRef[i] != nil {
+				return true
+			}
+		}
+	}
+	return false
+}

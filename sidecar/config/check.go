@@ -1,0 +1,184 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Check finds what Load cannot: fields that contradict each other, files that are missing or do not hold what they
+// should, secrets that do not resolve. It opens files and nothing else, changes nothing, and reports all problems as
+// a Problems. What the rule and users documents say is their own packages' to check.
+func (c *Config) Check() error {
+	k := &checker{c: c}
+	k.listen()
+	k.documents()
+	k.etcd()
+	k.pool()
+	k.memory()
+	k.directories()
+	return k.problems.err()
+}
+
+type checker struct {
+	c        *Config
+	problems Problems
+}
+
+// fail adds a problem of a field, with the place that set it.
+func (k *checker) fail(field, format string, args ...any) {
+	k.problems = append(k.problems, Problem{
+		Field: field, Origin: k.c.Origin(field), Message: field + ": " + fmt.Sprintf(format, args...),
+	})
+}
+
+func (k *checker) listen() {
+	l := k.c.Listen
+	if len(l.Address) == 0 {
+		k.fail("listen.address", "no address: nobody could connect")
+	}
+	for i, a := range l.Address {
+		if slices.Contains(l.Address[:i], a) && !strings.HasSuffix(a, ":0") {
+			k.fail("listen.address", "%s stands there twice", a)
+		}
+	}
+	if k.c.Admin.Address != "" && slices.Contains(l.Address, k.c.Admin.Address) && !strings.HasSuffix(k.c.Admin.Address, ":0") {
+		k.fail("admin.address", "%s is a listen.address too", k.c.Admin.Address)
+	}
+	k.keyPair("listen.tls.cert", l.TLS.Cert, "listen.tls.key", l.TLS.Key)
+	k.authorities("listen.tls.ca", l.TLS.CA)
+	if l.TLS.Cert == "" && l.TLS.CA != "" {
+		k.fail("listen.tls.ca", "client certificates need TLS: set listen.tls.cert and listen.tls.key")
+	}
+	if l.TLS.Cert == "" && l.TLS.Required {
+		k.fail("listen.tls.required", "TLS cannot be required without listen.tls.cert and listen.tls.key")
+	}
+}
+
+// keyPair checks a certificate and its key, both or neither of which must be set.
+func (k *checker) keyPair(certField, cert, keyField, key string) {
+	switch {
+	case cert == "" && key == "":
+	case key == "":
+		k.fail(certField, "a certificate needs its key: set %s", keyField)
+	case cert == "":
+		k.fail(keyField, "a key needs its certificate: set %s", certField)
+	default:
+		if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+			k.fail(certField, "%v", err)
+		}
+	}
+}
+
+func (k *checker) authorities(field, path string) {
+	if path == "" {
+		return
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		k.fail(field, "%v", err)
+		return
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		k.fail(field, "%s holds no PEM certificate", path)
+	}
+}
+
+// documents: rules come from etcd or from files, from exactly one of them.
+func (k *checker) documents() {
+	c := k.c
+	switch {
+	case c.UsesEtcd() && len(c.Rules.File) > 0:
+		k.fail("rules.file", "rules come from etcd (etcd.endpoints is set): use `heddle rules apply`, or leave etcd.endpoints out")
+	case !c.UsesEtcd() && len(c.Rules.File) == 0:
+		k.fail("rules.file", "nothing says where the rules are: set rules.file, or etcd.endpoints")
+	}
+	if c.UsesEtcd() && c.Users.File != "" {
+		k.fail("users.file", "users come from etcd (etcd.endpoints is set)")
+	}
+	for _, path := range c.Rules.File {
+		k.readable("rules.file", path)
+	}
+	if c.Users.File != "" {
+		k.readable("users.file", c.Users.File)
+	}
+}
+
+func (k *checker) readable(field, path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		k.fail(field, "%v", err)
+		return
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || st.IsDir() {
+		k.fail(field, "%s is not a file", path)
+	}
+}
+
+func (k *checker) etcd() {
+	e := k.c.Etcd
+	if !strings.HasPrefix(e.Prefix, "/") || strings.HasSuffix(e.Prefix, "/") {
+		k.fail("etcd.prefix", "%q must begin with a slash and end without one", e.Prefix)
+	}
+	if e.User == "" && e.Password != "" {
+		k.fail("etcd.password", "a password needs its account: set etcd.user")
+	}
+	if _, err := Resolve(e.Password); err != nil {
+		k.fail("etcd.password", "%v", err)
+	}
+	k.authorities("etcd.tls.ca", e.TLS.CA)
+	k.keyPair("etcd.tls.cert", e.TLS.Cert, "etcd.tls.key", e.TLS.Key)
+}
+
+func (k *checker) pool() {
+	if p := k.c.Pool; p.MinIdle > p.Max {
+		k.fail("pool.min_idle", "%d is more than pool.max, %d", p.MinIdle, p.Max)
+	}
+}
+
+func (k *checker) memory() {
+	m := k.c.Memory
+	if m.Query > m.Session {
+		k.fail("memory.query", "%v is more than memory.session, %v", m.Query, m.Session)
+	}
+	if m.Session > m.Process {
+		k.fail("memory.session", "%v is more than memory.process, %v", m.Session, m.Process)
+	}
+}
+
+// directories must be absolute, and directories if they exist; they are made at the start.
+func (k *checker) directories() {
+	k.directory("state.dir", k.c.State.Dir)
+	if k.c.Spill.Dir != "" {
+		k.directory("spill.dir", k.c.Spill.Dir)
+	}
+}
+
+func (k *checker) directory(field, path string) {
+	if !filepath.IsAbs(path) {
+		k.fail(field, "%q is not an absolute path", path)
+		return
+	}
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		k.fail(field, "%v", err)
+	case !st.IsDir():
+		k.fail(field, "%s is not a directory", path)
+	}
+}
+
+// SpillDir is the directory of temporary files, the default filled in.
+func (c *Config) SpillDir() string {
+	if c.Spill.Dir != "" {
+		return c.Spill.Dir
+	}
+	return filepath.Join(c.State.Dir, "spill")
+}

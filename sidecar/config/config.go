@@ -1,0 +1,128 @@
+// Package config is how a heddle process is told what to be: one file, heddle.yaml, with environment variables over
+// it and command-line flags over those. One table (see Fields) names every field; parsing, checking, the
+// documentation and the flags are all made from it.
+//
+// It is not where rules, users or shards are declared (that is router/rule, versioned and shared by all instances),
+// it opens no connection, and it never holds the value of a secret, only the reference. Level: sidecar.
+package config
+
+import (
+	"time"
+
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// Size is a number of bytes; written "64MiB".
+type Size int64
+
+// Config is everything one process is told at its start. The zero value is not useful: Default and Load make one.
+// What each field means, its unit and its default stand in the table in table.go and nowhere else.
+type Config struct {
+	Instance  Instance
+	Listen    Listen
+	Server    Server
+	Limits    Limits
+	Drain     Drain
+	Etcd      Etcd
+	Rules     Rules
+	Users     Users
+	State     State
+	Pool      Pool
+	Memory    Memory
+	Spill     Spill
+	PlanCache PlanCache
+	Log       Log
+	Admin     Admin
+
+	origins map[string]Origin // field name → who set it; a field that is missing has its default
+}
+
+// Instance says who this process is among its like.
+type Instance struct {
+	Name   string // empty in the file: Load fills in the host name
+	Zone   string
+	Labels map[string]string
+}
+
+// Listen is where clients come in.
+type Listen struct {
+	Address []string
+	TLS     ListenTLS
+}
+
+// ListenTLS is the certificate shown to clients.
+type ListenTLS struct {
+	Cert, Key string
+	CA        string // verifies client certificates
+	Required  bool
+}
+
+// Server is what heddle claims to be.
+type Server struct {
+	Version string
+	Flavour string // "auto", "mariadb" or "mysql"
+}
+
+// Limits protect the process from its clients.
+type Limits struct {
+	MaxConnections   int
+	WaitTimeout      time.Duration
+	MaxAllowedPacket Size
+	FanOut           int
+}
+
+// Drain is the orderly end.
+type Drain struct{ Deadline time.Duration }
+
+// Etcd is where the mesh's documents are.
+type Etcd struct {
+	Endpoints []string
+	Prefix    string
+	User      string
+	Password  rule.Secret
+	TLS       EtcdTLS
+	Timeout   time.Duration
+}
+
+// EtcdTLS protects the connection to etcd; any of them set turns TLS on.
+type EtcdTLS struct{ CA, Cert, Key string }
+
+// Rules are rule documents on disk, in place of etcd.
+type Rules struct{ File []string }
+
+// Users is the users document on disk, in place of etcd.
+type Users struct{ File string }
+
+// State is where the last good documents are kept.
+type State struct{ Dir string }
+
+// Pool bounds the connections to one data source; a rule document may say otherwise for a single one.
+type Pool struct {
+	Max            int
+	MinIdle        int
+	IdleTimeout    time.Duration
+	MaxLifetime    time.Duration
+	WaitTimeout    time.Duration
+	ConnectTimeout time.Duration
+}
+
+// Memory is what results may occupy.
+type Memory struct{ Query, Session, Process Size }
+
+// Spill is where what exceeds Memory goes.
+type Spill struct {
+	Dir   string // empty: "spill" under State.Dir; see SpillDir
+	Quota Size
+}
+
+// PlanCache bounds compiled plans.
+type PlanCache struct{ Size Size }
+
+// Log is how the process reports.
+type Log struct{ Level, Format string }
+
+// Admin is the HTTP side for operators.
+type Admin struct{ Address string }
+
+// UsesEtcd reports whether documents come from etcd rather than from files.
+func (c *Config) UsesEtcd() bool { return len(c.Etcd.Endpoints) > 0 }

@@ -1,0 +1,195 @@
+package config
+
+import (
+	"slices"
+	"time"
+)
+
+// section is the comment above a group of fields in the documentation.
+type section struct {
+	name, doc string
+	fields    []Field
+}
+
+// Fields are all fields in the order of the documentation; the caller owns the slice.
+func Fields() []*Field {
+	var all []*Field
+	for i := range table {
+		for j := range table[i].fields {
+			all = append(all, &table[i].fields[j])
+		}
+	}
+	return all
+}
+
+// Lookup finds a field by its dotted name.
+func Lookup(name string) (*Field, bool) {
+	all := Fields()
+	i := slices.IndexFunc(all, func(f *Field) bool { return f.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return all[i], true
+}
+
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+)
+
+// table is the one list of all fields.
+var table = []section{
+	{"instance", "Who this process is among the instances of the mesh.", []Field{
+		{Name: "instance.name", Kind: Text, Example: "orders-7f9c",
+			Doc: "Name in logs, in the process list and in etcd; unique over the live instances. Empty: the host name.",
+			at:  func(c *Config) any { return &c.Instance.Name }},
+		{Name: "instance.zone", Kind: Text, Example: "eu-1a",
+			Doc: "Where it runs; peers and replicas of the same zone are preferred.",
+			at:  func(c *Config) any { return &c.Instance.Zone }},
+		{Name: "instance.labels", Kind: Map, Example: "team: checkout",
+			Doc: "Free labels, by which rules can be tried on some instances first.",
+			at:  func(c *Config) any { return &c.Instance.Labels }},
+	}},
+	{"listen", "Where clients come in.", []Field{
+		{Name: "listen.address", Kind: Address, List: true, Default: "127.0.0.1:3307",
+			Doc: "Addresses (host:port, or the absolute path of a unix socket) on which the MySQL protocol is spoken.",
+			at:  func(c *Config) any { return &c.Listen.Address }},
+		{Name: "listen.tls.cert", Kind: Path, Reload: true, Example: "/etc/heddle/tls.crt",
+			Doc: "Certificate chain (PEM) shown to clients. Set together with the key; empty: no TLS is offered.",
+			at:  func(c *Config) any { return &c.Listen.TLS.Cert }},
+		{Name: "listen.tls.key", Kind: Path, Reload: true, Example: "/etc/heddle/tls.key",
+			Doc: "Private key (PEM) of the certificate.",
+			at:  func(c *Config) any { return &c.Listen.TLS.Key }},
+		{Name: "listen.tls.ca", Kind: Path, Reload: true, Example: "/etc/heddle/clients-ca.crt",
+			Doc: "Authorities (PEM) that sign client certificates; a client that shows one must have it from them.",
+			at:  func(c *Config) any { return &c.Listen.TLS.CA }},
+		{Name: "listen.tls.required", Kind: Bool, Default: "false", Reload: true,
+			Doc: "Refuse clients that do not ask for TLS (unix sockets excepted).",
+			at:  func(c *Config) any { return &c.Listen.TLS.Required }},
+	}},
+	{"server", "What heddle says it is.", []Field{
+		{Name: "server.version", Kind: Text, Example: "10.11.19-MariaDB",
+			Doc: "Version in the handshake and in VERSION(). Empty: that of the oldest backend.",
+			at:  func(c *Config) any { return &c.Server.Version }},
+		{Name: "server.flavour", Kind: Choice, Choices: []string{"auto", "mariadb", "mysql"}, Default: "auto",
+			Doc: "Which server's dialect and error texts are spoken. auto: that of the oldest backend.",
+			at:  func(c *Config) any { return &c.Server.Flavour }},
+	}},
+	{"limits", "What protects the process from its clients.", []Field{
+		{Name: "limits.max_connections", Kind: Int, Default: "1000", Unit: "connections", Min: 1, Reload: true,
+			Doc: "Clients at the same time; the next one gets error 1040.",
+			at:  func(c *Config) any { return &c.Limits.MaxConnections }},
+		{Name: "limits.wait_timeout", Kind: Duration, Default: "8h", Min: int64(time.Second), Reload: true,
+			Doc: "A client that sends nothing for so long is disconnected, unless it has set wait_timeout itself.",
+			at:  func(c *Config) any { return &c.Limits.WaitTimeout }},
+		{Name: "limits.max_allowed_packet", Kind: Bytes, Default: "64MiB", Min: kib, Max: 1 << 30, Reload: true,
+			Doc: "Largest statement or row; beyond it error 1153. Larger than the backends' own value is of no use.",
+			at:  func(c *Config) any { return &c.Limits.MaxAllowedPacket }},
+		{Name: "limits.fan_out", Kind: Int, Default: "16", Unit: "shards", Min: 1, Reload: true,
+			Doc: "Shards on which one statement runs at the same time; it visits the others afterwards.",
+			at:  func(c *Config) any { return &c.Limits.FanOut }},
+	}},
+	{"drain", "The orderly end.", []Field{
+		{Name: "drain.deadline", Kind: Duration, Default: "30s", Reload: true,
+			Doc: "After SIGTERM statements and transactions may finish for so long; then their clients get error 1053.",
+			at:  func(c *Config) any { return &c.Drain.Deadline }},
+	}},
+	{"etcd", "Where the mesh keeps its documents. Leave endpoints empty and set rules.file for a process of its own.", []Field{
+		{Name: "etcd.endpoints", Kind: Address, List: true, Example: "10.0.0.1:2379",
+			Doc: "Addresses (host:port) of the members.",
+			at:  func(c *Config) any { return &c.Etcd.Endpoints }},
+		{Name: "etcd.prefix", Kind: Text, Default: "/heddle",
+			Doc: "Every key begins with it; meshes that share an etcd differ here.",
+			at:  func(c *Config) any { return &c.Etcd.Prefix }},
+		{Name: "etcd.user", Kind: Text, Example: "heddle",
+			Doc: "Account, where etcd asks for one.",
+			at:  func(c *Config) any { return &c.Etcd.User }},
+		{Name: "etcd.password", Kind: Ref, Example: "env:ETCD_PASSWORD",
+			Doc: "Its password.",
+			at:  func(c *Config) any { return &c.Etcd.Password }},
+		{Name: "etcd.tls.ca", Kind: Path, Example: "/etc/heddle/etcd-ca.crt",
+			Doc: "Authorities (PEM) that sign the members' certificates; setting it turns TLS on.",
+			at:  func(c *Config) any { return &c.Etcd.TLS.CA }},
+		{Name: "etcd.tls.cert", Kind: Path, Example: "/etc/heddle/etcd.crt",
+			Doc: "Client certificate (PEM).",
+			at:  func(c *Config) any { return &c.Etcd.TLS.Cert }},
+		{Name: "etcd.tls.key", Kind: Path, Example: "/etc/heddle/etcd.key",
+			Doc: "Private key (PEM) of the client certificate.",
+			at:  func(c *Config) any { return &c.Etcd.TLS.Key }},
+		{Name: "etcd.timeout", Kind: Duration, Default: "3s", Min: int64(time.Millisecond),
+			Doc: "How long one request may take; at the start, how long etcd is waited for before the last good documents are used.",
+			at:  func(c *Config) any { return &c.Etcd.Timeout }},
+	}},
+	{"rules", "Rule documents on disk, for a process without etcd.", []Field{
+		{Name: "rules.file", Kind: Path, List: true, Reload: true, Example: "/etc/heddle/shop.yaml",
+			Doc: "One file for each logical database. Read again on SIGHUP.",
+			at:  func(c *Config) any { return &c.Rules.File }},
+	}},
+	{"users", "The users document on disk, for a process without etcd.", []Field{
+		{Name: "users.file", Kind: Path, Reload: true, Example: "/etc/heddle/users.yaml",
+			Doc: "Accounts, their verifiers and databases. Read again on SIGHUP.",
+			at:  func(c *Config) any { return &c.Users.File }},
+	}},
+	{"state", "What must outlive the process.", []Field{
+		{Name: "state.dir", Kind: Path, Default: "/var/lib/heddle",
+			Doc: "Directory of the last good documents, with which an instance starts while etcd is away.",
+			at:  func(c *Config) any { return &c.State.Dir }},
+	}},
+	{"pool", "Connections to each data source; a rule document may say otherwise for a single one.", []Field{
+		{Name: "pool.max", Kind: Int, Default: "64", Unit: "connections", Min: 1, Reload: true,
+			Doc: "Connections to one data source, all sessions together.",
+			at:  func(c *Config) any { return &c.Pool.Max }},
+		{Name: "pool.min_idle", Kind: Int, Default: "0", Unit: "connections", Reload: true,
+			Doc: "Connections that are kept open without work.",
+			at:  func(c *Config) any { return &c.Pool.MinIdle }},
+		{Name: "pool.idle_timeout", Kind: Duration, Default: "5m", Min: int64(time.Second), Reload: true,
+			Doc: "An idle connection is closed after it; less than the backends' wait_timeout.",
+			at:  func(c *Config) any { return &c.Pool.IdleTimeout }},
+		{Name: "pool.max_lifetime", Kind: Duration, Default: "1h", Min: int64(time.Second), Reload: true,
+			Doc: "A connection of that age is closed when it becomes free.",
+			at:  func(c *Config) any { return &c.Pool.MaxLifetime }},
+		{Name: "pool.wait_timeout", Kind: Duration, Default: "5s", Reload: true,
+			Doc: "How long a statement waits for a free connection before it fails with the data source's name.",
+			at:  func(c *Config) any { return &c.Pool.WaitTimeout }},
+		{Name: "pool.connect_timeout", Kind: Duration, Default: "3s", Min: int64(time.Millisecond), Reload: true,
+			Doc: "How long opening a connection may take, login included.",
+			at:  func(c *Config) any { return &c.Pool.ConnectTimeout }},
+	}},
+	{"memory", "What results may occupy while the proxy merges them. Relayed rows occupy nothing.", []Field{
+		{Name: "memory.query", Kind: Bytes, Default: "64MiB", Min: mib, Reload: true,
+			Doc: "One statement; beyond it the merge spills to disk, or fails where it cannot.",
+			at:  func(c *Config) any { return &c.Memory.Query }},
+		{Name: "memory.session", Kind: Bytes, Default: "128MiB", Min: mib, Reload: true,
+			Doc: "One client: its statement, cursors and prepared statements together.",
+			at:  func(c *Config) any { return &c.Memory.Session }},
+		{Name: "memory.process", Kind: Bytes, Default: "1GiB", Min: mib, Reload: true,
+			Doc: "All clients together.",
+			at:  func(c *Config) any { return &c.Memory.Process }},
+	}},
+	{"spill", "Where what exceeds the memory goes.", []Field{
+		{Name: "spill.dir", Kind: Path, Example: "/var/tmp/heddle",
+			Doc: "Directory of temporary files. Empty: spill under state.dir.",
+			at:  func(c *Config) any { return &c.Spill.Dir }},
+		{Name: "spill.quota", Kind: Bytes, Default: "4GiB", Reload: true,
+			Doc: "Temporary files of all statements together; 0: nothing is spilled, what exceeds the memory fails.",
+			at:  func(c *Config) any { return &c.Spill.Quota }},
+	}},
+	{"plan_cache", "Compiled plans.", []Field{
+		{Name: "plan_cache.size", Kind: Bytes, Default: "64MiB", Min: mib,
+			Doc: "Memory for plans; those not used for longest make room.",
+			at:  func(c *Config) any { return &c.PlanCache.Size }},
+	}},
+	{"log", "What the process reports, on standard error.", []Field{
+		{Name: "log.level", Kind: Choice, Choices: []string{"debug", "info", "warn", "error"}, Default: "info", Reload: true,
+			Doc: "The least that is logged.",
+			at:  func(c *Config) any { return &c.Log.Level }},
+		{Name: "log.format", Kind: Choice, Choices: []string{"json", "console"}, Default: "json",
+			Doc: "json for machines, console for people.",
+			at:  func(c *Config) any { return &c.Log.Format }},
+	}},
+	{"admin", "The HTTP side for operators.", []Field{
+		{Name: "admin.address", Kind: Address, Default: "127.0.0.1:9307",
+			Doc: "Address (host:port) of health and metrics. Empty: none.",
+			at:  func(c *Config) any { return &c.Admin.Address }},
+	}},
+}

@@ -1,0 +1,122 @@
+package dev
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// sizes keep a data directory at about 20 MB, so that a copy takes a few hundredths of a second. They are given to
+// mariadb-install-db as well as to the server: the redo log of another size would be made anew at the first start.
+var sizes = []string{"--innodb-log-file-size=8M", "--innodb-use-native-aio=OFF"}
+
+// pristine returns a data directory of this version of the server in which nothing was written yet, made by
+// mariadb-install-db once and copied for each server. It takes the lock of dir: test binaries share one.
+func pristine(ctx context.Context, tools Tools, dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the template directory: %w", err)
+	}
+	path := filepath.Join(dir, "template-"+fileSafe(tools.Version))
+	if isDir(path) {
+		return path, nil
+	}
+	lock, err := waitLock(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	defer lock.release()
+	if isDir(path) {
+		return path, nil
+	}
+	half := path + ".half" // renamed when complete: a killed run never leaves a template that looks whole
+	if err := os.RemoveAll(half); err != nil {
+		return "", fmt.Errorf("remove a half-made template: %w", err)
+	}
+	if err := installDB(ctx, tools, half); err != nil {
+		return "", err
+	}
+	if err := os.Rename(half, path); err != nil {
+		return "", fmt.Errorf("keep the template: %w", err)
+	}
+	return path, nil
+}
+
+func installDB(ctx context.Context, tools Tools, datadir string) error {
+	args := append([]string{"--no-defaults", "--datadir=" + datadir,
+		"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"}, asRoot()...)
+	args = append(args, sizes...)
+	out, err := exec.CommandContext(ctx, tools.Install, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", tools.Install, err, tail(string(out), 15))
+	}
+	return nil
+}
+
+// copyTree copies regular files and directories; a data directory holds nothing else while no server runs in it.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		switch {
+		case d.IsDir():
+			return os.MkdirAll(target, 0o700)
+		case d.Type().IsRegular():
+			return copyFile(path, target)
+		default:
+			return nil
+		}
+	})
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
+}
+
+// fileSafe keeps what is harmless in a file name.
+func fileSafe(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
+			return r
+		}
+		return '_'
+	}, s)
+}
+
+// tail returns the last n lines of s.
+func tail(s string, n int) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	return strings.Join(lines, "\n")
+}
