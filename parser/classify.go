@@ -55,7 +55,10 @@ func (r *reader) kind(i int) Kind {
 	}
 	switch t.Word {
 	case "WITH":
-		return r.kind(r.skipWith(i))
+		if i = r.skipWith(i); r.is(i, "WITH") {
+			return Unknown
+		}
+		return r.kind(i)
 	case "SET":
 		return r.setKind(i)
 	case "CREATE", "ALTER", "DROP":

@@ -19,6 +19,8 @@ func (r *reader) statementClauses(i, end int) *Clauses {
 	}
 	var c *Clauses
 	switch r.at(i).Word {
+	case "WITH":
+		return nil
 	case "INSERT", "REPLACE":
 		c = r.insertClauses(i, end)
 	case "UPDATE":

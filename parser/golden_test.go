@@ -34,13 +34,13 @@ func TestGolden(t *testing.T) {
 			if d.Cmd == "kind" {
 				return st.Kind.String() + "\n"
 			}
-			return format(st)
+			return describeText(st)
 		})
 	})
 }
 
-// format writes all that a Statement knows.
-func format(st *Statement) string {
+// describeText writes all that a Statement knows.
+func describeText(st *Statement) string {
 	var b strings.Builder
 	p := func(f string, a ...any) { fmt.Fprintf(&b, f+"\n", a...) }
 	grammar := "exact"
@@ -94,7 +94,7 @@ func format(st *Statement) string {
 		}
 	}
 	if st.Inner != nil {
-		p("inner at %d:\n%s", st.InnerStart, format(st.Inner))
+		p("inner at %d:\n%s", st.InnerStart, describeText(st.Inner))
 	}
 	return b.String()
 }

@@ -38,7 +38,7 @@ func (st *Statement) grammar(r *reader, at int) {
 		st.ParseErr = errTooLarge
 		return
 	}
-	c := st.canonical(r, at, nil)
+	c := st.canonical(r, at, nil, Span{})
 	node, err := parseGrammar(c.text, st.Mode)
 	if err != nil {
 		st.ParseErr = err
@@ -106,9 +106,9 @@ type canon struct {
 }
 
 // canonical writes the tokens from start on. The identifiers of tags are replaced. What the grammar lacks and the
-// tree is not needed for is left out: INTO, RETURNING, the row alias of INSERT.
-func (st *Statement) canonical(r *reader, start int, tags map[int]string) canon {
-	cut := st.cuts()
+// tree is not needed for is left out: INTO, RETURNING, the row alias of INSERT; and the span leave.
+func (st *Statement) canonical(r *reader, start int, tags map[int]string, leave Span) canon {
+	cut := append(st.cuts(), leave)
 	var b strings.Builder
 	b.Grow(len(st.Text) + 16)
 	c := canon{at: make(map[int]int, len(st.Tokens))}
@@ -254,7 +254,7 @@ func (st *Statement) confirm(r *reader, at int) bool {
 		st.AST.Accept(v)
 		return len(v.tables) == 0
 	}
-	node, err := parseGrammar(st.canonical(r, at, tags).text, st.Mode)
+	node, err := parseGrammar(st.canonical(r, at, tags, st.plainRows(r)).text, st.Mode)
 	if err != nil {
 		return false
 	}
@@ -278,9 +278,27 @@ func (st *Statement) confirm(r *reader, at int) bool {
 	return len(v.tables) == 0 && st.noQualifierLeft(r, v.quals)
 }
 
+// plainRows is the span of an INSERT's rows behind the first, if no row holds a name: reading them once is enough.
+func (st *Statement) plainRows(r *reader) Span {
+	c := st.Clauses
+	if c == nil || len(c.Rows) < 2 {
+		return Span{}
+	}
+	from, to := c.Rows[0].End, c.Rows[len(c.Rows)-1].End
+	for i, t := range st.Tokens {
+		if t.Start >= from && t.End <= to && (t.Kind == Quoted || t.Kind == Word && !r.any(i, "NULL", "DEFAULT", "TRUE", "FALSE") && t.Arg < 0) {
+			return Span{}
+		}
+	}
+	return Span{from, to}
+}
+
 // noQualifierLeft reports whether each qualifier that was not tagged is an alias, a derived table or a WITH table.
 func (st *Statement) noQualifierLeft(r *reader, left map[string]int) bool {
-	other := map[string]bool{}
+	other, lower := map[string]bool{}, map[string]bool{}
+	for name := range left {
+		lower[strings.ToLower(name)] = true
+	}
 	for _, b := range r.blocks {
 		for _, t := range b.tables {
 			if t.alias != "" {
@@ -290,11 +308,9 @@ func (st *Statement) noQualifierLeft(r *reader, left map[string]int) bool {
 			}
 		}
 	}
-	for name := range left {
-		for _, t := range st.Tables {
-			if strings.EqualFold(t.Name, name) && !other[strings.ToLower(name)] {
-				return false
-			}
+	for _, t := range st.Tables {
+		if name := strings.ToLower(t.Name); lower[name] && !other[name] {
+			return false
 		}
 	}
 	return true

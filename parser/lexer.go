@@ -293,7 +293,7 @@ func hexDigit(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// ops2 and ops3 are the operators of more than one byte.
+// opLen is the length of the operator at the front of p.
 func opLen(p []byte) int {
 	if len(p) < 2 {
 		return 1

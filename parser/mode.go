@@ -21,7 +21,7 @@ const (
 	OnlyFullGroupBy
 )
 
-// combined lists the names that stand for several modes, as each server family expands them.
+// ansi is what the combined mode ANSI stands for.
 const ansi = RealAsFloat | PipesAsConcat | ANSIQuotes | IgnoreSpace
 
 var sqlModes = map[string]SQLMode{

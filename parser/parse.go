@@ -22,13 +22,26 @@ func Parse(text string, mode Mode) (*Statement, error) {
 		st.Kind = Empty
 		return st, nil
 	}
-	analyse(st)
+	if err := analyse(st); err != nil {
+		return nil, err
+	}
 	return st, nil
 }
 
+// Beyond these a statement is refused: servers give up at 3,200 open parentheses, and looking names up must end.
+const (
+	maxDepth = 3200
+	maxWork  = 50_000_000
+)
+
 // analyse fills in a Statement from its tokens, and asks the grammar last, to confirm.
-func analyse(st *Statement) {
+func analyse(st *Statement) error {
 	r := &reader{st: st, t: st.Tokens}
+	for _, t := range st.Tokens {
+		if t.Depth > maxDepth {
+			return &TextError{t.Start, "too many parentheses inside each other"}
+		}
+	}
 	at := r.prefix()
 	r.classify(at)
 	r.clauses(at)
@@ -36,11 +49,15 @@ func analyse(st *Statement) {
 	r.tables(at)
 	r.uses(at)
 	r.details(at)
+	if r.work > maxWork {
+		return &TextError{0, "too many tables and qualified names in one statement"}
+	}
 	if st.Kind != Explain && st.Kind != Analyze {
 		st.grammar(r, at)
 	} else if st.Inner != nil {
 		st.Exact = st.Inner.Exact
 	}
+	return nil
 }
 
 // tokenize cuts the first statement of text into tokens.
@@ -50,7 +67,7 @@ func tokenize(text string, mode Mode) (*Statement, error) {
 	if err := s.Scan(b, mode); err != nil {
 		return nil, err
 	}
-	st := &Statement{Text: text[:s.End], Mode: mode, Args: s.Args, Params: s.Params, group: s.group}
+	st := &Statement{Text: text[:s.End], raw: b[:s.End:s.End], Mode: mode, Args: s.Args, Params: s.Params, group: s.group}
 	var comments []Span
 	l := lexer{p: b[:s.End], mode: mode, comments: &comments}
 	depth, arg := 0, 0
@@ -85,7 +102,7 @@ func (st *Statement) push(t Token, dotted bool, depth *int) {
 		case "(":
 			*depth++
 		case ")":
-			*depth--
+			*depth = max(*depth-1, 0)
 			t.Depth = *depth
 		}
 	}
@@ -95,8 +112,15 @@ func (st *Statement) push(t Token, dotted bool, depth *int) {
 // pairs finds the partner of each parenthesis.
 func (st *Statement) pairs() {
 	st.match = make([]int32, len(st.Tokens))
+	st.encl = make([]int32, len(st.Tokens))
 	var open []int
 	for i, t := range st.Tokens {
+		st.encl[i] = -1
+		if n := len(open); n > 0 && !t.Is(")") {
+			st.encl[i] = int32(open[n-1])
+		} else if n > 1 {
+			st.encl[i] = int32(open[n-2])
+		}
 		if t.Is("(") {
 			open = append(open, i)
 			st.match[i] = int32(len(st.Tokens))
@@ -110,9 +134,10 @@ func (st *Statement) pairs() {
 	}
 }
 
-// Value decodes argument i; of a parameter it is an error.
+// Value decodes argument i; of a parameter it is an error. The bytes may be the statement's own: they must not be
+// changed.
 func (st *Statement) Value(i int) (sqltypes.Value, error) {
-	return decode([]byte(st.Text), st.Args[i], st.Mode)
+	return decode(st.raw, st.Args[i], st.Mode)
 }
 
 // SameArg reports whether arguments i and j are equal in every text of this statement's key: the same argument, or

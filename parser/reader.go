@@ -10,6 +10,9 @@ type reader struct {
 	of      []int32 // block of each token
 	ctes    []cte
 	tableAt map[int]bool // tokens that are part of a table occurrence
+	cteAt   map[int]bool // tokens that name a WITH table where it is defined
+	written map[int]bool // user variables behind INTO
+	work    int          // steps of looking names up; see maxWork
 }
 
 func (r *reader) at(i int) Token {
@@ -58,7 +61,7 @@ func (r *reader) skipAny(i *int, words ...string) {
 	}
 }
 
-// close is the token after the parenthesis that closes the one at i; at other tokens the next one.
+// after is the index behind the parenthesis that closes the one at i; at other tokens the next index.
 func (r *reader) after(i int) int {
 	if r.at(i).Is("(") {
 		return min(int(r.st.match[i])+1, len(r.t))
@@ -127,16 +130,12 @@ func (r *reader) add(ref TableRef, role Role) {
 	r.st.Tables = append(r.st.Tables, ref)
 }
 
-// depthEnd is the first token from i on that leaves depth d, or the end.
-func (r *reader) depthEnd(i, d int) int {
-	for i < len(r.t) {
-		t := r.t[i]
-		if t.Is(")") && t.Depth < d {
-			return i
-		}
-		i = r.after(i)
+// levelEnd is the parenthesis that closes the level of token i, or the end.
+func (r *reader) levelEnd(i int) int {
+	if e := r.st.encl[i]; e >= 0 {
+		return int(r.st.match[e])
 	}
-	return i
+	return len(r.t)
 }
 
 // commas cuts [i, j) at the commas of its own depth.

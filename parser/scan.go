@@ -89,13 +89,19 @@ func (s *Scan) Scan(text []byte, mode Mode) error {
 	}
 }
 
+// reset sets the fields one by one: a composite literal would be built apart and copied.
 func (s *Scan) reset(text []byte, mode Mode) {
-	*s = Scan{Key: s.Key[:0], Args: s.Args[:0], text: text, mode: mode, group: -1, Empty: true}
-	s.lex.p, s.lex.mode = text, mode
+	s.Key, s.Args = s.Key[:0], s.Args[:0]
+	s.Params, s.Next, s.End, s.Compound, s.Empty = 0, -1, 0, false, true
+	s.text, s.mode, s.chunk, s.group = text, mode, 0, -1
+	s.last, s.depth, s.by, s.item = 0, 0, 0, false
+	s.prev = prevToken{}
+	l := &s.lex
+	l.p, l.i, l.mode, l.sep, l.dotted, l.exec, l.epoch, l.comments = text, 0, mode, 0, false, false, 0, nil
 	s.body.start(mode)
 }
 
-// begin prepares a Scan over tokens that somebody else reads; Parse uses it.
+// remember keeps what the next token's reading needs of this one.
 func (s *Scan) remember() {
 	l, p := &s.lex, &s.prev
 	p.before, p.bs, p.be = p.kind, p.start, p.end
@@ -112,10 +118,10 @@ func (s *Scan) op(c byte) {
 			s.by &^= 1 << s.depth
 		}
 	case ')':
-		s.depth--
+		s.depth = max(s.depth-1, 0)
 		s.item = false
 	case ',':
-		s.item = s.depth >= 0 && s.depth < 64 && s.by>>s.depth&1 != 0
+		s.item = s.depth < 64 && s.by>>s.depth&1 != 0
 	case '+', '-':
 		// ORDER BY +2 too; and above: ORDER BY (2) is a position on MySQL
 	default:
@@ -164,7 +170,7 @@ func (s *Scan) word() {
 }
 
 func (s *Scan) setBy(on bool) {
-	if s.depth < 0 || s.depth > 63 {
+	if s.depth > 63 {
 		return
 	}
 	s.by &^= 1 << s.depth

@@ -24,7 +24,7 @@ type cte struct {
 
 // scopes assigns a block to each token and finds the WITH tables.
 func (r *reader) scopes(start int) {
-	r.tableAt = map[int]bool{}
+	r.tableAt, r.cteAt = map[int]bool{}, map[int]bool{}
 	r.of = make([]int32, len(r.t))
 	r.blocks = []block{{parent: -1}}
 	type frame struct {
@@ -74,7 +74,7 @@ func (r *reader) blockStart(i int) bool {
 func (r *reader) with(i int) {
 	k := i + 1
 	recursive := r.skip(&k, "RECURSIVE")
-	end := r.depthEnd(i, r.t[i].Depth)
+	end := r.levelEnd(i)
 	for r.at(k).Ident() {
 		name := r.name(k)
 		nameTok := k
@@ -95,10 +95,12 @@ func (r *reader) with(i int) {
 			from = body
 		}
 		r.ctes = append(r.ctes, cte{name, from, end})
+		r.cteAt[nameTok] = true
 		r.st.CTEs = append(r.st.CTEs, Name{name, r.t[nameTok].Span})
 		if r.skip(&k, "CYCLE") {
-			for k < end && !r.is(k, "RESTRICT") {
+			for k < end && !r.is(k, "RESTRICT") && r.work <= maxWork {
 				k++
+				r.work++
 			}
 			k++
 		}
@@ -111,6 +113,9 @@ func (r *reader) with(i int) {
 // isCTE reports whether an unqualified table name at token i is a WITH table.
 func (r *reader) isCTE(name string, i int) bool {
 	for _, c := range r.ctes {
+		if r.work++; r.work > maxWork {
+			break
+		}
 		if i >= c.from && i < c.to && strings.EqualFold(c.name, name) {
 			return true
 		}
@@ -127,6 +132,9 @@ func (r *reader) declare(i int, t scopeTable) {
 // resolve finds what the qualifier [schema.]name at token i means: the table, and whether it was found.
 func (r *reader) resolve(schema, name string, i int) (scopeTable, bool) {
 	for b := int(r.of[i]); b >= 0; b = r.blocks[b].parent {
+		if r.work += 1 + len(r.blocks[b].tables); r.work > maxWork {
+			break
+		}
 		for _, t := range r.blocks[b].tables {
 			if schema != "" {
 				if t.alias == "" && strings.EqualFold(t.name, name) && (t.schema == "" || strings.EqualFold(t.schema, schema)) {

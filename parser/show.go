@@ -1,6 +1,6 @@
 package parser
 
-// showObjects end the words of a SHOW: what follows is a name, FROM, LIKE or WHERE.
+// show reads SHOW: options, the words that say what, a name, and then FROM, LIKE, WHERE, LIMIT in any order.
 func (r *reader) show(i int) *ShowDetail {
 	d := &ShowDetail{LikeArg: -1}
 	k := i + 1

@@ -35,6 +35,7 @@ type Statement struct {
 	PrefixSet  []Assignment // its assignments
 	Inner      *Statement   // of Explain and Analyze; its spans are offsets in Inner.Text
 	InnerStart int          // where Inner.Text begins in Text
+	InnerArg   int          // argument i of Inner is argument InnerArg+i of this statement
 
 	// Details of the kinds that the session handles itself; nil or zero for all others.
 	Set     []Assignment // Set
@@ -47,6 +48,8 @@ type Statement struct {
 	DDL     *DDLDetail
 	Local   bool // LoadData: LOCAL
 
+	raw           []byte   // Text
+	encl          []int32  // the parenthesis around each token, -1
 	match         []int32  // for a parenthesis: the index of its partner, -1 without one; for others 0
 	group         int      // as Scan.group
 	deleteAliases []string // targets of a multi-table DELETE that are aliases

@@ -1,7 +1,7 @@
 package parser
 
 import (
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +25,10 @@ func (r *reader) tables(start int) {
 		r.fromLists(start)
 		r.sequences(start)
 	}
-	sort.SliceStable(r.st.Tables, func(i, j int) bool { return r.st.Tables[i].tok < r.st.Tables[j].tok })
+	byToken := func(a, b TableRef) int { return a.tok - b.tok }
+	if !slices.IsSortedFunc(r.st.Tables, byToken) {
+		slices.SortStableFunc(r.st.Tables, byToken)
+	}
 	r.qualifiers(start)
 }
 
@@ -91,7 +94,7 @@ func (r *reader) refs(i, d int, role Role) int {
 		case t.Is(","):
 			expect = true
 		case t.Is("JOIN"), t.Is("STRAIGHT_JOIN"):
-			expect = true
+			expect = !r.is(i-1, "FOR") // USE INDEX FOR JOIN (i)
 		case r.clauseAt(i) != clNone || r.any(i, "SET", "UNION", "EXCEPT", "INTERSECT", "MINUS", "VALUES", "CONNECT", "START"):
 			if !r.afterFactor(i) {
 				return i
@@ -112,10 +115,11 @@ func (r *reader) afterFactor(i int) bool {
 // factor reads one table factor at i and gives the index after it, alias included.
 func (r *reader) factor(i, d int, role Role) int {
 	r.skipAny(&i, "LATERAL")
+	for r.is(i, "{") && r.at(i+1).Ident() { // { OJ … }
+		i += 2
+	}
 	t := r.at(i)
 	switch {
-	case t.Is("{") && r.at(i+1).Ident(): // { OJ … }
-		return r.factor(i+2, d, role)
 	case t.Is("("):
 		end := r.after(i)
 		if r.queryStart(i) {
@@ -264,6 +268,9 @@ func (r *reader) deleteList(i, end int) {
 			continue
 		}
 		target, found := r.resolve(ref.Schema, ref.Name, i)
+		if r.work += len(r.st.Tables); r.work > maxWork {
+			return
+		}
 		for n := range r.st.Tables {
 			t := &r.st.Tables[n]
 			if t.block != int(r.of[i]) || t.Role != RoleRead {

@@ -205,6 +205,7 @@ func (r *reader) inner(start int) {
 		return
 	}
 	r.st.Inner = in
+	r.st.InnerArg = len(r.st.Args) - len(in.Args)
 	move := func(s *Span) {
 		if s.Present() {
 			s.Start += r.st.InnerStart

@@ -8,7 +8,7 @@ func (r *reader) uses(start int) {
 	if r.st.Params > 0 {
 		u.Bits |= UseParams
 	}
-	selects := 0
+	r.written = map[int]bool{}
 	for i := start; i < len(r.t); i++ {
 		t := r.t[i]
 		switch t.Kind {
@@ -18,7 +18,6 @@ func (r *reader) uses(start int) {
 			r.sysVar(u, i)
 		case Word:
 			if t.Is("SELECT") {
-				selects++
 				if t.Depth > 0 && !r.st.wrapped(i) {
 					u.add(UseSubquery, "", i)
 				}
@@ -38,10 +37,7 @@ func (st *Statement) wrapped(i int) bool {
 		return false
 	}
 	r := &reader{st: st, t: st.Tokens}
-	for k := 0; k < i; k++ {
-		if !r.is(k, "(") || int(st.match[k]) <= i {
-			continue
-		}
+	for k, n := int(st.encl[i]), 0; k >= 0; k, n = int(st.encl[k]), n+1 {
 		p := k - 1
 		if r.any(p, "ALL", "DISTINCT") {
 			p--
@@ -49,7 +45,7 @@ func (st *Statement) wrapped(i int) bool {
 				return false
 			}
 		}
-		if p >= 0 && !r.any(p, "(", "UNION", "EXCEPT", "INTERSECT", "MINUS") && st.Tokens[p].End != st.Prefix.End {
+		if n > 64 || p >= 0 && !r.any(p, "(", "UNION", "EXCEPT", "INTERSECT", "MINUS") && st.Tokens[p].End != st.Prefix.End {
 			return false
 		}
 	}
@@ -89,16 +85,19 @@ func (r *reader) setTarget(i int) bool {
 	return r.any(i-1, ",", "SET") && r.t[i].Depth == r.at(0).Depth
 }
 
+// intoVars marks the variables behind the INTO at i.
+func (r *reader) intoVars(i int) {
+	for k := i + 1; r.at(k).Kind == UserVar; k += 2 {
+		r.written[k] = true
+		if !r.is(k+1, ",") {
+			return
+		}
+	}
+}
+
 // intoVar reports whether the variable at i is written by INTO @a, @b or by LOAD DATA's column list.
 func (r *reader) intoVar(i int) bool {
-	k := i - 1
-	for k > 0 && (r.is(k, ",") || r.t[k].Kind == UserVar) {
-		k--
-	}
-	if r.is(k, "INTO") {
-		return true
-	}
-	return r.st.Kind == LoadData && r.t[i].Depth == 1 && (r.is(i-1, "(") || r.is(i-1, ","))
+	return r.written[i] || r.st.Kind == LoadData && r.t[i].Depth == 1 && (r.is(i-1, "(") || r.is(i-1, ","))
 }
 
 func (r *reader) sysVar(u *Uses, i int) {
@@ -136,6 +135,8 @@ func (r *reader) wordUse(u *Uses, i int) {
 	switch t.Word {
 	case "SQL_CALC_FOUND_ROWS":
 		u.add(UseCalcFoundRows, "", i)
+	case "INTO":
+		r.intoVars(i)
 	case "SQL_NO_CACHE":
 		u.add(UseSQLNoCache, "", i)
 	case "FOR":
@@ -213,10 +214,8 @@ func (r *reader) columnList(i int) bool {
 	if r.any(i-1, "AS", "WITH", "RECURSIVE", "INTO") || r.is(i-1, ")") {
 		return true
 	}
-	for _, c := range r.st.CTEs {
-		if c.Span == r.t[i].Span {
-			return true
-		}
+	if r.cteAt[i] {
+		return true
 	}
 	if r.is(i-1, ",") && i > 1 && r.is(i-2, ")") && r.is(r.after(i+1), "AS", "(") {
 		return true

@@ -13,7 +13,7 @@ import (
 type keyShape struct {
 	// wrap holds what stands around the expression in the hidden column that is compared; nil: the value itself.
 	wrap   *[2]string
-	weight bool   // wrap gives a WEIGHT_STRING
+	weight bool   // what wrap gives is compared by its bytes: a WEIGHT_STRING, a binary form
 	pad    bool   // PAD SPACE, one level: the shorter weight goes on with space
 	space  []byte // the weight of a space
 	bytes  int    // a weight can be that long, so that max_sort_length matters; 0: never
@@ -36,9 +36,9 @@ func (p *planning) shapeOf(c *sqltypes.Column, order bool) keyShape {
 		}
 		return keyShape{}
 	case strings.Contains(extended, "inet6"):
-		return keyShape{wrap: &[2]string{"CAST(", " AS BINARY(16))"}}
+		return keyShape{wrap: &[2]string{"CAST(", " AS BINARY(16))"}, weight: true}
 	case strings.Contains(extended, "inet4"):
-		return keyShape{wrap: &[2]string{"CAST(", " AS BINARY(4))"}}
+		return keyShape{wrap: &[2]string{"CAST(", " AS BINARY(4))"}, weight: true}
 	}
 	switch {
 	case c.Flags&(sqltypes.FlagEnum|sqltypes.FlagSet) != 0 || c.Type == sqltypes.Enum || c.Type == sqltypes.Set:
@@ -70,7 +70,7 @@ func binaryShape(c *sqltypes.Column, order bool) keyShape {
 		return keyShape{}
 	}
 	if order {
-		return keyShape{wrap: &[2]string{"LEFT(", ", @@max_sort_length)"}}
+		return keyShape{wrap: &[2]string{"LEFT(", ", @@max_sort_length)"}, weight: true}
 	}
 	return keyShape{bytes: clampLength(uint64(c.Length))}
 }

@@ -198,7 +198,7 @@ func (f *fanOut) derivedColumn(b *block, name string) (bool, error) {
 }
 
 // usesIn reports whether a feature occurs in a part of the text.
-func (p *planning) usesIn(span parser.Span, use parser.Use) bool {
+func (p *planning) usesIn(span parser.Span, use parser.Feature) bool {
 	for _, at := range p.stmt.Uses.At {
 		if at.Use&use == 0 {
 			continue

@@ -93,14 +93,7 @@ func (pl *Planner) algorithm(ctx context.Context, snap *catalog.Snapshot, t *tab
 	if a, ok := pl.built[key]; ok {
 		return a, nil
 	}
-	cfg := sharding.Config{Properties: rules.Algorithm.Properties, Nodes: len(rules.Nodes), Slots: rules.Slots, Keyer: pl.Keyer}
-	for i, k := range rules.Key {
-		cfg.Columns = append(cfg.Columns, sharding.KeyColumn{Name: k, Type: t.keys[i]})
-	}
-	for _, n := range rules.Nodes {
-		cfg.NodeNames = append(cfg.NodeNames, n.DataSource+"."+n.Table)
-	}
-	a, err := sharding.New(ctx, rules.Algorithm.Type, cfg)
+	a, err := sharding.New(ctx, rules.Algorithm.Type, rules.Config(t.keys, pl.Keyer))
 	if err != nil {
 		return nil, sqlerr.NotSupported("the sharding of " + t.db + "." + t.name + ": " + err.Error())
 	}
@@ -184,6 +177,15 @@ func (p *planning) tableNames() []string {
 	var out []string
 	for _, t := range p.tables {
 		out = append(out, t.name)
+	}
+	return out
+}
+
+// databaseNames lists the tables' logical databases, in the order of tableNames.
+func (p *planning) databaseNames() []string {
+	var out []string
+	for _, t := range p.tables {
+		out = append(out, t.db)
 	}
 	return out
 }

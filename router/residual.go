@@ -55,7 +55,7 @@ func (g *grouping) residual(orders []orderItem) error {
 	node, order := g.aggregateNode(merged)
 	g.route.Template = g.template(shardSelect{list: r.list(g.hidden, hiddenName), order: order, drop: true, group: r.groupBy(), having: true})
 	g.p.plan.Root = &plan.Residual{
-		Input: node, Target: g.route.Targets[0], Shape: r.shapeTemplate(), Final: final, Temp: len(g.p.tables), Result: result,
+		Input: node, Target: g.route.Targets[0], Shape: r.shapeTemplate(), Final: final, Result: result,
 	}
 	return nil
 }
@@ -205,7 +205,7 @@ func (r *residualPlan) final(orders []orderItem) (*rewrite.Template, error) {
 		add(expr...)
 		add(r.itemLabel(i, item)...)
 	}
-	add(text(" FROM "), rewrite.Piece{Op: rewrite.Table, N: len(r.p.tables)})
+	add(text(" FROM "), rewrite.Piece{Op: rewrite.Table})
 	if r.sel.Having != nil {
 		expr, err := r.rewritten(r.sel.Having.Expr, r.c.Having.Body, true)
 		if err != nil {

@@ -90,7 +90,7 @@ func (p *planning) shardRoute(lead *table) (*plan.Route, error) {
 	}
 	p.plan.Rename = p.plan.Rename || p.anyRenamed(targets)
 	return &plan.Route{
-		Targets: targets, Tables: p.tableNames(), Algorithm: lead.algorithm, Keys: lead.keys,
+		Targets: targets, Tables: p.tableNames(), Databases: p.databaseNames(), Algorithm: lead.algorithm, Keys: lead.keys,
 		KeyNames: lead.place.Sharded.Key,
 	}, nil
 }
@@ -245,4 +245,3 @@ func (p *planning) fanOutRefusal(q *query) string {
 	}
 	return ""
 }
-

@@ -120,7 +120,7 @@ func (p *planning) routeTo(nodes []rule.Node, lead *table) (*plan.Route, error) 
 	if t := p.bareAndAliased(targets); t != nil {
 		return nil, p.refuse("a statement that changes and reads " + t.name + " and qualifies its columns, where its actual name is another")
 	}
-	route := &plan.Route{Targets: targets, Tables: p.tableNames()}
+	route := &plan.Route{Targets: targets, Tables: p.tableNames(), Databases: p.databaseNames()}
 	route.Template = p.compile(targets, nil)
 	p.plan.Rename = p.plan.Rename || p.anyRenamed(targets)
 	return route, nil
@@ -241,10 +241,10 @@ func (p *planning) plainColumn(span parser.Span) bool {
 // of a table.
 func (p *planning) planOther() error {
 	if t := p.anySharded(); t != nil {
-		return p.refuse(otherNames[p.stmt.Kind] + " on the sharded table " + t.name)
+		return p.refuse(p.stmt.Kind.String() + " on the sharded table " + t.name)
 	}
 	if p.plan.Write && p.allBroadcast() && len(p.tables) > 0 && p.stmt.Kind != parser.LockTables {
-		return p.refuse(otherNames[p.stmt.Kind] + " on the broadcast table " + p.tables[0].name)
+		return p.refuse(p.stmt.Kind.String() + " on the broadcast table " + p.tables[0].name)
 	}
 	route, err := p.oneDataSource()
 	if err != nil {

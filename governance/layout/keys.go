@@ -84,9 +84,20 @@ func (d Document) String() string { return d.Kind + "/" + d.Name }
 // ActivePrefix is the prefix of the pointers of a kind.
 func ActivePrefix(kind string) string { return "active/" + kind + "/" }
 
-// ActiveName is the document's name in the key of a pointer.
-func ActiveName(kind, key string) (string, error) {
-	return unescape(strings.TrimPrefix(key, ActivePrefix(kind)))
+// NameIn is the document whose pointer or prepare record the key is.
+func NameIn(kind, key string) (string, bool) {
+	element, ok := strings.CutPrefix(key, ActivePrefix(kind))
+	if !ok {
+		element, ok = strings.CutPrefix(key, Barriers+kind+"/")
+		if ok {
+			element, ok = strings.CutSuffix(element, "/prepare")
+		}
+	}
+	if !ok || strings.Contains(element, "/") {
+		return "", false
+	}
+	name, err := unescape(element)
+	return name, err == nil
 }
 
 // StatusPrefix is the prefix of the statuses of a kind.

@@ -12,8 +12,15 @@ func TestNamesInKeys(t *testing.T) {
 		if strings.Count(d.Active(), "/") != 2 {
 			t.Errorf("%q makes the key %q", name, d.Active())
 		}
-		if got, err := ActiveName(Rules, d.Active()); err != nil || got != name {
-			t.Errorf("%q came back as %q, %v", name, got, err)
+		for _, key := range []string{d.Active(), d.Prepare()} {
+			if got, ok := NameIn(Rules, key); !ok || got != name {
+				t.Errorf("%q came back as %q, %v", name, got, ok)
+			}
+		}
+		for _, key := range []string{d.Ack("id", name), d.Version(1), d.Latest(), (Document{Users, name}).Active()} {
+			if got, ok := NameIn(Rules, key); ok {
+				t.Errorf("%s names %q", key, got)
+			}
 		}
 		if got, err := InstanceName(d.Ack("id", name)); err != nil || got != name {
 			t.Errorf("instance %q came back as %q, %v", name, got, err)

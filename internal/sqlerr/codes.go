@@ -52,6 +52,9 @@ const (
 	CodeDeadlock        uint16 = 1213
 	CodeErrorDuringComm uint16 = 1180
 	CodeReadOnlyTxn     uint16 = 1792
-	CodeSavepoint       uint16 = 1305
+	CodeSavepoint             uint16 = 1305
+	CodeTransactionInProgress uint16 = 1568
+	CodeTooManyPrepared       uint16 = 1461
+	CodeNoCursor              uint16 = 1421
 	CodeAutoincRead     uint16 = 1467
 )

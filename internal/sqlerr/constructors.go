@@ -157,3 +157,31 @@ func SpillFailed(operator, why string) *Error {
 func CutByGroupConcat(row int) *Error {
 	return newf(CodeCutGroupConcat, "HY000", "Row %d was cut by GROUP_CONCAT()", row)
 }
+
+// WrongValueCount is a row of an INSERT with more or fewer values than columns; row counts from 1.
+func WrongValueCount(row int) *Error {
+	return newf(CodeWrongValueCount, "21S01", "Column count doesn't match value count at row %d", row)
+}
+
+// NoSuchSavepoint is a savepoint that was never set, or is gone.
+func NoSuchSavepoint(name string) *Error {
+	return newf(CodeSavepoint, "42000", "SAVEPOINT %s does not exist", name)
+}
+
+// TransactionInProgress is SET TRANSACTION inside a transaction.
+func TransactionInProgress() *Error {
+	return newf(CodeTransactionInProgress, "25001", "Transaction characteristics can't be changed while a transaction is in progress")
+}
+
+// TooManyPrepared is a session's limit of prepared statements.
+func TooManyPrepared(limit int) *Error {
+	return newf(CodeTooManyPrepared, "42000", "Can't create more than max_prepared_stmt_count statements (current value: %d)", limit)
+}
+
+// NoCursor is a fetch from a statement without an open cursor.
+func NoCursor(id uint32) *Error {
+	return newf(CodeNoCursor, "HY000", "The statement (%d) has no open cursor", id)
+}
+
+// ConnectionKilled is the last word to a session that was killed.
+func ConnectionKilled() *Error { return newf(CodeConnectionKilled, "70100", "Connection was killed") }

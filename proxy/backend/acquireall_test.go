@@ -153,9 +153,11 @@ func TestSet(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 		time.Sleep(2 * time.Second)
+		p.mu.Lock()
 		if len(p.retired) != 0 {
 			t.Errorf("%d pools are still remembered", len(p.retired))
 		}
+		p.mu.Unlock()
 		f.close(t, p)
 		if err := p.Set(nil); !errors.Is(err, ErrClosed) {
 			t.Errorf("error %v", err)

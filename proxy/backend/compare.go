@@ -48,6 +48,7 @@ var compared = []struct {
 	{"time_zone", true, zone},
 	{"collation_server", true, func(s *ServerInfo) string { return s.CollationServer }},
 	{"transaction_isolation", true, func(s *ServerInfo) string { return s.Isolation }},
+	{"autocommit", true, func(s *ServerInfo) string { return s.Autocommit }},
 	{"default_storage_engine", true, func(s *ServerInfo) string { return s.DefaultStorageEngine }},
 	{"explicit_defaults_for_timestamp", true, func(s *ServerInfo) string { return s.ExplicitDefaultsForTimestamp }},
 	{"group_concat_max_len", true, func(s *ServerInfo) string { return s.GroupConcatMaxLen }},

@@ -1,8 +1,8 @@
 // Package backend is the proxy's side towards real MySQL and MariaDB servers: connections that log in and carry
 // commands (Conn), bounded pools of them per data source (Pools), the loan of one to a session (Lease), and the
 // hand-over of a session's state to the connection it is lent (State). It relays and it waits; it knows nothing of
-// rules, plans or clients, it never parses SQL of an application, and of SQL of its own it sends only SET, KILL,
-// ROLLBACK-free control questions and what its caller passes.
+// rules, plans or clients, it never parses an application's SQL, and beside what its caller passes it sends only SET,
+// KILL and SHOW VARIABLES.
 //
 // Level: above proxy/wire, below proxy/exec and proxy/session.
 //

@@ -17,8 +17,6 @@ var (
 	ErrUnknownDataSource = errors.New("no such data source")
 	// ErrClosed: Pools has been closed.
 	ErrClosed = errors.New("the pools are closed")
-	// ErrDead: the server has ended the idle connection.
-	ErrDead = errors.New("the server has closed the connection")
 )
 
 // Error is a failure of a connection or of a pool, as opposed to an ERR packet, which is a *sqlerr.Error alone.

@@ -20,8 +20,6 @@ const (
 	FlagLocalFiles                         // LOAD DATA LOCAL may ask for a file
 	FlagExtendedMetadata                   // MariaDB: column definitions carry type names
 	FlagCacheMetadata                      // MariaDB: a prepared statement's columns may be left out
-
-	allFlags = FlagCacheMetadata<<1 - 1
 )
 
 var flagTable = [...]struct {
@@ -53,6 +51,10 @@ func FlagsOf(client wire.Capability, multi bool) Flags {
 	}
 	return f
 }
+
+// mustHave are the capabilities without which a statement's answer would differ without a word. Without the others a
+// server refuses, or only leaves something out.
+const mustHave = wire.CapFoundRows | wire.CapIgnoreSpace
 
 func (f Flags) capabilities() wire.Capability {
 	var c wire.Capability

@@ -16,6 +16,7 @@ import (
 var (
 	errNoTLS   = errors.New("the server does not offer TLS, which the data source requires")
 	errTooOld  = errors.New("the server does not speak the 4.1 protocol with authentication plug-ins")
+	errFlags   = errors.New("the server does not offer the capabilities that the client's answers depend on")
 	errAnswers = errors.New("the server sent something else than its part of a login")
 )
 
@@ -43,6 +44,9 @@ func (c *Conn) login(ctx context.Context, flags Flags, schema string) error {
 	caps := c.negotiate(greeting, flags, schema)
 	if !caps.Has(required) {
 		return errTooOld
+	}
+	if !caps.Has(flags.capabilities() & mustHave) {
+		return errFlags
 	}
 	if caps, err = c.encrypt(ctx, greeting, caps); err != nil {
 		return err

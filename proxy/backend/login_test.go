@@ -363,7 +363,7 @@ func TestNegotiatedCapabilities(t *testing.T) {
 		without wire.Capability
 	}{
 		"MySQL plain":   {wiretest.ServerCaps, "8.0.36", 0, wire.CapDeprecateEOF | wire.CapSessionTrack | wire.CapLongPassword, wire.CapFoundRows | wire.CapMultiStatements | wire.CapLocalFiles | wire.CapIgnoreSpace | wire.CapInteractive},
-		"MySQL flags":   {wiretest.ServerCaps, "8.0.36", allFlags, wire.CapFoundRows | wire.CapMultiStatements | wire.CapLocalFiles | wire.CapIgnoreSpace | wire.CapInteractive, wire.CapMariaDB},
+		"MySQL flags":   {wiretest.ServerCaps, "8.0.36", FlagCacheMetadata<<1 - 1, wire.CapFoundRows | wire.CapMultiStatements | wire.CapLocalFiles | wire.CapIgnoreSpace | wire.CapInteractive, wire.CapMariaDB},
 		"MariaDB plain": {maria, "5.5.5-10.11.19-MariaDB", 0, wire.CapLongPassword, wire.CapMariaDB},
 		"MariaDB flags": {maria, "5.5.5-10.11.19-MariaDB", FlagExtendedMetadata, wire.CapMariaDBExtendedMetadata, wire.CapLongPassword | wire.CapMariaDBCacheMetadata | wire.CapMariaDBBulk},
 	} {
@@ -385,6 +385,15 @@ func TestNegotiatedCapabilities(t *testing.T) {
 			}
 			_ = c.Close()
 		})
+	}
+}
+
+// A server without a capability that changes answers is not used as if it had it.
+func TestMissingFlagIsRefused(t *testing.T) {
+	g := greeting(wire.AuthNative, wiretest.ServerCaps&^wire.CapFoundRows)
+	addr := wiretest.Listen(t, script{wiretest.Greet(g), wiretest.ExpectClose()})
+	if _, err := logIn(t, scriptedSource(addr), FlagFoundRows); !errors.Is(err, errFlags) {
+		t.Errorf("error %v", err)
 	}
 }
 

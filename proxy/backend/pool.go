@@ -270,12 +270,16 @@ func (p *pool) reap(c *Conn) {
 	}
 }
 
-// sweep closes idle connections that have been unused or have lived for too long.
+// sweep closes idle connections that have been unused or have lived for too long, or that the server has ended.
 func (p *pool) sweep() {
 	now := p.now()
 	p.mu.Lock()
 	for _, c := range p.idle.all() {
-		if now-c.slot.since >= p.limits.IdleTime || now >= c.slot.expires {
+		switch {
+		case !c.Alive():
+			p.count.dead++
+			p.evict(c)
+		case now-c.slot.since >= p.limits.IdleTime || now >= c.slot.expires:
 			p.evict(c)
 		}
 	}

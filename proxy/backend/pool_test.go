@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -324,6 +326,78 @@ func TestReleaseInTransactionCloses(t *testing.T) {
 		if !l.Conn().Broken() {
 			t.Error("a tainted connection was kept")
 		}
+		f.close(t, p)
+	})
+}
+
+// While a KILL is under way, the lease does not end: the KILL cannot strike the next borrower. (Not in synctest's time:
+// a goroutine that waits for a mutex holds that up.)
+func TestReleaseWaitsForKill(t *testing.T) {
+	var f fakeServer
+	var killing, killed atomic.Bool
+	entered, gate := make(chan struct{}), make(chan struct{})
+	p := NewPools(Options{Buffers: wire.NewPool(0), Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if !killing.Load() {
+			return f.dial(ctx, network, addr)
+		}
+		close(entered)
+		<-gate
+		killed.Store(true)
+		return nil, errRefused
+	}})
+	if err := p.Set([]DataSource{testSource("ds", "x:1", Limits{MaxOpen: 1})}); err != nil {
+		t.Fatal(err)
+	}
+	l := acquire(t, p, "ds", 0, nil)
+	killing.Store(true)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := l.KillQuery(t.Context()); !errors.Is(err, errRefused) {
+			t.Errorf("error %v", err)
+		}
+	})
+	<-entered
+	wg.Go(func() {
+		l.Release()
+		if !killed.Load() {
+			t.Error("released under a KILL")
+		}
+	})
+	eventually(t, "Release waits", func() bool { // as a writer it keeps readers out
+		if l.mu.TryRLock() {
+			l.mu.RUnlock()
+			return false
+		}
+		return true
+	})
+	if s := p.Stats()[0]; s.Open != 1 || s.Idle != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	close(gate)
+	wg.Wait()
+	if !l.Conn().Broken() {
+		t.Error("kept")
+	}
+	f.close(t, p)
+}
+
+// An Interrupt or KILL of a lease that has ended does not reach the connection's next borrower.
+func TestEndedLeaseHasNoPower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f fakeServer
+		p := f.pools(t, testSource("ds", "x:1", Limits{MaxOpen: 1}))
+		old := acquire(t, p, "ds", 0, nil)
+		old.Release()
+		l := acquire(t, p, "ds", 0, nil)
+		old.Interrupt()
+		old.Destroy()
+		if err := old.KillQuery(t.Context()); err != nil || l.Conn() != old.Conn() {
+			t.Errorf("error %v", err)
+		}
+		if err := l.Conn().Ping(t.Context()); err != nil || f.dials.Load() != 1 {
+			t.Errorf("the next borrower was hit: %v", err)
+		}
+		l.Release()
 		f.close(t, p)
 	})
 }

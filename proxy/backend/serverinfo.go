@@ -25,6 +25,7 @@ type ServerInfo struct {
 	CollationDatabase            string // of the data source's schema
 	CharacterSetCollations       string // MariaDB 11.2: a charset's default collation
 	Isolation                    string // REPEATABLE-READ
+	Autocommit                   string // ON, OFF
 	DefaultStorageEngine         string
 	ExplicitDefaultsForTimestamp string
 	GroupConcatMaxLen            string
@@ -57,7 +58,7 @@ func (s *ServerInfo) texts() map[string]*string {
 		"system_time_zone": &s.SystemTimeZone, "collation_server": &s.CollationServer,
 		"collation_database": &s.CollationDatabase, "character_set_collations": &s.CharacterSetCollations,
 		"tx_isolation": &s.Isolation, "transaction_isolation": &s.Isolation,
-		"default_storage_engine":          &s.DefaultStorageEngine,
+		"autocommit": &s.Autocommit, "default_storage_engine": &s.DefaultStorageEngine,
 		"explicit_defaults_for_timestamp": &s.ExplicitDefaultsForTimestamp,
 		"group_concat_max_len":            &s.GroupConcatMaxLen, "div_precision_increment": &s.DivPrecisionIncrement,
 		"sql_select_limit": &s.SQLSelectLimit, "max_sort_length": &s.MaxSortLength,

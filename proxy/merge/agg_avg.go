@@ -1,8 +1,6 @@
 package merge
 
-import (
-	"github.com/heddle-mesh/heddle/internal/sqltypes"
-)
+import "github.com/heddle-mesh/heddle/internal/sqltypes"
 
 // avg is AVG from SUM and COUNT, or of single values.
 type avg struct {

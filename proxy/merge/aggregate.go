@@ -106,7 +106,7 @@ type accumulator interface {
 
 // compile checks the spec and chooses the accumulators. hashed says that rows of a group are not together.
 func (s *AggregateSpec) compile(cols []sqltypes.Column, operator string, hashed bool) (*aggregation, error) {
-	keys, err := compileKeys(cols, s.Keys)
+	keys, err := compileKeys(cols, s.Keys, equality)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (s *AggregateSpec) builder(cols []sqltypes.Column, a *Agg, out *sqltypes.Co
 	if err != nil || len(a.Distinct) == 0 {
 		return build, err
 	}
-	keys, err := compileKeys(cols, a.Distinct)
+	keys, err := compileKeys(cols, a.Distinct, equality)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (s *AggregateSpec) plain(cols []sqltypes.Column, a *Agg, out *sqltypes.Colu
 			}
 		}, err
 	case Min, Max:
-		order, err := compileKey(cols, a.Order)
+		order, err := compileKey(cols, a.Order, ordering)
 		order.desc = a.Func == Max
 		return func() accumulator { return newExtreme(a.Column, order, acct) }, err
 	case BitAnd, BitOr, BitXor:

@@ -191,19 +191,26 @@ func (b *builder) limits(args *plan.LimitArgs) (offset, count uint64, err error)
 
 // rows evaluates one number of a LIMIT clause.
 func (b *builder) rows(e *plan.Expr) (uint64, error) {
-	v := e.Const
-	if e.Arg >= 0 {
-		if e.Arg >= len(b.opts.Args) {
-			return 0, sqlerr.Internal(fmt.Sprintf("LIMIT names argument %d of %d", e.Arg, len(b.opts.Args)))
-		}
-		v = b.opts.Args[e.Arg]
-	}
+	v, err := b.value(e)
 	switch {
+	case err != nil:
+		return 0, err
 	case e.Negate, v.Kind == sqltypes.KindInt && v.Int < 0:
 	case v.Kind == sqltypes.KindInt, v.Kind == sqltypes.KindUint:
 		return uint64(v.Int), nil
 	}
 	return 0, sqlerr.WrongArguments("LIMIT")
+}
+
+// value evaluates an expression, its sign aside.
+func (b *builder) value(e *plan.Expr) (sqltypes.Value, error) {
+	if e.Arg < 0 {
+		return e.Const, nil
+	}
+	if e.Arg >= len(b.opts.Args) {
+		return sqltypes.Value{}, sqlerr.Internal(fmt.Sprintf("a plan names argument %d of %d", e.Arg, len(b.opts.Args)))
+	}
+	return b.opts.Args[e.Arg], nil
 }
 
 // keysOf maps a plan's keys.

@@ -104,6 +104,8 @@ func TestBuildAggregates(t *testing.T) {
 	one := func(f plan.AggregateFunc, column, second, third int) plan.Aggregation {
 		return plan.Aggregation{Func: f, Column: column, Second: second, Third: third, Separator: []byte("-")}
 	}
+	given := one(plan.GroupConcat, 3, -1, -1)
+	given.SeparatorArg = &plan.Expr{Arg: 0}
 	cut := one(plan.GroupConcat, 3, -1, -1)
 	cut.Result = sqltypes.Column{Name: "gc", Type: sqltypes.Blob, Collation: 8} // measured as latin1
 	for name, tt := range map[string]struct {
@@ -118,6 +120,7 @@ func TestBuildAggregates(t *testing.T) {
 		"sum distinct":      {plan.Aggregation{Func: plan.SumDistinct, Column: 0, Second: -1, Third: -1, DistinctKeys: []plan.Key{by(0, false)}}, "", false, "2"},
 		"group_concat":      {one(plan.GroupConcat, 3, -1, -1), "é", false, "é-é"},
 		"group_concat, cut": {cut, "ééé", false, "ééé-é"},
+		"separator given":   {given, "é", false, "é/é"},
 		"array":             {one(plan.JSONArrayAgg, 3, -1, -1), "[1]", false, "[1,1]"},
 		"array, MySQL":      {one(plan.JSONArrayAgg, 3, -1, -1), "[1, 2]", true, "[1, 2, 1, 2]"},
 		"object":            {one(plan.JSONObjectAgg, 3, -1, -1), `{"a":1}`, false, `{"a":1, "a":1}`},
@@ -126,7 +129,7 @@ func TestBuildAggregates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := shards{route: {newProbe(cols, rows("2|1|1|"+tt.text)), newProbe(cols, rows("2|2|1.5|"+tt.text))}}
 			node := &plan.Aggregate{Input: route, Output: []plan.Aggregation{tt.out}}
-			s := must(Build(node, in.open, Options{MySQL: tt.mysql, GroupConcatMaxLen: 5}))(t)
+			s := must(Build(node, in.open, Options{Args: []sqltypes.Value{sqltypes.StringValue("/")}, MySQL: tt.mysql, GroupConcatMaxLen: 5}))(t)
 			if d := cmp.Diff([]string{tt.want}, drain(t, s)); d != "" {
 				t.Error(d)
 			}

@@ -38,11 +38,11 @@ func (b *builder) aggregate(n *plan.Aggregate) (RowStream, error) {
 	for i := range spec.Output {
 		spec.Output[i].Unsorted = true
 	}
-	sorted, err := NewSort(in, spec.Keys, SortOptions{Budget: b.opts.Budget, Spill: b.opts.Spill})
+	together, err := newSort(in, spec.Keys, equality, SortOptions{Budget: b.opts.Budget, Spill: b.opts.Spill})
 	if err != nil {
 		return nil, err
 	}
-	return done(NewStreamAggregate(sorted, spec))
+	return done(NewStreamAggregate(together, spec))
 }
 
 // spec maps a plan.Aggregate.
@@ -111,6 +111,13 @@ func (b *builder) agg(p *plan.Aggregation, cols []sqltypes.Column) (Agg, error) 
 	case plan.VarPop, plan.VarSamp, plan.StdPop, plan.StdSamp:
 		a.Count, a.Column, a.Spread = p.Column, p.Second, p.Third
 	case plan.GroupConcat:
+		if p.SeparatorArg != nil {
+			v, err := b.value(p.SeparatorArg)
+			if err != nil {
+				return Agg{}, err
+			}
+			a.Separator = v.AppendText(nil)
+		}
 		a.MaxLen = b.opts.GroupConcatMaxLen
 		a.Charset = b.charset(p, &cols[p.Column])
 	case plan.JSONArrayAgg, plan.JSONObjectAgg:

@@ -71,3 +71,6 @@ func special(extended []byte) bool {
 	}
 	return false
 }
+
+// canonical reports whether the metadata names a type whose equal values are printed alike.
+func canonical(extended []byte) bool { return special(extended) }

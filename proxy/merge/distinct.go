@@ -18,7 +18,7 @@ type Distinct struct {
 
 // NewDistinct returns the first row of each run of equal keys.
 func NewDistinct(input RowStream, keys []Key) (*Distinct, error) {
-	set, err := compileKeys(input.Columns(), keys)
+	set, err := compileKeys(input.Columns(), keys, equality)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,8 @@
 //     (Key.Weight) that does, WEIGHT_STRING(…) for text, col+0 for ENUM. A text key without one is an internal
 //     error; its bytes are never compared. A companion that is NULL while its column is not (the weight was longer
 //     than the server would compute) is an error as well.
+//   - UUID, INET4 and INET6 print equal values alike: they can be grouped and deduplicated as they are, by operators that
+//     do not rely on the shards' order of them.
 //   - PAD SPACE weights may come unpadded when Key.Pad holds the collation's weight of a space.
 //   - Equal keys keep the order of the inputs: the lower shard first, within a shard as it sent them. What the server
 //     itself leaves open (ties, which of 'a' and 'A' stands for a group) is thereby the same at every run.

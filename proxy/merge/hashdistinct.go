@@ -17,7 +17,7 @@ type HashDistinct struct {
 
 // NewHashDistinct returns the first row of each set of equal keys.
 func NewHashDistinct(input RowStream, keys []Key, budget *Budget) (*HashDistinct, error) {
-	set, err := compileKeys(input.Columns(), keys)
+	set, err := compileKeys(input.Columns(), keys, equality)
 	if err != nil {
 		return nil, err
 	}

@@ -44,11 +44,20 @@ type keyPart struct {
 // keySet encodes the keys of a row.
 type keySet []keyPart
 
-// compileKeys chooses each key's encoding from the definitions. It refuses keys whose order the cells do not show.
-func compileKeys(cols []sqltypes.Column, keys []Key) (keySet, error) {
+// purpose is what keys are encoded for.
+type purpose uint8
+
+const (
+	ordering purpose = iota // to put rows into the server's order
+	equality                // to find equal rows
+)
+
+// compileKeys chooses each key's encoding from the definitions. It refuses keys whose cells do not show what the
+// purpose needs.
+func compileKeys(cols []sqltypes.Column, keys []Key, purpose purpose) (keySet, error) {
 	set := make(keySet, 0, len(keys))
 	for _, k := range keys {
-		p, err := compileKey(cols, k)
+		p, err := compileKey(cols, k, purpose)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +70,7 @@ func compileKeys(cols []sqltypes.Column, keys []Key) (keySet, error) {
 }
 
 // compileKey is compileKeys for one key, FLOAT allowed: MIN and MAX print what they compare.
-func compileKey(cols []sqltypes.Column, k Key) (keyPart, error) {
+func compileKey(cols []sqltypes.Column, k Key, purpose purpose) (keyPart, error) {
 	if k.Column < 0 || k.Column >= len(cols) || k.Weight >= len(cols) {
 		return keyPart{}, sqlerr.Internal(fmt.Sprintf("key column %d, weight %d of %d columns", k.Column, k.Weight, len(cols)))
 	}
@@ -70,6 +79,9 @@ func compileKey(cols []sqltypes.Column, k Key) (keyPart, error) {
 		p.source = k.Weight
 	}
 	p.class = classOf(&cols[p.source])
+	if purpose == equality && canonical(cols[p.source].Extended) {
+		p.class = classBytes
+	}
 	switch {
 	case p.class == classText || p.class == classOpaque:
 		return keyPart{}, sqlerr.Internal(fmt.Sprintf("key '%s' is %s without a weight column", p.name, p.class))

@@ -20,7 +20,7 @@ func encode(t interface {
 	Fatalf(string, ...any)
 }, cols []sqltypes.Column, keys []Key, r sqltypes.Row) []byte {
 	t.Helper()
-	set, err := compileKeys(cols, keys)
+	set, err := compileKeys(cols, keys, ordering)
 	if err != nil {
 		t.Fatalf("compiling: %v", err)
 	}
@@ -166,11 +166,37 @@ func TestKeysRefused(t *testing.T) {
 		"pad of nothing":     {Column: 0, Weight: 1, Pad: []byte{}},
 		"pad of two levels":  {Column: 0, Weight: 1, Pad: []byte{0x02, 0x09, 0, 0, 0, 0x20}},
 	} {
-		if _, err := compileKeys(cols, []Key{k}); sqlerr.As(err) == nil {
+		if _, err := compileKeys(cols, []Key{k}, ordering); sqlerr.As(err) == nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
+
+func TestUUIDsAreOnlyEqual(t *testing.T) {
+	cols := []sqltypes.Column{{Name: "u", Type: sqltypes.String, Collation: 45, Extended: []byte("\x00\x04uuid")}}
+	const a, b = "11111111-1111-1111-1111-111111111111", "22222222-1111-1111-1111-111111111111"
+	in := func() RowStream { return newProbe(cols, rows(b, a, b)) }
+	d := must(NewHashDistinct(in(), []Key{Asc(0)}, nil))(t)
+	if got := drain(t, d); !slices.Equal(got, []string{b, a}) {
+		t.Errorf("distinct: %v", got)
+	}
+	together := must(newSort(in(), []Key{Asc(0)}, equality, SortOptions{}))(t)
+	s := must(NewStreamAggregate(together, AggregateSpec{Keys: []Key{Asc(0)}, Output: []Agg{On(First, 0)}}))(t)
+	if got := drain(t, s); !slices.Equal(got, []string{a, b}) {
+		t.Errorf("groups: %v", got)
+	}
+	for name, err := range map[string]error{
+		"sort":       failure(NewSort(in(), []Key{Asc(0)}, SortOptions{})),
+		"merge-sort": failure(NewMergeSort([]RowStream{in()}, []Key{Asc(0)})),
+	} {
+		if sqlerr.As(err) == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// failure is the error of a constructor that must fail.
+func failure[T any](_ T, err error) error { return err }
 
 func TestValuesRefused(t *testing.T) {
 	text := []sqltypes.Column{textCol("name"), binaryCol("w")}
@@ -194,7 +220,7 @@ func TestValuesRefused(t *testing.T) {
 		"time":                  {[]sqltypes.Column{typed(sqltypes.Time)}, Asc(0), row("12:3")},
 		"time's fraction":       {[]sqltypes.Column{typed(sqltypes.Time)}, Asc(0), row("12:30:00.1234567")},
 	} {
-		set, err := compileKeys(tt.cols, []Key{tt.key})
+		set, err := compileKeys(tt.cols, []Key{tt.key}, ordering)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -295,7 +321,7 @@ func FuzzEncode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, cell []byte) {
 		for _, typ := range types {
-			set, err := compileKeys([]sqltypes.Column{typed(typ)}, []Key{Desc(0)})
+			set, err := compileKeys([]sqltypes.Column{typed(typ)}, []Key{Desc(0)}, ordering)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,7 +25,7 @@ func NewMergeSort(inputs []RowStream, keys []Key) (*MergeSort, error) {
 	if err := sameShape(inputs); err != nil {
 		return nil, err
 	}
-	set, err := compileKeys(inputs[0].Columns(), keys)
+	set, err := compileKeys(inputs[0].Columns(), keys, ordering)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package merge
 import (
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +59,9 @@ func TestExactSum(t *testing.T) {
 		{0, []string{"18446744073709551615", "1", "3"}, "18446744073709551619"},
 		{0, []string{"18446744073709551615", "-18446744073709551615"}, "0"},
 		{1, []string{"-0.5", "0.5"}, "0.0"},
+		{0, slices.Repeat([]string{"999999999999999999"}, 20), "19999999999999999980"}, // past 64 bits in small steps
+		{2, slices.Repeat([]string{"-9999999999999999.99"}, 20), "-199999999999999999.80"},
+		{1, append(slices.Repeat([]string{"99999999999999999.9"}, 11), slices.Repeat([]string{"-99999999999999999.9"}, 12)...), "-99999999999999999.9"},
 		{2, []string{"1", "2.5", "-0.01"}, "3.49"},
 		{2, []string{"-0.01"}, "-0.01"},
 		{3, []string{"-0.001", "0.0010"}, "0.0000"}, // the finest term decides

@@ -38,7 +38,13 @@ type Sort struct {
 
 // NewSort returns input sorted by keys.
 func NewSort(input RowStream, keys []Key, opts SortOptions) (*Sort, error) {
-	set, err := compileKeys(input.Columns(), keys)
+	return newSort(input, keys, ordering, opts)
+}
+
+// newSort is NewSort for a purpose: sorting for equality brings equal keys together in an order that need not be the
+// server's.
+func newSort(input RowStream, keys []Key, purpose purpose, opts SortOptions) (*Sort, error) {
+	set, err := compileKeys(input.Columns(), keys, purpose)
 	if err != nil {
 		return nil, err
 	}

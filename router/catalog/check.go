@@ -149,6 +149,9 @@ func (c *checker) generator() {
 	}
 	column := c.schema.Column(g.Column)
 	if column == nil {
+		if slices.ContainsFunc(c.rule.Key, func(k string) bool { return strings.EqualFold(k, g.Column) }) {
+			return // said of the key already
+		}
 		c.add(g.Column, "the column to generate is not a column of the table", "")
 		return
 	}

@@ -4,7 +4,7 @@
 // It is not the store in which worker ids and segments are claimed: WorkerIDs and Segments are owned here and
 // implemented elsewhere. It starts no goroutine and reads no clock but the one it is given.
 //
-// Level: router's lowest floor beside rule and sharding; pure but for the two interfaces.
+// Level: router's lowest floor beside sharding; pure but for the two interfaces.
 package keygen
 
 import (

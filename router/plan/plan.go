@@ -89,7 +89,8 @@ type Route struct {
 	Keys      []sharding.KeyType // the key columns' types, in key order
 	KeyNames  []string           // the key columns' names, for Format
 	Template  *rewrite.Template
-	Tables    []string // logical names; Target.Names has the actual ones in the same order
+	Tables    []string // logical names, in the order of Target.Names; for Format, metrics and column definitions
+	Databases []string // their logical databases
 	Rows      *Rows    // an INSERT's rows; nil otherwise
 	Stay      *Stay    // an UPDATE that sets the sharding key; nil otherwise
 	// Once are the parts of a broadcast write that have to be evaluated once.
@@ -116,13 +117,15 @@ type Rows struct {
 	Generate *Generate
 }
 
-// Generate asks for one generated id for each row that has none. The id of row i is argument Generated[i].
+// Generate asks for one generated id for each row that has none. The caller takes as many ids as rows need one and
+// gives them out in row order: rewrite.Args.Generated(i) is the id of row i, NULL for a row that has its own value.
 type Generate struct {
 	Generator keygen.Generator
 	Column    string
 	// Given has for each row the expression that the client gave for the column; a nil Expr is a row that
-	// always needs an id, a NULL or 0 value at run time needs one as well (0 unless NO_AUTO_VALUE_ON_ZERO).
-	Given []*Expr
+	// always needs an id, a row whose value is NULL at run time needs one as well, and 0 too unless ZeroIsValue.
+	Given       []*Expr
+	ZeroIsValue bool // NO_AUTO_VALUE_ON_ZERO, or a column that is no number
 	// Key is the index of the column in the sharding key, -1 where it is not part of it.
 	Key int
 }
@@ -132,7 +135,8 @@ type Expr struct {
 	Arg       int            // index of the literal or parameter; -1: Const
 	Const     sqltypes.Value // where Arg is -1
 	Negate    bool           // a minus sign before the argument
-	Generated bool           // the row's generated id; Arg is the row
+	Generated bool           // the generated id of row Row where it has one, else Arg or Const
+	Row       int
 }
 
 // Key is one sort or group key of a stream.
@@ -258,10 +262,8 @@ type Residual struct {
 	// Shape is a SELECT that yields no row and the columns of Input, named c0, c1 …, with their exact types; the
 	// temporary table is made from it. It runs with Target's names.
 	Shape *rewrite.Template
-	// Final is the SELECT over the temporary table, which a Table piece names by the index Temp; its other Table
-	// and Schema pieces are Target's.
+	// Final is the SELECT over the temporary table, which a Table piece with index 0 names; it names no other table.
 	Final *rewrite.Template
-	Temp  int
 	// Result are the definitions that one server sends, as a server whose character_set_results is NULL describes
 	// them: names of columns and tables are to be taken from here, the rest from Final's answer.
 	Result []sqltypes.Column

@@ -103,7 +103,7 @@ func appendPieces(pieces, more []Piece) []Piece {
 func countArgs(pieces []Piece) int {
 	n := 0
 	for i := range pieces {
-		if pieces[i].Op == Arg {
+		if pieces[i].Op == Arg || pieces[i].Op == Generated {
 			n++
 		}
 	}

@@ -53,10 +53,7 @@ func (w *renderer) piece(p *Piece) error {
 	case Text:
 		out.SQL = append(out.SQL, p.Text...)
 	case Arg:
-		out.SQL = w.args.AppendText(out.SQL, p.N)
-		if param := w.args.Param(p.N); param >= 0 {
-			out.Params = append(out.Params, int32(param))
-		}
+		w.arg(p.N)
 	case Label:
 		start := len(out.SQL)
 		out.SQL = doubleBackticks(w.args.AppendText(out.SQL, p.N), start)
@@ -79,9 +76,22 @@ func (w *renderer) piece(p *Piece) error {
 		}
 		out.SQL = strconv.AppendUint(out.SQL, total, 10)
 	case Generated:
-		out.SQL = w.args.Generated(p.N).AppendSQL(out.SQL)
+		id := w.args.Generated(p.N)
+		if id.IsNull() && p.M >= 0 {
+			w.arg(p.M)
+			return nil
+		}
+		out.SQL = id.AppendSQL(out.SQL)
 	}
 	return nil
+}
+
+// arg renders argument n as the client wrote it.
+func (w *renderer) arg(n int) {
+	w.out.SQL = w.args.AppendText(w.out.SQL, n)
+	if param := w.args.Param(n); param >= 0 {
+		w.out.Params = append(w.out.Params, int32(param))
+	}
 }
 
 // list renders the kept items of list n.

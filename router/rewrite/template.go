@@ -17,7 +17,7 @@ const (
 	Schema              // the unit's actual schema name N, quoted
 	ListItems           // the items of list N that the unit keeps, with the list's separator
 	Total               // LIMIT's offset + count: arguments N (offset, -1 none) and M (count), as a number
-	Generated           // the generated id of row N
+	Generated           // the generated id of row N; where the row has none, argument M as the client wrote it (M ≥ 0)
 	Label               // argument N as the client wrote it, a '?' included, inside a quoted identifier: no argument
 )
 
@@ -54,7 +54,7 @@ type Args interface {
 	AppendText(b []byte, i int) []byte
 	// Param returns the ordinal of argument i among the parameters, -1 for a literal.
 	Param(i int) int
-	// Generated returns the generated id of row i.
+	// Generated returns the generated id of row i, NULL where the row has a value of its own.
 	Generated(i int) sqltypes.Value
 }
 

@@ -5,5 +5,5 @@
 // It is not the catalog (which joins layouts of all databases with table schemas), it stores nothing, opens no
 // file and never sees a secret's value: secrets are references.
 //
-// Level: router's lowest floor beside sharding and keygen; pure.
+// Level: router, above sharding and keygen, below catalog; pure.
 package rule

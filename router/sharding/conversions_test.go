@@ -73,6 +73,14 @@ func conversions() [][]string {
 var conversionKeyer = sharding.Keyer{Charset: "utf8mb4", Zone: time.UTC}
 
 func TestForCompareAgreesWithTheServer(t *testing.T) {
+	exact := conversionKeyer
+	exact.ExactText = true
+	for name, k := range map[string]sharding.Keyer{"plain": conversionKeyer, "exact text": exact} {
+		t.Run(name, func(t *testing.T) { compareAgrees(t, k) })
+	}
+}
+
+func compareAgrees(t *testing.T, k sharding.Keyer) {
 	verdicts := map[sharding.Verdict]int{}
 	for _, f := range conversions() {
 		if f[0] != "compare" {
@@ -80,7 +88,7 @@ func TestForCompareAgreesWithTheServer(t *testing.T) {
 		}
 		typ := sharding.ParseKeyType(f[1], f[2], false)
 		v := literal(t, f[3], f[4])
-		key, verdict := conversionKeyer.ForCompare(t.Context(), v, typ)
+		key, verdict := k.ForCompare(t.Context(), v, typ)
 		verdicts[verdict]++
 		if f[5] == "-" || verdict == sharding.Unknown {
 			continue
@@ -90,7 +98,7 @@ func TestForCompareAgreesWithTheServer(t *testing.T) {
 			if !ok {
 				continue // the server refuses the comparison: it will say so from whatever node
 			}
-			held, told := keyOf(t, conversionKeyer, typ, text)
+			held, told := keyOf(t, k, typ, text)
 			switch {
 			case !told:
 				t.Errorf("%s %s = %s %q: verdict %v, yet it finds %q, whose key cannot be told", f[1], f[2], f[3], v.AppendText(nil), verdict, text)

@@ -5,5 +5,5 @@
 // It knows nothing of documents, data sources or statements, and it does no I/O: what it cannot weigh itself it
 // asks of a Weigher that it is given. When in doubt it answers "every node", or refuses; never a wrong subset.
 //
-// Level: router's lowest floor beside rule and keygen; pure.
+// Level: router's lowest floor beside keygen; pure.
 package sharding

@@ -25,6 +25,11 @@ type Keyer struct {
 	Charset string         // of strings whose Collation is 0: character_set_connection; empty: only ASCII is read
 	Zone    *time.Location // the session's time_zone, for TIMESTAMP keys; nil: unknown (conditions go to every node)
 	Weigher Weigher        // nil: text beyond ASCII cannot be weighed
+
+	// ExactText: the servers compare an integer column with text that is a whole number as integers, however long
+	// it is. MariaDB does in every condition, row values included; MySQL in =, <, BETWEEN and IN, not in row values.
+	// Drivers that send 64-bit ids as text are routed by it. False: only what a DOUBLE keeps apart is routed.
+	ExactText bool
 }
 
 // Verdict is what a comparison with a constant means for routing.
@@ -57,7 +62,7 @@ func (k Keyer) ForCompare(ctx context.Context, v sqltypes.Value, t KeyType) (Key
 	}
 	switch t.Family {
 	case FamilyInteger:
-		return compareInteger(v, t)
+		return k.compareInteger(v, t)
 	case FamilyDecimal:
 		return compareWithDecimal(v, t)
 	case FamilyString, FamilyEnum:
@@ -93,7 +98,7 @@ func (k Keyer) ForNullSafe(ctx context.Context, v sqltypes.Value, t KeyType) (Ke
 func (k Keyer) ForBound(ctx context.Context, v sqltypes.Value, t KeyType) (Key, bool) {
 	switch t.Family {
 	case FamilyInteger, FamilyDecimal:
-		return boundNumber(v, t)
+		return k.boundNumber(v, t)
 	case FamilyUnknown, FamilyUnsupported, FamilyFloat, FamilyEnum:
 		return Key{}, false
 	}

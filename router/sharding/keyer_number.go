@@ -45,8 +45,9 @@ func fewDigits(canon []byte) bool {
 
 func numberKey(f Family, canon []byte) Key { return Key{Family: f, Canon: canon, Text: canon} }
 
-func compareInteger(v sqltypes.Value, t KeyType) (Key, Verdict) {
+func (k Keyer) compareInteger(v sqltypes.Value, t KeyType) (Key, Verdict) {
 	canon, approximate, ok := exactNumber(v)
+	approximate = approximate && !k.exactText(v)
 	if !ok || approximate && !fewDigits(canon) {
 		return Key{}, Unknown
 	}
@@ -67,8 +68,18 @@ func compareWithDecimal(v sqltypes.Value, t KeyType) (Key, Verdict) {
 	return numberKey(FamilyDecimal, canon), Exact
 }
 
-func boundNumber(v sqltypes.Value, t KeyType) (Key, bool) {
+// exactText reports whether v is text of digits that the servers compare as an integer.
+func (k Keyer) exactText(v sqltypes.Value) bool {
+	if !k.ExactText || v.Kind != sqltypes.KindString {
+		return false
+	}
+	text := bytes.TrimPrefix(v.Bytes, []byte("-"))
+	return len(text) > 0 && len(text) < 19 && digits(text)
+}
+
+func (k Keyer) boundNumber(v sqltypes.Value, t KeyType) (Key, bool) {
 	canon, approximate, ok := exactNumber(v)
+	approximate = approximate && !(t.Family == FamilyInteger && k.exactText(v))
 	if !ok {
 		return Key{}, false
 	}

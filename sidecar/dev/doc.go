@@ -12,8 +12,9 @@
 //	--servers N        how many private servers are started (2 unless given). A kept DIR remembers its number:
 //	                   another N is an error, since the rows already lie where the first N put them.
 //	--rules FILE       repeatable; rule documents in place of the demo's. Their data sources may leave the
-//	                   address out: Stack.Expand puts the started servers in.
-//	--load FILE.sql    run through the proxy after the start, in place of the demo's rows, once per kept DIR.
+//	                   address to the start: ${ds_0} is replaced by the address of the first server.
+//	--load FILE.sql    run through the proxy after the start, in place of the demo's rows, once per kept DIR. A load
+//	                   that was cut off is undone: the next start empties the private servers and loads anew.
 //	--backend DSN      repeatable; a go-sql-driver DSN of a server that exists, used in place of private servers
 //	                   where no mariadbd can be started. Excludes --servers.
 //

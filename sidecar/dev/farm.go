@@ -21,8 +21,8 @@ type FarmOptions struct {
 	unbound   bool // servers outlive this process, as where there is no parent-death signal; for tests
 }
 
-// Farm is a set of private servers under one directory. Its methods may be called from several goroutines, but
-// Close only when no other call is under way.
+// Farm is a set of private servers under one directory. Its methods are called one at a time; those of its servers
+// may be called from several goroutines.
 type Farm struct {
 	opts     FarmOptions
 	tools    Tools

@@ -2,11 +2,8 @@ package dev
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -14,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -27,17 +23,6 @@ type Options struct {
 	Backends []string // --backend
 }
 
-// Backend is a server for a data source: a private one, or one that --backend named.
-type Backend struct {
-	Name     string // ds_0 …
-	Addr     string // host:port, or the path of a socket
-	Schema   string // physical
-	User     string
-	Password string // a secret reference, never the value; "" for no password
-
-	cfg *mysql.Config
-}
-
 // Stack is everything under `heddle dev` but the proxy: servers or given backends, etcd, documents, rows to load.
 type Stack struct {
 	opts     Options
@@ -48,13 +33,7 @@ type Stack struct {
 	etcd     *Etcd
 	backends []Backend
 	kept     kept
-}
-
-// kept is what a data directory remembers.
-type kept struct {
-	Servers  int      `json:"servers"`
-	Backends []string `json:"backends,omitempty"` // addresses
-	Loaded   bool     `json:"loaded"`
+	reset    bool
 }
 
 const defaultServers = 2
@@ -102,6 +81,9 @@ func (s *Stack) open(ctx context.Context) error {
 	if err := s.recall(); err != nil {
 		return err
 	}
+	if err := s.dropHalfLoaded(); err != nil {
+		return err
+	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		s.etcd, err = StartEtcd(gctx, filepath.Join(s.dir, "etcd"))
@@ -118,6 +100,9 @@ func (s *Stack) open(ctx context.Context) error {
 	}
 	return s.remember()
 }
+
+// Reset reports that the rows of an earlier start were dropped since their loading had not come to its end.
+func (s *Stack) Reset() bool { return s.reset }
 
 // claim locks the directory and ends orphans; with --backend too, where mariadbd may be missing.
 func (s *Stack) claim(ctx context.Context) error {
@@ -144,95 +129,6 @@ func (s *Stack) startServers(ctx context.Context) error {
 		s.backends = append(s.backends, Backend{
 			Name: srv.Name(), Addr: srv.Addr(), Schema: DemoDatabase, User: "root", cfg: srv.Config(""),
 		})
-	}
-	return nil
-}
-
-// useBackends reads the DSNs. A password goes to a file of its own, so that documents can refer to it.
-func (s *Stack) useBackends() error {
-	for i, dsn := range s.opts.Backends {
-		cfg, err := mysql.ParseDSN(dsn)
-		if err != nil {
-			return fmt.Errorf("--backend number %d is not a DSN such as user:password@tcp(127.0.0.1:3306)/schema: %w", i+1, err)
-		}
-		b := Backend{Name: "ds_" + strconv.Itoa(i), Addr: cfg.Addr, Schema: cfg.DBName, User: cfg.User}
-		if b.Schema == "" {
-			b.Schema = DemoDatabase
-		}
-		if cfg.Passwd != "" {
-			path := filepath.Join(s.dir, "secrets", b.Name)
-			if err := writeSecret(path, cfg.Passwd); err != nil {
-				return err
-			}
-			b.Password = "file:" + path
-		}
-		cfg.DBName, cfg.Logger = "", silent{}
-		b.cfg = cfg
-		s.backends = append(s.backends, b)
-	}
-	return nil
-}
-
-func writeSecret(path, value string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("keep a backend's password: %w", err)
-	}
-	if err := os.WriteFile(path, []byte(value), 0o600); err != nil {
-		return fmt.Errorf("keep a backend's password: %w", err)
-	}
-	return nil
-}
-
-// recall reads what the directory remembers and compares it with the options.
-func (s *Stack) recall() error {
-	b, err := os.ReadFile(filepath.Join(s.dir, "dev.json"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read the data directory: %w", err)
-	}
-	fresh := err != nil
-	if !fresh {
-		if err := json.Unmarshal(b, &s.kept); err != nil {
-			return fmt.Errorf("read %s: %w", filepath.Join(s.dir, "dev.json"), err)
-		}
-	}
-	want := kept{Servers: s.opts.Servers, Backends: backendAddrs(s.opts.Backends), Loaded: s.kept.Loaded}
-	if want.Servers == 0 && len(want.Backends) == 0 {
-		want.Servers = defaultServers
-		if !fresh && s.kept.Servers > 0 {
-			want.Servers = s.kept.Servers
-		}
-	}
-	if !fresh && (want.Servers != s.kept.Servers || !slices.Equal(want.Backends, s.kept.Backends)) {
-		return fmt.Errorf("%s holds the rows of %s; start with the same, or give another directory with --data", s.dir, s.kept)
-	}
-	s.kept = want
-	return nil
-}
-
-func (k kept) String() string {
-	if len(k.Backends) > 0 {
-		return "the backends " + strings.Join(k.Backends, ", ")
-	}
-	return fmt.Sprintf("--servers %d", k.Servers)
-}
-
-func backendAddrs(dsns []string) []string {
-	var addrs []string
-	for _, dsn := range dsns {
-		if cfg, err := mysql.ParseDSN(dsn); err == nil {
-			addrs = append(addrs, cfg.Addr)
-		}
-	}
-	return addrs
-}
-
-func (s *Stack) remember() error {
-	b, err := json.Marshal(s.kept)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(s.dir, "dev.json"), b, 0o600)
-	}
-	if err != nil {
-		return fmt.Errorf("write the data directory: %w", err)
 	}
 	return nil
 }
@@ -307,41 +203,28 @@ func (s *Stack) Expand(text string) string {
 // Users is the text of the users document: root without a password.
 func (s *Stack) Users() string { return demoUsers }
 
-// CreateSchemas makes schemas on every backend, straight and not through the proxy: those that the rules name, before
-// the proxy starts.
-func (s *Stack) CreateSchemas(ctx context.Context, names ...string) error {
-	for _, b := range s.backends {
-		connector, err := mysql.NewConnector(b.cfg)
-		if err != nil {
-			return fmt.Errorf("connect to %s: %w", b.Name, err)
-		}
-		db := sql.OpenDB(connector)
-		err = createSchemas(ctx, db, names)
-		db.Close()
-		if err != nil {
-			return fmt.Errorf("on %s at %s: %w", b.Name, b.Addr, err)
-		}
-	}
-	return nil
-}
-
 // Loaded reports that this directory has its rows from an earlier start.
 func (s *Stack) Loaded() bool { return s.kept.Loaded }
 
 // MarkLoaded notes that the statements of Load went through; to be called after the last of them.
 func (s *Stack) MarkLoaded() error {
-	s.kept.Loaded = true
+	s.kept.Loaded, s.kept.Loading = true, false
 	return s.remember()
 }
 
 // Load yields the statements to send through the proxy unless Loaded: those of --load, or the demo's if its rules are
-// used, or none. An error ends the sequence.
+// used, or none. An error ends the sequence. A Load that is not followed by MarkLoaded is undone at the next start.
 func (s *Stack) Load() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		if s.opts.Load == "" && !s.Demo() {
+			return
+		}
+		s.kept.Loading = true
+		if err := s.remember(); err != nil {
+			yield("", err)
+			return
+		}
 		if s.opts.Load == "" {
-			if !s.Demo() {
-				return
-			}
 			for statement := range DemoStatements() {
 				if !yield(statement, nil) {
 					return

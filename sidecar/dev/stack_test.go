@@ -62,7 +62,7 @@ func TestStackKeepsItsData(t *testing.T) {
 		t.Errorf("the second start took %v", took)
 	}
 	defer closeStack(t, s)
-	if !s.Loaded() || len(s.Backends()) != 3 || s.Backends()[1].Addr != addrs[1].Addr {
+	if s.Reset() || !s.Loaded() || len(s.Backends()) != 3 || s.Backends()[1].Addr != addrs[1].Addr {
 		t.Errorf("kept: %v, %+v, first %+v", s.Loaded(), s.Backends(), addrs)
 	}
 	if got := query1(t, s.Servers()[1], DemoDatabase, "SELECT COUNT(*) FROM t"); got != "0" {
@@ -95,6 +95,34 @@ func TestStackWithoutDataForgets(t *testing.T) {
 	}
 	if !slices.Equal(names, []string{"lock", "templates"}) {
 		t.Errorf("left behind: %v", names)
+	}
+}
+
+// TestHalfLoadedDataIsDropped: a start that was killed while its rows were loaded.
+func TestHalfLoadedDataIsDropped(t *testing.T) {
+	dir := dataWithTemplate(t)
+	s := openStack(t, Options{Data: dir, Servers: 1})
+	if err := s.CreateSchemas(t.Context(), DemoDatabase); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for statement, err := range s.Load() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec1(t, s.Servers()[0], DemoDatabase, statement)
+		if n++; n == 3 {
+			break
+		}
+	}
+	closeStack(t, s)
+	s = openStack(t, Options{Data: dir})
+	defer closeStack(t, s)
+	if !s.Reset() || s.Loaded() {
+		t.Errorf("reset %v, loaded %v", s.Reset(), s.Loaded())
+	}
+	if got := query1(t, s.Servers()[0], "", "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'shop'"); got != "0" {
+		t.Error("the half-loaded schema is still there")
 	}
 }
 

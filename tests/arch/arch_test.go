@@ -105,6 +105,8 @@ func TestRulesBite(t *testing.T) {
 		{"NoSleep", "txn/a_test.go", `package txn; import ("time"; _ "testing/synctest"); func f() { time.Sleep(1) }`, ""},
 		{"NoSleep", "txn/a.go", `package txn; import "time"; func f() { time.Sleep(1) }`, ""},
 		{"NoSkip", "txn/a_test.go", `package txn; import "testing"; func f(t *testing.T) { t.Skip() }`, "skipped"},
+		{"NoSkip", "txn/a_test.go", `package txn; import "testing"; func f(tb testing.TB) { func() { tb.Skipf("x") }() }`, "skipped"},
+		{"NoSkip", "txn/a_test.go", `package txn; import ("testing"; "pgregory.net/rapid"); func f(t *testing.T) { rapid.Check(t, func(t *rapid.T) { t.Skip() }) }`, ""},
 		{"NoSkip", "txn/a_test.go", `package txn; type s int; func f(x s) { x.Skip() }; func (s) Skip() {}`, ""},
 		{"MainIsSmall", "cmd/x/main.go", "package main; func main() {" + strings.Repeat("\n", 41) + "}", "main has"},
 		{"MainIsSmall", "cmd/x/main.go", "package main; func main() {}", ""},

@@ -112,20 +112,72 @@ func NoSleep(files []*File) []string {
 	})
 }
 
-// NoSkip: a test that needs something fails without it; what is known not to work stands in a ratchet file.
+// NoSkip: a test that needs something fails without it; what is known not to work stands in a ratchet file. Other
+// testing libraries may have a Skip of their own (rapid discards a draw with it), so the parameter's type is looked at.
 func NoSkip(files []*File) []string {
-	return calls(files, func(f *File, call *ast.CallExpr) string {
-		sel, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok || !f.Test && !underAny(f.Dir, outside...) {
-			return ""
+	var breaches []string
+	for _, f := range files {
+		local := f.imported("testing")
+		if local == "" {
+			continue
 		}
-		receiver, ok := sel.X.(*ast.Ident)
-		names := []string{"Skip", "Skipf", "SkipNow"}
-		if ok && slices.Contains([]string{"t", "b", "f", "tb"}, receiver.Name) && slices.Contains(names, sel.Sel.Name) {
-			return "a skipped test"
+		ast.Inspect(f.AST, func(n ast.Node) bool {
+			switch fn := n.(type) {
+			case *ast.FuncDecl:
+				breaches = append(breaches, skips(f, local, fn.Type, fn.Body)...)
+			case *ast.FuncLit:
+				breaches = append(breaches, skips(f, local, fn.Type, fn.Body)...)
+			}
+			return true
+		})
+	}
+	return breaches
+}
+
+// skips finds calls of Skip on a parameter of a type of package testing, in the body but not in functions within it
+// that have a parameter of the same name.
+func skips(f *File, local string, signature *ast.FuncType, body *ast.BlockStmt) []string {
+	var breaches []string
+	for name, kind := range params(signature) {
+		sel, ok := strings.CutPrefix(kind, local+".")
+		if !ok || !slices.Contains([]string{"T", "B", "F", "TB"}, sel) || body == nil {
+			continue
 		}
-		return ""
-	})
+		ast.Inspect(body, func(n ast.Node) bool {
+			if fn, ok := n.(*ast.FuncLit); ok {
+				_, shadowed := params(fn.Type)[name]
+				return !shadowed
+			}
+			for _, method := range []string{"Skip", "Skipf", "SkipNow"} {
+				if call, ok := n.(*ast.CallExpr); ok && isSelector(call.Fun, name, method) {
+					breaches = append(breaches, f.At(call)+": a skipped test")
+				}
+			}
+			return true
+		})
+	}
+	return breaches
+}
+
+// params maps the names of parameters to their types where these are pkg.Name or *pkg.Name; to "" where not.
+func params(signature *ast.FuncType) map[string]string {
+	types := map[string]string{}
+	for _, field := range signature.Params.List {
+		e := field.Type
+		if star, ok := e.(*ast.StarExpr); ok {
+			e = star.X
+		}
+		kind := ""
+		if sel, ok := e.(*ast.SelectorExpr); ok {
+			if pkg, ok := sel.X.(*ast.Ident); ok {
+				kind = pkg.Name + "." + sel.Sel.Name
+			}
+		}
+		for _, name := range field.Names {
+			types[name.Name] = kind
+		}
+	}
+	return types
 }
 
 // MainIsSmall: main wires nothing; under 40 lines each.

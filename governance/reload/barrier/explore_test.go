@@ -2,8 +2,6 @@ package barrier
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -19,8 +17,8 @@ type world struct {
 	pointer    layout.Pointer
 	prepare    *Prepare
 	prepareRev int64
-	acks       map[string]bool // barrier/instance
-	members    map[string]Member
+	acks       [3]byte   // by barrier, a bit for each instance
+	members    [3]Member // by instance
 	membership int64
 	rev        int64
 	// the processes
@@ -65,21 +63,23 @@ type inst struct {
 
 // step is one thing that can happen next.
 type step struct {
-	name string
+	who  byte // 'a', 'b', 'c': an instance; '0', '1': a coordinator
+	what string
+	kind int // of the action or task
 	do   func(*world)
 }
 
 func (w *world) clone() *world {
 	c := *w
-	c.acks, c.members = maps.Clone(w.acks), maps.Clone(w.members)
-	c.coords, c.insts = nil, nil
-	for _, x := range w.coords {
-		y := *x
-		c.coords = append(c.coords, &y)
+	coords, insts := make([]coord, len(w.coords)), make([]inst, len(w.insts))
+	c.coords, c.insts = make([]*coord, len(w.coords)), make([]*inst, len(w.insts))
+	for n, x := range w.coords {
+		coords[n] = *x
+		c.coords[n] = &coords[n]
 	}
-	for _, x := range w.insts {
-		y := *x
-		c.insts = append(c.insts, &y)
+	for n, x := range w.insts {
+		insts[n] = *x
+		c.insts[n] = &insts[n]
 	}
 	return &c
 }
@@ -103,8 +103,9 @@ func (w *world) key() uint64 {
 		b = append(b, c.c.want.ID...)
 		flag(c.begun, c.over, c.c.started, c.c.writing, c.c.expired, c.next.View.Membership == w.membership, c.next.View.PrepareRev == w.prepareRev)
 	}
-	for _, i := range w.insts {
-		m := w.members[i.name]
+	b = append(b, w.acks[:]...)
+	for n, i := range w.insts {
+		m := w.members[n]
 		q := &i.p
 		flag(i.up, i.online, i.half, i.serving, i.held, i.fenced, i.diskPresent, m.Alive,
 			q.alive, q.drained, q.dirty, q.journaled, q.acked, q.tellFence, q.fencedAll, q.saw != nil)
@@ -113,9 +114,6 @@ func (w *world) key() uint64 {
 		b = append(b, id(i.reading)+"|"+i.journal.ID+"|"+q.held.ID+"|"+i.task.ID+"|"...)
 		if q.saw != nil {
 			b = append(append(b, id(q.saw.Prepare)...), byte(q.saw.Pointer.Serial))
-		}
-		for _, c := range w.coords {
-			flag(w.acks[c.c.want.ID+"/"+i.name])
 		}
 	}
 	return xxhash.Sum64(b)
@@ -126,23 +124,24 @@ func (i *inst) serves() bool { return i.up && i.serving && !i.held && !i.fenced 
 
 // check is the safety that all this is for.
 func (w *world) check() error {
-	seen := map[int64]string{}
+	var first *inst
 	for _, i := range w.insts {
-		if i.serves() {
-			seen[i.running] = i.name
+		switch {
+		case !i.serves():
+		case first == nil:
+			first = i
+		case first.running != i.running:
+			return fmt.Errorf("the table is served under version %d at %s and under %d at %s", first.running, first.name, i.running, i.name)
 		}
-	}
-	if len(seen) > 1 {
-		return fmt.Errorf("the table is served under different versions at once: %v", seen)
 	}
 	return nil
 }
 
 func (w *world) view(id string) View {
 	v := View{Membership: w.membership, Pointer: w.pointer, PointerRev: 1, Prepare: w.prepare, PrepareRev: w.prepareRev}
-	for _, name := range slices.Sorted(maps.Keys(w.members)) {
-		m := w.members[name]
-		m.Acked = w.acks[id+"/"+name]
+	for n := range w.insts {
+		m := w.members[n]
+		m.Acked = w.acks[barrierIndex(id)]&(1<<n) != 0
 		v.Members = append(v.Members, m)
 	}
 	return v
@@ -161,8 +160,8 @@ func (w *world) steps() []step {
 
 func (w *world) coordSteps(n int, c *coord) []step {
 	var out []step
-	add := func(name string, do func(*world, *coord)) {
-		out = append(out, step{fmt.Sprintf("coordinator %d: %s", n, name), func(w *world) { do(w, w.coords[n]) }})
+	add := func(what string, do func(*world, *coord)) {
+		out = append(out, step{byte('0' + n), what, int(c.next.Kind), func(w *world) { do(w, w.coords[n]) }})
 	}
 	switch {
 	case c.over:
@@ -175,9 +174,9 @@ func (w *world) coordSteps(n int, c *coord) []step {
 			c.begun, c.next = true, Action{Kind: Look}
 		})
 	default:
-		add(fmt.Sprintf("action %d", c.next.Kind), func(w *world, c *coord) { w.perform(c, true) })
+		add("acts", func(w *world, c *coord) { w.perform(c, true) })
 		if w.crashes > 0 {
-			add(fmt.Sprintf("action %d, no answer", c.next.Kind), func(w *world, c *coord) { w.crashes--; w.perform(c, false) })
+			add("acts, no answer", func(w *world, c *coord) { w.crashes--; w.perform(c, false) })
 			add("crashes", func(w *world, c *coord) { c.over = true; w.crashes-- })
 		}
 		if c.next.Kind == Await && !c.c.expired {
@@ -203,7 +202,7 @@ func (w *world) perform(c *coord, answered bool) {
 			w.prepare, w.prepareRev, event = &p, w.rev, Event{Wrote: true}
 		}
 	case WriteFlip:
-		if same && (w.membership == v.Membership || w.flaw == "membership ignored") && w.pointer.Serial == v.Pointer.Serial {
+		if same && w.membership == v.Membership && w.pointer.Serial == v.Pointer.Serial {
 			w.pointer = layout.Pointer{Version: v.Prepare.Version, Serial: w.pointer.Serial + 1, Barrier: v.Prepare.ID}
 			w.prepare, event = nil, Event{Wrote: true}
 		}
@@ -223,16 +222,12 @@ func (w *world) perform(c *coord, answered bool) {
 
 func (w *world) instSteps(n int, i *inst) []step {
 	var out []step
-	add := func(name string, do func(*world, *inst)) {
-		out = append(out, step{i.name + ": " + name, func(w *world) { do(w, w.insts[n]) }})
+	add := func(what string, do func(*world, *inst)) {
+		out = append(out, step{i.name[0], what, int(i.task.Kind), func(w *world) { do(w, w.insts[n]) }})
 	}
-	m, member := w.members[i.name]
-	if member && m.Alive && (!i.up || !i.online && (i.offline == layout.Serve || i.fenced)) {
-		add("lease expires in the store", func(w *world, i *inst) {
-			m := w.members[i.name]
-			m.Alive = false
-			w.members[i.name] = m
-		})
+	knows := !i.online && (i.offline == layout.Serve || i.fenced)
+	if w.members[n].Alive && (!i.up || knows || w.flaw == "the store ends a lease first") {
+		add("lease expires in the store", func(w *world, i *inst) { w.members[n].Alive = false })
 	}
 	if !i.up {
 		add("starts", (*world).boot)
@@ -246,9 +241,9 @@ func (w *world) instSteps(n int, i *inst) []step {
 	}
 	switch {
 	case i.task.Kind != Nothing:
-		add(fmt.Sprintf("task %d", i.task.Kind), (*world).carryOut)
+		add("does its task", (*world).carryOut)
 		if i.task.Kind != Hold && w.crashes > 0 {
-			add(fmt.Sprintf("task %d fails", i.task.Kind), func(w *world, i *inst) { w.crashes--; i.tell(Report{Failed: true}) })
+			add("fails in its task", func(w *world, i *inst) { w.crashes--; i.tell(Report{Failed: true}) })
 		}
 	case i.online && !i.half:
 		add("reads the prepare record", func(w *world, i *inst) {
@@ -269,7 +264,7 @@ func (w *world) instSteps(n int, i *inst) []step {
 	}
 	if !i.online {
 		add("joins", func(w *world, i *inst) {
-			w.members[i.name] = Member{Name: i.name, Alive: true, Offline: i.offline}
+			w.members[n] = Member{Name: i.name, Alive: true, Offline: i.offline}
 			w.rev++
 			w.membership = w.rev
 			i.online, i.half = true, false
@@ -354,7 +349,7 @@ func (w *world) carryOut(i *inst) {
 		}
 	case WriteAck:
 		if done = i.online && w.prepare != nil && w.prepare.ID == i.task.ID; done {
-			w.acks[i.task.ID+"/"+i.name] = true
+			w.acks[barrierIndex(i.task.ID)] |= 1 << (i.name[0] - 'a')
 		}
 	case Adopt:
 		i.adopt(i.task.Pointer)
@@ -369,4 +364,12 @@ func id(p *Prepare) string {
 		return "-"
 	}
 	return p.ID
+}
+
+// barrierIndex: the ids are X, Y, Z; a coordinator that has none yet has none acknowledged.
+func barrierIndex(id string) int {
+	if id == "" {
+		return 2
+	}
+	return int(id[0] - 'X')
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -29,6 +31,10 @@ type Server struct {
 
 	offered wire.Capability
 }
+
+// ScriptTimeout is how long a connection to Listen lives: a script that waits for something that does not come fails
+// then, and names its step. Serve has no such limit, as its clock may be a fake one that leaps.
+const ScriptTimeout = 30 * time.Second
 
 // ServerStep is one step of a server's script.
 type ServerStep func(*Server) error
@@ -72,7 +78,10 @@ func Listen(tb testing.TB, scripts ...[]ServerStep) string {
 			}
 			steps := scripts[started]
 			started++
-			go func() { results <- Serve(c, steps...) }()
+			go func() {
+				err := c.SetDeadline(time.Now().Add(ScriptTimeout))
+				results <- errors.Join(err, Serve(c, steps...))
+			}()
 		}
 		for range started {
 			if err := <-results; err != nil {
@@ -177,12 +186,12 @@ func ExpectPacket(payload string) ServerStep {
 	}
 }
 
-// ExpectClose waits until the client closes the connection, with COM_QUIT or without.
+// ExpectClose waits until the client closes the connection or says COM_QUIT. It is a script's last step.
 func ExpectClose() ServerStep {
 	return func(s *Server) error {
 		c, p, err := s.ReadCommand()
 		if err == nil && c == wire.ComQuit {
-			_, _, err = s.ReadCommand()
+			return nil // as a server does, it closes without an answer
 		}
 		if err == nil {
 			return fmt.Errorf("expect close: got %v %q", c, p)
@@ -194,6 +203,9 @@ func ExpectClose() ServerStep {
 // closed is nil if err says that the other end has gone.
 func closed(err error) error {
 	var op *net.OpError
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("expect close: %w", err)
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, &op) {
 		return nil
 	}

@@ -1,0 +1,115 @@
+# Every check of CI has the same name here; `make verify` is what CI runs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Two packages at a time: each real-server layer starts servers of its own. The go command's caches are kept.
+GOTEST := go test -p 2 -timeout 20m
+RACE ?= -race
+ARGS ?=
+FUZZTIME ?= 10s
+STATEMENTS ?= 100000
+SEED ?=
+
+# The packages whose tests stand beside the code.
+UNIT = $(shell go list ./... | grep -vE '/heddle/(tests|bench)(/|$$)')
+
+# The layers below drive the heddle that is built once, here, with the race detector in it.
+LAYER_ENV = HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle-race HEDDLE_TEST_RACE=1
+# -count=1: whether a test against a process may be taken from the cache, the go command cannot know.
+LAYER = $(LAYER_ENV) $(GOTEST) $(RACE) -count=1 -v
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Install MariaDB's programs if they are missing, build, run `heddle dev`; flags in ARGS="--servers 4".
+	@scripts/need --install server client
+	@$(MAKE) build
+	bin/heddle dev $(ARGS)
+
+.PHONY: build
+build: ## Build bin/heddle.
+	go build -o bin/heddle ./cmd/heddle
+
+.PHONY: build-race
+build-race: ## Build bin/heddle-race, which the test layers drive.
+	@scripts/need race
+	go build -race -o bin/heddle-race ./cmd/heddle
+
+.PHONY: need
+need: ## Check that all programs the tests use are there; with CI=true install those that are not.
+	@scripts/need race server client drivers load
+
+.PHONY: test
+test: need build-race ## Run every test layer with the race detector.
+	$(GOTEST) $(RACE) $(UNIT)
+	$(LAYER_ENV) $(GOTEST) $(RACE) -count=1 ./tests/...
+
+.PHONY: unit
+unit: ## Run the tests beside the code (sidecar/dev among them, which wants mariadbd).
+	@scripts/need race server
+	$(GOTEST) $(RACE) $(UNIT)
+
+.PHONY: arch
+arch: ## Check the repository's own rules: imports, package comments, names.
+	go test -count=1 ./tests/arch
+
+.PHONY: differential
+differential: build-race ## Ask one plain server and heddle the same questions.
+	@scripts/need server
+	$(LAYER) ./tests/differential/...
+
+.PHONY: interop
+interop: build-race ## Run stock drivers and command-line clients against heddle.
+	@scripts/need server client drivers load
+	$(LAYER) ./tests/interop/...
+
+.PHONY: fault
+fault: build-race ## Kill servers, cut links, fill pools, lose the store.
+	@scripts/need server
+	$(LAYER) ./tests/fault/...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (10s).
+	scripts/fuzz $(FUZZTIME)
+
+.PHONY: fuzz-sql
+fuzz-sql: build-race ## Run STATEMENTS (100000) generated statements on both sides; SEED= repeats a run.
+	@scripts/need server
+	HEDDLE_FUZZ_STATEMENTS=$(STATEMENTS) HEDDLE_FUZZ_SEED=$(SEED) $(LAYER_ENV) go test $(RACE) -timeout 0 -count=1 -v -run '^TestGenerated' ./tests/differential/...
+
+.PHONY: bench
+bench: build ## Measure point selects: direct, HAProxy, a bare relay, heddle, in turns; flags in ARGS.
+	@scripts/need server haproxy
+	go run ./bench $(ARGS)
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+
+.PHONY: fmt
+fmt: ## Fail if gofmt would change a file.
+	@scripts/fmt
+
+.PHONY: fmt-write
+fmt-write: ## Let gofmt change the files.
+	@scripts/fmt -w
+
+.PHONY: cross
+cross: ## Build and vet for linux/arm64, darwin/arm64 and darwin/amd64.
+	for target in linux/arm64 darwin/arm64 darwin/amd64; do \
+		echo "== $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet ./...; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go build -o /dev/null ./cmd/heddle; \
+	done
+
+.PHONY: verify
+verify: fmt vet test cross ## What CI runs; there with CI=true, so that what is missing is installed.
+
+.PHONY: clean
+clean: ## Remove what was built here; the go command's caches and kept demo data stay.
+	rm -rf bin

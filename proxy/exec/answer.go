@@ -1,0 +1,349 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// Form is how the rows of an answer are written.
+type Form uint8
+
+// The two row formats of the protocol.
+const (
+	TextRows   Form = iota // COM_QUERY
+	BinaryRows             // COM_STMT_EXECUTE
+)
+
+// Head says what kind of answer a shard gives.
+type Head uint8
+
+// The kinds of answers. An ERR is a Go error.
+const (
+	HeadOK     Head = iota // Answer.OK holds it
+	HeadRows               // column definitions follow, then rows
+	HeadInfile             // the server wants the client's file
+)
+
+// Answer reads what one shard says to one command: first Begin, then, if there are rows, the column definitions by
+// Columns or RelayColumns, then the rows by Next or RelayRows, which end with Answer.OK set. An answer that is left
+// before its end must be drained or its connection given up. It is a merge.RowStream once Columns has been called.
+type Answer struct {
+	conn *backend.Conn
+	form Form
+
+	Infile []byte  // the request's packet, after Begin said HeadInfile
+	Count  int     // columns, after Begin said HeadRows
+	OK     wire.OK // after the end; Info is a copy, Track is gone: the connection has taken note of it
+
+	columns []sqltypes.Column
+	row     sqltypes.Row
+	scratch []byte
+	rows    bool // the definitions have been read
+	done    bool
+}
+
+// NewAnswer reads the answer to the command that was just sent on conn.
+func NewAnswer(conn *backend.Conn, form Form) *Answer { return &Answer{conn: conn, form: form} }
+
+// Begin reads the first packet. An ERR packet is returned as *sqlerr.Error and ends the answer.
+func (a *Answer) Begin() (Head, error) {
+	p, err := a.read()
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case wire.IsOK(p):
+		a.done = true
+		return HeadOK, a.end(wire.ParseOK(p, a.caps(), &a.OK))
+	case wire.IsErr(p):
+		a.done = true
+		return 0, a.failed(p)
+	case wire.IsLocalInfile(p):
+		a.Infile = append([]byte(nil), p...)
+		return HeadInfile, nil
+	}
+	n, err := wire.ParseColumnCount(p, a.caps())
+	if err != nil {
+		return 0, a.fail(err)
+	}
+	a.Count = n.Columns
+	return HeadRows, nil
+}
+
+// read reads one packet and marks the answer lost when that fails.
+func (a *Answer) read() ([]byte, error) {
+	p, err := a.conn.ReadPacket()
+	if err != nil {
+		a.done = true
+		return nil, err
+	}
+	return p, nil
+}
+
+func (a *Answer) caps() wire.Capability { return a.conn.Info().Caps }
+
+// fail gives the connection up: its stream cannot be followed any more.
+func (a *Answer) fail(err error) error {
+	a.done = true
+	return a.conn.Fail("read", err)
+}
+
+// failed reads the ERR packet that ends the answer.
+func (a *Answer) failed(p []byte) error {
+	e := wire.ParseErr(p)
+	a.conn.FinishErr(e)
+	return e
+}
+
+// end keeps what an OK carries beyond the packet.
+func (a *Answer) end(err error) error {
+	if err != nil {
+		return a.fail(err)
+	}
+	if len(a.OK.Info) > 0 {
+		a.OK.Info = append([]byte(nil), a.OK.Info...)
+	}
+	a.conn.Finish(&a.OK)
+	a.OK.Track = nil
+	return nil
+}
+
+// ReadColumns reads the column definitions, or returns them if they have been read.
+func (a *Answer) ReadColumns() ([]sqltypes.Column, error) {
+	if a.columns != nil {
+		return a.columns, nil
+	}
+	cols := make([]sqltypes.Column, a.Count)
+	for i := range cols {
+		p, err := a.read()
+		if err != nil {
+			return nil, err
+		}
+		if err := wire.ParseColumn(p, a.caps(), &cols[i]); err != nil {
+			return nil, a.fail(err)
+		}
+	}
+	if err := a.endOfColumns(); err != nil {
+		return nil, err
+	}
+	a.columns, a.row = cols, make(sqltypes.Row, a.Count)
+	return cols, nil
+}
+
+// endOfColumns reads the EOF between definitions and rows where the connection has one.
+func (a *Answer) endOfColumns() error {
+	a.rows = true
+	if a.caps().Has(wire.CapDeprecateEOF) {
+		return nil
+	}
+	p, err := a.read()
+	if err != nil {
+		return err
+	}
+	if !wire.IsResultEnd(p) {
+		return a.fail(fmt.Errorf("exec: no EOF after the column definitions of %s", a.conn.Info().DataSource))
+	}
+	// This packet ends the definitions, not the answer: it is not told to the connection.
+	if err := wire.ParseResultEnd(p, a.caps(), &a.OK); err != nil {
+		return a.fail(err)
+	}
+	return nil
+}
+
+// RelayColumns passes the column count and the definitions to the client, with the names that rename puts in; nil
+// passes them as they are.
+func (a *Answer) RelayColumns(client *wire.ServerStream, rename func(*wire.ColumnView)) error {
+	if err := client.Send(&wire.ColumnCount{Columns: a.Count}); err != nil {
+		return &ClientError{err}
+	}
+	for range a.Count {
+		p, err := a.read()
+		if err != nil {
+			return err
+		}
+		if rename == nil {
+			err = client.WritePacket(p)
+		} else {
+			view, bad := wire.ViewColumn(p)
+			if bad != nil {
+				return a.fail(bad)
+			}
+			rename(&view)
+			err = client.Finish(view.Append(client.Start()))
+		}
+		if err != nil {
+			return &ClientError{err}
+		}
+	}
+	return a.endOfColumns()
+}
+
+// RelayCursor passes the count and the definitions to the client and reads the packet behind them, which says whether
+// the server has opened a cursor: then there are no rows before a FETCH, and OK holds the packet. open is false where
+// the server sends the rows at once; the packet behind the definitions is then written neither here nor there.
+func (a *Answer) RelayCursor(client *wire.ServerStream, rename func(*wire.ColumnView)) (open bool, err error) {
+	if err := a.RelayColumns(client, rename); err != nil {
+		return false, err
+	}
+	if !a.caps().Has(wire.CapDeprecateEOF) {
+		if open = a.OK.Status.Has(wire.StatusCursorExists); open {
+			a.done = true
+			a.conn.Finish(&a.OK)
+		}
+		return open, nil
+	}
+	// With CapDeprecateEOF an OK follows where a cursor was opened; where none was, the first row or the end does. Only
+	// the status of an end packet tells them apart.
+	first, length, err := a.conn.Stream().Peek()
+	if err != nil {
+		return false, a.fail(err)
+	}
+	if first != 0xfe || length >= wire.MaxFrame {
+		return false, nil
+	}
+	p, err := a.read()
+	if err != nil {
+		return false, err
+	}
+	if err := a.finish(p); err != nil {
+		return false, err
+	}
+	return a.OK.Status.Has(wire.StatusCursorExists), nil
+}
+
+// RelayInfile passes a server's request for a file to the client and the client's packets to the server, up to the
+// empty one; then the server's answer follows, by Begin.
+func (a *Answer) RelayInfile(request []byte, client *wire.ServerStream) error {
+	if err := client.WritePacket(request); err != nil {
+		return &ClientError{err}
+	}
+	if err := client.Flush(); err != nil {
+		return &ClientError{err}
+	}
+	relay := wire.Relay{End: wire.EndOfFile}
+	stream := a.conn.Stream()
+	if err := relay.Run(stream.Writer, client.Reader); err != nil {
+		if failed, ok := err.(*wire.RelayError); ok && failed.FromSource {
+			return &ClientError{failed.Err}
+		}
+		return a.fail(err)
+	}
+	if err := stream.Flush(); err != nil {
+		return a.fail(err)
+	}
+	return nil
+}
+
+// RelayRows passes the rows to the client untouched and reads the packet that ends them into OK.
+func (a *Answer) RelayRows(client *wire.ServerStream) (rows int64, err error) {
+	if a.done {
+		return 0, nil // RelayCursor has read the end
+	}
+	var relay wire.Relay
+	for {
+		done, err := relay.Step(client.Writer, a.conn.Stream().Reader)
+		if err != nil {
+			if failed, ok := err.(*wire.RelayError); ok && !failed.FromSource {
+				return relay.Packets, &ClientError{failed.Err}
+			}
+			return relay.Packets, a.fail(err)
+		}
+		if done {
+			return relay.Packets, a.readEnd()
+		}
+	}
+}
+
+// readEnd reads the packet after the last row.
+func (a *Answer) readEnd() error {
+	p, err := a.read()
+	if err != nil {
+		return err
+	}
+	return a.finish(p)
+}
+
+func (a *Answer) finish(p []byte) error {
+	a.done = true
+	if wire.IsErr(p) {
+		return a.failed(p)
+	}
+	return a.end(wire.ParseResultEnd(p, a.caps(), &a.OK))
+}
+
+// Columns returns the definitions that ReadColumns has read.
+func (a *Answer) Columns() []sqltypes.Column { return a.columns }
+
+// Next returns the next row, decoded.
+func (a *Answer) Next(ctx context.Context) (sqltypes.Row, error) {
+	if a.done {
+		return nil, io.EOF
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, sqlerr.Interrupted()
+	}
+	p, err := a.read()
+	if err != nil {
+		return nil, err
+	}
+	if wire.IsErr(p) || wire.IsResultEnd(p) {
+		if err := a.finish(p); err != nil {
+			return nil, err
+		}
+		return nil, io.EOF
+	}
+	if a.form == TextRows {
+		err = wire.ParseTextRow(p, a.row)
+	} else {
+		a.scratch, err = wire.ParseBinaryRow(p, a.columns, a.row, a.scratch[:0])
+	}
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	return a.row, nil
+}
+
+// drainLimit is how many bytes of an answer nobody wants are read before the connection is given up instead: reading
+// costs the shard less than a new connection up to about there.
+const drainLimit = 256 << 10
+
+// Close ends the answer: what is left of it is read and dropped while it is little, else the connection is given up.
+func (a *Answer) Close() error {
+	if a.done {
+		return nil
+	}
+	start := a.conn.Stream().Received()
+	for !a.done {
+		if !a.rows || a.conn.Stream().Received()-start > drainLimit {
+			a.done = true
+			a.conn.Interrupt()
+			return nil
+		}
+		p, err := a.read()
+		if err != nil {
+			return nil
+		}
+		if wire.IsErr(p) || wire.IsResultEnd(p) {
+			_ = a.finish(p)
+		}
+	}
+	return nil
+}
+
+// Done reports whether the answer has been read to its end.
+func (a *Answer) Done() bool { return a.done }
+
+// ClientError is a failure to write to the client: nobody is left to be told.
+type ClientError struct{ Err error }
+
+// Error implements error.
+func (e *ClientError) Error() string { return fmt.Sprintf("write to client: %v", e.Err) }
+
+// Unwrap gives the cause.
+func (e *ClientError) Unwrap() error { return e.Err }

@@ -1,0 +1,36 @@
+package exec
+
+import (
+	"context"
+
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// Unit is one text for one shard. With BinaryRows it is run as a prepared statement with Params; the connection keeps
+// the statement for the next time.
+type Unit struct {
+	SQL    []byte
+	Form   Form
+	Params []wire.Param
+	Cursor wire.CursorFlags
+}
+
+// Start sends a unit. Its answer is to be read from conn before anything else is sent there.
+func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
+	if u.Form == TextRows {
+		if err := conn.Send(ctx, wire.ComQuery, u.SQL); err != nil {
+			return nil, err
+		}
+		return NewAnswer(conn, TextRows), nil
+	}
+	stmt, err := conn.Prepare(ctx, string(u.SQL))
+	if err != nil {
+		return nil, err
+	}
+	execute := wire.StmtExecute{StatementID: stmt.ID, Flags: u.Cursor, Params: u.Params}
+	if err := conn.SendMessage(ctx, &execute); err != nil {
+		return nil, err
+	}
+	return NewAnswer(conn, BinaryRows), nil
+}

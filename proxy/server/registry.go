@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/proxy/session"
+)
+
+// registry knows the sessions of this instance. It implements session.Peers.
+type registry struct {
+	ids  func() uint32 // the next connection id; ids of live sessions are passed over
+	max  int
+	idle sync.Cond // signalled, under mu, when a session leaves
+
+	mu       sync.Mutex // guards what follows
+	sessions map[uint32]*session.Session
+	users    map[string]int
+	open     int // connections, those still in the handshake included
+}
+
+func newRegistry(ids func() uint32, limit int) *registry {
+	r := &registry{ids: ids, max: limit, sessions: map[uint32]*session.Session{}, users: map[string]int{}}
+	r.idle.L = &r.mu
+	return r
+}
+
+// enter counts a new connection and gives it an id.
+func (r *registry) enter() (uint32, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open >= r.max {
+		return 0, sqlerr.TooManyConnections()
+	}
+	r.open++
+	for {
+		id := r.ids()
+		if _, taken := r.sessions[id]; !taken && id != 0 {
+			r.sessions[id] = nil
+			return id, nil
+		}
+	}
+}
+
+// leave forgets a connection.
+func (r *registry) leave(id uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open--
+	delete(r.sessions, id)
+	r.idle.Broadcast()
+}
+
+// login counts a connection of an account against its limit; 0: none.
+func (r *registry) login(user string, limit int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if limit > 0 && r.users[user] >= limit {
+		return sqlerr.TooManyUserConnections(user)
+	}
+	r.users[user]++
+	return nil
+}
+
+func (r *registry) logout(user string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.users[user]--; r.users[user] <= 0 {
+		delete(r.users, user)
+	}
+}
+
+func (r *registry) add(id uint32, s *session.Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sessions[id] = s
+}
+
+// killTimeout bounds the KILLs that are sent to backends.
+const killTimeout = 5 * time.Second
+
+// Kill ends another session's statement, or the session.
+func (r *registry) Kill(by session.Identity, id uint32, query bool) error {
+	r.mu.Lock()
+	s := r.sessions[id]
+	r.mu.Unlock()
+	if s == nil {
+		return sqlerr.NoSuchThread(uint64(id))
+	}
+	if info := s.Info(); info.User != by.User && by.Databases != nil {
+		return sqlerr.KillDenied(uint64(id))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	defer cancel()
+	s.Kill(ctx, query)
+	return nil
+}
+
+// List returns the sessions, by id.
+func (r *registry) List() []session.Info {
+	r.mu.Lock()
+	all := make([]*session.Session, 0, len(r.sessions))
+	for _, s := range r.sessions {
+		if s != nil {
+			all = append(all, s)
+		}
+	}
+	r.mu.Unlock()
+	out := make([]session.Info, len(all))
+	for i, s := range all {
+		out[i] = s.Info()
+	}
+	slices.SortFunc(out, func(a, b session.Info) int { return int(a.ID) - int(b.ID) })
+	return out
+}
+
+// each calls f for every session.
+func (r *registry) each(f func(*session.Session)) {
+	r.mu.Lock()
+	all := make([]*session.Session, 0, len(r.sessions))
+	for _, s := range r.sessions {
+		if s != nil {
+			all = append(all, s)
+		}
+	}
+	r.mu.Unlock()
+	for _, s := range all {
+		f(s)
+	}
+}
+
+// wait returns when the last connection has left, or when ctx ends.
+func (r *registry) wait(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.idle.Broadcast()
+	})
+	defer stop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.open > 0 && ctx.Err() == nil {
+		r.idle.Wait()
+	}
+	if r.open > 0 {
+		return ctx.Err()
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package server
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// Options are what a Server is made of.
+type Options struct {
+	Accounts  Accounts
+	Limits    Limits
+	TLS       *tls.Config // nil: not offered
+	Buffers   *wire.Pool
+	Collation byte // the default that the greeting names
+	// ConnectionIDs gives ids that no other live instance gives.
+	ConnectionIDs func() uint32
+	Log           *zap.Logger
+}
+
+// Server accepts clients on any number of listeners. Make one with New; Serve may be called for several listeners.
+type Server struct {
+	opts     Options
+	shared   *session.Server
+	registry *registry
+	key      func() (*rsa.PrivateKey, error)
+	sha2     digests
+
+	ctx    context.Context // of the sessions: ends when the drain begins; it is the server's own, made and ended by it
+	cancel context.CancelFunc
+
+	mu        sync.Mutex // guards what follows
+	listeners map[net.Listener]struct{}
+	draining  bool
+}
+
+// New returns a server whose sessions share what shared holds; Peers and Auth of it are set here.
+func New(opts Options, shared *session.Server) *Server {
+	opts.Limits = opts.Limits.withDefaults()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{
+		opts: opts, shared: shared, ctx: ctx, cancel: cancel,
+		registry:  newRegistry(opts.ConnectionIDs, opts.Limits.MaxConnections),
+		key:       newServerKey(),
+		listeners: map[net.Listener]struct{}{},
+	}
+	shared.Peers, shared.Auth = s.registry, s
+	return s
+}
+
+// Sessions returns the sessions of this instance.
+func (s *Server) Sessions() []session.Info { return s.registry.List() }
+
+// Serve accepts clients on l until Shutdown, then returns nil.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	if s.draining {
+		s.mu.Unlock()
+		return nil
+	}
+	s.listeners[l] = struct{}{}
+	s.mu.Unlock()
+	pause := time.Duration(0)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if s.isDraining() {
+				return nil
+			}
+			var temporary interface{ Temporary() bool }
+			if !errors.As(err, &temporary) || !temporary.Temporary() {
+				return fmt.Errorf("accept clients on %s: %w", l.Addr(), err)
+			}
+			// Out of descriptors, say: wait for some to come back, and keep serving those that are in.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.opts.Log.Warn("cannot accept clients", zap.Error(err), zap.Duration("pause", pause))
+			timer := time.NewTimer(pause)
+			select {
+			case <-timer.C:
+			case <-s.ctx.Done():
+			}
+			timer.Stop()
+			continue
+		}
+		pause = 0
+		go s.serve(conn)
+	}
+}
+
+func (s *Server) isDraining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
+// serve is one client's life.
+func (s *Server) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }() // whatever was to be said has been said
+	id, err := s.registry.enter()
+	if err != nil {
+		s.turnAway(conn, sqlerr.As(err))
+		return
+	}
+	defer s.registry.leave(id)
+	defer func() {
+		if p := recover(); p != nil {
+			s.opts.Log.Error("client session panicked", zap.Uint32("connection", id), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+		}
+	}()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAlivePeriod(time.Minute) // a convenience: a socket without it still works
+	}
+	l := &login{server: s, conn: conn, id: id}
+	who, err := l.run()
+	if err != nil {
+		s.opts.Log.Debug("login failed", zap.Uint32("connection", id), zap.Stringer("client", conn.RemoteAddr()), zap.Error(err))
+		return
+	}
+	client := session.New(s.shared, session.Client{
+		ID: id, Who: who, Conn: l.conn, Stream: l.stream, Salt: l.salt, Database: l.database, Collation: l.collation,
+	})
+	defer func() { s.registry.logout(client.Info().User) }() // COM_CHANGE_USER may have made it another
+	s.registry.add(id, client)
+	client.Serve(s.ctx)
+}
+
+// turnAway tells a client that cannot be let in why.
+func (s *Server) turnAway(conn net.Conn, e *sqlerr.Error) {
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	stream := wire.NewServerStream(conn, wire.Config{Pool: s.opts.Buffers})
+	if stream.Send(wire.Err{Error: e}) == nil {
+		_ = stream.Flush() // it is going away
+	}
+}
+
+// Shutdown stops accepting, lets transactions that are open go on until ctx ends, and then ends every session. It
+// returns ctx's error if it had to cut sessions.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.draining = true
+	for l := range s.listeners {
+		_ = l.Close() // it accepts nothing any more either way
+	}
+	s.mu.Unlock()
+	s.cancel()
+	s.registry.each((*session.Session).Drain)
+	if err := s.registry.wait(ctx); err == nil {
+		return nil
+	}
+	cut, cancel := context.WithTimeout(context.Background(), killTimeout)
+	defer cancel()
+	s.registry.each(func(c *session.Session) { c.Kill(cut, false) })
+	if err := s.registry.wait(cut); err != nil {
+		return fmt.Errorf("shutdown: sessions do not end: %w", err)
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,41 @@
+package session
+
+import "github.com/heddle-mesh/heddle/proxy/wire"
+
+// setCollation makes the collation that a client asks for at its login the connection's. One that the servers do not
+// have becomes the default one of its charset, or of utf8mb4.
+func (s *Session) setCollation(id uint16) {
+	charset, collation, ok := s.srv.collation(id)
+	if !ok {
+		other := wire.MySQL // the client may mean the other family's
+		if !s.srv.Flavour.MariaDB {
+			other = wire.MariaDB
+		}
+		charset, collation = "utf8mb4", "utf8mb4_general_ci"
+		if meant, known := wire.CollationByID(id, other); known {
+			if c, has := wire.DefaultCollation(meant.Charset); has && s.srv.Collations[c.ID] != "" {
+				charset, collation = c.Charset, s.srv.Collations[c.ID]
+			}
+		}
+	}
+	s.state.SetVar("character_set_client", quoted(charset))
+	s.state.SetVar("character_set_connection", quoted(charset))
+	s.state.SetVar("character_set_results", quoted(charset))
+	s.state.SetVar("collation_connection", quoted(collation))
+}
+
+func quoted(name string) string { return "'" + name + "'" }
+
+// collation names a collation that the servers have, and its charset as they call it.
+func (srv *Server) collation(id uint16) (charset, collation string, ok bool) {
+	collation, ok = srv.Collations[id]
+	if !ok {
+		return "", "", false
+	}
+	f := wire.MySQL
+	if srv.Flavour.MariaDB {
+		f = wire.MariaDB
+	}
+	c, ok := wire.CollationByID(id, f)
+	return c.Charset, collation, ok
+}

@@ -1,0 +1,248 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// handlers lists them.
+func handlers() map[parser.Kind]handler {
+	return map[parser.Kind]handler{
+		parser.Empty:            onEmpty,
+		parser.Begin:            onBegin,
+		parser.Commit:           onCommit,
+		parser.Rollback:         onRollback,
+		parser.Savepoint:        onSavepoint,
+		parser.RollbackTo:       onRollbackTo,
+		parser.Release:          onRelease,
+		parser.SetTransaction:   onSetTransaction,
+		parser.Set:              onSet,
+		parser.Use:              onUse,
+		parser.Kill:             onKill,
+		parser.Prepare:          onPrepare,
+		parser.Execute:          onExecute,
+		parser.ExecuteImmediate: onExecuteImmediate,
+		parser.Deallocate:       onDeallocate,
+		parser.UnlockTables:     onUnlockTables,
+		parser.XA:               onRefused,
+		parser.Shutdown:         onRefused,
+		parser.ReplicationAdmin: onRefused,
+	}
+}
+
+// onEmpty is a text of comments only.
+func onEmpty(s *Session, _ context.Context, _ *execution) error { return s.respond(nil) }
+
+// onRefused are statements that would act on one of the servers behind the client's back.
+func onRefused(s *Session, _ context.Context, x *execution) error {
+	return s.writeError(sqlerr.NotSupported(strings.ToUpper(x.st.parsed.Kind.String())))
+}
+
+// onUse is USE.
+func onUse(s *Session, ctx context.Context, x *execution) error {
+	return s.respond(s.use(ctx, x.st.parsed.Use))
+}
+
+// use changes the default database. A pass-through database is a schema that its server has to know.
+func (s *Session) use(ctx context.Context, db string) error {
+	if !s.who.MayUse(db) {
+		return sqlerr.DatabaseAccessDenied(s.who.User, s.who.Host, db)
+	}
+	layout, ok := s.srv.Catalogs.Current().Database(db)
+	if !ok && !strings.EqualFold(db, "information_schema") {
+		return sqlerr.UnknownDatabase(db)
+	}
+	if ok && layout.Database == "" {
+		_, done, err := s.borrow(ctx, layout.DefaultDataSource, db, 0)
+		if err != nil {
+			return err
+		}
+		done()
+	}
+	s.useDatabase(db)
+	return nil
+}
+
+func (s *Session) useDatabase(db string) {
+	s.db = db
+	s.rekey()
+}
+
+// onKill is KILL [CONNECTION | QUERY] id.
+func onKill(s *Session, _ context.Context, x *execution) error {
+	d := x.st.parsed.Kill
+	if d.ByID || d.User || d.Arg < 0 {
+		return s.writeError(sqlerr.NotSupported("KILL of anything but a connection id"))
+	}
+	v, err := x.args.Value(d.Arg)
+	if err != nil {
+		return s.writeError(err)
+	}
+	id, ok := integer(v)
+	if !ok || id > 1<<32-1 {
+		return s.writeError(sqlerr.NoSuchThread(id))
+	}
+	return s.respond(s.srv.Peers.Kill(s.who, uint32(id), d.Query))
+}
+
+func (s *Session) comProcessKill(payload []byte) error {
+	id, err := wire.ParseProcessKill(payload)
+	if err != nil {
+		return s.writeError(err)
+	}
+	return s.respond(s.srv.Peers.Kill(s.who, uint32(id), false))
+}
+
+// Kill ends the statement under way, or the session. It is called by other goroutines.
+func (s *Session) Kill(ctx context.Context, query bool) {
+	s.mu.Lock()
+	if query {
+		if s.command == wire.ComSleep {
+			s.mu.Unlock()
+			return
+		}
+		s.killed = max(s.killed, killQuery)
+	} else {
+		s.killed = killConnection
+	}
+	running := append([]*held(nil), s.held...)
+	s.mu.Unlock()
+	for _, h := range running {
+		_ = h.lease.KillQuery(ctx) // a server that cannot be reached will not answer the statement either
+	}
+	if !query {
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // ends the wait for a command; fails only on a closed connection
+	}
+}
+
+func (s *Session) killState() killState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.killed
+}
+
+// onUnlockTables is UNLOCK TABLES.
+func onUnlockTables(s *Session, ctx context.Context, _ *execution) error {
+	defer s.settle(ctx)
+	for _, h := range s.held {
+		if h.pin != "LOCK TABLES" {
+			continue
+		}
+		if err := h.Exec(ctx, "UNLOCK TABLES"); err != nil {
+			return s.writeError(err)
+		}
+		h.pin = ""
+	}
+	return s.respond(nil)
+}
+
+// reset is COM_RESET_CONNECTION: everything but the login is forgotten.
+func (s *Session) reset(ctx context.Context) error {
+	if s.txn != nil {
+		_ = s.rollback(ctx) // connections that cannot roll back are dropped below
+	}
+	s.mu.Lock()
+	for _, h := range s.held {
+		h.drop()
+	}
+	s.held = nil
+	s.mu.Unlock()
+	s.prepared.closeAll()
+	clear(s.named)
+	s.state.Reset()
+	s.diag = diagnostics{}
+	s.autocommit = s.srv.Initial.Autocommit
+	s.setCollation(s.collation)
+	s.modeChanged()
+	return nil
+}
+
+// comChangeUser logs another account in on the same connection.
+func (s *Session) comChangeUser(ctx context.Context, payload []byte) error {
+	request, err := wire.ParseChangeUser(payload, s.client.Caps)
+	if err != nil {
+		return s.writeError(err)
+	}
+	request.Auth = append([]byte(nil), request.Auth...)
+	who, err := s.srv.Auth.ChangeUser(s.client, s.conn, s.who, s.salt, request)
+	if err != nil {
+		if bad := s.writeError(err); bad != nil {
+			return bad
+		}
+		if bad := s.client.Flush(); bad != nil {
+			return bad
+		}
+		return errQuit // as servers do: a failed change of user ends the connection
+	}
+	s.who = who
+	if request.Collation != 0 {
+		s.collation = request.Collation
+	}
+	if err := s.reset(ctx); err != nil {
+		return s.writeError(err)
+	}
+	s.useDatabase("")
+	if request.Database != "" {
+		return s.respond(s.use(ctx, request.Database))
+	}
+	return s.respond(nil)
+}
+
+// comSetOption switches multi-statements on and off.
+func (s *Session) comSetOption(payload []byte) error {
+	option, err := wire.ParseSetOption(payload)
+	if err != nil {
+		return s.writeError(err)
+	}
+	switch option {
+	case wire.MultiStatementsOn:
+		s.client.Caps |= wire.CapMultiStatements
+	case wire.MultiStatementsOff:
+		s.client.Caps &^= wire.CapMultiStatements
+	default:
+		return s.writeError(sqlerr.UnknownCommand())
+	}
+	return s.sendEnd(&wire.OK{})
+}
+
+// comStatistics answers with a line for people.
+func (s *Session) comStatistics() error {
+	up := time.Since(s.srv.Start)
+	line := fmt.Sprintf("Uptime: %d  Threads: %d", int(up.Seconds()), len(s.srv.Peers.List()))
+	return s.client.WritePacket([]byte(line))
+}
+
+// comFieldList answers COM_FIELD_LIST, which old clients complete names with, by the definitions that the table's
+// columns have in a query.
+func (s *Session) comFieldList(ctx context.Context, payload []byte) error {
+	table, _, _ := strings.Cut(string(payload), "\x00")
+	text := "SELECT * FROM `" + strings.ReplaceAll(table, "`", "``") + "` LIMIT 0"
+	st, err := s.lookup(ctx, []byte(text))
+	if err != nil {
+		return s.writeError(err)
+	}
+	if st.plan == nil {
+		return s.writeError(sqlerr.UnknownCommand())
+	}
+	defer s.settle(ctx)
+	x := execution{st: st, plan: st.plan, args: &args{scan: &s.scan, text: []byte(text)}, form: exec.TextRows}
+	t := &tree{s: s, x: &x, ctx: ctx}
+	defer t.release()
+	columns, err := t.columns()
+	if err != nil {
+		return s.writeError(err)
+	}
+	for i := range columns {
+		if err := s.client.Send(&wire.ColumnDef{Column: columns[i], FieldList: true}); err != nil {
+			return err
+		}
+	}
+	return s.sendEnd(&wire.OK{})
+}

@@ -1,0 +1,119 @@
+package session
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// Catalogs gives what planning knows. A Snapshot is pinned for a statement.
+type Catalogs interface {
+	// Current returns the newest snapshot.
+	Current() *catalog.Snapshot
+	// Load has the schemas of tables read from their servers and returns a snapshot that knows them; a table that
+	// does not exist is known not to.
+	Load(ctx context.Context, names []router.Name) (*catalog.Snapshot, error)
+	// Forget drops what is known of tables after DDL; without tables, of the database.
+	Forget(database string, tables ...string)
+}
+
+// Pools lends connections.
+type Pools interface {
+	// AcquireFor lends a connection.
+	AcquireFor(ctx context.Context, r backend.Request) (*backend.Lease, error)
+	// AcquireAll lends several to one statement, so that two statements never wait for each other's.
+	AcquireAll(ctx context.Context, requests []backend.Request) ([][]*backend.Lease, error)
+}
+
+// Admitter decides whether a statement may run now.
+type Admitter interface {
+	// Admit waits for its turn within a bound and returns what ends it.
+	Admit(ctx context.Context, user string) (release func(), err error)
+}
+
+// Authenticator logs a client in anew, for COM_CHANGE_USER.
+type Authenticator interface {
+	// ChangeUser runs the exchange on the client's stream and returns who it is now.
+	ChangeUser(client *wire.ServerStream, conn net.Conn, before Identity, salt []byte, request *wire.ChangeUser) (Identity, error)
+}
+
+// Peers finds other sessions, for KILL and SHOW PROCESSLIST.
+type Peers interface {
+	// Kill ends a session's statement, or the session. It returns sqlerr.NoSuchThread, or KillDenied.
+	Kill(by Identity, id uint32, query bool) error
+	// List returns the sessions of this instance.
+	List() []Info
+}
+
+// Cache keeps statements by their key.
+type Cache interface {
+	// Get returns the statement of a key; the key is not kept.
+	Get(key []byte) (*Statement, bool)
+	// Put keeps a statement, or not, as the cache's budget allows; the key is copied.
+	Put(key []byte, st *Statement)
+}
+
+// Server is what all sessions of a listener share.
+type Server struct {
+	Catalogs Catalogs
+	Pools    Pools
+	Planner  *router.Planner
+	Keyer    sharding.Keyer // how sharding keys are read; the session adds its charset
+	Cache    Cache
+	Admitter Admitter // nil: everybody at once
+	Auth     Authenticator
+	Peers    Peers
+	Log      *zap.Logger
+
+	Flavour parser.Flavour
+	Version string // as the greeting has it
+	// Initial are the servers' values of session variables that the proxy itself has to know.
+	Initial Initial
+
+	Memory *merge.Budget // of the process
+	Spill  *merge.Spill  // nil: nothing goes to disk
+	// Collations names the servers' collations by id.
+	Collations map[uint16]string
+	Config     Config
+	Start      time.Time
+
+	own   map[parser.Kind]handler
+	shows map[string]handler
+}
+
+// Init completes a Server whose fields are set. It is called once, before the first session.
+func (srv *Server) Init() { srv.own, srv.shows = handlers(), shows() }
+
+// Initial are global values of the servers, alike on all of them.
+type Initial struct {
+	SQLMode           string
+	Charset           string // character_set_server
+	Collation         string
+	Isolation         string // tx_isolation
+	Autocommit        bool
+	GroupConcatMaxLen int64
+	DivPrecision      int64
+	LowerCaseTables   int
+}
+
+// Config are the settings of sessions; all are read anew for each session.
+type Config struct {
+	WaitTimeout        time.Duration // of an idle client
+	InteractiveTimeout time.Duration // of an idle interactive client
+	MaxPacket          int           // bytes of a statement
+	QueryMemory        int64         // bytes that one statement's operators may hold
+	SpillDir           string        // "" : no spilling
+	MaxPrepared        int           // prepared statements of a session
+	PreparedBytes      int           // their texts and pending parameters, bytes
+	SlowClient         time.Duration // a client that takes nothing for so long is cut
+}

@@ -1,0 +1,132 @@
+package session
+
+import (
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+)
+
+// describe has one of a plan's shards prepare its part, which says what parameters and columns it has.
+func (t *tree) describe(root plan.Node) (*backend.Stmt, error) {
+	route := leaf(root)
+	if route == nil || len(route.Targets) == 0 {
+		return &backend.Stmt{}, nil
+	}
+	t.anyArguments()
+	return t.prepare(&route.Targets[0], route.Template)
+}
+
+// prepare prepares a template at a target with all of its list items.
+func (t *tree) prepare(target *plan.Target, template *rewrite.Template) (*backend.Stmt, error) {
+	unit := plan.RouteUnit{Target: target}
+	sql, _, err := t.s.sql(t.x, template, &unit)
+	if err != nil {
+		return nil, err
+	}
+	h, err := t.s.hold(t.ctx, target.DataSource, target.Schema, t.x.need)
+	if err != nil {
+		return nil, err
+	}
+	stmt, err := h.lease.Conn().Prepare(t.ctx, string(sql))
+	if err != nil {
+		return nil, t.s.failed(t.ctx, h, leaf(t.x.plan.Root), target, err)
+	}
+	return stmt, nil
+}
+
+// anyArguments binds parameters to something, so that a LIMIT can be rendered.
+func (t *tree) anyArguments() {
+	if t.x.args.params != nil {
+		return
+	}
+	params := 0
+	for i := range t.x.args.Len() {
+		if t.x.args.Param(i) >= 0 {
+			params++
+		}
+	}
+	t.x.args.params = make([]sqltypes.Value, params)
+	for i := range t.x.args.params {
+		t.x.args.params[i] = sqltypes.IntValue(1)
+	}
+}
+
+// columns returns the definitions of a plan's result without running it.
+func (t *tree) columns() ([]sqltypes.Column, error) {
+	switch t.x.plan.Root.(type) {
+	case *plan.Insert, *plan.Update, *plan.Delete, *plan.ByKey, *plan.DDL:
+		stmt, err := t.describe(t.x.plan.Root)
+		if err != nil {
+			return nil, err
+		}
+		return stmt.Columns, nil
+	}
+	t.anyArguments()
+	rows, err := merge.Build(t.x.plan.Root, t.shapes, t.options())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // rows of memory
+	return rows.Columns(), nil
+}
+
+// shapes gives leaves without rows.
+func (t *tree) shapes(node plan.Node) ([]merge.RowStream, error) {
+	switch n := node.(type) {
+	case *plan.Route:
+		if len(n.Targets) == 0 {
+			return nil, sqlerr.Internal("a route without a target")
+		}
+		stmt, err := t.prepare(&n.Targets[0], n.Template)
+		if err != nil {
+			return nil, err
+		}
+		columns := append([]sqltypes.Column(nil), stmt.Columns...)
+		return []merge.RowStream{merge.NewRows(logicalColumns(columns, t.s, n, &n.Targets[0]), nil)}, nil
+	case *plan.Residual:
+		columns, err := t.residualShape(n)
+		if err != nil {
+			return nil, err
+		}
+		return []merge.RowStream{merge.NewRows(columns, nil)}, nil
+	}
+	return nil, sqlerr.Internal("a plan with a write below an operator")
+}
+
+// leaf is the first Route of a plan.
+func leaf(node plan.Node) *plan.Route {
+	switch n := node.(type) {
+	case *plan.Route:
+		return n
+	case *plan.Insert:
+		return n.Route
+	case *plan.Update:
+		return n.Route
+	case *plan.Delete:
+		return n.Route
+	case *plan.DDL:
+		return n.Route
+	case *plan.ByKey:
+		return n.Write
+	case *plan.MergeSort:
+		return leaf(n.Input)
+	case *plan.Sort:
+		return leaf(n.Input)
+	case *plan.Limit:
+		return leaf(n.Input)
+	case *plan.Distinct:
+		return leaf(n.Input)
+	case *plan.Aggregate:
+		return leaf(n.Input)
+	case *plan.Project:
+		return leaf(n.Input)
+	case *plan.Residual:
+		return leaf(n.Input)
+	case *plan.Concat:
+		return leaf(n.Inputs[0])
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package session
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// condition is a row of SHOW WARNINGS.
+type condition struct {
+	level string // Note, Warning, Error
+	code  uint16
+	msg   string
+}
+
+// diagnostics are what the session answers of its last statement: SHOW WARNINGS, ROW_COUNT(), FOUND_ROWS(),
+// LAST_INSERT_ID().
+type diagnostics struct {
+	conditions []condition
+	total      int // of conditions, those that are not kept included
+	rowCount   int64
+	foundRows  uint64
+	lastID     uint64
+
+	fetched bool // conditions of the statement under way have been read from a shard
+}
+
+// maxConditions is max_error_count's default.
+const maxConditions = 64
+
+// reset begins a statement that has diagnostics of its own.
+func (d *diagnostics) reset() {
+	d.conditions, d.total, d.fetched = d.conditions[:0], 0, false
+}
+
+// succeeded takes note of an OK.
+func (d *diagnostics) succeeded(ok *wire.OK) {
+	d.rowCount = int64(ok.AffectedRows)
+	if ok.LastInsertID != 0 {
+		d.lastID = ok.LastInsertID
+	}
+}
+
+// generated takes note of the first id that was generated for a statement.
+func (d *diagnostics) generated(id uint64) { d.lastID = id }
+
+// rowsSent takes note of a result set.
+func (d *diagnostics) rowsSent(n uint64) { d.rowCount, d.foundRows = -1, n }
+
+// failed takes note of the error that the client is sent.
+func (d *diagnostics) failed(e *sqlerr.Error) {
+	d.rowCount = -1
+	for _, c := range d.conditions {
+		if c.level == "Error" && c.code == e.Code {
+			return
+		}
+	}
+	d.add(condition{"Error", e.Code, e.Msg})
+}
+
+// warn adds a warning of the proxy's own.
+func (d *diagnostics) warn(e *sqlerr.Error) { d.add(condition{"Warning", e.Code, e.Msg}) }
+
+func (d *diagnostics) add(c condition) {
+	d.total++
+	if len(d.conditions) < maxConditions {
+		d.conditions = append(d.conditions, c)
+	}
+}
+
+// count is the number of conditions as packets carry it.
+func (d *diagnostics) count() uint16 { return uint16(min(d.total, 0xffff)) }
+
+// errors counts the conditions that are errors.
+func (d *diagnostics) errors() int {
+	n := 0
+	for _, c := range d.conditions {
+		if c.level == "Error" {
+			n++
+		}
+	}
+	return n
+}
+
+// oneCopy keeps the conditions of one of the copies of a broadcast table.
+func (d *diagnostics) oneCopy() {
+	var kept []condition
+	for _, c := range d.conditions {
+		seen := false
+		for _, k := range kept {
+			seen = seen || k == c
+		}
+		if !seen {
+			kept = append(kept, c)
+		}
+	}
+	d.conditions, d.total = kept, len(kept)
+}
+
+// warnings reads the n conditions of the statement that h has just run. What is in the packets for the client leaves
+// first, so that it does not wait for a question that only SHOW WARNINGS needs the answer of.
+func (s *Session) warnings(ctx context.Context, h *held, n uint16) error {
+	if n == 0 {
+		return nil
+	}
+	_, rows, err := h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS")
+	if err != nil {
+		return err
+	}
+	s.diag.fetched = true
+	for _, row := range rows {
+		code, err := strconv.ParseUint(string(row[1]), 10, 16)
+		if err != nil {
+			continue
+		}
+		s.diag.add(condition{string(row[0]), uint16(code), string(row[2])})
+	}
+	if extra := int(n) - len(rows); extra > 0 {
+		s.diag.total += extra
+	}
+	return nil
+}
+
+// errorDiagnostics reads what stands beside the error e of the statement that h has just run.
+func (s *Session) errorDiagnostics(ctx context.Context, h *held, e *sqlerr.Error) {
+	if s.diag.fetched || e.Code == sqlerr.CodeSyntax || e.Code == sqlerr.CodeNoSuchTable {
+		return
+	}
+	if err := s.warnings(ctx, h, 1); err != nil {
+		s.diag.reset() // the connection is gone; the error itself is recorded when it is written
+	}
+}

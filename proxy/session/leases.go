@@ -1,0 +1,179 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// held is a connection that the session has: for the statement under way, for its transaction, or pinned. It
+// implements txn.Branch.
+type held struct {
+	lease      *backend.Lease
+	dataSource string
+	branch     bool      // part of the transaction
+	pin        string    // why it is kept beyond the statement; ""
+	since      time.Time // of the pin
+	used       bool      // by the statement under way
+}
+
+var _ txn.Branch = (*held)(nil)
+
+// DataSource returns the data source's name.
+func (h *held) DataSource() string { return h.dataSource }
+
+// Exec runs a statement of transaction control.
+func (h *held) Exec(ctx context.Context, sql string) error {
+	_, err := h.lease.Conn().Exec(ctx, sql)
+	return err
+}
+
+// Alive reports whether the server still holds what the connection has begun.
+func (h *held) Alive() bool { return !h.lease.Conn().Broken() }
+
+// drop gives the connection up.
+func (h *held) drop() { h.lease.Destroy() }
+
+// hold returns the session's connection to a data source, in the state that the statement needs: the one that its
+// transaction or a pin holds there, else one from the pool, which becomes a branch if a transaction is open.
+func (s *Session) hold(ctx context.Context, dataSource, schema string, need backend.Need) (*held, error) {
+	h := s.find(dataSource)
+	if h == nil {
+		lease, err := s.acquire(ctx, dataSource)
+		if err != nil {
+			return nil, err
+		}
+		h = &held{lease: lease, dataSource: dataSource}
+		s.insert(h)
+	}
+	h.used = true
+	s.state.SetSchema(schema)
+	if err := h.lease.Apply(ctx, s.state, need); err != nil {
+		return nil, err
+	}
+	if s.txn != nil && !h.branch {
+		if err := s.txn.Enlist(ctx, h); err != nil {
+			return nil, err
+		}
+		h.branch = true
+	}
+	return h, nil
+}
+
+// borrow is hold for the session's own questions outside of any transaction's bookkeeping; done gives the connection
+// back unless something else keeps it.
+func (s *Session) borrow(ctx context.Context, dataSource, schema string, need backend.Need) (h *held, done func(), err error) {
+	if h = s.find(dataSource); h != nil {
+		s.state.SetSchema(schema)
+		return h, func() {}, h.lease.Apply(ctx, s.state, need)
+	}
+	lease, err := s.acquire(ctx, dataSource)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.state.SetSchema(schema)
+	if err := lease.Apply(ctx, s.state, need); err != nil {
+		lease.Destroy()
+		return nil, nil, err
+	}
+	return &held{lease: lease, dataSource: dataSource}, lease.Release, nil
+}
+
+// acquire takes a connection from the pool, the one that the session had last if it is free.
+func (s *Session) acquire(ctx context.Context, dataSource string) (*backend.Lease, error) {
+	return s.srv.Pools.AcquireFor(ctx, backend.Request{
+		DataSource: dataSource, Flags: s.flags, Hint: s.hints[dataSource], State: s.state,
+	})
+}
+
+func (s *Session) find(dataSource string) *held {
+	for _, h := range s.held {
+		if h.dataSource == dataSource {
+			return h
+		}
+	}
+	return nil
+}
+
+func (s *Session) insert(h *held) {
+	at, _ := slices.BinarySearchFunc(s.held, h.dataSource, func(h *held, name string) int {
+		return strings.Compare(h.dataSource, name)
+	})
+	s.mu.Lock()
+	s.held = slices.Insert(s.held, at, h)
+	s.mu.Unlock()
+}
+
+// settle ends a statement: connections that nothing holds go back to their pools, and a transaction that has lost a
+// branch is rolled back everywhere, so that it can only be begun anew.
+func (s *Session) settle(ctx context.Context) {
+	if s.txn != nil && s.lostBranch() {
+		_ = s.txn.Rollback(ctx) // the lost branch is rolled back by its server; the others are destroyed if they cannot
+		s.endTransaction()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keep := s.held[:0]
+	for _, h := range s.held {
+		h.used = false
+		conn := h.lease.Conn()
+		switch {
+		case conn.Broken():
+			h.drop()
+		case h.branch || h.pin != "":
+			keep = append(keep, h)
+		default:
+			s.hints[h.dataSource] = conn
+			h.lease.Release()
+		}
+	}
+	clear(s.held[len(keep):])
+	s.held = keep
+}
+
+func (s *Session) lostBranch() bool {
+	return slices.ContainsFunc(s.held, func(h *held) bool { return h.branch && h.lease.Conn().Broken() })
+}
+
+// endTransaction forgets the transaction; its connections are free unless they are pinned for another reason.
+func (s *Session) endTransaction() {
+	s.txn = nil
+	for _, h := range s.held {
+		h.branch = false
+	}
+}
+
+// pinned keeps the connection with the session, for the reason given, until it ends or is reset.
+func (s *Session) pinned(h *held, reason string) {
+	if h.pin == "" {
+		h.pin, h.since = reason, time.Now()
+	}
+}
+
+// unpin lets go of connections that are held for reason only.
+func (s *Session) unpin(reason string) {
+	for _, h := range s.held {
+		if h.pin == reason {
+			h.pin = ""
+		}
+	}
+}
+
+// pinReasons says why connections are held, for SHOW PROCESSLIST.
+func (s *Session) pinReasons() string {
+	var reasons []string
+	for _, h := range s.held {
+		switch {
+		case h.pin != "":
+			reasons = append(reasons, fmt.Sprintf("%s pinned by %s", h.dataSource, h.pin))
+		case h.branch:
+			reasons = append(reasons, h.dataSource+" in transaction")
+		}
+	}
+	return strings.Join(reasons, "; ")
+}

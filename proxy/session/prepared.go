@@ -1,0 +1,278 @@
+package session
+
+import (
+	"context"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// prepared is a statement of COM_STMT_PREPARE. It belongs to the session, not to a connection: each connection that
+// runs it prepares it for itself, once.
+type prepared struct {
+	id     uint32
+	text   []byte
+	scan   parser.Scan // of text: where its arguments are
+	st     *Statement
+	db     string // the default database that it was prepared in
+	mode   parser.Mode
+	key    []byte // keyPrefix at that time
+	params int
+	types  []wire.ParamType // as the client last declared them
+	long   map[uint16][]byte
+	bytes  int
+	cursor *cursor
+}
+
+// cursor is a server-side cursor that a COM_STMT_FETCH continues.
+type cursor struct {
+	h       *held
+	stmt    *backend.Stmt
+	columns []sqltypes.Column
+}
+
+// prepareds are a session's prepared statements.
+type prepareds struct {
+	byID  map[uint32]*prepared
+	next  uint32
+	bytes int
+}
+
+func (p *prepareds) init() { p.byID = map[uint32]*prepared{} }
+
+func (p *prepareds) closeAll() {
+	clear(p.byID)
+	p.bytes = 0
+}
+
+// add gives the statement an id, within the session's limits.
+func (p *prepareds) add(stmt *prepared, c *Config) error {
+	stmt.bytes = 256 + 3*len(stmt.text)
+	if len(p.byID) >= c.MaxPrepared {
+		return sqlerr.TooManyPrepared(c.MaxPrepared)
+	}
+	if p.bytes+stmt.bytes > c.PreparedBytes {
+		return sqlerr.MemoryExceeded("prepared statements", "session.prepared_bytes")
+	}
+	p.next++
+	stmt.id = p.next
+	p.byID[stmt.id] = stmt
+	p.bytes += stmt.bytes
+	return nil
+}
+
+func (p *prepareds) remove(id uint32) {
+	if stmt := p.byID[id]; stmt != nil {
+		p.bytes -= stmt.bytes
+		delete(p.byID, id)
+	}
+}
+
+// comStmtPrepare answers with the shape that a shard gives the statement.
+func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
+	text := append([]byte(nil), payload...)
+	s.showing(text)
+	s.diag.reset()
+	stmt, params, columns, err := s.prepareText(ctx, text)
+	s.settle(ctx)
+	if err == nil {
+		err = s.prepared.add(stmt, &s.config)
+	}
+	if err != nil {
+		return s.writeError(err)
+	}
+	return s.sendPrepared(stmt, params, columns)
+}
+
+// prepareText plans a statement and has one of its shards describe it.
+func (s *Session) prepareText(ctx context.Context, text []byte) (stmt *prepared, params, columns []sqltypes.Column, err error) {
+	st, err := s.lookup(ctx, text)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if s.scan.Next >= 0 {
+		return nil, nil, nil, sqlerr.Syntax(string(text[s.scan.Next:]))
+	}
+	stmt = &prepared{text: text[:s.scan.End], st: st, db: s.db, mode: s.mode, key: append([]byte(nil), s.keyPrefix...), params: s.scan.Params}
+	if err := stmt.scan.Scan(stmt.text, s.mode); err != nil {
+		return nil, nil, nil, syntaxError(err)
+	}
+	params, columns, err = s.shape(ctx, stmt)
+	return stmt, params, columns, err
+}
+
+// shape returns the definitions of a statement's parameters and columns.
+func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []sqltypes.Column, err error) {
+	params = make([]sqltypes.Column, stmt.params)
+	for i := range params {
+		params[i] = unknownParam
+	}
+	if stmt.st.plan == nil {
+		return s.ownShape(ctx, stmt, params)
+	}
+	x := execution{st: stmt.st, plan: stmt.st.plan, args: &args{scan: &stmt.scan, text: stmt.text}, form: exec.BinaryRows}
+	x.need = needs(stmt.st.parsed)
+	t := &tree{s: s, x: &x, ctx: ctx}
+	shard, err := t.describe(stmt.st.plan.Root)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(shard.Params) == len(params) {
+		params = shard.Params
+	}
+	columns, err = t.columns()
+	return params, columns, err
+}
+
+// unknownParam is how servers define a parameter of which they know nothing.
+var unknownParam = sqltypes.Column{Name: "?", Type: sqltypes.VarString, Collation: sqltypes.CollationBinary, Flags: sqltypes.FlagBinary}
+
+func (s *Session) sendPrepared(stmt *prepared, params, columns []sqltypes.Column) error {
+	head := wire.PrepareOK{StatementID: stmt.id, Columns: len(columns), Params: len(params)}
+	if err := s.client.Send(&head); err != nil {
+		return err
+	}
+	for _, list := range [][]sqltypes.Column{params, columns} {
+		if len(list) == 0 {
+			continue
+		}
+		for i := range list {
+			if err := s.client.Finish(wire.AppendColumn(s.client.Start(), &list[i], s.client.Caps)); err != nil {
+				return err
+			}
+		}
+		if err := s.endOfColumns(0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// comStmtExecute runs a prepared statement.
+func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
+	s.diag.reset()
+	id, err := wire.ExecuteTarget(payload)
+	if err != nil {
+		return s.writeError(err)
+	}
+	stmt := s.prepared.byID[id]
+	if stmt == nil {
+		return s.writeError(sqlerr.UnknownStatement(id, "mysqld_stmt_execute"))
+	}
+	s.showing(stmt.text)
+	request, err := wire.ParseStmtExecute(payload, s.client.Caps, stmt.params, stmt.types, stmt.longData)
+	if err != nil {
+		return s.writeError(err)
+	}
+	if request.TypesSent {
+		stmt.types = append(stmt.types[:0], request.Types...)
+	}
+	defer func() { stmt.long = nil }()
+	s.closeCursor(ctx, stmt)
+	return s.executePrepared(ctx, stmt, request)
+}
+
+// executePrepared runs a prepared statement with the parameters of one EXECUTE.
+func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *wire.StmtExecute) error {
+	restore := s.within(stmt)
+	defer restore()
+	st, err := s.current(ctx, stmt)
+	if err != nil {
+		return s.writeError(err)
+	}
+	release, err := s.admit(ctx)
+	if err != nil {
+		return s.writeError(err)
+	}
+	defer release()
+	values := make([]sqltypes.Value, len(request.Params))
+	for i := range request.Params {
+		values[i] = request.Params[i].Value
+	}
+	x := execution{
+		st: st, plan: st.plan, form: exec.BinaryRows, params: request.Params,
+		args: &args{scan: &stmt.scan, text: stmt.text, params: values},
+	}
+	s.more = false
+	if request.Flags&wire.CursorReadOnly != 0 && s.cursorCan(&x) {
+		return s.openCursor(ctx, stmt, &x)
+	}
+	return s.execute(ctx, &x)
+}
+
+// within puts the session into the database and mode that a statement was prepared in, for planning it.
+func (s *Session) within(stmt *prepared) (restore func()) {
+	db, mode, key := s.db, s.mode, s.keyPrefix
+	s.db, s.mode, s.keyPrefix = stmt.db, stmt.mode, stmt.key
+	return func() { s.db, s.mode, s.keyPrefix = db, mode, key }
+}
+
+// current returns the statement with a plan that is valid now.
+func (s *Session) current(ctx context.Context, stmt *prepared) (*Statement, error) {
+	if stmt.st.valid(s.srv.Catalogs.Current()) {
+		return stmt.st, nil
+	}
+	st, err := s.lookup(ctx, stmt.text)
+	if err != nil {
+		return nil, err
+	}
+	stmt.st = st
+	return st, nil
+}
+
+// longData is what COM_STMT_SEND_LONG_DATA brought for a parameter.
+func (p *prepared) longData(i int) ([]byte, bool) {
+	b, ok := p.long[uint16(i)]
+	return b, ok
+}
+
+// comStmtSendLongData keeps a piece of a parameter. There is no answer: what is wrong shows at the execution.
+func (s *Session) comStmtSendLongData(payload []byte) error {
+	m, err := wire.ParseStmtSendLongData(payload)
+	if err != nil {
+		return nil
+	}
+	stmt := s.prepared.byID[m.StatementID]
+	if stmt == nil || int(m.Param) >= stmt.params || len(stmt.long[m.Param])+len(m.Data) > s.config.MaxPacket {
+		return nil
+	}
+	if stmt.long == nil {
+		stmt.long = map[uint16][]byte{}
+	}
+	if stmt.long[m.Param] == nil {
+		stmt.long[m.Param] = []byte{}
+	}
+	stmt.long[m.Param] = append(stmt.long[m.Param], m.Data...)
+	return nil
+}
+
+func (s *Session) comStmtClose(payload []byte) error {
+	id, err := wire.ParseStmtID(payload)
+	if err == nil {
+		if stmt := s.prepared.byID[id]; stmt != nil {
+			s.closeCursor(context.Background(), stmt)
+			s.settle(context.Background())
+		}
+		s.prepared.remove(id)
+	}
+	return nil
+}
+
+func (s *Session) comStmtReset(ctx context.Context, payload []byte) error {
+	id, err := wire.ParseStmtID(payload)
+	if err != nil {
+		return s.writeError(err)
+	}
+	stmt := s.prepared.byID[id]
+	if stmt == nil {
+		return s.writeError(sqlerr.UnknownStatement(id, "mysqld_stmt_reset"))
+	}
+	stmt.long = nil
+	s.closeCursor(ctx, stmt)
+	s.settle(ctx)
+	return s.sendOK(&wire.OK{})
+}

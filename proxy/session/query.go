@@ -1,0 +1,126 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// comQuery runs the statements of a COM_QUERY, one after the other, up to the first that fails.
+func (s *Session) comQuery(ctx context.Context, payload []byte) error {
+	q, err := wire.ParseQuery(payload, s.client.Caps)
+	if err != nil {
+		return s.writeError(err)
+	}
+	text := q.SQL
+	for first := true; ; first = false {
+		rest, err := s.query(ctx, text, first)
+		if err != nil || rest == nil {
+			return err
+		}
+		text = rest
+	}
+}
+
+// query runs the first statement of text and returns what follows it, nil at the end: after the last statement and
+// after one that failed. An error it returns is the client connection's.
+func (s *Session) query(ctx context.Context, text []byte, only bool) (rest []byte, err error) {
+	s.showing(text)
+	st, err := s.lookup(ctx, text)
+	if err == nil && s.scan.Next >= 0 {
+		if !s.client.Caps.Has(wire.CapMultiStatements) {
+			err = sqlerr.Syntax(string(text[s.scan.Next:]))
+		} else {
+			rest = append([]byte(nil), text[s.scan.Next:]...)
+		}
+	}
+	if err != nil {
+		s.diag.reset()
+		return nil, s.writeError(err)
+	}
+	s.more = rest != nil
+	release, err := s.admit(ctx)
+	if err != nil {
+		return nil, s.writeError(err)
+	}
+	defer release()
+	failed := s.failures()
+	x := execution{st: st, plan: st.plan, args: &args{scan: &s.scan, text: text[:s.scan.End]}, form: exec.TextRows}
+	if err := s.execute(ctx, &x); err != nil {
+		return nil, err
+	}
+	if s.failures() != failed {
+		return nil, nil
+	}
+	return rest, nil
+}
+
+// execute runs one statement, the session's own or one for the shards, and writes its answer.
+func (s *Session) execute(ctx context.Context, x *execution) error {
+	kind := x.st.parsed.Kind
+	if !asksDiagnostics(x.st.parsed) {
+		s.diag.reset()
+	}
+	if formatHeddle(x.st.parsed) {
+		return s.explain(ctx, x)
+	}
+	if x.plan != nil {
+		return s.run(ctx, x)
+	}
+	if handler := s.srv.own[kind]; handler != nil {
+		return handler(s, ctx, x)
+	}
+	if handler := s.ownShow(x.st.parsed); handler != nil {
+		return handler(s, ctx, x)
+	}
+	return s.runSubstituted(ctx, x)
+}
+
+// handler answers a statement that is the session's own business.
+type handler func(s *Session, ctx context.Context, x *execution) error
+
+// admit waits for the statement's turn.
+func (s *Session) admit(ctx context.Context) (release func(), err error) {
+	if s.srv.Admitter == nil {
+		return func() {}, nil
+	}
+	return s.srv.Admitter.Admit(ctx, s.who.User)
+}
+
+// failures counts the statements that ended with an error.
+func (s *Session) failures() int { return s.errors }
+
+// maxShown is how much of a statement SHOW PROCESSLIST keeps, bytes.
+const maxShown = 1024
+
+// showing notes the statement for SHOW PROCESSLIST. The text is cut and copied: it belongs to the client's buffer.
+func (s *Session) showing(text []byte) {
+	if len(text) > maxShown {
+		text = text[:maxShown]
+	}
+	s.mu.Lock()
+	s.shown = append(s.shown[:0], text...)
+	s.mu.Unlock()
+}
+
+// syntaxError turns a text that cannot be cut into tokens into what the server would say.
+func syntaxError(err error) error {
+	if sqlerr.As(err) != nil {
+		return err
+	}
+	return sqlerr.Syntax(err.Error())
+}
+
+func isEOF(err error) bool { return errors.Is(err, io.EOF) }
+
+// recovered turns a panic into an error of this statement: one client's statement must not end the others' process.
+func (s *Session) recovered(p any, stack []byte) error {
+	s.srv.Log.Error("statement panicked", zap.Uint32("connection", s.id), zap.Any("panic", p), zap.ByteString("stack", stack))
+	return sqlerr.Internal("the statement could not be processed")
+}

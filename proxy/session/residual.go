@@ -1,0 +1,165 @@
+package session
+
+import (
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router/plan"
+)
+
+// residualTable is the temporary table that holds the merged rows while a shard finishes a statement. Its
+// connection is closed when the statement ends without having dropped it.
+const residualTable = "heddle residual"
+
+// residualBatch is how many bytes of rows go into one INSERT.
+const residualBatch = 512 << 10
+
+// residual has a shard finish a statement over the merged rows of n.Input.
+func (t *tree) residual(n *plan.Residual) ([]merge.RowStream, error) {
+	rows, err := t.collect(n)
+	if err != nil {
+		return nil, err
+	}
+	// The inputs are read to their end: their connections are free, one of them perhaps for what follows.
+	h, err := t.createResidual(n)
+	if err != nil {
+		return nil, err
+	}
+	conn := h.lease.Conn()
+	if err := t.fillResidual(h, rows); err != nil {
+		return nil, err
+	}
+	sql, params, err := t.residualSQL(n)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := exec.Start(t.ctx, conn, &exec.Unit{SQL: sql, Form: t.x.form, Params: params})
+	if err != nil {
+		return nil, err
+	}
+	final := &shardRows{Answer: answer, s: t.s, ctx: t.ctx, h: h, route: &plan.Route{}, target: &n.Target}
+	t.streams = append(t.streams, final)
+	if err := final.buffer(t.ctx, t.budget); err != nil {
+		return nil, err
+	}
+	return []merge.RowStream{final}, t.dropResidual(h)
+}
+
+// collect reads the input into memory, within the statement's budget.
+func (t *tree) collect(n *plan.Residual) ([]sqltypes.Row, error) {
+	in, err := merge.Build(n.Input, t.leaves, t.options())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = in.Close() }() // it is at its end, or the error that stopped it is reported
+	var rows []sqltypes.Row
+	for {
+		row, err := in.Next(t.ctx)
+		if isEOF(err) {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		kept, size := copyRow(row)
+		if err := t.budget.Reserve("the rows of a statement that a shard finishes", size); err != nil {
+			return nil, err
+		}
+		rows = append(rows, kept)
+	}
+}
+
+// createResidual makes the temporary table, with the exact types that the shards' parts have.
+func (t *tree) createResidual(n *plan.Residual) (*held, error) {
+	unit := plan.RouteUnit{Target: &n.Target}
+	shape, _, err := t.s.sql(t.x, n.Shape, &unit)
+	if err != nil {
+		return nil, err
+	}
+	create := "CREATE TEMPORARY TABLE `" + residualTable + "` " + string(shape)
+	h, err := t.s.hold(t.ctx, n.Target.DataSource, n.Target.Schema, t.x.need)
+	if err != nil {
+		return nil, err
+	}
+	h.lease.Taint("a temporary table")
+	if err := h.Exec(t.ctx, create); err != nil {
+		return nil, t.s.failed(t.ctx, h, leaf(n.Input), &n.Target, err)
+	}
+	return h, nil
+}
+
+// fillResidual inserts the rows, in pieces.
+func (t *tree) fillResidual(h *held, rows []sqltypes.Row) error {
+	const head = "INSERT INTO `" + residualTable + "` VALUES "
+	columns, _, err := h.lease.Conn().QueryRows(t.ctx, "SELECT * FROM `"+residualTable+"` LIMIT 0")
+	if err != nil {
+		return err
+	}
+	sql := []byte(head)
+	for i, row := range rows {
+		if len(sql) > len(head) {
+			sql = append(sql, ',')
+		}
+		sql = t.appendRow(sql, columns, row)
+		if len(sql) < residualBatch && i < len(rows)-1 {
+			continue
+		}
+		if err := h.Exec(t.ctx, string(sql)); err != nil {
+			return err
+		}
+		sql = append(sql[:0], head...)
+	}
+	return nil
+}
+
+func (t *tree) appendRow(sql []byte, columns []sqltypes.Column, row sqltypes.Row) []byte {
+	sql = append(sql, '(')
+	for i, cell := range row {
+		if i > 0 {
+			sql = append(sql, ',')
+		}
+		switch {
+		case cell == nil:
+			sql = append(sql, "NULL"...)
+		default:
+			sql = append(sql, t.s.literal(cell, &columns[i])...)
+		}
+	}
+	return append(sql, ')')
+}
+
+// residualSQL renders the final statement, whose table 0 is the temporary one.
+func (t *tree) residualSQL(n *plan.Residual) ([]byte, []wire.Param, error) {
+	target := n.Target
+	target.Names = append([]string{residualTable}, target.Names...)
+	target.Schemas = append([]string{target.Schema}, target.Schemas...)
+	return t.s.sql(t.x, n.Final, &plan.RouteUnit{Target: &target})
+}
+
+// dropResidual drops the table; the connection is then as good as before.
+func (t *tree) dropResidual(h *held) error {
+	if err := h.Exec(t.ctx, "DROP TEMPORARY TABLE `"+residualTable+"`"); err != nil {
+		return err
+	}
+	h.lease.Taint("")
+	return nil
+}
+
+// residualShape is what a shard says of the final statement over an empty table.
+func (t *tree) residualShape(n *plan.Residual) ([]sqltypes.Column, error) {
+	t.anyArguments()
+	h, err := t.createResidual(n)
+	if err != nil {
+		return nil, err
+	}
+	sql, _, err := t.residualSQL(n)
+	if err != nil {
+		return nil, err
+	}
+	stmt, err := h.lease.Conn().Prepare(t.ctx, string(sql))
+	if err != nil {
+		return nil, err
+	}
+	return stmt.Columns, t.dropResidual(h)
+}

@@ -1,0 +1,143 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// ownStatus are the status flags that are the session's own, whatever a backend's say.
+const ownStatus = wire.StatusInTrans | wire.StatusAutocommit | wire.StatusMoreResults | wire.StatusInTransReadonly |
+	wire.StatusNoBackslashEscapes | wire.StatusAnsiQuotes | wire.StatusSessionStateChanged
+
+// serverStatus replaces the flags of a backend that are the session's business.
+func (s *Session) serverStatus(backend wire.Status) wire.Status {
+	st := backend &^ ownStatus
+	if s.autocommit {
+		st |= wire.StatusAutocommit
+	}
+	if s.txn != nil {
+		st |= wire.StatusInTrans
+		if s.txn.Options().ReadOnly {
+			st |= wire.StatusInTransReadonly
+		}
+	}
+	if s.more {
+		st |= wire.StatusMoreResults
+	}
+	return st | s.modeStatus()
+}
+
+// sendOK writes an OK with the session's status.
+func (s *Session) sendOK(ok *wire.OK) error {
+	ok.Status = s.serverStatus(ok.Status)
+	return s.client.Send(ok)
+}
+
+// sendEnd writes the packet after the last row.
+func (s *Session) sendEnd(ok *wire.OK) error {
+	end := wire.ResultEnd{OK: wire.OK{Status: s.serverStatus(ok.Status), Warnings: ok.Warnings, Info: ok.Info}}
+	return s.client.Send(&end)
+}
+
+// writeError is the one edge at which errors become ERR packets. An error of the client's own connection is returned,
+// since nobody is left to read it. Whatever was to follow in a multi-statement does not.
+func (s *Session) writeError(err error) error {
+	var client *exec.ClientError
+	if errors.As(err, &client) {
+		return err
+	}
+	s.more = false
+	s.errors++
+	e := s.translate(err)
+	s.diag.failed(e)
+	return s.client.Send(wire.Err{Error: e})
+}
+
+// translate finds what a client is to see of an error.
+func (s *Session) translate(err error) *sqlerr.Error {
+	if s.killState() != alive {
+		return sqlerr.Interrupted()
+	}
+	var partial *txn.PartialError
+	if errors.As(err, &partial) {
+		return sqlerr.PartialCommit(partial.Error())
+	}
+	if e := sqlerr.As(err); e != nil {
+		return e
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return sqlerr.Interrupted()
+	}
+	return sqlerr.Internal(err.Error())
+}
+
+// writeRows writes a stream of rows as a result set and closes it. end is asked for warnings and status after the
+// last row.
+func (s *Session) writeRows(ctx context.Context, rows merge.RowStream, form exec.Form, end func() *wire.OK) (err error) {
+	defer func() {
+		if bad := rows.Close(); err == nil && bad != nil {
+			err = bad
+		}
+	}()
+	columns := rows.Columns()
+	if err := s.sendColumns(columns); err != nil {
+		return err
+	}
+	var sent uint64
+	for {
+		row, err := rows.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return s.writeError(err)
+		}
+		if err := s.sendRow(columns, row, form); err != nil {
+			return err
+		}
+		sent++
+	}
+	s.diag.rowsSent(sent)
+	return s.sendEnd(end())
+}
+
+func (s *Session) sendColumns(columns []sqltypes.Column) error {
+	if err := s.client.Send(&wire.ColumnCount{Columns: len(columns)}); err != nil {
+		return err
+	}
+	for i := range columns {
+		if err := s.client.Finish(wire.AppendColumn(s.client.Start(), &columns[i], s.client.Caps)); err != nil {
+			return err
+		}
+	}
+	return s.endOfColumns(0)
+}
+
+// endOfColumns writes the EOF between definitions and rows for clients that expect one.
+func (s *Session) endOfColumns(warnings uint16) error {
+	if s.client.Caps.Has(wire.CapDeprecateEOF) {
+		return nil
+	}
+	return s.client.Finish(wire.AppendEOF(s.client.Start(), warnings, s.serverStatus(0), s.client.Caps))
+}
+
+func (s *Session) sendRow(columns []sqltypes.Column, row sqltypes.Row, form exec.Form) error {
+	b := s.client.Start()
+	if form == exec.TextRows {
+		return s.client.Finish(wire.AppendTextRow(b, row))
+	}
+	b, err := wire.AppendBinaryRow(b, columns, row)
+	if err != nil {
+		s.client.Abandon()
+		return s.writeError(err)
+	}
+	return s.client.Finish(b)
+}

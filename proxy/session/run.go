@@ -1,0 +1,263 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// execution is one run of a plan: what does not change while its parts run.
+type execution struct {
+	st     *Statement
+	plan   *plan.Plan
+	args   *args
+	form   exec.Form
+	params []wire.Param // of an EXECUTE, all of them
+	cursor wire.CursorFlags
+	need   backend.Need
+	clock  string // the statement's time, once it is needed
+}
+
+// run executes a planned statement and writes its answer: steps 5a to 11 of the journey. An error it returns is the
+// client's connection's, all others have been written.
+func (s *Session) run(ctx context.Context, x *execution) error {
+	defer s.settle(ctx)
+	if err := s.enter(ctx, x.plan); err != nil {
+		return s.writeError(err)
+	}
+	x.need = needs(x.st.parsed)
+	err := s.runNode(ctx, x)
+	if err != nil {
+		return s.writeError(err)
+	}
+	return nil
+}
+
+// enter brings the transaction into the state that the statement begins with.
+func (s *Session) enter(ctx context.Context, p *plan.Plan) error {
+	if p.ImplicitCommit {
+		return s.commit(ctx)
+	}
+	if !s.autocommit && s.txn == nil && len(p.Tables) > 0 {
+		s.txn = txn.New(s.takeNext())
+	}
+	return nil
+}
+
+// needs says what of the session's state a statement depends on.
+func needs(st *parser.Statement) backend.Need {
+	var need backend.Need
+	if st.Uses.Has(parser.UseUserVarRead | parser.UseUserVarWrite) {
+		need |= backend.NeedUserVars
+	}
+	if st.Uses.Has(parser.UseLastInsertID) {
+		need |= backend.NeedLastInsertID
+	}
+	switch st.Kind {
+	case parser.Call, parser.Compound, parser.ExecuteImmediate:
+		need |= backend.NeedUserVars | backend.NeedLastInsertID // a body may read anything
+	}
+	return need
+}
+
+func (s *Session) runNode(ctx context.Context, x *execution) error {
+	switch root := x.plan.Root.(type) {
+	case *plan.Route:
+		return s.runRoute(ctx, x, root)
+	case *plan.Insert:
+		return s.runWrite(ctx, x, root.Route)
+	case *plan.Update:
+		return s.runWrite(ctx, x, root.Route)
+	case *plan.Delete:
+		return s.runWrite(ctx, x, root.Route)
+	case *plan.ByKey:
+		return s.runByKey(ctx, x, root)
+	case *plan.DDL:
+		return s.runDDL(ctx, x, root)
+	}
+	return s.runTree(ctx, x, x.plan.Root)
+}
+
+// runRoute runs a Route that is a whole plan.
+func (s *Session) runRoute(ctx context.Context, x *execution, route *plan.Route) error {
+	if x.plan.Write && x.st.parsed.Kind != parser.Select {
+		return s.runWrite(ctx, x, route)
+	}
+	units, err := s.router.Route(ctx, route, x.args)
+	if err != nil {
+		return err
+	}
+	if len(units) == 1 || explains(x.st.parsed) {
+		return s.runSingle(ctx, x, route, &units[0])
+	}
+	return s.runTree(ctx, x, route)
+}
+
+// sql renders a unit's text. The bytes are valid until the next call.
+func (s *Session) sql(x *execution, t *rewrite.Template, unit *plan.RouteUnit) ([]byte, []wire.Param, error) {
+	if t.Identity {
+		return x.args.text, x.params, nil
+	}
+	s.render.SQL, s.render.Params = s.render.SQL[:0], s.render.Params[:0]
+	names := rewrite.Names{Tables: unit.Target.Names, Schemas: unit.Target.Schemas}
+	if err := s.render.Append(t, names, unit.Keep, x.args); err != nil {
+		return nil, nil, err
+	}
+	return s.render.SQL, selectParams(x.params, s.render.Params), nil
+}
+
+// selectParams picks the parameters that a unit's text names, in its order.
+func selectParams(all []wire.Param, which []int32) []wire.Param {
+	if len(all) == 0 {
+		return nil
+	}
+	out := make([]wire.Param, len(which))
+	for i, n := range which {
+		out[i] = all[n]
+	}
+	return out
+}
+
+// runSingle is the fast path: one unit, whose rows are relayed untouched.
+func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route, unit *plan.RouteUnit) error {
+	sql, params, err := s.sql(x, route.Template, unit)
+	if err != nil {
+		return err
+	}
+	u := exec.Unit{SQL: sql, Form: x.form, Params: params, Cursor: x.cursor}
+	h, answer, err := s.start(ctx, x, unit.Target, &u)
+	if err != nil {
+		return s.failed(ctx, h, route, unit.Target, err)
+	}
+	if err := s.relay(x, route, unit.Target, answer); err != nil {
+		return s.failed(ctx, h, route, unit.Target, err)
+	}
+	if x.plan.Pin != "" {
+		s.pinned(h, x.plan.Pin)
+	}
+	return s.warnings(ctx, h, answer.OK.Warnings)
+}
+
+// start sends a unit on the session's connection to its target. A pooled connection that turns out to be dead before
+// anything was sent on it is replaced, once.
+func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
+	for attempt := 0; ; attempt++ {
+		h, err := s.hold(ctx, t.DataSource, t.Schema, x.need)
+		var answer *exec.Answer
+		if err == nil {
+			if answer, err = exec.Start(ctx, h.lease.Conn(), u); err == nil {
+				return h, answer, nil
+			}
+		}
+		if attempt > 0 || h == nil || h.branch || h.pin != "" || !backend.SafeToRetry(err) || !h.lease.Conn().Broken() {
+			return h, nil, err
+		}
+		s.forget(h)
+	}
+}
+
+// relay passes an answer, or the several of a CALL, to the client.
+func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec.Answer) error {
+	outer := s.more
+	for {
+		head, err := a.Begin()
+		if err != nil {
+			return err
+		}
+		switch head {
+		case exec.HeadOK:
+			s.more = outer || a.OK.Status.Has(wire.StatusMoreResults)
+			s.diag.succeeded(&a.OK)
+			ok := wire.OK{
+				AffectedRows: a.OK.AffectedRows, LastInsertID: a.OK.LastInsertID,
+				Status: a.OK.Status, Warnings: a.OK.Warnings, Info: a.OK.Info,
+			}
+			if err := s.sendOK(&ok); err != nil {
+				return &exec.ClientError{Err: err}
+			}
+		case exec.HeadRows:
+			if err := s.relayRows(x, route, t, a, outer); err != nil {
+				return err
+			}
+		case exec.HeadInfile:
+			if err := a.RelayInfile(a.Infile, s.client); err != nil {
+				return err
+			}
+			continue
+		}
+		if !a.OK.Status.Has(wire.StatusMoreResults) {
+			s.more = outer
+			return nil
+		}
+	}
+}
+
+func (s *Session) relayRows(x *execution, route *plan.Route, t *plan.Target, a *exec.Answer, outer bool) error {
+	if err := a.RelayColumns(s.client, s.renamer(x.plan, route, t)); err != nil {
+		return err
+	}
+	if err := s.endOfColumns(0); err != nil {
+		return &exec.ClientError{Err: err}
+	}
+	rows, err := a.RelayRows(s.client)
+	if err != nil {
+		return err
+	}
+	s.diag.rowsSent(uint64(rows))
+	s.more = outer || a.OK.Status.Has(wire.StatusMoreResults)
+	if err := s.sendEnd(&a.OK); err != nil {
+		return &exec.ClientError{Err: err}
+	}
+	return nil
+}
+
+// failed prepares a shard's error for the client: its names become logical ones, and a transaction that the shard
+// has ended is ended everywhere.
+func (s *Session) failed(ctx context.Context, h *held, route *plan.Route, t *plan.Target, err error) error {
+	var client *exec.ClientError
+	if errors.As(err, &client) {
+		return err
+	}
+	if h != nil && h.branch && s.transactionLost(ctx, h, err) {
+		_ = s.txn.Rollback(ctx) // branches that cannot roll back are broken, and dropped by settle
+		s.endTransaction()
+	}
+	if e := sqlerr.As(err); e != nil && h != nil && !h.lease.Conn().Broken() {
+		s.errorDiagnostics(ctx, h, e)
+		return logicalError(e, route, t)
+	}
+	return err
+}
+
+// transactionLost reports whether a shard has rolled back its whole transaction.
+func (s *Session) transactionLost(ctx context.Context, h *held, err error) bool {
+	if h.lease.Conn().Broken() {
+		return true
+	}
+	e := sqlerr.As(err)
+	if e == nil {
+		return false
+	}
+	switch e.Code {
+	case sqlerr.CodeDeadlock:
+		return true
+	case sqlerr.CodeLockWaitTimeout:
+		// innodb_rollback_on_timeout decides; the server is asked.
+		return s.srv.Flavour.MariaDB && !inTransaction(ctx, h)
+	}
+	return false
+}
+
+// inTransaction asks a MariaDB server whether the connection is in a transaction.
+func inTransaction(ctx context.Context, h *held) bool {
+	_, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT @@in_transaction")
+	return err == nil && len(rows) == 1 && string(rows[0][0]) == "1"
+}

@@ -1,0 +1,272 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// Session is one client's state.
+type Session struct {
+	srv    *Server
+	config Config
+	id     uint32
+	who    Identity
+	client *wire.ServerStream
+	conn   net.Conn // below client; for deadlines
+	salt   []byte   // of the login; COM_CHANGE_USER answers it again
+	flags  backend.Flags
+	began  time.Time
+
+	db    string // logical default database; "": none
+	state *backend.State
+	mode  parser.Mode
+	// keyPrefix is what a plan depends on beside the text: database and mode.
+	keyPrefix []byte
+
+	router router.Router
+
+	autocommit bool
+	txn        *txn.Txn
+	next       txn.Options // SET TRANSACTION: the next transaction's only
+	held       []*held     // in data source order
+	hints      map[string]*backend.Conn
+	collation  uint16 // that the client asked for
+
+	more bool // the result being written is not the command's last
+
+	// Buffers of the statement under way.
+	scan   parser.Scan
+	key    []byte
+	render rewrite.Rendered
+
+	diag     diagnostics
+	prepared prepareds
+	named    map[string]*prepared // SQL PREPARE, by lower case name
+	errors   int                  // statements that ended with an error
+
+	mu      sync.Mutex // guards what follows
+	command wire.Command
+	shown   []byte // the statement under way, cut
+	since   time.Time
+	status  string // for SHOW PROCESSLIST
+	killed  killState
+	pins    string // why connections are held
+	dbShown string
+	user    string
+	host    string
+}
+
+type killState uint8
+
+const (
+	alive killState = iota
+	killQuery
+	killConnection
+)
+
+// Client is a client that has logged in.
+type Client struct {
+	ID        uint32
+	Who       Identity
+	Conn      net.Conn // below Stream; for deadlines
+	Stream    *wire.ServerStream
+	Salt      []byte // of its login
+	Database  string // that it asked for; ""
+	Collation uint16 // that it asked for
+}
+
+// New returns the session of a client.
+func New(srv *Server, c Client) *Session {
+	now := time.Now()
+	s := &Session{
+		srv: srv, config: srv.Config, id: c.ID, who: c.Who, client: c.Stream, conn: c.Conn, salt: c.Salt,
+		flags: backend.FlagsOf(c.Stream.Caps, false), began: now,
+		state: backend.NewState(), autocommit: srv.Initial.Autocommit,
+		hints: map[string]*backend.Conn{}, named: map[string]*prepared{},
+		since: now, command: wire.ComSleep, user: c.Who.User, host: c.Who.Host, dbShown: c.Database,
+	}
+	s.prepared.init()
+	s.router = router.Router{Keyer: srv.Keyer, Prefer: func(ds string) bool { return s.find(ds) != nil }}
+	s.mode = parser.Mode{SQLMode: parser.ParseSQLMode(srv.Initial.SQLMode), Flavour: srv.Flavour}
+	if c.Stream.Caps.Has(wire.CapIgnoreSpace) {
+		s.mode.SQLMode |= parser.IgnoreSpace
+	}
+	s.collation = c.Collation
+	s.setCollation(c.Collation)
+	s.modeChanged()
+	s.useDatabase(c.Database)
+	return s
+}
+
+// ID is the connection id that the client was given.
+func (s *Session) ID() uint32 { return s.id }
+
+// Serve runs the client's commands until it leaves, idles too long, is killed, or ctx ends; then whatever the
+// session holds is rolled back and given up.
+func (s *Session) Serve(ctx context.Context) {
+	defer s.end(ctx)
+	for {
+		if err := s.arm(ctx); err != nil {
+			return
+		}
+		cmd, payload, err := s.client.ReadCommand()
+		if err != nil {
+			s.readFailed(ctx, err)
+			return
+		}
+		s.begin(cmd)
+		err = s.dispatch(ctx, cmd, payload)
+		if err == nil {
+			err = s.client.Flush()
+		}
+		if !s.finish() || err != nil {
+			if err != nil && !errors.Is(err, errQuit) {
+				s.srv.Log.Debug("client connection ends", zap.Uint32("connection", s.id), zap.Error(err))
+			}
+			return
+		}
+	}
+}
+
+// errQuit is COM_QUIT.
+var errQuit = errors.New("session: quit")
+
+// arm sets the deadline until which the next command has to come.
+func (s *Session) arm(ctx context.Context) error {
+	if ctx.Err() != nil && s.txn == nil {
+		s.refuse(sqlerr.ShuttingDown())
+		return ctx.Err()
+	}
+	timeout := s.config.WaitTimeout
+	if s.client.Caps.Has(wire.CapInteractive) {
+		timeout = s.config.InteractiveTimeout
+	}
+	timeout = s.waitTimeout(timeout)
+	if timeout <= 0 {
+		return s.conn.SetReadDeadline(time.Time{})
+	}
+	return s.conn.SetReadDeadline(time.Now().Add(timeout))
+}
+
+// readFailed tells the client why its connection ends, where there is something to tell.
+func (s *Session) readFailed(ctx context.Context, err error) {
+	var sql *sqlerr.Error
+	switch {
+	case errors.Is(err, io.EOF):
+	case errors.As(err, &sql):
+		s.refuse(sql)
+	case ctx.Err() != nil:
+		s.refuse(sqlerr.ShuttingDown())
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.killState() == killConnection:
+		s.refuse(sqlerr.ConnectionKilled())
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.srv.Log.Debug("client idle for too long", zap.Uint32("connection", s.id))
+	}
+}
+
+// refuse sends a last error, without patience.
+func (s *Session) refuse(e *sqlerr.Error) {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	if s.client.Send(wire.Err{Error: e}) == nil {
+		_ = s.client.Flush()
+	}
+}
+
+// end rolls back and gives everything up.
+func (s *Session) end(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if s.txn != nil {
+		_ = s.txn.Rollback(ctx) // a branch that cannot is destroyed with its connection
+		s.txn = nil
+	}
+	for _, h := range s.held {
+		h.drop()
+	}
+	s.held = nil
+	s.prepared.closeAll()
+}
+
+// begin notes the command for SHOW PROCESSLIST.
+func (s *Session) begin(cmd wire.Command) {
+	s.mu.Lock()
+	s.command, s.shown, s.since, s.status = cmd, s.shown[:0], time.Now(), "executing"
+	s.mu.Unlock()
+}
+
+// finish notes the end of the command and reports whether the session goes on.
+func (s *Session) finish() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.command, s.shown, s.since, s.status = wire.ComSleep, s.shown[:0], time.Now(), ""
+	s.pins, s.dbShown, s.user = s.pinReasons(), s.db, s.who.User
+	if s.killed == killQuery {
+		s.killed = alive
+	}
+	return s.killed == alive
+}
+
+// dispatch runs one command. An error ends the session; what the client is to know has been written.
+func (s *Session) dispatch(ctx context.Context, cmd wire.Command, payload []byte) error {
+	switch cmd {
+	case wire.ComQuery:
+		return s.comQuery(ctx, payload)
+	case wire.ComStmtExecute:
+		return s.comStmtExecute(ctx, payload)
+	case wire.ComStmtPrepare:
+		return s.comStmtPrepare(ctx, payload)
+	case wire.ComStmtClose:
+		return s.comStmtClose(payload)
+	case wire.ComStmtReset:
+		return s.comStmtReset(ctx, payload)
+	case wire.ComStmtSendLongData:
+		return s.comStmtSendLongData(payload)
+	case wire.ComStmtFetch:
+		return s.comStmtFetch(ctx, payload)
+	case wire.ComPing:
+		return s.sendOK(&wire.OK{})
+	case wire.ComQuit:
+		return errQuit
+	case wire.ComInitDB:
+		return s.respond(s.use(ctx, string(payload)))
+	case wire.ComFieldList:
+		return s.comFieldList(ctx, payload)
+	case wire.ComStatistics:
+		return s.comStatistics()
+	case wire.ComProcessKill:
+		return s.comProcessKill(payload)
+	case wire.ComResetConnection:
+		return s.respond(s.reset(ctx))
+	case wire.ComChangeUser:
+		return s.comChangeUser(ctx, payload)
+	case wire.ComSetOption:
+		return s.comSetOption(payload)
+	case wire.ComDebug:
+		return s.client.Send(&wire.ResultEnd{OK: wire.OK{Status: s.serverStatus(0)}})
+	}
+	return s.writeError(sqlerr.UnknownCommand())
+}
+
+// respond answers a command that has no result of its own.
+func (s *Session) respond(err error) error {
+	if err != nil {
+		return s.writeError(err)
+	}
+	return s.sendOK(&wire.OK{})
+}

@@ -1,0 +1,313 @@
+package session
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// onSet is SET. What only the session can know it does itself; everything else is run by a server, which checks it,
+// and the values that came of it are read back, so that any other connection can be brought to the same state.
+func onSet(s *Session, ctx context.Context, x *execution) error {
+	set := x.st.parsed.Set
+	for i := range set {
+		switch set[i].Scope {
+		case parser.ScopeGlobal, parser.ScopePersist, parser.ScopePersistOnly, parser.ScopePassword, parser.ScopeRole,
+			parser.ScopeDefaultRole, parser.ScopeResourceGroup:
+			return s.setElsewhere(ctx, x, &set[i])
+		}
+	}
+	if len(set) == 1 && set[0].Name == "autocommit" && set[0].Scope != parser.ScopeUser {
+		if on, ok := s.switchWord(x, &set[0]); ok {
+			return s.respond(s.setAutocommit(ctx, on))
+		}
+	}
+	return s.onServer(ctx, x, set)
+}
+
+// setElsewhere is SET of what is not the session's: it is passed to the server where there is only one.
+func (s *Session) setElsewhere(ctx context.Context, x *execution, a *parser.Assignment) error {
+	layout, ok := s.srv.Catalogs.Current().Database(s.db)
+	if !ok || len(layout.DataSources) != 1 {
+		return s.writeError(sqlerr.NotSupported("SET of a variable that is not the session's, over several servers"))
+	}
+	return s.onServer(ctx, x, x.st.parsed.Set)
+}
+
+// switchWord reads a literal on or off.
+func (s *Session) switchWord(x *execution, a *parser.Assignment) (on, ok bool) {
+	switch a.Word {
+	case "ON", "TRUE":
+		return true, true
+	case "OFF", "FALSE":
+		return false, true
+	}
+	if a.Default {
+		return s.srv.Initial.Autocommit, true
+	}
+	if a.Arg < 0 {
+		return false, false
+	}
+	v, err := x.args.Value(a.Arg)
+	if err != nil || v.Kind != sqltypes.KindInt || v.Int != 0 && v.Int != 1 {
+		return false, false
+	}
+	return v.Int == 1, true
+}
+
+// setAutocommit switches autocommit; switching it on commits.
+func (s *Session) setAutocommit(ctx context.Context, on bool) error {
+	if on && !s.autocommit {
+		if err := s.commit(ctx); err != nil {
+			return err
+		}
+	}
+	s.autocommit = on
+	if on == s.srv.Initial.Autocommit {
+		s.state.UnsetVar("autocommit")
+	} else {
+		s.state.SetVar("autocommit", strconv.Itoa(int(b2i(on))))
+	}
+	return nil
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// onServer runs a SET as it stands on a server of the database and reads the values back.
+func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assignment) error {
+	defer s.settle(ctx)
+	ds, schema, err := s.home()
+	if err != nil {
+		return s.writeError(err)
+	}
+	h, err := s.hold(ctx, ds, schema, backend.NeedUserVars|needs(x.st.parsed))
+	if err != nil {
+		return s.writeError(err)
+	}
+	names := readBack(x.st.parsed, set, s.srv.Flavour)
+	text, err := s.interpolated(x)
+	if err != nil {
+		return s.writeError(err)
+	}
+	ok, err := h.lease.Conn().Exec(ctx, text)
+	if err == nil {
+		err = s.warnings(ctx, h, ok.Warnings)
+	}
+	if err == nil {
+		err = s.adopt(ctx, h, names, set)
+	}
+	if err != nil {
+		// What the SET has changed before it failed is not known: the connection is brought back by its end.
+		h.lease.Conn().Taint("a SET that failed")
+		return s.writeError(err)
+	}
+	return s.sendOK(&wire.OK{Warnings: s.diag.count()})
+}
+
+// home is where the session's own questions are asked: the default data source of its database, or the first there is.
+func (s *Session) home() (dataSource, schema string, err error) {
+	snap := s.srv.Catalogs.Current()
+	if layout, ok := snap.Database(s.db); ok && s.db != "" {
+		name := layout.DefaultDataSource
+		if layout.Database == "" {
+			return name, s.db, nil
+		}
+		return name, layout.DataSource(name).Schema, nil
+	}
+	for _, layout := range snap.Layouts() {
+		if len(layout.DataSources) > 0 {
+			return layout.DefaultDataSource, "", nil
+		}
+	}
+	return "", "", sqlerr.NoDatabase()
+}
+
+// readBack lists the expressions whose values a SET has changed.
+func readBack(st *parser.Statement, set []parser.Assignment, flavour parser.Flavour) []string {
+	if st.Kind == parser.SetTransaction {
+		if flavour.MariaDB && flavour.Version < 110101 || !flavour.MariaDB && flavour.Version < 50720 {
+			return []string{"@@tx_isolation", "@@tx_read_only"}
+		}
+		return []string{"@@transaction_isolation", "@@transaction_read_only"}
+	}
+	var out []string
+	for i := range set {
+		switch set[i].Scope {
+		case parser.ScopeUser:
+			out = append(out, "@`"+strings.ReplaceAll(set[i].Name, "`", "``")+"`")
+		case parser.ScopeNames, parser.ScopeCharacterSet:
+			out = append(out, "@@character_set_client", "@@character_set_results", "@@character_set_connection", "@@collation_connection")
+		case parser.ScopeSession, parser.ScopeLocal, parser.ScopeOnce:
+			out = append(out, "@@"+set[i].Name)
+			switch set[i].Name {
+			case "character_set_connection":
+				out = append(out, "@@collation_connection")
+			case "collation_connection":
+				out = append(out, "@@character_set_connection")
+			}
+		}
+	}
+	return out
+}
+
+// oneShot are variables whose value is spent by the next statement, or that no other connection can be given.
+var oneShot = map[string]bool{"insert_id": true, "rand_seed1": true, "rand_seed2": true, "pseudo_thread_id": true}
+
+// adopt reads the values back and makes them the session's.
+func (s *Session) adopt(ctx context.Context, h *held, names []string, set []parser.Assignment) error {
+	if len(names) == 0 {
+		return nil
+	}
+	columns, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT "+strings.Join(names, ", "))
+	if err != nil {
+		return err
+	}
+	toDefault := map[string]bool{}
+	for i := range set {
+		toDefault["@@"+set[i].Name] = set[i].Default
+	}
+	for i, name := range names {
+		cell, column := rows[0][i], &columns[i]
+		if strings.HasPrefix(name, "@@") {
+			if err := s.adoptVariable(ctx, h, name[2:], cell, column, toDefault[name]); err != nil {
+				return err
+			}
+			continue
+		}
+		user := strings.ReplaceAll(strings.Trim(name[1:], "`"), "``", "`")
+		if cell == nil {
+			s.state.UnsetUserVar(user)
+		} else {
+			s.state.SetUserVar(user, s.literal(cell, column))
+		}
+	}
+	s.modeChanged()
+	h.lease.Adopt(s.state, backend.NeedUserVars)
+	return nil
+}
+
+func (s *Session) adoptVariable(ctx context.Context, h *held, name string, cell []byte, column *sqltypes.Column, toDefault bool) error {
+	switch {
+	case oneShot[name]:
+		s.pinned(h, "SET "+name) // the value lives in this connection
+		return nil
+	case name == "autocommit":
+		return s.setAutocommit(ctx, string(cell) == "1")
+	case name == "last_insert_id" || name == "identity":
+		id, err := strconv.ParseUint(string(cell), 10, 64)
+		if err == nil {
+			s.diag.lastID = id
+			s.state.SetLastInsertID(id)
+		}
+		return nil
+	case toDefault:
+		s.state.UnsetVar(name)
+	case cell == nil:
+		s.state.SetVar(name, "NULL")
+	default:
+		s.state.SetVar(name, variableLiteral(cell, column))
+	}
+	return nil
+}
+
+// variableLiteral writes the value of a system variable.
+func variableLiteral(cell []byte, column *sqltypes.Column) string {
+	if column.Type.IsInteger() || column.Type.IsDecimal() || column.Type.IsFloat() {
+		return string(cell)
+	}
+	return string(sqltypes.StringValue(string(cell)).AppendSQL(nil))
+}
+
+// literal writes a user variable's value so that it reads the same under any sql_mode and charset, and has the same type and
+// collation.
+func (s *Session) literal(cell []byte, column *sqltypes.Column) string {
+	switch {
+	case column.Type.IsInteger() || column.Type.IsDecimal():
+		return string(cell)
+	case column.Type.IsFloat():
+		if strings.ContainsAny(string(cell), "eE") {
+			return string(cell)
+		}
+		return string(cell) + "e0"
+	}
+	hex := string(sqltypes.BinaryValue(cell).AppendSQL(nil))
+	if column.Collation == sqltypes.CollationBinary {
+		return hex
+	}
+	// What is read back comes in character_set_results: the name of the column's collation tells that charset.
+	if charset, collation, ok := s.srv.collation(column.Collation); ok {
+		return "_" + charset + hex + " COLLATE " + collation
+	}
+	return "_utf8mb4" + hex
+}
+
+// modeChanged follows variables that change how texts read, and what plans depend on.
+func (s *Session) modeChanged() {
+	if v, ok := s.state.Var("sql_mode"); ok {
+		s.mode.SQLMode = parser.ParseSQLMode(plainText(v))
+	} else {
+		s.mode.SQLMode = parser.ParseSQLMode(s.srv.Initial.SQLMode)
+	}
+	if s.client.Caps.Has(wire.CapIgnoreSpace) {
+		s.mode.SQLMode |= parser.IgnoreSpace
+	}
+	charset := s.srv.Initial.Charset
+	if v, ok := s.state.Var("character_set_client"); ok {
+		charset = plainText(v)
+	}
+	s.mode.Charset = parser.ParseCharset(charset)
+	s.router.Keyer.Charset = s.srv.Initial.Charset
+	if v, ok := s.state.Var("character_set_connection"); ok {
+		s.router.Keyer.Charset = plainText(v)
+	}
+	s.rekey()
+}
+
+// modeStatus are the status flags that sql_mode decides.
+func (s *Session) modeStatus() wire.Status {
+	var st wire.Status
+	if s.mode.SQLMode.Has(parser.NoBackslashEscapes) {
+		st |= wire.StatusNoBackslashEscapes
+	}
+	if s.mode.SQLMode.Has(parser.ANSIQuotes) && s.srv.Flavour.MariaDB {
+		st |= wire.StatusAnsiQuotes
+	}
+	return st
+}
+
+// rekey rebuilds what a plan depends on beside the text.
+func (s *Session) rekey() {
+	collation, _ := s.state.Var("collation_connection")
+	k := append(s.keyPrefix[:0], s.db...)
+	k = append(k, 0)
+	k = strconv.AppendUint(k, uint64(s.mode.SQLMode), 36)
+	k = append(k, 0, byte(s.mode.Charset))
+	k = append(k, collation...)
+	s.keyPrefix = append(k, 0)
+}
+
+// waitTimeout is the session's own wait_timeout, if it has set one.
+func (s *Session) waitTimeout(initial time.Duration) time.Duration {
+	name := "wait_timeout"
+	if v, ok := s.state.Var(name); ok {
+		if n, err := strconv.Atoi(v); err == nil {
+			return time.Duration(n) * time.Second
+		}
+	}
+	return initial
+}
+
+// plainText reads what variableLiteral has written of a plain text.
+func plainText(literal string) string { return strings.Trim(literal, "'") }

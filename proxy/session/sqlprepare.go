@@ -1,0 +1,204 @@
+package session
+
+import (
+	"context"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/exec"
+)
+
+// SQL's PREPARE keeps a text under a name. EXECUTE runs it with the values of its USING in the places of the '?',
+// written as literals: the answer is a text result, as from a server.
+
+// onPrepare is PREPARE name FROM text.
+func onPrepare(s *Session, ctx context.Context, x *execution) error {
+	d := x.st.parsed.Prepare
+	text, err := s.preparedText(ctx, x, d)
+	if err != nil {
+		return s.writeError(err)
+	}
+	delete(s.named, strings.ToLower(d.Name)) // as servers do, even if the new text is wrong
+	stmt, _, _, err := s.prepareText(ctx, text)
+	s.settle(ctx)
+	if err != nil {
+		return s.writeError(err)
+	}
+	if len(s.named) >= s.config.MaxPrepared {
+		return s.writeError(sqlerr.TooManyPrepared(s.config.MaxPrepared))
+	}
+	s.named[strings.ToLower(d.Name)] = stmt
+	return s.respond(nil)
+}
+
+// preparedText is what FROM says: a literal, or the value of a variable or expression.
+func (s *Session) preparedText(ctx context.Context, x *execution, d *parser.PrepareDetail) ([]byte, error) {
+	if d.Arg >= 0 {
+		v, err := x.args.Value(d.Arg)
+		if err != nil {
+			return nil, err
+		}
+		return v.AppendText(nil), nil
+	}
+	values, err := s.evaluate(ctx, x.st.parsed.Text[d.Text.Start:d.Text.End])
+	if err != nil {
+		return nil, err
+	}
+	return values[0].AppendText(nil), nil
+}
+
+// evaluate has a server compute expressions of the session.
+func (s *Session) evaluate(ctx context.Context, expressions ...string) ([]sqltypes.Value, error) {
+	if len(expressions) == 0 {
+		return nil, nil
+	}
+	ds, schema, err := s.home()
+	if err != nil {
+		return nil, err
+	}
+	h, done, err := s.borrow(ctx, ds, schema, backend.NeedUserVars|backend.NeedLastInsertID)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	columns, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT "+strings.Join(expressions, ", "))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]sqltypes.Value, len(expressions))
+	for i := range out {
+		out[i] = valueOf(rows[0][i], &columns[i])
+	}
+	return out, nil
+}
+
+// valueOf makes a value of a cell.
+func valueOf(cell []byte, column *sqltypes.Column) sqltypes.Value {
+	switch {
+	case cell == nil:
+		return sqltypes.NullValue
+	case column.Type.IsInteger() || column.Type.IsDecimal():
+		return sqltypes.Value{Kind: sqltypes.KindDecimal, Bytes: cell}
+	case column.Type.IsFloat():
+		return sqltypes.Value{Kind: sqltypes.KindDouble, Bytes: cell}
+	case column.Collation == sqltypes.CollationBinary:
+		return sqltypes.BinaryValue(cell)
+	}
+	return sqltypes.Value{Kind: sqltypes.KindString, Bytes: cell, Collation: column.Collation}
+}
+
+// onExecute is EXECUTE name USING ….
+func onExecute(s *Session, ctx context.Context, x *execution) error {
+	d := x.st.parsed.Prepare
+	stmt := s.named[strings.ToLower(d.Name)]
+	if stmt == nil {
+		return s.writeError(sqlerr.UnknownStatementName(d.Name, "EXECUTE"))
+	}
+	if len(d.Using) != stmt.params {
+		return s.writeError(sqlerr.WrongArguments("EXECUTE"))
+	}
+	return s.executeText(ctx, x, stmt, d.Using)
+}
+
+// onExecuteImmediate is MariaDB's EXECUTE IMMEDIATE text USING ….
+func onExecuteImmediate(s *Session, ctx context.Context, x *execution) error {
+	d := x.st.parsed.Prepare
+	text, err := s.preparedText(ctx, x, d)
+	if err != nil {
+		return s.writeError(err)
+	}
+	stmt := &prepared{text: text, mode: s.mode}
+	if err := stmt.scan.Scan(text, s.mode); err != nil {
+		return s.writeError(syntaxError(err))
+	}
+	if len(d.Using) != stmt.scan.Params {
+		return s.writeError(sqlerr.WrongArguments("EXECUTE"))
+	}
+	return s.executeText(ctx, x, stmt, d.Using)
+}
+
+// executeText runs a text with values in the places of its parameters.
+func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared, using []parser.Span) error {
+	expressions := make([]string, len(using))
+	for i, span := range using {
+		expressions[i] = x.st.parsed.Text[span.Start:span.End]
+	}
+	values, err := s.evaluate(ctx, expressions...)
+	if err != nil {
+		return s.writeError(err)
+	}
+	text, err := s.interpolate(&args{scan: &stmt.scan, text: stmt.text, params: values})
+	if err != nil {
+		return s.writeError(err)
+	}
+	return s.runText(ctx, text, exec.TextRows)
+}
+
+// onDeallocate is DEALLOCATE PREPARE.
+func onDeallocate(s *Session, _ context.Context, x *execution) error {
+	name := strings.ToLower(x.st.parsed.Prepare.Name)
+	if s.named[name] == nil {
+		return s.writeError(sqlerr.UnknownStatementName(x.st.parsed.Prepare.Name, "DEALLOCATE PREPARE"))
+	}
+	delete(s.named, name)
+	return s.respond(nil)
+}
+
+// interpolate writes the parameters of a text as literals.
+func (s *Session) interpolate(a *args) ([]byte, error) {
+	out := make([]byte, 0, len(a.text)+16*len(a.params))
+	at := int32(0)
+	for i := range a.scan.Args {
+		arg := &a.scan.Args[i]
+		if arg.Kind != parser.ArgParam {
+			continue
+		}
+		v, err := a.Value(i)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a.text[at:arg.Start]...)
+		out = s.appendLiteral(out, v)
+		at = arg.End
+	}
+	return append(out, a.text[at:]...), nil
+}
+
+// appendLiteral writes a value, a string in the charset it has.
+func (s *Session) appendLiteral(b []byte, v sqltypes.Value) []byte {
+	if v.Kind == sqltypes.KindString && v.Collation != 0 {
+		if charset, _, ok := s.srv.collation(v.Collation); ok {
+			b = append(append(b, '_'), charset...)
+		}
+	}
+	return v.AppendSQL(b)
+}
+
+// interpolated is a statement's text with its parameters written as literals.
+func (s *Session) interpolated(x *execution) (string, error) {
+	if len(x.args.params) == 0 {
+		return string(x.args.text), nil
+	}
+	b, err := s.interpolate(x.args)
+	return string(b), err
+}
+
+// runText plans and runs a text that the session itself has written.
+func (s *Session) runText(ctx context.Context, text []byte, form exec.Form) error {
+	saved := s.scan
+	s.scan = parser.Scan{}
+	defer func() { s.scan = saved }()
+	st, err := s.lookup(ctx, text)
+	if err != nil {
+		return s.writeError(err)
+	}
+	if s.scan.Next >= 0 {
+		return s.writeError(sqlerr.Syntax(string(text[s.scan.Next:])))
+	}
+	scan := s.scan
+	x := execution{st: st, plan: st.plan, args: &args{scan: &scan, text: text[:scan.End]}, form: form}
+	return s.execute(ctx, &x)
+}

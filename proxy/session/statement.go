@@ -1,0 +1,134 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/plan"
+)
+
+// Statement is a statement shape as the plan cache keeps it: what was parsed and, if it is one for the shards, the
+// plan. It is immutable and shared by sessions.
+type Statement struct {
+	parsed *parser.Statement
+	plan   *plan.Plan // nil: the session answers it itself
+	rules  uint64     // version of the rules that the plan was made from
+}
+
+// Size estimates the bytes that the statement holds.
+func (st *Statement) Size() int {
+	n := 1024 + 2*len(st.parsed.Text) + 48*len(st.parsed.Tokens) + 64*len(st.parsed.Tables)
+	if st.parsed.AST != nil {
+		n += 16 * len(st.parsed.Text) // a syntax tree is about so many times its text
+	}
+	return n
+}
+
+// valid reports whether the plan still is what would be planned from snap.
+func (st *Statement) valid(snap *catalog.Snapshot) bool {
+	if st.plan == nil {
+		return true
+	}
+	if st.rules != snap.RulesVersion() {
+		return false
+	}
+	for i := range st.plan.Tables {
+		t := &st.plan.Tables[i]
+		if t.Version != 0 && snap.TableVersion(t.Database, t.Table) != t.Version {
+			return false
+		}
+	}
+	return true
+}
+
+// lookup finds the statement in the cache or makes it: steps 2, 3 and 5 of the journey. s.scan holds the text's
+// arguments afterwards.
+func (s *Session) lookup(ctx context.Context, text []byte) (*Statement, error) {
+	if err := s.scan.Scan(text, s.mode); err != nil {
+		return nil, syntaxError(err)
+	}
+	s.key = append(append(s.key[:0], s.keyPrefix...), s.scan.Key...)
+	snap := s.srv.Catalogs.Current()
+	if st, ok := s.srv.Cache.Get(s.key); ok && st.valid(snap) {
+		return st, nil
+	}
+	return s.prepareStatement(ctx, string(text[:s.scan.End]))
+}
+
+// prepareStatement parses and plans, and caches what is worth it.
+func (s *Session) prepareStatement(ctx context.Context, text string) (*Statement, error) {
+	parsed, err := parser.Parse(text, s.mode)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	if s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil || formatHeddle(parsed) {
+		return &Statement{parsed: parsed}, nil
+	}
+	if s.substitutes(parsed) {
+		return &Statement{parsed: parsed}, nil
+	}
+	st, err := s.planStatement(ctx, parsed)
+	if err != nil {
+		return nil, err
+	}
+	if cacheable[parsed.Kind] {
+		s.srv.Cache.Put(s.key, st)
+	}
+	return st, nil
+}
+
+// cacheable are the kinds that applications repeat.
+var cacheable = map[parser.Kind]bool{
+	parser.Select: true, parser.Insert: true, parser.Replace: true, parser.Update: true, parser.Delete: true,
+	parser.Do: true, parser.Call: true,
+}
+
+// maxPlanningRounds bounds how often planning may ask for facts: more is a planner that never has enough.
+const maxPlanningRounds = 16
+
+// planStatement plans, and gets the planner the facts that it asks for.
+func (s *Session) planStatement(ctx context.Context, parsed *parser.Statement) (*Statement, error) {
+	snap := s.srv.Catalogs.Current()
+	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Collations: s.srv.Collations}
+	env := router.Env{
+		Database: s.db, Mode: s.mode, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
+	}
+	for range maxPlanningRounds {
+		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
+		if err == nil {
+			return &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion()}, nil
+		}
+		var tables *router.NeedTables
+		var columns *router.NeedColumns
+		switch {
+		case errors.As(err, &tables):
+			snap, err = s.srv.Catalogs.Load(ctx, tables.Names)
+		case errors.As(err, &columns):
+			facts.Columns[columns.Key], err = s.describe(ctx, columns)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, sqlerr.Internal("planning asked for facts without end")
+}
+
+// describe asks a server for the columns of a draft without running it.
+func (s *Session) describe(ctx context.Context, need *router.NeedColumns) ([]sqltypes.Column, error) {
+	h, done, err := s.borrow(ctx, need.Target.DataSource, need.Target.Schema, backend.NeedUserVars)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	stmt, err := h.lease.Conn().Prepare(ctx, need.SQL)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.Columns, nil
+}

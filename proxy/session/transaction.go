@@ -1,0 +1,169 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// takeNext returns the characteristics that SET TRANSACTION gave for the next transaction, once.
+func (s *Session) takeNext() txn.Options {
+	o := s.next
+	s.next = txn.Options{}
+	return o
+}
+
+// commit ends the open transaction, if there is one, as COMMIT does.
+func (s *Session) commit(ctx context.Context) error {
+	if s.txn == nil {
+		return nil
+	}
+	err := s.txn.Commit(ctx)
+	s.endTransaction()
+	s.settle(ctx)
+	return err
+}
+
+// rollback ends the open transaction, if there is one.
+func (s *Session) rollback(ctx context.Context) error {
+	if s.txn == nil {
+		return nil
+	}
+	err := s.txn.Rollback(ctx)
+	s.endTransaction()
+	s.settle(ctx)
+	return err
+}
+
+// onBegin is BEGIN and START TRANSACTION: it commits what is open. No shard is asked before one is needed, but for
+// a snapshot, which is of now.
+func onBegin(s *Session, ctx context.Context, x *execution) error {
+	d := x.st.parsed.Txn
+	if err := s.commit(ctx); err != nil {
+		return s.writeError(err)
+	}
+	s.unpin("LOCK TABLES") // as servers do: BEGIN releases table locks
+	o := s.takeNext()
+	o.ReadOnly, o.ReadWrite, o.Snapshot = o.ReadOnly || d.ReadOnly, o.ReadWrite || d.ReadWrite, d.Snapshot
+	s.txn = txn.New(o)
+	if o.Snapshot {
+		if err := s.snapshot(ctx); err != nil {
+			return s.writeError(err)
+		}
+	}
+	return s.respond(nil)
+}
+
+// snapshot opens the transaction on every data source of the database at once: each has its own snapshot, taken as
+// nearly at the same time as can be.
+func (s *Session) snapshot(ctx context.Context) error {
+	layout, ok := s.srv.Catalogs.Current().Database(s.db)
+	if !ok {
+		return nil
+	}
+	for _, ds := range layout.DataSources {
+		if _, err := s.hold(ctx, ds.Name, "", 0); err != nil {
+			_ = s.rollback(ctx) // the first error is the one to report
+			return err
+		}
+	}
+	s.settle(ctx)
+	return nil
+}
+
+// onCommit is COMMIT [WORK] [AND CHAIN] [RELEASE].
+func onCommit(s *Session, ctx context.Context, x *execution) error {
+	return s.finishTransaction(ctx, x.st.parsed.Txn, s.commit)
+}
+
+// onRollback is ROLLBACK [WORK] [AND CHAIN] [RELEASE].
+func onRollback(s *Session, ctx context.Context, x *execution) error {
+	return s.finishTransaction(ctx, x.st.parsed.Txn, s.rollback)
+}
+
+func (s *Session) finishTransaction(ctx context.Context, d *parser.TxnDetail, finish func(context.Context) error) error {
+	var chain *txn.Options
+	if d.Chain && s.txn != nil {
+		o := s.txn.Options()
+		chain = &o
+	}
+	if err := finish(ctx); err != nil {
+		return s.writeError(err)
+	}
+	if chain != nil {
+		s.txn = txn.New(*chain)
+	}
+	if err := s.respond(nil); err != nil || !d.Release {
+		return err
+	}
+	if err := s.client.Flush(); err != nil {
+		return err
+	}
+	return errQuit
+}
+
+// onSavepoint is SAVEPOINT; outside of a transaction it has no effect.
+func onSavepoint(s *Session, ctx context.Context, x *execution) error {
+	if s.txn == nil && !s.autocommit {
+		s.txn = txn.New(s.takeNext())
+	}
+	if s.txn == nil {
+		return s.respond(nil)
+	}
+	return s.respond(s.savepoint(ctx, s.txn.Savepoint, x.st.parsed.Txn.Savepoint))
+}
+
+// onRollbackTo is ROLLBACK TO SAVEPOINT.
+func onRollbackTo(s *Session, ctx context.Context, x *execution) error {
+	if s.txn == nil {
+		return s.respond(sqlerr.NoSuchSavepoint(x.st.parsed.Txn.Savepoint))
+	}
+	return s.respond(s.savepoint(ctx, s.txn.RollbackTo, x.st.parsed.Txn.Savepoint))
+}
+
+// onRelease is RELEASE SAVEPOINT.
+func onRelease(s *Session, ctx context.Context, x *execution) error {
+	if s.txn == nil {
+		return s.respond(sqlerr.NoSuchSavepoint(x.st.parsed.Txn.Savepoint))
+	}
+	return s.respond(s.savepoint(ctx, s.txn.Release, x.st.parsed.Txn.Savepoint))
+}
+
+// savepoint runs one of the savepoint verbs. If a shard fails it, the shards no longer agree on what is undone, and
+// the transaction is rolled back.
+func (s *Session) savepoint(ctx context.Context, verb func(context.Context, string) error, name string) error {
+	err := verb(ctx, "`"+strings.ReplaceAll(name, "`", "``")+"`")
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, txn.ErrNoSavepoint):
+		return sqlerr.NoSuchSavepoint(name)
+	case len(s.txn.Branches()) > 1:
+		_ = s.rollback(ctx) // the savepoint's error is the one to report
+	}
+	return err
+}
+
+// onSetTransaction is SET [SESSION] TRANSACTION.
+func onSetTransaction(s *Session, ctx context.Context, x *execution) error {
+	d := x.st.parsed.Txn
+	switch {
+	case d.Explicit && d.Scope == parser.ScopeGlobal:
+		return s.writeError(sqlerr.NotSupported("SET GLOBAL TRANSACTION"))
+	case d.Explicit:
+		return s.onServer(ctx, x, nil)
+	case s.txn != nil:
+		return s.writeError(sqlerr.TransactionInProgress())
+	}
+	if d.Isolation != "" {
+		s.next.Isolation = d.Isolation
+	}
+	if d.ReadOnly || d.ReadWrite {
+		s.next.ReadOnly, s.next.ReadWrite = d.ReadOnly, d.ReadWrite
+	}
+	return s.respond(nil)
+}

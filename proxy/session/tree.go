@@ -1,0 +1,356 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router/plan"
+)
+
+// runTree runs a plan whose rows the proxy puts together, and streams them to the client.
+func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) error {
+	limit, restore := s.selectLimit(x)
+	defer restore()
+	t := &tree{s: s, x: x, ctx: ctx, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
+	defer t.release()
+	rows, err := merge.Build(root, t.leaves, t.options())
+	if err != nil {
+		return err
+	}
+	if limit != merge.NoLimit {
+		rows = merge.NewLimit(rows, 0, limit)
+	}
+	return s.writeRows(ctx, rows, x.form, t.end)
+}
+
+// selectLimit takes sql_select_limit off the shards, where it would cut partial results, and returns it as the
+// limit of the merged one.
+func (s *Session) selectLimit(x *execution) (limit uint64, restore func()) {
+	text, ok := s.state.Var("sql_select_limit")
+	if !ok {
+		return merge.NoLimit, func() {}
+	}
+	s.state.UnsetVar("sql_select_limit")
+	restore = func() { s.state.SetVar("sql_select_limit", text) }
+	c := x.st.parsed.Clauses
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || x.st.parsed.Kind != parser.Select || c != nil && c.Limit.Present() {
+		return merge.NoLimit, restore
+	}
+	return n, restore
+}
+
+// tree is one run of a plan with operators: it opens what they read.
+type tree struct {
+	s      *Session
+	x      *execution
+	ctx    context.Context // of the one statement; leaves are opened by merge.Build, which has none to pass on
+	budget *merge.Budget
+
+	streams []*shardRows
+	extra   []*held // beyond the session's one per data source
+}
+
+func (t *tree) options() merge.Options {
+	values := make([]sqltypes.Value, t.x.args.Len())
+	for i := range values {
+		if v, err := t.x.args.Value(i); err == nil {
+			values[i] = v
+		}
+	}
+	return merge.Options{
+		Args:                  values,
+		DivPrecisionIncrement: int(t.s.number("div_precision_increment", t.s.srv.Initial.DivPrecision)),
+		GroupConcatMaxLen:     int(t.s.number("group_concat_max_len", t.s.srv.Initial.GroupConcatMaxLen)),
+		MySQL:                 !t.s.srv.Flavour.MariaDB,
+		Budget:                t.budget,
+		Spill:                 t.s.srv.Spill,
+		Warn:                  t.s.diag.warn,
+	}
+}
+
+// number is the session's value of a numeric variable.
+func (s *Session) number(name string, initial int64) int64 {
+	if text, ok := s.state.Var(name); ok {
+		if n, err := strconv.ParseInt(strings.Trim(text, "'"), 10, 64); err == nil {
+			return n
+		}
+	}
+	return initial
+}
+
+// leaves opens the streams of one leaf.
+func (t *tree) leaves(node plan.Node) ([]merge.RowStream, error) {
+	switch n := node.(type) {
+	case *plan.Route:
+		return t.open(n)
+	case *plan.Residual:
+		return t.residual(n)
+	}
+	return nil, sqlerr.Internal("a plan with a write below an operator")
+}
+
+// open sends a Route's units, all before the first answer is read, and returns their rows in data source order.
+func (t *tree) open(route *plan.Route) ([]merge.RowStream, error) {
+	units, err := t.s.router.Route(t.ctx, route, t.x.args)
+	if err != nil {
+		return nil, err
+	}
+	from := len(t.streams)
+	several := len(units) > 1
+	if err := t.acquire(units); err != nil {
+		return nil, err
+	}
+	defer t.s.fixClock(t.x, len(units))()
+	for i := range units {
+		if err := t.start(route, &units[i], several); err != nil {
+			return t.fail(from, err)
+		}
+	}
+	out := make([]merge.RowStream, 0, len(units))
+	for _, stream := range t.streams[from:] {
+		if err := stream.begin(); err != nil {
+			return t.fail(from, err)
+		}
+		out = append(out, stream)
+	}
+	return out, nil
+}
+
+// maxPerDataSource is how many units of one statement run on a data source at the same time; the others' rows are
+// read into memory before them.
+const maxPerDataSource = 8
+
+// acquire takes the connections for units of data sources that the session holds none of, all in one order.
+func (t *tree) acquire(units []plan.RouteUnit) error {
+	s := t.s
+	if s.txn != nil || len(units) == 1 {
+		return nil
+	}
+	var requests []backend.Request
+	for i := range units {
+		ds := units[i].Target.DataSource
+		if s.find(ds) != nil {
+			continue
+		}
+		at := slices.IndexFunc(requests, func(r backend.Request) bool { return r.DataSource == ds })
+		if at < 0 {
+			requests = append(requests, backend.Request{DataSource: ds, Flags: s.flags, Hint: s.hints[ds], State: s.state})
+			at = len(requests) - 1
+		}
+		requests[at].Count = min(requests[at].Count+1, maxPerDataSource)
+	}
+	leases, err := s.srv.Pools.AcquireAll(t.ctx, requests)
+	if err != nil {
+		return err
+	}
+	for i, list := range leases {
+		s.insert(&held{lease: list[0], dataSource: requests[i].DataSource})
+		for _, lease := range list[1:] {
+			h := &held{lease: lease, dataSource: requests[i].DataSource}
+			t.extra = append(t.extra, h)
+		}
+	}
+	return nil
+}
+
+// fail closes what has been opened since from.
+func (t *tree) fail(from int, err error) ([]merge.RowStream, error) {
+	for _, stream := range t.streams[from:] {
+		_ = stream.Close() // the first error is the one to report
+	}
+	return nil, err
+}
+
+// start sends one unit. A data source whose connection is busy with another unit of the statement gets a further
+// connection, or, in a transaction, has that unit's rows read into memory first.
+func (t *tree) start(route *plan.Route, unit *plan.RouteUnit, several bool) error {
+	s := t.s
+	sql, params, err := s.sql(t.x, route.Template, unit)
+	if err != nil {
+		return err
+	}
+	if several && t.x.plan.Clock {
+		sql = s.atOneTime(t.x, sql)
+	}
+	u := exec.Unit{SQL: sql, Form: t.x.form, Params: params}
+	stream := &shardRows{s: s, ctx: t.ctx, route: route, target: unit.Target, binary: t.x.form == exec.BinaryRows}
+	stream.h, stream.Answer, err = t.run(unit.Target, &u)
+	if err != nil {
+		return s.failed(t.ctx, stream.h, route, unit.Target, err)
+	}
+	t.streams = append(t.streams, stream)
+	return nil
+}
+
+// run sends a unit on the session's connection to its data source, on a further one where that is busy, or after the
+// rows that keep it busy have been read into memory.
+func (t *tree) run(target *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
+	h := t.s.find(target.DataSource)
+	if h == nil || !h.lease.Conn().Busy() {
+		return t.s.start(t.ctx, t.x, target, u)
+	}
+	for _, extra := range t.extra {
+		if extra.dataSource == target.DataSource && !extra.lease.Conn().Busy() {
+			return t.further(extra, target, u)
+		}
+	}
+	if err := t.buffer(h); err != nil {
+		return h, nil, err
+	}
+	return t.s.start(t.ctx, t.x, target, u)
+}
+
+// further sends a unit on one of the statement's further connections.
+func (t *tree) further(h *held, target *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
+	t.s.state.SetSchema(target.Schema)
+	if err := h.lease.Apply(t.ctx, t.s.state, t.x.need); err != nil {
+		return h, nil, err
+	}
+	answer, err := exec.Start(t.ctx, h.lease.Conn(), u)
+	return h, answer, err
+}
+
+// buffer reads the rest of the stream that occupies a connection into memory.
+func (t *tree) buffer(h *held) error {
+	for _, stream := range t.streams {
+		if stream.h == h && !stream.Done() {
+			return stream.buffer(t.ctx, t.budget)
+		}
+	}
+	return nil
+}
+
+// release gives back what the statement has used beyond the session's own connections.
+func (t *tree) release() {
+	for _, stream := range t.streams {
+		_ = stream.Close() // idempotent
+	}
+	for _, h := range t.extra {
+		h.lease.Release()
+	}
+}
+
+// end is the OK of the merged result: what the shards said of their parts.
+func (t *tree) end() *wire.OK {
+	ok := &wire.OK{}
+	for _, stream := range t.streams {
+		ok.Status |= stream.OK.Status & (wire.StatusNoIndexUsed | wire.StatusNoGoodIndexUsed | wire.StatusQueryWasSlow)
+		if n := stream.OK.Warnings; n > 0 && stream.Done() {
+			_ = t.s.warnings(t.ctx, stream.h, n) // a connection that fails here is broken, which settle sees
+		}
+	}
+	ok.Warnings = t.s.diag.count()
+	return ok
+}
+
+// shardRows is one shard's rows, with logical names and the session's view of errors.
+type shardRows struct {
+	*exec.Answer
+	s       *Session
+	ctx     context.Context // of the one statement
+	h       *held
+	route   *plan.Route
+	target  *plan.Target
+	binary  bool
+	columns []sqltypes.Column
+	memory  *merge.Rows // rows that had to make room on the connection
+	budget  *merge.Budget
+	bytes   int64
+}
+
+// begin reads the answer's head and definitions.
+func (r *shardRows) begin() error {
+	if r.columns != nil {
+		return nil
+	}
+	head, err := r.Begin()
+	if err == nil && head != exec.HeadRows {
+		err = sqlerr.Internal("a shard answered a query without rows")
+	}
+	var columns []sqltypes.Column
+	if err == nil {
+		columns, err = r.ReadColumns()
+	}
+	if err != nil {
+		return r.s.failed(r.ctx, r.h, r.route, r.target, err)
+	}
+	r.columns = logicalColumns(columns, r.s, r.route, r.target)
+	return nil
+}
+
+// Columns returns the definitions with logical names.
+func (r *shardRows) Columns() []sqltypes.Column { return r.columns }
+
+// Next returns the next row.
+func (r *shardRows) Next(ctx context.Context) (sqltypes.Row, error) {
+	if r.memory != nil {
+		return r.memory.Next(ctx)
+	}
+	row, err := r.Answer.Next(ctx)
+	if err != nil && sqlerr.As(err) != nil {
+		return nil, r.s.failed(ctx, r.h, r.route, r.target, err)
+	}
+	return row, err
+}
+
+// Close ends the stream.
+func (r *shardRows) Close() error {
+	r.budget.Release(r.bytes)
+	r.bytes = 0
+	return r.Answer.Close()
+}
+
+// buffer reads all rows that are left into memory, within the statement's budget.
+func (r *shardRows) buffer(ctx context.Context, budget *merge.Budget) error {
+	if err := r.begin(); err != nil {
+		return err
+	}
+	r.budget = budget
+	var rows []sqltypes.Row
+	for {
+		row, err := r.Next(ctx)
+		if isEOF(err) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		kept, size := copyRow(row)
+		if err := budget.Reserve("rows of several tables of one data source", size); err != nil {
+			return err
+		}
+		r.bytes += size
+		rows = append(rows, kept)
+	}
+	r.memory = merge.NewRows(r.columns, rows)
+	return nil
+}
+
+// copyRow copies a row and says how many bytes the copy holds.
+func copyRow(row sqltypes.Row) (sqltypes.Row, int64) {
+	n := 0
+	for _, cell := range row {
+		n += len(cell)
+	}
+	bytes := make([]byte, 0, n)
+	out := make(sqltypes.Row, len(row))
+	for i, cell := range row {
+		if cell == nil {
+			continue
+		}
+		start := len(bytes)
+		bytes = append(bytes, cell...)
+		out[i] = bytes[start:len(bytes):len(bytes)]
+	}
+	return out, int64(n + 24*len(row) + 24)
+}

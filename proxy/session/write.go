@@ -1,0 +1,317 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// stepSavepoint undoes one statement on the shards of an open transaction.
+const stepSavepoint = "`heddle statement`"
+
+// runWrite runs an INSERT, UPDATE, DELETE or another write on the shards that its arguments name. On one shard it is
+// atomic by that server; on several it is made so: in autocommit by a transaction of its own, in a transaction by a
+// savepoint on each shard.
+func (s *Session) runWrite(ctx context.Context, x *execution, route *plan.Route) error {
+	insertID, err := s.generate(ctx, x, route.Rows)
+	if err != nil {
+		return err
+	}
+	units, err := s.router.Route(ctx, route, x.args)
+	if err != nil {
+		return err
+	}
+	if len(units) == 1 && insertID == 0 {
+		return s.runSingle(ctx, x, route, &units[0])
+	}
+	defer s.fixClock(x, len(units))()
+	w := write{s: s, x: x, route: route, units: units}
+	if err := w.run(ctx); err != nil {
+		return err
+	}
+	if insertID != 0 {
+		w.total.LastInsertID = insertID
+	}
+	return w.respond(ctx)
+}
+
+// write is one statement that changes rows on several shards, or whose OK the proxy makes.
+type write struct {
+	s     *Session
+	x     *execution
+	route *plan.Route
+	units []plan.RouteUnit
+
+	total wire.OK
+	info  infoSum
+	rows  []exec.Answer // of RETURNING: not yet
+}
+
+// run executes all units, or none of them has any effect.
+func (w *write) run(ctx context.Context) error {
+	s := w.s
+	if len(w.units) == 1 {
+		return w.execute(ctx)
+	}
+	own := s.txn == nil
+	if own {
+		s.txn = txn.New(txn.Options{})
+	}
+	err := w.atomically(ctx, own)
+	if own && s.txn != nil {
+		s.endTransaction()
+	}
+	return err
+}
+
+func (w *write) atomically(ctx context.Context, own bool) error {
+	s := w.s
+	if own {
+		if err := w.execute(ctx); err != nil {
+			if s.txn != nil {
+				_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
+			}
+			return err
+		}
+		return s.txn.Commit(ctx)
+	}
+	if err := w.savepoint(ctx); err != nil {
+		return err
+	}
+	err := w.execute(ctx)
+	if err != nil && s.txn != nil {
+		w.undo(ctx)
+	}
+	return err
+}
+
+// savepoint marks the state before the statement on every shard that it will touch.
+func (w *write) savepoint(ctx context.Context) error {
+	for i := range w.units {
+		t := w.units[i].Target
+		h, err := w.s.hold(ctx, t.DataSource, t.Schema, w.x.need)
+		if err == nil && (i == 0 || w.units[i-1].Target.DataSource != t.DataSource) {
+			err = h.Exec(ctx, "SAVEPOINT "+stepSavepoint)
+		}
+		if err != nil {
+			return w.s.failed(ctx, h, w.route, t, err)
+		}
+	}
+	return nil
+}
+
+// undo takes back what the statement did on the shards. If one cannot, nothing of the transaction may stay.
+func (w *write) undo(ctx context.Context) {
+	s := w.s
+	for _, h := range s.held {
+		if !h.branch || !h.used {
+			continue
+		}
+		if err := h.Exec(ctx, "ROLLBACK TO SAVEPOINT "+stepSavepoint); err != nil {
+			_ = s.txn.Rollback(ctx) // branches that cannot are broken, and dropped by settle
+			s.endTransaction()
+			return
+		}
+	}
+}
+
+// execute runs the units: those of different data sources at the same time, those of one in turn. After a failure
+// nothing more is sent, and the answers under way are read; the error of the lowest data source wins.
+func (w *write) execute(ctx context.Context) error {
+	if w.route.Opcode == plan.Broadcast && len(w.units) > 1 {
+		return w.broadcast(ctx)
+	}
+	queues := w.queues()
+	for len(queues) > 0 {
+		if err := w.round(ctx, queues); err != nil {
+			return err
+		}
+		for i := range queues {
+			queues[i] = queues[i][1:]
+		}
+		queues = slices.DeleteFunc(queues, func(q []*plan.RouteUnit) bool { return len(q) == 0 })
+	}
+	return nil
+}
+
+// queues groups the units by data source, in order.
+func (w *write) queues() [][]*plan.RouteUnit {
+	var queues [][]*plan.RouteUnit
+	at := map[string]int{}
+	for i := range w.units {
+		u := &w.units[i]
+		n, ok := at[u.Target.DataSource]
+		if !ok {
+			n = len(queues)
+			at[u.Target.DataSource] = n
+			queues = append(queues, nil)
+		}
+		queues[n] = append(queues[n], u)
+	}
+	slices.SortFunc(queues, func(a, b []*plan.RouteUnit) int {
+		return strings.Compare(a[0].Target.DataSource, b[0].Target.DataSource)
+	})
+	return queues
+}
+
+// round runs the first unit of each queue, all sent before the first answer is read.
+func (w *write) round(ctx context.Context, queues [][]*plan.RouteUnit) error {
+	type sent struct {
+		h      *held
+		target *plan.Target
+		answer *exec.Answer
+	}
+	var under []sent
+	var first error
+	for _, q := range queues {
+		h, answer, err := w.start(ctx, q[0])
+		if err != nil {
+			first = w.s.failed(ctx, h, w.route, q[0].Target, err)
+			break
+		}
+		under = append(under, sent{h, q[0].Target, answer})
+	}
+	for i, u := range under {
+		err := w.finish(ctx, u.h, u.answer)
+		if err == nil {
+			continue
+		}
+		// failed may end the transaction, whose connections still owe answers: those are read first.
+		for _, rest := range under[i+1:] {
+			_ = w.finish(ctx, rest.h, rest.answer) // the lowest data source's error is the statement's
+		}
+		return w.s.failed(ctx, u.h, w.route, u.target, err)
+	}
+	return first
+}
+
+// start renders and sends one unit.
+func (w *write) start(ctx context.Context, unit *plan.RouteUnit) (*held, *exec.Answer, error) {
+	sql, params, err := w.s.sql(w.x, w.route.Template, unit)
+	if err != nil {
+		return nil, nil, err
+	}
+	u := exec.Unit{SQL: w.clock(sql), Form: w.x.form, Params: params}
+	return w.s.start(ctx, w.x, unit.Target, &u)
+}
+
+// clock gives all shards one time where the statement reads it.
+func (w *write) clock(sql []byte) []byte {
+	if len(w.units) == 1 || !w.x.plan.Clock {
+		return sql
+	}
+	return w.s.atOneTime(w.x, sql)
+}
+
+// finish reads the answer of one unit.
+func (w *write) finish(ctx context.Context, h *held, a *exec.Answer) error {
+	head, err := a.Begin()
+	if err != nil {
+		return err
+	}
+	if head == exec.HeadRows {
+		if _, err := a.ReadColumns(); err != nil {
+			return err
+		}
+		if err := a.Close(); err != nil {
+			return err
+		}
+	}
+	w.total.AffectedRows += a.OK.AffectedRows
+	if w.total.LastInsertID == 0 {
+		w.total.LastInsertID = a.OK.LastInsertID
+	}
+	w.info.add(a.OK.Info)
+	return w.s.warnings(ctx, h, a.OK.Warnings)
+}
+
+// broadcast runs a write on every copy of a table. What would be evaluated anew on each is fixed by the first.
+func (w *write) broadcast(ctx context.Context) error {
+	if w.route.Once.Rand {
+		if err := w.seed(ctx); err != nil {
+			return err
+		}
+	}
+	rest := w.units
+	if w.route.Once.AutoIncrement {
+		if err := w.round(ctx, [][]*plan.RouteUnit{{&w.units[0]}}); err != nil {
+			return err
+		}
+		rest = w.units[1:]
+		if err := w.insertID(ctx, rest); err != nil {
+			return err
+		}
+	}
+	first := w.total
+	queues := make([][]*plan.RouteUnit, len(rest))
+	for i := range rest {
+		queues[i] = []*plan.RouteUnit{&rest[i]}
+	}
+	if err := w.round(ctx, queues); err != nil {
+		return err
+	}
+	// One server has one copy: what counts is what one of them says.
+	if w.route.Once.AutoIncrement {
+		w.total = first
+	} else {
+		w.total.AffectedRows /= uint64(len(w.units))
+	}
+	w.info.divide(len(w.units))
+	w.s.diag.oneCopy()
+	return nil
+}
+
+// insertID has the other copies begin with the id that the first one gave.
+func (w *write) insertID(ctx context.Context, rest []plan.RouteUnit) error {
+	if w.total.LastInsertID == 0 {
+		return nil
+	}
+	set := "SET insert_id=" + strconv.FormatUint(w.total.LastInsertID, 10)
+	return w.onEach(ctx, rest, set)
+}
+
+// seed gives RAND() one sequence on all copies.
+func (w *write) seed(ctx context.Context) error {
+	now := time.Now().UnixNano()
+	set := "SET rand_seed1=" + strconv.FormatInt(now&0x3fffffff, 10) + ", rand_seed2=" + strconv.FormatInt(now>>30&0x3fffffff, 10)
+	return w.onEach(ctx, w.units, set)
+}
+
+func (w *write) onEach(ctx context.Context, units []plan.RouteUnit, sql string) error {
+	for i := range units {
+		t := units[i].Target
+		h, err := w.s.hold(ctx, t.DataSource, t.Schema, w.x.need)
+		if err == nil {
+			err = h.Exec(ctx, sql)
+		}
+		if err != nil {
+			return w.s.failed(ctx, h, w.route, t, err)
+		}
+	}
+	return nil
+}
+
+// respond writes the one OK of the statement.
+func (w *write) respond(ctx context.Context) error {
+	w.total.Info = w.info.text(w.s.diag.count())
+	w.total.Warnings = w.s.diag.count()
+	w.s.diag.succeeded(&w.total)
+	if w.x.plan.Pin != "" {
+		for _, h := range w.s.held {
+			if h.used {
+				w.s.pinned(h, w.x.plan.Pin)
+			}
+		}
+	}
+	if err := w.s.sendOK(&w.total); err != nil {
+		return &exec.ClientError{Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package router
+
+import (
+	"strings"
+
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+)
+
+// byKey plans an UPDATE or DELETE with LIMIT over several shards: a locking SELECT finds the primary keys of the rows
+// in the statement's order over all shards, then each shard changes those that it sent.
+func (p *planning) byKey(b *block, ch *change, route *plan.Route) error {
+	kind := strings.ToUpper(p.stmt.Kind.String())
+	if len(b.sources) != 1 || route.Stay != nil || p.stmt.Clauses.Returning.Present() || p.stmt.Clauses.Limit == nil {
+		return p.refuse(kind + " with LIMIT of this form over several shards")
+	}
+	t := b.sources[0].table
+	pk := primaryKey(t)
+	if len(pk) == 0 {
+		return p.refuse(kind + " with LIMIT of a table without primary key over several shards")
+	}
+	for _, a := range ch.sets {
+		for _, c := range pk {
+			if strings.EqualFold(a.Column.Name.O, c) {
+				return p.refuse("UPDATE of the primary key with LIMIT over several shards")
+			}
+		}
+	}
+	input, err := p.keysInOrder(t, b, pk)
+	if err != nil {
+		return err
+	}
+	out := &plan.ByKey{Input: input, Write: route}
+	for i := range pk {
+		out.Keys = append(out.Keys, i)
+	}
+	p.lists = nil
+	route.Template = p.writeByKey(route, pk)
+	p.plan.Root = out
+	return nil
+}
+
+func primaryKey(t *table) []string {
+	for _, idx := range t.schema.Indexes {
+		if idx.Name != "PRIMARY" {
+			continue
+		}
+		var out []string
+		for _, c := range idx.Columns {
+			if c.Prefix != 0 {
+				return nil
+			}
+			out = append(out, c.Name)
+		}
+		return out
+	}
+	return nil
+}
+
+// keysInOrder plans the locking SELECT: it is a statement of its own, made of the parts of this one. Its arguments
+// are the last of this one's.
+func (p *planning) keysInOrder(t *table, b *block, pk []string) (plan.Node, error) {
+	c := p.stmt.Clauses
+	var sql strings.Builder
+	sql.WriteString("SELECT " + quotedList(pk) + " FROM " + p.tableText(b))
+	start := c.Limit.Start
+	for _, part := range []parser.Clause{c.Where, c.OrderBy} {
+		if part.Present() {
+			sql.WriteString(" " + part.In(p.stmt.Text))
+			start = min(start, part.Start)
+		}
+	}
+	sql.WriteString(" " + parser.Span(c.Limit.Span).In(p.stmt.Text) + " FOR UPDATE")
+	stmt, err := parser.Parse(sql.String(), p.stmt.Mode)
+	if err != nil {
+		return nil, p.refuse("an UPDATE or DELETE with LIMIT of a form that Heddle cannot read over several shards")
+	}
+	skipped := 0
+	for _, a := range p.stmt.Args {
+		if int(a.Start) < start {
+			skipped++
+		}
+	}
+	if len(stmt.Args) != len(p.stmt.Args)-skipped {
+		return nil, p.refuse("an UPDATE or DELETE with LIMIT of a form that Heddle cannot read over several shards")
+	}
+	sub, err := p.planner.Plan(p.ctx, stmt, p.env, p.snap, p.facts)
+	if err != nil {
+		return nil, err
+	}
+	shiftArgs(sub.Root, skipped)
+	return sub.Root, nil
+}
+
+// tableText is the table reference as the client wrote it.
+func (p *planning) tableText(b *block) string {
+	for i := range p.stmt.Tables {
+		ref := &p.stmt.Tables[i]
+		if p.byRef[i] != b.sources[0].table || ref.Depth != 0 {
+			continue
+		}
+		start, end := ref.NameSpan.Start, ref.NameSpan.End
+		if ref.SchemaSpan.Present() {
+			start = ref.SchemaSpan.Start
+		}
+		if ref.AliasSpan.Present() {
+			return p.stmt.Text[start:end] + " AS " + ident(ref.Alias)
+		}
+		return p.stmt.Text[start:end]
+	}
+	return ident(b.sources[0].table.name)
+}
+
+// writeByKey is the statement with the keys in the place of its conditions.
+func (p *planning) writeByKey(route *plan.Route, pk []string) *rewrite.Template {
+	c := p.stmt.Clauses
+	keys := []rewrite.Piece{text(" WHERE (" + quotedList(pk) + ") IN ("), {Op: rewrite.ListItems, N: 0}, text(")")}
+	end := c.Limit.Start
+	var splices []rewrite.Splice
+	for _, part := range []parser.Clause{c.Where, c.OrderBy} {
+		if part.Present() {
+			end = min(end, part.Start)
+			splices = append(splices, splice(part.Span))
+		}
+	}
+	splices = append(splices, splice(parser.Span(c.Limit.Span)), insertion(end, keys))
+	t := p.compile(route.Targets, splices)
+	t.Lists = []rewrite.List{{Separator: ", "}}
+	return t
+}
+
+func quotedList(names []string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = ident(n)
+	}
+	return strings.Join(quoted, ", ")
+}

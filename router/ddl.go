@@ -1,0 +1,143 @@
+package router
+
+import (
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// planDDL plans the DDL of tables: on every node of a sharded table, on every copy of a broadcast one.
+func (p *planning) planDDL() error {
+	lead, err := p.ddlTable()
+	if err != nil {
+		return err
+	}
+	if lead == nil || lead.single() {
+		return p.ddlOnePlace()
+	}
+	if why := p.ddlRefusal(lead); why != "" {
+		return p.refuse(why)
+	}
+	nodes := lead.nodes()
+	route, err := p.routeTo(nodes, leadIfSharded(lead))
+	if err != nil {
+		return err
+	}
+	route.Opcode = plan.Broadcast
+	if lead.sharded() {
+		route.Opcode = plan.Scatter
+	}
+	ddl := &plan.DDL{Route: route, Database: lead.db, Table: lead.name}
+	ddl.Drop = p.stmt.Kind == parser.DropTable
+	p.plan.Root = ddl
+	return nil
+}
+
+func leadIfSharded(t *table) *table {
+	if t.sharded() {
+		return t
+	}
+	return nil
+}
+
+// ddlTable is the table that the statement is about. Several have to be in the same places.
+func (p *planning) ddlTable() (*table, error) {
+	var lead *table
+	for i := range p.stmt.Tables {
+		t := p.byRef[i]
+		if t == nil || p.stmt.Tables[i].Role != parser.RoleDDL {
+			continue
+		}
+		if lead == nil {
+			lead = t
+		}
+		if !samePlaces(lead, t) {
+			return nil, p.refuse("DDL of tables in different places (" + lead.name + ", " + t.name + ")")
+		}
+	}
+	return lead, nil
+}
+
+// samePlaces reports whether two tables have their nodes at the same data sources in the same order.
+func samePlaces(a, b *table) bool {
+	x, y := a.nodes(), b.nodes()
+	if a.place.Kind != b.place.Kind && (!a.single() || !b.single()) || len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if x[i].DataSource != y[i].DataSource {
+			return false
+		}
+	}
+	return true
+}
+
+// ddlOnePlace plans the DDL of single tables.
+func (p *planning) ddlOnePlace() error {
+	if t := p.anySharded(); t != nil {
+		return p.refuse("DDL of a table that is not sharded with the sharded table " + t.name)
+	}
+	route, err := p.oneDataSource()
+	if err != nil {
+		return err
+	}
+	if route.Opcode == plan.Reference {
+		return sqlerr.Internal("DDL of a broadcast table planned for one copy")
+	}
+	p.plan.Root = route
+	return nil
+}
+
+// ddlRefusal names what the DDL of tables with several nodes cannot have.
+func (p *planning) ddlRefusal(lead *table) string {
+	d := p.stmt.DDL
+	if d != nil && d.Select.Present() {
+		return "CREATE TABLE … SELECT of the " + lead.place.Kind.String() + " table " + lead.name
+	}
+	renames := p.stmt.Kind == parser.RenameTable
+	for i := range p.stmt.Tables {
+		t := p.byRef[i]
+		if t == nil || t == lead {
+			continue
+		}
+		switch p.stmt.Tables[i].Role {
+		case parser.RoleReference:
+			if renames || p.stmt.Kind == parser.AlterTable && p.renamesTo(i) {
+				return "renaming the " + lead.place.Kind.String() + " table " + lead.name + ": its name stands in the rules"
+			}
+			if !t.sharded() && !t.broadcast() && len(distinctSources(lead.nodes())) > 1 {
+				return "DDL of the " + lead.place.Kind.String() + " table " + lead.name + " that names the single table " + t.name
+			}
+		case parser.RoleRead:
+			return "DDL of the " + lead.place.Kind.String() + " table " + lead.name + " that reads " + t.name
+		}
+	}
+	return ""
+}
+
+// renamesTo reports whether a table is named behind RENAME [TO|AS].
+func (p *planning) renamesTo(ref int) bool {
+	name := p.stmt.Tables[ref].NameSpan
+	if s := p.stmt.Tables[ref].SchemaSpan; s.Present() {
+		name = s
+	}
+	last := ""
+	for _, t := range p.stmt.Tokens {
+		if t.Start >= name.Start {
+			break
+		}
+		if !t.Is("TO") && !t.Is("AS") {
+			last = t.Word
+		}
+	}
+	return last == "RENAME"
+}
+
+func distinctSources(nodes []rule.Node) map[string]bool {
+	out := map[string]bool{}
+	for _, n := range nodes {
+		out[n.DataSource] = true
+	}
+	return out
+}

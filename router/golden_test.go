@@ -1,0 +1,362 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// world is what a golden file declares: rules and schemas.
+type world struct {
+	snap    *catalog.Snapshot
+	schemas map[string]catalog.TableSchema
+	planner *Planner
+	mode    parser.Mode
+}
+
+func newWorld() *world {
+	return &world{
+		snap: catalog.New(0), schemas: map[string]catalog.TableSchema{},
+		planner: &Planner{Generators: fixedGenerators{}}, mode: parser.Mode{Flavour: parser.Flavour{MariaDB: true, Version: 101119}},
+	}
+}
+
+// fixedGenerators gives generators that count from 100.
+type fixedGenerators struct{}
+
+func (fixedGenerators) Generator(string, string, map[string]any) (keygen.Generator, error) {
+	return fixedGenerator{}, nil
+}
+
+type fixedGenerator struct{}
+
+func (fixedGenerator) Next(context.Context, int) (keygen.Batch, error) {
+	return keygen.Batch{First: 100, Step: 1}, nil
+}
+
+// rules reads documents, separated by a line "+++".
+func (w *world) rules(text string) error {
+	var layouts []*rule.Layout
+	for _, doc := range strings.Split(text, "+++\n") {
+		d, problems := rule.Parse([]byte(doc))
+		if err := problems.Err(); err != nil {
+			return err
+		}
+		l, err := d.Resolve()
+		if err != nil {
+			return err
+		}
+		layouts = append(layouts, l)
+	}
+	snap, err := w.snap.WithRules(1, layouts)
+	w.snap = snap
+	return err
+}
+
+// schema reads a table: a line with its name, then a line a column: name, type, and flags pk, null, auto, unique,
+// invisible, on-update, default=…, collate=….
+func (w *world) schema(db, text string) error {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	t := catalog.TableSchema{Database: db, Name: strings.TrimSpace(lines[0])}
+	pk := catalog.Index{Name: catalog.Primary, Unique: true}
+	for _, line := range lines[1:] {
+		f := strings.Fields(line)
+		c := catalog.Column{Name: f[0], Type: f[1]}
+		c.DataType, _, _ = strings.Cut(f[1], "(")
+		if c.DataType == "varchar" || c.DataType == "text" || c.DataType == "char" || c.DataType == "enum" {
+			c.Collation = "utf8mb4_general_ci"
+		}
+		for _, flag := range f[2:] {
+			name, value, _ := strings.Cut(flag, "=")
+			switch name {
+			case "pk":
+				pk.Columns = append(pk.Columns, catalog.IndexColumn{Name: c.Name})
+			case "null":
+				c.Nullable = true
+			case "auto":
+				c.AutoIncrement = true
+			case "invisible":
+				c.Invisible = true
+			case "on-update":
+				c.OnUpdate = true
+			case "unsigned":
+				c.Type += " unsigned"
+			case "default":
+				c.HasDefault, c.Default = true, value
+			case "collate":
+				c.Collation = value
+			case "unique":
+				t.Indexes = append(t.Indexes, catalog.Index{Name: c.Name, Unique: true, Columns: []catalog.IndexColumn{{Name: c.Name}}})
+			default:
+				return fmt.Errorf("flag %q", flag)
+			}
+		}
+		c.Key = sharding.ParseKeyType(c.Type, c.Collation, !c.Nullable)
+		t.Columns = append(t.Columns, c)
+	}
+	if pk.Columns != nil {
+		t.Indexes = append([]catalog.Index{pk}, t.Indexes...)
+	}
+	w.schemas[db+"."+t.Name] = t
+	return nil
+}
+
+// plan plans like a session: it answers what the planner asks until there is a plan.
+func (w *world) plan(stmt *parser.Statement, env Env) (p *plan.Plan, drafts []string, err error) {
+	facts := &Facts{Columns: map[string][]sqltypes.Column{}, Collations: oracleCollations}
+	for range 20 {
+		p, err = w.planner.Plan(context.Background(), stmt, env, w.snap, facts)
+		var tables *NeedTables
+		var columns *NeedColumns
+		switch {
+		case errors.As(err, &tables):
+			for _, n := range tables.Names {
+				if s, ok := w.schemas[n.Database+"."+n.Table]; ok {
+					w.snap = w.snap.WithTables(s)
+				} else {
+					w.snap = w.snap.WithoutTable(n.Database, n.Table)
+				}
+			}
+		case errors.As(err, &columns):
+			drafts = append(drafts, columns.SQL)
+			cols, err := w.describe(columns.SQL, env)
+			if err != nil {
+				return nil, drafts, fmt.Errorf("describing %s: %w", columns.SQL, err)
+			}
+			facts.Columns[columns.Key] = cols
+		default:
+			return p, drafts, err
+		}
+	}
+	return nil, drafts, errors.New("the planner never ends asking")
+}
+
+// testArgs are a statement's own arguments, parameters given by the test.
+type testArgs struct {
+	ownArgs
+	params []sqltypes.Value
+	ids    map[int]sqltypes.Value
+}
+
+func (a testArgs) Value(i int) (sqltypes.Value, error) {
+	if n := a.stmt.Args[i].Ordinal; n >= 0 {
+		if int(n) >= len(a.params) {
+			return sqltypes.Value{}, fmt.Errorf("parameter %d is not bound", n)
+		}
+		return a.params[n], nil
+	}
+	return a.stmt.Value(i)
+}
+
+func (a testArgs) Generated(i int) sqltypes.Value {
+	if v, ok := a.ids[i]; ok {
+		return v
+	}
+	return sqltypes.NullValue
+}
+
+// generate fills the ids that a plan needs, from 100.
+func (a *testArgs) generate(route *plan.Route) error {
+	if route == nil || route.Rows == nil || route.Rows.Generate == nil {
+		return nil
+	}
+	g := route.Rows.Generate
+	a.ids = map[int]sqltypes.Value{}
+	for i, given := range g.Given {
+		need := given == nil
+		if !need {
+			v, _, err := value(given, a)
+			if err != nil {
+				return err
+			}
+			need = v.IsNull() || v.Kind == sqltypes.KindInt && v.Int == 0 && !g.ZeroIsValue
+		}
+		if need {
+			a.ids[i] = sqltypes.IntValue(int64(100 + len(a.ids)))
+		}
+	}
+	return nil
+}
+
+func (w *world) run(t *testing.T, d *datadriven.TestData) string {
+	db := "shop"
+	if d.HasArg("db") {
+		db = ""
+		if len(d.CmdArgs) > 0 {
+			d.ScanArgs(t, "db", &db)
+		}
+		if db == "none" {
+			db = ""
+		}
+	}
+	switch d.Cmd {
+	case "rules":
+		if err := w.rules(d.Input); err != nil {
+			return err.Error()
+		}
+		return "ok"
+	case "schema":
+		for _, one := range strings.Split(d.Input, "\n--\n") {
+			if err := w.schema(db, one); err != nil {
+				return err.Error()
+			}
+		}
+		return "ok"
+	case "plan":
+		return w.golden(d, db)
+	case "refuse":
+		return w.refusals(d, db)
+	}
+	return "unknown command " + d.Cmd
+}
+
+// golden prints a statement's plan, its drafts and what each unit runs.
+func (w *world) golden(d *datadriven.TestData, db string) string {
+	text, params, _ := strings.Cut(d.Input, "\nparams: ")
+	mode := w.mode
+	if d.HasArg("only-full-group-by") {
+		mode.SQLMode |= parser.OnlyFullGroupBy
+	}
+	stmt, err := parser.Parse(text, mode)
+	if err != nil {
+		return "parse: " + err.Error()
+	}
+	p, drafts, err := w.plan(stmt, Env{Database: db, Mode: mode})
+	if err != nil {
+		return err.Error()
+	}
+	args := &testArgs{ownArgs: ownArgs{stmt}, params: readParams(params)}
+	var b strings.Builder
+	if d.HasArg("drafts") {
+		for _, s := range drafts {
+			b.WriteString("draft:   " + s + "\n")
+		}
+	}
+	w.execute(&b, p, args)
+	return b.String()
+}
+
+func (w *world) execute(b *strings.Builder, p *plan.Plan, args *testArgs) {
+	route := firstRoute(p.Root)
+	if err := args.generate(route); err != nil {
+		b.WriteString(err.Error())
+		return
+	}
+	units, err := (&Router{}).Route(context.Background(), route, args)
+	b.WriteString(plan.Format(p, units))
+	if err != nil {
+		b.WriteString("route: " + err.Error() + "\n")
+		return
+	}
+	for _, u := range units {
+		r, err := rewrite.Render(nil, route.Template, rewrite.Names{Tables: u.Target.Names, Schemas: u.Target.Schemas}, u.Keep, args)
+		if err != nil {
+			b.WriteString(err.Error() + "\n")
+			continue
+		}
+		name := u.Target.DataSource
+		if u.Target.Shard != "" {
+			name = u.Target.Shard
+		}
+		fmt.Fprintf(b, "%s: %s", name, r.SQL)
+		if len(r.Params) > 0 {
+			fmt.Fprintf(b, "   params=%v", r.Params)
+		}
+		b.WriteString("\n")
+		if r, ok := p.Root.(*plan.Residual); ok && u.Index == units[0].Index {
+			printResidual(b, r, args)
+		}
+		if k, ok := p.Root.(*plan.ByKey); ok && u.Index == units[0].Index {
+			s, err := rewrite.Render(nil, k.Write.Template, rewrite.Names{Tables: u.Target.Names, Schemas: u.Target.Schemas}, nil, args)
+			fmt.Fprintf(b, "write: %s %v\n", s.SQL, errText(err))
+		}
+	}
+}
+
+func printResidual(b *strings.Builder, r *plan.Residual, args *testArgs) {
+	names := rewrite.Names{Tables: r.Target.Names, Schemas: r.Target.Schemas}
+	shape, err := rewrite.Render(nil, r.Shape, names, nil, args)
+	fmt.Fprintf(b, "shape: %s %v\n", shape.SQL, errText(err))
+	names.Tables = []string{"temp"}
+	final, err := rewrite.Render(nil, r.Final, names, nil, args)
+	fmt.Fprintf(b, "final: %s %v\n", final.SQL, errText(err))
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// firstRoute is the Route that is run first.
+func firstRoute(n plan.Node) *plan.Route {
+	if r, ok := n.(*plan.Route); ok {
+		return r
+	}
+	for _, c := range plan.Children(n) {
+		if r := firstRoute(c); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+func readParams(s string) []sqltypes.Value {
+	var out []sqltypes.Value
+	for _, f := range strings.Fields(s) {
+		var i int64
+		switch {
+		case f == "NULL":
+			out = append(out, sqltypes.NullValue)
+		case strings.HasPrefix(f, "'"):
+			out = append(out, sqltypes.StringValue(strings.Trim(f, "'")))
+		default:
+			_, _ = fmt.Sscan(f, &i)
+			out = append(out, sqltypes.IntValue(i))
+		}
+	}
+	return out
+}
+
+// refusals prints, for a statement a line, the error that it gets.
+func (w *world) refusals(d *datadriven.TestData, db string) string {
+	var b strings.Builder
+	for _, line := range strings.Split(d.Input, "\n") {
+		stmt, err := parser.Parse(line, w.mode)
+		if err == nil {
+			_, _, err = w.plan(stmt, Env{Database: db, Mode: w.mode})
+		}
+		e := sqlerr.As(err)
+		switch {
+		case err == nil:
+			b.WriteString(line + "\n    NOT REFUSED\n")
+		case e == nil:
+			b.WriteString(line + "\n    UNEXPECTED " + err.Error() + "\n")
+		default:
+			fmt.Fprintf(&b, "%s\n    %d %s\n", line, e.Code, e.Msg)
+		}
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	datadriven.Walk(t, "testdata/plan", func(t *testing.T, path string) {
+		w := newWorld()
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return w.run(t, d) })
+	})
+}

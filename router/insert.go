@@ -1,0 +1,230 @@
+package router
+
+import (
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// insertPlan plans INSERT and REPLACE into a sharded table.
+type insertPlan struct {
+	p      *planning
+	t      *table
+	n      *ast.InsertStmt
+	c      *parser.Clauses
+	route  *plan.Route
+	lead   []string // the columns that values are given for, in order
+	gen    *plan.Generate
+	genCol int // index in lead of the generated column, -1: not given
+	splice []rewrite.Splice
+	rows   [][]rewrite.Splice // by row: what replaces its values
+}
+
+// planInsert plans INSERT and REPLACE.
+func (p *planning) planInsert() error {
+	t := p.roleTable(parser.RoleInsert)
+	switch {
+	case t == nil || p.anySharded() == nil && !t.broadcast():
+		return p.planOther()
+	case t.broadcast():
+		return p.broadcastWrite(t)
+	case !t.sharded():
+		return p.refuse("INSERT into the table " + t.name + ", which is not sharded, from one that is")
+	}
+	n, ok := p.stmt.AST.(*ast.InsertStmt)
+	if !ok || p.stmt.Clauses == nil {
+		return p.refuse(unread(p.stmt.Kind) + " on the sharded table " + t.name)
+	}
+	route, err := p.shardRoute(t)
+	if err != nil {
+		return err
+	}
+	i := &insertPlan{p: p, t: t, n: n, c: p.stmt.Clauses, route: route, genCol: -1}
+	if why := i.refusal(); why != "" {
+		return p.refuse(why)
+	}
+	if err := i.generated(); err != nil {
+		return err
+	}
+	p.clockOf(t)
+	if n.Select != nil {
+		return i.fromSelect()
+	}
+	return i.values()
+}
+
+// roleTable is the first table in a role.
+func (p *planning) roleTable(role parser.Role) *table {
+	for i := range p.stmt.Tables {
+		if p.stmt.Tables[i].Role == role && p.byRef[i] != nil {
+			return p.byRef[i]
+		}
+	}
+	return nil
+}
+
+// clockOf sets Clock where a column takes the time by itself.
+func (p *planning) clockOf(t *table) {
+	if t.schema == nil {
+		return
+	}
+	for _, c := range t.schema.Columns {
+		def := strings.ToLower(c.Default)
+		if c.OnUpdate || c.HasDefault && (strings.HasPrefix(def, "current_timestamp") || strings.HasPrefix(def, "now(")) {
+			p.plan.Clock = true
+		}
+	}
+}
+
+// refusal names what an INSERT into shards cannot have.
+func (i *insertPlan) refusal() string {
+	uses := i.p.stmt.Uses
+	switch {
+	case uses.Has(parser.UseSequence):
+		return "a sequence in an INSERT into a sharded table"
+	case uses.Has(parser.UseUserVarWrite):
+		return "the assignment of user variables in an INSERT into a sharded table"
+	case uses.Has(parser.UseLastInsertIDArg) && len(i.c.Rows) > 1:
+		return "LAST_INSERT_ID(expr) in an INSERT of several rows into a sharded table"
+	case i.n.Select == nil && i.readsSharded():
+		return "a subquery on a sharded table in the values of an INSERT"
+	}
+	for _, a := range i.c.OnDupSet {
+		if i.t.keyIndex(a.Column) >= 0 && !i.keepsKey(a) {
+			return "ON DUPLICATE KEY UPDATE of the sharding key " + i.t.name + "." + a.Column
+		}
+	}
+	return ""
+}
+
+// readsSharded reports whether the statement reads a sharded table beside its target.
+func (i *insertPlan) readsSharded() bool {
+	for n := range i.p.stmt.Tables {
+		if t := i.p.byRef[n]; t != nil && t.sharded() && i.p.stmt.Tables[n].Role != parser.RoleInsert {
+			return true
+		}
+	}
+	return false
+}
+
+// keepsKey reports whether an assignment leaves the row on its shard: the key stays itself, or becomes the new row's,
+// by which the statement came to this shard.
+func (i *insertPlan) keepsKey(a parser.Assign) bool {
+	var words []string
+	for _, t := range i.p.tokensIn(a.Expr) {
+		words = append(words, strings.ToUpper(identText(i.p.stmt.Text, t)))
+	}
+	column := strings.ToUpper(a.Column)
+	if len(words) == 4 && (words[0] == "VALUES" || words[0] == "VALUE") && words[1] == "(" && words[2] == column && words[3] == ")" {
+		return true
+	}
+	if !i.p.plainColumn(a.Expr) || len(words) == 0 || words[len(words)-1] != column {
+		return false
+	}
+	return len(words) == 1 || len(words) == 3 && words[0] == strings.ToUpper(i.t.name)
+}
+
+// generated finds the column that Heddle fills.
+func (i *insertPlan) generated() error {
+	g := catalog.GeneratorOf(i.t.place.Sharded, i.t.schema)
+	if g == nil {
+		return nil
+	}
+	if i.p.planner.Generators == nil {
+		return sqlerr.KeygenUnavailable("no generators are set up")
+	}
+	gen, err := i.p.planner.Generators.Generator(i.t.db+"."+i.t.name+"."+g.Column, g.Type, g.Properties)
+	if err != nil {
+		return sqlerr.KeygenUnavailable(err.Error())
+	}
+	i.gen = &plan.Generate{Generator: gen, Column: g.Column, Key: i.t.keyIndex(g.Column), ZeroIsValue: i.p.env.NoAutoValueOnZero}
+	if col := i.t.column(g.Column); col >= 0 && !numeric(i.t.schema.Columns[col].DataType) {
+		i.gen.ZeroIsValue = true
+	}
+	return nil
+}
+
+func numeric(dataType string) bool {
+	switch dataType {
+	case "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double", "float":
+		return true
+	}
+	return false
+}
+
+// columns finds the columns that values are given for.
+func (i *insertPlan) columns() {
+	switch {
+	case len(i.n.Columns) > 0:
+		for _, c := range i.n.Columns {
+			i.lead = append(i.lead, c.Name.O)
+		}
+	case i.c.ColumnsSpan.Present() && len(i.c.Columns) == 0:
+	default:
+		for _, c := range i.t.schema.Columns {
+			if !c.Invisible {
+				i.lead = append(i.lead, c.Name)
+			}
+		}
+	}
+	if i.gen == nil {
+		return
+	}
+	for n, c := range i.lead {
+		if strings.EqualFold(c, i.gen.Column) {
+			i.genCol = n
+		}
+	}
+}
+
+// keyExprs finds the sharding key of one row. values are the row's expressions.
+func (i *insertPlan) keyExprs(row int, values []ast.ExprNode) ([]plan.Expr, error) {
+	key := make([]plan.Expr, len(i.t.keys))
+	for k, name := range i.t.place.Sharded.Key {
+		e, err := i.keyExpr(row, name, values)
+		if err != nil {
+			return nil, err
+		}
+		key[k] = e
+	}
+	return key, nil
+}
+
+func (i *insertPlan) keyExpr(row int, name string, values []ast.ExprNode) (plan.Expr, error) {
+	var given ast.ExprNode
+	for n, c := range i.lead {
+		if strings.EqualFold(c, name) && n < len(values) {
+			given = values[n]
+		}
+	}
+	if i.gen != nil && strings.EqualFold(i.gen.Column, name) {
+		e := plan.Expr{Arg: -1, Generated: true, Row: row}
+		if g := i.gen.Given[row]; g != nil {
+			e.Arg, e.Const, e.Negate = g.Arg, g.Const, g.Negate
+		}
+		return e, nil
+	}
+	if d, ok := given.(*ast.DefaultExpr); given == nil || ok && d.Name == nil {
+		return i.defaultKey(name)
+	}
+	if e, ok := i.p.constant(given); ok {
+		return e, nil
+	}
+	return plan.Expr{}, i.p.refuse("an expression for the sharding key " + i.t.name + "." + name + " in an INSERT: it cannot be told which shard the row goes to")
+}
+
+// defaultKey is the value of a key column that a row does not give.
+func (i *insertPlan) defaultKey(name string) (plan.Expr, error) {
+	n := i.t.column(name)
+	if n >= 0 {
+		if v, ok := constantDefault(&i.t.schema.Columns[n]); ok {
+			return plan.Expr{Arg: -1, Const: v}, nil
+		}
+	}
+	return plan.Expr{}, i.p.refuse("an INSERT without a value for the sharding key " + i.t.name + "." + name)
+}

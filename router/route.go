@@ -1,0 +1,199 @@
+package router
+
+import (
+	"context"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// RouteUnit is one execution of a Route's template.
+type RouteUnit = plan.RouteUnit
+
+// Router turns Routes and arguments into units. It is safe for concurrent use; the zero Router weighs ASCII only and
+// knows no time zone.
+type Router struct {
+	// Keyer reads values as the session's connection does.
+	Keyer sharding.Keyer
+	// Prefer names data sources that a statement should go to where any would do: those of an open transaction.
+	// Nil: the first.
+	Prefer func(dataSource string) bool
+}
+
+// Route finds the units of one execution, in the order of the Route's targets; there is at least one. Errors are the
+// client's (*sqlerr.Error), or those of args.
+func (r *Router) Route(ctx context.Context, route *plan.Route, args rewrite.Args) ([]RouteUnit, error) {
+	switch {
+	case route.Rows != nil && route.Algorithm != nil:
+		return r.rows(ctx, route, args)
+	case route.Opcode == plan.Unsharded || route.Opcode == plan.Reference:
+		return r.any(route), nil
+	case route.Selector == nil:
+		units := make([]RouteUnit, len(route.Targets))
+		for i := range units {
+			units[i] = RouteUnit{Index: i, Target: &route.Targets[i]}
+		}
+		return units, r.stays(ctx, route, args, units)
+	}
+	e := evaluation{router: r, ctx: ctx, route: route, args: args}
+	if equal, ok := route.Selector.(*plan.SelectEqual); ok {
+		if node, exact, err := e.locate(equal.Key); err != nil {
+			return nil, err
+		} else if exact && node >= 0 {
+			units := []RouteUnit{{Index: node, Target: &route.Targets[node]}}
+			return units, r.stays(ctx, route, args, units)
+		} else if exact {
+			return r.any(route), nil
+		}
+	}
+	set, err := e.set(route.Selector)
+	if err != nil {
+		return nil, err
+	}
+	if len(set) > 1 && oneTarget(route.Selector) {
+		return nil, sqlerr.NotSupported("this statement with a value for the sharding key whose shard cannot be told")
+	}
+	if len(set) == 0 {
+		return r.any(route), nil
+	}
+	units := e.units(set)
+	return units, r.stays(ctx, route, args, units)
+}
+
+// any is one unit of a Route that could run anywhere: of what reads whole copies, or can match no row.
+func (r *Router) any(route *plan.Route) []RouteUnit {
+	best := 0
+	if r.Prefer != nil {
+		for i := range route.Targets {
+			if r.Prefer(route.Targets[i].DataSource) {
+				best = i
+				break
+			}
+		}
+	}
+	return []RouteUnit{{Index: best, Target: &route.Targets[best]}}
+}
+
+// stays checks that an UPDATE of the sharding key leaves its rows where they are.
+func (r *Router) stays(ctx context.Context, route *plan.Route, args rewrite.Args, units []RouteUnit) error {
+	stay := route.Stay
+	if stay == nil {
+		return nil
+	}
+	node, err := r.stored(ctx, route, args, stay.Key)
+	if err != nil {
+		return err
+	}
+	for _, u := range units {
+		if u.Index != node {
+			return sqlerr.KeyMove(stay.Table, stay.Column)
+		}
+	}
+	return nil
+}
+
+// stored is the node of a row that is stored with these key values.
+func (r *Router) stored(ctx context.Context, route *plan.Route, args rewrite.Args, exprs []plan.Expr) (int, error) {
+	key := make([]sharding.Key, 0, len(exprs))
+	for i := range exprs {
+		v, known, err := value(&exprs[i], args)
+		if err != nil {
+			return 0, err
+		}
+		if !known {
+			return 0, sqlerr.NotSupported("a signed string as the value of a sharding key")
+		}
+		k, err := r.Keyer.ForStore(ctx, v, route.Keys[i])
+		if err != nil {
+			return 0, sqlerr.NotSupported("the value of the sharding key " + route.KeyNames[i] + ": " + err.Error())
+		}
+		key = append(key, k)
+	}
+	node, err := route.Algorithm.Locate(key)
+	if err != nil || node < 0 || node >= len(route.Targets) {
+		return 0, sqlerr.NotSupported("a row whose sharding key no shard takes")
+	}
+	return node, nil
+}
+
+// rows finds the units of an INSERT: each row goes to the node of its key.
+func (r *Router) rows(ctx context.Context, route *plan.Route, args rewrite.Args) ([]RouteUnit, error) {
+	keys := route.Rows.Keys
+	if len(keys) == 1 {
+		node, err := r.stored(ctx, route, args, keys[0])
+		if err != nil {
+			return nil, err
+		}
+		return []RouteUnit{{Index: node, Target: &route.Targets[node]}}, nil
+	}
+	byNode := make([][]int32, len(route.Targets))
+	used := 0
+	for i := range keys {
+		node, err := r.stored(ctx, route, args, keys[i])
+		if err != nil {
+			return nil, err
+		}
+		if byNode[node] == nil {
+			used++
+		}
+		byNode[node] = append(byNode[node], int32(i))
+	}
+	units := make([]RouteUnit, 0, used)
+	for node, items := range byNode {
+		if items != nil {
+			units = append(units, RouteUnit{Index: node, Target: &route.Targets[node], Keep: [][]int32{items}})
+		}
+	}
+	return units, nil
+}
+
+// value is an expression's value at run time. known is false for one that only a server can compute.
+func value(e *plan.Expr, args rewrite.Args) (v sqltypes.Value, known bool, err error) {
+	if e.Generated {
+		if v = args.Generated(e.Row); !v.IsNull() {
+			return v, true, nil
+		}
+	}
+	if e.Arg < 0 {
+		return e.Const, true, nil
+	}
+	if v, err = args.Value(e.Arg); err != nil {
+		return v, false, err
+	}
+	if e.Negate {
+		v, known = negate(v)
+		return v, known, nil
+	}
+	return v, true, nil
+}
+
+// negate puts a minus before a value; false for strings and times, which the server would convert.
+func negate(v sqltypes.Value) (sqltypes.Value, bool) {
+	switch v.Kind {
+	case sqltypes.KindNull:
+		return v, true
+	case sqltypes.KindInt:
+		if v.Int == -1<<63 {
+			return v, false
+		}
+		return sqltypes.IntValue(-v.Int), true
+	case sqltypes.KindUint:
+		if u := uint64(v.Int); u <= 1<<63 {
+			return sqltypes.IntValue(-int64(u)), true
+		}
+		v.Kind = sqltypes.KindDecimal
+		v.Bytes = sqltypes.UintValue(uint64(v.Int)).AppendText([]byte{'-'})
+		return v, true
+	case sqltypes.KindDecimal, sqltypes.KindDouble:
+		if len(v.Bytes) > 0 && v.Bytes[0] == '-' {
+			v.Bytes = v.Bytes[1:]
+		} else {
+			v.Bytes = append([]byte{'-'}, v.Bytes...)
+		}
+		return v, true
+	}
+	return v, false
+}

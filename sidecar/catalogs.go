@@ -1,0 +1,196 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// catalogs holds the one current Snapshot and changes it: rules when documents change, table schemas as statements
+// need them. It implements session.Catalogs.
+type catalogs struct {
+	pools   *backend.Pools
+	current atomic.Pointer[catalog.Snapshot]
+	mu      sync.Mutex // serialises changes of current
+}
+
+func newCatalogs(pools *backend.Pools, lowerCaseTables int) *catalogs {
+	c := &catalogs{pools: pools}
+	c.current.Store(catalog.New(lowerCaseTables))
+	return c
+}
+
+// Current returns the newest snapshot.
+func (c *catalogs) Current() *catalog.Snapshot { return c.current.Load() }
+
+// change replaces the snapshot by what f makes of it.
+func (c *catalogs) change(f func(*catalog.Snapshot) *catalog.Snapshot) *catalog.Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := f(c.current.Load())
+	c.current.Store(next)
+	return next
+}
+
+// Forget drops what is known of tables.
+func (c *catalogs) Forget(database string, tables ...string) {
+	c.change(func(s *catalog.Snapshot) *catalog.Snapshot { return s.Forget(database, tables...) })
+}
+
+// Load reads the schemas of tables from their servers.
+func (c *catalogs) Load(ctx context.Context, names []router.Name) (*catalog.Snapshot, error) {
+	for _, name := range names {
+		schema, found, err := c.read(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		c.change(func(s *catalog.Snapshot) *catalog.Snapshot {
+			if !found {
+				return s.WithoutTable(name.Database, name.Table)
+			}
+			return s.WithTables(schema)
+		})
+	}
+	return c.Current(), nil
+}
+
+// read asks the servers that can have the table: one of its nodes, or all data sources if no rule names it.
+func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.TableSchema, found bool, err error) {
+	snap := c.Current()
+	layout, ok := snap.Database(name.Database)
+	if !ok {
+		return schema, false, sqlerr.UnknownDatabase(name.Database)
+	}
+	place, ok := snap.Place(name.Database, name.Table)
+	if !ok {
+		return schema, false, nil
+	}
+	var foundOn []string
+	for _, node := range nodesOf(layout, place, name) {
+		read, ok, err := c.readAt(ctx, name, node)
+		if err != nil {
+			return schema, false, err
+		}
+		if ok {
+			foundOn = append(foundOn, node.DataSource)
+			if !found {
+				schema, found = read, true
+			}
+		}
+	}
+	if place.Kind == catalog.KindUnknown && layout.Database != "" {
+		schema.FoundOn = foundOn
+	}
+	c.logicalReferences(layout, &schema)
+	return schema, found, nil
+}
+
+// nodesOf lists where a table's schema is to be looked for.
+func nodesOf(layout *rule.Layout, place catalog.Placement, name router.Name) []rule.Node {
+	switch {
+	case place.Sharded != nil:
+		return place.Sharded.Nodes[:1]
+	case place.Broadcast != nil:
+		return place.Broadcast.Nodes[:1]
+	case place.Kind == catalog.KindSingle && len(place.Conflict) == 0:
+		return []rule.Node{place.Single}
+	case layout.Database == "":
+		return []rule.Node{{DataSource: layout.DefaultDataSource, Schema: name.Database, Table: name.Table}}
+	}
+	var nodes []rule.Node
+	for _, ds := range layout.DataSources {
+		nodes = append(nodes, layout.SingleNode(ds.Name, name.Table))
+	}
+	return nodes
+}
+
+func (c *catalogs) readAt(ctx context.Context, name router.Name, node rule.Node) (catalog.TableSchema, bool, error) {
+	lease, err := c.pools.Acquire(ctx, node.DataSource, 0, nil)
+	if err != nil {
+		return catalog.TableSchema{}, false, err
+	}
+	defer lease.Release()
+	if err := lease.Apply(ctx, backend.NewState(), 0); err != nil {
+		return catalog.TableSchema{}, false, err
+	}
+	var answers [3][]catalog.Row
+	for i, query := range []string{catalog.ColumnsQuery, catalog.IndexesQuery, catalog.ForeignKeysQuery} {
+		rows, err := ask(ctx, lease.Conn(), query, node.Schema, node.Table)
+		if err != nil {
+			return catalog.TableSchema{}, false, fmt.Errorf("read the schema of %s.%s: %w", name.Database, name.Table, err)
+		}
+		answers[i] = rows
+		if i == 0 && len(rows) == 0 {
+			return catalog.TableSchema{}, false, nil
+		}
+	}
+	schema, err := catalog.FromRows(name.Database, name.Table, answers[0], answers[1], answers[2])
+	return schema, err == nil, err
+}
+
+// ask runs a query with two text parameters.
+func ask(ctx context.Context, conn *backend.Conn, query string, params ...string) ([]catalog.Row, error) {
+	for _, p := range params {
+		query = strings.Replace(query, "?", "CONVERT("+string(sqltypes.StringValue(p).AppendSQL(nil))+" USING utf8)", 1)
+	}
+	_, rows, err := conn.QueryRows(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]catalog.Row, len(rows))
+	for i, r := range rows {
+		out[i] = catalog.Row(r)
+	}
+	return out, nil
+}
+
+// logicalReferences puts logical names into the tables that foreign keys refer to.
+func (c *catalogs) logicalReferences(layout *rule.Layout, schema *catalog.TableSchema) {
+	for i := range schema.ForeignKeys {
+		fk := &schema.ForeignKeys[i]
+		for _, t := range layout.Tables {
+			at := slices.IndexFunc(t.Nodes, func(n rule.Node) bool { return n.Schema == fk.RefDatabase && n.Table == fk.RefTable })
+			if at >= 0 {
+				fk.RefDatabase, fk.RefTable = layout.Database, t.Name
+			}
+		}
+		for _, ds := range layout.DataSources {
+			if layout.Database != "" && ds.Schema == fk.RefDatabase {
+				fk.RefDatabase = layout.Database
+			}
+		}
+	}
+}
+
+// setRules makes layouts the rules.
+func (c *catalogs) setRules(version uint64, layouts []*rule.Layout) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next, err := c.current.Load().WithRules(version, layouts)
+	if err != nil {
+		return err
+	}
+	c.current.Store(next)
+	return nil
+}
+
+// setLowerCase sets how names of tables compare, which the servers say, before the first statement.
+func (c *catalogs) setLowerCase(lowerCaseTables int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.current.Load()
+	next, err := catalog.New(lowerCaseTables).WithRules(old.RulesVersion(), old.Layouts())
+	if err == nil {
+		c.current.Store(next)
+	}
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/heddle-mesh/heddle/sidecar"
+	"github.com/heddle-mesh/heddle/sidecar/config"
+)
+
+// configFlags declares --config and a flag for each field of the configuration.
+func configFlags(cmd *cobra.Command) (load func() (*config.Config, error)) {
+	path := cmd.Flags().StringP("config", "c", "", "configuration file (heddle.yaml)")
+	flags := config.NewFlags()
+	for _, v := range flags.All() {
+		cmd.Flags().Var(v, v.Name(), v.Usage())
+	}
+	return func() (*config.Config, error) {
+		return config.Load(config.Sources{File: *path, Environ: os.Environ(), Flags: flags.Given()})
+	}
+}
+
+func serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve clients",
+		Long:  "Serve clients until SIGTERM or SIGINT; then finish statements and transactions for up to drain.deadline.",
+		Args:  cobra.NoArgs,
+	}
+	load := configFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := load()
+		if err != nil {
+			return err
+		}
+		if err := c.Check(); err != nil {
+			return err
+		}
+		log, err := newLog(c)
+		if err != nil {
+			return err
+		}
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+		defer stop()
+		p, err := sidecar.Start(ctx, c, log)
+		if err != nil {
+			return err
+		}
+		p.Ready(cmd.OutOrStdout())
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+		log.Info("draining", zap.Duration("deadline", c.Drain.Deadline))
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain.Deadline)
+		defer cancel()
+		return p.Stop(drain)
+	}
+	return cmd
+}
+
+// newLog makes the log that the configuration asks for, on standard error.
+func newLog(c *config.Config) (*zap.Logger, error) {
+	level, err := zapcore.ParseLevel(c.Log.Level)
+	if err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	settings := zap.NewProductionConfig()
+	settings.Level = zap.NewAtomicLevelAt(level)
+	settings.OutputPaths = []string{"stderr"}
+	settings.Encoding = "json"
+	if c.Log.Format == "console" {
+		settings.Encoding = "console"
+		settings.EncoderConfig = zap.NewDevelopmentEncoderConfig()
+	}
+	settings.DisableStacktrace = true
+	return settings.Build()
+}
+
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration and the documents that it names, without connecting to anything",
+		Args:  cobra.NoArgs,
+	}
+	load := configFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := load()
+		if err == nil {
+			err = c.Check()
+		}
+		if err == nil && !c.UsesEtcd() {
+			_, _, err = sidecar.ReadRules(c.Rules.File)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
+		return nil
+	}
+	return cmd
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			version := "unknown"
+			if info, ok := debug.ReadBuildInfo(); ok {
+				version = info.Main.Version
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "heddle", version)
+		},
+	}
+}

@@ -1,0 +1,114 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// documents are where the rules and accounts come from, and the claims that go with it: etcd, or files for an instance
+// that stands alone.
+type documents interface {
+	connectionIDs() func() uint32
+	workers() keygen.WorkerIDs
+	segments() keygen.Segments
+	close(ctx context.Context) error
+}
+
+func openDocuments(ctx context.Context, p *Process) (documents, error) {
+	if p.config.UsesEtcd() {
+		return openStore(ctx, p)
+	}
+	return openFiles(p)
+}
+
+// files are documents on disk, read once at the start.
+type files struct {
+	claims *soleClaims
+}
+
+func openFiles(p *Process) (documents, error) {
+	docs, users, err := ReadRules(p.config.Rules.File)
+	if err != nil {
+		return nil, err
+	}
+	if p.config.Users.File != "" {
+		text, err := os.ReadFile(p.config.Users.File)
+		if err != nil {
+			return nil, fmt.Errorf("read the users document: %w", err)
+		}
+		parsed, problems := rule.ParseUsers(text)
+		if err := problems.Err(); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.config.Users.File, err)
+		}
+		users = parsed
+	}
+	if users == nil {
+		users = &rule.Users{}
+	}
+	layouts, err := resolve(docs)
+	if err != nil {
+		return nil, err
+	}
+	p.accounts.set(users)
+	if err := p.adopt(1, layouts); err != nil {
+		return nil, err
+	}
+	claims, err := newSoleClaims(p.config.State.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return &files{claims: claims}, nil
+}
+
+// ReadRules reads files of rules: documents of logical databases and at most one of users.
+func ReadRules(paths []string) ([]*rule.Document, *rule.Users, error) {
+	var docs []*rule.Document
+	var users *rule.Users
+	var errs []error
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read the rules: %w", err))
+			continue
+		}
+		file, problems := rule.ParseFile(text)
+		if err := problems.Err(); err != nil {
+			errs = append(errs, fmt.Errorf("%s:\n%w", path, err))
+			continue
+		}
+		docs = append(docs, file.Documents...)
+		if file.Users != nil {
+			users = file.Users
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, err
+	}
+	if err := rule.ValidateTogether(docs).Err(); err != nil {
+		return nil, nil, err
+	}
+	return docs, users, nil
+}
+
+// resolve lays documents out.
+func resolve(docs []*rule.Document) ([]*rule.Layout, error) {
+	layouts := make([]*rule.Layout, len(docs))
+	for i, d := range docs {
+		layout, err := d.Resolve()
+		if err != nil {
+			return nil, fmt.Errorf("rules of %s: %w", d.Database, err)
+		}
+		layouts[i] = layout
+	}
+	return layouts, nil
+}
+
+func (f *files) connectionIDs() func() uint32 { return counter(0) }
+func (f *files) workers() keygen.WorkerIDs    { return f.claims }
+func (f *files) segments() keygen.Segments    { return f.claims }
+func (f *files) close(context.Context) error  { return nil }

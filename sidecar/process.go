@@ -1,0 +1,304 @@
+package sidecar
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/server"
+	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/router/sharding"
+	"github.com/heddle-mesh/heddle/sidecar/config"
+)
+
+// Process is one running heddle.
+type Process struct {
+	config *config.Config
+	log    *zap.Logger
+
+	pools     *backend.Pools
+	catalogs  *catalogs
+	accounts  *accounts
+	documents documents
+	server    *server.Server
+	listeners []net.Listener
+	serving   errgroup.Group
+}
+
+// Start builds every part from the configuration and begins to accept clients; when it returns, statements are
+// accepted. The caller ends it with Stop.
+func Start(ctx context.Context, c *config.Config, log *zap.Logger) (*Process, error) {
+	p := &Process{config: c, log: log, accounts: &accounts{}}
+	if err := p.start(ctx); err != nil {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		return nil, errors.Join(err, p.Stop(stop))
+	}
+	return p, nil
+}
+
+func (p *Process) start(ctx context.Context) error {
+	buffers := wire.NewPool(0)
+	p.pools = backend.NewPools(backend.Options{Buffers: buffers})
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	info, err := p.probe(ctx)
+	if err != nil {
+		return err
+	}
+	shared, err := p.shared(ctx, info)
+	if err != nil {
+		return err
+	}
+	opts := server.Options{
+		Accounts: p.accounts, Buffers: buffers, Collation: greetingCollation(info), Log: p.log,
+		ConnectionIDs: p.documents.connectionIDs(),
+		Limits:        server.Limits{MaxConnections: p.config.Limits.MaxConnections, MaxPacket: int(p.config.Limits.MaxAllowedPacket)},
+	}
+	if opts.TLS, err = clientTLS(p.config); err != nil {
+		return err
+	}
+	p.server = server.New(opts, shared)
+	return p.listen()
+}
+
+// open gets the documents and connects what they name.
+func (p *Process) open(ctx context.Context) error {
+	var err error
+	p.catalogs = newCatalogs(p.pools, 0)
+	p.documents, err = openDocuments(ctx, p)
+	return err
+}
+
+// adopt makes documents the ones that statements are planned by. On error nothing has changed.
+func (p *Process) adopt(version uint64, layouts []*rule.Layout) error {
+	list, err := sources(p.config, layouts)
+	if err != nil {
+		return err
+	}
+	if _, err := p.catalogs.Current().WithRules(version, layouts); err != nil {
+		return err
+	}
+	if err := p.pools.Set(list); err != nil {
+		return err
+	}
+	return p.catalogs.setRules(version, layouts)
+}
+
+// probe reads what the servers are set to, and says aloud where they differ.
+func (p *Process) probe(ctx context.Context) ([]backend.ServerInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var out []backend.ServerInfo
+	var failures []error
+	for _, name := range p.pools.Names() {
+		info, err := p.pools.Probe(ctx, name)
+		if err != nil {
+			p.log.Warn("data source does not answer", zap.String("data_source", name), zap.Error(err))
+			failures = append(failures, err)
+			continue
+		}
+		out = append(out, info)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no data source answers: %w", errors.Join(failures...))
+	}
+	for _, d := range backend.Compare(out) {
+		p.log.Warn("servers are set differently", zap.Any("difference", d))
+	}
+	return out, nil
+}
+
+// oldest is the server whose version and flavour are claimed unless the configuration says otherwise.
+func oldest(infos []backend.ServerInfo) backend.ServerInfo {
+	low := infos[0]
+	for _, i := range infos[1:] {
+		if i.Flavour.Version < low.Flavour.Version {
+			low = i
+		}
+	}
+	return low
+}
+
+// shared builds what all sessions share.
+func (p *Process) shared(ctx context.Context, infos []backend.ServerInfo) (*session.Server, error) {
+	low := oldest(infos)
+	collations, err := readCollations(ctx, p.pools, low.DataSource)
+	if err != nil {
+		return nil, err
+	}
+	c := p.config
+	version, flavour := claimed(c, low)
+	weigher := &weigher{pools: p.pools}
+	keyer := sharding.Keyer{Charset: "utf8mb4", Weigher: weigher}
+	p.catalogs.setLowerCase(low.LowerCaseTableNames)
+	srv := &session.Server{
+		Catalogs: p.catalogs, Pools: p.pools, Cache: newStatements(int(c.PlanCache.Size)),
+		Planner: &router.Planner{Generators: keygen.NewSet(nil, p.documents.workers(), p.documents.segments()), Keyer: keyer},
+		Keyer:   keyer,
+		Log:     p.log, Flavour: flavour, Version: version, Collations: collations,
+		Initial: initial(low),
+		Memory:  merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),
+		Spill:   spill(c),
+		Config: session.Config{
+			WaitTimeout: c.Limits.WaitTimeout, InteractiveTimeout: c.Limits.WaitTimeout,
+			MaxPacket: int(c.Limits.MaxAllowedPacket), QueryMemory: int64(c.Memory.Query),
+			MaxPrepared: 16382, PreparedBytes: int(c.Memory.Session),
+		},
+		Start: time.Now(),
+	}
+	srv.Init()
+	return srv, nil
+}
+
+// spill is where operators put what memory does not hold; what an earlier process left there is removed.
+func spill(c *config.Config) *merge.Spill {
+	dir := c.SpillDir()
+	if dir == "" || os.MkdirAll(dir, 0o700) != nil {
+		return nil
+	}
+	return &merge.Spill{Dir: dir, Quota: merge.NewBudget(int64(c.Spill.Quota), "spill.quota", nil)}
+}
+
+// claimed is the version and flavour that clients are told.
+func claimed(c *config.Config, low backend.ServerInfo) (string, parser.Flavour) {
+	flavour := parser.Flavour(low.Flavour)
+	version := low.Version
+	switch c.Server.Flavour {
+	case "mariadb":
+		flavour.MariaDB = true
+	case "mysql":
+		flavour.MariaDB = false
+	}
+	if c.Server.Version != "" {
+		version = c.Server.Version
+	}
+	if flavour.MariaDB && flavour.Version < 110000 && !strings.HasPrefix(version, "5.5.5-") {
+		version = "5.5.5-" + version // as MariaDB before 11 greets, for clients that look at the first digit
+	}
+	return version, flavour
+}
+
+// initial are the servers' values of what the proxy itself has to know.
+func initial(info backend.ServerInfo) session.Initial {
+	number := func(text string, otherwise int64) int64 {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n
+		}
+		return otherwise
+	}
+	return session.Initial{
+		SQLMode: info.SQLMode, Charset: "utf8mb4", Collation: info.CollationServer, Isolation: info.Isolation, Autocommit: true,
+		GroupConcatMaxLen: number(info.GroupConcatMaxLen, 1<<20), DivPrecision: number(info.DivPrecisionIncrement, 4),
+		LowerCaseTables: info.LowerCaseTableNames,
+	}
+}
+
+// greetingCollation is the id that the greeting names: one byte.
+func greetingCollation(infos []backend.ServerInfo) byte {
+	f := wire.MySQL
+	if oldest(infos).Flavour.MariaDB {
+		f = wire.MariaDB
+	}
+	if c, ok := wire.CollationByName(oldest(infos).CollationServer, f); ok && c.ID < 256 {
+		return byte(c.ID)
+	}
+	return byte(wire.CollationUTF8MB4GeneralCI)
+}
+
+// readCollations asks a server for its collations.
+func readCollations(ctx context.Context, pools *backend.Pools, dataSource string) (map[uint16]string, error) {
+	lease, err := pools.Acquire(ctx, dataSource, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer lease.Release()
+	_, rows, err := lease.Conn().QueryRows(ctx, "SHOW COLLATION")
+	if err != nil {
+		return nil, fmt.Errorf("read the collations of %s: %w", dataSource, err)
+	}
+	out := make(map[uint16]string, len(rows))
+	for _, row := range rows {
+		if id, err := strconv.ParseUint(string(row[2]), 10, 16); err == nil {
+			out[uint16(id)] = string(row[0])
+		}
+	}
+	return out, nil
+}
+
+// clientTLS is the certificate for clients; nil where none is configured.
+func clientTLS(c *config.Config) (*tls.Config, error) {
+	if c.Listen.TLS.Cert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.Listen.TLS.Cert, c.Listen.TLS.Key)
+	if err != nil {
+		return nil, fmt.Errorf("load the certificate for clients: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// listen opens the listeners and serves them.
+func (p *Process) listen() error {
+	for _, address := range p.config.Listen.Address {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("listen for clients: %w", err)
+		}
+		p.listeners = append(p.listeners, l)
+	}
+	for _, l := range p.listeners {
+		p.serving.Go(func() error { return p.server.Serve(l) })
+	}
+	return nil
+}
+
+// Addr is the address of the first listener.
+func (p *Process) Addr() string { return p.listeners[0].Addr().String() }
+
+// Stop drains and ends the process: clients first, until ctx ends, then what served them.
+func (p *Process) Stop(ctx context.Context) error {
+	var errs []error
+	if p.server != nil {
+		errs = append(errs, p.server.Shutdown(ctx), p.serving.Wait())
+	}
+	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if p.documents != nil {
+		errs = append(errs, p.documents.close(rest))
+	}
+	if p.pools != nil {
+		errs = append(errs, p.pools.Close(rest))
+	}
+	return errors.Join(errs...)
+}
+
+// counter gives connection ids: the number of the instance above, a count below.
+func counter(number uint32) func() uint32 {
+	var n atomic.Uint32
+	return func() uint32 { return number<<20 | n.Add(1)&0xfffff }
+}
+
+// Ready writes the line that says that statements are accepted.
+func (p *Process) Ready(w io.Writer) {
+	fmt.Fprintf(w, "ready: statements are accepted on %s\n", p.Addr())
+}

@@ -1,0 +1,119 @@
+package sidecar
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar/config"
+)
+
+// sources are the data sources of all documents as the pools want them. Documents name data sources in one space: the
+// same name in two of them must mean the same server.
+func sources(c *config.Config, layouts []*rule.Layout) ([]backend.DataSource, error) {
+	var out []backend.DataSource
+	from := map[string]rule.DataSource{}
+	for _, layout := range layouts {
+		for _, ds := range layout.DataSources {
+			if other, ok := from[ds.Name]; ok {
+				if other.Address != ds.Address || other.User != ds.User || other.Password != ds.Password {
+					return nil, fmt.Errorf("data source %s is declared by two databases with different servers", ds.Name)
+				}
+				continue
+			}
+			from[ds.Name] = ds
+			source, err := source(c, &ds)
+			if err != nil {
+				return nil, fmt.Errorf("data source %s: %w", ds.Name, err)
+			}
+			out = append(out, source)
+		}
+	}
+	return out, nil
+}
+
+func source(c *config.Config, ds *rule.DataSource) (backend.DataSource, error) {
+	password, err := config.Resolve(ds.Password)
+	if err != nil {
+		return backend.DataSource{}, err
+	}
+	out := backend.DataSource{
+		Name: ds.Name, Addr: ds.Address, User: ds.User, Password: backend.Secret(password),
+		Attrs: map[string]string{"program_name": "heddle", "_client_name": "heddle"},
+		Limits: backend.Limits{
+			MaxOpen: c.Pool.Max, IdleTime: c.Pool.IdleTimeout, Lifetime: c.Pool.MaxLifetime,
+			WaitTimeout: c.Pool.WaitTimeout, ConnectTimeout: c.Pool.ConnectTimeout,
+		},
+	}
+	if p := ds.Pool; p != (rule.Pool{}) {
+		if p.Max > 0 {
+			out.Limits.MaxOpen = p.Max
+		}
+		if p.Wait > 0 {
+			out.Limits.WaitTimeout = p.Wait
+		}
+		if p.Idle > 0 {
+			out.Limits.IdleTime = p.Idle
+		}
+		if p.Life > 0 {
+			out.Limits.Lifetime = p.Life
+		}
+	}
+	if ds.TLS != nil {
+		if out.TLS, err = sourceTLS(ds.TLS); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func sourceTLS(t *rule.TLS) (backend.TLS, error) {
+	out := backend.TLS{Config: &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS12}}
+	switch t.Mode {
+	case rule.TLSDisabled:
+		return backend.TLS{Mode: backend.TLSOff}, nil
+	case rule.TLSPreferred:
+		out.Mode = backend.TLSPreferred
+	case rule.TLSRequired:
+		out.Mode = backend.TLSRequired
+	case rule.TLSVerifyCA:
+		out.Mode = backend.TLSVerify
+		out.Config.InsecureSkipVerify = true // the chain is verified below, the name is not looked at
+		out.Config.VerifyConnection = verifyChain(out.Config)
+	default:
+		out.Mode = backend.TLSVerify
+	}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return out, fmt.Errorf("read the certificates of tls.ca: %w", err)
+		}
+		out.Config.RootCAs = x509.NewCertPool()
+		if !out.Config.RootCAs.AppendCertsFromPEM(pem) {
+			return out, fmt.Errorf("tls.ca: %s holds no certificate", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return out, fmt.Errorf("load the client certificate: %w", err)
+		}
+		out.Config.Certificates = []tls.Certificate{pair}
+	}
+	return out, nil
+}
+
+// verifyChain checks a server's chain against the configured roots, whatever name it has.
+func verifyChain(c *tls.Config) func(tls.ConnectionState) error {
+	return func(state tls.ConnectionState) error {
+		opts := x509.VerifyOptions{Roots: c.RootCAs, Intermediates: x509.NewCertPool()}
+		for _, cert := range state.PeerCertificates[1:] {
+			opts.Intermediates.AddCert(cert)
+		}
+		_, err := state.PeerCertificates[0].Verify(opts)
+		return err
+	}
+}

@@ -1,0 +1,185 @@
+package differential
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// Difference is one thing in which two answers differ. What is its class ("column type", "rows" …).
+type Difference struct{ What, Plain, Heddle string }
+
+// String is the difference in one line or a few.
+func (d Difference) String() string {
+	return fmt.Sprintf("%s:\n    plain:  %s\n    heddle: %s", d.What, d.Plain, d.Heddle)
+}
+
+// Comparer compares the answers of one case. It remembers the ids that stand for each other.
+type Comparer struct {
+	Collate Collator
+	ids     map[uint64]uint64 // the plain server's generated ids → heddle's
+}
+
+// Compare tells in what heddle's answer differs from the plain server's. unlimited is the plain server's answer
+// without the LIMIT where the exception limit is claimed, nil otherwise.
+func (c *Comparer) Compare(step *Step, plain, heddle, unlimited *Answer) []Difference {
+	d := &differences{}
+	d.leaks(heddle)
+	if (plain.Prepared == nil) != (heddle.Prepared == nil) {
+		d.add("protocol", fmt.Sprint(plain.Prepared != nil), fmt.Sprint(heddle.Prepared != nil))
+		return d.list
+	}
+	if plain.Prepared != nil {
+		d.prepared(step.Expect, plain.Prepared, heddle.Prepared)
+	}
+	if len(plain.Results) != len(heddle.Results) {
+		d.add("number of results", describe(plain), describe(heddle))
+		return d.list
+	}
+	for i := range plain.Results {
+		var all *Result
+		if unlimited != nil && i < len(unlimited.Results) {
+			all = &unlimited.Results[i]
+		}
+		c.result(d, step, &plain.Results[i], &heddle.Results[i], all)
+	}
+	d.warnings(plain.Warnings, heddle.Warnings)
+	return d.list
+}
+
+type differences struct{ list []Difference }
+
+func (d *differences) add(what, plain, heddle string) {
+	if plain != heddle {
+		d.list = append(d.list, Difference{what, plain, heddle})
+	}
+}
+
+func (d *differences) prepared(e Expect, plain, heddle *Prepared) {
+	d.add("error of the preparation", showErr(plain.Err), showErr(heddle.Err))
+	if plain.Err != nil || heddle.Err != nil {
+		return
+	}
+	d.add("warnings of the preparation", strconv.Itoa(int(plain.Warnings)), strconv.Itoa(int(heddle.Warnings)))
+	d.columns("prepared parameter", e, plain.Params, heddle.Params)
+	d.columns("prepared column", e, plain.Columns, heddle.Columns)
+}
+
+func (c *Comparer) result(d *differences, step *Step, plain, heddle, all *Result) {
+	d.add("error", showErr(plain.Err), showErr(heddle.Err))
+	if plain.Err != nil || heddle.Err != nil {
+		return
+	}
+	if (plain.Columns == nil) != (heddle.Columns == nil) {
+		d.add("kind of answer", showResult(plain), showResult(heddle))
+		return
+	}
+	d.end(step.Expect, c, &plain.End, &heddle.End)
+	if plain.Columns == nil {
+		return
+	}
+	d.columns("column", step.Expect, plain.Columns, heddle.Columns)
+	if len(plain.Columns) == len(heddle.Columns) {
+		c.rows(d, step, plain, heddle, all)
+	}
+}
+
+// comparedStatus are the flags that are the session's; the others tell how a query was run.
+const comparedStatus = wire.StatusInTrans | wire.StatusAutocommit | wire.StatusMoreResults | wire.StatusCursorExists |
+	wire.StatusLastRowSent | wire.StatusNoBackslashEscapes | wire.StatusInTransReadonly | wire.StatusAnsiQuotes | wire.StatusDBDropped
+
+func (d *differences) end(e Expect, c *Comparer, plain, heddle *wire.OK) {
+	d.add("affected rows", fmt.Sprint(plain.AffectedRows), fmt.Sprint(heddle.AffectedRows))
+	a, b := fmt.Sprint(plain.LastInsertID), fmt.Sprint(heddle.LastInsertID)
+	if !e.GenInsert || !c.sameID(a, b) {
+		d.add("insert id", a, b)
+	}
+	d.add("status flags", showStatus(plain.Status), showStatus(heddle.Status))
+	d.add("warning count", fmt.Sprint(plain.Warnings), fmt.Sprint(heddle.Warnings))
+	d.add("info", string(plain.Info), string(heddle.Info))
+}
+
+func (d *differences) columns(what string, e Expect, plain, heddle []sqltypes.Column) {
+	if len(plain) != len(heddle) {
+		d.add(what+" count", fmt.Sprint(labels(plain)), fmt.Sprint(labels(heddle)))
+		return
+	}
+	for i := range plain {
+		p, h := &plain[i], &heddle[i]
+		field := func(name, a, b string) {
+			if a != b {
+				d.add(what+" "+name, fmt.Sprintf("%s of %d %q", a, i+1, p.Name), fmt.Sprintf("%s of %d %q", b, i+1, h.Name))
+			}
+		}
+		field("name", p.Name, h.Name)
+		field("org_name", p.OrgName, h.OrgName)
+		field("table", p.Table, h.Table)
+		field("org_table", p.OrgTable, h.OrgTable)
+		field("schema", p.Schema, h.Schema)
+		field("type", fmt.Sprintf("%#x", byte(p.Type)), fmt.Sprintf("%#x", byte(h.Type)))
+		field("flags", fmt.Sprintf("%#x", p.Flags), fmt.Sprintf("%#x", h.Flags))
+		field("collation", fmt.Sprint(p.Collation), fmt.Sprint(h.Collation))
+		field("decimals", fmt.Sprint(p.Decimals), fmt.Sprint(h.Decimals))
+		field("extended metadata", fmt.Sprintf("%q", p.Extended), fmt.Sprintf("%q", h.Extended))
+		if !e.Length {
+			field("length", fmt.Sprint(p.Length), fmt.Sprint(h.Length))
+		}
+	}
+}
+
+// warnings are a multiset of level and code; the texts may differ, a shard counts its own rows.
+func (d *differences) warnings(plain, heddle []Warning) {
+	keys := func(list []Warning) string {
+		var out []string
+		for _, w := range list {
+			out = append(out, w.Level+" "+w.Code)
+		}
+		slices.Sort(out)
+		return strings.Join(out, ", ")
+	}
+	if keys(plain) != keys(heddle) {
+		d.add("warnings", fmt.Sprint(plain), fmt.Sprint(heddle))
+	}
+}
+
+// physicalName matches what only the shards know: their schemas, and suffixed tables. The rules of the test name
+// them so that nothing else looks like them.
+var physicalName = regexp.MustCompile(`hxphys|[a-z]_7[0-3]\b`)
+
+func (d *differences) leaks(heddle *Answer) {
+	look := func(where, text string) {
+		if found := physicalName.FindString(text); found != "" {
+			d.list = append(d.list, Difference{"physical name in " + where, "(none)", text})
+		}
+	}
+	if e := heddle.Err(); e != nil {
+		look("an error", e.Msg)
+	}
+	for _, w := range heddle.Warnings {
+		look("a warning", w.Message)
+	}
+	for _, r := range heddle.Results {
+		look("the info", string(r.End.Info))
+		for _, row := range r.Rows {
+			for _, cell := range row.Cells {
+				look("a row", string(cell))
+			}
+		}
+		for _, col := range r.Columns {
+			look("a column definition", strings.Join([]string{col.Schema, col.Table, col.OrgTable, col.Name, col.OrgName}, " "))
+		}
+	}
+}
+
+func showErr(e *sqlerr.Error) string {
+	if e == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%d %s", e.Code, e.State)
+}
