@@ -129,6 +129,18 @@ func (w *Workers) renew(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// reconsider is for a claim that begins in the future: somebody may have vouched for the mesh meanwhile.
+func (w *Workers) reconsider(ctx context.Context, now time.Time) error {
+	e, _, err := readEpoch(ctx, w.cfg.Store, now, w.cfg.Instance)
+	if err != nil {
+		return fmt.Errorf("wait for worker id %d: %w", w.held.id, err)
+	}
+	if e != w.held.epoch || !now.Before(w.held.rec.Until.Add(-For/2)) {
+		w.held = nil
+	}
+	return nil
+}
+
 // republish is for a store that is not as it was left. If our record is there, by a write whose answer was lost, it is
 // taken as it is. If it is gone, it is written again as it was, not extended.
 func (w *Workers) republish(ctx context.Context, now time.Time) error {

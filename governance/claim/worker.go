@@ -142,12 +142,15 @@ func (w *Workers) turn(ctx context.Context, due bool) error {
 	if w.held != nil && !now.Before(w.held.rec.Until) {
 		due = true
 	}
-	if due && w.held != nil {
+	switch {
+	case w.held != nil && now.Before(w.held.rec.From):
+		err = w.reconsider(ctx, now)
+	case w.held != nil && due:
 		err = w.renew(ctx, now)
 	}
 	if w.held == nil {
-		err = w.claim(ctx, now)
-		w.why = err
+		w.why = w.claim(ctx, now)
+		err = errors.Join(err, w.why)
 	}
 	return errors.Join(err, w.open(now))
 }
@@ -163,11 +166,8 @@ func (w *Workers) open(now time.Time) error {
 		return nil
 	}
 	h := w.held
-	until := ceil(now.Add(window))
-	if until.After(h.rec.Until) {
-		until = h.rec.Until
-	}
-	if until.Before(w.given) && w.now.Load().id == h.id && w.now.Load().why == nil {
+	until := minTime(ceil(now.Add(window)), h.rec.Until)
+	if until.Before(w.given) {
 		until = minTime(w.given, h.rec.Until) // the clock stepped back; what was given stays given
 	}
 	if err := w.disk.mark(w.cfg.Path, h.id, until, now); err != nil {

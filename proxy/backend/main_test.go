@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -87,7 +86,7 @@ func (s *mariadb) start() error {
 		"--port=" + port, "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M", "--performance-schema=OFF",
 		"--innodb-log-file-size=4M", "--log-error=" + s.datadir + "/error.log", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"}, s.extra...)
 	s.cmd = exec.Command("mariadbd", args...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	dieWithTests(s.cmd)
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start mariadbd: %w", err)
 	}

@@ -134,10 +134,14 @@ func TestReleaseAfterErrors(t *testing.T) {
 // The server ends an idle connection by its wait_timeout: the next statement does not notice.
 func TestIdleConnectionEndedByServer(t *testing.T) {
 	p := testPools(t, testSource("ds", sharedServer(t), Limits{MaxOpen: 1}))
+	observer := connect(t, sharedServer(t), 0, "")
 	l := acquire(t, p, "ds", 0, nil)
 	exec1(t, l.Conn(), "SET wait_timeout=1")
+	id := strconv.Itoa(int(l.Conn().Info().ThreadID))
 	l.Release()
-	eventually(t, "the server ends it", func() bool { return !l.Conn().link.probe.alive() })
+	eventually(t, "the server ends it", func() bool {
+		return one(t, observer, "SELECT COUNT(*) FROM information_schema.processlist WHERE id="+id) == "0"
+	})
 	l = acquire(t, p, "ds", 0, l.Conn())
 	defer l.Release()
 	if one(t, l.Conn(), "SELECT 1") != "1" || p.Stats()[0].Dead != 1 {

@@ -14,7 +14,7 @@ type File struct {
 	Topic string
 	Setup []string // DDL, once for each side
 	Data  []string // brings the tables to their first state; again after a case that writes
-	Dump  []string // tables that are compared after a case that writes: those that Setup creates
+	Dumps []Step   // reads the tables that Setup creates, to compare them after a case that writes
 	Cases []Case
 }
 
@@ -57,6 +57,7 @@ type Step struct {
 //	--@ on b                        the statements go to connection b, until the next "on" or case; the first is a
 //	--@ expect CODE …               exceptions for the next statement; see ParseExpect
 //	--@ params int 1 | str x | …    the next statement is prepared and executed with these; once for each such line
+//	--@ dump TABLE CODE …           exceptions for the table's comparison after a case that writes
 //	--@ bytes                       in the next statement \xNN stands for a byte
 //
 // Other comments at the beginning of a line are dropped.
@@ -77,13 +78,14 @@ type fileParser struct {
 	section string // setup, data or case
 	on      string
 	next    Step // what directives have said of the statement to come
+	dumps   map[string]Expect
 	bytes   bool
 	text    strings.Builder
 	start   int
 }
 
 func parse(topic string, text []byte) (*File, error) {
-	p := &fileParser{file: &File{Topic: topic}, section: "setup"}
+	p := &fileParser{file: &File{Topic: topic}, section: "setup", dumps: map[string]Expect{}}
 	for i, line := range bytes.Split(text, []byte("\n")) {
 		if err := p.line(string(line), i+1); err != nil {
 			return nil, fmt.Errorf("%d: %w", i+1, err)
@@ -94,7 +96,7 @@ func parse(topic string, text []byte) (*File, error) {
 	}
 	for _, s := range p.file.Setup {
 		if name := createdTable(s); name != "" {
-			p.file.Dump = append(p.file.Dump, name)
+			p.file.Dumps = append(p.file.Dumps, Step{SQL: "SELECT * FROM " + name, On: "a", Expect: p.dumps[name]})
 		}
 	}
 	return p.file, nil
@@ -168,6 +170,9 @@ func (p *fileParser) directive(text string, n int) (err error) {
 		p.next.Runs = append(p.next.Runs, run)
 	case "bytes":
 		p.bytes = true
+	case "dump":
+		table, codes, _ := strings.Cut(rest, " ")
+		p.dumps[table], err = ParseExpect(codes)
 	default:
 		err = fmt.Errorf("no directive %q", word)
 	}

@@ -22,6 +22,8 @@ type Expect struct {
 	// GenInsert is GenID for the insert id in the answer.
 	GenInsert bool
 	Length    bool // the display length in column definitions: what a merge cannot know
+	// NoWarnings: SHOW WARNINGS is not asked after it, for the case does so itself or looks at what the question changes.
+	NoWarnings bool
 }
 
 // ParseExpect reads codes, each with the columns it is about: "ties=1,2 double=3 limit".
@@ -29,7 +31,7 @@ func ParseExpect(text string) (Expect, error) {
 	var e Expect
 	lists := map[string]*[]int{"ties": &e.Ties, "rep": &e.Rep, "concat": &e.Concat, "double": &e.Double,
 		"clock": &e.Clock, "connid": &e.ConnID, "uuid": &e.UUID, "genid": &e.GenID}
-	flags := map[string]*bool{"limit": &e.Limit, "geninsert": &e.GenInsert, "length": &e.Length}
+	flags := map[string]*bool{"limit": &e.Limit, "geninsert": &e.GenInsert, "length": &e.Length, "nowarnings": &e.NoWarnings}
 	for _, word := range strings.Fields(text) {
 		name, value, valued := strings.Cut(word, "=")
 		if flag := flags[name]; flag != nil && !valued {
@@ -85,7 +87,7 @@ func (e Expect) String() string {
 	for _, f := range []struct {
 		name string
 		set  bool
-	}{{"limit", e.Limit}, {"geninsert", e.GenInsert}, {"length", e.Length}} {
+	}{{"limit", e.Limit}, {"geninsert", e.GenInsert}, {"length", e.Length}, {"nowarnings", e.NoWarnings}} {
 		if f.set {
 			words = append(words, f.name)
 		}
