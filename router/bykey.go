@@ -35,7 +35,7 @@ func (p *planning) byKey(b *block, ch *change, route *plan.Route) error {
 	for i := range pk {
 		out.Keys = append(out.Keys, i)
 	}
-	p.lists = nil
+	p.lists, route.Selector = nil, nil
 	route.Template = p.writeByKey(route, pk)
 	p.plan.Root = out
 	return nil

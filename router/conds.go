@@ -30,6 +30,9 @@ type inList struct {
 
 // selector reads all that is known of the rows of the block. It is nil where nothing is known.
 func (s *keyScope) selector() plan.Selector {
+	if s.p.facts.Scatter {
+		return nil
+	}
 	var leaves []leaf
 	var others []plan.Selector
 	for _, e := range s.block.hard {

@@ -20,6 +20,8 @@ type Env struct {
 type Facts struct {
 	// Columns are the answers to NeedColumns, by its Key.
 	Columns map[string][]sqltypes.Column
+	// Scatter makes the planner look at no condition on sharding keys: set it after Route answered *KeyUnknown.
+	Scatter bool
 	// Collations names the servers' collations by id (information_schema.COLLATION_CHARACTER_SET_APPLICABILITY).
 	Collations map[uint16]string
 }
@@ -52,4 +54,14 @@ type NeedColumns struct {
 // Error implements error.
 func (n *NeedColumns) Error() string {
 	return fmt.Sprintf("the columns of %q are needed from %s", n.SQL, n.Target.DataSource)
+}
+
+// KeyUnknown is Route's answer where a plan for one shard meets a value whose shard cannot be told: text compared with
+// a number, say, equals keys of several shards. Plan again with Facts.Scatter: the statement then runs on all shards,
+// or is refused with a sentence that says what stands in the way. Such a plan must not be cached for other values.
+type KeyUnknown struct{ Table string }
+
+// Error implements error.
+func (k *KeyUnknown) Error() string {
+	return "a value for the sharding key of " + k.Table + " whose shard cannot be told"
 }

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -116,7 +117,9 @@ func (e *evaluation) same(s *plan.SelectSame) (sharding.Set, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case !exact || node >= 0 && found >= 0 && node != found:
+		case !exact:
+			return nil, &KeyUnknown{Table: strings.Join(e.route.Tables, ", ")}
+		case node >= 0 && found >= 0 && node != found:
 			return nil, sqlerr.NotSupported(s.What)
 		case node >= 0:
 			found = node

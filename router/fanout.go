@@ -44,6 +44,9 @@ func (f *fanOut) rows() error {
 	if distinct {
 		return f.distinct(orders)
 	}
+	if err := f.keepsDistinct(orders); err != nil {
+		return err
+	}
 	var root plan.Node = f.route
 	var order []rewrite.Piece
 	if len(orders) > 0 {
@@ -55,6 +58,22 @@ func (f *fanOut) rows() error {
 	}
 	f.route.Template = f.template(shardSelect{hidden: f.hidden, order: order, limit: true})
 	f.p.plan.Root = f.limited(f.projected(root))
+	return nil
+}
+
+// keepsDistinct refuses what a hidden column would do to SELECT DISTINCT: it may only repeat what is selected.
+func (f *fanOut) keepsDistinct(orders []orderItem) error {
+	if !f.sel.Distinct || len(orders) == 0 {
+		return nil
+	}
+	if err := f.describe(nil); err != nil {
+		return err
+	}
+	for _, o := range orders {
+		if o.random || f.orderedColumn(o) < 0 {
+			return f.p.refuse("DISTINCT with ORDER BY of what is not in the select list over several shards")
+		}
+	}
 	return nil
 }
 

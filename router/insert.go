@@ -29,8 +29,10 @@ type insertPlan struct {
 func (p *planning) planInsert() error {
 	t := p.roleTable(parser.RoleInsert)
 	switch {
-	case t == nil || p.anySharded() == nil && !t.broadcast():
+	case t == nil:
 		return p.planOther()
+	case p.anySharded() == nil && !t.broadcast():
+		return p.changeOnePlace()
 	case t.broadcast():
 		return p.broadcastWrite(t)
 	case !t.sharded():

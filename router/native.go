@@ -78,19 +78,21 @@ func (g *grouping) parts(a *ast.AggregateFuncExpr, span parser.Span, index int, 
 	if a.Distinct && fn != plan.Min && fn != plan.Max {
 		return g.distinctParts(agg)
 	}
-	spans, err := g.argSpans(a)
-	if err != nil {
-		return agg, nil, err
-	}
 	switch fn {
 	case plan.Avg:
 		agg.Inherit = false
-		arg := g.cut(spans[0])
+		arg, err := g.firstArg(a)
+		if err != nil {
+			return agg, nil, err
+		}
 		agg.Second = g.hide(call("COUNT(", arg))
 		return agg, call("SUM(", arg), nil
 	case plan.VarPop, plan.VarSamp, plan.StdPop, plan.StdSamp:
 		agg.Inherit = false
-		arg := g.cut(spans[0])
+		arg, err := g.firstArg(a)
+		if err != nil {
+			return agg, nil, err
+		}
 		agg.Second = g.hide(append(call("AVG((", arg), text("+0E0)")))
 		agg.Third = g.hide(call("VAR_POP(", arg))
 		return agg, call("COUNT(", arg), nil
@@ -100,6 +102,15 @@ func (g *grouping) parts(a *ast.AggregateFuncExpr, span parser.Span, index int, 
 		return g.separator(agg, a)
 	}
 	return agg, nil, nil
+}
+
+// firstArg is the text of an aggregate's argument.
+func (g *grouping) firstArg(a *ast.AggregateFuncExpr) ([]rewrite.Piece, error) {
+	spans, err := g.argSpans(a)
+	if err != nil || len(spans) == 0 {
+		return nil, err
+	}
+	return g.cut(spans[0]), nil
 }
 
 func call(name string, arg []rewrite.Piece) []rewrite.Piece {

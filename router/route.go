@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -24,7 +25,7 @@ type Router struct {
 }
 
 // Route finds the units of one execution, in the order of the Route's targets; there is at least one. Errors are the
-// client's (*sqlerr.Error), or those of args.
+// client's (*sqlerr.Error), *KeyUnknown, or those of args.
 func (r *Router) Route(ctx context.Context, route *plan.Route, args rewrite.Args) ([]RouteUnit, error) {
 	switch {
 	case route.Rows != nil && route.Algorithm != nil:
@@ -54,7 +55,7 @@ func (r *Router) Route(ctx context.Context, route *plan.Route, args rewrite.Args
 		return nil, err
 	}
 	if len(set) > 1 && oneTarget(route.Selector) {
-		return nil, sqlerr.NotSupported("this statement with a value for the sharding key whose shard cannot be told")
+		return nil, &KeyUnknown{Table: strings.Join(route.Tables, ", ")}
 	}
 	if len(set) == 0 {
 		return r.any(route), nil

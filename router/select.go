@@ -25,7 +25,7 @@ func (p *planning) planSelect() error {
 	if err != nil {
 		return err
 	}
-	if oneTarget(route.Selector) {
+	if oneTarget(route.Selector) && !(q.union == nil && q.blocks[0].sel.Kind != ast.SelectStmtKindSelect) {
 		return p.passThroughRoute(route)
 	}
 	if why != "" {
@@ -230,6 +230,8 @@ func (p *planning) fanOutRefusal(q *query) string {
 		return "a query in parentheses over several shards"
 	case c.Limit != nil && (c.Limit.WithTies || c.Limit.RowsExamined):
 		return "LIMIT with WITH TIES or ROWS EXAMINED over several shards"
+	case len(q.blocks) == 1 && q.union == nil && !sameClauses(q.blocks[0].sel, c):
+		return "a select of a form that Heddle cannot read over several shards"
 	case c.Limit != nil && c.Limit.Count < 0:
 		return "a LIMIT that is no literal or parameter over several shards"
 	}
@@ -244,4 +246,11 @@ func (p *planning) fanOutRefusal(q *query) string {
 		}
 	}
 	return ""
+}
+
+// sameClauses reports whether the tokens and the tree show the same clauses.
+func sameClauses(s *ast.SelectStmt, c *parser.Clauses) bool {
+	return (s.Limit != nil) == (c.Limit != nil) && (s.OrderBy != nil) == c.OrderBy.Present() &&
+		(s.GroupBy != nil) == c.GroupBy.Present() && (s.Having != nil) == c.Having.Present() &&
+		s.Fields != nil && len(s.Fields.Fields) == len(c.List)
 }

@@ -149,7 +149,7 @@ func (p *Process) shared(ctx context.Context, infos []backend.ServerInfo) (*sess
 	c := p.config
 	version, flavour := claimed(c, low)
 	weigher := &weigher{pools: p.pools}
-	keyer := sharding.Keyer{Charset: "utf8mb4", Weigher: weigher}
+	keyer := sharding.Keyer{Charset: "utf8mb4", Weigher: weigher, ExactText: flavour.MariaDB}
 	p.catalogs.setLowerCase(low.LowerCaseTableNames)
 	srv := &session.Server{
 		Catalogs: p.catalogs, Pools: p.pools, Cache: newStatements(int(c.PlanCache.Size)),

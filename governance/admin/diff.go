@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -91,8 +92,60 @@ func span(before, n int) string {
 
 // lines keeps the line ends, so that a missing last one is a difference.
 func lines(s string) []string {
-	if s == "" {
-		return nil
+	out := strings.SplitAfter(s, "\n")
+	if out[len(out)-1] == "" {
+		out = out[:len(out)-1]
 	}
-	return strings.SplitAfter(strings.TrimSuffix(s, "\n"), "\n")[:strings.Count(strings.TrimSuffix(s, "\n"), "\n")+1 : strings.Count(strings.TrimSuffix(s, "\n"), "\n")+1]
+	return out
+}
+
+// maxTable bounds the table of common subsequences; documents that differ more are shown as replaced.
+const maxTable = 4 << 20
+
+// compareLines is a shortest edit, by the longest common subsequence of what lies between the equal ends.
+func compareLines(from, to []string) []edit {
+	var head, tail []edit
+	for len(from) > 0 && len(to) > 0 && from[0] == to[0] {
+		head = append(head, edit{' ', from[0]})
+		from, to = from[1:], to[1:]
+	}
+	for len(from) > 0 && len(to) > 0 && from[len(from)-1] == to[len(to)-1] {
+		tail = append(tail, edit{' ', from[len(from)-1]})
+		from, to = from[:len(from)-1], to[:len(to)-1]
+	}
+	slices.Reverse(tail)
+	return append(append(head, middle(from, to)...), tail...)
+}
+
+func middle(from, to []string) []edit {
+	width := len(to) + 1
+	var common []int32 // common[i*width+j]: the length for from[i:] and to[j:]
+	if len(from)*len(to) <= maxTable {
+		common = make([]int32, (len(from)+1)*width)
+		for i := len(from) - 1; i >= 0; i-- {
+			for j := len(to) - 1; j >= 0; j-- {
+				if from[i] == to[j] {
+					common[i*width+j] = common[(i+1)*width+j+1] + 1
+				} else {
+					common[i*width+j] = max(common[(i+1)*width+j], common[i*width+j+1])
+				}
+			}
+		}
+	}
+	var out []edit
+	i, j := 0, 0
+	for i < len(from) || j < len(to) {
+		switch {
+		case common != nil && i < len(from) && j < len(to) && from[i] == to[j]:
+			out = append(out, edit{' ', from[i]})
+			i, j = i+1, j+1
+		case i < len(from) && (j == len(to) || common == nil || common[(i+1)*width+j] >= common[i*width+j+1]):
+			out = append(out, edit{'-', from[i]})
+			i++
+		default:
+			out = append(out, edit{'+', to[j]})
+			j++
+		}
+	}
+	return out
 }

@@ -167,7 +167,8 @@ func (l *login) greet() (*wire.Login, error) {
 
 // encrypt switches to TLS and reads the login that follows inside.
 func (l *login) encrypt() ([]byte, error) {
-	secured := tls.Server(l.conn, l.server.opts.TLS)
+	// A client need not wait after its request: the beginning of its handshake may have come with it.
+	secured := tls.Server(&prefixed{Conn: l.conn, first: l.stream.TakeBuffered()}, l.server.opts.TLS)
 	if err := l.stream.Upgrade(secured); err != nil {
 		return nil, err
 	}
@@ -176,6 +177,22 @@ func (l *login) encrypt() ([]byte, error) {
 	}
 	l.conn, l.secure = secured, true
 	return l.stream.ReadPacket()
+}
+
+// prefixed is a connection of which some bytes have been read already.
+type prefixed struct {
+	net.Conn
+	first []byte
+}
+
+// Read gives the bytes that were read ahead before it reads on.
+func (p *prefixed) Read(b []byte) (int, error) {
+	if len(p.first) == 0 {
+		return p.Conn.Read(b)
+	}
+	n := copy(b, p.first)
+	p.first = p.first[n:]
+	return n, nil
 }
 
 // compress switches to the compressed protocol where both ends want it.

@@ -38,8 +38,7 @@ type Server struct {
 	key      func() (*rsa.PrivateKey, error)
 	sha2     digests
 
-	ctx    context.Context // of the sessions: ends when the drain begins; it is the server's own, made and ended by it
-	cancel context.CancelFunc
+	drain chan struct{} // closed when the drain begins
 
 	mu        sync.Mutex // guards what follows
 	listeners map[net.Listener]struct{}
@@ -49,9 +48,8 @@ type Server struct {
 // New returns a server whose sessions share what shared holds; Peers and Auth of it are set here.
 func New(opts Options, shared *session.Server) *Server {
 	opts.Limits = opts.Limits.withDefaults()
-	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
-		opts: opts, shared: shared, ctx: ctx, cancel: cancel,
+		opts: opts, shared: shared, drain: make(chan struct{}),
 		registry:  newRegistry(opts.ConnectionIDs, opts.Limits.MaxConnections),
 		key:       newServerKey(),
 		listeners: map[net.Listener]struct{}{},
@@ -89,7 +87,7 @@ func (s *Server) Serve(l net.Listener) error {
 			timer := time.NewTimer(pause)
 			select {
 			case <-timer.C:
-			case <-s.ctx.Done():
+			case <-s.drain:
 			}
 			timer.Stop()
 			continue
@@ -133,7 +131,7 @@ func (s *Server) serve(conn net.Conn) {
 	})
 	defer func() { s.registry.logout(client.Info().User) }() // COM_CHANGE_USER may have made it another
 	s.registry.add(id, client)
-	client.Serve(s.ctx)
+	client.Serve(s.drain)
 }
 
 // turnAway tells a client that cannot be let in why.
@@ -149,12 +147,16 @@ func (s *Server) turnAway(conn net.Conn, e *sqlerr.Error) {
 // returns ctx's error if it had to cut sessions.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
+	if s.draining {
+		s.mu.Unlock()
+		return nil
+	}
 	s.draining = true
 	for l := range s.listeners {
 		_ = l.Close() // it accepts nothing any more either way
 	}
 	s.mu.Unlock()
-	s.cancel()
+	close(s.drain)
 	s.registry.each((*session.Session).Drain)
 	if err := s.registry.wait(ctx); err == nil {
 		return nil

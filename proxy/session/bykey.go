@@ -2,12 +2,139 @@ package session
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
-// runByKey is an UPDATE or DELETE with ORDER BY … LIMIT over several shards.
-func (s *Session) runByKey(_ context.Context, _ *execution, _ *plan.ByKey) error {
-	return sqlerr.NotSupported("UPDATE or DELETE with LIMIT over several shards")
+// runByKey is an UPDATE or DELETE with ORDER BY … LIMIT over several shards: the rows that the statement means are found
+// and locked in its order over all shards, and each shard then changes those of its own, by their primary keys. Both
+// steps are one transaction.
+func (s *Session) runByKey(ctx context.Context, x *execution, node *plan.ByKey) error {
+	own := s.txn == nil
+	if own {
+		s.txn = txn.New(txn.Options{})
+	}
+	w, err := s.changeByKey(ctx, x, node, own)
+	if own && s.txn != nil {
+		if err == nil {
+			err = s.txn.Commit(ctx)
+		} else {
+			_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
+		}
+		s.endTransaction()
+	}
+	if err != nil {
+		return err
+	}
+	return w.respond(ctx)
 }
+
+func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKey, own bool) (*write, error) {
+	keys, err := s.keysByTarget(ctx, x, node)
+	if err != nil {
+		return nil, err
+	}
+	route := *node.Write
+	w := &write{s: s, x: x, route: &route}
+	for i := range route.Targets {
+		items := keys[i]
+		if len(items) == 0 {
+			continue
+		}
+		keep := make([]int32, len(items))
+		for k, item := range items {
+			keep[k] = int32(len(w.keys))
+			w.keys = append(w.keys, []rewrite.Piece{{Op: rewrite.Text, Text: item}})
+		}
+		w.units = append(w.units, plan.RouteUnit{Index: i, Target: &route.Targets[i], Keep: [][]int32{keep}})
+	}
+	if len(w.units) == 0 {
+		return w, w.nothing(ctx)
+	}
+	template := *node.Write.Template
+	template.Lists = append([]rewrite.List{}, template.Lists...)
+	template.Lists[0].Items = w.keys
+	route.Template = &template
+	if !own {
+		return w, w.atomically(ctx, false)
+	}
+	return w, w.execute(ctx)
+}
+
+// nothing is a change of no rows: one shard is asked, so that the answer has the form it always has.
+func (w *write) nothing(context.Context) error {
+	w.info.add([]byte("Rows matched: 0  Changed: 0  Warnings: 0"))
+	if w.x.st.parsed.Kind.String() != "update" {
+		w.info = infoSum{}
+	}
+	return nil
+}
+
+// keysByTarget finds the rows, and gives their primary keys as SQL by the target that has them.
+func (s *Session) keysByTarget(ctx context.Context, x *execution, node *plan.ByKey) (map[int][]string, error) {
+	input, columns := node.Input, node.Keys
+	if p, ok := input.(*plan.Project); ok {
+		// The target's index rides on each row, behind the columns that a Project would keep.
+		columns = make([]int, len(node.Keys))
+		for i, k := range node.Keys {
+			columns[i] = p.Columns[k].Column
+		}
+		input = p.Input
+	}
+	text := *x
+	text.form = 0 // the keys are read as text, also for an EXECUTE
+	if len(x.params) > 0 {
+		text.form = x.form
+	}
+	t := &tree{s: s, x: &text, origin: true, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
+	defer t.release()
+	rows, err := merge.Build(input, t.leavesOf(ctx), t.options())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // read to its end, or the error that stopped it is reported
+	out := map[int][]string{}
+	for {
+		row, err := rows.Next(ctx)
+		if isEOF(err) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		target, err := strconv.Atoi(string(row[len(row)-1]))
+		if err != nil {
+			return nil, sqlerr.Internal("a row that lost its origin")
+		}
+		key := s.keyLiteral(rows.Columns(), row, columns)
+		if err := t.budget.Reserve("the keys of an UPDATE or DELETE with LIMIT", int64(len(key)+32)); err != nil {
+			return nil, err
+		}
+		out[target] = append(out[target], key)
+	}
+}
+
+// keyLiteral writes a primary key as a row value.
+func (s *Session) keyLiteral(columns []sqltypes.Column, row sqltypes.Row, key []int) string {
+	b := []byte{'('}
+	for i, c := range key {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if row[c] == nil {
+			b = append(b, "NULL"...)
+		} else {
+			b = append(b, s.literal(row[c], &columns[c])...)
+		}
+	}
+	return string(append(b, ')'))
+}
+
+// originColumn is the column that carries a row's target.
+var originColumn = sqltypes.Column{Name: "_origin", Type: sqltypes.Long, Collation: sqltypes.CollationBinary, Length: 11}

@@ -233,9 +233,9 @@ func (s *Session) comFieldList(ctx context.Context, payload []byte) error {
 	}
 	defer s.settle(ctx)
 	x := execution{st: st, plan: st.plan, args: &args{scan: &s.scan, text: []byte(text)}, form: exec.TextRows}
-	t := &tree{s: s, x: &x, ctx: ctx}
+	t := &tree{s: s, x: &x}
 	defer t.release()
-	columns, err := t.columns()
+	columns, err := t.columns(ctx)
 	if err != nil {
 		return s.writeError(err)
 	}

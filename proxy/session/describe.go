@@ -1,6 +1,8 @@
 package session
 
 import (
+	"context"
+
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/backend"
@@ -10,29 +12,29 @@ import (
 )
 
 // describe has one of a plan's shards prepare its part, which says what parameters and columns it has.
-func (t *tree) describe(root plan.Node) (*backend.Stmt, error) {
+func (t *tree) describe(ctx context.Context, root plan.Node) (*backend.Stmt, error) {
 	route := leaf(root)
 	if route == nil || len(route.Targets) == 0 {
 		return &backend.Stmt{}, nil
 	}
 	t.anyArguments()
-	return t.prepare(&route.Targets[0], route.Template)
+	return t.prepare(ctx, &route.Targets[0], route.Template)
 }
 
 // prepare prepares a template at a target with all of its list items.
-func (t *tree) prepare(target *plan.Target, template *rewrite.Template) (*backend.Stmt, error) {
+func (t *tree) prepare(ctx context.Context, target *plan.Target, template *rewrite.Template) (*backend.Stmt, error) {
 	unit := plan.RouteUnit{Target: target}
 	sql, _, err := t.s.sql(t.x, template, &unit)
 	if err != nil {
 		return nil, err
 	}
-	h, err := t.s.hold(t.ctx, target.DataSource, target.Schema, t.x.need)
+	h, err := t.s.hold(ctx, target.DataSource, target.Schema, t.x.need)
 	if err != nil {
 		return nil, err
 	}
-	stmt, err := h.lease.Conn().Prepare(t.ctx, string(sql))
+	stmt, err := h.lease.Conn().Prepare(ctx, string(sql))
 	if err != nil {
-		return nil, t.s.failed(t.ctx, h, leaf(t.x.plan.Root), target, err)
+		return nil, t.s.failed(ctx, h, leaf(t.x.plan.Root), target, err)
 	}
 	return stmt, nil
 }
@@ -55,17 +57,17 @@ func (t *tree) anyArguments() {
 }
 
 // columns returns the definitions of a plan's result without running it.
-func (t *tree) columns() ([]sqltypes.Column, error) {
+func (t *tree) columns(ctx context.Context) ([]sqltypes.Column, error) {
 	switch t.x.plan.Root.(type) {
 	case *plan.Insert, *plan.Update, *plan.Delete, *plan.ByKey, *plan.DDL:
-		stmt, err := t.describe(t.x.plan.Root)
+		stmt, err := t.describe(ctx, t.x.plan.Root)
 		if err != nil {
 			return nil, err
 		}
 		return stmt.Columns, nil
 	}
 	t.anyArguments()
-	rows, err := merge.Build(t.x.plan.Root, t.shapes, t.options())
+	rows, err := merge.Build(t.x.plan.Root, func(n plan.Node) ([]merge.RowStream, error) { return t.shapes(ctx, n) }, t.options())
 	if err != nil {
 		return nil, err
 	}
@@ -74,20 +76,20 @@ func (t *tree) columns() ([]sqltypes.Column, error) {
 }
 
 // shapes gives leaves without rows.
-func (t *tree) shapes(node plan.Node) ([]merge.RowStream, error) {
+func (t *tree) shapes(ctx context.Context, node plan.Node) ([]merge.RowStream, error) {
 	switch n := node.(type) {
 	case *plan.Route:
 		if len(n.Targets) == 0 {
 			return nil, sqlerr.Internal("a route without a target")
 		}
-		stmt, err := t.prepare(&n.Targets[0], n.Template)
+		stmt, err := t.prepare(ctx, &n.Targets[0], n.Template)
 		if err != nil {
 			return nil, err
 		}
 		columns := append([]sqltypes.Column(nil), stmt.Columns...)
 		return []merge.RowStream{merge.NewRows(logicalColumns(columns, t.s, n, &n.Targets[0]), nil)}, nil
 	case *plan.Residual:
-		columns, err := t.residualShape(n)
+		columns, err := t.residualShape(ctx, n)
 		if err != nil {
 			return nil, err
 		}

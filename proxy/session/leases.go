@@ -53,6 +53,7 @@ func (s *Session) hold(ctx context.Context, dataSource, schema string, need back
 	}
 	h.used = true
 	s.state.SetSchema(schema)
+	s.state.SetLastInsertID(s.diag.lastID)
 	if err := h.lease.Apply(ctx, s.state, need); err != nil {
 		return nil, err
 	}
@@ -70,6 +71,7 @@ func (s *Session) hold(ctx context.Context, dataSource, schema string, need back
 func (s *Session) borrow(ctx context.Context, dataSource, schema string, need backend.Need) (h *held, done func(), err error) {
 	if h = s.find(dataSource); h != nil {
 		s.state.SetSchema(schema)
+		s.state.SetLastInsertID(s.diag.lastID)
 		return h, func() {}, h.lease.Apply(ctx, s.state, need)
 	}
 	lease, err := s.acquire(ctx, dataSource)
@@ -77,6 +79,7 @@ func (s *Session) borrow(ctx context.Context, dataSource, schema string, need ba
 		return nil, nil, err
 	}
 	s.state.SetSchema(schema)
+	s.state.SetLastInsertID(s.diag.lastID)
 	if err := lease.Apply(ctx, s.state, need); err != nil {
 		lease.Destroy()
 		return nil, nil, err

@@ -116,15 +116,15 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 	}
 	x := execution{st: stmt.st, plan: stmt.st.plan, args: &args{scan: &stmt.scan, text: stmt.text}, form: exec.BinaryRows}
 	x.need = needs(stmt.st.parsed)
-	t := &tree{s: s, x: &x, ctx: ctx}
-	shard, err := t.describe(stmt.st.plan.Root)
+	t := &tree{s: s, x: &x}
+	shard, err := t.describe(ctx, stmt.st.plan.Root)
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(shard.Params) == len(params) {
 		params = shard.Params
 	}
-	columns, err = t.columns()
+	columns, err = t.columns(ctx)
 	return params, columns, err
 }
 

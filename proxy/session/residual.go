@@ -1,6 +1,8 @@
 package session
 
 import (
+	"context"
+
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
@@ -16,46 +18,46 @@ const residualTable = "heddle residual"
 const residualBatch = 512 << 10
 
 // residual has a shard finish a statement over the merged rows of n.Input.
-func (t *tree) residual(n *plan.Residual) ([]merge.RowStream, error) {
-	rows, err := t.collect(n)
+func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStream, error) {
+	rows, err := t.collect(ctx, n)
 	if err != nil {
 		return nil, err
 	}
 	// The inputs are read to their end: their connections are free, one of them perhaps for what follows.
-	h, err := t.createResidual(n)
+	h, err := t.createResidual(ctx, n)
 	if err != nil {
 		return nil, err
 	}
 	conn := h.lease.Conn()
-	if err := t.fillResidual(h, rows); err != nil {
+	if err := t.fillResidual(ctx, h, rows); err != nil {
 		return nil, err
 	}
 	sql, params, err := t.residualSQL(n)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := exec.Start(t.ctx, conn, &exec.Unit{SQL: sql, Form: t.x.form, Params: params})
+	answer, err := exec.Start(ctx, conn, &exec.Unit{SQL: sql, Form: t.x.form, Params: params})
 	if err != nil {
 		return nil, err
 	}
-	final := &shardRows{Answer: answer, s: t.s, ctx: t.ctx, h: h, route: &plan.Route{}, target: &n.Target}
+	final := &shardRows{Answer: answer, s: t.s, h: h, route: &plan.Route{}, target: &n.Target}
 	t.streams = append(t.streams, final)
-	if err := final.buffer(t.ctx, t.budget); err != nil {
+	if err := final.buffer(ctx, t.budget); err != nil {
 		return nil, err
 	}
-	return []merge.RowStream{final}, t.dropResidual(h)
+	return []merge.RowStream{final}, t.dropResidual(ctx, h)
 }
 
 // collect reads the input into memory, within the statement's budget.
-func (t *tree) collect(n *plan.Residual) ([]sqltypes.Row, error) {
-	in, err := merge.Build(n.Input, t.leaves, t.options())
+func (t *tree) collect(ctx context.Context, n *plan.Residual) ([]sqltypes.Row, error) {
+	in, err := merge.Build(n.Input, t.leavesOf(ctx), t.options())
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = in.Close() }() // it is at its end, or the error that stopped it is reported
 	var rows []sqltypes.Row
 	for {
-		row, err := in.Next(t.ctx)
+		row, err := in.Next(ctx)
 		if isEOF(err) {
 			return rows, nil
 		}
@@ -71,28 +73,28 @@ func (t *tree) collect(n *plan.Residual) ([]sqltypes.Row, error) {
 }
 
 // createResidual makes the temporary table, with the exact types that the shards' parts have.
-func (t *tree) createResidual(n *plan.Residual) (*held, error) {
+func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, error) {
 	unit := plan.RouteUnit{Target: &n.Target}
 	shape, _, err := t.s.sql(t.x, n.Shape, &unit)
 	if err != nil {
 		return nil, err
 	}
 	create := "CREATE TEMPORARY TABLE `" + residualTable + "` " + string(shape)
-	h, err := t.s.hold(t.ctx, n.Target.DataSource, n.Target.Schema, t.x.need)
+	h, err := t.s.hold(ctx, n.Target.DataSource, n.Target.Schema, t.x.need)
 	if err != nil {
 		return nil, err
 	}
 	h.lease.Taint("a temporary table")
-	if err := h.Exec(t.ctx, create); err != nil {
-		return nil, t.s.failed(t.ctx, h, leaf(n.Input), &n.Target, err)
+	if err := h.Exec(ctx, create); err != nil {
+		return nil, t.s.failed(ctx, h, leaf(n.Input), &n.Target, err)
 	}
 	return h, nil
 }
 
 // fillResidual inserts the rows, in pieces.
-func (t *tree) fillResidual(h *held, rows []sqltypes.Row) error {
+func (t *tree) fillResidual(ctx context.Context, h *held, rows []sqltypes.Row) error {
 	const head = "INSERT INTO `" + residualTable + "` VALUES "
-	columns, _, err := h.lease.Conn().QueryRows(t.ctx, "SELECT * FROM `"+residualTable+"` LIMIT 0")
+	columns, _, err := h.lease.Conn().QueryRows(ctx, "SELECT * FROM `"+residualTable+"` LIMIT 0")
 	if err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func (t *tree) fillResidual(h *held, rows []sqltypes.Row) error {
 		if len(sql) < residualBatch && i < len(rows)-1 {
 			continue
 		}
-		if err := h.Exec(t.ctx, string(sql)); err != nil {
+		if err := h.Exec(ctx, string(sql)); err != nil {
 			return err
 		}
 		sql = append(sql[:0], head...)
@@ -138,8 +140,8 @@ func (t *tree) residualSQL(n *plan.Residual) ([]byte, []wire.Param, error) {
 }
 
 // dropResidual drops the table; the connection is then as good as before.
-func (t *tree) dropResidual(h *held) error {
-	if err := h.Exec(t.ctx, "DROP TEMPORARY TABLE `"+residualTable+"`"); err != nil {
+func (t *tree) dropResidual(ctx context.Context, h *held) error {
+	if err := h.Exec(ctx, "DROP TEMPORARY TABLE `"+residualTable+"`"); err != nil {
 		return err
 	}
 	h.lease.Taint("")
@@ -147,9 +149,9 @@ func (t *tree) dropResidual(h *held) error {
 }
 
 // residualShape is what a shard says of the final statement over an empty table.
-func (t *tree) residualShape(n *plan.Residual) ([]sqltypes.Column, error) {
+func (t *tree) residualShape(ctx context.Context, n *plan.Residual) ([]sqltypes.Column, error) {
 	t.anyArguments()
-	h, err := t.createResidual(n)
+	h, err := t.createResidual(ctx, n)
 	if err != nil {
 		return nil, err
 	}
@@ -157,9 +159,9 @@ func (t *tree) residualShape(n *plan.Residual) ([]sqltypes.Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	stmt, err := h.lease.Conn().Prepare(t.ctx, string(sql))
+	stmt, err := h.lease.Conn().Prepare(ctx, string(sql))
 	if err != nil {
 		return nil, err
 	}
-	return stmt.Columns, t.dropResidual(h)
+	return stmt.Columns, t.dropResidual(ctx, h)
 }

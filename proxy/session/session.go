@@ -32,6 +32,8 @@ type Session struct {
 	flags  backend.Flags
 	began  time.Time
 
+	draining <-chan struct{} // closed when the process is to end
+
 	db    string // logical default database; "": none
 	state *backend.State
 	mode  parser.Mode
@@ -116,17 +118,19 @@ func New(srv *Server, c Client) *Session {
 // ID is the connection id that the client was given.
 func (s *Session) ID() uint32 { return s.id }
 
-// Serve runs the client's commands until it leaves, idles too long, is killed, or ctx ends; then whatever the
-// session holds is rolled back and given up.
-func (s *Session) Serve(ctx context.Context) {
+// Serve runs the client's commands until it leaves, idles too long, is killed, or, once draining is closed, stands
+// between transactions; then whatever the session holds is rolled back and given up.
+func (s *Session) Serve(draining <-chan struct{}) {
+	ctx := context.Background() // a statement is ended by Kill, not by a context: that would cost it a watcher
+	s.draining = draining
 	defer s.end(ctx)
 	for {
-		if err := s.arm(ctx); err != nil {
+		if err := s.arm(); err != nil {
 			return
 		}
 		cmd, payload, err := s.client.ReadCommand()
 		if err != nil {
-			s.readFailed(ctx, err)
+			s.readFailed(err)
 			return
 		}
 		s.begin(cmd)
@@ -146,11 +150,21 @@ func (s *Session) Serve(ctx context.Context) {
 // errQuit is COM_QUIT.
 var errQuit = errors.New("session: quit")
 
+// drains reports whether the process is to end.
+func (s *Session) drains() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
+	}
+}
+
 // arm sets the deadline until which the next command has to come.
-func (s *Session) arm(ctx context.Context) error {
-	if ctx.Err() != nil && s.txn == nil {
+func (s *Session) arm() error {
+	if s.drains() && s.txn == nil {
 		s.refuse(sqlerr.ShuttingDown())
-		return ctx.Err()
+		return errQuit
 	}
 	timeout := s.config.WaitTimeout
 	if s.client.Caps.Has(wire.CapInteractive) {
@@ -164,13 +178,13 @@ func (s *Session) arm(ctx context.Context) error {
 }
 
 // readFailed tells the client why its connection ends, where there is something to tell.
-func (s *Session) readFailed(ctx context.Context, err error) {
+func (s *Session) readFailed(err error) {
 	var sql *sqlerr.Error
 	switch {
 	case errors.Is(err, io.EOF):
 	case errors.As(err, &sql):
 		s.refuse(sql)
-	case ctx.Err() != nil:
+	case s.drains():
 		s.refuse(sqlerr.ShuttingDown())
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.killState() == killConnection:
 		s.refuse(sqlerr.ConnectionKilled())
@@ -189,7 +203,6 @@ func (s *Session) refuse(e *sqlerr.Error) {
 
 // end rolls back and gives everything up.
 func (s *Session) end(ctx context.Context) {
-	ctx = context.WithoutCancel(ctx)
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if s.txn != nil {

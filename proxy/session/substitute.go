@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,28 +65,52 @@ func (s *Session) runSubstituted(ctx context.Context, x *execution) error {
 	return s.run(ctx, &execution{st: st, plan: st.plan, args: &args{scan: &scan, text: body}, form: x.form})
 }
 
-// substitute replaces each question by its answer.
+// substitute replaces each question by its answer. A select item without an alias keeps the label that its text gave it.
 func (s *Session) substitute(st *parser.Statement) string {
+	var edits []edit
+	for _, use := range st.Uses.At {
+		if answer, ok := s.answer(use); ok {
+			start, end := s.call(st, use)
+			edits = append(edits, edit{start, end, answer})
+		}
+	}
+	edits = append(edits, labels(st, edits)...)
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
 	var out strings.Builder
 	at := 0
-	for _, use := range st.Uses.At {
-		answer, ok := s.answer(use)
-		if !ok {
+	for _, e := range edits {
+		if e.start < at {
 			continue
 		}
-		start, end := s.call(st, use)
-		if start < at {
-			continue
-		}
-		out.WriteString(st.Text[at:start])
-		out.WriteString(answer)
-		if label, ok := bareItem(st, start, end); ok {
-			out.WriteString(" AS `" + strings.ReplaceAll(label, "`", "``") + "`")
-		}
-		at = end
+		out.WriteString(st.Text[at:e.start])
+		out.WriteString(e.text)
+		at = e.end
 	}
 	out.WriteString(st.Text[at:])
 	return out.String()
+}
+
+// edit replaces a part of a text.
+type edit struct {
+	start, end int
+	text       string
+}
+
+// labels are the aliases that edited select items need.
+func labels(st *parser.Statement, edits []edit) []edit {
+	if st.Clauses == nil {
+		return nil
+	}
+	var out []edit
+	for i := range st.Clauses.List {
+		item := &st.Clauses.List[i]
+		touched := slices.ContainsFunc(edits, func(e edit) bool { return e.start >= item.Expr.Start && e.end <= item.Expr.End })
+		if touched && item.Alias == "" {
+			label := st.Text[item.Expr.Start:item.Expr.End]
+			out = append(out, edit{item.Expr.End, item.Expr.End, " AS `" + strings.ReplaceAll(label, "`", "``") + "`"})
+		}
+	}
+	return out
 }
 
 // answer is what the session knows, as SQL of the type that the function has.
@@ -147,18 +172,4 @@ func (s *Session) call(st *parser.Statement, use parser.UseAt) (start, end int) 
 		end = st.Tokens[use.Tok+2].End
 	}
 	return start, end
-}
-
-// bareItem reports whether the span is a select item all by itself, whose text is then its label.
-func bareItem(st *parser.Statement, start, end int) (label string, ok bool) {
-	if st.Clauses == nil {
-		return "", false
-	}
-	for i := range st.Clauses.List {
-		item := &st.Clauses.List[i]
-		if item.Expr.Start == start && item.Expr.End == end {
-			return st.Text[start:end], item.Alias == ""
-		}
-	}
-	return "", false
 }

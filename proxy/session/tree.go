@@ -20,16 +20,17 @@ import (
 func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) error {
 	limit, restore := s.selectLimit(x)
 	defer restore()
-	t := &tree{s: s, x: x, ctx: ctx, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
+	defer s.widenGroupConcat(root)()
+	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
 	defer t.release()
-	rows, err := merge.Build(root, t.leaves, t.options())
+	rows, err := merge.Build(root, t.leavesOf(ctx), t.options())
 	if err != nil {
 		return err
 	}
 	if limit != merge.NoLimit {
 		rows = merge.NewLimit(rows, 0, limit)
 	}
-	return s.writeRows(ctx, rows, x.form, t.end)
+	return s.writeRows(ctx, rows, x.form, func() *wire.OK { return t.end(ctx) })
 }
 
 // selectLimit takes sql_select_limit off the shards, where it would cut partial results, and returns it as the
@@ -49,12 +50,51 @@ func (s *Session) selectLimit(x *execution) (limit uint64, restore func()) {
 	return n, restore
 }
 
+// widenGroupConcat lets shards send partial texts a little longer than the session's group_concat_max_len, so that the
+// merge can tell a text that was cut from one that is just as long; it cuts the result itself.
+func (s *Session) widenGroupConcat(root plan.Node) (restore func()) {
+	if !concatenates(root) {
+		return func() {}
+	}
+	const name = "group_concat_max_len"
+	text, set := s.state.Var(name)
+	s.state.SetVar(name, strconv.FormatInt(s.number(name, s.srv.Initial.GroupConcatMaxLen)+16, 10))
+	return func() {
+		if set {
+			s.state.SetVar(name, text)
+		} else {
+			s.state.UnsetVar(name)
+		}
+	}
+}
+
+// concatenates reports whether a plan puts GROUP_CONCAT together.
+func concatenates(node plan.Node) bool {
+	switch n := node.(type) {
+	case *plan.Aggregate:
+		return slices.ContainsFunc(n.Output, func(a plan.Aggregation) bool {
+			return a.Func == plan.GroupConcat || a.Func == plan.JSONArrayAgg || a.Func == plan.JSONObjectAgg
+		})
+	case *plan.Sort:
+		return concatenates(n.Input)
+	case *plan.Limit:
+		return concatenates(n.Input)
+	case *plan.Distinct:
+		return concatenates(n.Input)
+	case *plan.Project:
+		return concatenates(n.Input)
+	case *plan.Residual:
+		return concatenates(n.Input)
+	}
+	return false
+}
+
 // tree is one run of a plan with operators: it opens what they read.
 type tree struct {
 	s      *Session
 	x      *execution
-	ctx    context.Context // of the one statement; leaves are opened by merge.Build, which has none to pass on
 	budget *merge.Budget
+	origin bool // rows end with a cell that names their target
 
 	streams []*shardRows
 	extra   []*held // beyond the session's one per data source
@@ -88,37 +128,42 @@ func (s *Session) number(name string, initial int64) int64 {
 	return initial
 }
 
+// leavesOf is leaves for merge.Build, which has no context to pass on.
+func (t *tree) leavesOf(ctx context.Context) merge.Leaves {
+	return func(node plan.Node) ([]merge.RowStream, error) { return t.leaves(ctx, node) }
+}
+
 // leaves opens the streams of one leaf.
-func (t *tree) leaves(node plan.Node) ([]merge.RowStream, error) {
+func (t *tree) leaves(ctx context.Context, node plan.Node) ([]merge.RowStream, error) {
 	switch n := node.(type) {
 	case *plan.Route:
-		return t.open(n)
+		return t.open(ctx, n)
 	case *plan.Residual:
-		return t.residual(n)
+		return t.residual(ctx, n)
 	}
 	return nil, sqlerr.Internal("a plan with a write below an operator")
 }
 
 // open sends a Route's units, all before the first answer is read, and returns their rows in data source order.
-func (t *tree) open(route *plan.Route) ([]merge.RowStream, error) {
-	units, err := t.s.router.Route(t.ctx, route, t.x.args)
+func (t *tree) open(ctx context.Context, route *plan.Route) ([]merge.RowStream, error) {
+	units, err := t.s.router.Route(ctx, route, t.x.args)
 	if err != nil {
 		return nil, err
 	}
 	from := len(t.streams)
 	several := len(units) > 1
-	if err := t.acquire(units); err != nil {
+	if err := t.acquire(ctx, units); err != nil {
 		return nil, err
 	}
 	defer t.s.fixClock(t.x, len(units))()
 	for i := range units {
-		if err := t.start(route, &units[i], several); err != nil {
+		if err := t.start(ctx, route, &units[i], several); err != nil {
 			return t.fail(from, err)
 		}
 	}
 	out := make([]merge.RowStream, 0, len(units))
 	for _, stream := range t.streams[from:] {
-		if err := stream.begin(); err != nil {
+		if err := stream.begin(ctx); err != nil {
 			return t.fail(from, err)
 		}
 		out = append(out, stream)
@@ -131,7 +176,7 @@ func (t *tree) open(route *plan.Route) ([]merge.RowStream, error) {
 const maxPerDataSource = 8
 
 // acquire takes the connections for units of data sources that the session holds none of, all in one order.
-func (t *tree) acquire(units []plan.RouteUnit) error {
+func (t *tree) acquire(ctx context.Context, units []plan.RouteUnit) error {
 	s := t.s
 	if s.txn != nil || len(units) == 1 {
 		return nil
@@ -149,7 +194,7 @@ func (t *tree) acquire(units []plan.RouteUnit) error {
 		}
 		requests[at].Count = min(requests[at].Count+1, maxPerDataSource)
 	}
-	leases, err := s.srv.Pools.AcquireAll(t.ctx, requests)
+	leases, err := s.srv.Pools.AcquireAll(ctx, requests)
 	if err != nil {
 		return err
 	}
@@ -173,7 +218,7 @@ func (t *tree) fail(from int, err error) ([]merge.RowStream, error) {
 
 // start sends one unit. A data source whose connection is busy with another unit of the statement gets a further
 // connection, or, in a transaction, has that unit's rows read into memory first.
-func (t *tree) start(route *plan.Route, unit *plan.RouteUnit, several bool) error {
+func (t *tree) start(ctx context.Context, route *plan.Route, unit *plan.RouteUnit, several bool) error {
 	s := t.s
 	sql, params, err := s.sql(t.x, route.Template, unit)
 	if err != nil {
@@ -183,10 +228,13 @@ func (t *tree) start(route *plan.Route, unit *plan.RouteUnit, several bool) erro
 		sql = s.atOneTime(t.x, sql)
 	}
 	u := exec.Unit{SQL: sql, Form: t.x.form, Params: params}
-	stream := &shardRows{s: s, ctx: t.ctx, route: route, target: unit.Target, binary: t.x.form == exec.BinaryRows}
-	stream.h, stream.Answer, err = t.run(unit.Target, &u)
+	stream := &shardRows{s: s, route: route, target: unit.Target}
+	if t.origin {
+		stream.origin = strconv.AppendInt(nil, int64(unit.Index), 10)
+	}
+	stream.h, stream.Answer, err = t.run(ctx, unit.Target, &u)
 	if err != nil {
-		return s.failed(t.ctx, stream.h, route, unit.Target, err)
+		return s.failed(ctx, stream.h, route, unit.Target, err)
 	}
 	t.streams = append(t.streams, stream)
 	return nil
@@ -194,37 +242,37 @@ func (t *tree) start(route *plan.Route, unit *plan.RouteUnit, several bool) erro
 
 // run sends a unit on the session's connection to its data source, on a further one where that is busy, or after the
 // rows that keep it busy have been read into memory.
-func (t *tree) run(target *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
+func (t *tree) run(ctx context.Context, target *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
 	h := t.s.find(target.DataSource)
 	if h == nil || !h.lease.Conn().Busy() {
-		return t.s.start(t.ctx, t.x, target, u)
+		return t.s.start(ctx, t.x, target, u)
 	}
 	for _, extra := range t.extra {
 		if extra.dataSource == target.DataSource && !extra.lease.Conn().Busy() {
-			return t.further(extra, target, u)
+			return t.further(ctx, extra, target, u)
 		}
 	}
-	if err := t.buffer(h); err != nil {
+	if err := t.buffer(ctx, h); err != nil {
 		return h, nil, err
 	}
-	return t.s.start(t.ctx, t.x, target, u)
+	return t.s.start(ctx, t.x, target, u)
 }
 
 // further sends a unit on one of the statement's further connections.
-func (t *tree) further(h *held, target *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
+func (t *tree) further(ctx context.Context, h *held, target *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
 	t.s.state.SetSchema(target.Schema)
-	if err := h.lease.Apply(t.ctx, t.s.state, t.x.need); err != nil {
+	if err := h.lease.Apply(ctx, t.s.state, t.x.need); err != nil {
 		return h, nil, err
 	}
-	answer, err := exec.Start(t.ctx, h.lease.Conn(), u)
+	answer, err := exec.Start(ctx, h.lease.Conn(), u)
 	return h, answer, err
 }
 
 // buffer reads the rest of the stream that occupies a connection into memory.
-func (t *tree) buffer(h *held) error {
+func (t *tree) buffer(ctx context.Context, h *held) error {
 	for _, stream := range t.streams {
 		if stream.h == h && !stream.Done() {
-			return stream.buffer(t.ctx, t.budget)
+			return stream.buffer(ctx, t.budget)
 		}
 	}
 	return nil
@@ -241,12 +289,12 @@ func (t *tree) release() {
 }
 
 // end is the OK of the merged result: what the shards said of their parts.
-func (t *tree) end() *wire.OK {
+func (t *tree) end(ctx context.Context) *wire.OK {
 	ok := &wire.OK{}
 	for _, stream := range t.streams {
 		ok.Status |= stream.OK.Status & (wire.StatusNoIndexUsed | wire.StatusNoGoodIndexUsed | wire.StatusQueryWasSlow)
 		if n := stream.OK.Warnings; n > 0 && stream.Done() {
-			_ = t.s.warnings(t.ctx, stream.h, n) // a connection that fails here is broken, which settle sees
+			_ = t.s.warnings(ctx, stream.h, n) // a connection that fails here is broken, which settle sees
 		}
 	}
 	ok.Warnings = t.s.diag.count()
@@ -257,11 +305,11 @@ func (t *tree) end() *wire.OK {
 type shardRows struct {
 	*exec.Answer
 	s       *Session
-	ctx     context.Context // of the one statement
 	h       *held
 	route   *plan.Route
 	target  *plan.Target
-	binary  bool
+	origin  []byte // the target's index, to end each row; nil: not wanted
+	tagged  sqltypes.Row
 	columns []sqltypes.Column
 	memory  *merge.Rows // rows that had to make room on the connection
 	budget  *merge.Budget
@@ -269,7 +317,7 @@ type shardRows struct {
 }
 
 // begin reads the answer's head and definitions.
-func (r *shardRows) begin() error {
+func (r *shardRows) begin(ctx context.Context) error {
 	if r.columns != nil {
 		return nil
 	}
@@ -282,9 +330,12 @@ func (r *shardRows) begin() error {
 		columns, err = r.ReadColumns()
 	}
 	if err != nil {
-		return r.s.failed(r.ctx, r.h, r.route, r.target, err)
+		return r.s.failed(ctx, r.h, r.route, r.target, err)
 	}
 	r.columns = logicalColumns(columns, r.s, r.route, r.target)
+	if r.origin != nil {
+		r.columns = append(r.columns[:len(r.columns):len(r.columns)], originColumn)
+	}
 	return nil
 }
 
@@ -300,6 +351,10 @@ func (r *shardRows) Next(ctx context.Context) (sqltypes.Row, error) {
 	if err != nil && sqlerr.As(err) != nil {
 		return nil, r.s.failed(ctx, r.h, r.route, r.target, err)
 	}
+	if err == nil && r.origin != nil {
+		r.tagged = append(append(r.tagged[:0], row...), r.origin)
+		row = r.tagged
+	}
 	return row, err
 }
 
@@ -312,7 +367,7 @@ func (r *shardRows) Close() error {
 
 // buffer reads all rows that are left into memory, within the statement's budget.
 func (r *shardRows) buffer(ctx context.Context, budget *merge.Budget) error {
-	if err := r.begin(); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return err
 	}
 	r.budget = budget

@@ -10,6 +10,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/heddle-mesh/heddle/txn"
 )
 
@@ -51,7 +52,7 @@ type write struct {
 
 	total wire.OK
 	info  infoSum
-	rows  []exec.Answer // of RETURNING: not yet
+	keys  [][]rewrite.Piece // of an UPDATE or DELETE by keys: the items of list 0
 }
 
 // run executes all units, or none of them has any effect.

@@ -71,6 +71,14 @@ func (r *Reader) Buffered() int { return r.wr - r.rd }
 // Received is the number of bytes received so far, of the layer that the Reader reads (after decompression).
 func (r *Reader) Received() int64 { return r.received }
 
+// TakeBuffered removes what was received and not yet read, and returns a copy: for a server that hands its client's
+// first TLS bytes, which may come with the request for TLS, to the TLS layer. They are never read as packets.
+func (r *Reader) TakeBuffered() []byte {
+	p := append([]byte(nil), r.buf[r.rd:r.wr]...)
+	r.rd, r.wr = 0, 0
+	return p
+}
+
 // Release gives the buffer back to the pool if nothing unread is in it. Payloads that were returned become invalid.
 func (r *Reader) Release() {
 	r.joined = nil

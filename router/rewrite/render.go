@@ -150,6 +150,8 @@ func LimitValue(args Args, i int) (uint64, error) {
 		return 0, fmt.Errorf("limit argument %d: %w", i, err)
 	}
 	switch v.Kind {
+	case sqltypes.KindNull:
+		return 0, nil // as a server reads a NULL parameter
 	case sqltypes.KindInt:
 		if v.Int >= 0 {
 			return uint64(v.Int), nil

@@ -308,4 +308,3 @@ func (d *devRun) show(ctx context.Context, db *sql.DB, query string, framed bool
 	}
 	return rows.Err()
 }
-

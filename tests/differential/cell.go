@@ -12,11 +12,11 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 )
 
-// Collator says whether a collation finds two values equal; the plain server does.
-type Collator func(collation uint16, a, b []byte) bool
+// Collator says whether a collation, by name, finds two utf8mb4 values equal; the plain server does.
+type Collator func(collation string, a, b []byte) bool
 
 // cellsEqual compares the cells of one column under the exception kind ("" for none).
-func (c *Comparer) cellsEqual(kind string, col *sqltypes.Column, plain, heddle []byte) bool {
+func (c *Comparer) cellsEqual(kind string, e *Expect, col *sqltypes.Column, plain, heddle []byte) bool {
 	if plain == nil || heddle == nil {
 		return plain == nil && heddle == nil
 	}
@@ -25,7 +25,8 @@ func (c *Comparer) cellsEqual(kind string, col *sqltypes.Column, plain, heddle [
 	}
 	switch kind {
 	case "rep":
-		return c.Collate(col.Collation, plain, heddle)
+		// A text column's own collation is not in its definition, which has the connection's.
+		return col.Collation != sqltypes.CollationBinary && c.Collate(e.collation(), plain, heddle)
 	case "concat":
 		return slices.Equal(members(plain), members(heddle))
 	case "double":

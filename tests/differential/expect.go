@@ -21,6 +21,8 @@ type Expect struct {
 	GenID  []int // an id that heddle generates and the server counts up: in the same order over the whole case
 	// GenInsert is GenID for the insert id in the answer.
 	GenInsert bool
+	// Collation of the text columns that Ties and Rep speak of; "" is utf8mb4_general_ci.
+	Collation string
 	Length    bool // the display length in column definitions: what a merge cannot know
 	// NoWarnings: SHOW WARNINGS is not asked after it, for the case does so itself or looks at what the question changes.
 	NoWarnings bool
@@ -36,6 +38,10 @@ func ParseExpect(text string) (Expect, error) {
 		name, value, valued := strings.Cut(word, "=")
 		if flag := flags[name]; flag != nil && !valued {
 			*flag = true
+			continue
+		}
+		if name == "collation" && valued {
+			e.Collation = value
 			continue
 		}
 		list := lists[name]
@@ -92,7 +98,17 @@ func (e Expect) String() string {
 			words = append(words, f.name)
 		}
 	}
+	if e.Collation != "" {
+		words = append(words, "collation="+e.Collation)
+	}
 	return strings.Join(words, " ")
+}
+
+func (e Expect) collation() string {
+	if e.Collation == "" {
+		return "utf8mb4_general_ci"
+	}
+	return e.Collation
 }
 
 // cellKind is the exception for one column, "" for none.

@@ -41,7 +41,7 @@ func (m *matcher) rowEqual(plain, heddle *Row) bool {
 		return plain.Raw == heddle.Raw
 	}
 	for i := range m.cols {
-		if !m.c.cellsEqual(m.e.cellKind(i), &m.cols[i], plain.Cells[i], heddle.Cells[i]) {
+		if !m.c.cellsEqual(m.e.cellKind(i), &m.e, &m.cols[i], plain.Cells[i], heddle.Cells[i]) {
 			return false
 		}
 	}
@@ -65,7 +65,7 @@ func (m *matcher) keysEqual(plain, heddle []Row) bool {
 			if kind == "" {
 				kind = "rep" // 'a' and 'A' tie
 			}
-			if k >= len(m.cols) || !m.c.cellsEqual(kind, &m.cols[k], plain[i].Cells[k], heddle[i].Cells[k]) {
+			if k >= len(m.cols) || !m.c.cellsEqual(kind, &m.e, &m.cols[k], plain[i].Cells[k], heddle[i].Cells[k]) {
 				return false
 			}
 		}

@@ -1,0 +1,120 @@
+package plancache
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+type plan struct {
+	name string
+	old  bool
+}
+
+func size(p *plan) int { return len(p.name) }
+
+func TestGetAndPut(t *testing.T) {
+	c := New(1<<20, size, func(p *plan) bool { return !p.old })
+	p := &plan{name: "a"}
+	c.Put([]byte("k"), p)
+	if got, ok := c.Get([]byte("k")); !ok || got != p {
+		t.Fatalf("got %v, %v", got, ok)
+	}
+	if _, ok := c.Get([]byte("other")); ok {
+		t.Fatal("a key that was never put was found")
+	}
+	p2 := &plan{name: "b"}
+	c.Put([]byte("k"), p2)
+	if got, _ := c.Get([]byte("k")); got != p2 {
+		t.Fatalf("after a second put: %v", got)
+	}
+	if s := c.Stats(); s.Entries != 1 || s.Hits != 2 || s.Misses != 1 || s.Bytes != len("k")+len("b")+overhead {
+		t.Fatalf("stats %+v", s)
+	}
+}
+
+func TestStaleIsForgotten(t *testing.T) {
+	p := &plan{name: "a"}
+	old := false
+	c := New(1<<20, size, func(*plan) bool { return !old })
+	c.Put([]byte("k"), p)
+	old = true
+	if _, ok := c.Get([]byte("k")); ok {
+		t.Fatal("a stale value was given")
+	}
+	if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 || s.Stale != 1 {
+		t.Fatalf("stats %+v", s)
+	}
+}
+
+func TestBound(t *testing.T) {
+	const capacity = 64 << 10
+	c := New(capacity, size, nil)
+	for i := range 5000 {
+		c.Put(fmt.Appendf(nil, "key %d", i), &plan{name: "x"})
+		c.Get([]byte("key 1")) // is in use, and stays
+	}
+	s := c.Stats()
+	if s.Bytes > capacity || s.Evicted == 0 || s.Entries == 0 {
+		t.Fatalf("stats %+v", s)
+	}
+	if _, ok := c.Get([]byte("key 1")); !ok {
+		t.Fatal("a value in use was evicted")
+	}
+	c.Put([]byte("huge"), &plan{name: string(make([]byte, capacity))})
+	if _, ok := c.Get([]byte("huge")); ok {
+		t.Fatal("a value larger than its share was kept")
+	}
+	c.Clear()
+	if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 {
+		t.Fatalf("after clear %+v", s)
+	}
+}
+
+func TestGetDoesNotAllocate(t *testing.T) {
+	c := New(1<<20, size, func(*plan) bool { return true })
+	key := []byte("some key of some length that is more than a few bytes")
+	c.Put(key, &plan{})
+	if n := testing.AllocsPerRun(100, func() { c.Get(key) }); n != 0 {
+		t.Fatalf("%v allocations", n)
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	c := New(32<<10, size, func(p *plan) bool { return p.name != "7" })
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range 2000 {
+				key := fmt.Appendf(nil, "%d", (i*7+w)%300)
+				if p, ok := c.Get(key); ok && p.name != string(key) {
+					t.Errorf("key %s has the value of %s", key, p.name)
+				} else if !ok {
+					c.Put(key, &plan{name: string(key)})
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Different contexts never share a key, whatever their texts are.
+func TestContextKeysDiffer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOfN(rapid.RuneFrom([]rune("ab\x00\x01")), 0, 3, -1)
+		draw := func(n string) Context {
+			return Context{
+				Database: text.Draw(t, n+"db"), SQLMode: text.Draw(t, n+"mode"), Charset: text.Draw(t, n+"cs"),
+				Collation: text.Draw(t, n+"coll"), MariaDB: rapid.Bool().Draw(t, n+"maria"), Version: rapid.Uint32().Draw(t, n+"v"),
+			}
+		}
+		a, b := draw("a"), draw("b")
+		same := bytes.Equal(AppendContext(nil, &a), AppendContext(nil, &b))
+		if same != (a == b) {
+			t.Fatalf("%+v and %+v: equal keys %v", a, b, same)
+		}
+	})
+}

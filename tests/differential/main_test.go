@@ -1,0 +1,100 @@
+package differential
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+var env *harness.Env
+
+// lab is what the tests of this package share.
+var lab struct {
+	plain    Side
+	pool     *wire.Pool
+	heddles  map[string]*harness.Heddle
+	backends []string
+}
+
+// selfLayout is a plain server in heddle's place: on it nothing may differ, which shows that the cases and the
+// comparison are sound.
+const selfLayout = "self"
+
+func TestMain(m *testing.M) {
+	os.Exit(harness.Run(m, harness.Options{Plain: true, Shards: 2, Setup: setUp}, &env))
+}
+
+func setUp(ctx context.Context, e *harness.Env) error {
+	lab.pool = wire.NewPool(0)
+	lab.plain = Side{Addr: e.Plain.Addr(), Pool: lab.pool}
+	lab.heddles = map[string]*harness.Heddle{}
+	for _, s := range e.Shards {
+		lab.backends = append(lab.backends, s.Addr())
+	}
+	schemas := []string{Schema}
+	for _, l := range Layouts {
+		schemas = append(schemas, generatedSchema(l.Name))
+	}
+	if err := e.Plain.CreateSchema(ctx, schemas...); err != nil {
+		return err
+	}
+	if err := e.Shards[0].CreateSchema(ctx, Schema, generatedSchema(selfLayout)); err != nil {
+		return err
+	}
+	if err := e.Plain.CreateSchema(ctx, generatedSchema(selfLayout)); err != nil {
+		return err
+	}
+	return startHeddles(ctx, e)
+}
+
+// startHeddles starts a process for each layout, unless HEDDLE_DIFFERENTIAL_SELF says that only the comparison itself
+// is to be tested.
+func startHeddles(ctx context.Context, e *harness.Env) error {
+	if os.Getenv("HEDDLE_DIFFERENTIAL_SELF") != "" {
+		return nil
+	}
+	for _, l := range Layouts {
+		databases := []string{Schema, generatedSchema(l.Name)}
+		var rules []string
+		for _, database := range databases {
+			rules = append(rules, l.Rules(database, lab.backends))
+		}
+		for i, s := range e.Shards {
+			if err := s.CreateSchema(ctx, l.Schemas(i, len(e.Shards), databases...)...); err != nil {
+				return err
+			}
+		}
+		h, err := e.SharedHeddle(ctx, harness.HeddleOptions{Rules: rules, Users: "users: {root: {}}\n"})
+		if err != nil {
+			return fmt.Errorf("layout %s: %w", l.Name, err)
+		}
+		lab.heddles[l.Name] = h
+	}
+	return nil
+}
+
+// layouts are those that this run compares.
+func layouts() []string {
+	list := []string{selfLayout}
+	for _, l := range Layouts {
+		if lab.heddles[l.Name] != nil {
+			list = append(list, l.Name)
+		}
+	}
+	return list
+}
+
+// side of a layout: heddle's, or the plain server that stands in for it.
+func side(layout string) Side {
+	if layout == selfLayout {
+		return Side{Addr: lab.backends[0], Pool: lab.pool}
+	}
+	return Side{Addr: lab.heddles[layout].Addr, Pool: lab.pool}
+}
+
+// generatedSchema is the database of a layout's generated statements: they run while the cases do.
+func generatedSchema(layout string) string { return "gen_" + layout }
