@@ -19,6 +19,13 @@ func (p *planning) planDDL() error {
 	if why := p.ddlRefusal(lead); why != "" {
 		return p.refuse(why)
 	}
+	if lead.sharded() {
+		for _, why := range []string{p.keyColumnChange(lead), p.ddlCheck(lead)} {
+			if why != "" {
+				return p.refuse(why)
+			}
+		}
+	}
 	nodes := lead.nodes()
 	route, err := p.routeTo(nodes, leadIfSharded(lead))
 	if err != nil {

@@ -99,7 +99,7 @@ func (g *grouping) parts(a *ast.AggregateFuncExpr, span parser.Span, index int, 
 	case plan.Min, plan.Max:
 		return g.extreme(agg, span, result)
 	case plan.GroupConcat:
-		return g.separator(agg, a)
+		return g.separator(agg, span)
 	}
 	return agg, nil, nil
 }
@@ -144,18 +144,25 @@ func (g *grouping) extreme(agg plan.Aggregation, span parser.Span, result *sqlty
 	return agg, nil, nil
 }
 
-// separator finds what stands between the texts of GROUP_CONCAT: the last argument.
-func (g *grouping) separator(agg plan.Aggregation, a *ast.AggregateFuncExpr) (plan.Aggregation, []rewrite.Piece, error) {
+// separator finds what stands between the texts of GROUP_CONCAT: the literal behind SEPARATOR.
+func (g *grouping) separator(agg plan.Aggregation, span parser.Span) (plan.Aggregation, []rewrite.Piece, error) {
 	agg.Separator = []byte(",")
-	last := a.Args[len(a.Args)-1]
-	if e, ok := g.p.constant(last); ok {
-		agg.SeparatorArg = &e
-		return agg, nil, nil
+	tokens := g.p.tokensIn(span)
+	for i, t := range tokens {
+		if !t.Is("SEPARATOR") {
+			continue
+		}
+		if i+1 >= len(tokens) || tokens[i+1].Arg < 0 {
+			return agg, nil, g.p.refuse("GROUP_CONCAT with a SEPARATOR that Heddle cannot read over several shards")
+		}
+		agg.SeparatorArg = &plan.Expr{Arg: tokens[i+1].Arg}
 	}
-	if v, ok := last.(ast.ValueExpr); ok && v.GetString() == "," {
-		return agg, nil, nil
+	for _, t := range tokens {
+		if t.Is("LIMIT") {
+			return agg, nil, g.p.refuse("GROUP_CONCAT with LIMIT over several shards")
+		}
 	}
-	return agg, nil, g.p.refuse("GROUP_CONCAT with a SEPARATOR that Heddle cannot read over several shards")
+	return agg, nil, nil
 }
 
 // distinctParts makes a DISTINCT aggregate of the rows that arrive sorted by its arguments.

@@ -198,7 +198,7 @@ func (r *residualPlan) final(orders []orderItem) (*rewrite.Template, error) {
 		if i > 0 {
 			add(text(", "))
 		}
-		expr, err := r.rewritten(r.sel.Fields.Fields[i].Expr, item.Expr, false)
+		expr, err := r.rewritten(r.sel.Fields.Fields[i].Expr, item.Expr, clauseList)
 		if err != nil {
 			return nil, err
 		}
@@ -207,7 +207,7 @@ func (r *residualPlan) final(orders []orderItem) (*rewrite.Template, error) {
 	}
 	add(text(" FROM "), rewrite.Piece{Op: rewrite.Table})
 	if r.sel.Having != nil {
-		expr, err := r.rewritten(r.sel.Having.Expr, r.c.Having.Body, true)
+		expr, err := r.rewritten(r.sel.Having.Expr, r.c.Having.Body, clauseHaving)
 		if err != nil {
 			return nil, err
 		}
@@ -238,7 +238,7 @@ func (r *residualPlan) orderExpr(o orderItem) ([]rewrite.Piece, error) {
 	if o.field >= 0 {
 		return []rewrite.Piece{text(strconv.Itoa(o.field + 1))}, nil
 	}
-	return r.rewritten(o.node, o.span, true)
+	return r.rewritten(o.node, o.span, clauseOrder)
 }
 
 // itemLabel names a select item as the client's text does.
@@ -252,10 +252,18 @@ func (r *residualPlan) itemLabel(i int, item parser.Item) []rewrite.Piece {
 	return r.p.label(item.Expr)
 }
 
-// rewritten is an expression with its aggregates, grouped expressions and columns replaced by parts. aliases says
-// that names may mean select items.
-func (r *residualPlan) rewritten(e ast.ExprNode, span parser.Span, aliases bool) ([]rewrite.Piece, error) {
-	v := &residualVisitor{r: r, aliases: aliases}
+// clause says where an expression stands, which decides what its bare names mean.
+type clause uint8
+
+const (
+	clauseList   clause = iota // columns only
+	clauseHaving               // select items before columns
+	clauseOrder                // columns before select items
+)
+
+// rewritten is an expression with its aggregates, grouped expressions and columns replaced by parts.
+func (r *residualPlan) rewritten(e ast.ExprNode, span parser.Span, in clause) ([]rewrite.Piece, error) {
+	v := &residualVisitor{r: r, in: in}
 	e.Accept(v)
 	if v.err != nil {
 		return nil, v.err
@@ -266,7 +274,7 @@ func (r *residualPlan) rewritten(e ast.ExprNode, span parser.Span, aliases bool)
 // residualVisitor finds what has to be replaced.
 type residualVisitor struct {
 	r       *residualPlan
-	aliases bool
+	in      clause
 	splices []rewrite.Splice
 	err     error
 }
@@ -320,8 +328,19 @@ func (v *residualVisitor) replaceAggregate(a *ast.AggregateFuncExpr, span parser
 
 // replaceColumn replaces a column outside of aggregates, or a select item's alias by its expression.
 func (v *residualVisitor) replaceColumn(c *ast.ColumnNameExpr, span parser.Span) {
-	if field := v.r.aliasOf(c.Name); v.aliases && field >= 0 {
-		expr, err := v.r.rewritten(v.r.sel.Fields.Fields[field].Expr, v.r.c.List[field].Expr, false)
+	field := v.r.aliasOf(c.Name)
+	if field >= 0 && v.in == clauseOrder {
+		column, err := v.r.isColumn(c.Name.Name.O)
+		if err != nil {
+			v.err = err
+			return
+		}
+		if column {
+			field = -1
+		}
+	}
+	if v.in != clauseList && field >= 0 {
+		expr, err := v.r.rewritten(v.r.sel.Fields.Fields[field].Expr, v.r.c.List[field].Expr, clauseList)
 		if err != nil {
 			v.err = err
 			return

@@ -204,7 +204,7 @@ func TestVanishedPointer(t *testing.T) {
 		r.put("shop", 1, "A1", 0)
 		f := r.follower(r.srv.Client(), filepath.Join(t.TempDir(), "rules"))
 		stop := r.run(f)
-		if err := store.Write(t.Context(), r.writer, store.DeletePrefix("")); err != nil {
+		if err := store.Write(t.Context(), r.writer, store.DeletePrefix("active/")); err != nil {
 			t.Fatal(err)
 		}
 		r.want(f, "shop=A1", Vanished)
@@ -353,10 +353,8 @@ func TestAdoptIsDurable(t *testing.T) {
 		}
 		p := r.put("shop", 1, "A1", 0)
 		f := r.follower(r.srv.Client(), path)
-		f.Load()
-		r.raised()
 		defer r.run(f)()
-		r.want(f, "shop=A1", DiskUnwritten)
+		r.want(f, "shop=A1", DiskDamaged, DiskUnwritten)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		if err := f.Adopt(ctx, "shop", p); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("adopted without disk: %v", err)

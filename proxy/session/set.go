@@ -248,9 +248,9 @@ func (s *Session) literal(cell []byte, column *sqltypes.Column) string {
 	}
 	// What is read back comes in character_set_results: the name of the column's collation tells that charset.
 	if charset, collation, ok := s.srv.collation(column.Collation); ok {
-		return "_" + charset + hex + " COLLATE " + collation
+		return "_" + charset + " " + hex + " COLLATE " + collation
 	}
-	return "_utf8mb4" + hex
+	return "_utf8mb4 " + hex
 }
 
 // modeChanged follows variables that change how texts read, and what plans depend on.

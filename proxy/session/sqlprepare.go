@@ -9,6 +9,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
 // SQL's PREPARE keeps a text under a name. EXECUTE runs it with the values of its USING in the places of the '?',
@@ -31,7 +32,7 @@ func onPrepare(s *Session, ctx context.Context, x *execution) error {
 		return s.writeError(sqlerr.TooManyPrepared(s.config.MaxPrepared))
 	}
 	s.named[strings.ToLower(d.Name)] = stmt
-	return s.respond(nil)
+	return s.sendOK(&wire.OK{Info: []byte("Statement prepared")})
 }
 
 // preparedText is what FROM says: a literal, or the value of a variable or expression.
@@ -171,7 +172,7 @@ func (s *Session) interpolate(a *args) ([]byte, error) {
 func (s *Session) appendLiteral(b []byte, v sqltypes.Value) []byte {
 	if v.Kind == sqltypes.KindString && v.Collation != 0 {
 		if charset, _, ok := s.srv.collation(v.Collation); ok {
-			b = append(append(b, '_'), charset...)
+			b = append(append(append(b, '_'), charset...), ' ')
 		}
 	}
 	return v.AppendSQL(b)

@@ -158,7 +158,7 @@ func (s *Session) systemText(text string) string {
 	if !s.srv.Flavour.MariaDB && s.srv.Flavour.Version < 80024 || s.srv.Flavour.MariaDB && s.srv.Flavour.Version < 100600 {
 		charset = "utf8"
 	}
-	return "_" + charset + string(sqltypes.StringValue(text).AppendSQL(nil)) + " COLLATE " + charset + "_general_ci"
+	return "_" + charset + " " + string(sqltypes.StringValue(text).AppendSQL(nil)) + " COLLATE " + charset + "_general_ci"
 }
 
 // call is the span of a use: a name with its parentheses, or @@ with its name.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -229,8 +230,21 @@ func (w *write) finish(ctx context.Context, h *held, a *exec.Answer) error {
 	if w.total.LastInsertID == 0 {
 		w.total.LastInsertID = a.OK.LastInsertID
 	}
-	w.info.add(a.OK.Info)
+	w.info.add(w.infoOf(a))
 	return w.s.warnings(ctx, h, a.OK.Warnings)
+}
+
+// infoOf is what a server says of its part. Of a single row it says nothing, but the row is one of the statement's.
+func (w *write) infoOf(a *exec.Answer) []byte {
+	if len(a.OK.Info) > 0 || w.route.Rows == nil || len(w.route.Rows.Keys) < 2 {
+		return a.OK.Info
+	}
+	duplicates := 0
+	c := w.x.st.parsed.Clauses
+	if n := a.OK.AffectedRows; n > 1 || n == 0 && c != nil && c.Ignore {
+		duplicates = 1 // replaced, updated or passed over
+	}
+	return fmt.Appendf(nil, "Records: 1  Duplicates: %d  Warnings: %d", duplicates, a.OK.Warnings)
 }
 
 // broadcast runs a write on every copy of a table. What would be evaluated anew on each is fixed by the first.

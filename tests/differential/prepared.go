@@ -137,11 +137,18 @@ func (c *Conn) readFetched(count []byte, id uint32, rows int, r *Result) error {
 	if err != nil {
 		return err
 	}
-	if err := c.readEnd(&r.End); err != nil || !r.End.Status.Has(wire.StatusCursorExists) {
-		if err == nil {
-			err = c.readRows(r)
-		}
+	first, _, err := c.Peek()
+	if err != nil {
 		return err
+	}
+	if first == 0x00 && c.Caps.Has(wire.CapDeprecateEOF) { // no cursor was opened: the rows follow at once
+		return c.readRows(r)
+	}
+	if err := c.readEnd(&r.End); err != nil {
+		return err
+	}
+	if !r.End.Status.Has(wire.StatusCursorExists) {
+		return c.readRows(r)
 	}
 	for r.Err == nil && !r.End.Status.Has(wire.StatusLastRowSent) {
 		if err := c.command(&wire.StmtFetch{StatementID: id, Rows: uint32(rows)}); err != nil {

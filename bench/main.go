@@ -1,0 +1,149 @@
+// Command bench measures what a hop through a proxy costs: point selects by primary key, asked in turns of one MariaDB
+// itself, of HAProxy, of a bare byte relay and of Heddle, by the same driver in the same run. It starts and ends
+// everything it needs. It is a tool beside the product, outside the order of its folders: it may import anything, and
+// nothing imports it. README.md says how to read what it prints.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	threads []int
+	rounds  int
+	window  time.Duration // of one measurement
+	warm    time.Duration // before it
+	rows    int
+	targets []string // names to be measured; empty: all
+	forms   []form
+	heddles []heddleBinary
+	json    string
+	haproxy string // the program's path
+}
+
+// heddleBinary is a heddle to be measured: several are compared in one run.
+type heddleBinary struct{ name, path string }
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == relayCommand {
+		fail(serveRelay(os.Args[2], os.Args[3]))
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	o, err := parseOptions(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err == nil {
+		err = run(ctx, o)
+	}
+	stop()
+	fail(err)
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func parseOptions(args []string) (*options, error) {
+	o := &options{}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	quick := f.Bool("quick", false, "three short rounds: whether it works, not how fast")
+	threads := f.String("threads", "1,8,64", "client threads, one measurement each")
+	forms := f.String("forms", "text,prepared", "protocols")
+	targets := f.String("targets", "", "targets to measure, by their names in the table (default all)")
+	f.IntVar(&o.rounds, "rounds", 5, "rounds; each measures every target once, in another order")
+	f.DurationVar(&o.window, "window", 600*time.Millisecond, "length of one measurement")
+	f.DurationVar(&o.warm, "warm", 100*time.Millisecond, "load before each measurement")
+	f.IntVar(&o.rows, "rows", 10_000, "rows of the table")
+	f.StringVar(&o.json, "json", "bin/bench.json", "file for the figures; empty: none")
+	f.Func("heddle", "heddle to measure, as path or name=path; repeat it to compare several (default bin/heddle)", func(s string) error {
+		name, path, found := strings.Cut(s, "=")
+		if !found {
+			name, path = "", s
+		}
+		o.heddles = append(o.heddles, heddleBinary{name, path})
+		return nil
+	})
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	if *quick {
+		o.rounds, o.window, o.warm = 3, 120*time.Millisecond, 30*time.Millisecond
+	}
+	if len(o.heddles) == 0 {
+		o.heddles = []heddleBinary{{"", "bin/heddle"}}
+	}
+	if *targets != "" {
+		o.targets = strings.Split(*targets, ",")
+	}
+	for _, s := range strings.Split(*threads, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > maxThreads {
+			return nil, fmt.Errorf("-threads: %q is no number from 1 to %d", s, maxThreads)
+		}
+		o.threads = append(o.threads, n)
+	}
+	for _, s := range strings.Split(*forms, ",") {
+		if form(s) != text && form(s) != prepared {
+			return nil, fmt.Errorf("-forms: %q is neither %s nor %s", s, text, prepared)
+		}
+		o.forms = append(o.forms, form(s))
+	}
+	if o.rounds < 1 || o.rows < 1 || o.window <= 0 {
+		return nil, errors.New("-rounds, -rows and -window must be positive")
+	}
+	return o, nil
+}
+
+// run starts the targets, measures them and reports.
+func run(ctx context.Context, o *options) (err error) {
+	began := time.Now()
+	lab, err := openLab(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lab.close()) }()
+	r := newReport(lab, o)
+	for _, f := range o.forms {
+		for _, n := range o.threads {
+			if err := measureAll(ctx, lab, o, f, n, r); err != nil {
+				return err
+			}
+		}
+	}
+	r.Seconds = time.Since(began).Seconds()
+	r.print(os.Stdout)
+	return r.write(o.json)
+}
+
+// measureAll measures every target with n threads, round by round. Each round begins with another target, so that
+// none is always the one after a certain other.
+func measureAll(ctx context.Context, lab *lab, o *options, f form, n int, r *report) error {
+	for round := range o.rounds {
+		for i := range lab.targets {
+			t := lab.targets[(i+round)%len(lab.targets)]
+			m, err := measure(ctx, t, o, f, n)
+			if err != nil {
+				return fmt.Errorf("measure %s, %s, %d threads: %w", t.name, f, n, err)
+			}
+			r.add(f, n, t.name, m)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "measured: %s, %d threads\n", f, n)
+	return nil
+}

@@ -1,0 +1,62 @@
+package interop
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestMySQL2(t *testing.T) {
+	manifest := []string{"mysql2/package.json", "mysql2/package-lock.json"}
+	dir := install(t, "mysql2", "1", manifest, func(dir string) error {
+		if err := copyFiles(dir, manifest...); err != nil {
+			return err
+		}
+		return command(t, dir, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	})
+	sources, err := filepath.Glob("mysql2/*.js")
+	if err != nil || len(sources) == 0 {
+		t.Fatal("no program: ", err)
+	}
+	run := t.TempDir() // node looks for modules beside the program, not beside its working directory
+	if err := errors.Join(copyFiles(run, sources...), os.Symlink(filepath.Join(dir, "node_modules"), filepath.Join(run, "node_modules"))); err != nil {
+		t.Fatal(err)
+	}
+	runProgram(t, "mysql2", "node", filepath.Join(run, "main.js"))
+}
+
+func TestPyMySQL(t *testing.T) {
+	dir := install(t, "pymysql", "1", []string{"pymysql/requirements.txt"}, func(dir string) error {
+		requirements, err := filepath.Abs("pymysql/requirements.txt")
+		if err != nil {
+			return err
+		}
+		return errors.Join(command(t, dir, "python3", "-m", "venv", dir),
+			command(t, dir, filepath.Join(dir, "bin", "pip"), "install", "-q", "--disable-pip-version-check", "-r", requirements))
+	})
+	// -B: no compiled files into the tree.
+	runProgram(t, "pymysql", filepath.Join(dir, "bin", "python"), "-B", "pymysql/main.py")
+}
+
+func TestMariaDBConnectorJ(t *testing.T) { runJava(t, "mariadbj", "jdbc:mariadb") }
+
+func TestMySQLConnectorJ(t *testing.T) { runJava(t, "mysqlj", "jdbc:mysql") }
+
+func runJava(t *testing.T, client, scheme string) {
+	jars := install(t, "connectorj", "1", []string{"connectorj/pom.xml"}, func(dir string) error {
+		if err := copyFiles(dir, "connectorj/pom.xml"); err != nil {
+			return err
+		}
+		return command(t, dir, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars")
+	})
+	sources, err := filepath.Glob("connectorj/*.java")
+	if err != nil || len(sources) == 0 {
+		t.Fatal("no program: ", err)
+	}
+	classes := install(t, "connectorj-classes", "1", sources, func(dir string) error {
+		return command(t, ".", "javac", append([]string{"-proc:none", "-d", dir}, sources...)...)
+	})
+	path := classes + string(filepath.ListSeparator) + filepath.Join(jars, "jars", "*")
+	runProgram(t, client, "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", path, "Main", scheme)
+}
