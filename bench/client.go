@@ -120,7 +120,7 @@ func (c *client) ask(f form, id int) error {
 			return err
 		}
 	} else {
-		c.params[0] = wire.Param{Type: wire.ParamType{Type: sqltypes.LongLong}, Value: sqltypes.IntValue(int64(id))}
+		c.params[0] = wire.Param{ParamType: wire.ParamType{Type: sqltypes.LongLong}, Value: sqltypes.IntValue(int64(id))}
 		c.exec = wire.StmtExecute{StatementID: c.stmt, Params: c.params[:]}
 		if err := c.stream.Send(&c.exec); err != nil {
 			return err

@@ -18,7 +18,11 @@ func (f *fanOut) distinct(orders []orderItem) error {
 	shapes := make([]keyShape, f.visible)
 	sorted, exact := true, true
 	for i := range shapes {
-		shapes[i] = f.p.shapeOf(&f.cols[i], false)
+		shape, err := f.p.shapeOf(&f.cols[i], false)
+		if err != nil {
+			return err
+		}
+		shapes[i] = shape
 		if shapes[i].refuse != "" {
 			return f.p.refuse(shapes[i].refuse)
 		}
@@ -72,7 +76,7 @@ func (f *fanOut) columnKey(i int, shape *keyShape) (plan.Key, error) {
 	if err != nil {
 		return plan.Key{}, err
 	}
-	return shape.key(f.hide(shape.apply(expr)), false, label), nil
+	return shape.keyOf(i, f.hide(shape.apply(expr)), false, label), nil
 }
 
 // columnExpr is the expression of an answer's column: the select item's, or the column that a * brought.

@@ -101,7 +101,10 @@ func (f *fanOut) sortKeys(orders []orderItem) ([]plan.Key, []rewrite.Piece, erro
 
 // sortKey makes the key of one ORDER BY item.
 func (f *fanOut) sortKey(o orderItem, c *sqltypes.Column) (plan.Key, error) {
-	shape := f.p.shapeOf(c, true)
+	shape, err := f.p.shapeOf(c, true)
+	if err != nil {
+		return plan.Key{}, err
+	}
 	if shape.refuse != "" {
 		return plan.Key{}, f.p.refuse(shape.refuse)
 	}
@@ -109,7 +112,7 @@ func (f *fanOut) sortKey(o orderItem, c *sqltypes.Column) (plan.Key, error) {
 	if shape.wrap == nil && index >= 0 {
 		return shape.key(index, o.desc, o.label), nil
 	}
-	return shape.key(f.hide(shape.apply(o.expr)), o.desc, o.label), nil
+	return shape.keyOf(index, f.hide(shape.apply(o.expr)), o.desc, o.label), nil
 }
 
 // orderText is the item of the shards' ORDER BY. What may differ from one evaluation to the next is ordered by the
@@ -152,6 +155,11 @@ func (f *fanOut) describe(hidden [][]rewrite.Piece) error {
 // describeText finds a draft's columns in the facts, or asks for them.
 func (p *planning) describeText(route *plan.Route, t *rewrite.Template) ([]sqltypes.Column, error) {
 	target := &route.Targets[0]
+	p.at = target
+	if p.env.Mode.Flavour.MariaDB {
+		// Without this the server answers with the collation of the results, not with that of the values.
+		t = &rewrite.Template{Pieces: append([]rewrite.Piece{text("SET STATEMENT character_set_results=NULL FOR ")}, t.Pieces...), Lists: t.Lists}
+	}
 	r, err := rewrite.Render(nil, t, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{p.stmt})
 	if err != nil {
 		return nil, err

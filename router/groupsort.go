@@ -100,7 +100,7 @@ func (g *grouping) outputKey(agg *plan.Aggregate, o orderItem) (plan.Key, error)
 		key := gi.key
 		key.Column = g.carry(agg, gi.key.Column)
 		if key.Weight >= 0 {
-			key.Weight = key.Column
+			key.Weight = g.carry(agg, gi.key.Weight)
 		}
 		key.Desc, key.Label = o.desc, o.label
 		return key, nil
@@ -109,8 +109,10 @@ func (g *grouping) outputKey(agg *plan.Aggregate, o orderItem) (plan.Key, error)
 	if index < 0 {
 		return plan.Key{}, g.p.refuse("ORDER BY of a select item behind a * over several shards")
 	}
-	shape := g.p.shapeOf(&g.cols[index], true)
+	shape, err := g.p.shapeOf(&g.cols[index], true)
 	switch {
+	case err != nil:
+		return plan.Key{}, err
 	case shape.refuse != "":
 		return plan.Key{}, g.p.refuse(shape.refuse)
 	case shape.wrap == nil:
@@ -124,7 +126,7 @@ func (g *grouping) outputKey(agg *plan.Aggregate, o orderItem) (plan.Key, error)
 		if !shape.weight {
 			return shape.key(index, o.desc, o.label), nil
 		}
-		weight := plan.Aggregation{Func: out.Func, Column: out.Order.Column, Second: -1, Third: -1, Order: out.Order, Inherit: true, Label: "weight"}
+		weight := plan.Aggregation{Func: out.Func, Column: out.Order.Weight, Second: -1, Third: -1, Order: out.Order, Inherit: true, Label: "weight"}
 		agg.Output = append(agg.Output, weight)
 		g.output = agg.Output
 		key := shape.key(len(agg.Output)-1, o.desc, o.label)

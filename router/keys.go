@@ -5,18 +5,21 @@ import (
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
 )
 
 // keyShape is how the values of an expression are compared outside of a server.
 type keyShape struct {
-	// wrap holds what stands around the expression in the hidden column that is compared; nil: the value itself.
-	wrap   *[2]string
+	// wrap holds what stands around the expression in the hidden column that is compared, with the expression between
+	// each two; nil: the value itself.
+	wrap   []string
 	weight bool   // what wrap gives is compared by its bytes: a WEIGHT_STRING, a binary form
 	pad    bool   // PAD SPACE, one level: the shorter weight goes on with space
 	space  []byte // the weight of a space
 	bytes  int    // a weight can be that long, so that max_sort_length matters; 0: never
+	member bool   // ENUM or SET, compared by number
 	refuse string // why the values cannot be compared at all
 }
 
@@ -28,31 +31,71 @@ const maxSortLength = 1 << 16
 
 // shapeOf decides by the definition that a server gave (with character_set_results NULL) how its values are
 // compared. order is set for ORDER BY, where a server looks at the first max_sort_length bytes only.
-func (p *planning) shapeOf(c *sqltypes.Column, order bool) keyShape {
-	switch extended := string(c.Extended); {
-	case bytes.Contains(c.Extended, []byte("uuid")):
+func (p *planning) shapeOf(c *sqltypes.Column, order bool) (keyShape, error) {
+	field, err := p.fieldOf(c)
+	if err != nil {
+		return keyShape{}, err
+	}
+	switch specialType(c, field) {
+	case "uuid":
 		if order {
-			return keyShape{refuse: "ordering by a UUID over several shards"}
+			return keyShape{refuse: "ordering by a UUID over several shards"}, nil
 		}
-		return keyShape{}
-	case strings.Contains(extended, "inet6"):
-		return keyShape{wrap: &[2]string{"CAST(", " AS BINARY(16))"}, weight: true}
-	case strings.Contains(extended, "inet4"):
-		return keyShape{wrap: &[2]string{"CAST(", " AS BINARY(4))"}, weight: true}
+		return keyShape{bytes: maxSortLength + 1}, nil // equal ones print alike, but they do not sort as they print
+	case "inet6":
+		return keyShape{wrap: []string{"CAST(", " AS BINARY(16))"}, weight: true}, nil
+	case "inet4":
+		return keyShape{wrap: []string{"CAST(", " AS BINARY(4))"}, weight: true}, nil
 	}
 	switch {
 	case c.Flags&(sqltypes.FlagEnum|sqltypes.FlagSet) != 0 || c.Type == sqltypes.Enum || c.Type == sqltypes.Set:
-		return keyShape{wrap: &[2]string{"(", ")+0"}}
+		return keyShape{wrap: []string{"(", ")+0"}, member: true}, nil
 	case c.Type == sqltypes.Float:
-		return keyShape{wrap: &[2]string{"(", ")+0E0"}}
-	case c.Type == sqltypes.Geometry:
-		return keyShape{refuse: "ordering or grouping by a geometry over several shards"}
+		return keyShape{wrap: []string{"(", ")+0E0"}}, nil
+	case c.Type == sqltypes.Geometry, c.Type == sqltypes.JSON:
+		return keyShape{refuse: "ordering or grouping by a geometry or by MySQL's JSON over several shards"}, nil
 	case !isText(c.Type):
-		return keyShape{}
+		return keyShape{}, nil
 	case c.Collation == sqltypes.CollationBinary:
-		return binaryShape(c, order)
+		return binaryShape(c, order), nil
 	}
-	return p.textShape(c, order)
+	return p.textShape(c, field, order), nil
+}
+
+// specialType names MariaDB's types that are sent as text and do not sort as text. A server that sends no extended
+// metadata gives them away by a flag that no character type has.
+func specialType(c *sqltypes.Column, field *catalog.Column) string {
+	if field != nil {
+		return field.DataType
+	}
+	for _, name := range []string{"uuid", "inet6", "inet4"} {
+		if bytes.Contains(c.Extended, []byte(name)) {
+			return name
+		}
+	}
+	if c.Type == sqltypes.String && c.Unsigned() {
+		return map[uint32]string{36: "uuid", 39: "inet6", 15: "inet4"}[c.Length]
+	}
+	return ""
+}
+
+// fieldOf finds the stored column that a definition describes, nil for expressions. It may ask for the schema.
+func (p *planning) fieldOf(c *sqltypes.Column) (*catalog.Column, error) {
+	if c.OrgName == "" || c.OrgTable == "" || p.at == nil {
+		return nil, nil
+	}
+	for _, t := range p.tables {
+		if t.system || p.at.Names[t.index] != c.OrgTable || c.Schema != "" && p.at.Schemas[t.index] != c.Schema {
+			continue
+		}
+		if err := p.requireSchema(t); err != nil {
+			return nil, err
+		}
+		if i := t.column(c.OrgName); i >= 0 {
+			return &t.schema.Columns[i], nil
+		}
+	}
+	return nil, nil
 }
 
 func isText(t sqltypes.Type) bool {
@@ -70,28 +113,40 @@ func binaryShape(c *sqltypes.Column, order bool) keyShape {
 		return keyShape{}
 	}
 	if order {
-		return keyShape{wrap: &[2]string{"LEFT(", ", @@max_sort_length)"}, weight: true}
+		return keyShape{wrap: []string{"LEFT(", ", @@max_sort_length)"}, weight: true}
 	}
 	return keyShape{bytes: clampLength(uint64(c.Length))}
 }
 
 // textShape: character strings compare by their weights.
-func (p *planning) textShape(c *sqltypes.Column, order bool) keyShape {
+func (p *planning) textShape(c *sqltypes.Column, field *catalog.Column, order bool) keyShape {
 	name, ok := p.facts.Collations[c.Collation]
 	if !ok {
 		return keyShape{refuse: "ordering or grouping by text of an unknown collation over several shards"}
 	}
 	k := collationOf(name)
 	chars := uint64(c.Length) / k.maxLen
-	shape := keyShape{wrap: &[2]string{"WEIGHT_STRING(", ")"}, weight: true, bytes: clampLength(chars * k.maxWeight)}
+	ambiguous := p.env.Mode.Flavour.MariaDB && strings.HasSuffix(name, "_unicode_ci")
+	if field != nil && field.Collation != "" {
+		k, ambiguous = collationOf(field.Collation), false
+	}
+	if ambiguous {
+		k.maxWeight = 64
+	}
+	shape := keyShape{wrap: []string{"WEIGHT_STRING(", ")"}, weight: true, bytes: clampLength(chars * k.maxWeight)}
+	width := decimal(max(chars, 1))
 	switch {
-	case !k.pad:
-	case k.space != nil:
+	case !ambiguous && !k.pad:
+	case !ambiguous && k.space != nil:
 		shape.pad, shape.space = true, k.space
 	case chars > sortedBytes:
 		return keyShape{refuse: "ordering or grouping by long text of the collation " + name + " over several shards"}
+	case ambiguous:
+		// Servers that know UCA 14.0.0 describe all of its collations by the id of unicode_ci, PAD SPACE or not: the
+		// expression itself says whether a space at its end counts.
+		shape.wrap = []string{"IF(CONCAT(", ",' ')=", ",WEIGHT_STRING(", " AS CHAR(" + width + ")),WEIGHT_STRING(", "))"}
 	default:
-		shape.wrap = &[2]string{"WEIGHT_STRING(", " AS CHAR(" + decimal(max(chars, 1)) + "))"}
+		shape.wrap = []string{"WEIGHT_STRING(", " AS CHAR(" + width + "))"}
 	}
 	if shape.bytes > sortedBytes && order {
 		shape.wrap = cutWeight(shape.wrap, chars)
@@ -104,11 +159,14 @@ func (p *planning) textShape(c *sqltypes.Column, order bool) keyShape {
 
 // cutWeight limits a weight to what ORDER BY looks at. Of very long text only the beginning is weighed: a weight of
 // a whole LONGTEXT may exceed max_allowed_packet.
-func cutWeight(wrap *[2]string, chars uint64) *[2]string {
+func cutWeight(wrap []string, chars uint64) []string {
 	if chars > 1<<14 {
-		return &[2]string{"LEFT(WEIGHT_STRING(LEFT(", ", 8192)), @@max_sort_length)"}
+		return []string{"LEFT(WEIGHT_STRING(LEFT(", ", 8192)), @@max_sort_length)"}
 	}
-	return &[2]string{"LEFT(" + wrap[0], wrap[1] + ", @@max_sort_length)"}
+	out := append([]string(nil), wrap...)
+	out[0] = "LEFT(" + out[0]
+	out[len(out)-1] += ", @@max_sort_length)"
+	return out
 }
 
 func clampLength(n uint64) int { return int(min(n, 1<<30)) }
@@ -122,11 +180,24 @@ func (s *keyShape) key(index int, desc bool, label string) plan.Key {
 	return k
 }
 
+// keyOf is key where the value itself is a column too (at value, -1: it is not): what weighs nothing although it has a
+// value is then noticed.
+func (s *keyShape) keyOf(value, hidden int, desc bool, label string) plan.Key {
+	k := s.key(hidden, desc, label)
+	if s.weight && value >= 0 {
+		k.Column = value
+	}
+	return k
+}
+
 // apply puts the wrapping around an expression.
 func (s *keyShape) apply(expr []rewrite.Piece) []rewrite.Piece {
 	if s.wrap == nil {
 		return expr
 	}
-	out := append([]rewrite.Piece{text(s.wrap[0])}, expr...)
-	return append(out, text(s.wrap[1]))
+	out := []rewrite.Piece{text(s.wrap[0])}
+	for _, part := range s.wrap[1:] {
+		out = append(append(out, expr...), text(part))
+	}
+	return out
 }

@@ -124,9 +124,12 @@ func (g *grouping) extreme(agg plan.Aggregation, span parser.Span, result *sqlty
 		c.Flags &^= sqltypes.FlagEnum | sqltypes.FlagSet
 		c.Type = sqltypes.VarString
 	}
-	shape := g.p.shapeOf(&c, true)
-	if shape.refuse == "" && shape.weight {
-		shape = g.p.shapeOf(&c, false)
+	shape, err := g.p.shapeOf(&c, true)
+	if err == nil && shape.refuse == "" && shape.weight {
+		shape, err = g.p.shapeOf(&c, false)
+	}
+	if err != nil {
+		return agg, nil, err
 	}
 	if shape.refuse != "" {
 		return agg, nil, g.p.refuse(shape.refuse)
@@ -184,7 +187,11 @@ func (g *grouping) distinctParts(agg plan.Aggregation) (plan.Aggregation, []rewr
 func (g *grouping) makeKeys(groupCols, argCols []sqltypes.Column) error {
 	for i := range g.groups {
 		gi := &g.groups[i]
-		gi.shape = g.p.shapeOf(&groupCols[i], false)
+		shape, err := g.p.shapeOf(&groupCols[i], false)
+		if err != nil {
+			return err
+		}
+		gi.shape = shape
 		if gi.shape.refuse != "" {
 			return g.p.refuse(gi.shape.refuse)
 		}
@@ -192,7 +199,7 @@ func (g *grouping) makeKeys(groupCols, argCols []sqltypes.Column) error {
 		if index >= 0 && gi.shape.wrap == nil {
 			gi.key = gi.shape.key(index, false, gi.label)
 		} else {
-			gi.key = gi.shape.key(g.hide(g.groupedKey(gi)), false, gi.label)
+			gi.key = gi.shape.keyOf(index, g.hide(g.grouped(&gi.shape, gi.expr, gi.span)), false, gi.label)
 		}
 		gi.order = g.groupOrder(gi, index)
 		if g.distinct != nil && !g.sortable(&gi.shape) {
@@ -205,13 +212,13 @@ func (g *grouping) makeKeys(groupCols, argCols []sqltypes.Column) error {
 	return g.distinctKeys(argCols)
 }
 
-// groupedKey is the hidden column of a group's key. Of an expression the least value stands for the group where the
-// server wants every column to be grouped.
-func (g *grouping) groupedKey(gi *groupItem) []rewrite.Piece {
-	if gi.shape.weight && g.p.env.Mode.SQLMode.Has(parser.OnlyFullGroupBy) && !g.p.plainColumn(gi.span) {
-		return gi.shape.apply(call("MIN(", gi.expr))
+// grouped is the hidden column that compares a grouped expression. Where the server wants every column to be grouped
+// and the expression is more than a column, the least value stands for the group: all are equal.
+func (g *grouping) grouped(shape *keyShape, expr []rewrite.Piece, span parser.Span) []rewrite.Piece {
+	if shape.wrap != nil && !shape.member && g.p.env.Mode.SQLMode.Has(parser.OnlyFullGroupBy) && !g.p.plainColumn(span) {
+		return shape.apply(call("MIN(", expr))
 	}
-	return gi.shape.apply(gi.expr)
+	return shape.apply(expr)
 }
 
 // groupOrder is what sorts the shards' rows by a group's key without a name that could mean something else.
@@ -229,7 +236,10 @@ func (g *grouping) groupOrder(gi *groupItem, index int) []rewrite.Piece {
 func (g *grouping) distinctKeys(cols []sqltypes.Column) error {
 	d := g.distinct
 	for i, s := range d.spans {
-		shape := g.p.shapeOf(&cols[i], false)
+		shape, err := g.p.shapeOf(&cols[i], false)
+		if err != nil {
+			return err
+		}
 		if shape.refuse != "" {
 			return g.p.refuse(shape.refuse)
 		}
@@ -238,9 +248,10 @@ func (g *grouping) distinctKeys(cols []sqltypes.Column) error {
 		}
 		expr := g.cut(s)
 		value := g.hide(expr)
-		key := shape.key(value, false, "")
+		label := s.In(g.p.stmt.Text)
+		key := shape.key(value, false, label)
 		if shape.wrap != nil {
-			key = shape.key(g.hide(shape.apply(expr)), false, "")
+			key = shape.keyOf(value, g.hide(g.grouped(&shape, expr, s)), false, label)
 		}
 		d.keys, d.cols = append(d.keys, key), append(d.cols, value)
 		sep := text(", ")

@@ -79,6 +79,7 @@ type planning struct {
 	hasCTE      bool
 	sourceCount int
 	lists       []*inList
+	at          *plan.Target // where the last draft was described
 }
 
 // algorithm builds or finds a table's algorithm.

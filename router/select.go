@@ -196,6 +196,7 @@ func (p *planning) fanOut(q *query, route *plan.Route) error {
 	if why := p.fanOutRefusal(q); why != "" {
 		return p.refuse(why)
 	}
+	p.plan.Shape = p.compile(route.Targets, nil)
 	if len(q.blocks) > 1 || q.union != nil {
 		return p.fanOutUnion(q, route)
 	}

@@ -141,7 +141,10 @@ func (u *unionPlan) shape(i int, orders []orderItem) error {
 	if !needed {
 		return nil
 	}
-	shape := u.p.shapeOf(&u.cols[i], !u.distinct)
+	shape, err := u.p.shapeOf(&u.cols[i], !u.distinct)
+	if err != nil {
+		return err
+	}
 	if shape.refuse == "" && !u.sortable(&shape) {
 		shape.refuse = "a UNION of long text over several shards"
 	}

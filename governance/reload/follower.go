@@ -183,10 +183,14 @@ func (f *Follower[T]) Start(ctx context.Context) error {
 func (f *Follower[T]) firstListing(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.StoreWait)
 	defer cancel()
+	var err error
 	for {
-		err := f.compare(ctx)
-		if err == nil {
+		again := f.compare(ctx)
+		if again == nil {
 			return nil
+		}
+		if err == nil || ctx.Err() == nil {
+			err = again // and not that time is up
 		}
 		t := time.NewTimer(100 * time.Millisecond)
 		select {

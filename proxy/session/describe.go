@@ -18,6 +18,9 @@ func (t *tree) describe(ctx context.Context, root plan.Node) (*backend.Stmt, err
 		return &backend.Stmt{}, nil
 	}
 	t.anyArguments()
+	if shape := t.x.plan.Shape; shape != nil {
+		return t.prepare(ctx, &route.Targets[0], shape)
+	}
 	return t.prepare(ctx, &route.Targets[0], route.Template)
 }
 
@@ -67,6 +70,9 @@ func (t *tree) columns(ctx context.Context) ([]sqltypes.Column, error) {
 		return stmt.Columns, nil
 	}
 	t.anyArguments()
+	if exact, err := t.s.exactColumns(ctx, t.x); err != nil || exact != nil {
+		return exact, err
+	}
 	rows, err := merge.Build(t.x.plan.Root, func(n plan.Node) ([]merge.RowStream, error) { return t.shapes(ctx, n) }, t.options())
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -19,6 +20,14 @@ type Statement struct {
 	parsed *parser.Statement
 	plan   *plan.Plan // nil: the session answers it itself
 	rules  uint64     // version of the rules that the plan was made from
+
+	// shape is what a server said of a merged answer's columns, for sessions with these character_set_results.
+	shape atomic.Pointer[shape]
+}
+
+type shape struct {
+	results string
+	columns []sqltypes.Column
 }
 
 // Size estimates the bytes that the statement holds.
@@ -119,14 +128,32 @@ func (s *Session) planStatement(ctx context.Context, parsed *parser.Statement) (
 	return nil, sqlerr.Internal("planning asked for facts without end")
 }
 
-// describe asks a server for the columns of a draft without running it.
+// describe asks a server for the columns of a draft without running it. It does so on a connection of its own, which
+// reports collations as they are and not as the client would see them, and type names where the server has them.
 func (s *Session) describe(ctx context.Context, need *router.NeedColumns) ([]sqltypes.Column, error) {
-	h, done, err := s.borrow(ctx, need.Target.DataSource, need.Target.Schema, backend.NeedUserVars)
+	flags := s.flags
+	if s.srv.Flavour.MariaDB {
+		flags |= backend.FlagExtendedMetadata
+	}
+	lease, err := s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: need.Target.DataSource, Flags: flags})
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	stmt, err := h.lease.Conn().Prepare(ctx, need.SQL)
+	defer lease.Release()
+	state := backend.NewState()
+	for name, literal := range s.state.Vars() {
+		state.SetVar(name, literal)
+	}
+	for name, expr := range s.state.UserVars() {
+		state.SetUserVar(name, expr)
+	}
+	state.UnsetVar("autocommit")
+	state.SetVar("character_set_results", "NULL")
+	state.SetSchema(need.Target.Schema)
+	if err := lease.Apply(ctx, state, backend.NeedUserVars); err != nil {
+		return nil, err
+	}
+	stmt, err := lease.Conn().Prepare(ctx, need.SQL)
 	if err != nil {
 		return nil, err
 	}

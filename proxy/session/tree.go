@@ -21,6 +21,10 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	limit, restore := s.selectLimit(x)
 	defer restore()
 	defer s.widenGroupConcat(root)()
+	columns, err := s.exactColumns(ctx, x)
+	if err != nil {
+		return err
+	}
 	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
 	defer t.release()
 	rows, err := merge.Build(root, t.leavesOf(ctx), t.options())
@@ -30,7 +34,7 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	if limit != merge.NoLimit {
 		rows = merge.NewLimit(rows, 0, limit)
 	}
-	return s.writeRows(ctx, rows, x.form, func() *wire.OK { return t.end(ctx) })
+	return s.writeRows(ctx, defined(rows, columns), x.form, func() *wire.OK { return t.end(ctx) })
 }
 
 // selectLimit takes sql_select_limit off the shards, where it would cut partial results, and returns it as the

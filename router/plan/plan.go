@@ -29,6 +29,9 @@ type Plan struct {
 	Pin string
 	// Rename is set when the shard's column definitions or error texts may carry physical names.
 	Rename bool
+	// Shape is the client's statement as the first target of the first Route would run it: a server that is asked to
+	// describe it says which columns the answer has. Nil where a Route is the whole plan: its answer has them.
+	Shape *rewrite.Template
 	// Notes are sentences for EXPLAIN: where an unlisted table was found, what was assumed.
 	Notes []string
 

@@ -56,6 +56,7 @@ type Step struct {
 //	                                extended metadata), noschema
 //	--@ on b                        the statements go to connection b, until the next "on" or case; the first is a
 //	--@ expect CODE …               exceptions for the next statement; see ParseExpect
+//	--@ always CODE …               exceptions for every statement from here on
 //	--@ params int 1 | str x | …    the next statement is prepared and executed with these; once for each such line
 //	--@ dump TABLE CODE …           exceptions for the table's comparison after a case that writes
 //	--@ bytes                       in the next statement \xNN stands for a byte
@@ -79,6 +80,7 @@ type fileParser struct {
 	on      string
 	next    Step // what directives have said of the statement to come
 	dumps   map[string]Expect
+	always  Expect // where a statement's exceptions begin
 	bytes   bool
 	text    strings.Builder
 	start   int
@@ -133,7 +135,7 @@ func (p *fileParser) statement(sql string) error {
 	}
 	step := p.next
 	step.SQL, step.Line, step.On = sql, p.start, p.on
-	p.next, p.bytes = Step{}, false
+	p.next, p.bytes = Step{Expect: p.always}, false
 	switch p.section {
 	case "setup":
 		p.file.Setup = append(p.file.Setup, sql)
@@ -163,7 +165,10 @@ func (p *fileParser) directive(text string, n int) (err error) {
 	case "on":
 		p.on = rest
 	case "expect":
-		p.next.Expect, err = ParseExpect(rest)
+		p.next.Expect, err = p.next.Expect.with(rest)
+	case "always":
+		p.always, err = ParseExpect(rest)
+		p.next.Expect = p.always
 	case "params":
 		var run Execution
 		run, err = parseExecution(rest)

@@ -21,6 +21,9 @@ type Expect struct {
 	GenID  []int // an id that heddle generates and the server counts up: in the same order over the whole case
 	// GenInsert is GenID for the insert id in the answer.
 	GenInsert bool
+	// KeyFlags: the flags that say of a column in which keys it is. A server that sorts through a temporary table
+	// forgets them, and whether it does in a join hangs on the sizes of the tables.
+	KeyFlags bool
 	// Collation of the text columns that Ties and Rep speak of; "" is utf8mb4_general_ci.
 	Collation string
 	Length    bool // the display length in column definitions: what a merge cannot know
@@ -29,11 +32,13 @@ type Expect struct {
 }
 
 // ParseExpect reads codes, each with the columns it is about: "ties=1,2 double=3 limit".
-func ParseExpect(text string) (Expect, error) {
-	var e Expect
+func ParseExpect(text string) (Expect, error) { return Expect{}.with(text) }
+
+// with is e and the codes of text.
+func (e Expect) with(text string) (Expect, error) {
 	lists := map[string]*[]int{"ties": &e.Ties, "rep": &e.Rep, "concat": &e.Concat, "double": &e.Double,
 		"clock": &e.Clock, "connid": &e.ConnID, "uuid": &e.UUID, "genid": &e.GenID}
-	flags := map[string]*bool{"limit": &e.Limit, "geninsert": &e.GenInsert, "length": &e.Length, "nowarnings": &e.NoWarnings}
+	flags := map[string]*bool{"limit": &e.Limit, "geninsert": &e.GenInsert, "length": &e.Length, "nowarnings": &e.NoWarnings, "keyflags": &e.KeyFlags}
 	for _, word := range strings.Fields(text) {
 		name, value, valued := strings.Cut(word, "=")
 		if flag := flags[name]; flag != nil && !valued {
@@ -93,7 +98,7 @@ func (e Expect) String() string {
 	for _, f := range []struct {
 		name string
 		set  bool
-	}{{"limit", e.Limit}, {"geninsert", e.GenInsert}, {"length", e.Length}, {"nowarnings", e.NoWarnings}} {
+	}{{"limit", e.Limit}, {"geninsert", e.GenInsert}, {"length", e.Length}, {"nowarnings", e.NoWarnings}, {"keyflags", e.KeyFlags}} {
 		if f.set {
 			words = append(words, f.name)
 		}

@@ -67,6 +67,9 @@ func start(ctx context.Context, e *harness.Env, pair keyPair) error {
 			return err
 		}
 	}
+	if err := fillBig(ctx, e.Plain, e.Shards); err != nil {
+		return err
+	}
 	db, err := e.Plain.Open("")
 	if err != nil {
 		return err

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// measurement is one target under one load for one window.
+type measurement struct {
+	QPS      float64 `json:"qps"`
+	CPU      float64 `json:"cpu_us"`   // of the proxy's process (direct: of the server's) per query, µs
+	Syscalls float64 `json:"syscalls"` // reads and writes of that process per query; polls and wake-ups are not among them
+	P50      float64 `json:"p50_us"`   // latency as the client sees it, µs
+	P99      float64 `json:"p99_us"`
+}
+
+// worker is one client thread.
+type worker struct {
+	client *client
+	done   atomic.Int64
+	took   []uint32 // ns of each query in the window
+	err    error
+}
+
+// measure loads the target with n clients and watches it for a window.
+func measure(ctx context.Context, t *target, o *options, f form, n int) (measurement, error) {
+	if err := t.open(n, f); err != nil {
+		return measurement{}, err
+	}
+	workers := make([]*worker, n)
+	var stop, watched atomic.Bool
+	var all sync.WaitGroup
+	for i := range workers {
+		w := &worker{client: t.clients[i]}
+		workers[i] = w
+		all.Go(func() { w.work(f, o.rows, &stop, &watched) })
+	}
+	err := pause(ctx, o.warm)
+	var m measurement
+	if err == nil {
+		watched.Store(true)
+		m, err = watch(ctx, t.pid, workers, o.window)
+		watched.Store(false)
+	}
+	stop.Store(true)
+	all.Wait()
+	for _, w := range workers {
+		err = errors.Join(err, w.err)
+	}
+	m.P50, m.P99 = percentiles(workers)
+	return m, err
+}
+
+// work asks until it is stopped.
+func (w *worker) work(f form, rows int, stop, watched *atomic.Bool) {
+	for !stop.Load() {
+		began := time.Now()
+		if w.err = w.client.ask(f, 1+rand.IntN(rows)); w.err != nil {
+			return
+		}
+		w.done.Add(1)
+		if watched.Load() {
+			w.took = append(w.took, uint32(min(time.Since(began), 4*time.Second)))
+		}
+	}
+}
+
+// A window on a machine that does something else at the moment may see next to nothing: it is then lengthened.
+const (
+	enough     = 100 // queries
+	maxWindows = 20
+)
+
+// watch counts what happens in a window.
+func watch(ctx context.Context, pid int, workers []*worker, window time.Duration) (measurement, error) {
+	before, err := usageOf(pid)
+	if err != nil {
+		return measurement{}, err
+	}
+	began, first := time.Now(), total(workers)
+	for n := 0; n < maxWindows && total(workers)-first < enough; n++ {
+		if err := pause(ctx, window); err != nil {
+			return measurement{}, err
+		}
+	}
+	queries, took := float64(total(workers)-first), time.Since(began)
+	after, err := usageOf(pid)
+	if err != nil {
+		return measurement{}, err
+	}
+	if queries == 0 {
+		return measurement{}, errors.New("no query was answered in the whole time")
+	}
+	return measurement{
+		QPS: queries / took.Seconds(), CPU: float64((after.cpu - before.cpu).Microseconds()) / queries,
+		Syscalls: float64(after.calls-before.calls) / queries,
+	}, nil
+}
+
+func total(workers []*worker) (n int64) {
+	for _, w := range workers {
+		n += w.done.Load()
+	}
+	return n
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// percentiles are the median and the 99th percentile of all workers' times, µs.
+func percentiles(workers []*worker) (p50, p99 float64) {
+	var took []uint32
+	for _, w := range workers {
+		took = append(took, w.took...)
+	}
+	if len(took) == 0 {
+		return 0, 0
+	}
+	slices.Sort(took)
+	return float64(took[len(took)/2]) / 1e3, float64(took[len(took)*99/100]) / 1e3
+}

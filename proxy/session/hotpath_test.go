@@ -1,0 +1,103 @@
+package session
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// hotPaths are the statements that must cost next to nothing: cached, one shard, one row.
+var hotPaths = []struct {
+	name, database string
+	first          []byte // of a connection
+	commands       [][]byte
+	want           []string // texts that the shards get, each once
+	allocs         float64  // most allocations a statement
+}{
+	{
+		name: "text/unsharded", database: "bench", commands: texts("SELECT c FROM sbtest1 WHERE id=4711"),
+		want: []string{"SELECT c FROM sbtest1 WHERE id=4711"}, allocs: 10,
+	},
+	{
+		name: "text/sharded", database: "mesh", commands: texts("SELECT c FROM sbtest1 WHERE id=1", "SELECT c FROM sbtest1 WHERE id=2"),
+		want: []string{"SELECT c FROM sbtest1 WHERE id=1", "SELECT c FROM sbtest1 WHERE id=2"}, allocs: 10,
+	},
+	{
+		name: "prepared/unsharded", database: "bench", first: prepareOne, commands: executes(47), allocs: 10,
+	},
+	{
+		name: "prepared/sharded", database: "mesh", first: prepareOne, commands: executes(1, 2), allocs: 10,
+	},
+}
+
+func texts(sql ...string) (commands [][]byte) {
+	for _, text := range sql {
+		commands = append(commands, framed(wire.ComQuery, text))
+	}
+	return commands
+}
+
+var prepareOne = framed(wire.ComStmtPrepare, "SELECT c FROM sbtest1 WHERE id=?")
+
+// executes are executions of a connection's first statement with an integer.
+func executes(values ...byte) (commands [][]byte) {
+	for _, v := range values {
+		payload := "\x01\x00\x00\x00" + "\x00" + "\x01\x00\x00\x00" + "\x00" + "\x01" + "\x08\x00" + string([]byte{v}) + strings.Repeat("\x00", 7)
+		commands = append(commands, framed(wire.ComStmtExecute, payload))
+	}
+	return commands
+}
+
+// One row of 119 letters is what every answer has to hold; and the shards get the client's own text.
+func TestHotPathAnswers(t *testing.T) {
+	for _, c := range hotPaths {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScripted(t, c.database)
+			s.run(2, c.first, c.commands...) // the second time from the cache, on connections that are there
+			for _, server := range s.servers {
+				server.keep = true
+			}
+			for _, command := range c.commands {
+				s.run(1, c.first, command)
+				if !bytes.Contains(s.client.last, bytes.Repeat([]byte{'x'}, 119)) {
+					t.Errorf("%q is answered by %q", command, s.client.last)
+				}
+			}
+			for _, want := range c.want {
+				if n := strings.Count(strings.Join(s.kept(), "\n"), want); n != 1 {
+					t.Errorf("%q was sent %d times to the shards: %q", want, n, s.kept())
+				}
+			}
+		})
+	}
+}
+
+// A statement from the cache stays within its allocations.
+func TestHotPathAllocations(t *testing.T) {
+	const statements = 500
+	for _, c := range hotPaths {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScripted(t, c.database)
+			s.run(10, c.first, c.commands...)
+			// What a connection costs at its beginning and end is spread over its statements.
+			per := testing.AllocsPerRun(5, func() { s.run(statements, c.first, c.commands...) }) / statements
+			if per > c.allocs {
+				t.Errorf("%.1f allocations a statement, at most %.0f are allowed", per, c.allocs)
+			}
+		})
+	}
+}
+
+func BenchmarkHotPath(b *testing.B) {
+	for _, c := range hotPaths {
+		b.Run(c.name, func(b *testing.B) {
+			s := newScripted(b, c.database)
+			s.run(10, c.first, c.commands...)
+			b.ReportAllocs()
+			b.ResetTimer()
+			s.run(b.N, c.first, c.commands...)
+		})
+	}
+}

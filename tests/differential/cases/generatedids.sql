@@ -1,0 +1,103 @@
+-- Ids: a single table counts up itself, as one server does; the ids of sharded and broadcast tables are heddle's.
+--@ setup
+DROP TABLE IF EXISTS notes;
+DROP TABLE IF EXISTS b1;
+DROP TABLE IF EXISTS g1;
+DROP TABLE IF EXISTS g2;
+CREATE TABLE notes (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, body VARCHAR(20) UNIQUE);
+CREATE TABLE b1 (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, u CHAR(36));
+CREATE TABLE g1 (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20));
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT, v VARCHAR(20), PRIMARY KEY (owner, id), KEY (id));
+--@ dump g1 genid=1
+--@ dump g2 genid=2
+--@ dump b1 genid=1
+--@ data
+TRUNCATE TABLE notes;
+TRUNCATE TABLE b1;
+DELETE FROM g1;
+DELETE FROM g2;
+INSERT INTO notes (body) VALUES ('n1'),('n2');
+
+--@ case single table with auto_increment
+INSERT INTO notes (body) VALUES ('n3');
+INSERT INTO notes (body) VALUES ('n4'),('n5'),('n6');
+SELECT LAST_INSERT_ID();
+INSERT INTO notes VALUES (NULL, 'n7'),(0, 'n8');
+INSERT INTO notes VALUES (100, 'n100');
+INSERT INTO notes (body) VALUES ('n101');
+INSERT INTO notes (body) VALUES ('n1');
+INSERT INTO notes (body) VALUES ('n1') ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id), body = 'nn';
+SELECT LAST_INSERT_ID();
+SELECT * FROM notes ORDER BY id;
+--@ case broadcast table with auto_increment
+--@ expect geninsert
+INSERT INTO b1 (u) VALUES ('a');
+--@ expect geninsert
+INSERT INTO b1 (u) VALUES ('b'),('c');
+--@ expect genid=1
+SELECT id, u FROM b1 ORDER BY id;
+--@ case sharded by the generated id
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('a');
+--@ expect genid=1
+SELECT LAST_INSERT_ID();
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('b'),('c'),('d');
+--@ expect genid=1
+SELECT LAST_INSERT_ID();
+--@ expect genid=1
+SELECT id, v FROM g1 ORDER BY id;
+SELECT v FROM g1 WHERE id = LAST_INSERT_ID();
+--@ expect geninsert
+INSERT INTO g1 VALUES (NULL, 'e');
+--@ expect geninsert
+INSERT INTO g1 VALUES (0, 'f');
+--@ expect geninsert
+INSERT INTO g1 SET v = 'g';
+SELECT v FROM g1 WHERE id = LAST_INSERT_ID();
+SELECT v FROM g1 WHERE id IS NULL;
+SELECT COUNT(*) FROM g1;
+--@ case ids of one insert are consecutive
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('a'),('b'),('c'),('d'),('e'),('f');
+SELECT id - LAST_INSERT_ID(), v FROM g1 ORDER BY id;
+--@ case sharded by another column
+--@ expect geninsert
+INSERT INTO g2 (owner, v) VALUES (1, 'a'),(2, 'b'),(1, 'c');
+SELECT owner, id - LAST_INSERT_ID(), v FROM g2 ORDER BY id;
+--@ expect geninsert
+INSERT INTO g2 (owner, v) VALUES (3, 'x');
+SELECT v FROM g2 WHERE owner = 3 AND id = LAST_INSERT_ID();
+UPDATE g2 SET v = 'y' WHERE id = LAST_INSERT_ID();
+DELETE FROM g2 WHERE owner = 1;
+--@ case given ids
+INSERT INTO g2 (owner, id, v) VALUES (1, 5000000000000000000, 'given');
+SELECT LAST_INSERT_ID();
+SELECT id FROM g2 WHERE v = 'given';
+--@ case parameters
+--@ params str p
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES (?);
+--@ params null | str q
+--@ expect geninsert
+INSERT INTO g1 (id, v) VALUES (?, ?);
+SELECT v FROM g1 ORDER BY id;
+--@ case last_insert_id as a value
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('parent');
+INSERT INTO g2 (owner, id, v) VALUES (LAST_INSERT_ID(), 1, 'child');
+SELECT COUNT(*) FROM g1 JOIN g2 ON g1.id = g2.owner;
+SELECT LAST_INSERT_ID(42);
+SELECT LAST_INSERT_ID();
+--@ case error keeps the last id
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('a');
+INSERT INTO g1 (v) VALUES ('much too long for that column');
+SELECT v FROM g1 WHERE id = LAST_INSERT_ID();
+--@ case no id yet
+SELECT LAST_INSERT_ID();
+SELECT @@last_insert_id, @@identity;
+UPDATE notes SET body = 'u' WHERE id = 1;
+SELECT LAST_INSERT_ID();
+SET LAST_INSERT_ID = 7;
+SELECT LAST_INSERT_ID();

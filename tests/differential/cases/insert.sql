@@ -1,0 +1,187 @@
+-- INSERT and REPLACE: rows split over shards, duplicate keys, IGNORE, ON DUPLICATE KEY, SELECT.
+--@ setup
+DROP TABLE IF EXISTS s1;
+DROP TABLE IF EXISTS s2;
+DROP TABLE IF EXISTS users;
+DROP TABLE IF EXISTS orders;
+DROP TABLE IF EXISTS products;
+DROP TABLE IF EXISTS notes;
+DROP TABLE IF EXISTS c1;
+CREATE TABLE s1 (id BIGINT NOT NULL, a INT, b VARCHAR(10) NOT NULL DEFAULT 'dflt', c DECIMAL(6,2), PRIMARY KEY (id));
+CREATE TABLE s2 (id BIGINT NOT NULL, a INT, b VARCHAR(10), PRIMARY KEY (id));
+CREATE TABLE users (id BIGINT NOT NULL, name VARCHAR(40), n INT, PRIMARY KEY (id));
+CREATE TABLE orders (user_id BIGINT NOT NULL, id BIGINT NOT NULL, amount INT, PRIMARY KEY (user_id, id), UNIQUE KEY (user_id, amount));
+CREATE TABLE products (id INT NOT NULL PRIMARY KEY, title VARCHAR(40));
+CREATE TABLE notes (id INT NOT NULL PRIMARY KEY, body VARCHAR(20) UNIQUE);
+CREATE TABLE c1 (a INT NOT NULL, b VARCHAR(20) NOT NULL, v INT, PRIMARY KEY (a, b));
+--@ data
+DROP TABLE IF EXISTS t9;
+DELETE FROM s1;
+DELETE FROM s2;
+DELETE FROM users;
+DELETE FROM orders;
+DELETE FROM products;
+DELETE FROM notes;
+DELETE FROM c1;
+INSERT INTO s1 VALUES (1,10,'one',1.5),(2,20,'two',2.5),(3,30,'three',3.5),(4,NULL,'four',NULL);
+INSERT INTO users VALUES (1,'ann',1),(2,'bob',2),(3,'cid',3);
+INSERT INTO orders VALUES (1,1,100),(2,1,200),(3,1,300);
+INSERT INTO products VALUES (1,'p1'),(2,'p2');
+INSERT INTO notes VALUES (1,'n1'),(2,'n2');
+
+--@ case single row
+INSERT INTO s1 VALUES (10, 1, 'x', 9.99);
+INSERT INTO s1 (id, a) VALUES (11, 2);
+INSERT INTO s1 (a, id) VALUES (3, 12);
+INSERT INTO s1 SET id = 13, b = 'set';
+INSERT INTO shop.s1 (id) VALUES (14);
+INSERT INTO s1 (id, a, b, c) VALUE (15, DEFAULT, DEFAULT, DEFAULT);
+INSERT s1 VALUES (16, 1+1, CONCAT('a','b'), 10/4);
+SELECT * FROM s1 ORDER BY id;
+--@ case several rows
+INSERT INTO s1 (id, a) VALUES (20,1),(21,2),(22,3),(23,4),(24,5);
+INSERT INTO s1 (id, a) VALUES (30,1),(31,2);
+SELECT id, a FROM s1 WHERE id >= 20 ORDER BY id;
+--@ case duplicate key
+INSERT INTO s1 (id, a) VALUES (1, 99);
+SELECT * FROM s1 WHERE id = 1;
+--@ case duplicate key in a multi-row insert
+INSERT INTO s1 (id, a) VALUES (40,1),(41,2),(1,3),(42,4),(43,5);
+SELECT id FROM s1 ORDER BY id;
+--@ case duplicate key within the statement
+INSERT INTO s1 (id, a) VALUES (50,1),(51,2),(50,3);
+SELECT id FROM s1 ORDER BY id;
+--@ case wrong value in a multi-row insert
+INSERT INTO s1 (id, a) VALUES (60,1),(61,'abc'),(62,3);
+INSERT INTO s1 (id, c) VALUES (63,1),(64,99999),(65,3);
+INSERT INTO s1 (id, b) VALUES (66,'ok'),(67,NULL);
+INSERT INTO s1 (id, b) VALUES (68,'much too long for it'),(69,'x');
+SELECT id FROM s1 ORDER BY id;
+--@ case ignore
+INSERT IGNORE INTO s1 (id, a) VALUES (1, 99);
+INSERT IGNORE INTO s1 (id, a) VALUES (1,1),(70,2),(2,3),(71,4);
+INSERT IGNORE INTO s1 (id, a) VALUES (72,'abc'),(73,5);
+INSERT IGNORE INTO s1 (id, b) VALUES (74,NULL);
+INSERT IGNORE INTO s1 (id, b) VALUES (75,'much too long for it'),(76,'also very long indeed');
+SELECT * FROM s1 ORDER BY id;
+--@ case on duplicate key update
+INSERT INTO s1 (id, a) VALUES (1, 5) ON DUPLICATE KEY UPDATE a = a + VALUES(a);
+INSERT INTO s1 (id, a) VALUES (80, 5) ON DUPLICATE KEY UPDATE a = a + VALUES(a);
+INSERT INTO s1 (id, a) VALUES (1, 5) ON DUPLICATE KEY UPDATE a = a;
+INSERT INTO s1 (id, a) VALUES (1,7),(81,8),(2,9),(82,1) ON DUPLICATE KEY UPDATE a = VALUES(a), b = 'upd';
+INSERT INTO s1 (id, a) VALUES (3, 1) ON DUPLICATE KEY UPDATE a = VALUE(a) * 2;
+INSERT INTO s1 (id, a) VALUES (1, 1) ON DUPLICATE KEY UPDATE id = id, a = 77;
+INSERT INTO s1 (id, a) VALUES (1, 1) ON DUPLICATE KEY UPDATE id = VALUES(id), a = 78;
+SELECT * FROM s1 ORDER BY id;
+--@ case on duplicate key update found rows [found_rows]
+INSERT INTO s1 (id, a) VALUES (1, 10) ON DUPLICATE KEY UPDATE a = 10;
+INSERT INTO s1 (id, a) VALUES (1, 5) ON DUPLICATE KEY UPDATE a = 11;
+INSERT INTO s1 (id, a) VALUES (1, 5),(2,20),(90,1) ON DUPLICATE KEY UPDATE a = 11;
+--@ case on duplicate key update of a unique key
+INSERT INTO orders VALUES (1, 9, 100) ON DUPLICATE KEY UPDATE amount = 101;
+INSERT INTO orders VALUES (1, 1, 500),(2, 1, 600),(5, 1, 700) ON DUPLICATE KEY UPDATE amount = amount + 1;
+SELECT * FROM orders ORDER BY user_id, id;
+--@ case replace
+REPLACE INTO s1 (id, a) VALUES (1, 100);
+REPLACE INTO s1 (id, a) VALUES (100, 1);
+REPLACE INTO s1 VALUES (1,1,'r',1),(101,2,'r',2),(2,3,'r',3);
+REPLACE s1 SET id = 3, a = 33;
+REPLACE INTO orders VALUES (1, 7, 100);
+SELECT * FROM s1 ORDER BY id;
+SELECT * FROM orders ORDER BY user_id, id;
+--@ case select into the same shards
+INSERT INTO s2 SELECT id, a, b FROM s1;
+INSERT INTO s2 (id, a) SELECT id + 1000, a FROM s1 WHERE id = 1;
+SELECT * FROM s2 ORDER BY id;
+--@ case select bound tables
+INSERT INTO orders (user_id, id, amount) SELECT id, 50, n FROM users;
+INSERT INTO orders (user_id, id, amount) SELECT user_id, id + 100, amount + 1 FROM orders;
+INSERT IGNORE INTO orders SELECT id, 1, 5 FROM users;
+SELECT * FROM orders ORDER BY user_id, id;
+--@ case select from constants
+INSERT INTO s1 (id, a) SELECT 200, 1;
+INSERT INTO s1 (id, a) SELECT 201, 1 UNION ALL SELECT 202, 2;
+INSERT INTO s1 (id, a) SELECT 203, 1 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM s1 WHERE id = 203);
+SELECT id FROM s1 ORDER BY id;
+--@ case select from broadcast
+INSERT INTO products SELECT id + 10, title FROM products;
+INSERT INTO s1 (id, b) SELECT id + 300, title FROM products;
+INSERT INTO notes SELECT id + 10, title FROM products ORDER BY id;
+SELECT * FROM products ORDER BY id;
+--@ case broadcast
+INSERT INTO products VALUES (5, 'five'),(6, 'six');
+INSERT INTO products VALUES (1, 'dup');
+INSERT INTO products VALUES (1, 'x') ON DUPLICATE KEY UPDATE title = 'upd';
+REPLACE INTO products VALUES (2, 'repl');
+INSERT IGNORE INTO products VALUES (1, 'x'),(7, 'seven');
+SELECT * FROM products ORDER BY id;
+--@ case two key columns
+INSERT INTO c1 VALUES (1,'a',1),(1,'b',2),(2,'a',3),(2,'b',4);
+INSERT INTO c1 VALUES (1,'A',9);
+INSERT INTO c1 VALUES (1,'a ',5) ON DUPLICATE KEY UPDATE v = 50;
+SELECT * FROM c1 WHERE a = 1 AND b = 'A';
+SELECT * FROM c1 WHERE a = 1 ORDER BY b;
+SELECT * FROM c1 WHERE b = 'b' ORDER BY a;
+SELECT * FROM c1 WHERE (a, b) IN ((1,'a'),(2,'B')) ORDER BY a;
+--@ case key missing or null
+INSERT INTO s1 (a) VALUES (1);
+INSERT INTO s1 (id, a) VALUES (NULL, 1);
+INSERT INTO s1 VALUES ();
+SELECT COUNT(*) FROM s1;
+--@ case key as expression
+INSERT INTO s1 (id, a) VALUES (100 + 10, 1);
+INSERT INTO s1 (id, a) VALUES ('111', 1);
+INSERT INTO s1 (id, a) VALUES (112.0, 1);
+INSERT INTO s1 (id, a) VALUES (112.6, 1);
+INSERT INTO s1 (id, a) VALUES (1.14e2, 1);
+INSERT INTO s1 (id, a) VALUES (0x73, 1);
+INSERT INTO s1 (id, a) VALUES (TRUE, 1);
+INSERT INTO s1 (id, a) VALUES (-116, 1);
+INSERT INTO s1 (id, a) VALUES (ABS(-117), 1);
+SELECT id FROM s1 ORDER BY id;
+SELECT id FROM s1 WHERE id = 113;
+SELECT id FROM s1 WHERE id = 115;
+SELECT id FROM s1 WHERE id = 114;
+--@ case key out of range
+INSERT INTO s1 (id) VALUES (9223372036854775807);
+INSERT INTO s1 (id) VALUES (9223372036854775808);
+INSERT INTO s1 (id) VALUES ('abc');
+INSERT INTO s1 (id) VALUES ('12abc');
+INSERT IGNORE INTO s1 (id) VALUES ('13abc');
+INSERT IGNORE INTO s1 (id) VALUES (99999999999999999999);
+SELECT id FROM s1 ORDER BY id;
+SELECT id FROM s1 WHERE id = 13;
+SELECT id FROM s1 WHERE id = 9223372036854775807;
+--@ case non-strict key
+SET sql_mode = '';
+INSERT INTO s1 (id) VALUES ('14abc');
+INSERT INTO s1 (id) VALUES (99999999999999999999);
+INSERT INTO s1 (id) VALUES ('');
+SELECT id FROM s1 WHERE id = 14;
+SELECT id FROM s1 WHERE id = 0;
+SELECT id FROM s1 WHERE id = 9223372036854775807;
+SELECT id FROM s1 ORDER BY id;
+--@ case parameters
+--@ params int 400 | int 1 | str x
+--@ params keep int 401 | int 2 | str y
+--@ params str 402 | null | str z
+INSERT INTO s1 (id, a, b) VALUES (?, ?, ?);
+--@ params int 410 | int 411
+--@ params uint 412 | dec 413
+INSERT INTO s1 (id) VALUES (?), (?);
+SELECT id, a, b FROM s1 WHERE id >= 400 ORDER BY id;
+--@ case column errors
+INSERT INTO s1 (id, nope) VALUES (1, 2);
+INSERT INTO s1 (id, a) VALUES (1);
+INSERT INTO s1 (id, id) VALUES (1, 2);
+INSERT INTO nope VALUES (1);
+INSERT INTO s1 (id, a) VALUES (500, 1), (501);
+--@ case returning
+INSERT INTO s1 (id, a) VALUES (600, 1) RETURNING id, a, b;
+INSERT INTO s1 (id, a) VALUES (601, 1), (602, 2) RETURNING id;
+REPLACE INTO s1 (id, a) VALUES (600, 2) RETURNING *;
+DELETE FROM s1 WHERE id = 600 RETURNING id, a;
+--@ case priorities
+INSERT LOW_PRIORITY INTO s1 (id) VALUES (700);
+INSERT HIGH_PRIORITY INTO s1 (id) VALUES (701),(702);
+INSERT DELAYED INTO s1 (id) VALUES (703);
