@@ -1,6 +1,8 @@
 package router
 
 import (
+	"errors"
+
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -40,16 +42,25 @@ type distinctArgs struct {
 	group []rewrite.Piece
 }
 
+// errByRows says that the rows themselves are needed in one place.
+var errByRows = errors.New("the rows are needed")
+
 // aggregate plans GROUP BY and aggregates over shards.
 func (f *fanOut) aggregate() error {
 	g := &grouping{fanOut: f}
+	if g.wholeRows() {
+		return g.byRows()
+	}
 	if err := g.groupItems(); err != nil {
 		return err
 	}
 	if why := g.refusal(); why != "" {
 		return f.p.refuse(why)
 	}
-	if err := g.findDistinct(); err != nil {
+	switch err := g.findDistinct(); {
+	case errors.Is(err, errByRows):
+		return g.byRows()
+	case err != nil:
 		return err
 	}
 	orders, err := f.orderItems()
@@ -64,9 +75,6 @@ func (f *fanOut) aggregate() error {
 
 // refusal names what has no meaning shard by shard.
 func (g *grouping) refusal() string {
-	if g.sel.Distinct {
-		return "DISTINCT with GROUP BY or aggregates over several shards"
-	}
 	if g.sel.GroupBy == nil {
 		for _, field := range g.sel.Fields.Fields {
 			if field.WildCard != nil {
@@ -80,17 +88,6 @@ func (g *grouping) refusal() string {
 	}
 	if g.sel.GroupBy == nil && len(scan.columns) > 0 && g.looseColumns() {
 		return "a column beside aggregates without GROUP BY over several shards"
-	}
-	for _, a := range scan.aggregates {
-		if _, ok := aggregateFuncs[lower(a.F)]; !ok {
-			return "the aggregate " + a.F + " over several shards"
-		}
-		if lower(a.F) == ast.AggFuncGroupConcat && (a.Distinct || a.Order != nil) {
-			return "GROUP_CONCAT with DISTINCT or ORDER BY over several shards"
-		}
-		if a.Distinct && !distinctFuncs[lower(a.F)] {
-			return a.F + "(DISTINCT) over several shards"
-		}
 	}
 	return ""
 }
@@ -186,16 +183,10 @@ func (g *grouping) findDistinct() error {
 			g.distinct = &distinctArgs{node: a, spans: spans}
 			continue
 		}
-		same := len(spans) == len(g.distinct.spans)
-		for i := range spans {
-			same = same && g.p.sameTokens(spans[i], g.distinct.spans[i])
-		}
-		if !same {
-			return g.p.refuse("aggregates over several DISTINCT lists over several shards")
-		}
 	}
 	if g.distinct != nil && g.sel.GroupBy == nil && g.constantFields() {
-		return g.p.refuse("a constant beside DISTINCT aggregates without GROUP BY over several shards")
+		g.distinct = nil
+		return errByRows
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (p *planning) keysInOrder(t *table, b *block, pk []string) (plan.Node, erro
 	if len(stmt.Args) != len(p.stmt.Args)-skipped {
 		return nil, p.refuse("an UPDATE or DELETE with LIMIT of a form that Heddle cannot read over several shards")
 	}
-	sub, err := p.planner.Plan(p.ctx, stmt, p.env, p.snap, p.facts)
+	sub, err := p.part(stmt)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,12 @@ func (p *planning) writeByKey(route *plan.Route, pk []string) *rewrite.Template 
 	}
 	splices = append(splices, splice(parser.Span(c.Limit.Span)), insertion(end, keys))
 	t := p.compile(route.Targets, splices)
-	t.Lists = []rewrite.List{{Separator: ", "}}
+	// A server that is asked to describe the statement finds a key there that no row has.
+	none := strings.TrimSuffix(strings.Repeat("NULL, ", len(pk)), ", ")
+	if len(pk) > 1 {
+		none = "(" + none + ")"
+	}
+	t.Lists = []rewrite.List{{Separator: ", ", Items: [][]rewrite.Piece{{text(none)}}}}
 	return t
 }
 

@@ -38,7 +38,7 @@ func (p *planning) planChange() error {
 	}
 	ch, ok := p.readChange()
 	if !ok {
-		return p.refuse(unread(p.stmt.Kind) + " on the sharded table " + lead.name)
+		return p.refuseUnread(lead)
 	}
 	route, err := p.shardRoute(lead)
 	if err != nil {
@@ -186,26 +186,23 @@ func (p *planning) changeSharded(b *block, ch *change, route *plan.Route, change
 	if p.cteSharded() {
 		why = "a WITH query over several shards"
 	}
+	if p.unseen() {
+		why = "a change of a form that Heddle cannot read over several shards"
+	}
 	if b.lead() == nil {
 		why = "a change whose sharded tables are in subqueries only"
 	}
 	if why == "" {
 		route.Selector = p.blockSelector(b)
 	}
+	if why == "" && !oneTarget(route.Selector) {
+		why = p.changeRefusal()
+	}
 	if !oneTarget(route.Selector) {
-		what := why
-		if what == "" {
-			what = "a change whose tables are on several shards"
-		}
-		if same := p.sameShard(what); same != nil {
-			route.Selector = same
-		}
+		p.oneShard(route, why)
 	}
 	route.Opcode = opcodeOf(route.Selector)
 	one := oneTarget(route.Selector)
-	if !one && why == "" {
-		why = p.changeRefusal()
-	}
 	if !one && why != "" {
 		return p.refuse(why)
 	}

@@ -1,6 +1,10 @@
 package router
 
-import "github.com/pingcap/tidb/pkg/parser/ast"
+import (
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"github.com/heddle-mesh/heddle/parser"
+)
 
 // colocated reports why the rows of a block cannot be made shard by shard; "" if they can: each of its rows then
 // comes from the rows of one shard and of tables that every shard holds whole.
@@ -267,4 +271,23 @@ func (p *planning) semiJoin(b *block, sub *subquery, inner *block) bool {
 		}
 	}
 	return linked(both, lead, outer)
+}
+
+// unseen reports whether the tokens show a sharded table that the tree's blocks do not: something stands where nobody
+// looked, and nothing can be proven.
+func (p *planning) unseen() bool {
+	named, found := 0, 0
+	for i := range p.stmt.Tables {
+		if t := p.byRef[i]; t != nil && t.sharded() && p.stmt.Tables[i].Role != parser.RoleInsert {
+			named++
+		}
+	}
+	for _, b := range p.blocks {
+		for _, s := range b.sources {
+			if s.table != nil && s.table.sharded() {
+				found++
+			}
+		}
+	}
+	return named != found
 }

@@ -18,16 +18,13 @@ func (p *planning) ddlCheck(t *table) string {
 	if schema == nil {
 		return ""
 	}
-	check := func(s *catalog.TableSchema) []catalog.Finding {
-		return catalog.CheckTable(p.ctx, p.snap, t.place.Sharded, t.place.Layout, s, p.planner.Keyer)
-	}
 	known := map[string]bool{}
 	if t.schema != nil && p.stmt.Kind != parser.CreateTable {
-		for _, f := range check(t.schema) {
+		for _, f := range p.check(t, t.schema) {
 			known[f.String()] = true // the statement does not make it worse
 		}
 	}
-	for _, f := range check(schema) {
+	for _, f := range p.check(t, schema) {
 		if !known[f.String()] {
 			return "this DDL of a sharded table: " + f.String()
 		}

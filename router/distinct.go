@@ -50,7 +50,7 @@ func (f *fanOut) distinct(orders []orderItem) error {
 	}
 	root = &plan.Distinct{Input: root, Keys: keys, Sorted: sorted}
 	f.route.Template = f.template(shardSelect{hidden: f.hidden, order: order, limit: exact})
-	f.p.plan.Root = f.limited(f.projected(root))
+	f.p.plan.Root = f.projected(f.limited(root))
 	return nil
 }
 

@@ -14,24 +14,23 @@ import (
 // evaluation is one reading of a Selector.
 type evaluation struct {
 	router *Router
-	ctx    context.Context // of one call of Route; the evaluation does not outlive it
 	route  *plan.Route
 	args   rewrite.Args
 	keep   [][][]int32 // by list, then by node: the items that the node gets
 }
 
 // set is the targets that a selector chooses.
-func (e *evaluation) set(s plan.Selector) (sharding.Set, error) {
+func (e *evaluation) set(ctx context.Context, s plan.Selector) (sharding.Set, error) {
 	all := sharding.All(len(e.route.Targets))
 	switch s := s.(type) {
 	case *plan.SelectEqual:
-		return e.equal(s.Key, all)
+		return e.equal(ctx, s.Key, all)
 	case *plan.SelectIn:
-		return e.in(s, all)
+		return e.in(ctx, s, all)
 	case *plan.SelectSame:
-		return e.same(s)
+		return e.same(ctx, s)
 	case *plan.SelectCond:
-		return e.conds(s.Conds)
+		return e.conds(ctx, s.Conds)
 	case *plan.SelectNone:
 		return sharding.Set{}, nil
 	case *plan.SelectTargets:
@@ -39,7 +38,7 @@ func (e *evaluation) set(s plan.Selector) (sharding.Set, error) {
 	case *plan.SelectAnd:
 		out := all
 		for _, part := range s.Parts {
-			set, err := e.set(part)
+			set, err := e.set(ctx, part)
 			if err != nil {
 				return nil, err
 			}
@@ -49,7 +48,7 @@ func (e *evaluation) set(s plan.Selector) (sharding.Set, error) {
 	case *plan.SelectOr:
 		out := sharding.Set{}
 		for _, part := range s.Parts {
-			set, err := e.set(part)
+			set, err := e.set(ctx, part)
 			if err != nil {
 				return nil, err
 			}
@@ -61,7 +60,7 @@ func (e *evaluation) set(s plan.Selector) (sharding.Set, error) {
 }
 
 // locate finds the node of a key that is compared: -1 where no row can have it; exact is false where every node may.
-func (e *evaluation) locate(exprs []plan.Expr) (node int, exact bool, err error) {
+func (e *evaluation) locate(ctx context.Context, exprs []plan.Expr) (node int, exact bool, err error) {
 	keyer := &e.router.Keyer
 	key := make([]sharding.Key, 0, len(exprs))
 	unknown := false
@@ -74,7 +73,7 @@ func (e *evaluation) locate(exprs []plan.Expr) (node int, exact bool, err error)
 			unknown = true
 			continue
 		}
-		k, verdict := keyer.ForCompare(e.ctx, v, e.route.Keys[i])
+		k, verdict := keyer.ForCompare(ctx, v, e.route.Keys[i])
 		switch verdict {
 		case sharding.None:
 			return -1, true, nil
@@ -96,8 +95,8 @@ func (e *evaluation) locate(exprs []plan.Expr) (node int, exact bool, err error)
 	return node, true, nil
 }
 
-func (e *evaluation) equal(key []plan.Expr, all sharding.Set) (sharding.Set, error) {
-	node, exact, err := e.locate(key)
+func (e *evaluation) equal(ctx context.Context, key []plan.Expr, all sharding.Set) (sharding.Set, error) {
+	node, exact, err := e.locate(ctx, key)
 	switch {
 	case err != nil:
 		return nil, err
@@ -110,10 +109,10 @@ func (e *evaluation) equal(key []plan.Expr, all sharding.Set) (sharding.Set, err
 }
 
 // same is the one node of several keys. A key that no row can have leaves the others to decide.
-func (e *evaluation) same(s *plan.SelectSame) (sharding.Set, error) {
+func (e *evaluation) same(ctx context.Context, s *plan.SelectSame) (sharding.Set, error) {
 	found := -1
 	for _, key := range s.Keys {
-		node, exact, err := e.locate(key)
+		node, exact, err := e.locate(ctx, key)
 		switch {
 		case err != nil:
 			return nil, err
@@ -132,10 +131,10 @@ func (e *evaluation) same(s *plan.SelectSame) (sharding.Set, error) {
 }
 
 // in finds the nodes of a list of keys and, where the list is trimmed, which items each gets.
-func (e *evaluation) in(s *plan.SelectIn, all sharding.Set) (sharding.Set, error) {
+func (e *evaluation) in(ctx context.Context, s *plan.SelectIn, all sharding.Set) (sharding.Set, error) {
 	byNode := make([][]int32, len(e.route.Targets))
 	for i, key := range s.Keys {
-		node, exact, err := e.locate(key)
+		node, exact, err := e.locate(ctx, key)
 		if err != nil {
 			return nil, err
 		}
@@ -162,10 +161,10 @@ func (e *evaluation) in(s *plan.SelectIn, all sharding.Set) (sharding.Set, error
 }
 
 // conds asks the algorithm which nodes conditions on single columns leave.
-func (e *evaluation) conds(conds []plan.Cond) (sharding.Set, error) {
+func (e *evaluation) conds(ctx context.Context, conds []plan.Cond) (sharding.Set, error) {
 	out := make([]sharding.Cond, len(conds))
 	for i := range conds {
-		c, never, err := e.cond(&conds[i], e.route.Keys[i])
+		c, never, err := e.cond(ctx, &conds[i], e.route.Keys[i])
 		if err != nil {
 			return nil, err
 		}
@@ -178,10 +177,10 @@ func (e *evaluation) conds(conds []plan.Cond) (sharding.Set, error) {
 }
 
 // cond reads the condition on one column; never says that no row meets it.
-func (e *evaluation) cond(c *plan.Cond, t sharding.KeyType) (out sharding.Cond, never bool, err error) {
+func (e *evaluation) cond(ctx context.Context, c *plan.Cond, t sharding.KeyType) (out sharding.Cond, never bool, err error) {
 	switch {
 	case c.Points != nil:
-		points, ok, err := e.points(c, t)
+		points, ok, err := e.points(ctx, c, t)
 		if err != nil {
 			return out, false, err
 		}
@@ -190,16 +189,16 @@ func (e *evaluation) cond(c *plan.Cond, t sharding.KeyType) (out sharding.Cond, 
 		}
 		return out, ok && len(points) == 0, nil
 	case c.Null:
-		if k, verdict := e.router.Keyer.ForNullSafe(e.ctx, sqltypes.NullValue, t); verdict == sharding.Exact {
+		if k, verdict := e.router.Keyer.ForNullSafe(ctx, sqltypes.NullValue, t); verdict == sharding.Exact {
 			out.Points = []sharding.Key{k}
 		}
 		return out, false, nil
 	}
-	low, lowKind, never, err := e.bound(c.Low, !c.LowOpen, t)
+	low, lowKind, never, err := e.bound(ctx, c.Low, !c.LowOpen, t)
 	if never || err != nil {
 		return out, never, err
 	}
-	high, highKind, never, err := e.bound(c.High, !c.HighOpen, t)
+	high, highKind, never, err := e.bound(ctx, c.High, !c.HighOpen, t)
 	if never || err != nil {
 		return out, never, err
 	}
@@ -211,7 +210,7 @@ func (e *evaluation) cond(c *plan.Cond, t sharding.KeyType) (out sharding.Cond, 
 }
 
 // points reads the values that a column equals one of; ok is false where one of them says nothing.
-func (e *evaluation) points(c *plan.Cond, t sharding.KeyType) ([]sharding.Key, bool, error) {
+func (e *evaluation) points(ctx context.Context, c *plan.Cond, t sharding.KeyType) ([]sharding.Key, bool, error) {
 	out := make([]sharding.Key, 0, len(c.Points))
 	for i := range c.Points {
 		v, known, err := value(&c.Points[i], e.args)
@@ -222,7 +221,7 @@ func (e *evaluation) points(c *plan.Cond, t sharding.KeyType) ([]sharding.Key, b
 		if c.NullSafe {
 			compare = e.router.Keyer.ForNullSafe
 		}
-		k, verdict := compare(e.ctx, v, t)
+		k, verdict := compare(ctx, v, t)
 		switch verdict {
 		case sharding.Unknown:
 			return nil, false, nil
@@ -234,7 +233,7 @@ func (e *evaluation) points(c *plan.Cond, t sharding.KeyType) ([]sharding.Key, b
 }
 
 // bound reads one end of a range. A bound that says nothing is nil; NULL is met by no row.
-func (e *evaluation) bound(x *plan.Expr, inclusive bool, t sharding.KeyType) (b *sharding.Bound, kind sqltypes.Kind, never bool, err error) {
+func (e *evaluation) bound(ctx context.Context, x *plan.Expr, inclusive bool, t sharding.KeyType) (b *sharding.Bound, kind sqltypes.Kind, never bool, err error) {
 	if x == nil {
 		return nil, 0, false, nil
 	}
@@ -245,7 +244,7 @@ func (e *evaluation) bound(x *plan.Expr, inclusive bool, t sharding.KeyType) (b 
 	if v.IsNull() {
 		return nil, 0, true, nil
 	}
-	k, ok := e.router.Keyer.ForBound(e.ctx, v, t)
+	k, ok := e.router.Keyer.ForBound(ctx, v, t)
 	if !ok {
 		return nil, boundKind(v.Kind), false, nil
 	}

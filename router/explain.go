@@ -14,7 +14,7 @@ func (p *planning) planExplain() error {
 	if inner == nil {
 		return p.planOther()
 	}
-	sub, err := p.planner.Plan(p.ctx, inner, p.env, p.snap, p.facts)
+	sub, err := p.part(inner)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (f *fanOut) rows() error {
 		root, order = &plan.MergeSort{Input: root, Keys: keys}, text
 	}
 	f.route.Template = f.template(shardSelect{hidden: f.hidden, order: order, limit: true})
-	f.p.plan.Root = f.limited(f.projected(root))
+	f.p.plan.Root = f.projected(f.limited(root))
 	return nil
 }
 
@@ -200,11 +200,15 @@ func (f *fanOut) projected(n plan.Node) plan.Node {
 }
 
 func projectFirst(n plan.Node, count int) plan.Node {
-	pr := &plan.Project{Input: n}
-	for i := range count {
-		pr.Columns = append(pr.Columns, plan.ProjectColumn{Column: i})
+	return &plan.Project{Input: n, Columns: firstColumns(count)}
+}
+
+func firstColumns(count int) []plan.ProjectColumn {
+	out := make([]plan.ProjectColumn, count)
+	for i := range out {
+		out[i].Column = i
 	}
-	return pr
+	return out
 }
 
 // limited applies the LIMIT clause.

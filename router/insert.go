@@ -40,7 +40,7 @@ func (p *planning) planInsert() error {
 	}
 	n, ok := p.stmt.AST.(*ast.InsertStmt)
 	if !ok || p.stmt.Clauses == nil {
-		return p.refuse(unread(p.stmt.Kind) + " on the sharded table " + t.name)
+		return p.refuseUnread(t)
 	}
 	route, err := p.shardRoute(t)
 	if err != nil {

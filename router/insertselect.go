@@ -25,18 +25,14 @@ func (i *insertPlan) fromSelect() error {
 	if why == "" {
 		i.route.Selector = p.querySelector(q)
 	}
-	if !oneTarget(i.route.Selector) {
-		if same := p.sameShard("an INSERT … SELECT whose tables are on several shards"); same != nil {
-			i.route.Selector = same
-		}
+	if why == "" && !oneTarget(i.route.Selector) {
+		why = i.selectRefusal(q)
 	}
 	if !oneTarget(i.route.Selector) {
-		if why == "" {
-			why = i.selectRefusal(q)
-		}
-		if why != "" {
-			return p.refuse("INSERT … SELECT with " + why)
-		}
+		p.oneShard(i.route, why)
+	}
+	if why != "" && !oneTarget(i.route.Selector) {
+		return p.refuse("INSERT … SELECT with " + why)
 	}
 	for _, b := range q.blocks {
 		if err := i.feedsKey(b); err != nil {

@@ -33,10 +33,11 @@ func (g *grouping) native(orders []orderItem) error {
 	g.route.Template = g.template(shardSelect{
 		hidden: g.hidden, order: order, drop: true, limit: pushed && g.c.Limit != nil, group: g.shardGroup(), more: g.more,
 	})
+	node = g.limited(node)
 	if len(g.output) > g.visible {
 		node = projectFirst(node, g.visible)
 	}
-	g.p.plan.Root = g.limited(node)
+	g.p.plan.Root = node
 	return nil
 }
 

@@ -24,7 +24,7 @@ func (w *world) describe(sql string, env Env) ([]sqltypes.Column, error) {
 	}
 	c := stmt.Clauses
 	if c == nil {
-		return nil, fmt.Errorf("no clauses")
+		return nil, nil
 	}
 	if len(c.Branches) > 0 {
 		c = c.Branches[0]
@@ -45,38 +45,38 @@ func (w *world) describe(sql string, env Env) ([]sqltypes.Column, error) {
 }
 
 // tablesOf are the schemas that a draft's FROM clause names, with their aliases.
-func (w *world) tablesOf(stmt *parser.Statement, env Env) (schemas []catalog.TableSchema, aliases []string) {
+func (w *world) tablesOf(stmt *parser.Statement, env Env) (schemas []catalog.TableSchema, aliases, physical []string) {
 	for _, ref := range stmt.Tables {
 		name := ref.Alias
 		for key, s := range w.schemas {
 			db, table, _ := strings.Cut(key, ".")
-			physical := ref.Name
-			if i := strings.LastIndexByte(physical, '_'); i > 0 && strings.Trim(physical[i+1:], "0123456789") == "" {
-				physical = physical[:i]
+			logical := ref.Name
+			if i := strings.LastIndexByte(logical, '_'); i > 0 && strings.Trim(logical[i+1:], "0123456789") == "" {
+				logical = logical[:i]
 			}
-			if db == env.Database && (table == physical || table == ref.Name) {
+			if db == env.Database && (table == logical || table == ref.Name) {
 				if name == "" {
 					name = table
 				}
-				schemas, aliases = append(schemas, s), append(aliases, name)
+				schemas, aliases, physical = append(schemas, s), append(aliases, name), append(physical, ref.Name)
 				break
 			}
 		}
 	}
-	return schemas, aliases
+	return schemas, aliases, physical
 }
 
 func (w *world) star(stmt *parser.Statement, item parser.Item, env Env) []sqltypes.Column {
 	var out []sqltypes.Column
 	text := item.Expr.In(stmt.Text)
-	schemas, aliases := w.tablesOf(stmt, env)
+	schemas, aliases, physical := w.tablesOf(stmt, env)
 	for i, s := range schemas {
 		if q, _, ok := strings.Cut(text, "."); ok && strings.Trim(q, "`") != aliases[i] {
 			continue
 		}
 		for j := range s.Columns {
 			col := columnOf(&s.Columns[j])
-			col.Table = aliases[i]
+			col.Table, col.OrgTable = aliases[i], physical[i]
 			out = append(out, col)
 		}
 	}
@@ -121,14 +121,14 @@ func (w *world) typeOf(stmt *parser.Statement, span parser.Span, env Env) sqltyp
 func (w *world) column(stmt *parser.Statement, text string, env Env) sqltypes.Column {
 	parts := strings.Split(text, ".")
 	name := strings.Trim(strings.TrimSpace(parts[len(parts)-1]), "`")
-	schemas, aliases := w.tablesOf(stmt, env)
+	schemas, aliases, physical := w.tablesOf(stmt, env)
 	for i, s := range schemas {
 		if len(parts) > 1 && strings.Trim(parts[len(parts)-2], "`") != aliases[i] {
 			continue
 		}
 		if c := s.Column(name); c != nil {
 			col := columnOf(c)
-			col.Table = aliases[i]
+			col.Table, col.OrgTable = aliases[i], physical[i]
 			return col
 		}
 	}

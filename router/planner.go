@@ -42,11 +42,16 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	if facts == nil {
 		facts = &Facts{}
 	}
-	p := &planning{ctx: ctx, planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}}
+	p := &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}}
 	p.src = rewrite.Source{Text: stmt.Text, Args: make([]rewrite.Span, len(stmt.Args))}
 	for i, a := range stmt.Args {
 		p.src.Args[i] = rewrite.Span(a.Span())
 	}
+	p.algorithm = func(t *table) (sharding.Algorithm, error) { return pl.algorithm(ctx, snap, t) }
+	p.check = func(t *table, s *catalog.TableSchema) []catalog.Finding {
+		return catalog.CheckTable(ctx, snap, t.place.Sharded, t.place.Layout, s, pl.Keyer)
+	}
+	p.part = func(part *parser.Statement) (*plan.Plan, error) { return pl.Plan(ctx, part, env, snap, facts) }
 	if err := p.resolveTables(); err != nil {
 		return nil, err
 	}
@@ -60,7 +65,6 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 
 // planning is the planning of one statement.
 type planning struct {
-	ctx     context.Context // of one call of Plan; planning does not outlive it
 	planner *Planner
 	stmt    *parser.Statement
 	env     Env
@@ -68,6 +72,10 @@ type planning struct {
 	facts   *Facts
 	plan    *plan.Plan
 	src     rewrite.Source
+
+	algorithm func(*table) (sharding.Algorithm, error)             // of a sharded table
+	check     func(*table, *catalog.TableSchema) []catalog.Finding // what a rule does not allow of a schema
+	part      func(*parser.Statement) (*plan.Plan, error)          // plans a statement made of parts of this one
 
 	tables  []*table
 	byRef   []*table // by index in stmt.Tables; nil for CTEs and repeated names

@@ -48,6 +48,15 @@ func (g *grouping) residual(orders []orderItem) error {
 	if err != nil {
 		return err
 	}
+	shape := r.shapeTemplate()
+	types, err := g.p.describeText(g.route, shape)
+	if err != nil {
+		return err
+	}
+	for i := range types[:min(len(types), len(g.output))] {
+		at := g.output[i].Column
+		g.hidden[at] = exactly(&types[i], g.hidden[at])
+	}
 	if err := g.makeKeys(groupCols, argCols); err != nil {
 		return err
 	}
@@ -55,7 +64,7 @@ func (g *grouping) residual(orders []orderItem) error {
 	node, order := g.aggregateNode(merged)
 	g.route.Template = g.template(shardSelect{list: r.list(g.hidden, hiddenName), order: order, drop: true, group: r.groupBy(), having: true})
 	g.p.plan.Root = &plan.Residual{
-		Input: node, Target: g.route.Targets[0], Shape: r.shapeTemplate(), Final: final, Result: result,
+		Input: node, Target: g.route.Targets[0], Shape: shape, Final: final, Result: result,
 	}
 	return nil
 }
@@ -187,7 +196,9 @@ func (r *residualPlan) shapeTemplate() *rewrite.Template {
 		}
 	}
 	splices = append(splices, r.limitSplices(false)...)
-	return r.p.compile(r.route.Targets, append(splices, insertion(r.c.Span.End, []rewrite.Piece{text(" LIMIT 0")})))
+	t := r.p.compile(r.route.Targets, append(splices, insertion(r.c.Span.End, []rewrite.Piece{text(" LIMIT 0")})))
+	r.p.inlineParams(t)
+	return t
 }
 
 // final is the SELECT over the temporary table.
@@ -203,7 +214,7 @@ func (r *residualPlan) final(orders []orderItem) (*rewrite.Template, error) {
 			return nil, err
 		}
 		add(expr...)
-		add(r.itemLabel(i, item)...)
+		add(itemLabel(r.p, r.sel, i, item)...)
 	}
 	add(text(" FROM "), rewrite.Piece{Op: rewrite.Table})
 	if r.sel.Having != nil {
@@ -242,14 +253,14 @@ func (r *residualPlan) orderExpr(o orderItem) ([]rewrite.Piece, error) {
 }
 
 // itemLabel names a select item as the client's text does.
-func (r *residualPlan) itemLabel(i int, item parser.Item) []rewrite.Piece {
+func itemLabel(p *planning, sel *ast.SelectStmt, i int, item parser.Item) []rewrite.Piece {
 	if item.Alias != "" {
 		return []rewrite.Piece{text(" AS " + ident(item.Alias))}
 	}
-	if c, ok := bareExpr(r.sel.Fields.Fields[i].Expr).(*ast.ColumnNameExpr); ok {
+	if c, ok := bareExpr(sel.Fields.Fields[i].Expr).(*ast.ColumnNameExpr); ok {
 		return []rewrite.Piece{text(" AS " + ident(c.Name.Name.O))}
 	}
-	return r.p.label(item.Expr)
+	return p.label(item.Expr)
 }
 
 // clause says where an expression stands, which decides what its bare names mean.

@@ -39,9 +39,9 @@ func (r *Router) Route(ctx context.Context, route *plan.Route, args rewrite.Args
 		}
 		return units, r.stays(ctx, route, args, units)
 	}
-	e := evaluation{router: r, ctx: ctx, route: route, args: args}
+	e := evaluation{router: r, route: route, args: args}
 	if equal, ok := route.Selector.(*plan.SelectEqual); ok {
-		if node, exact, err := e.locate(equal.Key); err != nil {
+		if node, exact, err := e.locate(ctx, equal.Key); err != nil {
 			return nil, err
 		} else if exact && node >= 0 {
 			units := []RouteUnit{{Index: node, Target: &route.Targets[node]}}
@@ -50,7 +50,7 @@ func (r *Router) Route(ctx context.Context, route *plan.Route, args rewrite.Args
 			return r.any(route), nil
 		}
 	}
-	set, err := e.set(route.Selector)
+	set, err := e.set(ctx, route.Selector)
 	if err != nil {
 		return nil, err
 	}

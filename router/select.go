@@ -1,6 +1,8 @@
 package router
 
 import (
+	"strings"
+
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -18,7 +20,7 @@ func (p *planning) planSelect() error {
 	}
 	sel, ok := p.stmt.AST.(ast.ResultSetNode)
 	if !ok {
-		return p.refuse(unread(p.stmt.Kind) + " on the sharded table " + lead.name)
+		return p.refuseUnread(lead)
 	}
 	q := p.buildQuery(sel, nil)
 	route, why, err := p.routeQuery(lead, q)
@@ -31,11 +33,49 @@ func (p *planning) planSelect() error {
 	if why != "" {
 		return p.refuse(why)
 	}
-	return p.fanOut(q, route)
+	err = p.fanOut(q, route)
+	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeNotSupportedYet {
+		// The keys may all be of one shard at run time: then everything goes.
+		if same := p.sameShard(refused(e)); same != nil {
+			p.plan.Shape = nil
+			route.Selector, route.Opcode = same, opcodeOf(same)
+			return p.passThroughRoute(route)
+		}
+	}
+	return err
+}
+
+// refused is the construct that a refusal names.
+func refused(e *sqlerr.Error) string {
+	_, what, _ := strings.Cut(e.Msg, "'")
+	return strings.TrimSuffix(what, "'")
+}
+
+// oneShard sends the statement to one shard where all of its keys are the same constant, or, where it could not run
+// on several at all, where they turn out to be of one shard.
+func (p *planning) oneShard(route *plan.Route, why string) {
+	same := p.sameShard(why)
+	if _, certain := same.(*plan.SelectEqual); same != nil && (certain || why != "") {
+		route.Selector = same
+	}
+	route.Opcode = opcodeOf(route.Selector)
 }
 
 // unread names a statement that the grammar could not read.
 func unread(k parser.Kind) string { return "a " + k.String() + " statement that Heddle cannot read" }
+
+// refuseUnread refuses a statement that the grammar could not read, after a server had its say: a mistake is answered
+// as a server answers it.
+func (p *planning) refuseUnread(lead *table) error {
+	route, err := p.routeTo(lead.nodes(), leadIfSharded(lead))
+	if err != nil {
+		return err
+	}
+	if _, err := p.describeText(route, route.Template); err != nil {
+		return err
+	}
+	return p.refuse(unread(p.stmt.Kind) + " on the sharded table " + lead.name)
+}
 
 // planOnlyNode plans a statement on sharded tables that have one node only.
 func (p *planning) planOnlyNode(lead *table) error {
@@ -57,14 +97,8 @@ func (p *planning) routeQuery(lead *table, q *query) (route *plan.Route, why str
 	if why == "" {
 		route.Selector = p.querySelector(q)
 	}
-	if why != "" || !oneTarget(route.Selector) {
-		what := why
-		if what == "" {
-			what = "a statement whose tables are on several shards"
-		}
-		if same := p.sameShard(what); same != nil {
-			route.Selector = same
-		}
+	if !oneTarget(route.Selector) {
+		p.oneShard(route, why)
 	}
 	route.Opcode = opcodeOf(route.Selector)
 	return route, why, nil
@@ -104,6 +138,9 @@ func (p *planning) passThroughRoute(route *plan.Route) error {
 
 // colocatedQuery is colocated for a whole statement.
 func (p *planning) colocatedQuery(q *query) string {
+	if p.unseen() {
+		return "a statement of a form that Heddle cannot read over several shards"
+	}
 	if p.cteSharded() {
 		return "a WITH query over several shards"
 	}
@@ -242,8 +279,8 @@ func (p *planning) fanOutRefusal(q *query) string {
 			return "TABLE and VALUES statements over several shards"
 		case hasWindow(b.sel):
 			return "a window function over several shards"
-		case b.sel.GroupBy != nil && b.sel.GroupBy.Rollup:
-			return "WITH ROLLUP over several shards"
+		case len(q.blocks) > 1 && b.sel.GroupBy != nil && b.sel.GroupBy.Rollup:
+			return "WITH ROLLUP in a UNION over several shards"
 		}
 	}
 	return ""

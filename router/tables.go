@@ -111,7 +111,7 @@ func (p *planning) table(db, name string) (*table, error) {
 	}
 	place, ok := p.snap.Place(db, name)
 	if !ok {
-		return nil, sqlerr.UnknownDatabase(db)
+		return nil, sqlerr.NoSuchTable(db, name)
 	}
 	if len(place.Conflict) > 0 {
 		return nil, sqlerr.NotSupported("the table " + db + "." + name + ", which is on the data sources " + strings.Join(place.Conflict, " and "))
@@ -148,7 +148,7 @@ func (p *planning) attachAlgorithm(t *table) error {
 		}
 		t.keys = append(t.keys, t.schema.Columns[i].Key)
 	}
-	a, err := p.planner.algorithm(p.ctx, p.snap, t)
+	a, err := p.algorithm(t)
 	t.algorithm = a
 	return err
 }

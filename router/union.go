@@ -93,12 +93,11 @@ func (f *fanOut) union(distinct bool) error {
 		root = &plan.Distinct{Input: root, Keys: u.keys, Sorted: true}
 	}
 	f.route.Template = u.template(merge)
+	root = f.limited(root)
 	if len(f.hidden) > 0 {
-		pr := projectFirst(root, f.visible).(*plan.Project)
-		pr.Bare = true
-		root = pr
+		root = &plan.Project{Input: root, Columns: firstColumns(f.visible), Bare: true}
 	}
-	f.p.plan.Root = f.limited(root)
+	f.p.plan.Root = root
 	return nil
 }
 

@@ -22,6 +22,12 @@ func (a *accounts) set(users *rule.Users) {
 	a.byName.Store(&byName)
 }
 
+// none reports that there is no account.
+func (a *accounts) none() bool {
+	byName := a.byName.Load()
+	return byName == nil || len(*byName) == 0
+}
+
 // Account returns the account of that name.
 func (a *accounts) Account(user string) (server.Account, bool) {
 	byName := a.byName.Load()

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/router"
@@ -21,6 +20,7 @@ import (
 type catalogs struct {
 	pools   *backend.Pools
 	current atomic.Pointer[catalog.Snapshot]
+	epoch   atomic.Uint64
 	mu      sync.Mutex // serialises changes of current
 }
 
@@ -32,6 +32,9 @@ func newCatalogs(pools *backend.Pools, lowerCaseTables int) *catalogs {
 
 // Current returns the newest snapshot.
 func (c *catalogs) Current() *catalog.Snapshot { return c.current.Load() }
+
+// Epoch changes with every Forget.
+func (c *catalogs) Epoch() uint64 { return c.epoch.Load() }
 
 // change replaces the snapshot by what f makes of it.
 func (c *catalogs) change(f func(*catalog.Snapshot) *catalog.Snapshot) *catalog.Snapshot {
@@ -45,21 +48,29 @@ func (c *catalogs) change(f func(*catalog.Snapshot) *catalog.Snapshot) *catalog.
 // Forget drops what is known of tables.
 func (c *catalogs) Forget(database string, tables ...string) {
 	c.change(func(s *catalog.Snapshot) *catalog.Snapshot { return s.Forget(database, tables...) })
+	c.epoch.Add(1)
 }
 
 // Load reads the schemas of tables from their servers.
 func (c *catalogs) Load(ctx context.Context, names []router.Name) (*catalog.Snapshot, error) {
 	for _, name := range names {
-		schema, found, err := c.read(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		c.change(func(s *catalog.Snapshot) *catalog.Snapshot {
-			if !found {
-				return s.WithoutTable(name.Database, name.Table)
+		for known := false; !known; {
+			rules := c.Current().RulesVersion()
+			schema, found, err := c.read(ctx, name)
+			if err != nil {
+				return nil, err
 			}
-			return s.WithTables(schema)
-		})
+			c.change(func(s *catalog.Snapshot) *catalog.Snapshot {
+				known = s.RulesVersion() == rules
+				switch {
+				case !known:
+					return s // read where the rules of before had it
+				case !found:
+					return s.WithoutTable(name.Database, name.Table)
+				}
+				return s.WithTables(schema)
+			})
+		}
 	}
 	return c.Current(), nil
 }
@@ -69,7 +80,7 @@ func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.T
 	snap := c.Current()
 	layout, ok := snap.Database(name.Database)
 	if !ok {
-		return schema, false, sqlerr.UnknownDatabase(name.Database)
+		return schema, false, nil
 	}
 	place, ok := snap.Place(name.Database, name.Table)
 	if !ok {

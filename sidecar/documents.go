@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/heddle-mesh/heddle/governance/instance"
+	"github.com/heddle-mesh/heddle/proxy/server"
+	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/rule"
 )
@@ -13,7 +16,9 @@ import (
 // documents are where the rules and accounts come from, and the claims that go with it: etcd, or files for an instance
 // that stands alone.
 type documents interface {
-	connectionIDs() func() uint32
+	connectionIDs() server.ConnectionIDs
+	// door is the gate of statements; nil where rules never change.
+	door() session.Gate
 	workers() keygen.WorkerIDs
 	segments() keygen.Segments
 	close(ctx context.Context) error
@@ -29,6 +34,7 @@ func openDocuments(ctx context.Context, p *Process) (documents, error) {
 // files are documents on disk, read once at the start.
 type files struct {
 	claims *soleClaims
+	lock   *os.File
 }
 
 func openFiles(p *Process) (documents, error) {
@@ -58,11 +64,15 @@ func openFiles(p *Process) (documents, error) {
 	if err := p.adopt(1, layouts); err != nil {
 		return nil, err
 	}
-	claims, err := newSoleClaims(p.config.State.Dir)
+	lock, err := lockState(p.config.State.Dir)
 	if err != nil {
 		return nil, err
 	}
-	return &files{claims: claims}, nil
+	claims, err := newSoleClaims(p.config.State.Dir)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return &files{claims: claims, lock: lock}, nil
 }
 
 // ReadRules reads files of rules: documents of logical databases and at most one of users.
@@ -108,7 +118,10 @@ func resolve(docs []*rule.Document) ([]*rule.Layout, error) {
 	return layouts, nil
 }
 
-func (f *files) connectionIDs() func() uint32 { return counter(0) }
-func (f *files) workers() keygen.WorkerIDs    { return f.claims }
-func (f *files) segments() keygen.Segments    { return f.claims }
-func (f *files) close(context.Context) error  { return nil }
+func (f *files) connectionIDs() server.ConnectionIDs {
+	return instance.NewConnectionIDs(func() uint16 { return 0 })
+}
+func (f *files) workers() keygen.WorkerIDs   { return f.claims }
+func (f *files) segments() keygen.Segments   { return f.claims }
+func (f *files) door() session.Gate          { return nil }
+func (f *files) close(context.Context) error { return f.lock.Close() }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -71,8 +70,8 @@ func (p *Process) start(ctx context.Context) error {
 	}
 	opts := server.Options{
 		Accounts: p.accounts, Buffers: buffers, Collation: greetingCollation(info), Log: p.log,
-		ConnectionIDs: p.documents.connectionIDs(),
-		Limits:        server.Limits{MaxConnections: p.config.Limits.MaxConnections, MaxPacket: int(p.config.Limits.MaxAllowedPacket)},
+		IDs:    p.documents.connectionIDs(),
+		Limits: server.Limits{MaxConnections: p.config.Limits.MaxConnections, MaxPacket: int(p.config.Limits.MaxAllowedPacket)},
 	}
 	if opts.TLS, err = clientTLS(p.config); err != nil {
 		return err
@@ -155,6 +154,7 @@ func (p *Process) shared(ctx context.Context, infos []backend.ServerInfo) (*sess
 		Catalogs: p.catalogs, Pools: p.pools, Cache: newStatements(int(c.PlanCache.Size)),
 		Planner: &router.Planner{Generators: keygen.NewSet(nil, p.documents.workers(), p.documents.segments()), Keyer: keyer},
 		Keyer:   keyer,
+		Gate:    p.documents.door(),
 		Log:     p.log, Flavour: flavour, Version: version, Collations: collations,
 		Initial: initial(low),
 		Memory:  merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),
@@ -290,12 +290,6 @@ func (p *Process) Stop(ctx context.Context) error {
 		errs = append(errs, p.pools.Close(rest))
 	}
 	return errors.Join(errs...)
-}
-
-// counter gives connection ids: the number of the instance above, a count below.
-func counter(number uint32) func() uint32 {
-	var n atomic.Uint32
-	return func() uint32 { return number<<20 | n.Add(1)&0xfffff }
 }
 
 // Ready writes the line that says that statements are accepted.

@@ -2,7 +2,334 @@ package sidecar
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/heddle-mesh/heddle/governance/claim"
+	"github.com/heddle-mesh/heddle/governance/durable"
+	"github.com/heddle-mesh/heddle/governance/instance"
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/governance/reload"
+	"github.com/heddle-mesh/heddle/governance/reload/barrier"
+	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/proxy/gate"
+	"github.com/heddle-mesh/heddle/proxy/server"
+	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/mesh"
 )
 
-func openStore(context.Context, *Process) (documents, error) { return nil, errors.New("etcd: not yet") }
+// stored are documents in etcd, followed for as long as the process runs, and this instance's part in the mesh.
+type stored struct {
+	log      *notices
+	process  *Process
+	dir      string
+	lock     *os.File
+	store    store.Store
+	gate     *gate.Gate
+	registry *instance.Registry
+	ids      *instance.ConnectionIDs
+	adoption *adoption
+	rules    *reload.Follower[*ruleSet]
+	users    *reload.Follower[*rule.Users]
+	watcher  *barrier.Watcher
+	claims   *claim.Workers
+	ranges   *claim.Sequences
+
+	cancel  context.CancelFunc // ends what running runs
+	running errgroup.Group
+}
+
+// openStore returns when there are rules to serve by: those of the store, or the last good ones while it is away. It
+// waits for the first rules of an empty store.
+func openStore(ctx context.Context, p *Process) (documents, error) {
+	s := &stored{process: p, log: newNotices(p.log), dir: filepath.Join(p.config.State.Dir, "mesh")}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.cancel = cancel
+	err := s.build(run)
+	if err == nil {
+		err = s.begin(ctx, run)
+	}
+	if err != nil {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		return nil, errors.Join(err, s.close(stop))
+	}
+	return s, nil
+}
+
+// build makes the parts; nothing is asked of the store. run ends with the instance.
+func (s *stored) build(run context.Context) (err error) {
+	c := s.process.config
+	if s.lock, err = lockState(c.State.Dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fmt.Errorf("make the directory of the mesh: %w", err)
+	}
+	secret, err := identity(filepath.Join(s.dir, "identity"))
+	if err != nil {
+		return err
+	}
+	if s.store, err = mesh.Open(c, zap.NewNop()); err != nil {
+		return err
+	}
+	s.gate = gate.New(gate.Options{Wait: c.Limits.PlacementWait})
+	s.registry, err = instance.New(instance.Config{
+		Store: s.store, Name: c.Instance.Name, Address: address(c), Version: version(), Labels: labels(c),
+		Offline: layout.Offline(c.Instance.Offline), Secret: secret, Now: time.Now,
+		Joined: func(i instance.Session) {
+			s.log.Info("registered", zap.String("instance", c.Instance.Name), zap.Uint16("number", i.Number))
+			s.watcher.Joined(run)
+		},
+		Lost: func(err error) {
+			s.log.Error("the lease is lost", zap.String("offline", c.Instance.Offline), zap.Error(err))
+			s.watcher.Lost(run)
+		},
+		Problem: func(err error) { s.log.problem("registration", err) },
+	})
+	if err != nil {
+		return err
+	}
+	s.ids = instance.NewConnectionIDs(s.registry.Number)
+	if err := s.followers(c); err != nil {
+		return err
+	}
+	return s.claimants(c)
+}
+
+// followers makes what follows documents and takes part in changes of placement.
+func (s *stored) followers(c *config.Config) (err error) {
+	wait := max(c.Etcd.Timeout/3, time.Second) // the registration has waited before
+	s.adoption = &adoption{process: s.process, log: s.log, gate: s.gate, registry: s.registry, first: make(chan struct{})}
+	s.rules, err = reload.New(reload.Config[*ruleSet]{
+		Store: s.store, Kind: layout.Rules, Instance: c.Instance.Name, Build: s.process.buildRules, Placement: moved, Gate: s.adoption,
+		Path: filepath.Join(s.dir, "rules"), Publisher: s.adoption, Alarm: s.log.alarm, Now: time.Now, StoreWait: wait,
+	})
+	if err != nil {
+		return err
+	}
+	s.adoption.rules = s.rules
+	s.users, err = reload.New(reload.Config[*rule.Users]{
+		Store: s.store, Kind: layout.Users, Instance: c.Instance.Name, Build: buildUsers,
+		Path: filepath.Join(s.dir, "users"), Publisher: publisher(s.publishUsers), Alarm: s.log.alarm, Now: time.Now, StoreWait: wait,
+	})
+	if err != nil {
+		return err
+	}
+	s.watcher, err = barrier.NewWatcher(barrier.WatcherConfig{
+		Store: s.store, Kind: layout.Rules, Instance: c.Instance.Name, Offline: layout.Offline(c.Instance.Offline),
+		Traffic: s.gate, Adopter: s.adoption, Dir: s.dir,
+		Activator: &barrier.Activator{Store: s.store, Instance: c.Instance.Name, Now: time.Now},
+		Alarm:     func(err error) { s.log.problem("placement", err) },
+	})
+	return err
+}
+
+// claimants makes what generated keys depend on.
+func (s *stored) claimants(c *config.Config) (err error) {
+	s.claims, err = claim.NewWorkers(claim.WorkersConfig{
+		Store: s.store, Instance: c.Instance.Name, Path: filepath.Join(s.dir, "worker"), Now: keygen.SystemClock{}.Now,
+		Problem: func(err error) { s.log.problem("worker id", err) },
+	})
+	if err != nil {
+		return err
+	}
+	s.ranges, err = claim.NewSequences(claim.SequencesConfig{
+		Store: s.store, Instance: c.Instance.Name, Now: keygen.SystemClock{}.Now, Floor: s.process.floor,
+	})
+	return err
+}
+
+// begin takes up the place in the mesh and the rules. The order is the barrier's: what was held when an earlier process
+// ended is held before anything is served.
+func (s *stored) begin(ctx, run context.Context) error {
+	s.rules.Load()
+	s.users.Load()
+	if err := s.watcher.Boot(ctx, s.rules.Serials()); err != nil {
+		return err
+	}
+	s.keep("the placement watcher", func() error { return s.watcher.Run(run) })
+	if err := s.join(ctx); err != nil {
+		return err
+	}
+	s.keep("the registration", func() error { return s.registry.Run(run) })
+	if err := s.rules.Start(ctx); err != nil {
+		return err
+	}
+	if err := s.users.Start(ctx); err != nil {
+		return err
+	}
+	s.process.accounts.set(s.users.Current().Value)
+	if err := s.adoption.settle(); err != nil {
+		return err
+	}
+	s.keep("the rules", func() error { return s.rules.Run(run) })
+	s.keep("the users", func() error { return s.users.Run(run) })
+	if s.registry.Alive() { // else Run goes on trying
+		if err := s.claims.Claim(ctx); err != nil {
+			s.log.problem("worker id", err)
+		}
+	}
+	s.keep("the worker id", func() error { return s.claims.Run(run) })
+	return s.firstRules(ctx)
+}
+
+// keep runs a part until the end.
+func (s *stored) keep(what string, run func() error) {
+	s.running.Go(func() error {
+		err := run()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			s.log.Error("a part of the mesh has ended", zap.String("part", what), zap.Error(err))
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		return nil
+	})
+}
+
+// nameWait is how long an instance waits for the lease of one that had its name and is gone.
+const nameWait = 15 * time.Second
+
+// join registers the instance. A store that is away is no obstacle; another living instance of the name is.
+func (s *stored) join(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, nameWait)
+	defer cancel()
+	for {
+		_, err := s.registry.Join(ctx)
+		if !errors.Is(err, instance.ErrNameTaken) {
+			if err != nil {
+				s.log.problem("registration", err)
+			}
+			return nil
+		}
+		t := time.NewTimer(500 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		case <-t.C:
+		}
+	}
+}
+
+// firstRules waits until there are rules, and in mode fence for the permission to serve them.
+func (s *stored) firstRules(ctx context.Context) error {
+	if len(s.process.pools.Names()) == 0 {
+		s.log.Warn("the store has no rules; waiting for the first")
+	}
+	select {
+	case <-s.adoption.first:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.process.accounts.none() {
+		s.log.Warn("there are no users: nobody can log in")
+	}
+	for deadline := time.Now().Add(s.process.config.Etcd.Timeout); s.gate.Fenced() && time.Now().Before(deadline); {
+		t := time.NewTimer(10 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+// publishUsers puts users into force before it tells that they are.
+func (s *stored) publishUsers(ctx context.Context, key string, value []byte) error {
+	if now := s.users.Current(); now != nil {
+		s.process.accounts.set(now.Value)
+	}
+	return s.registry.Publish(ctx, key, value)
+}
+
+// publisher is a function as a reload.Publisher.
+type publisher func(ctx context.Context, key string, value []byte) error
+
+// Publish implements reload.Publisher.
+func (f publisher) Publish(ctx context.Context, key string, value []byte) error {
+	return f(ctx, key, value)
+}
+
+// identity is the secret by which the store knows this instance again; it is made at the first start.
+func identity(path string) (string, error) {
+	text, err := durable.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		text = []byte(rand.Text())
+		err = durable.Write(path, text)
+	}
+	if err != nil {
+		return "", fmt.Errorf("the instance's identity: %w", err)
+	}
+	return string(text), nil
+}
+
+func address(c *config.Config) string {
+	if c.Instance.Address != "" || len(c.Listen.Address) == 0 {
+		return c.Instance.Address
+	}
+	return c.Listen.Address[0]
+}
+
+func labels(c *config.Config) map[string]string {
+	out := maps.Clone(c.Instance.Labels)
+	if c.Instance.Zone != "" {
+		if out == nil {
+			out = map[string]string{}
+		}
+		out["zone"] = c.Instance.Zone
+	}
+	return out
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
+}
+
+func (s *stored) connectionIDs() server.ConnectionIDs { return s.ids }
+func (s *stored) workers() keygen.WorkerIDs           { return s.claims }
+func (s *stored) segments() keygen.Segments           { return s.ranges }
+func (s *stored) door() session.Gate                  { return s.gate }
+
+// close leaves the mesh, as an instance that comes back: after the last statement. The worker id's rest and the lease
+// are given back.
+func (s *stored) close(ctx context.Context) error {
+	s.cancel()
+	var errs []error
+	errs = append(errs, s.running.Wait())
+	if s.adoption != nil {
+		s.adoption.stop()
+	}
+	if s.gate != nil {
+		s.gate.Close()
+	}
+	if s.registry != nil {
+		if err := s.registry.Leave(ctx, false); err != nil {
+			s.log.problem("leaving", err) // the lease ends by itself
+		}
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -247,8 +247,10 @@ func (r *Registry) Alive() bool {
 	return r.session.Lease != nil && r.session.Lease.Alive()
 }
 
-// Run keeps the instance registered until ctx is done or it has left. It does not leave.
+// Run keeps the instance registered until ctx is done or it has left. It does not leave, but the lease is kept no more when
+// it returns: an orderly end drains, leaves, and only then ends Run.
 func (r *Registry) Run(ctx context.Context) error {
+	defer r.abandon()
 	for {
 		r.mu.Lock()
 		lease, left := r.session.Lease, r.left
@@ -270,6 +272,15 @@ func (r *Registry) Run(ctx context.Context) error {
 		if err := r.rejoin(ctx); err != nil {
 			return err
 		}
+	}
+}
+
+func (r *Registry) abandon() {
+	r.mu.Lock()
+	lease := r.session.Lease
+	r.mu.Unlock()
+	if lease != nil {
+		lease.Abandon()
 	}
 }
 

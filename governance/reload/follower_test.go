@@ -175,7 +175,7 @@ func TestBadVersionKeepsTheLastGood(t *testing.T) {
 		if err := f.Adopt(t.Context(), "shop", p); err == nil {
 			t.Error("adopted")
 		}
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		r.want(f, "shop=A1") // the alarm is not repeated
 		r.put("crm", 1, "B1", 0)
 		r.want(f, "crm=B1 shop=A1") // and others are not held up
@@ -259,9 +259,9 @@ func TestStartsFromDisk(t *testing.T) {
 		f := r.follower(c, path)
 		stop := r.run(f)
 		r.want(f, "shop=A1")
-		time.Sleep(90 * time.Second) // the file is dated again after a minute
+		pass(90 * time.Second) // the file is dated again after a minute
 		stop()
-		time.Sleep(2 * time.Hour)
+		pass(2 * time.Hour)
 		c.Cut(true)
 		f = r.follower(c, path)
 		stop = r.run(f)
@@ -397,4 +397,10 @@ func TestPublishesItsStatus(t *testing.T) {
 			t.Errorf("%+v, %v", s, err)
 		}
 	})
+}
+
+// pass lets time go by in the bubble, and waits for what it sets off.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }

@@ -38,6 +38,7 @@ const (
 	CodeUnknownSystemVar   uint16 = 1193
 	CodeQueryInterrupted   uint16 = 1317
 	CodeLocalInfileOff     uint16 = 1148
+	CodeOptionPrevents     uint16 = 1290
 	CodeWrongValueCount    uint16 = 1136
 
 	// Resources.
@@ -47,14 +48,14 @@ const (
 	CodeOutOfResources  uint16 = 1041
 
 	// Transactions and data.
-	CodeDupEntry        uint16 = 1062
-	CodeLockWaitTimeout uint16 = 1205
-	CodeDeadlock        uint16 = 1213
-	CodeErrorDuringComm uint16 = 1180
-	CodeReadOnlyTxn     uint16 = 1792
+	CodeDupEntry              uint16 = 1062
+	CodeLockWaitTimeout       uint16 = 1205
+	CodeDeadlock              uint16 = 1213
+	CodeErrorDuringComm       uint16 = 1180
+	CodeReadOnlyTxn           uint16 = 1792
 	CodeSavepoint             uint16 = 1305
 	CodeTransactionInProgress uint16 = 1568
 	CodeTooManyPrepared       uint16 = 1461
 	CodeNoCursor              uint16 = 1421
-	CodeAutoincRead     uint16 = 1467
+	CodeAutoincRead           uint16 = 1467
 )

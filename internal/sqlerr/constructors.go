@@ -102,7 +102,9 @@ func Interrupted() *Error {
 func ShuttingDown() *Error { return newf(CodeServerShutdown, "08S01", "Server shutdown in progress") }
 
 // NoSuchThread is a KILL of a connection that does not exist.
-func NoSuchThread(id uint64) *Error { return newf(CodeNoSuchThread, "HY000", "Unknown thread id: %d", id) }
+func NoSuchThread(id uint64) *Error {
+	return newf(CodeNoSuchThread, "HY000", "Unknown thread id: %d", id)
+}
 
 // KillDenied is a KILL of another account's connection.
 func KillDenied(id uint64) *Error {
@@ -130,7 +132,9 @@ func PartialCommit(detail string) *Error {
 }
 
 // Internal is a broken invariant of Heddle.
-func Internal(what string) *Error { return newf(CodeUnknownError, "HY000", "Heddle internal error: %s", what) }
+func Internal(what string) *Error {
+	return newf(CodeUnknownError, "HY000", "Heddle internal error: %s", what)
+}
 
 // KeygenUnavailable is an INSERT that needs a generated id while none can be given.
 func KeygenUnavailable(why string) *Error {
@@ -185,3 +189,13 @@ func NoCursor(id uint32) *Error {
 
 // ConnectionKilled is the last word to a session that was killed.
 func ConnectionKilled() *Error { return newf(CodeConnectionKilled, "70100", "Connection was killed") }
+
+// TableClosed is a statement that waited in vain for a table whose rows are given another place. Nothing of it was done.
+func TableClosed(db, table string) *Error {
+	return newf(CodeLockWaitTimeout, "HY000", "Table '%s.%s' is closed while its rows are given another place; try again", db, table)
+}
+
+// Fenced is a statement on an instance that has to stop while it has no lease. Nothing of it was done.
+func Fenced(db string) *Error {
+	return newf(CodeOptionPrevents, "HY000", "Heddle is running with instance.offline=fence and has lost its lease, so it cannot execute statements on database '%s'", db)
+}

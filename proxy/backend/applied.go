@@ -38,8 +38,11 @@ var stickyVars = map[string]bool{
 	"character_set_database": true, "collation_database": true,
 }
 
-// dialectVars are the variables under which the text of a prepared statement was read.
-var dialectVars = []string{"sql_mode", "character_set_client", varCharset, varCollation}
+// dialectVars are the variables under which the text of a prepared statement was read and its columns were defined.
+var dialectVars = []string{
+	"sql_mode", "character_set_client", varCharset, varCollation, "character_set_results", "group_concat_max_len",
+	"div_precision_increment",
+}
 
 // maxUserVarBytes is what a connection may carry of other sessions' user variables when it goes back to the pool.
 const maxUserVarBytes = 64 << 10
@@ -63,7 +66,7 @@ type applied struct {
 
 // has reports whether nothing of s is left to be set.
 func (a *applied) has(s *State, need Need) bool {
-	return a.id == s.id && a.version == s.version &&
+	return a.id == s.id && a.version == s.version && (s.schema == "" || a.schema == s.schema) &&
 		(need&NeedUserVars == 0 || a.userID == s.id && a.userVer == s.version) && need&NeedLastInsertID == 0
 }
 

@@ -24,7 +24,7 @@ func BenchmarkAcquireRelease(b *testing.B) {
 	}
 }
 
-// The look at the socket of a connection that has rested for a millisecond.
+// The look at the socket of a connection that has rested for longer than freshFor.
 func BenchmarkAlive(b *testing.B) {
 	c := connect(b, sharedServer(b), 0, "")
 	b.ReportAllocs()

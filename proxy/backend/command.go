@@ -41,6 +41,19 @@ func (c *Conn) SendMessage(ctx context.Context, m wire.CommandMessage) error {
 	return c.sent(m.Command(), err)
 }
 
+// SendExecute is SendMessage for an execution, which it spares the allocation.
+func (c *Conn) SendExecute(ctx context.Context, m *wire.StmtExecute) error {
+	if err := c.begin(ctx, "send"); err != nil {
+		return err
+	}
+	err := c.sendClosed()
+	if err == nil {
+		c.stream.ResetSequence()
+		err = c.stream.Finish(m.AppendPayload(c.stream.Start(), c.stream.Caps))
+	}
+	return c.sent(wire.ComStmtExecute, err)
+}
+
 func (c *Conn) sent(cmd wire.Command, err error) error {
 	if err == nil && !cmd.NoReply() {
 		err = c.stream.Flush()

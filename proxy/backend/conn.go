@@ -46,6 +46,7 @@ type Conn struct {
 	applied  applied
 	applying bool // the command under way is our own hand-over
 	stmts    stmtCache
+	epoch    uint64      // of stmts: see Since
 	killed   atomic.Bool // a KILL was sent for it
 	taint    string      // why it must not be lent again; "": it may
 

@@ -9,8 +9,9 @@ import (
 )
 
 // freshFor is the idle time below which a connection is taken to be alive without asking the kernel: the question
-// costs more than all else in a loan, and an answer as old as this would be worth no more.
-const freshFor = time.Millisecond
+// costs more than all else in a loan. It is longer than the pause between two statements of a busy session, so that
+// under load nothing is asked, and shorter than a server's end takes: what rests through that is found dead.
+const freshFor = 20 * time.Millisecond
 
 // pool holds the connections of one data source, of all flags: one bound, one queue.
 //

@@ -43,12 +43,10 @@ func (s *State) Schema() string { return s.schema }
 
 // SetSchema sets the schema. With "" a connection keeps the schema that it happens to be in, because a server cannot
 // be told to leave one: the session itself must answer 1046 to unqualified names, and DATABASE().
-func (s *State) SetSchema(schema string) {
-	if s.schema != schema {
-		s.schema = schema
-		s.version++
-	}
-}
+//
+// It does not count as a change of the State: a session whose shards are schemas of different names sets it for each
+// statement, and each of its connections stays in its own.
+func (s *State) SetSchema(schema string) { s.schema = schema }
 
 // Var is the value of a session variable and whether the session has set it.
 func (s *State) Var(name string) (literal string, ok bool) {

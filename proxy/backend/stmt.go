@@ -42,6 +42,26 @@ func (c *Conn) Prepare(ctx context.Context, sql string) (*Stmt, error) {
 	return s, nil
 }
 
+// Since drops the cached statements that were prepared in an earlier epoch: definitions may have changed since, and a
+// server that prepares a statement anew at its next execution does not tell.
+func (c *Conn) Since(epoch uint64) {
+	if c.epoch == epoch {
+		return
+	}
+	c.epoch = epoch
+	for c.stmts.oldest != nil {
+		c.stmts.remove(c.stmts.oldest)
+	}
+}
+
+// Prepared is what Prepare would give without asking the server; nil where it would have to ask. It allocates nothing.
+func (c *Conn) Prepared(sql []byte) *Stmt {
+	if c.broken.Load() {
+		return nil
+	}
+	return c.stmts.find(c.applied.schema, c.applied.dialect, sql)
+}
+
 // PrepareOwn prepares sql anew, outside the cache: for a statement that must outlive others, as one with an open
 // cursor. The caller ends it with CloseStmt.
 func (c *Conn) PrepareOwn(ctx context.Context, sql string) (*Stmt, error) {

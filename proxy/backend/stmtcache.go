@@ -21,8 +21,15 @@ type stmtCache struct {
 
 func (k *stmtCache) init(count, bytes int) { k.maxCount, k.maxBytes = count, bytes }
 
-func (k *stmtCache) get(key stmtKey) *Stmt {
-	s := k.byKey[key]
+func (k *stmtCache) get(key stmtKey) *Stmt { return k.touch(k.byKey[key]) }
+
+// find is get without a string of the text.
+func (k *stmtCache) find(schema, dialect string, sql []byte) *Stmt {
+	return k.touch(k.byKey[stmtKey{schema, dialect, string(sql)}])
+}
+
+// touch makes s, unless it is nil, the one used last.
+func (k *stmtCache) touch(s *Stmt) *Stmt {
 	if s != nil && s != k.newest {
 		k.unlink(s)
 		k.link(s)

@@ -44,7 +44,8 @@ type Answer struct {
 	columns []sqltypes.Column
 	row     sqltypes.Row
 	scratch []byte
-	rows    bool // the definitions have been read
+	view    wire.ColumnView // of the definition that is being renamed
+	rows    bool            // the definitions have been read
 	done    bool
 }
 
@@ -159,7 +160,8 @@ func (a *Answer) endOfColumns() error {
 // RelayColumns passes the column count and the definitions to the client, with the names that rename puts in; nil
 // passes them as they are.
 func (a *Answer) RelayColumns(client *wire.ServerStream, rename func(*wire.ColumnView)) error {
-	if err := client.Send(&wire.ColumnCount{Columns: a.Count}); err != nil {
+	count := wire.ColumnCount{Columns: a.Count}
+	if err := client.Finish(count.AppendPayload(client.Start(), client.Caps)); err != nil { // not Send: that allocates
 		return &ClientError{err}
 	}
 	for range a.Count {
@@ -170,12 +172,11 @@ func (a *Answer) RelayColumns(client *wire.ServerStream, rename func(*wire.Colum
 		if rename == nil {
 			err = client.WritePacket(p)
 		} else {
-			view, bad := wire.ViewColumn(p)
-			if bad != nil {
-				return a.fail(bad)
+			if a.view, err = wire.ViewColumn(p); err != nil {
+				return a.fail(err)
 			}
-			rename(&view)
-			err = client.Finish(view.Append(client.Start()))
+			rename(&a.view)
+			err = client.Finish(a.view.Append(client.Start()))
 		}
 		if err != nil {
 			return &ClientError{err}

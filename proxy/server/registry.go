@@ -12,7 +12,7 @@ import (
 
 // registry knows the sessions of this instance. It implements session.Peers.
 type registry struct {
-	ids  func() uint32 // the next connection id; ids of live sessions are passed over
+	ids  ConnectionIDs
 	max  int
 	idle sync.Cond // signalled, under mu, when a session leaves
 
@@ -22,7 +22,7 @@ type registry struct {
 	open     int // connections, those still in the handshake included
 }
 
-func newRegistry(ids func() uint32, limit int) *registry {
+func newRegistry(ids ConnectionIDs, limit int) *registry {
 	r := &registry{ids: ids, max: limit, sessions: map[uint32]*session.Session{}, users: map[string]int{}}
 	r.idle.L = &r.mu
 	return r
@@ -35,14 +35,13 @@ func (r *registry) enter() (uint32, error) {
 	if r.open >= r.max {
 		return 0, sqlerr.TooManyConnections()
 	}
-	r.open++
-	for {
-		id := r.ids()
-		if _, taken := r.sessions[id]; !taken && id != 0 {
-			r.sessions[id] = nil
-			return id, nil
-		}
+	id, err := r.ids.Next()
+	if err != nil {
+		return 0, sqlerr.TooManyConnections()
 	}
+	r.open++
+	r.sessions[id] = nil
+	return id, nil
 }
 
 // leave forgets a connection.
@@ -51,6 +50,7 @@ func (r *registry) leave(id uint32) {
 	defer r.mu.Unlock()
 	r.open--
 	delete(r.sessions, id)
+	r.ids.Put(id)
 	r.idle.Broadcast()
 }
 

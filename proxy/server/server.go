@@ -25,9 +25,16 @@ type Options struct {
 	TLS       *tls.Config // nil: not offered
 	Buffers   *wire.Pool
 	Collation byte // the default that the greeting names
-	// ConnectionIDs gives ids that no other live instance gives.
-	ConnectionIDs func() uint32
-	Log           *zap.Logger
+	IDs       ConnectionIDs
+	Log       *zap.Logger
+}
+
+// ConnectionIDs gives ids to connections.
+type ConnectionIDs interface {
+	// Next is an id, never 0, that no live connection has, here or at another live instance.
+	Next() (uint32, error)
+	// Put gives an id back when its connection has ended.
+	Put(id uint32)
 }
 
 // Server accepts clients on any number of listeners. Make one with New; Serve may be called for several listeners.
@@ -50,7 +57,7 @@ func New(opts Options, shared *session.Server) *Server {
 	opts.Limits = opts.Limits.withDefaults()
 	s := &Server{
 		opts: opts, shared: shared, drain: make(chan struct{}),
-		registry:  newRegistry(opts.ConnectionIDs, opts.Limits.MaxConnections),
+		registry:  newRegistry(opts.IDs, opts.Limits.MaxConnections),
 		key:       newServerKey(),
 		listeners: map[net.Listener]struct{}{},
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
@@ -69,10 +70,15 @@ func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKe
 
 // nothing is a change of no rows: one shard is asked, so that the answer has the form it always has.
 func (w *write) nothing(context.Context) error {
-	w.info.add([]byte("Rows matched: 0  Changed: 0  Warnings: 0"))
-	if w.x.st.parsed.Kind.String() != "update" {
-		w.info = infoSum{}
+	if w.x.st.parsed.Kind != parser.Update {
+		return nil
 	}
+	if limit := w.x.st.parsed.Clauses.Limit; limit != nil && limit.Count >= 0 {
+		if v, err := w.x.args.Value(limit.Count); err == nil && v.Int == 0 {
+			return nil // LIMIT 0 does not even look
+		}
+	}
+	w.info.add([]byte("Rows matched: 0  Changed: 0  Warnings: 0"))
 	return nil
 }
 

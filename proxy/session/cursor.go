@@ -31,8 +31,14 @@ func (s *Session) openCursor(ctx context.Context, stmt *prepared, x *execution) 
 	if err := s.enter(ctx, x.plan); err != nil {
 		return s.writeError(err)
 	}
+	if err := s.pass(ctx, x); err != nil {
+		return s.writeError(err)
+	}
+	route, ok := x.plan.Root.(*plan.Route)
+	if !ok { // by other rules than those that it was looked up under
+		return s.run(ctx, x)
+	}
 	x.need = needs(x.st.parsed)
-	route := x.plan.Root.(*plan.Route)
 	units, err := s.router.Route(ctx, route, x.args)
 	if err != nil {
 		return s.writeError(err)

@@ -27,7 +27,10 @@ func (s *Session) runDDL(ctx context.Context, x *execution, ddl *plan.DDL) error
 	if err := ddlError(outcomes); err != nil {
 		return err
 	}
-	w.total.AffectedRows = 0
+	if ddl.Route.Opcode == plan.Broadcast {
+		w.total.AffectedRows /= uint64(len(units)) // one server has one copy
+		w.info.divide(len(units))
+	}
 	return w.respond(ctx)
 }
 
@@ -57,7 +60,7 @@ func (w *write) everywhere(ctx context.Context) []outcome {
 			under = append(under, sent{h, q[0], answer})
 		}
 		for _, u := range under {
-			err := w.finish(ctx, u.h, u.answer)
+			err := w.finish(ctx, u.h, u.unit.Target, u.answer)
 			if err != nil {
 				err = w.s.failed(ctx, u.h, w.route, u.unit.Target, err)
 			}

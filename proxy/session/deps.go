@@ -13,6 +13,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/sharding"
 )
 
@@ -25,6 +26,8 @@ type Catalogs interface {
 	Load(ctx context.Context, names []router.Name) (*catalog.Snapshot, error)
 	// Forget drops what is known of tables after DDL; without tables, of the database.
 	Forget(database string, tables ...string)
+	// Epoch changes with every Forget: what was read from servers before may have changed.
+	Epoch() uint64
 }
 
 // Pools lends connections.
@@ -39,6 +42,23 @@ type Pools interface {
 type Admitter interface {
 	// Admit waits for its turn within a bound and returns what ends it.
 	Admit(ctx context.Context, user string) (release func(), err error)
+}
+
+// Gate closes tables while the place of their rows changes.
+type Gate interface {
+	// Join makes a session known. cut ends the session; other goroutines call it.
+	Join(cut func()) Visit
+}
+
+// Visit is a session at the Gate. Its methods are called by the session's goroutine.
+type Visit interface {
+	// Enter waits, within a bound, until none of the tables is closed and goes inside; after an error it is not. It may
+	// be called again before Leave, for more tables.
+	Enter(ctx context.Context, tables []plan.TableVersion) error
+	// Leave goes outside of all tables.
+	Leave()
+	// End makes the session unknown.
+	End()
 }
 
 // Authenticator logs a client in anew, for COM_CHANGE_USER.
@@ -71,6 +91,7 @@ type Server struct {
 	Keyer    sharding.Keyer // how sharding keys are read; the session adds its charset
 	Cache    Cache
 	Admitter Admitter // nil: everybody at once
+	Gate     Gate     // nil: the rules never change
 	Auth     Authenticator
 	Peers    Peers
 	Log      *zap.Logger

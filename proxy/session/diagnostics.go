@@ -1,11 +1,15 @@
 package session
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router/plan"
 )
 
 // condition is a row of SHOW WARNINGS.
@@ -25,6 +29,8 @@ type diagnostics struct {
 	lastID     uint64
 
 	fetched bool // conditions of the statement under way have been read from a shard
+	limit   int  // how many are kept
+	heard   []*plan.Target
 }
 
 // maxConditions is max_error_count's default.
@@ -32,7 +38,7 @@ const maxConditions = 64
 
 // reset begins a statement that has diagnostics of its own.
 func (d *diagnostics) reset() {
-	d.conditions, d.total, d.fetched = d.conditions[:0], 0, false
+	d.conditions, d.total, d.fetched, d.limit, d.heard = d.conditions[:0], 0, false, maxConditions, d.heard[:0]
 }
 
 // succeeded takes note of an OK.
@@ -42,9 +48,6 @@ func (d *diagnostics) succeeded(ok *wire.OK) {
 		d.lastID = ok.LastInsertID
 	}
 }
-
-// generated takes note of the first id that was generated for a statement.
-func (d *diagnostics) generated(id uint64) { d.lastID = id }
 
 // rowsSent takes note of a result set.
 func (d *diagnostics) rowsSent(n uint64) { d.rowCount, d.foundRows = -1, n }
@@ -65,10 +68,23 @@ func (d *diagnostics) warn(e *sqlerr.Error) { d.add(condition{"Warning", e.Code,
 
 func (d *diagnostics) add(c condition) {
 	d.total++
-	if len(d.conditions) < maxConditions {
+	if len(d.conditions) < max(d.limit, 0) {
 		d.conditions = append(d.conditions, c)
 	}
 }
+
+// ofConstant reports whether another shard has already warned of the same constant of the statement: one server would
+// have looked at it once.
+func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool {
+	if c.code != codeTruncatedValue || len(d.heard) == 0 || d.heard[len(d.heard)-1] == t {
+		return false
+	}
+	_, value, ok := strings.Cut(c.msg, "DECIMAL value: ") // of a comparison; within an expression it is looked at by row
+	return ok && slices.Contains(d.conditions, c) && bytes.Contains(text, []byte(value))
+}
+
+// codeTruncatedValue is ER_TRUNCATED_WRONG_VALUE.
+const codeTruncatedValue = 1292
 
 // count is the number of conditions as packets carry it.
 func (d *diagnostics) count() uint16 { return uint16(min(d.total, 0xffff)) }
@@ -101,7 +117,7 @@ func (d *diagnostics) oneCopy() {
 
 // warnings reads the n conditions of the statement that h has just run. What is in the packets for the client leaves
 // first, so that it does not wait for a question that only SHOW WARNINGS needs the answer of.
-func (s *Session) warnings(ctx context.Context, h *held, n uint16) error {
+func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *plan.Target, n uint16) error {
 	if n == 0 {
 		return nil
 	}
@@ -115,8 +131,15 @@ func (s *Session) warnings(ctx context.Context, h *held, n uint16) error {
 		if err != nil {
 			continue
 		}
-		s.diag.add(condition{string(row[0]), uint16(code), string(row[2])})
+		c := condition{string(row[0]), uint16(code), logicalText(string(row[2]), route, t)}
+		if s.diag.ofConstant(c, t, s.shown) {
+			n--
+			continue
+		}
+		s.diag.add(c)
 	}
+	s.diag.heard = append(s.diag.heard, t)
+	s.diag.limit = int(s.number("max_error_count", maxConditions))
 	if extra := int(n) - len(rows); extra > 0 {
 		s.diag.total += extra
 	}
@@ -124,11 +147,11 @@ func (s *Session) warnings(ctx context.Context, h *held, n uint16) error {
 }
 
 // errorDiagnostics reads what stands beside the error e of the statement that h has just run.
-func (s *Session) errorDiagnostics(ctx context.Context, h *held, e *sqlerr.Error) {
+func (s *Session) errorDiagnostics(ctx context.Context, h *held, route *plan.Route, t *plan.Target, e *sqlerr.Error) {
 	if s.diag.fetched || e.Code == sqlerr.CodeSyntax || e.Code == sqlerr.CodeNoSuchTable {
 		return
 	}
-	if err := s.warnings(ctx, h, 1); err != nil {
+	if err := s.warnings(ctx, h, route, t, 1); err != nil {
 		s.diag.reset() // the connection is gone; the error itself is recorded when it is written
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/router/plan"
 )
 
 // exactColumns are the definitions that one server gives the answer of a statement that is merged here: a shard is asked
@@ -29,6 +30,25 @@ func (s *Session) exactColumns(ctx context.Context, x *execution) ([]sqltypes.Co
 	columns := logicalColumns(append([]sqltypes.Column(nil), stmt.Columns...), s, route, &route.Targets[0])
 	x.st.shape.Store(&shape{results, columns})
 	return columns, nil
+}
+
+// computes reports whether columns of the answer are made here and not by the shards, whose definitions are then others.
+func computes(node plan.Node) bool {
+	switch n := node.(type) {
+	case *plan.Aggregate, *plan.Residual:
+		return true
+	case *plan.MergeSort:
+		return computes(n.Input)
+	case *plan.Sort:
+		return computes(n.Input)
+	case *plan.Limit:
+		return computes(n.Input)
+	case *plan.Distinct:
+		return computes(n.Input)
+	case *plan.Project:
+		return computes(n.Input)
+	}
+	return false
 }
 
 // defined gives a stream the definitions that are exact, where they are known.

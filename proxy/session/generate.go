@@ -45,7 +45,7 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 	if !batch.Integer() {
 		return 0, nil
 	}
-	s.diag.generated(batch.First)
+	x.generatedID = batch.First
 	return batch.First, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
@@ -64,6 +65,9 @@ func TestHotPathAnswers(t *testing.T) {
 				if !bytes.Contains(s.client.last, bytes.Repeat([]byte{'x'}, 119)) {
 					t.Errorf("%q is answered by %q", command, s.client.last)
 				}
+				if bytes.Contains(s.client.last, []byte("mesh_")) || !bytes.Contains(s.client.last, []byte(c.database)) {
+					t.Errorf("the client sees another schema than %s: %q", c.database, s.client.last)
+				}
 			}
 			for _, want := range c.want {
 				if n := strings.Count(strings.Join(s.kept(), "\n"), want); n != 1 {
@@ -99,5 +103,68 @@ func BenchmarkHotPath(b *testing.B) {
 			b.ResetTimer()
 			s.run(b.N, c.first, c.commands...)
 		})
+	}
+}
+
+// deadlineConn notes the deadlines that it is given.
+type deadlineConn struct {
+	scriptedClient
+	deadlines []time.Time
+}
+
+func (c *deadlineConn) SetReadDeadline(t time.Time) error {
+	c.deadlines = append(c.deadlines, t)
+	return nil
+}
+
+// The deadline of the wait for a command is set once for many commands, never earlier than it should be, and anew when
+// the session's wait_timeout changes.
+func TestArmLeavesADeadlineAlone(t *testing.T) {
+	s := newScripted(t, "bench").session
+	conn := &deadlineConn{}
+	s.conn = conn
+	for range 3 {
+		if err := s.arm(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(conn.deadlines) != 1 {
+		t.Fatalf("%d deadlines were set for three waits in a row", len(conn.deadlines))
+	}
+	if d := conn.deadlines[0].Sub(s.since); d < time.Hour || d > time.Hour+time.Second {
+		t.Errorf("the wait ends after %v, wait_timeout is an hour", d)
+	}
+	s.since = s.since.Add(2 * time.Second) // a later command
+	s.state.SetVar("wait_timeout", "8")
+	for range 2 {
+		if err := s.arm(); err != nil {
+			t.Fatal(err)
+		}
+		s.since = s.since.Add(500 * time.Millisecond)
+	}
+	if len(conn.deadlines) != 2 {
+		t.Fatalf("deadlines after a change of wait_timeout: %v", conn.deadlines)
+	}
+	if err := s.arm(); err != nil {
+		t.Fatal(err)
+	}
+	if len(conn.deadlines) != 2 {
+		t.Errorf("a deadline that is late enough was set again: %v", conn.deadlines)
+	}
+	s.since = s.since.Add(500 * time.Millisecond)
+	if err := s.arm(); err != nil {
+		t.Fatal(err)
+	}
+	if len(conn.deadlines) != 3 || conn.deadlines[2].Sub(s.since) < 8*time.Second {
+		t.Errorf("deadlines after the third command: %v", conn.deadlines)
+	}
+}
+
+// A KILL that comes just before the deadline is set must not be undone by it.
+func TestArmAfterKill(t *testing.T) {
+	s := newScripted(t, "bench").session
+	s.Kill(t.Context(), false)
+	if err := s.arm(); err == nil {
+		t.Error("a killed session waits for the next command")
 	}
 }

@@ -52,6 +52,7 @@ func (s *Session) hold(ctx context.Context, dataSource, schema string, need back
 		s.insert(h)
 	}
 	h.used = true
+	h.lease.Conn().Since(s.srv.Catalogs.Epoch())
 	s.state.SetSchema(schema)
 	s.state.SetLastInsertID(s.diag.lastID)
 	if err := h.lease.Apply(ctx, s.state, need); err != nil {
@@ -137,6 +138,9 @@ func (s *Session) settle(ctx context.Context) {
 	}
 	clear(s.held[len(keep):])
 	s.held = keep
+	if s.visit != nil && s.txn == nil && !s.hasCursor() {
+		s.visit.Leave()
+	}
 }
 
 func (s *Session) lostBranch() bool {

@@ -19,22 +19,37 @@ func (s *Session) renamer(p *plan.Plan, route *plan.Route, t *plan.Target) func(
 	return func(v *wire.ColumnView) {
 		i := actualTable(route, t, string(v.Schema), string(v.OrgTable))
 		if i < 0 {
+			if db, ok := logicalSchema(route, t, string(v.Schema)); ok {
+				v.Schema = []byte(db)
+			}
 			return
 		}
+		// The names are put into a buffer of the session's: the definition is written before the next is looked at.
+		s.names = append(append(s.names[:0], route.Tables[i]...), route.Databases[i]...)
+		table := s.names[:len(route.Tables[i])]
 		if string(v.Table) == t.Names[i] {
-			v.Table = []byte(route.Tables[i])
+			v.Table = table
 		}
-		v.OrgTable = []byte(route.Tables[i])
-		v.Schema = []byte(route.Databases[i])
+		v.OrgTable, v.Schema = table, s.names[len(table):]
 	}
 }
+
+// hiddenTable begins the names of derived tables that the planner puts around a statement.
+const hiddenTable = "_hdl"
 
 // logicalColumns puts logical names into decoded definitions.
 func logicalColumns(columns []sqltypes.Column, s *Session, route *plan.Route, t *plan.Target) []sqltypes.Column {
 	for i := range columns {
 		c := &columns[i]
+		if strings.HasPrefix(c.Table, hiddenTable) {
+			c.Schema, c.Table, c.OrgTable = "", "", "" // as the columns of a UNION have none
+			continue
+		}
 		at := actualTable(route, t, c.Schema, c.OrgTable)
 		if at < 0 {
+			if db, ok := logicalSchema(route, t, c.Schema); ok {
+				c.Schema = db
+			}
 			continue
 		}
 		if c.Table == t.Names[at] {
@@ -43,6 +58,16 @@ func logicalColumns(columns []sqltypes.Column, s *Session, route *plan.Route, t 
 		c.OrgTable, c.Schema = route.Tables[at], route.Databases[at]
 	}
 	return columns
+}
+
+// logicalSchema finds the database that a schema of the target belongs to: of columns of derived tables and views.
+func logicalSchema(route *plan.Route, t *plan.Target, schema string) (db string, ok bool) {
+	for i := range t.Schemas {
+		if i < len(route.Databases) && t.Schemas[i] == schema {
+			return route.Databases[i], true
+		}
+	}
+	return "", false
 }
 
 // actualTable finds which of the target's tables a shard means.
@@ -57,28 +82,39 @@ func actualTable(route *plan.Route, t *plan.Target, schema, table string) int {
 
 // logicalError puts logical names into a shard's error.
 func logicalError(e *sqlerr.Error, route *plan.Route, t *plan.Target) *sqlerr.Error {
-	msg := e.Msg
-	for i := range t.Names {
-		if i >= len(route.Databases) {
-			break
-		}
-		msg = replaceName(msg, t.Schemas[i], t.Names[i], route.Databases[i], route.Tables[i])
-	}
+	msg := logicalText(e.Msg, route, t)
 	if msg == e.Msg {
 		return e
 	}
 	return sqlerr.New(e.Code, e.State, msg)
 }
 
-// replaceName replaces a table's actual name in the forms in which servers print it.
+// logicalText puts logical names into a shard's message.
+func logicalText(msg string, route *plan.Route, t *plan.Target) string {
+	if route == nil || t == nil {
+		return msg
+	}
+	for i := range t.Names {
+		if i < len(route.Databases) {
+			msg = replaceName(msg, t.Schemas[i], t.Names[i], route.Databases[i], route.Tables[i])
+		}
+	}
+	return msg
+}
+
+// replaceName replaces a table's actual name in the forms in which servers print it: 'schema.table', `schema`.`table`,
+// 'schema.table.column', and the table alone in quotes.
 func replaceName(msg, schema, table, db, name string) string {
 	if schema == db && table == name {
 		return msg
 	}
 	msg = strings.ReplaceAll(msg, "'"+schema+"."+table+"'", "'"+db+"."+name+"'")
+	msg = strings.ReplaceAll(msg, "'"+schema+"."+table+".", "'"+db+"."+name+".")
 	msg = strings.ReplaceAll(msg, "`"+schema+"`.`"+table+"`", "`"+db+"`.`"+name+"`")
+	msg = strings.ReplaceAll(msg, "`"+schema+"`.", "`"+db+"`.")
 	if table != name {
 		msg = strings.ReplaceAll(msg, "'"+table+"'", "'"+name+"'")
+		msg = strings.ReplaceAll(msg, "'"+table+".", "'"+name+".")
 		msg = strings.ReplaceAll(msg, "`"+table+"`", "`"+name+"`")
 	}
 	return msg

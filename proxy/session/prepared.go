@@ -23,6 +23,7 @@ type prepared struct {
 	key    []byte // keyPrefix at that time
 	params int
 	types  []wire.ParamType // as the client last declared them
+	values []sqltypes.Value // of the execution under way, as they alias its packet
 	long   map[uint16][]byte
 	bytes  int
 	cursor *cursor
@@ -76,14 +77,17 @@ func (p *prepareds) remove(id uint32) {
 func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
 	text := append([]byte(nil), payload...)
 	s.showing(text)
-	s.diag.reset()
 	stmt, params, columns, err := s.prepareText(ctx, text)
 	s.settle(ctx)
 	if err == nil {
 		err = s.prepared.add(stmt, &s.config)
 	}
 	if err != nil {
+		s.diag.reset()
 		return s.writeError(err)
+	}
+	if !asksDiagnostics(stmt.st.parsed) {
+		s.diag.reset()
 	}
 	return s.sendPrepared(stmt, params, columns)
 }
@@ -154,7 +158,6 @@ func (s *Session) sendPrepared(stmt *prepared, params, columns []sqltypes.Column
 
 // comStmtExecute runs a prepared statement.
 func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
-	s.diag.reset()
 	id, err := wire.ExecuteTarget(payload)
 	if err != nil {
 		return s.writeError(err)
@@ -164,7 +167,11 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 		return s.writeError(sqlerr.UnknownStatement(id, "mysqld_stmt_execute"))
 	}
 	s.showing(stmt.text)
-	request, err := wire.ParseStmtExecute(payload, s.client.Caps, stmt.params, stmt.types, stmt.longData)
+	var longData func(int) ([]byte, bool)
+	if stmt.long != nil {
+		longData = stmt.longData
+	}
+	request, err := wire.ParseStmtExecute(payload, s.client.Caps, stmt.params, stmt.types, longData)
 	if err != nil {
 		return s.writeError(err)
 	}
@@ -178,8 +185,11 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 
 // executePrepared runs a prepared statement with the parameters of one EXECUTE.
 func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *wire.StmtExecute) error {
-	restore := s.within(stmt)
-	defer restore()
+	if stmt.st.plan != nil { // what is the session's own may be meant to change what would be put back here
+		db, mode, key := s.db, s.mode, s.keyPrefix
+		s.db, s.mode, s.keyPrefix = stmt.db, stmt.mode, stmt.key // for planning, as they were when it was prepared
+		defer func() { s.db, s.mode, s.keyPrefix = db, mode, key }()
+	}
 	st, err := s.current(ctx, stmt)
 	if err != nil {
 		return s.writeError(err)
@@ -189,14 +199,15 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 		return s.writeError(err)
 	}
 	defer release()
-	values := make([]sqltypes.Value, len(request.Params))
+	stmt.values = stmt.values[:0]
 	for i := range request.Params {
-		values[i] = request.Params[i].Value
+		stmt.values = append(stmt.values, request.Params[i].Value)
 	}
 	x := execution{
 		st: st, plan: st.plan, form: exec.BinaryRows, params: request.Params,
-		args: &args{scan: &stmt.scan, text: stmt.text, params: values},
+		own: args{scan: &stmt.scan, text: stmt.text, params: stmt.values},
 	}
+	x.args = &x.own
 	s.more = false
 	if request.Flags&wire.CursorReadOnly != 0 && s.cursorCan(&x) {
 		return s.openCursor(ctx, stmt, &x)
@@ -204,16 +215,9 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 	return s.execute(ctx, &x)
 }
 
-// within puts the session into the database and mode that a statement was prepared in, for planning it.
-func (s *Session) within(stmt *prepared) (restore func()) {
-	db, mode, key := s.db, s.mode, s.keyPrefix
-	s.db, s.mode, s.keyPrefix = stmt.db, stmt.mode, stmt.key
-	return func() { s.db, s.mode, s.keyPrefix = db, mode, key }
-}
-
 // current returns the statement with a plan that is valid now.
 func (s *Session) current(ctx context.Context, stmt *prepared) (*Statement, error) {
-	if stmt.st.valid(s.srv.Catalogs.Current()) {
+	if stmt.st.valid(s.srv.Catalogs.Current(), s.srv.Catalogs.Epoch()) {
 		return stmt.st, nil
 	}
 	st, err := s.lookup(ctx, stmt.text)

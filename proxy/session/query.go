@@ -51,7 +51,8 @@ func (s *Session) query(ctx context.Context, text []byte, only bool) (rest []byt
 	}
 	defer release()
 	failed := s.failures()
-	x := execution{st: st, plan: st.plan, args: &args{scan: &s.scan, text: text[:s.scan.End]}, form: exec.TextRows}
+	x := execution{st: st, plan: st.plan, form: exec.TextRows, own: args{scan: &s.scan, text: text[:s.scan.End]}}
+	x.args = &x.own
 	if err := s.execute(ctx, &x); err != nil {
 		return nil, err
 	}
@@ -78,6 +79,9 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 	}
 	if handler := s.ownShow(x.st.parsed); handler != nil {
 		return handler(s, ctx, x)
+	}
+	if asks, err := s.asksSystem(x.st.parsed); err == nil && asks {
+		return s.runSystem(ctx, x)
 	}
 	return s.runSubstituted(ctx, x)
 }

@@ -75,7 +75,9 @@ func (t *tree) collect(ctx context.Context, n *plan.Residual) ([]sqltypes.Row, e
 // createResidual makes the temporary table, with the exact types that the shards' parts have.
 func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, error) {
 	unit := plan.RouteUnit{Target: &n.Target}
-	shape, _, err := t.s.sql(t.x, n.Shape, &unit)
+	inlined := *t.x
+	inlined.form, inlined.args = exec.TextRows, t.x.args.inlined()
+	shape, _, err := t.s.sql(&inlined, n.Shape, &unit)
 	if err != nil {
 		return nil, err
 	}

@@ -38,13 +38,13 @@ func (s *Session) serverStatus(backend wire.Status) wire.Status {
 // sendOK writes an OK with the session's status.
 func (s *Session) sendOK(ok *wire.OK) error {
 	ok.Status = s.serverStatus(ok.Status)
-	return s.client.Send(ok)
+	return s.client.Finish(ok.AppendPayload(s.client.Start(), s.client.Caps)) // not Send: that allocates
 }
 
 // sendEnd writes the packet after the last row.
 func (s *Session) sendEnd(ok *wire.OK) error {
 	end := wire.ResultEnd{OK: wire.OK{Status: s.serverStatus(ok.Status), Warnings: ok.Warnings, Info: ok.Info}}
-	return s.client.Send(&end)
+	return s.client.Finish(end.AppendPayload(s.client.Start(), s.client.Caps))
 }
 
 // writeError is the one edge at which errors become ERR packets. An error of the client's own connection is returned,

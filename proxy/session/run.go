@@ -3,12 +3,16 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/heddle-mesh/heddle/txn"
@@ -24,6 +28,9 @@ type execution struct {
 	cursor wire.CursorFlags
 	need   backend.Need
 	clock  string // the statement's time, once it is needed
+
+	generatedID uint64 // the first id that was generated for it
+	own         args   // what args points to, for most: one allocation fewer
 }
 
 // run executes a planned statement and writes its answer: steps 5a to 11 of the journey. An error it returns is the
@@ -33,12 +40,30 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	if err := s.enter(ctx, x.plan); err != nil {
 		return s.writeError(err)
 	}
+	if err := s.pass(ctx, x); err != nil {
+		return s.writeError(err)
+	}
 	x.need = needs(x.st.parsed)
 	err := s.runNode(ctx, x)
+	var unknown *router.KeyUnknown
+	if errors.As(err, &unknown) {
+		err = s.runScattered(ctx, x)
+	}
 	if err != nil {
 		return s.writeError(err)
 	}
 	return nil
+}
+
+// runScattered runs a statement of which routing has found, before anything was sent, that one of its values may be on
+// any shard: it is planned again for all of them, for this execution only.
+func (s *Session) runScattered(ctx context.Context, x *execution) error {
+	st, err := s.planWith(ctx, x.st.parsed, true)
+	if err != nil {
+		return err
+	}
+	x.st, x.plan = st, st.plan
+	return s.runNode(ctx, x)
 }
 
 // enter brings the transaction into the state that the statement begins with.
@@ -60,6 +85,11 @@ func needs(st *parser.Statement) backend.Need {
 	}
 	if st.Uses.Has(parser.UseLastInsertID) {
 		need |= backend.NeedLastInsertID
+	}
+	for _, at := range st.Uses.At {
+		if at.Use == parser.UseSysVar && (at.Name == "last_insert_id" || at.Name == "identity") {
+			need |= backend.NeedLastInsertID
+		}
 	}
 	switch st.Kind {
 	case parser.Call, parser.Compound, parser.ExecuteImmediate:
@@ -88,12 +118,15 @@ func (s *Session) runNode(ctx context.Context, x *execution) error {
 
 // runRoute runs a Route that is a whole plan.
 func (s *Session) runRoute(ctx context.Context, x *execution, route *plan.Route) error {
-	if x.plan.Write && x.st.parsed.Kind != parser.Select {
+	if x.plan.Write && x.st.parsed.Kind != parser.Select && x.st.parsed.Kind != parser.TableAdmin {
 		return s.runWrite(ctx, x, route)
 	}
 	units, err := s.router.Route(ctx, route, x.args)
 	if err != nil {
 		return err
+	}
+	if x.st.parsed.Kind == parser.TableAdmin && x.plan.Rename {
+		return s.runTree(ctx, x, route)
 	}
 	if len(units) == 1 || explains(x.st.parsed) {
 		return s.runSingle(ctx, x, route, &units[0])
@@ -140,10 +173,52 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if err := s.relay(x, route, unit.Target, answer); err != nil {
 		return s.failed(ctx, h, route, unit.Target, err)
 	}
-	if x.plan.Pin != "" {
+	if err := s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings); err != nil {
+		return err
+	}
+	return s.afterSingle(ctx, x, h)
+}
+
+// afterSingle takes over what the statement has set on its connection: user variables and LAST_INSERT_ID() are read
+// back, so that any other connection can be given them; anything else keeps the connection with the session.
+func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error {
+	uses := x.st.parsed.Uses
+	if uses.Has(parser.UseCalcFoundRows) {
+		_, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT FOUND_ROWS()")
+		if err != nil {
+			return err
+		}
+		if s.diag.foundRows, err = strconv.ParseUint(string(rows[0][0]), 10, 64); err != nil {
+			return sqlerr.Internal("FOUND_ROWS() is no number")
+		}
+	}
+	if uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg) {
+		if err := s.readBackAssigned(ctx, x, h); err != nil {
+			return err
+		}
+	}
+	if x.plan.Pin != "" && x.plan.Pin != assignedPin {
 		s.pinned(h, x.plan.Pin)
 	}
-	return s.warnings(ctx, h, answer.OK.Warnings)
+	return nil
+}
+
+// assignedPin is the planner's reason to keep a connection whose user variables a query has assigned; they are read
+// back instead.
+const assignedPin = "user variable assigned in a query"
+
+// readBackAssigned reads what a query has assigned. The warnings of the query are gone then, so they are read before.
+func (s *Session) readBackAssigned(ctx context.Context, x *execution, h *held) error {
+	var names []string
+	for _, at := range x.st.parsed.Uses.At {
+		if name := "@`" + strings.ReplaceAll(at.Name, "`", "``") + "`"; at.Use == parser.UseUserVarWrite && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if x.st.parsed.Uses.Has(parser.UseLastInsertIDArg) {
+		names = append(names, "@@last_insert_id")
+	}
+	return s.adopt(ctx, h, names, nil)
 }
 
 // start sends a unit on the session's connection to its target. A pooled connection that turns out to be dead before
@@ -231,7 +306,7 @@ func (s *Session) failed(ctx context.Context, h *held, route *plan.Route, t *pla
 		s.endTransaction()
 	}
 	if e := sqlerr.As(err); e != nil && h != nil && !h.lease.Conn().Broken() {
-		s.errorDiagnostics(ctx, h, e)
+		s.errorDiagnostics(ctx, h, route, t, e)
 		return logicalError(e, route, t)
 	}
 	return err

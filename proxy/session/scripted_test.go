@@ -44,7 +44,7 @@ type scriptedServer struct {
 	keep                    bool
 }
 
-// scriptedColumn is the column of the answers, as a shard with the table sbtest1 in the schema mesh_N defines it.
+// scriptedColumn is the column of the answers, as a server defines it that has the table sbtest1 in schema.
 func scriptedColumn(schema string) sqltypes.Column {
 	return sqltypes.Column{
 		Schema: schema, Table: "sbtest1", OrgTable: "sbtest1", Name: "c", OrgName: "c", Collation: 45, Length: 480,
@@ -184,6 +184,9 @@ func (c fixedCatalogs) Load(context.Context, []router.Name) (*catalog.Snapshot, 
 }
 func (fixedCatalogs) Forget(string, ...string) {}
 
+// Epoch never changes: there is no DDL.
+func (fixedCatalogs) Epoch() uint64 { return 0 }
+
 // mapCache keeps everything.
 type mapCache map[string]*Statement
 
@@ -248,15 +251,15 @@ func scriptedTable(database string) catalog.TableSchema {
 
 // pools are of three data sources, each with scripted servers.
 func (s *scripted) pools(tb testing.TB) *backend.Pools {
-	dial := func(context.Context, string, string) (net.Conn, error) {
-		server := newScriptedServer("mesh_0")
+	dial := func(_ context.Context, _, addr string) (net.Conn, error) {
+		server := newScriptedServer(addr)
 		s.servers = append(s.servers, server)
 		return server, nil
 	}
 	pools := backend.NewPools(backend.Options{Buffers: wire.NewPool(0), Dial: dial, SweepEvery: time.Hour})
 	var sources []backend.DataSource
-	for _, name := range []string{"ds", "ds_0", "ds_1"} {
-		sources = append(sources, backend.DataSource{Name: name, Addr: "127.0.0.1:1", User: "root", Limits: backend.Limits{PingAfter: time.Hour}})
+	for name, schema := range map[string]string{"ds": "bench", "ds_0": "mesh_0", "ds_1": "mesh_1"} { // addresses are schemas
+		sources = append(sources, backend.DataSource{Name: name, Addr: schema, User: "root", Limits: backend.Limits{PingAfter: time.Hour}})
 	}
 	if err := pools.Set(sources); err != nil {
 		tb.Fatal(err)

@@ -41,6 +41,7 @@ type Session struct {
 	keyPrefix []byte
 
 	router router.Router
+	visit  Visit // nil without a Gate
 
 	autocommit bool
 	txn        *txn.Txn
@@ -49,12 +50,14 @@ type Session struct {
 	hints      map[string]*backend.Conn
 	collation  uint16 // that the client asked for
 
-	more bool // the result being written is not the command's last
+	more     bool      // the result being written is not the command's last
+	deadline time.Time // of the wait for a command; the zero Time: none
 
 	// Buffers of the statement under way.
 	scan   parser.Scan
 	key    []byte
 	render rewrite.Rendered
+	names  []byte // of the column definition that is being renamed
 
 	diag     diagnostics
 	prepared prepareds
@@ -103,6 +106,9 @@ func New(srv *Server, c Client) *Session {
 		since: now, command: wire.ComSleep, user: c.Who.User, host: c.Who.Host, dbShown: c.Database,
 	}
 	s.prepared.init()
+	if srv.Gate != nil {
+		s.visit = srv.Gate.Join(s.cut)
+	}
 	s.router = router.Router{Keyer: srv.Keyer, Prefer: func(ds string) bool { return s.find(ds) != nil }}
 	s.mode = parser.Mode{SQLMode: parser.ParseSQLMode(srv.Initial.SQLMode), Flavour: srv.Flavour}
 	if c.Stream.Caps.Has(wire.CapIgnoreSpace) {
@@ -133,7 +139,10 @@ func (s *Session) Serve(draining <-chan struct{}) {
 			s.readFailed(err)
 			return
 		}
-		s.begin(cmd)
+		if !s.begin(cmd) {
+			s.refuse(sqlerr.ConnectionKilled())
+			return
+		}
 		err = s.dispatch(ctx, cmd, payload)
 		if err == nil {
 			err = s.client.Flush()
@@ -160,21 +169,46 @@ func (s *Session) drains() bool {
 	}
 }
 
-// arm sets the deadline until which the next command has to come.
+// arm sets the deadline until which the next command has to come, counted from the end of the last. To set it costs
+// more than all else that a statement has to do with time: one that ends a little later than it should is left alone.
 func (s *Session) arm() error {
-	if s.drains() && s.txn == nil {
-		s.refuse(sqlerr.ShuttingDown())
-		return errQuit
+	if err := s.over(); err != nil {
+		return err
 	}
 	timeout := s.config.WaitTimeout
 	if s.client.Caps.Has(wire.CapInteractive) {
 		timeout = s.config.InteractiveTimeout
 	}
 	timeout = s.waitTimeout(timeout)
-	if timeout <= 0 {
-		return s.conn.SetReadDeadline(time.Time{})
+	var until time.Time // none
+	if timeout > 0 {
+		until = s.since.Add(timeout) // since is written by this goroutine only
+		late := min(timeout/8, time.Second)
+		if !s.deadline.Before(until) && !s.deadline.After(until.Add(late)) {
+			return nil
+		}
+		until = until.Add(late)
+	} else if s.deadline.IsZero() {
+		return nil
 	}
-	return s.conn.SetReadDeadline(time.Now().Add(timeout))
+	s.deadline = until
+	if err := s.conn.SetReadDeadline(until); err != nil {
+		return err
+	}
+	return s.over() // Kill and Drain set a deadline too, which may just have been undone
+}
+
+// over tells the client that the session ends, if it does, between two commands.
+func (s *Session) over() error {
+	switch {
+	case s.drains() && s.txn == nil:
+		s.refuse(sqlerr.ShuttingDown())
+	case s.killState() == killConnection:
+		s.refuse(sqlerr.ConnectionKilled())
+	default:
+		return nil
+	}
+	return errQuit
 }
 
 // readFailed tells the client why its connection ends, where there is something to tell.
@@ -214,13 +248,18 @@ func (s *Session) end(ctx context.Context) {
 	}
 	s.held = nil
 	s.prepared.closeAll()
+	if s.visit != nil {
+		s.visit.End()
+	}
 }
 
-// begin notes the command for SHOW PROCESSLIST.
-func (s *Session) begin(cmd wire.Command) {
+// begin notes the command for SHOW PROCESSLIST and reports whether the session may run it: a command that comes in just
+// after the KILL wakes the reader before the KILL's deadline does.
+func (s *Session) begin(cmd wire.Command) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.command, s.shown, s.since, s.status = cmd, s.shown[:0], time.Now(), "executing"
-	s.mu.Unlock()
+	return s.killed != killConnection
 }
 
 // finish notes the end of the command and reports whether the session goes on.
@@ -281,5 +320,6 @@ func (s *Session) respond(err error) error {
 	if err != nil {
 		return s.writeError(err)
 	}
+	s.diag.rowCount = 0
 	return s.sendOK(&wire.OK{})
 }

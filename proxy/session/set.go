@@ -98,12 +98,15 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	}
 	names := readBack(x.st.parsed, set, s.srv.Flavour)
 	text, err := s.interpolated(x)
+	if err == nil {
+		text, err = s.systemSet(ctx, x.st.parsed, text)
+	}
 	if err != nil {
 		return s.writeError(err)
 	}
 	ok, err := h.lease.Conn().Exec(ctx, text)
 	if err == nil {
-		err = s.warnings(ctx, h, ok.Warnings)
+		err = s.warnings(ctx, h, nil, nil, ok.Warnings)
 	}
 	if err == nil {
 		err = s.adopt(ctx, h, names, set)
@@ -113,6 +116,7 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 		h.lease.Conn().Taint("a SET that failed")
 		return s.writeError(err)
 	}
+	s.diag.rowCount = 0
 	return s.sendOK(&wire.OK{Warnings: s.diag.count()})
 }
 

@@ -5,14 +5,21 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
 )
 
 // ownShape is what COM_STMT_PREPARE answers for a statement that the session itself runs: such statements have no
 // columns, but for those that ask a question, whose definitions a server gives with stand-ins for the answers.
 func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltypes.Column) (_, columns []sqltypes.Column, err error) {
 	parsed := stmt.st.parsed
-	if s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil {
+	if formatHeddle(parsed) || parsed.Kind == parser.Use || parsed.Kind == parser.Empty {
 		return params, nil, nil
+	}
+	if s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil {
+		return s.checkedShape(ctx, stmt)
+	}
+	if asks, err := s.asksSystem(parsed); err == nil && asks {
+		return s.systemShape(ctx, stmt, params)
 	}
 	again, err := parser.Parse(s.substitute(parsed), s.mode)
 	if err != nil {
@@ -27,4 +34,24 @@ func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltype
 		return nil, nil, syntaxError(err)
 	}
 	return s.shape(ctx, replaced)
+}
+
+// checkedShape has a server prepare a statement that it will not run: it says whether the statement can be prepared at
+// all, and with which parameters and columns.
+func (s *Session) checkedShape(ctx context.Context, stmt *prepared) (params, columns []sqltypes.Column, err error) {
+	ds, schema, err := s.home()
+	if err != nil {
+		return nil, nil, err
+	}
+	h, done, err := s.borrow(ctx, ds, schema, backend.NeedUserVars)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
+	described, err := h.lease.Conn().PrepareOwn(ctx, string(stmt.text))
+	if err != nil {
+		return nil, nil, err
+	}
+	h.lease.Conn().CloseStmt(described)
+	return described.Params, described.Columns, nil
 }

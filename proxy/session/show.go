@@ -55,11 +55,33 @@ func (s *Session) ownShow(st *parser.Statement) handler {
 
 // Definitions of the answers, as servers give them.
 
+// textColumn is a text of at most chars characters; conversion to the client's charset is described by inCharset.
 func textColumn(name string, chars uint32) sqltypes.Column {
 	return sqltypes.Column{
-		Name: name, Type: sqltypes.VarString, Collation: wire.CollationUTF8MB3GeneralCI, Length: 3 * chars,
-		Flags: sqltypes.FlagNotNull, Decimals: 31,
+		Name: name, Type: sqltypes.VarString, Collation: wire.CollationUTF8MB3GeneralCI, Length: chars,
+		Flags: sqltypes.FlagNotNull,
 	}
+}
+
+// inCharset describes texts as converted to the client's character_set_results, as servers do.
+func (s *Session) inCharset(columns []sqltypes.Column) []sqltypes.Column {
+	name, _ := s.state.Var("character_set_results")
+	c, ok := wire.DefaultCollation(plainText(name))
+	decimals := byte(31)
+	if s.srv.Flavour.MariaDB {
+		decimals = 39
+	}
+	for i := range columns {
+		if columns[i].Type != sqltypes.VarString {
+			continue
+		}
+		columns[i].Decimals = decimals
+		if ok {
+			columns[i].Collation = c.ID
+			columns[i].Length *= uint32(c.MaxLen())
+		}
+	}
+	return columns
 }
 
 func intColumn(name string, length uint32, flags uint16) sqltypes.Column {
@@ -230,10 +252,11 @@ func (s *Session) filtered(ctx context.Context, x *execution, column string, nam
 		return s.writeError(err)
 	}
 	def := textColumn(label, 64)
+	def.Schema, def.Table, def.OrgTable, def.OrgName = "information_schema", "SCHEMATA", "SCHEMATA", "SCHEMA_NAME"
 	return s.answerRows(ctx, []sqltypes.Column{def}, rows, x.form)
 }
 
 // answerRows writes rows that the proxy has made.
 func (s *Session) answerRows(ctx context.Context, columns []sqltypes.Column, rows []sqltypes.Row, form exec.Form) error {
-	return s.writeRows(ctx, merge.NewRows(columns, rows), form, func() *wire.OK { return &wire.OK{} })
+	return s.writeRows(ctx, merge.NewRows(s.inCharset(columns), rows), form, func() *wire.OK { return &wire.OK{} })
 }

@@ -20,6 +20,7 @@ type Statement struct {
 	parsed *parser.Statement
 	plan   *plan.Plan // nil: the session answers it itself
 	rules  uint64     // version of the rules that the plan was made from
+	epoch  uint64     // Catalogs.Epoch before that
 
 	// shape is what a server said of a merged answer's columns, for sessions with these character_set_results.
 	shape atomic.Pointer[shape]
@@ -40,11 +41,11 @@ func (st *Statement) Size() int {
 }
 
 // valid reports whether the plan still is what would be planned from snap.
-func (st *Statement) valid(snap *catalog.Snapshot) bool {
+func (st *Statement) valid(snap *catalog.Snapshot, epoch uint64) bool {
 	if st.plan == nil {
 		return true
 	}
-	if st.rules != snap.RulesVersion() {
+	if st.rules != snap.RulesVersion() || st.epoch != epoch {
 		return false
 	}
 	for i := range st.plan.Tables {
@@ -64,7 +65,7 @@ func (s *Session) lookup(ctx context.Context, text []byte) (*Statement, error) {
 	}
 	s.key = append(append(s.key[:0], s.keyPrefix...), s.scan.Key...)
 	snap := s.srv.Catalogs.Current()
-	if st, ok := s.srv.Cache.Get(s.key); ok && st.valid(snap) {
+	if st, ok := s.srv.Cache.Get(s.key); ok && st.valid(snap, s.srv.Catalogs.Epoch()) {
 		return st, nil
 	}
 	return s.prepareStatement(ctx, string(text[:s.scan.End]))
@@ -76,8 +77,17 @@ func (s *Session) prepareStatement(ctx context.Context, text string) (*Statement
 	if err != nil {
 		return nil, syntaxError(err)
 	}
+	for _, at := range parsed.Uses.At {
+		if at.Use == parser.UseLock && at.Name == "IS_USED_LOCK" {
+			// It answers with a server's connection id, which says nothing to a client of Heddle.
+			return nil, sqlerr.NotSupported("IS_USED_LOCK()")
+		}
+	}
 	if s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil || formatHeddle(parsed) {
 		return &Statement{parsed: parsed}, nil
+	}
+	if asks, err := s.asksSystem(parsed); err != nil || asks {
+		return &Statement{parsed: parsed}, err
 	}
 	if s.substitutes(parsed) {
 		return &Statement{parsed: parsed}, nil
@@ -103,15 +113,21 @@ const maxPlanningRounds = 16
 
 // planStatement plans, and gets the planner the facts that it asks for.
 func (s *Session) planStatement(ctx context.Context, parsed *parser.Statement) (*Statement, error) {
+	return s.planWith(ctx, parsed, false)
+}
+
+// planWith plans; scatter asks for a plan that does not depend on which shard a value of the key is on.
+func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatter bool) (*Statement, error) {
+	epoch := s.srv.Catalogs.Epoch()
 	snap := s.srv.Catalogs.Current()
-	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Collations: s.srv.Collations}
+	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Collations: s.srv.Collations, Scatter: scatter}
 	env := router.Env{
 		Database: s.db, Mode: s.mode, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
 	}
 	for range maxPlanningRounds {
 		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
 		if err == nil {
-			return &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion()}, nil
+			return &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch}, nil
 		}
 		var tables *router.NeedTables
 		var columns *router.NeedColumns
@@ -153,9 +169,10 @@ func (s *Session) describe(ctx context.Context, need *router.NeedColumns) ([]sql
 	if err := lease.Apply(ctx, state, backend.NeedUserVars); err != nil {
 		return nil, err
 	}
-	stmt, err := lease.Conn().Prepare(ctx, need.SQL)
+	stmt, err := lease.Conn().PrepareOwn(ctx, need.SQL) // not from the cache, which may know the table as it was
 	if err != nil {
 		return nil, err
 	}
+	lease.Conn().CloseStmt(stmt)
 	return stmt.Columns, nil
 }

@@ -18,7 +18,7 @@ const answered = parser.UseFoundRows | parser.UseRowCount | parser.UseConnection
 
 // answeredVars are the system variables whose values only the session knows.
 var answeredVars = map[string]bool{
-	"warning_count": true, "error_count": true, "pseudo_thread_id": true, "last_insert_id": true, "identity": true,
+	"warning_count": true, "error_count": true, "pseudo_thread_id": true,
 }
 
 // substitutes reports whether a statement asks for something that only the session knows.
@@ -113,25 +113,25 @@ func labels(st *parser.Statement, edits []edit) []edit {
 	return out
 }
 
-// answer is what the session knows, as SQL of the type that the function has.
+// answer is what the session knows, as SQL. The function itself stands beside it, never evaluated, for its type.
 func (s *Session) answer(use parser.UseAt) (string, bool) {
 	switch use.Use {
 	case parser.UseFoundRows:
-		return "CAST(" + strconv.FormatUint(s.diag.foundRows, 10) + " AS SIGNED)", true
+		return "IFNULL(" + strconv.FormatUint(s.diag.foundRows, 10) + ", FOUND_ROWS())", true
 	case parser.UseRowCount:
-		return "CAST(" + strconv.FormatInt(s.diag.rowCount, 10) + " AS SIGNED)", true
+		return "IFNULL(" + strconv.FormatInt(s.diag.rowCount, 10) + ", ROW_COUNT())", true
 	case parser.UseConnectionID:
-		return "CAST(" + strconv.FormatUint(uint64(s.id), 10) + " AS UNSIGNED)", true
+		return "IFNULL(CAST(" + strconv.FormatUint(uint64(s.id), 10) + " AS UNSIGNED), CONNECTION_ID())", true
 	case parser.UseCurrentUser:
 		if use.Name == "CURRENT_USER" {
-			return s.systemText(s.who.Account()), true
+			return "IFNULL(" + systemText(s.who.Account()) + ", CURRENT_USER())", true
 		}
-		return s.systemText(s.who.Client()), true
+		return "IFNULL(" + systemText(s.who.Client()) + ", USER())", true
 	case parser.UseDatabase:
 		if s.db == "" {
-			return "NULL", true
+			return "IF(TRUE, NULL, DATABASE())", true
 		}
-		return s.systemText(s.db), true
+		return "IFNULL(" + systemText(s.db) + ", DATABASE())", true
 	case parser.UseSysVar:
 		return s.answerVariable(use.Name)
 	}
@@ -141,24 +141,18 @@ func (s *Session) answer(use parser.UseAt) (string, bool) {
 func (s *Session) answerVariable(name string) (string, bool) {
 	switch name {
 	case "warning_count":
-		return strconv.Itoa(s.diag.total), true
+		return "IFNULL(CAST(" + strconv.Itoa(s.diag.total) + " AS UNSIGNED), @@warning_count)", true
 	case "error_count":
-		return strconv.Itoa(s.diag.errors()), true
+		return "IFNULL(CAST(" + strconv.Itoa(s.diag.errors()) + " AS UNSIGNED), @@error_count)", true
 	case "pseudo_thread_id":
-		return strconv.FormatUint(uint64(s.id), 10), true
-	case "last_insert_id", "identity":
-		return strconv.FormatUint(s.diag.lastID, 10), true
+		return "IFNULL(CAST(" + strconv.FormatUint(uint64(s.id), 10) + " AS UNSIGNED), @@pseudo_thread_id)", true
 	}
 	return "", false
 }
 
-// systemText writes a text in the charset of identifiers.
-func (s *Session) systemText(text string) string {
-	charset := "utf8mb3"
-	if !s.srv.Flavour.MariaDB && s.srv.Flavour.Version < 80024 || s.srv.Flavour.MariaDB && s.srv.Flavour.Version < 100600 {
-		charset = "utf8"
-	}
-	return "_" + charset + " " + string(sqltypes.StringValue(text).AppendSQL(nil)) + " COLLATE " + charset + "_general_ci"
+// systemText writes a text that has the least say in what an expression compares and collates by.
+func systemText(text string) string {
+	return "_utf8mb4 " + string(sqltypes.StringValue(text).AppendSQL(nil))
 }
 
 // call is the span of a use: a name with its parentheses, or @@ with its name.
@@ -166,6 +160,12 @@ func (s *Session) call(st *parser.Statement, use parser.UseAt) (start, end int) 
 	first := st.Tokens[use.Tok]
 	start, end = first.Start, first.End
 	if use.Use == parser.UseSysVar {
+		for i := use.Tok + 1; i < len(st.Tokens) && st.Tokens[i].Start == end && end < len(st.Text); i++ {
+			if word := st.Text[st.Tokens[i].Start:st.Tokens[i].End]; word != "." && st.Tokens[i].Kind == parser.Op {
+				break
+			}
+			end = st.Tokens[i].End
+		}
 		return start, end
 	}
 	if use.Tok+2 < len(st.Tokens) && st.Tokens[use.Tok+1].Word == "(" && st.Tokens[use.Tok+2].Word == ")" {

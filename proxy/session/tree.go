@@ -20,16 +20,23 @@ import (
 func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) error {
 	limit, restore := s.selectLimit(x)
 	defer restore()
-	defer s.widenGroupConcat(root)()
-	columns, err := s.exactColumns(ctx, x)
-	if err != nil {
-		return err
+	var columns []sqltypes.Column
+	if computes(root) {
+		exact, err := s.exactColumns(ctx, x)
+		if err != nil {
+			return err
+		}
+		columns = exact
 	}
+	defer s.widenGroupConcat(root)()
 	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
 	defer t.release()
 	rows, err := merge.Build(root, t.leavesOf(ctx), t.options())
 	if err != nil {
 		return err
+	}
+	if route, ok := root.(*plan.Route); ok && x.st.parsed.Kind == parser.TableAdmin {
+		rows = &namedRows{RowStream: rows, route: route, target: &route.Targets[0]}
 	}
 	if limit != merge.NoLimit {
 		rows = merge.NewLimit(rows, 0, limit)
@@ -48,7 +55,7 @@ func (s *Session) selectLimit(x *execution) (limit uint64, restore func()) {
 	restore = func() { s.state.SetVar("sql_select_limit", text) }
 	c := x.st.parsed.Clauses
 	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || x.st.parsed.Kind != parser.Select || c != nil && c.Limit.Present() {
+	if err != nil || x.st.parsed.Kind != parser.Select || c != nil && c.Limit != nil {
 		return merge.NoLimit, restore
 	}
 	return n, restore
@@ -298,7 +305,7 @@ func (t *tree) end(ctx context.Context) *wire.OK {
 	for _, stream := range t.streams {
 		ok.Status |= stream.OK.Status & (wire.StatusNoIndexUsed | wire.StatusNoGoodIndexUsed | wire.StatusQueryWasSlow)
 		if n := stream.OK.Warnings; n > 0 && stream.Done() {
-			_ = t.s.warnings(ctx, stream.h, n) // a connection that fails here is broken, which settle sees
+			_ = t.s.warnings(ctx, stream.h, stream.route, stream.target, n) // a connection that fails here is broken, which settle sees
 		}
 	}
 	ok.Warnings = t.s.diag.count()

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
@@ -51,9 +53,14 @@ type write struct {
 	route *plan.Route
 	units []plan.RouteUnit
 
-	total wire.OK
-	info  infoSum
-	keys  [][]rewrite.Piece // of an UPDATE or DELETE by keys: the items of list 0
+	total    wire.OK
+	info     infoSum
+	columns  []sqltypes.Column // of RETURNING; nil: there is none
+	rows     []sqltypes.Row
+	budget   *merge.Budget // of rows
+	reserved int64
+
+	keys [][]rewrite.Piece // of an UPDATE or DELETE by keys: the items of list 0
 }
 
 // run executes all units, or none of them has any effect.
@@ -181,13 +188,13 @@ func (w *write) round(ctx context.Context, queues [][]*plan.RouteUnit) error {
 		under = append(under, sent{h, q[0].Target, answer})
 	}
 	for i, u := range under {
-		err := w.finish(ctx, u.h, u.answer)
+		err := w.finish(ctx, u.h, u.target, u.answer)
 		if err == nil {
 			continue
 		}
 		// failed may end the transaction, whose connections still owe answers: those are read first.
 		for _, rest := range under[i+1:] {
-			_ = w.finish(ctx, rest.h, rest.answer) // the lowest data source's error is the statement's
+			_ = w.finish(ctx, rest.h, rest.target, rest.answer) // the lowest data source's error is the statement's
 		}
 		return w.s.failed(ctx, u.h, w.route, u.target, err)
 	}
@@ -213,16 +220,13 @@ func (w *write) clock(sql []byte) []byte {
 }
 
 // finish reads the answer of one unit.
-func (w *write) finish(ctx context.Context, h *held, a *exec.Answer) error {
+func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exec.Answer) error {
 	head, err := a.Begin()
 	if err != nil {
 		return err
 	}
 	if head == exec.HeadRows {
-		if _, err := a.ReadColumns(); err != nil {
-			return err
-		}
-		if err := a.Close(); err != nil {
+		if err := w.collect(ctx, target, a); err != nil {
 			return err
 		}
 	}
@@ -231,7 +235,34 @@ func (w *write) finish(ctx context.Context, h *held, a *exec.Answer) error {
 		w.total.LastInsertID = a.OK.LastInsertID
 	}
 	w.info.add(w.infoOf(a))
-	return w.s.warnings(ctx, h, a.OK.Warnings)
+	return w.s.warnings(ctx, h, w.route, target, a.OK.Warnings)
+}
+
+// collect keeps the rows of RETURNING until every shard has done its part: before that none may reach the client.
+func (w *write) collect(ctx context.Context, target *plan.Target, a *exec.Answer) error {
+	columns, err := a.ReadColumns()
+	if err != nil {
+		return err
+	}
+	if w.columns == nil {
+		w.columns = logicalColumns(append([]sqltypes.Column(nil), columns...), w.s, w.route, target)
+		w.budget = merge.NewBudget(w.s.config.QueryMemory, "memory.query", w.s.srv.Memory)
+	}
+	for {
+		row, err := a.Next(ctx)
+		if isEOF(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		kept, size := copyRow(row)
+		if err := w.budget.Reserve("the rows of RETURNING", size); err != nil {
+			return err
+		}
+		w.reserved += size
+		w.rows = append(w.rows, kept)
+	}
 }
 
 // infoOf is what a server says of its part. Of a single row it says nothing, but the row is one of the statement's.
@@ -317,13 +348,25 @@ func (w *write) onEach(ctx context.Context, units []plan.RouteUnit, sql string) 
 func (w *write) respond(ctx context.Context) error {
 	w.total.Info = w.info.text(w.s.diag.count())
 	w.total.Warnings = w.s.diag.count()
+	id := w.s.diag.lastID
 	w.s.diag.succeeded(&w.total)
+	if w.route.Rows != nil && w.route.Rows.Generate != nil {
+		w.s.diag.lastID = id // an id that the client gave does not count
+		if w.x.generatedID != 0 {
+			w.s.diag.lastID = w.x.generatedID
+		}
+	}
 	if w.x.plan.Pin != "" {
 		for _, h := range w.s.held {
 			if h.used {
 				w.s.pinned(h, w.x.plan.Pin)
 			}
 		}
+	}
+	if w.columns != nil {
+		w.total.Info = nil
+		defer w.budget.Release(w.reserved)
+		return w.s.writeRows(ctx, merge.NewRows(w.columns, w.rows), w.x.form, func() *wire.OK { return &w.total })
 	}
 	if err := w.s.sendOK(&w.total); err != nil {
 		return &exec.ClientError{Err: err}

@@ -150,7 +150,9 @@ func (v *View) logicalSchema(d *database, source, schema string) *database {
 	return nil
 }
 
-func (d *database) has(v *View, source, schema string) bool { return d.placeOf(v, source, schema) != nil }
+func (d *database) has(v *View, source, schema string) bool {
+	return d.placeOf(v, source, schema) != nil
+}
 
 func (d *database) placeOf(v *View, source, schema string) *place {
 	for _, p := range d.places {

@@ -12,6 +12,7 @@ type table struct {
 	refs    [][2]string // pairs of columns: the schema and name of another table; the schema may be one of schemas
 	derived []string    // names of constraints, which a server makes from the table's name
 	text    []string    // columns that hold SQL with qualified names
+	lookup  bool        // rows of a schema are looked up by its name; of tables they always are
 
 	// Shards are added up by these columns where the statement asks for them.
 	sum []string
@@ -65,7 +66,7 @@ var tables = map[string]table{
 	},
 	"COLUMN_STATISTICS": {schemas: []string{"SCHEMA_NAME"}, name: "TABLE_NAME"},
 
-	"SCHEMATA":   {scope: ofDatabase, schemas: []string{"SCHEMA_NAME"}},
+	"SCHEMATA":   {scope: ofDatabase, schemas: []string{"SCHEMA_NAME"}, lookup: true},
 	"ROUTINES":   {scope: ofDatabase, schemas: []string{"ROUTINE_SCHEMA"}},
 	"PARAMETERS": {scope: ofDatabase, schemas: []string{"SPECIFIC_SCHEMA"}},
 	"EVENTS":     {scope: ofDatabase, schemas: []string{"EVENT_SCHEMA"}},

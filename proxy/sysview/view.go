@@ -48,6 +48,7 @@ type View struct {
 type Answer struct {
 	Columns []sqltypes.Column
 	Rows    []sqltypes.Row
+	Own     bool // Columns are the proxy's own making, and not yet in the client's character set
 
 	DataSource, Schema, SQL string
 	// Table is the table that SQL names, for error texts.

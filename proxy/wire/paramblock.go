@@ -45,9 +45,27 @@ func (k *paramBlock) parse(c *cursor) (params []Param, types []ParamType, given 
 	return params, types, given, c.err(k.what)
 }
 
+// sameTypes reports whether p begins with the types that are in force already.
+func (k *paramBlock) sameTypes(p []byte) bool {
+	if k.named || len(k.bound) != k.count {
+		return false
+	}
+	for i := range k.bound {
+		t := ParamType{Type: sqltypes.Type(p[2*i]), Unsigned: p[2*i+1]&unsignedParam != 0}
+		if t != k.bound[i] {
+			return false
+		}
+	}
+	return true
+}
+
 func (k *paramBlock) parseTypes(c *cursor) ([]ParamType, error) {
 	if len(c.p) < 2*k.count {
 		return nil, malformed(k.what)
+	}
+	if k.sameTypes(c.p) { // as drivers send them again and again
+		c.take(2 * k.count)
+		return k.bound, nil
 	}
 	types := make([]ParamType, k.count)
 	for i := range types {

@@ -143,7 +143,7 @@ func FuzzCompileIdentity(f *testing.F) {
 	f.Add("", 0, 0, 0, 0)
 	f.Fuzz(func(t *testing.T, s string, a, b, c, d int) {
 		if a < 0 || a > b || b > c || c > d || d > len(s) || a == b || c == d {
-			t.Skip()
+			return
 		}
 		src := Source{Text: s, Args: []Span{{a, b}, {c, d}}}
 		r, err := Render(nil, Compile(src, nil), Names{}, nil, args{texts: []string{s[a:b], s[c:d]}})

@@ -17,13 +17,13 @@ func Main(args []string, out, errOut io.Writer) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), checkCommand(), devCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), devCommand(), rulesCommand(), meshCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(errOut, "heddle:", err)
-		return 1
+		return exitCode(err)
 	}
 	return 0
 }

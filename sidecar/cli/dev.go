@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -80,14 +79,18 @@ func (d *devRun) run(ctx context.Context, stop func()) (err error) {
 		err = errors.Join(err, d.stack.Close(end))
 	}()
 	d.sayStarted()
-	if err := d.start(ctx); err != nil {
-		return err
-	}
+	err = d.start(ctx)
 	defer func() {
+		if d.process == nil {
+			return
+		}
 		end, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		err = errors.Join(err, d.process.Stop(end))
 	}()
+	if err != nil {
+		return err
+	}
 	if err := d.load(ctx); err != nil {
 		return err
 	}
@@ -104,9 +107,9 @@ func (d *devRun) run(ctx context.Context, stop func()) (err error) {
 	return nil
 }
 
-// start writes the documents where the process finds them, and starts it.
+// start puts the documents into etcd and starts the process that follows them.
 func (d *devRun) start(ctx context.Context) error {
-	c, err := d.config(ctx)
+	c, err := d.config()
 	if err != nil {
 		return err
 	}
@@ -114,46 +117,21 @@ func (d *devRun) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.process, err = sidecar.Start(ctx, c, log)
-	return err
+	if err := d.publish(ctx, c); err != nil {
+		return err
+	}
+	if d.process, err = sidecar.Start(ctx, c, log); err != nil {
+		return err
+	}
+	return d.reapply(ctx, c)
 }
 
 // config is what a heddle.yaml for this stack would say.
-func (d *devRun) config(ctx context.Context) (*config.Config, error) {
-	dir := d.stack.StateDir()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state directory: %w", err)
-	}
-	texts, err := d.stack.Rules()
-	if err != nil {
-		return nil, err
-	}
-	flags := map[string]string{
-		"listen-address": d.listen, "state-dir": dir, "log-level": d.log, "log-format": "console", "instance-name": "dev",
-	}
-	var files []string
-	var schemas []string
-	for i, document := range texts {
-		path := filepath.Join(dir, fmt.Sprintf("rules-%d.yaml", i))
-		if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
-			return nil, fmt.Errorf("write the rules: %w", err)
-		}
-		files = append(files, path)
-		database, own := schemasOf(document)
-		schemas = append(schemas, own...)
-		if d.database == "" {
-			d.database = database
-		}
-	}
-	if err := d.stack.CreateSchemas(ctx, schemas...); err != nil {
-		return nil, err
-	}
-	users := filepath.Join(dir, "users.yaml")
-	if err := os.WriteFile(users, []byte(d.stack.Users()), 0o600); err != nil {
-		return nil, fmt.Errorf("write the users: %w", err)
-	}
-	flags["rules-file"], flags["users-file"] = strings.Join(files, ","), users
-	return config.Load(config.Sources{Flags: flags})
+func (d *devRun) config() (*config.Config, error) {
+	return config.Load(config.Sources{Flags: map[string]string{
+		"listen-address": d.listen, "state-dir": d.stack.StateDir(), "log-level": d.log, "log-format": "console",
+		"instance-name": "dev", "etcd-endpoints": d.stack.Etcd().Endpoint(),
+	}})
 }
 
 // schemasOf names a document's logical database and lists the physical schemas. A document that is wrong is refused by
@@ -242,6 +220,7 @@ func (d *devRun) sayConnect() {
 		database = " " + dev.DemoDatabase
 	}
 	fmt.Fprintf(d.out, "\nconnect:   mariadb -h %s -P %s -u root%s\n", host, port, database)
+	fmt.Fprintf(d.out, "rules:     heddle rules get --etcd-endpoints %s%s\n", d.stack.Etcd().Endpoint(), database)
 }
 
 // examples shows the three statements of the demo with plan and result.

@@ -42,6 +42,9 @@ type Instance struct {
 	Name   string // empty in the file: Load fills in the host name
 	Zone   string
 	Labels map[string]string
+	// Address is where peers reach it; empty: the first of Listen.Address.
+	Address string
+	Offline string // "serve" or "fence"
 }
 
 // Listen is where clients come in.
@@ -69,6 +72,7 @@ type Limits struct {
 	WaitTimeout      time.Duration
 	MaxAllowedPacket Size
 	FanOut           int
+	PlacementWait    time.Duration
 }
 
 // Drain is the orderly end.

@@ -49,6 +49,12 @@ var table = []section{
 		{Name: "instance.labels", Kind: Map, Example: "team: checkout",
 			Doc: "Free labels, by which rules can be tried on some instances first.",
 			at:  func(c *Config) any { return &c.Instance.Labels }},
+		{Name: "instance.address", Kind: Address, Example: "10.0.0.7:3307",
+			Doc: "Where peers reach it (host:port). Empty: the first listen.address.",
+			at:  func(c *Config) any { return &c.Instance.Address }},
+		{Name: "instance.offline", Kind: Choice, Choices: []string{"serve", "fence"}, Default: "serve",
+			Doc: "While etcd has it no more. serve: go on with the rules it has; a change of placement waits for it, alive or not. fence: refuse statements on databases with rules (error 1290); a change of placement goes ahead without it.",
+			at:  func(c *Config) any { return &c.Instance.Offline }},
 	}},
 	{"listen", "Where clients come in.", []Field{
 		{Name: "listen.address", Kind: Address, List: true, Default: "127.0.0.1:3307",
@@ -88,6 +94,9 @@ var table = []section{
 		{Name: "limits.fan_out", Kind: Int, Default: "16", Unit: "shards", Min: 1, Reload: true,
 			Doc: "Shards on which one statement runs at the same time; it visits the others afterwards.",
 			at:  func(c *Config) any { return &c.Limits.FanOut }},
+		{Name: "limits.placement_wait", Kind: Duration, Default: "15s", Min: int64(time.Millisecond),
+			Doc: "How long a statement waits for a table whose rows are being given another place; then it fails with error 1205.",
+			at:  func(c *Config) any { return &c.Limits.PlacementWait }},
 	}},
 	{"drain", "The orderly end.", []Field{
 		{Name: "drain.deadline", Kind: Duration, Default: "30s", Reload: true,
@@ -132,7 +141,7 @@ var table = []section{
 	}},
 	{"state", "What must outlive the process.", []Field{
 		{Name: "state.dir", Kind: Path, Default: "/var/lib/heddle",
-			Doc: "Directory of the last good documents, with which an instance starts while etcd is away.",
+			Doc: "Directory of the last good documents, with which an instance starts while etcd is away, and of its claims. One process each.",
 			at:  func(c *Config) any { return &c.State.Dir }},
 	}},
 	{"pool", "Connections to each data source; a rule document may say otherwise for a single one.", []Field{

@@ -42,14 +42,14 @@ func parseExecution(text string) (Execution, error) {
 	var run Execution
 	for {
 		word, rest, _ := strings.Cut(text, " ")
-		name, value, _ := strings.Cut(word, "=")
+		name, value, valued := strings.Cut(word, "=")
 		n, _ := strconv.Atoi(value)
-		switch name {
-		case "keep":
+		switch {
+		case word == "keep":
 			run.Keep = true
-		case "long":
+		case name == "long" && valued:
 			run.Long = n
-		case "fetch":
+		case name == "fetch" && valued:
 			run.Fetch = n
 		default:
 			return run, run.parse(text)

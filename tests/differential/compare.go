@@ -166,6 +166,9 @@ var physicalName = regexp.MustCompile(`hxphys|[a-z]_7[0-3]\b`)
 
 func (d *differences) leaks(heddle *Answer) {
 	look := func(where, text string) {
+		if !strings.Contains(text, "hxphys") && !strings.Contains(text, "_7") { // texts may be long
+			return
+		}
 		if found := physicalName.FindString(text); found != "" {
 			d.list = append(d.list, Difference{"physical name in " + where, "(none)", text})
 		}

@@ -124,7 +124,7 @@ func runFile(t *testing.T, r *fileRun, record func() (*Recording, error)) {
 func (r *fileRun) run(t *testing.T, index int, mode Mode) {
 	c := &r.file.Cases[index]
 	if r.dirty {
-		if err := r.side.Prime(t.Context(), r.file.Data); err != nil {
+		if err := r.side.Fill(t.Context(), r.file.Data); err != nil {
 			report(r, c, nil, []Difference{{"data", "none", err.Error()}})
 			t.Fatalf("fill the tables: %v", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -98,6 +99,11 @@ func (c *Clients) withWarnings(conn *Conn, step *Step, answers []*Answer, err er
 		err = nil
 	}
 	return answers, err
+}
+
+// Fill runs the statements of a file's data in one transaction, which saves a sync for each.
+func (s Side) Fill(ctx context.Context, statements []string) error {
+	return s.Prime(ctx, slices.Concat([]string{"BEGIN"}, statements, []string{"COMMIT"}))
 }
 
 // Prime runs statements that are to succeed, on a connection of their own.

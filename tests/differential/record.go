@@ -33,7 +33,7 @@ func (f *File) Record(ctx context.Context, plain Side) (*Recording, error) {
 	for i := range f.Cases {
 		for _, mode := range f.Cases[i].Modes {
 			if dirty {
-				if err := plain.Prime(ctx, f.Data); err != nil {
+				if err := plain.Fill(ctx, f.Data); err != nil {
 					return nil, fmt.Errorf("fill the tables of %s on the plain server: %w", f.Topic, err)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,27 +37,37 @@ func runProgram(t *testing.T, client string, name string, args ...string) {
 	cmd.WaitDelay = time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	done := false
-	lines := bufio.NewScanner(bytes.NewReader(out))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := r.read(t, out)
+	if err := cmd.Wait(); err != nil || !done {
+		t.Errorf("%s did not come to its end: %v\n%s", client, err, stderr.String())
+	}
+}
+
+// read reports the checks as the program prints them, and whether it came to its end.
+func (r *ratchet) read(t *testing.T, out io.Reader) (done bool) {
+	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line := lines.Text()
-		switch {
-		case line == "done":
+		if check, ok := strings.CutPrefix(line, "ok "); ok {
+			r.report(t, check, "")
+		} else if rest, ok := strings.CutPrefix(line, "not ok "); ok {
+			check, problem, _ := strings.Cut(rest, ": ")
+			r.report(t, check, "failed: "+problem)
+		} else if line == "done" {
 			done = true
-		case strings.HasPrefix(line, "ok "):
-			r.report(t, line[3:], "")
-		case strings.HasPrefix(line, "not ok "):
-			check, problem, _ := strings.Cut(line[7:], ": ")
-			r.report(t, check, problem+" ")
-		default:
+		} else {
 			t.Log(line)
 		}
 	}
-	if err != nil || !done {
-		t.Errorf("%s did not come to its end: %v\n%s", client, err, stderr.String())
-	}
+	return done
 }
 
 // install makes a folder of the cache, once for each content of the files and of the version that names how it is

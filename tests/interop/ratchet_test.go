@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // knownFailures names the checks that fail, CLIENT/TARGET/CHECK, one on a line, with the reason in a comment above.
@@ -15,13 +16,14 @@ var knownFailures string
 // ratchet holds the checks of one client against the list.
 type ratchet struct {
 	client string
-	mu     sync.Mutex // guards known
+	mu     sync.Mutex // guards what follows
 	known  map[string]bool
+	last   time.Time // of the last report
 }
 
 // newRatchet also sees to it that every check on the list is reported until the test ends.
 func newRatchet(t *testing.T, client string) *ratchet {
-	r := &ratchet{client: client, known: map[string]bool{}}
+	r := &ratchet{client: client, known: map[string]bool{}, last: time.Now()}
 	for line := range strings.Lines(knownFailures) {
 		name, _, _ := strings.Cut(line, "#")
 		if check, mine := strings.CutPrefix(strings.TrimSpace(name), client+"/"); mine {
@@ -46,8 +48,13 @@ func (r *ratchet) report(t *testing.T, check, problem string) {
 	if known {
 		r.known[check] = false
 	}
+	took := time.Since(r.last)
+	r.last = time.Now()
 	r.mu.Unlock()
 	t.Run(check, func(t *testing.T) {
+		if took > time.Second {
+			t.Logf("took %v", took.Round(10*time.Millisecond))
+		}
 		switch {
 		case known && strings.HasPrefix(check, "plain/"):
 			t.Errorf("a check that fails on the plain server cannot stand in known_failures.txt: %s", problem)

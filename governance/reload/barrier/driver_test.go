@@ -117,7 +117,7 @@ func (m *mesh) start(name string, mode layout.Offline, dir string) *instance {
 	ctx, cancel := context.WithCancel(m.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
-	i.stop = func() { cancel(); <-done }
+	i.stop = sync.OnceFunc(func() { cancel(); <-done })
 	m.join(name, mode)
 	w.Joined(m.t.Context())
 	synctest.Wait()
@@ -173,7 +173,7 @@ func TestActivate(t *testing.T) {
 			}
 			got <- err
 		}()
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		if m.version() != 1 {
 			t.Error("flipped while a statement runs at a")
 		}
@@ -242,7 +242,7 @@ func TestDeadCoordinator(t *testing.T) {
 				data, err := Prepare{ID: "dead", Version: 2, Base: m.base.Serial, Tables: []string{"t"}, Wait: 10 * time.Second, By: "ann"}.Encode()
 				m.must(err)
 				m.must(store.Write(t.Context(), m.admin, store.Put(shop.Prepare(), data)))
-				time.Sleep(30 * time.Second)
+				pass(30 * time.Second)
 				want, version := []string{"hold shop[t]", "release"}, int64(1)
 				if everybody {
 					want, version = []string{"hold shop[t]", "adopt 2", "release"}, 2
@@ -269,7 +269,7 @@ func TestRestartHolding(t *testing.T) {
 			_, err := m.activator().Activate(t.Context(), m.change())
 			got <- err
 		}()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		m.die(a)
 		close(b.drain)
 		m.must(<-got)
@@ -286,7 +286,7 @@ func TestRestartHolding(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- w.Run(ctx) }()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		again.client.Cut(false)
 		m.join("a", layout.Serve)
 		w.Joined(ctx)
@@ -313,7 +313,7 @@ func TestLeaseLostWhileHolding(t *testing.T) {
 		a, b := m.start("a", layout.Serve, t.TempDir()), m.start("b", layout.Fence, "")
 		b.drain = make(chan struct{}) // keeps the barrier open
 		go m.activator().Activate(t.Context(), m.change())
-		time.Sleep(time.Second)
+		pass(time.Second)
 		for _, i := range []*instance{a, b} {
 			i.w.Lost(t.Context())
 		}
@@ -326,7 +326,7 @@ func TestLeaseLostWhileHolding(t *testing.T) {
 		if want := []string{"fence", "unfence", "hold shop[t]", "fence", "fail"}; !slices.Equal(b.logged(), want) {
 			t.Errorf("b did %v", b.logged())
 		}
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		for _, i := range []*instance{a, b} {
 			i.w.Joined(t.Context())
 		}
@@ -350,7 +350,7 @@ func TestBusy(t *testing.T) {
 			_, err := m.activator().Activate(t.Context(), m.change())
 			first <- err
 		}()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if _, err := m.activator().Activate(t.Context(), m.change()); !isOutcome(err, Busy) {
 			t.Errorf("beside another: %v", err)
 		}
@@ -363,4 +363,10 @@ func TestJournalDirectoryIsNeeded(t *testing.T) {
 	if _, err := NewWatcher(WatcherConfig{Offline: layout.Serve}); err == nil {
 		t.Fatal("an instance that serves offline needs a journal")
 	}
+}
+
+// pass lets time go by in the bubble, and waits for what it sets off.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }

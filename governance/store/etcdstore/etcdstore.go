@@ -53,13 +53,14 @@ type Config struct {
 
 // Store is a connection to an etcd.
 type Store struct {
-	client     *clientv3.Client
+	dialer     *dialer
 	prefix     string
 	timeout    time.Duration
 	checkEvery time.Duration
 
-	cancel context.CancelFunc // ends what runs in the background
-	done   <-chan struct{}    // closed by cancel
+	cancel  context.CancelFunc              // ends what runs in the background
+	done    <-chan struct{}                 // closed by cancel
+	onClose func(func()) (stop func() bool) // runs a function when cancel is called
 
 	mu   sync.Mutex // guards shut, and the wait group against Add after Wait
 	shut bool
@@ -79,23 +80,26 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
 	}
-	timeout := orDefault(cfg.Timeout, 5*time.Second)
-	ctx, cancel := context.WithCancel(context.Background())
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: cfg.Endpoints, TLS: cfg.TLS, Username: cfg.Username, Password: cfg.Password, Context: ctx,
-		DialTimeout: orDefault(cfg.DialTimeout, 5*time.Second), DialKeepAliveTime: 5 * time.Second,
-		DialKeepAliveTimeout: timeout, Logger: cfg.Logger, DialOptions: []grpc.DialOption{grpc.WithConnectParams(reconnect)},
-	})
-	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("etcd store %s: %w", strings.Join(cfg.Endpoints, ","), translate(err))
-	}
 	prefix := strings.Trim(cfg.Prefix, "/")
 	if prefix == "" {
 		prefix = "heddle"
 	}
-	return &Store{client: client, prefix: "/" + prefix + "/", timeout: timeout,
-		checkEvery: orDefault(cfg.CheckEvery, 2*time.Second), cancel: cancel, done: ctx.Done()}, nil
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Store{dialer: &dialer{open: cfg.opener(ctx)}, prefix: "/" + prefix + "/", timeout: orDefault(cfg.Timeout, 5*time.Second),
+		checkEvery: orDefault(cfg.CheckEvery, 2*time.Second), cancel: cancel, done: ctx.Done()}
+	s.onClose = func(f func()) func() bool { return context.AfterFunc(ctx, f) }
+	return s, nil
+}
+
+// opener makes the etcd client that lives as long as ctx.
+func (cfg Config) opener(ctx context.Context) func() (*clientv3.Client, error) {
+	conf := clientv3.Config{
+		Endpoints: cfg.Endpoints, TLS: cfg.TLS, Username: cfg.Username, Password: cfg.Password, Context: ctx,
+		DialTimeout: orDefault(cfg.DialTimeout, 5*time.Second), DialKeepAliveTime: 5 * time.Second,
+		DialKeepAliveTimeout: orDefault(cfg.Timeout, 5*time.Second), Logger: cfg.Logger,
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(reconnect)},
+	}
+	return func() (*clientv3.Client, error) { return clientv3.New(conf) }
 }
 
 func orDefault(d, def time.Duration) time.Duration {
@@ -116,7 +120,7 @@ func (s *Store) Close() error {
 	}
 	s.cancel()
 	s.wg.Wait()
-	if err := s.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := s.dialer.close(); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("close etcd store: %w", err)
 	}
 	return nil
@@ -144,7 +148,7 @@ func (s *Store) closed() bool {
 // bound is ctx with the operation's timeout; it is over at once when the store is closed.
 func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	stop := context.AfterFunc(s.client.Ctx(), cancel)
+	stop := s.onClose(cancel)
 	return ctx, func() {
 		stop()
 		cancel()
@@ -182,8 +186,12 @@ func translate(err error) error {
 func (s *Store) identity(ctx context.Context) (id string, rev int64, err error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
+	client, err := s.dialer.get(ctx)
+	if err != nil {
+		return "", 0, err
+	}
 	key := s.prefix + identityKey
-	resp, err := s.client.Get(ctx, key)
+	resp, err := client.Get(ctx, key)
 	if err != nil {
 		return "", 0, err
 	}
@@ -191,7 +199,7 @@ func (s *Store) identity(ctx context.Context) (id string, rev int64, err error) 
 		return string(resp.Kvs[0].Value), resp.Header.Revision, nil
 	}
 	made := rand.Text()
-	put, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
+	put, err := client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
 		Then(clientv3.OpPut(key, made)).Else(clientv3.OpGet(key)).Commit()
 	if errors.Is(err, rpctypes.ErrPermissionDenied) {
 		return "", resp.Header.Revision, nil // a reader: it goes by the revision alone

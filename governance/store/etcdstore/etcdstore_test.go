@@ -28,7 +28,7 @@ func openAt(t *testing.T, cfg Config, addr string) *Store {
 	t.Helper()
 	cfg.Endpoints = []string{addr}
 	if cfg.Timeout == 0 {
-		cfg.Timeout = 2 * time.Second
+		cfg.Timeout = 10 * time.Second
 	}
 	cfg.CheckEvery = 50 * time.Millisecond
 	s, err := Open(cfg)
@@ -68,7 +68,7 @@ func TestConform(t *testing.T) {
 				}
 			},
 			TTL:      time.Second,
-			Patience: 20 * time.Second,
+			Patience: 60 * time.Second,
 		}
 	})
 }
@@ -139,11 +139,37 @@ func TestUserAndPassword(t *testing.T) {
 	if _, err := outside.Get(ctx, "a"); err == nil || errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "refuses") {
 		t.Fatalf("a prefix that is not permitted: %v", err)
 	}
-	if bad, err := Open(Config{Endpoints: []string{addr}, Username: "weaver", Password: "wrong"}); err == nil {
-		defer bad.Close()
-		if _, err := bad.Get(ctx, "a"); err == nil {
-			t.Fatal("a wrong password was accepted")
-		}
+	bad := openAt(t, Config{Username: "weaver", Password: "wrong"}, addr)
+	defer bad.Close()
+	if _, err := bad.Get(ctx, "a"); err == nil || !strings.Contains(err.Error(), "refuses") {
+		t.Fatalf("a wrong password: %v", err)
+	}
+	testStartsWithoutEtcd(t, addr)
+}
+
+// testStartsWithoutEtcd opens a store with a user name while the etcd is away: it logs in when the etcd is there.
+func testStartsWithoutEtcd(t *testing.T, addr string) {
+	r := newRelay(t, addr)
+	r.set(addr, true)
+	s := openAt(t, Config{Username: "weaver", Password: "secret", Timeout: 500 * time.Millisecond, DialTimeout: time.Second}, r.addr())
+	defer s.Close()
+	if _, err := s.Get(t.Context(), "a"); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("without the etcd: %v", err)
+	}
+	ch := s.Watch(t.Context(), "", 0)
+	if u := <-ch; u.Kind != store.Lost {
+		t.Fatalf("watch without the etcd: %+v", u)
+	}
+	r.set(addr, false)
+	if u := <-ch; u.Kind != store.Reset {
+		t.Fatalf("watch with the etcd: %+v", u)
+	}
+	if _, err := s.List(t.Context(), ""); err != nil {
+		t.Fatalf("with the etcd: %v", err)
+	}
+	away := openAt(t, Config{Username: "weaver", Password: "secret"}, "127.0.0.1:1")
+	if err := away.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -17,7 +17,11 @@ import (
 func (s *Store) Get(ctx context.Context, key string) (store.KV, error) {
 	c, cancel := s.bound(ctx)
 	defer cancel()
-	resp, err := s.client.Get(c, s.prefix+key)
+	client, err := s.dialer.get(c)
+	if err != nil {
+		return store.KV{}, s.fail(ctx, err, "get %s", key)
+	}
+	resp, err := client.Get(c, s.prefix+key)
 	if err != nil {
 		return store.KV{}, s.fail(ctx, err, "get %s", key)
 	}
@@ -31,7 +35,11 @@ func (s *Store) Get(ctx context.Context, key string) (store.KV, error) {
 func (s *Store) List(ctx context.Context, prefix string) (store.Listing, error) {
 	c, cancel := s.bound(ctx)
 	defer cancel()
-	resp, err := s.client.Get(c, s.prefix+prefix, clientv3.WithPrefix(), clientv3.WithSort(clientv3.SortByKey, clientv3.SortAscend))
+	client, err := s.dialer.get(c)
+	if err != nil {
+		return store.Listing{}, s.fail(ctx, err, "list %s", prefix)
+	}
+	resp, err := client.Get(c, s.prefix+prefix, clientv3.WithPrefix(), clientv3.WithSort(clientv3.SortByKey, clientv3.SortAscend))
 	if err != nil {
 		return store.Listing{}, s.fail(ctx, err, "list %s", prefix)
 	}
@@ -59,7 +67,11 @@ func (s *Store) Txn(ctx context.Context, conds []store.Cond, ops []store.Op) (st
 	}
 	c, cancel := s.bound(ctx)
 	defer cancel()
-	resp, err := s.client.Txn(c).If(cmps...).Then(then...).Commit()
+	client, err := s.dialer.get(c)
+	if err != nil {
+		return store.Result{}, s.fail(ctx, err, "txn")
+	}
+	resp, err := client.Txn(c).If(cmps...).Then(then...).Commit()
 	if err != nil {
 		return store.Result{}, s.fail(ctx, err, "txn")
 	}
@@ -93,14 +105,18 @@ func (s *Store) hidden(key []byte) bool { return string(key) == s.prefix+identit
 func (s *Store) Grant(ctx context.Context, ttl time.Duration) (*store.Lease, error) {
 	c, cancel := s.bound(ctx)
 	defer cancel()
+	client, err := s.dialer.get(c)
+	if err != nil {
+		return nil, s.fail(ctx, err, "grant lease")
+	}
 	sent := time.Now()
-	resp, err := s.client.Grant(c, int64(math.Ceil(ttl.Seconds())))
+	resp, err := client.Grant(c, int64(math.Ceil(ttl.Seconds())))
 	if err != nil {
 		return nil, s.fail(ctx, err, "grant lease")
 	}
 	id := resp.ID
 	renew := func(ctx context.Context) error {
-		if _, err := s.client.KeepAliveOnce(ctx, id); err != nil {
+		if _, err := client.KeepAliveOnce(ctx, id); err != nil {
 			return s.fail(ctx, err, "renew lease")
 		}
 		return nil
@@ -108,7 +124,7 @@ func (s *Store) Grant(ctx context.Context, ttl time.Duration) (*store.Lease, err
 	revoke := func(ctx context.Context) error {
 		c, cancel := s.bound(ctx)
 		defer cancel()
-		if _, err := s.client.Revoke(c, id); err != nil {
+		if _, err := client.Revoke(c, id); err != nil {
 			return s.fail(ctx, err, "revoke lease")
 		}
 		return nil

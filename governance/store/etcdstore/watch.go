@@ -32,7 +32,7 @@ func (s *Store) Watch(ctx context.Context, prefix string, after int64) <-chan st
 		return w.out
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(s.client.Ctx(), cancel)
+	stop := s.onClose(cancel)
 	go func() {
 		defer s.wg.Done()
 		defer close(w.out)
@@ -105,8 +105,12 @@ func (w *watch) check(ctx context.Context) error {
 func (w *watch) stream(parent context.Context) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
+	client, err := w.s.dialer.get(ctx) // there is one: check has used it
+	if err != nil {
+		return w.s.fail(parent, err, "watch %s", w.prefix)
+	}
 	late := time.AfterFunc(w.s.timeout, cancel) // the call below waits for the etcd's answer for ever
-	ch := w.s.client.Watch(clientv3.WithRequireLeader(ctx), w.s.prefix+w.prefix, clientv3.WithPrefix(), clientv3.WithRev(w.rev+1))
+	ch := client.Watch(clientv3.WithRequireLeader(ctx), w.s.prefix+w.prefix, clientv3.WithPrefix(), clientv3.WithRev(w.rev+1))
 	if !late.Stop() {
 		return w.s.fail(parent, errors.New("no answer in time"), "watch %s", w.prefix)
 	}

@@ -22,6 +22,11 @@ final class Target {
         return "big_" + name + ".big";
     }
 
+    /** MySQL's driver gives the state of a deadlock to a lock time-out. */
+    String lockTimeout() {
+        return mariadb ? "HY000" : "40001";
+    }
+
     boolean plain() {
         return name.equals("plain");
     }

@@ -1,0 +1,198 @@
+package sysview
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
+)
+
+// showCreateTable is SHOW CREATE TABLE, VIEW and SEQUENCE.
+func (v *View) showCreateTable(ctx context.Context, st *parser.Statement) (*Answer, error) {
+	d, node, place, answer, err := v.shownTable(ctx, st)
+	if err != nil || answer != nil {
+		return answer, err
+	}
+	a := v.onTable(st, d, node)
+	if v.fold(d.name) != v.fold(v.Database) { // as servers do: names are qualified outside of their database
+		a.Schema = informationSchema
+		if !st.Tables[0].SchemaSpan.Present() {
+			return nil, sqlerr.NoDatabase()
+		}
+	}
+	columns, rows, err := v.Servers.Rows(ctx, a.DataSource, a.Schema, a.SQL)
+	if err != nil {
+		return nil, a.Table.Error(err)
+	}
+	p := d.placeOf(v, node.DataSource, node.Schema)
+	for _, row := range rows {
+		if len(row) < 2 || p == nil {
+			continue
+		}
+		row[0] = []byte(st.Tables[0].Name)
+		text := v.created(d, p, string(row[1]), node.Table, st.Tables[0].Name)
+		if place.Kind == catalog.KindSharded {
+			if text, err = v.autoIncrement(ctx, d, st.Tables[0].Name, text); err != nil {
+				return nil, err
+			}
+		}
+		row[1] = []byte(text)
+	}
+	return &Answer{Columns: columns, Rows: rows}, nil
+}
+
+// created puts a CREATE statement that a server has written into logical names.
+func (v *View) created(d *database, p *place, text, physical, logical string) string {
+	st, err := parser.Parse(text, v.Mode)
+	if err != nil {
+		return text
+	}
+	text = v.renameAll(d, p, st)
+	if physical == logical {
+		return text
+	}
+	for _, kind := range []string{"_ibfk_", "_chk_"} {
+		for _, quote := range []string{"`", `"`, ""} {
+			text = strings.ReplaceAll(text, "CONSTRAINT "+quote+physical+kind, "CONSTRAINT "+quote+logical+kind)
+		}
+	}
+	return text
+}
+
+const autoIncrementOption = " AUTO_INCREMENT="
+
+// autoIncrement writes the greatest of the shards' counters into a table's definition.
+func (v *View) autoIncrement(ctx context.Context, d *database, name, text string) (string, error) {
+	options := strings.LastIndex(text, "\n)")
+	at := strings.Index(text[max(options, 0):], autoIncrementOption)
+	if options < 0 || at < 0 {
+		return text, nil
+	}
+	about, _ := v.known("TABLES")
+	q, err := v.open(ctx, "TABLES", about)
+	if err != nil {
+		return "", err
+	}
+	q.want("AUTO_INCREMENT")
+	q.filter = filter{schema: &d.name, table: &name}
+	rows, err := v.gather(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	rows = v.exactly(q, d, &name, rows)
+	if len(rows) != 1 || rows[0][q.at("AUTO_INCREMENT")] == nil {
+		return text, nil
+	}
+	from := options + at + len(autoIncrementOption)
+	to := from
+	for to < len(text) && text[to] >= '0' && text[to] <= '9' {
+		to++
+	}
+	return text[:from] + string(rows[0][q.at("AUTO_INCREMENT")]) + text[to:], nil
+}
+
+// showCreateDatabase is SHOW CREATE DATABASE.
+func (v *View) showCreateDatabase(ctx context.Context, st *parser.Statement) (*Answer, error) {
+	name := st.Show.Object
+	d, answer, err := v.shownDatabase(st, name)
+	if err != nil || answer != nil {
+		return answer, err
+	}
+	home := d.home()
+	words := "SHOW CREATE DATABASE "
+	for i := range st.Tokens {
+		if st.Tokens[i].Is("EXISTS") {
+			words += "IF NOT EXISTS "
+		}
+	}
+	columns, rows, err := v.Servers.Rows(ctx, home.source, "", words+ident(home.schema))
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		if len(row) < 2 {
+			continue
+		}
+		row[0] = []byte(name)
+		for _, quote := range []string{"`", `"`, ""} {
+			before := quote + strings.ReplaceAll(home.schema, quote, quote+quote) + quote
+			if quote == "" {
+				before = home.schema
+			}
+			if text := string(row[1]); strings.Contains(text, before) {
+				row[1] = []byte(strings.Replace(text, before, quotedAs(quote, name), 1))
+				break
+			}
+		}
+	}
+	return &Answer{Columns: columns, Rows: rows}, nil
+}
+
+// codeNoTrigger is what servers say of a trigger that they do not have.
+const codeNoTrigger = 1360
+
+// showCreateProgram is SHOW CREATE PROCEDURE and its kin: what belongs to the database's own home, but for triggers,
+// which are where their tables are.
+func (v *View) showCreateProgram(ctx context.Context, st *parser.Statement) (*Answer, error) {
+	d, answer, err := v.shownDatabase(st, st.Show.DB)
+	if err != nil || answer != nil {
+		return answer, err
+	}
+	places := []*place{d.home()}
+	if st.Show.What == "CREATE TRIGGER" {
+		places = d.places
+	}
+	sql := "SHOW " + st.Show.What + " " + ident(st.Show.Object)
+	for i, p := range places {
+		columns, rows, err := v.Servers.Rows(ctx, p.source, p.schema, sql)
+		if e := (*sqlerr.Error)(nil); errors.As(err, &e) && e.Code == codeNoTrigger && i < len(places)-1 {
+			continue
+		}
+		if err != nil {
+			return nil, Renamed{Database: d.name, Schema: p.schema}.Error(err)
+		}
+		return v.programs(d, p, columns, rows)
+	}
+	return nil, sqlerr.Internal("a database without a place")
+}
+
+// programs checks that what is shown names no actual table.
+func (v *View) programs(d *database, p *place, columns []sqltypes.Column, rows []sqltypes.Row) (*Answer, error) {
+	for _, row := range rows {
+		if len(row) > 2 && strings.HasPrefix(columns[2].Name, "SQL Original") {
+			st, err := parser.Parse(string(row[2]), v.Mode)
+			if err != nil {
+				continue
+			}
+			for i := range st.Tables {
+				if a := v.find(d, p, st.Tables[i].Name); a.name != "" && a.name != st.Tables[i].Name {
+					return nil, sqlerr.NotSupported("SHOW CREATE TRIGGER on a shard of " + a.name)
+				}
+			}
+		}
+	}
+	return &Answer{Columns: columns, Rows: rows}, nil
+}
+
+// Error puts logical names into a server's error.
+func (r Renamed) Error(err error) error {
+	e := sqlerr.As(err)
+	if e == nil || r.Schema == "" {
+		return err
+	}
+	msg := strings.ReplaceAll(e.Msg, "'"+r.Schema+"."+r.Actual+"'", "'"+r.Database+"."+r.Name+"'")
+	for _, quote := range []string{"`", "'"} {
+		msg = strings.ReplaceAll(msg, quote+r.Schema+quote, quote+r.Database+quote)
+		if r.Actual != "" {
+			msg = strings.ReplaceAll(msg, quote+r.Actual+quote, quote+r.Name+quote)
+		}
+	}
+	if msg == e.Msg {
+		return err
+	}
+	return sqlerr.New(e.Code, e.State, msg)
+}

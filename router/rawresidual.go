@@ -1,0 +1,299 @@
+package router
+
+import (
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// rowsResidual plans a grouping whose aggregates cannot be put together from parts: the columns that it reads, of all
+// rows that WHERE keeps, go into a temporary table of one shard, and the client's own clauses run there.
+type rowsResidual struct {
+	*grouping
+	parts []residualPart
+	exprs [][]rewrite.Piece
+}
+
+// wholeRows reports whether a grouping needs the rows themselves, and why.
+func (g *grouping) wholeRows() bool {
+	if g.sel.Distinct || g.sel.GroupBy != nil && g.sel.GroupBy.Rollup {
+		return true
+	}
+	for _, a := range scanSelect(g.sel).aggregates {
+		fn := lower(a.F)
+		known := aggregateFuncs[fn]
+		switch {
+		case known == plan.First, a.Distinct && !distinctFuncs[fn]:
+			return true
+		case fn == ast.AggFuncGroupConcat && (a.Distinct || a.Order != nil):
+			return true
+		}
+	}
+	return g.severalDistinct()
+}
+
+// severalDistinct reports whether DISTINCT aggregates have different arguments.
+func (g *grouping) severalDistinct() bool {
+	var first []parser.Span
+	for _, a := range scanSelect(g.sel).aggregates {
+		fn := lower(a.F)
+		if !a.Distinct || fn == ast.AggFuncMin || fn == ast.AggFuncMax {
+			continue
+		}
+		var spans []parser.Span
+		for _, e := range a.Args {
+			s, ok := g.p.stmt.Span(e)
+			if !ok {
+				return true
+			}
+			spans = append(spans, s)
+		}
+		if first == nil {
+			first = spans
+			continue
+		}
+		same := len(spans) == len(first)
+		for i := range spans {
+			same = same && i < len(first) && g.p.sameTokens(spans[i], first[i])
+		}
+		if !same {
+			return true
+		}
+	}
+	return false
+}
+
+// byRows plans the grouping over the rows themselves.
+func (g *grouping) byRows() error {
+	for _, item := range g.c.List {
+		if item.Star {
+			return g.p.refuse("* beside aggregates that need the rows of several shards in one place")
+		}
+	}
+	if why := g.rowsRefusal(); why != "" {
+		return g.p.refuse(why)
+	}
+	if err := g.describe(nil); err != nil {
+		return err
+	}
+	r := &rowsResidual{grouping: g}
+	final, err := r.final()
+	if err != nil {
+		return err
+	}
+	if len(r.exprs) == 0 {
+		r.exprs = [][]rewrite.Piece{{text("1")}}
+	}
+	shape := r.rows(true)
+	cols, err := g.p.describeText(g.route, shape)
+	if err != nil {
+		return err
+	}
+	for i := range cols[:min(len(cols), len(r.exprs))] {
+		r.exprs[i] = exactly(&cols[i], r.exprs[i])
+	}
+	g.route.Template = r.rows(false)
+	g.p.plan.Root = &plan.Residual{
+		Input: g.route, Target: g.route.Targets[0], Shape: shape, Final: final, Result: g.cols[:g.visible],
+	}
+	return nil
+}
+
+// exactly makes the shards send a FLOAT with all of its digits: it prints only six.
+func exactly(c *sqltypes.Column, expr []rewrite.Piece) []rewrite.Piece {
+	if c.Type != sqltypes.Float {
+		return expr
+	}
+	return append(append([]rewrite.Piece{text("(")}, expr...), text(")+0E0"))
+}
+
+// rowsRefusal names what the clauses over the temporary table cannot have.
+func (g *grouping) rowsRefusal() string {
+	scan := scanSelect(g.sel)
+	switch {
+	case scan.subqueries > 0:
+		return "a subquery beside aggregates over several shards"
+	case g.c.Lock.Present():
+		return "a locking read with aggregates over several shards"
+	case g.p.stmt.Uses.Has(parser.UseDefaultFunc | parser.UseMatch):
+		return "DEFAULT() and MATCH beside aggregates over several shards"
+	}
+	return ""
+}
+
+// rows is the shards' statement: the columns that are read, without what is done with them; as a shape, no row.
+func (r *rowsResidual) rows(shape bool) *rewrite.Template {
+	var list []rewrite.Piece
+	for i, e := range r.exprs {
+		if i > 0 {
+			list = append(list, text(", "))
+		}
+		list = append(append(list, e...), text(" AS "+partName(i)))
+	}
+	splices := []rewrite.Splice{splice(parser.Span{Start: r.c.Verb.Start, End: r.c.ListSpan.End}, append([]rewrite.Piece{text("SELECT ")}, list...)...)}
+	for _, c := range []parser.Clause{r.c.GroupBy, r.c.Having, r.c.OrderBy} {
+		if c.Present() {
+			splices = append(splices, splice(c.Span))
+		}
+	}
+	splices = append(splices, r.limitSplices(false)...)
+	if shape {
+		splices = append(splices, insertion(r.c.Span.End, []rewrite.Piece{text(" LIMIT 0")}))
+	}
+	t := r.p.compile(r.route.Targets, splices)
+	if shape {
+		r.p.inlineParams(t)
+	}
+	return t
+}
+
+// inlineParams writes parameters as literals: a CREATE TABLE … SELECT is sent as text.
+func (p *planning) inlineParams(t *rewrite.Template) {
+	inline := func(pieces []rewrite.Piece) {
+		for i := range pieces {
+			if pieces[i].Op == rewrite.Arg && p.stmt.Args[pieces[i].N].Ordinal >= 0 {
+				pieces[i].Op = rewrite.Value
+			}
+		}
+	}
+	inline(t.Pieces)
+	for _, l := range t.Lists {
+		for _, item := range l.Items {
+			inline(item)
+		}
+	}
+	t.CountParams()
+}
+
+// final is the client's statement over the temporary table.
+func (r *rowsResidual) final() (*rewrite.Template, error) {
+	t := &rewrite.Template{Pieces: rewrite.Cut(r.p.src, rewrite.Span(r.c.Verb), nil)}
+	add := func(pieces ...rewrite.Piece) { t.Pieces = append(t.Pieces, pieces...) }
+	add(text(" "))
+	for i, item := range r.c.List {
+		expr, err := r.rewritten(r.sel.Fields.Fields[i].Expr, item.Expr, clauseList)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			add(text(", "))
+		}
+		add(expr...)
+		add(itemLabel(r.p, r.sel, i, item)...)
+	}
+	add(text(" FROM "), rewrite.Piece{Op: rewrite.Table})
+	if err := r.clauses(add); err != nil {
+		return nil, err
+	}
+	if l := r.c.Limit; l != nil {
+		add(text(" "))
+		add(rewrite.Cut(r.p.src, rewrite.Span(l.Span), nil)...)
+	}
+	t.CountParams()
+	return t, nil
+}
+
+// clauses adds GROUP BY, HAVING and ORDER BY.
+func (r *rowsResidual) clauses(add func(...rewrite.Piece)) error {
+	part := func(c parser.Clause, nodes []ast.ExprNode, in clause) error {
+		if !c.Present() {
+			return nil
+		}
+		v := &rowsVisitor{r: r, in: in}
+		for _, n := range nodes {
+			n.Accept(v)
+		}
+		if v.err != nil {
+			return v.err
+		}
+		add(text(" "))
+		add(rewrite.Cut(r.p.src, rewrite.Span(c.Span), v.splices)...)
+		return nil
+	}
+	var groups, orders, having []ast.ExprNode
+	if r.sel.GroupBy != nil {
+		for _, it := range r.sel.GroupBy.Items {
+			groups = append(groups, it.Expr)
+		}
+	}
+	if r.sel.OrderBy != nil {
+		for _, it := range r.sel.OrderBy.Items {
+			if c, ok := bareExpr(it.Expr).(*ast.ColumnNameExpr); ok && r.namedField(c.Name) >= 0 && c.Name.Table.L == "" {
+				continue // the select item has the same name there
+			}
+			orders = append(orders, it.Expr)
+		}
+	}
+	if r.sel.Having != nil {
+		having = append(having, r.sel.Having.Expr)
+	}
+	if err := part(r.c.GroupBy, groups, clauseOrder); err != nil {
+		return err
+	}
+	if err := part(r.c.Having, having, clauseHaving); err != nil {
+		return err
+	}
+	return part(r.c.OrderBy, orders, clauseOrder)
+}
+
+func (r *rowsResidual) rewritten(e ast.ExprNode, span parser.Span, in clause) ([]rewrite.Piece, error) {
+	v := &rowsVisitor{r: r, in: in}
+	e.Accept(v)
+	if v.err != nil {
+		return nil, v.err
+	}
+	return rewrite.Cut(r.p.src, rewrite.Span(span), v.splices), nil
+}
+
+// rowsVisitor replaces columns by those of the temporary table.
+type rowsVisitor struct {
+	r       *rowsResidual
+	in      clause
+	splices []rewrite.Splice
+	err     error
+}
+
+// Enter implements ast.Visitor.
+func (v *rowsVisitor) Enter(n ast.Node) (ast.Node, bool) {
+	c, ok := n.(*ast.ColumnNameExpr)
+	if !ok || v.err != nil {
+		return n, v.err != nil
+	}
+	alias := v.in != clauseList && v.r.aliasOf(c.Name) >= 0
+	if alias && v.in == clauseOrder {
+		column, err := v.r.isColumn(c.Name.Name.O)
+		if err != nil {
+			v.err = err
+			return n, true
+		}
+		alias = !column
+	}
+	if alias {
+		return n, true
+	}
+	span, ok := v.r.p.stmt.Span(c)
+	if !ok {
+		v.err = v.r.p.refuse("a column of a form that Heddle cannot read beside aggregates over several shards")
+		return n, true
+	}
+	v.splices = append(v.splices, splice(span, text(v.r.column(span))))
+	return n, true
+}
+
+// Leave implements ast.Visitor.
+func (v *rowsVisitor) Leave(n ast.Node) (ast.Node, bool) { return n, true }
+
+// column is the temporary table's name of a column.
+func (r *rowsResidual) column(span parser.Span) string {
+	for _, part := range r.parts {
+		if r.p.sameTokens(part.span, span) {
+			return part.replace
+		}
+	}
+	name := partName(len(r.exprs))
+	r.parts = append(r.parts, residualPart{span, name})
+	r.exprs = append(r.exprs, r.cut(span))
+	return name
+}

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/heddle-mesh/heddle/governance/admin"
+	"github.com/heddle-mesh/heddle/governance/reload/barrier"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// The exit codes.
+const (
+	exitError    = 1
+	exitConflict = 2 // somebody else changed the document first, or is changing it
+	exitInvalid  = 3 // the document is wrong
+)
+
+// exitCode is what a command's error means to a script.
+func exitCode(err error) int {
+	var conflict *admin.Conflict
+	var not *barrier.NotActivated
+	var invalid *admin.Invalid
+	var problems rule.Problems
+	switch {
+	case errors.As(err, &conflict), errors.As(err, &not) && (not.Outcome == barrier.Busy || not.Outcome == barrier.Conflict):
+		return exitConflict
+	case errors.As(err, &invalid), errors.As(err, &problems):
+		return exitInvalid
+	}
+	return exitError
+}

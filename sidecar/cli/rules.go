@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/mesh"
+)
+
+// rulesRun is what the commands below `heddle rules` share.
+type rulesRun struct {
+	load    func() (*config.Config, error)
+	out     *output
+	users   bool // the document of users is meant
+	author  string
+	comment string
+	base    int64
+	wait    time.Duration
+}
+
+func rulesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rules",
+		Short: "Look at and change the documents of rules and users that the mesh runs",
+		Long: "Look at and change the documents of rules, one for each logical database, and the one of users, in etcd.\n" +
+			"Exit codes: 0 done, 1 error, 2 somebody else changed the document first, 3 the document is wrong.",
+	}
+	r := &rulesRun{load: storeFlags(cmd), out: outputFlag(cmd)}
+	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return r.out.check() }
+	cmd.AddCommand(r.apply(), r.get(), r.diff(), r.history(), r.rollback(), r.status(), validateCommand(r.out), r.drop())
+	return cmd
+}
+
+// fromStart is the base of a change whose author did not name one: what is in force when the command looks.
+const fromStart = -2
+
+// changeFlags declares what every change has.
+func (r *rulesRun) changeFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.author, "author", "", "who makes the change (default: the user)")
+	cmd.Flags().StringVar(&r.comment, "comment", "", "why")
+	cmd.Flags().Int64Var(&r.base, "base", fromStart,
+		"the version that the change was made from, 0 for a new document; if another one is in force, nothing is done (default: the one in force now)")
+	cmd.Flags().Lookup("base").DefValue = ""
+	cmd.Flags().DurationVar(&r.wait, "wait", 10*time.Second, "how long every instance may take to hold the tables of a change of placement")
+}
+
+func (r *rulesRun) usersFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&r.users, "users", false, "the document of users")
+}
+
+// document is the one that the arguments mean.
+func (r *rulesRun) document(args []string) (layout.Document, error) {
+	switch {
+	case r.users && len(args) > 0:
+		return layout.Document{}, fmt.Errorf("either a database or --users")
+	case r.users:
+		return layout.Document{Kind: layout.Users, Name: layout.Mesh}, nil
+	case len(args) == 0:
+		return layout.Document{}, fmt.Errorf("which document? name a database, or give --users")
+	}
+	return layout.Document{Kind: layout.Rules, Name: args[0]}, nil
+}
+
+// run runs f with the administration of the configured mesh.
+func (r *rulesRun) run(cmd *cobra.Command, f func(ctx context.Context, a *mesh.Admin) error) error {
+	return withStore(cmd, r.load, func(ctx context.Context, s store.Store) error {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "unknown host"
+		}
+		a, err := mesh.NewAdmin(s, "heddle rules on "+host, r.wait)
+		if err != nil {
+			return err
+		}
+		return f(ctx, a)
+	})
+}
+
+// by is who makes a change.
+func (r *rulesRun) by() string {
+	if r.author != "" {
+		return r.author
+	}
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}

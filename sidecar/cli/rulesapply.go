@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heddle-mesh/heddle/governance/admin"
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar/mesh"
+)
+
+// applied is what became of one document.
+type applied struct {
+	Document  string   `json:"document"`
+	Version   int64    `json:"version"`          // in force now
+	Before    int64    `json:"before,omitempty"` // in force when the command began
+	Unchanged bool     `json:"unchanged,omitempty"`
+	DryRun    bool     `json:"dry_run,omitempty"`
+	Tables    []string `json:"placement,omitempty"` // whose rows live elsewhere
+	Diff      string   `json:"diff,omitempty"`
+}
+
+func (r *rulesRun) apply() *cobra.Command {
+	var files []string
+	var dry, force bool
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Bring documents into force",
+		Long: "Validate the documents of files and bring them into force, one after the other, rules before users. Instances adopt\n" +
+			"them at once. A change of placement, which says anew where rows live, goes through a barrier: every instance\n" +
+			"holds the tables, then all of them go on by the new rules, or none does. It moves no rows and looks at none;\n" +
+			"for tables that the document in force names it is refused without --force-placement.",
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "file of documents, separated by ---; - is standard input; repeatable")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would change, and change nothing")
+	cmd.Flags().BoolVar(&force, "force-placement", false, "change the placement of tables that may have rows: they are empty, or somebody moves the rows")
+	r.changeFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		parts, err := readParts(files, cmd.InOrStdin())
+		if err != nil {
+			return err
+		}
+		return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
+			a.Together(parts)
+			var done []applied
+			for _, p := range parts {
+				one, err := r.applyOne(ctx, a, p, dry, force)
+				if err != nil {
+					return errors.Join(r.show(cmd.OutOrStdout(), done), err)
+				}
+				done = append(done, one)
+			}
+			return r.show(cmd.OutOrStdout(), done)
+		})
+	}
+	return cmd
+}
+
+// applyOne looks first what would happen, so that a placement is only changed by who means it.
+func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, dry, force bool) (applied, error) {
+	docs := a.Of(p.Kind)
+	change := admin.Application{Name: p.Name, Document: p.Text, Author: r.by(), Comment: r.comment, Base: r.base, DryRun: true}
+	if r.base == fromStart {
+		change.Base = admin.AnyBase
+	}
+	out := applied{Document: p.Document.String(), DryRun: dry}
+	seen, err := docs.Apply(ctx, change)
+	if err != nil {
+		return out, err
+	}
+	out.Version, out.Before, out.Unchanged, out.Tables, out.Diff = seen.Pointer.Version, seen.Pointer.Version, seen.Unchanged, seen.Tables, seen.Diff
+	if seen.Unchanged {
+		return out, nil
+	}
+	if len(seen.Tables) > 0 && !force {
+		if err := mayPlace(ctx, docs, p, seen.Tables); err != nil {
+			return out, err
+		}
+	}
+	if dry {
+		return out, nil
+	}
+	change.Base, change.DryRun = seen.Pointer.Version, false
+	res, err := docs.Apply(ctx, change)
+	out.Version = res.Pointer.Version
+	return out, err
+}
+
+// mayPlace refuses a change of placement of tables that may have rows.
+func mayPlace(ctx context.Context, docs *admin.Documents, p mesh.Part, tables []string) error {
+	active, err := docs.Get(ctx, p.Name)
+	if err != nil {
+		return err
+	}
+	risky, err := mesh.MayHoldRows(active.Bytes(), tables)
+	if err != nil || len(risky) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: rows of %s would be looked for elsewhere. Nothing here moves rows, or looks whether there are any: "+
+		"give --force-placement if these tables are empty, or if you move their rows yourself", p.Document, tableList(risky))
+}
+
+func tableList(tables []string) string {
+	var out []string
+	for _, t := range tables {
+		if t == rule.AllUnlisted {
+			t = "all tables that the rules do not name"
+		}
+		out = append(out, t)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (r *rulesRun) show(w io.Writer, done []applied) error {
+	return r.out.print(w, done, func(w io.Writer) error {
+		for _, d := range done {
+			switch {
+			case d.Unchanged:
+				fmt.Fprintf(w, "%s: unchanged, version %d\n", d.Document, d.Version)
+			case d.DryRun:
+				fmt.Fprintf(w, "%s: would change (version %d is in force)\n", d.Document, d.Version)
+			default:
+				fmt.Fprintf(w, "%s: version %d is in force (before: %d)\n", d.Document, d.Version, d.Before)
+			}
+			if len(d.Tables) > 0 {
+				fmt.Fprintf(w, "  rows live elsewhere: %s\n", tableList(d.Tables))
+			}
+			for line := range strings.Lines(d.Diff) {
+				fmt.Fprint(w, "  ", line)
+			}
+		}
+		return nil
+	})
+}
+
+// readParts reads and validates files of documents.
+func readParts(files []string, stdin io.Reader) ([]mesh.Part, error) {
+	if len(files) == 0 {
+		return nil, errors.New("which file? give -f FILE")
+	}
+	var rules, users []mesh.Part
+	for _, path := range files {
+		text, err := readFile(path, stdin)
+		if err != nil {
+			return nil, err
+		}
+		parts, err := mesh.Split(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s:\n%w", path, err)
+		}
+		for _, p := range parts {
+			if p.Kind == layout.Users {
+				users = append(users, p)
+			} else {
+				rules = append(rules, p)
+			}
+		}
+	}
+	return append(rules, users...), nil
+}
+
+func readFile(path string, stdin io.Reader) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(stdin)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the document: %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heddle-mesh/heddle/governance/admin"
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/sidecar/mesh"
+)
+
+// kindStatus is what is in force of a kind, and what the living instances run of it.
+type kindStatus struct {
+	Kind      string                    `json:"kind"`
+	Active    map[string]layout.Pointer `json:"active"`
+	Instances []admin.InstanceStatus    `json:"instances"`
+}
+
+func (r *rulesRun) status() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show what is in force, and what each living instance runs",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
+				var all []kindStatus
+				for _, kind := range []string{layout.Rules, layout.Users} {
+					active, instances, err := a.Of(kind).Status(ctx)
+					if err != nil {
+						return err
+					}
+					all = append(all, kindStatus{kind, active, instances})
+				}
+				return r.out.print(cmd.OutOrStdout(), all, func(w io.Writer) error { return showStatus(w, all) })
+			})
+		},
+	}
+}
+
+func showStatus(w io.Writer, all []kindStatus) error {
+	t := newTable("document", "in force", "since", "by", "instance", "runs", "state")
+	for _, k := range all {
+		for _, name := range slices.Sorted(maps.Keys(k.Active)) {
+			p := k.Active[name]
+			doc := layout.Document{Kind: k.Kind, Name: name}.String()
+			if len(k.Instances) == 0 {
+				t.AppendRow([]any{doc, p.Version, when(p.Time), p.By, "", "", "no instance is alive"})
+			}
+			for _, i := range k.Instances {
+				t.AppendRow([]any{doc, p.Version, when(p.Time), p.By, i.Instance, i.Documents[name].Version, state(i, name)})
+			}
+		}
+		for _, i := range k.Instances {
+			for _, name := range slices.Sorted(maps.Keys(i.Behind)) {
+				if _, ok := k.Active[name]; !ok {
+					doc := layout.Document{Kind: k.Kind, Name: name}.String()
+					t.AppendRow([]any{doc, "none", "", "", i.Instance, i.Documents[name].Version, i.Behind[name]})
+				}
+			}
+		}
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+func state(i admin.InstanceStatus, name string) string {
+	if why, behind := i.Behind[name]; behind {
+		return why
+	}
+	return "runs it, from the " + i.Source
+}

@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+func validateCommand(out *output) *cobra.Command {
+	var files []string
+	cmd := &cobra.Command{
+		Use:   "validate -f FILE",
+		Short: "Find every mistake in files of documents, without connecting to anything",
+		Args:  cobra.NoArgs,
+	}
+	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "file of documents, separated by ---; - is standard input; repeatable")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if len(files) == 0 {
+			return errors.New("which file? give -f FILE")
+		}
+		var all []rule.Problem
+		var docs []*rule.Document
+		var errs []error
+		for _, path := range files {
+			text, err := readFile(path, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			f, problems := rule.ParseFile(text)
+			all, docs = append(all, problems...), append(docs, f.Documents...)
+			if len(problems) > 0 {
+				errs = append(errs, fmt.Errorf("%s: %d problems\n%w", path, len(problems), problems))
+			}
+		}
+		if len(errs) == 0 && len(files) > 1 {
+			if problems := rule.ValidateTogether(docs); len(problems) > 0 {
+				all, errs = append(all, problems...), append(errs, problems)
+			}
+		}
+		err := errors.Join(errs...)
+		if err != nil && out.format != "json" {
+			return err
+		}
+		return errors.Join(out.print(cmd.OutOrStdout(), append([]rule.Problem{}, all...), func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, "valid")
+			return err
+		}), err)
+	}
+	return cmd
+}

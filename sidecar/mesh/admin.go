@@ -1,0 +1,117 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/heddle-mesh/heddle/governance/admin"
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/governance/reload/barrier"
+	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// Admin administers the documents of a mesh.
+type Admin struct {
+	Rules, Users *admin.Documents
+
+	pending map[string][]byte // rules that are about to be applied too, by name
+}
+
+// NewAdmin returns the administration of the documents in s. by is written down as the coordinator of placement changes,
+// which wait for the instances' acknowledgements as long as wait says; 0: the barrier's own bound.
+func NewAdmin(s store.Store, by string, wait time.Duration) (*Admin, error) {
+	a := &Admin{pending: map[string][]byte{}}
+	var err error
+	a.Rules, err = admin.New(admin.Config{
+		Store: s, Kind: layout.Rules, Validate: a.validate, Now: time.Now,
+		Placement: comparePlacement,
+		Activator: activator{&barrier.Activator{Store: s, Instance: by, Now: time.Now, Wait: wait}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.Users, err = admin.New(admin.Config{Store: s, Kind: layout.Users, Validate: validateUsers, Now: time.Now})
+	return a, err
+}
+
+// comparePlacement is Placement for administrators. A document in force that is invalid was adopted by nobody: it places
+// nothing, and each instance compares what comes after it with what it runs.
+func comparePlacement(_ context.Context, _ string, was, next []byte) ([]string, error) {
+	if _, err := layoutOf(was); err != nil {
+		return nil, nil
+	}
+	return Placement(was, next)
+}
+
+// Of is the administration of a kind.
+func (a *Admin) Of(kind string) *admin.Documents {
+	if kind == layout.Users {
+		return a.Users
+	}
+	return a.Rules
+}
+
+// Together makes documents that are about to be applied one after the other be validated as if all of them were in force.
+func (a *Admin) Together(parts []Part) {
+	for _, p := range parts {
+		if p.Kind == layout.Rules {
+			a.pending[p.Name] = p.Text
+		}
+	}
+}
+
+// validate refuses a document that is wrong by itself, or beside the others that are in force.
+func (a *Admin) validate(ctx context.Context, name string, text []byte) error {
+	if _, err := parse(name, text); err != nil {
+		return err
+	}
+	all, err := a.inForce(ctx)
+	if err != nil {
+		return err
+	}
+	maps.Copy(all, a.pending)
+	all[name] = text
+	_, err = Layouts(all)
+	return err
+}
+
+// inForce are the texts of the active rules, by name.
+func (a *Admin) inForce(ctx context.Context) (map[string][]byte, error) {
+	names, err := a.Rules.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]byte{}
+	for _, name := range names {
+		active, err := a.Rules.Get(ctx, name)
+		if errors.Is(err, admin.ErrNotFound) {
+			continue // dropped
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[name] = active.Bytes()
+	}
+	return out, nil
+}
+
+func validateUsers(_ context.Context, name string, text []byte) error {
+	if name != layout.Mesh {
+		return fmt.Errorf("the document of users is called %q, not %q", layout.Mesh, name)
+	}
+	_, problems := rule.ParseUsers(text)
+	return problems.Err()
+}
+
+// activator lets admin use the barrier.
+type activator struct{ *barrier.Activator }
+
+// Activate implements admin.Activator.
+func (a activator) Activate(ctx context.Context, ch admin.Change) (layout.Pointer, error) {
+	return a.Activator.Activate(ctx, barrier.Change{Document: ch.Document, Base: ch.Base, Version: ch.Version, Tables: ch.Tables,
+		By: ch.By, Comment: ch.Comment})
+}

@@ -1,0 +1,126 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// PassThrough is the name under which the document without a database is stored.
+const PassThrough = "*"
+
+// NameOf is the name under which a document of rules is stored.
+func NameOf(d *rule.Document) string {
+	if d.Database == "" {
+		return PassThrough
+	}
+	return d.Database
+}
+
+// parse reads the document of a name.
+func parse(name string, text []byte) (*rule.Document, error) {
+	d, problems := rule.Parse(text)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	if NameOf(d) != name {
+		return nil, fmt.Errorf("the document is of database %q, not of %q", NameOf(d), name)
+	}
+	return d, nil
+}
+
+// Layouts reads all documents of rules, by name, and lays them out, in the order of their names. The error says what is
+// wrong with each of them, or with all together.
+func Layouts(texts map[string][]byte) ([]*rule.Layout, error) {
+	var docs []*rule.Document
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		d, err := parse(name, texts[name])
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		docs = append(docs, d)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if err := rule.ValidateTogether(docs).Err(); err != nil {
+		return nil, err
+	}
+	layouts := make([]*rule.Layout, len(docs))
+	for i, d := range docs {
+		l, err := d.Resolve()
+		if err != nil {
+			return nil, fmt.Errorf("rules of %s: %w", NameOf(d), err)
+		}
+		layouts[i] = l
+	}
+	_, err := catalog.New(0).WithRules(1, layouts)
+	return layouts, err
+}
+
+// Placement names the tables whose rows live elsewhere under next than under was. Without was nothing is placed yet;
+// without next the document is dropped, and none of its tables may be served as before.
+func Placement(was, next []byte) ([]string, error) {
+	if len(was) == 0 {
+		return nil, nil
+	}
+	before, err := layoutOf(was)
+	if err != nil {
+		return nil, err
+	}
+	if len(next) == 0 {
+		return append(named(before), rule.AllUnlisted), nil
+	}
+	after, err := layoutOf(next)
+	if err != nil {
+		return nil, err
+	}
+	return rule.PlacementChanges(before, after), nil
+}
+
+func layoutOf(text []byte) (*rule.Layout, error) {
+	d, problems := rule.Parse(text)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return d.Resolve()
+}
+
+// named are the tables that a layout names.
+func named(l *rule.Layout) []string {
+	var out []string
+	for _, t := range l.Tables {
+		out = append(out, t.Name)
+	}
+	for _, t := range l.Broadcast {
+		out = append(out, t.Name)
+	}
+	for _, t := range l.Single {
+		out = append(out, t.Name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// MayHoldRows are those of tables that a document names, or all it does not name: by the document alone, nobody can say
+// that they are empty. A table that the document does not name is taken for a new one.
+func MayHoldRows(was []byte, tables []string) ([]string, error) {
+	l, err := layoutOf(was)
+	if err != nil {
+		return nil, err
+	}
+	known := append(named(l), rule.AllUnlisted)
+	var out []string
+	for _, t := range tables {
+		if slices.Contains(known, t) {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,242 @@
+-- What belongs to a session: variables, user variables, information functions, warnings.
+--@ setup
+DROP TABLE IF EXISTS s1;
+DROP TABLE IF EXISTS notes;
+CREATE TABLE s1 (id BIGINT NOT NULL PRIMARY KEY, v INT, t VARCHAR(5));
+CREATE TABLE notes (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, body VARCHAR(20));
+--@ data
+DELETE FROM s1;
+DELETE FROM notes;
+INSERT INTO s1 VALUES (1,10,'a'),(2,20,'b'),(3,30,'c'),(4,40,'d'),(5,NULL,'e'),(6,60,NULL);
+INSERT INTO notes VALUES (1,'one'),(2,'two');
+
+--@ case session variables
+SET SESSION sort_buffer_size = 262144;
+SELECT @@sort_buffer_size, @@session.sort_buffer_size;
+SET @@session.max_sort_length = 512, @@lock_wait_timeout = 7;
+SELECT @@max_sort_length, @@lock_wait_timeout;
+SET LOCAL net_write_timeout = 99;
+SHOW VARIABLES LIKE 'net_write_timeout';
+SHOW SESSION VARIABLES WHERE Variable_name = 'net_write_timeout';
+SET net_write_timeout = DEFAULT;
+SELECT @@net_write_timeout, @@global.net_write_timeout;
+SELECT @@nope;
+SET nope = 1;
+SET SESSION port = 1;
+SET SESSION sort_buffer_size = 'abc';
+SELECT @@version_comment IS NOT NULL, @@max_allowed_packet > 0, @@sql_mode;
+SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@character_set_database, @@collation_database;
+SELECT @@auto_increment_increment, @@wait_timeout > 0, @@lower_case_table_names, @@autocommit;
+--@ case variables hold over shards
+SET SESSION div_precision_increment = 8;
+SELECT id / 7 FROM s1 ORDER BY id;
+SELECT id / 7 FROM s1 WHERE id = 3;
+SET SESSION time_zone = '+05:00';
+SELECT FROM_UNIXTIME(0), id FROM s1 ORDER BY id;
+SET SESSION time_zone = 'SYSTEM';
+SET SESSION lc_time_names = 'de_DE';
+SELECT DAYNAME('2024-01-01'), id FROM s1 ORDER BY id;
+SET SESSION sql_mode = 'ANSI';
+SELECT "id" FROM s1 ORDER BY id;
+SELECT 'a' || t FROM s1 ORDER BY id;
+--@ case two sessions differ
+SET SESSION div_precision_increment = 8;
+--@ on b
+SELECT id / 7 FROM s1 WHERE id = 1;
+SET SESSION div_precision_increment = 2;
+SELECT id / 7 FROM s1 ORDER BY id;
+--@ on a
+SELECT id / 7 FROM s1 WHERE id = 1;
+SELECT id / 7 FROM s1 ORDER BY id;
+--@ case user variables
+SET @a = 1, @b := 'text', @c = 1.50, @d = NULL, @e = 1e3;
+SELECT @a, @b, @c, @d, @e, @nope;
+SELECT id FROM s1 WHERE id = @a;
+SELECT id FROM s1 WHERE id > @a ORDER BY id;
+SELECT @b, id FROM s1 ORDER BY id;
+UPDATE s1 SET v = @a WHERE id = 2;
+INSERT INTO s1 (id, v) VALUES (@a + 100, @a);
+SELECT id, v FROM s1 ORDER BY id;
+SET @a = @a + 1;
+SELECT @a;
+SET @x = (SELECT v FROM s1 WHERE id = 1);
+SELECT @x;
+SET @n = (SELECT COUNT(*) FROM s1);
+SELECT @n;
+SELECT v INTO @y FROM s1 WHERE id = 3;
+SELECT @y;
+SELECT @z := 5, @z + 1;
+SELECT @z;
+SET @`quoted name` = 'q';
+SELECT @`quoted name`;
+--@ case user variables assigned in a query
+SELECT @r := id FROM s1 WHERE id = 4;
+SELECT @r;
+SELECT @s := v FROM notes, (SELECT 1 v) x WHERE notes.id = 1;
+SELECT @s;
+--@ case user variables of text
+SET @t = 'A';
+SELECT id FROM s1 WHERE t = @t;
+SET @t = _latin1'a' COLLATE latin1_bin;
+SELECT @t, COLLATION(@t), CHARSET(@t);
+SET @bin = x'00ff', @bits = b'101', @hex = 0x41;
+SELECT HEX(@bin), @bits + 0, @hex;
+SET @big = 18446744073709551615, @neg = -9223372036854775808;
+SELECT @big, @neg;
+--@ case information functions
+SELECT DATABASE(), SCHEMA();
+SELECT USER() = SESSION_USER(), CURRENT_USER();
+SELECT CURRENT_USER() FROM s1 WHERE id = 1;
+SELECT DATABASE(), id FROM s1 ORDER BY id;
+--@ expect connid=1
+SELECT CONNECTION_ID();
+--@ expect connid=1
+SELECT CONNECTION_ID() FROM s1 WHERE id = 1;
+SELECT CONNECTION_ID() = CONNECTION_ID();
+SELECT COUNT(DISTINCT CONNECTION_ID()) FROM s1;
+SELECT VERSION() = @@version;
+SELECT CHARSET('a'), COLLATION('a'), COERCIBILITY('a');
+--@ case row_count [text]
+UPDATE s1 SET v = 1 WHERE id < 4;
+SELECT ROW_COUNT();
+SELECT ROW_COUNT();
+INSERT INTO s1 (id) VALUES (7),(8),(9);
+SELECT ROW_COUNT();
+DELETE FROM s1 WHERE id > 6;
+SELECT ROW_COUNT();
+INSERT INTO s1 (id) VALUES (1);
+SELECT ROW_COUNT();
+SET @a = 1;
+SELECT ROW_COUNT();
+--@ case found_rows [text]
+SELECT id FROM s1 ORDER BY id;
+SELECT FOUND_ROWS();
+SELECT id FROM s1 ORDER BY id LIMIT 2;
+SELECT FOUND_ROWS();
+SELECT SQL_CALC_FOUND_ROWS id FROM s1 ORDER BY id LIMIT 2;
+SELECT FOUND_ROWS();
+SELECT SQL_CALC_FOUND_ROWS id FROM s1 WHERE id = 1 ORDER BY id LIMIT 0;
+SELECT FOUND_ROWS();
+SELECT SQL_CALC_FOUND_ROWS DISTINCT v FROM s1 ORDER BY v LIMIT 1;
+SELECT FOUND_ROWS();
+SELECT COUNT(*) FROM s1;
+SELECT FOUND_ROWS();
+--@ case warnings
+SELECT 1/0;
+SELECT 1/0, id FROM s1 ORDER BY id;
+SELECT id, v + 'abc' FROM s1 WHERE id = 1;
+SELECT id, v + 'abc' FROM s1 ORDER BY id;
+SELECT CAST('12x' AS SIGNED);
+INSERT IGNORE INTO s1 (id, t) VALUES (11, 'too long'),(12, 'long as well'),(13, 'ok');
+UPDATE IGNORE s1 SET t = 'very long' WHERE id < 3;
+DROP TABLE IF EXISTS nope_at_all;
+SELECT id FROM s1 WHERE v = 'abc' ORDER BY id;
+--@ case show warnings
+--@ expect nowarnings
+SELECT 1/0;
+SHOW WARNINGS;
+SHOW COUNT(*) WARNINGS;
+SELECT @@warning_count;
+--@ expect nowarnings
+SELECT nope;
+SHOW WARNINGS;
+SHOW ERRORS;
+SELECT @@error_count;
+--@ expect nowarnings
+SELECT v / 0 FROM s1 ORDER BY id;
+SHOW WARNINGS;
+SHOW WARNINGS LIMIT 2;
+SELECT 1;
+SHOW WARNINGS;
+INSERT INTO s1 (id) VALUES (1);
+SHOW WARNINGS;
+--@ case notes and max_error_count
+SET SESSION sql_notes = 0;
+DROP TABLE IF EXISTS nope_at_all;
+SET SESSION sql_notes = 1, max_error_count = 2;
+SELECT v / 0 FROM s1 ORDER BY id;
+--@ case use
+USE shop;
+SELECT DATABASE();
+USE nope_db;
+SELECT DATABASE();
+USE `shop`;
+SELECT id FROM s1 WHERE id = 1;
+--@ case no schema [noschema]
+SELECT DATABASE();
+SELECT id FROM s1;
+SELECT id FROM shop.s1 ORDER BY id;
+SELECT id FROM shop.s1 WHERE id = 2;
+UPDATE shop.s1 SET v = 5 WHERE id = 2;
+USE shop;
+SELECT v FROM s1 WHERE id = 2;
+SELECT id FROM nope_db.t;
+--@ case temporary tables
+CREATE TEMPORARY TABLE tt (id INT PRIMARY KEY, v INT);
+INSERT INTO tt VALUES (1,1),(2,2);
+SELECT * FROM tt ORDER BY id;
+UPDATE tt SET v = 9 WHERE id = 1;
+SELECT SUM(v) FROM tt;
+--@ on b
+SELECT * FROM tt;
+--@ on a
+SELECT tt.id, notes.body FROM tt JOIN notes ON notes.id = tt.id ORDER BY tt.id;
+DROP TEMPORARY TABLE tt;
+SELECT * FROM tt;
+CREATE TEMPORARY TABLE notes (id INT);
+SELECT COUNT(*) FROM notes;
+DROP TEMPORARY TABLE notes;
+SELECT COUNT(*) FROM notes;
+--@ case locks by name
+SELECT GET_LOCK('hx_a', 0);
+SELECT IS_FREE_LOCK('hx_a'), IS_USED_LOCK('hx_a') = CONNECTION_ID();
+--@ on b
+SELECT GET_LOCK('hx_a', 0);
+SELECT RELEASE_LOCK('hx_a');
+--@ on a
+SELECT RELEASE_LOCK('hx_a');
+SELECT RELEASE_LOCK('hx_a');
+SELECT RELEASE_ALL_LOCKS();
+--@ case sql prepare
+PREPARE p FROM 'SELECT id, v FROM s1 WHERE id = ?';
+SET @i = 2;
+EXECUTE p USING @i;
+SET @i = '3';
+EXECUTE p USING @i;
+EXECUTE p USING 4;
+DEALLOCATE PREPARE p;
+EXECUTE p USING @i;
+PREPARE p FROM 'SELECT COUNT(*) FROM s1';
+EXECUTE p;
+PREPARE p FROM 'UPDATE s1 SET v = v + ? WHERE id > ?';
+SET @a = 1, @b = 3;
+EXECUTE p USING @a, @b;
+EXECUTE p USING @a;
+DROP PREPARE p;
+PREPARE p FROM 'SELEC 1';
+PREPARE p FROM 'SELECT 1; SELECT 2';
+SET @sql = 'SELECT id FROM s1 ORDER BY id LIMIT ?';
+PREPARE q FROM @sql;
+SET @l = 2;
+EXECUTE q USING @l;
+EXECUTE IMMEDIATE 'SELECT id FROM s1 WHERE id = 1';
+EXECUTE IMMEDIATE 'SELECT MAX(id) FROM s1 WHERE id > ?' USING 2;
+SELECT id FROM s1 ORDER BY id;
+--@ case set statement
+SET STATEMENT max_statement_time = 100 FOR SELECT id FROM s1 WHERE id = 1;
+SET STATEMENT sort_buffer_size = 100000 FOR SELECT COUNT(*) FROM s1;
+SELECT @@max_statement_time;
+--@ case handler and others refused by a server too
+SELECT SLEEP(0);
+SELECT BENCHMARK(1, 1);
+DO RELEASE_LOCK('nope');
+SELECT NAME_CONST('a', 1);
+--@ case charset names
+SET NAMES utf8mb4;
+SET NAMES nope;
+SET CHARACTER SET utf8mb4;
+SELECT @@character_set_client, @@collation_connection;
+SET NAMES latin1 COLLATE latin1_german1_ci;
+SELECT @@character_set_client, @@collation_connection, 'x';
+SET NAMES DEFAULT;
+SELECT @@character_set_client;

@@ -1,0 +1,276 @@
+-- Transactions: status flags, savepoints, implicit commits, errors inside, the atomicity of a statement.
+--@ setup
+DROP TABLE IF EXISTS s1;
+DROP TABLE IF EXISTS products;
+DROP TABLE IF EXISTS notes;
+CREATE TABLE s1 (id BIGINT NOT NULL PRIMARY KEY, v INT, CHECK (v < 1000));
+CREATE TABLE products (id INT NOT NULL PRIMARY KEY, v INT);
+CREATE TABLE notes (id INT NOT NULL PRIMARY KEY, v INT);
+--@ data
+DROP TABLE IF EXISTS t9;
+DELETE FROM s1;
+DELETE FROM products;
+DELETE FROM notes;
+INSERT INTO s1 VALUES (1,1),(2,2),(3,3),(4,4),(5,5),(6,6),(7,7),(8,8);
+INSERT INTO products VALUES (1,1),(2,2);
+INSERT INTO notes VALUES (1,1),(2,2);
+
+--@ case commit
+BEGIN;
+SELECT v FROM s1 WHERE id = 1;
+UPDATE s1 SET v = 10 WHERE id = 1;
+UPDATE s1 SET v = 20 WHERE id = 2;
+SELECT id, v FROM s1 ORDER BY id;
+COMMIT;
+SELECT id, v FROM s1 ORDER BY id;
+--@ case rollback
+START TRANSACTION;
+UPDATE s1 SET v = v + 100;
+INSERT INTO s1 VALUES (9,9),(10,10);
+DELETE FROM s1 WHERE id = 3;
+SELECT id, v FROM s1 ORDER BY id;
+ROLLBACK;
+SELECT id, v FROM s1 ORDER BY id;
+--@ case words
+BEGIN WORK;
+INSERT INTO s1 VALUES (9,9);
+COMMIT WORK;
+START TRANSACTION READ WRITE;
+DELETE FROM s1 WHERE id = 9;
+ROLLBACK WORK;
+COMMIT;
+ROLLBACK;
+BEGIN;
+BEGIN;
+COMMIT AND CHAIN;
+INSERT INTO s1 VALUES (11,1);
+ROLLBACK AND CHAIN;
+INSERT INTO s1 VALUES (12,1);
+COMMIT AND NO CHAIN NO RELEASE;
+SELECT id FROM s1 WHERE id > 8 ORDER BY id;
+--@ case read only
+START TRANSACTION READ ONLY;
+SELECT COUNT(*) FROM s1;
+INSERT INTO s1 VALUES (9,9);
+UPDATE s1 SET v = 0;
+COMMIT;
+SET SESSION TRANSACTION READ ONLY;
+INSERT INTO s1 VALUES (9,9);
+SET SESSION TRANSACTION READ WRITE;
+INSERT INTO s1 VALUES (9,9);
+--@ case consistent snapshot
+START TRANSACTION WITH CONSISTENT SNAPSHOT;
+SELECT COUNT(*) FROM s1;
+COMMIT;
+--@ case autocommit off
+SET autocommit = 0;
+SELECT COUNT(*) FROM s1;
+INSERT INTO s1 VALUES (9,9),(10,10);
+SELECT @@autocommit, @@in_transaction;
+ROLLBACK;
+SELECT COUNT(*) FROM s1;
+INSERT INTO s1 VALUES (9,9),(10,10);
+COMMIT;
+INSERT INTO s1 VALUES (11,11);
+SET autocommit = 1;
+ROLLBACK;
+SELECT COUNT(*) FROM s1;
+--@ case savepoints
+BEGIN;
+INSERT INTO s1 VALUES (21,1);
+SAVEPOINT a;
+INSERT INTO s1 VALUES (22,1),(23,1),(24,1);
+SAVEPOINT b;
+UPDATE s1 SET v = 0;
+ROLLBACK TO b;
+SELECT SUM(v) FROM s1;
+ROLLBACK TO SAVEPOINT a;
+SELECT COUNT(*) FROM s1;
+RELEASE SAVEPOINT a;
+ROLLBACK TO a;
+INSERT INTO s1 VALUES (25,1);
+COMMIT;
+SELECT id FROM s1 ORDER BY id;
+--@ case savepoint on a shard that comes later
+BEGIN;
+INSERT INTO s1 VALUES (31,1);
+SAVEPOINT a;
+INSERT INTO s1 VALUES (32,1);
+INSERT INTO s1 VALUES (33,1);
+INSERT INTO s1 VALUES (34,1);
+INSERT INTO s1 VALUES (35,1);
+ROLLBACK TO a;
+SELECT id FROM s1 WHERE id > 30 ORDER BY id;
+COMMIT;
+SELECT id FROM s1 WHERE id > 30 ORDER BY id;
+--@ case savepoint replaced and unknown
+BEGIN;
+SAVEPOINT a;
+INSERT INTO s1 VALUES (31,1);
+SAVEPOINT a;
+INSERT INTO s1 VALUES (32,1);
+ROLLBACK TO A;
+SELECT id FROM s1 WHERE id > 30;
+ROLLBACK TO nope;
+RELEASE SAVEPOINT nope;
+COMMIT;
+SAVEPOINT outside;
+ROLLBACK TO outside;
+--@ case implicit commit by ddl
+BEGIN;
+INSERT INTO s1 VALUES (41,1);
+CREATE TABLE t9 (id INT PRIMARY KEY);
+ROLLBACK;
+SELECT id FROM s1 WHERE id > 40;
+BEGIN;
+INSERT INTO s1 VALUES (42,1);
+DROP TABLE t9;
+SELECT @@in_transaction;
+ROLLBACK;
+SELECT id FROM s1 WHERE id > 40 ORDER BY id;
+--@ case implicit commit by begin
+BEGIN;
+INSERT INTO s1 VALUES (41,1);
+START TRANSACTION;
+INSERT INTO s1 VALUES (42,1);
+ROLLBACK;
+SELECT id FROM s1 WHERE id > 40 ORDER BY id;
+BEGIN;
+INSERT INTO s1 VALUES (43,1);
+SET autocommit = 1;
+ROLLBACK;
+SELECT id FROM s1 WHERE id > 40 ORDER BY id;
+SET autocommit = 0;
+INSERT INTO s1 VALUES (44,1);
+SET autocommit = 1;
+ROLLBACK;
+SELECT id FROM s1 WHERE id > 40 ORDER BY id;
+--@ case temporary tables do not commit
+BEGIN;
+INSERT INTO s1 VALUES (41,1);
+CREATE TEMPORARY TABLE tt (id INT);
+INSERT INTO tt VALUES (1);
+DROP TEMPORARY TABLE tt;
+ROLLBACK;
+SELECT id FROM s1 WHERE id > 40 ORDER BY id;
+--@ case an error inside
+BEGIN;
+INSERT INTO s1 VALUES (51,1);
+INSERT INTO s1 VALUES (1,1);
+SELECT @@in_transaction;
+INSERT INTO s1 VALUES (52,1),(53,1),(2,1),(54,1);
+SELECT id FROM s1 WHERE id > 50 ORDER BY id;
+INSERT INTO s1 VALUES (55,1),(56,5000),(57,1);
+UPDATE s1 SET v = v + 995;
+SELECT id, v FROM s1 ORDER BY id;
+INSERT INTO nope VALUES (1);
+SELECT nope FROM s1;
+SELEC 1;
+COMMIT;
+SELECT id FROM s1 WHERE id > 50 ORDER BY id;
+--@ case statement atomicity in autocommit
+INSERT INTO s1 VALUES (61,1),(62,1),(63,1),(1,1);
+INSERT INTO s1 VALUES (61,1),(62,1),(63,1),(64,5000);
+UPDATE s1 SET v = v + 993;
+DELETE FROM s1 WHERE id / (id - 5) > 0 OR 1/0;
+SELECT id, v FROM s1 ORDER BY id;
+--@ case broadcast and single inside
+BEGIN;
+UPDATE products SET v = 50;
+UPDATE notes SET v = 50;
+UPDATE s1 SET v = 50;
+SELECT * FROM products ORDER BY id;
+ROLLBACK;
+SELECT * FROM products ORDER BY id;
+SELECT * FROM notes ORDER BY id;
+BEGIN;
+INSERT INTO products VALUES (3,3);
+INSERT INTO notes VALUES (3,3);
+COMMIT;
+--@ case isolation
+SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT @@tx_isolation, @@session.tx_isolation;
+SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;
+SELECT @@tx_isolation;
+BEGIN;
+SELECT COUNT(*) FROM s1;
+COMMIT;
+SET tx_isolation = 'REPEATABLE-READ';
+SELECT @@tx_isolation;
+SET SESSION TRANSACTION ISOLATION LEVEL NOPE;
+BEGIN;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+COMMIT;
+--@ case two sessions see what is committed
+BEGIN;
+UPDATE s1 SET v = 70 WHERE id IN (1,2,3,4);
+--@ on b
+SELECT id, v FROM s1 WHERE id < 5 ORDER BY id;
+--@ on a
+COMMIT;
+--@ on b
+SELECT id, v FROM s1 WHERE id < 5 ORDER BY id;
+--@ case repeatable read
+--@ on b
+BEGIN;
+SELECT v FROM s1 WHERE id = 1;
+--@ on a
+UPDATE s1 SET v = 71 WHERE id = 1;
+--@ on b
+SELECT v FROM s1 WHERE id = 1;
+COMMIT;
+SELECT v FROM s1 WHERE id = 1;
+--@ case lock wait times out
+BEGIN;
+UPDATE s1 SET v = 72 WHERE id = 1;
+--@ on b
+SET SESSION innodb_lock_wait_timeout = 0;
+BEGIN;
+UPDATE s1 SET v = 1 WHERE id = 2;
+UPDATE s1 SET v = 1 WHERE id = 1;
+SELECT @@in_transaction;
+SELECT v FROM s1 WHERE id = 2;
+COMMIT;
+--@ on a
+ROLLBACK;
+SELECT v FROM s1 WHERE id = 2;
+--@ case nowait and skip locked
+BEGIN;
+SELECT v FROM s1 WHERE id = 3 FOR UPDATE;
+--@ on b
+SELECT v FROM s1 WHERE id = 3 FOR UPDATE NOWAIT;
+SELECT v FROM s1 WHERE id = 4 LOCK IN SHARE MODE;
+SELECT id FROM s1 WHERE id IN (3,4) ORDER BY id FOR UPDATE SKIP LOCKED;
+--@ on a
+SELECT id FROM s1 ORDER BY id FOR UPDATE;
+COMMIT;
+--@ case xa by hand
+XA START 'x1';
+INSERT INTO s1 VALUES (81,1);
+XA END 'x1';
+XA ROLLBACK 'x1';
+SELECT id FROM s1 WHERE id = 81;
+--@ case completion type and release
+SET SESSION completion_type = 1;
+BEGIN;
+INSERT INTO s1 VALUES (91,1);
+COMMIT;
+SELECT @@in_transaction;
+ROLLBACK;
+SET SESSION completion_type = 0;
+SELECT id FROM s1 WHERE id = 91;
+--@ case prepared inside
+BEGIN;
+--@ params int 92 | int 1
+--@ params int 93 | int 2
+--@ params int 1 | int 2
+INSERT INTO s1 VALUES (?, ?);
+SELECT id FROM s1 WHERE id > 90 ORDER BY id;
+ROLLBACK;
+SELECT id FROM s1 WHERE id > 90 ORDER BY id;
+--@ case lock tables
+LOCK TABLES notes WRITE;
+UPDATE notes SET v = 5;
+SELECT COUNT(*) FROM products;
+UNLOCK TABLES;
+SELECT v FROM notes ORDER BY id;
