@@ -154,6 +154,12 @@ func (f *fanOut) describe(hidden [][]rewrite.Piece) error {
 
 // describeText finds a draft's columns in the facts, or asks for them.
 func (p *planning) describeText(route *plan.Route, t *rewrite.Template) ([]sqltypes.Column, error) {
+	for _, t := range p.tables {
+		// The answer depends on the table: its version has to be known, so that DDL makes the plan invalid.
+		if err := p.requireSchema(t); err != nil {
+			return nil, err
+		}
+	}
 	target := &route.Targets[0]
 	p.at = target
 	if p.env.Mode.Flavour.MariaDB {

@@ -38,6 +38,9 @@ func NewState() *State {
 	return &State{id: new(byte), vars: map[string]string{}, user: map[string]string{}}
 }
 
+// Version changes with every change of a variable, but not of the schema. It is never 0.
+func (s *State) Version() uint64 { return s.version + 1 }
+
 // Schema is the physical schema that unqualified names mean; "": none.
 func (s *State) Schema() string { return s.schema }
 

@@ -81,6 +81,7 @@ type AggregateSpec struct {
 	Output []Agg
 
 	DivPrecisionIncrement int                         // the session's div_precision_increment
+	WholeDoubles          bool                        // DOUBLEs keep all their digits, whatever the definition says: for the binary protocol
 	MaxScale              int                         // most digits after the point of a decimal: 38 on MariaDB, 30 on MySQL; 0: 38
 	Budget                *Budget                     // nil: no limit
 	Warn                  func(warning *sqlerr.Error) // told of cut texts; nil: nobody
@@ -166,14 +167,14 @@ func (s *AggregateSpec) plain(cols []sqltypes.Column, a *Agg, out *sqltypes.Colu
 	case Sum:
 		kind, err := numberKind(in, a.Func)
 		return func() accumulator {
-			return &sum{total: total{column: a.Column, kind: kind, scale: int(in.Decimals)}, decimals: out.Decimals}
+			return &sum{total: total{column: a.Column, kind: kind, scale: int(in.Decimals)}, decimals: s.digits(out)}
 		}, err
 	case Avg:
 		kind, err := numberKind(in, a.Func)
 		return func() accumulator {
 			return &avg{
 				total: total{column: a.Column, kind: kind, scale: int(in.Decimals)}, count: count{column: a.Count, single: single},
-				division: s.division(), decimals: out.Decimals,
+				division: s.division(), decimals: s.digits(out),
 			}
 		}, err
 	case Min, Max:
@@ -183,7 +184,7 @@ func (s *AggregateSpec) plain(cols []sqltypes.Column, a *Agg, out *sqltypes.Colu
 	case BitAnd, BitOr, BitXor:
 		return func() accumulator { return newBits(a.Func, a.Column) }, nil
 	case VarPop, VarSamp, StdPop, StdSamp:
-		return func() accumulator { return &variance{agg: a, decimals: out.Decimals} }, nil
+		return func() accumulator { return &variance{agg: a, decimals: s.digits(out)} }, nil
 	case GroupConcat:
 		return func() accumulator { return &groupConcat{agg: a, text: cellBuffer{account: acct}, warn: s.Warn} }, nil
 	case JSONArrayAgg:
@@ -192,6 +193,14 @@ func (s *AggregateSpec) plain(cols []sqltypes.Column, a *Agg, out *sqltypes.Colu
 		return func() accumulator { return newJSONJoin(a, '{', '}', acct) }, nil
 	}
 	return nil, sqlerr.Internal(fmt.Sprintf("aggregate function number %d", a.Func))
+}
+
+// digits is how many digits after the point a DOUBLE result is printed with.
+func (s *AggregateSpec) digits(out *sqltypes.Column) byte {
+	if s.WholeDoubles {
+		return anyDecimals
+	}
+	return out.Decimals
 }
 
 // division returns the session's rule for decimals.

@@ -15,6 +15,7 @@ type Options struct {
 
 	DivPrecisionIncrement int  // the session's div_precision_increment
 	GroupConcatMaxLen     int  // the session's group_concat_max_len; the shards' is at least four bytes higher
+	WholeDoubles          bool // the rows become binary ones, in which a DOUBLE has all its digits
 	MySQL                 bool // the flavour that is claimed: MySQL's decimals and JSON, else MariaDB's
 
 	Budget *Budget                  // of the query; nil: no limit

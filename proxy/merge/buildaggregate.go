@@ -49,7 +49,7 @@ func (b *builder) aggregate(n *plan.Aggregate) (RowStream, error) {
 func (b *builder) spec(n *plan.Aggregate, cols []sqltypes.Column) (AggregateSpec, error) {
 	spec := AggregateSpec{
 		Keys: keysOf(n.Keys), DivPrecisionIncrement: b.opts.DivPrecisionIncrement,
-		Budget: b.opts.Budget, Warn: b.opts.Warn,
+		Budget: b.opts.Budget, Warn: b.opts.Warn, WholeDoubles: b.opts.WholeDoubles,
 	}
 	if b.opts.MySQL {
 		spec.MaxScale = 30

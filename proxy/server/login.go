@@ -42,7 +42,9 @@ func (s *Server) offered() wire.Capability {
 	if s.opts.TLS != nil {
 		caps |= wire.CapSSL
 	}
-	if !s.shared.Flavour.MariaDB {
+	if s.shared.Flavour.MariaDB {
+		caps |= wire.CapMariaDBExtendedMetadata
+	} else {
 		caps |= wire.CapLongPassword | wire.CapQueryAttributes | wire.CapZstd
 	}
 	return caps

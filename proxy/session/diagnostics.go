@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,8 +80,12 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 	if c.code != codeTruncatedValue || len(d.heard) == 0 || d.heard[len(d.heard)-1] == t {
 		return false
 	}
-	_, value, ok := strings.Cut(c.msg, "DECIMAL value: ") // of a comparison; within an expression it is looked at by row
-	return ok && slices.Contains(d.conditions, c) && bytes.Contains(text, []byte(value))
+	kind, value, ok := strings.Cut(strings.TrimPrefix(c.msg, "Truncated incorrect "), " value: ")
+	if !ok || kind == "DOUBLE" || kind == "INTEGER" { // those stand in expressions, which are looked at for each row
+		return false
+	}
+	literal := bytes.Contains(text, []byte(value)) || bytes.Contains(text, fmt.Appendf(nil, "%x", strings.Trim(value, "'")))
+	return literal && slices.Contains(d.conditions, c)
 }
 
 // codeTruncatedValue is ER_TRUNCATED_WRONG_VALUE.

@@ -110,6 +110,7 @@ func replaceName(msg, schema, table, db, name string) string {
 	}
 	msg = strings.ReplaceAll(msg, "'"+schema+"."+table+"'", "'"+db+"."+name+"'")
 	msg = strings.ReplaceAll(msg, "'"+schema+"."+table+".", "'"+db+"."+name+".")
+	msg = strings.ReplaceAll(msg, "'"+schema+".", "'"+db+".")
 	msg = strings.ReplaceAll(msg, "`"+schema+"`.`"+table+"`", "`"+db+"`.`"+name+"`")
 	msg = strings.ReplaceAll(msg, "`"+schema+"`.", "`"+db+"`.")
 	if table != name {

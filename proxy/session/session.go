@@ -50,8 +50,10 @@ type Session struct {
 	hints      map[string]*backend.Conn
 	collation  uint16 // that the client asked for
 
-	more     bool      // the result being written is not the command's last
-	deadline time.Time // of the wait for a command; the zero Time: none
+	more       bool          // the result being written is not the command's last
+	deadline   time.Time     // of the wait for a command; the zero Time: none
+	patience   time.Duration // how long a command is waited for; 0: without end
+	patienceOf uint64        // version of the state that it was read from
 
 	// Buffers of the statement under way.
 	scan   parser.Scan
@@ -175,11 +177,10 @@ func (s *Session) arm() error {
 	if err := s.over(); err != nil {
 		return err
 	}
-	timeout := s.config.WaitTimeout
-	if s.client.Caps.Has(wire.CapInteractive) {
-		timeout = s.config.InteractiveTimeout
+	if v := s.state.Version(); v != s.patienceOf {
+		s.patience, s.patienceOf = s.waitTimeout(), v
 	}
-	timeout = s.waitTimeout(timeout)
+	timeout := s.patience
 	var until time.Time // none
 	if timeout > 0 {
 		until = s.since.Add(timeout) // since is written by this goroutine only

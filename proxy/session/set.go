@@ -302,15 +302,18 @@ func (s *Session) rekey() {
 	s.keyPrefix = append(k, 0)
 }
 
-// waitTimeout is the session's own wait_timeout, if it has set one.
-func (s *Session) waitTimeout(initial time.Duration) time.Duration {
+// waitTimeout is the session's own wait_timeout, or the configured one if it has set none.
+func (s *Session) waitTimeout() time.Duration {
 	name := "wait_timeout"
 	if v, ok := s.state.Var(name); ok {
 		if n, err := strconv.Atoi(v); err == nil {
 			return time.Duration(n) * time.Second
 		}
 	}
-	return initial
+	if s.client.Caps.Has(wire.CapInteractive) {
+		return s.config.InteractiveTimeout
+	}
+	return s.config.WaitTimeout
 }
 
 // plainText reads what variableLiteral has written of a plain text.

@@ -155,6 +155,8 @@ func (s *Session) systemShape(ctx context.Context, stmt *prepared, params []sqlt
 	switch {
 	case err != nil:
 		return nil, nil, err
+	case a.Asked != "":
+		a.SQL = a.Asked // before a SHOW CREATE runs, servers describe it otherwise
 	case a.Columns != nil || a.SQL == "":
 		return params, a.Columns, nil
 	}

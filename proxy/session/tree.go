@@ -122,6 +122,7 @@ func (t *tree) options() merge.Options {
 		Args:                  values,
 		DivPrecisionIncrement: int(t.s.number("div_precision_increment", t.s.srv.Initial.DivPrecision)),
 		GroupConcatMaxLen:     int(t.s.number("group_concat_max_len", t.s.srv.Initial.GroupConcatMaxLen)),
+		WholeDoubles:          t.x.form == exec.BinaryRows,
 		MySQL:                 !t.s.srv.Flavour.MariaDB,
 		Budget:                t.budget,
 		Spill:                 t.s.srv.Spill,

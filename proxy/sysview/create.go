@@ -17,7 +17,10 @@ func (v *View) showCreateTable(ctx context.Context, st *parser.Statement) (*Answ
 	if err != nil || answer != nil {
 		return answer, err
 	}
-	a := v.onTable(st, d, node)
+	a, err := v.onTable(st, d, node)
+	if err != nil {
+		return nil, err
+	}
 	if v.fold(d.name) != v.fold(v.Database) { // as servers do: names are qualified outside of their database
 		a.Schema = informationSchema
 		if !st.Tables[0].SchemaSpan.Present() {
@@ -33,7 +36,9 @@ func (v *View) showCreateTable(ctx context.Context, st *parser.Statement) (*Answ
 		if len(row) < 2 || p == nil {
 			continue
 		}
-		row[0] = []byte(st.Tables[0].Name)
+		if node.Table != st.Tables[0].Name {
+			row[0] = []byte(st.Tables[0].Name)
+		}
 		text := v.created(d, p, string(row[1]), node.Table, st.Tables[0].Name)
 		if place.Kind == catalog.KindSharded {
 			if text, err = v.autoIncrement(ctx, d, st.Tables[0].Name, text); err != nil {
@@ -42,7 +47,7 @@ func (v *View) showCreateTable(ctx context.Context, st *parser.Statement) (*Answ
 		}
 		row[1] = []byte(text)
 	}
-	return &Answer{Columns: columns, Rows: rows}, nil
+	return &Answer{Columns: columns, Rows: rows, DataSource: a.DataSource, Schema: a.Schema, Asked: a.SQL}, nil
 }
 
 // created puts a CREATE statement that a server has written into logical names.
@@ -155,13 +160,16 @@ func (v *View) showCreateProgram(ctx context.Context, st *parser.Statement) (*An
 		if err != nil {
 			return nil, Renamed{Database: d.name, Schema: p.schema}.Error(err)
 		}
-		return v.programs(d, p, columns, rows)
+		if err := v.programs(d, p, columns, rows); err != nil {
+			return nil, err
+		}
+		return &Answer{Columns: columns, Rows: rows, DataSource: p.source, Schema: p.schema, Asked: sql}, nil
 	}
 	return nil, sqlerr.Internal("a database without a place")
 }
 
 // programs checks that what is shown names no actual table.
-func (v *View) programs(d *database, p *place, columns []sqltypes.Column, rows []sqltypes.Row) (*Answer, error) {
+func (v *View) programs(d *database, p *place, columns []sqltypes.Column, rows []sqltypes.Row) error {
 	for _, row := range rows {
 		if len(row) > 2 && strings.HasPrefix(columns[2].Name, "SQL Original") {
 			st, err := parser.Parse(string(row[2]), v.Mode)
@@ -170,12 +178,12 @@ func (v *View) programs(d *database, p *place, columns []sqltypes.Column, rows [
 			}
 			for i := range st.Tables {
 				if a := v.find(d, p, st.Tables[i].Name); a.name != "" && a.name != st.Tables[i].Name {
-					return nil, sqlerr.NotSupported("SHOW CREATE TRIGGER on a shard of " + a.name)
+					return sqlerr.NotSupported("SHOW CREATE TRIGGER on a shard of " + a.name)
 				}
 			}
 		}
 	}
-	return &Answer{Columns: columns, Rows: rows}, nil
+	return nil
 }
 
 // Error puts logical names into a server's error.

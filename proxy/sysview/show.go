@@ -94,8 +94,11 @@ func (v *View) shownTable(ctx context.Context, st *parser.Statement) (d *databas
 }
 
 // onTable is the statement with the actual table's name in it.
-func (v *View) onTable(st *parser.Statement, d *database, node rule.Node) *Answer {
+func (v *View) onTable(st *parser.Statement, d *database, node rule.Node) (*Answer, error) {
 	t := &st.Tables[0]
+	if t.Name != node.Table && !(ascii(t.Name) && ascii(node.Table)) && v.Mode.Charset != parser.CharsetUTF8 {
+		return nil, sqlerr.NotSupported("SHOW of the sharded table " + t.Name + " under this character_set_client")
+	}
 	var e edits
 	if t.Name != node.Table {
 		e.replace(t.NameSpan, ident(node.Table))
@@ -106,7 +109,7 @@ func (v *View) onTable(st *parser.Statement, d *database, node rule.Node) *Answe
 	return &Answer{
 		DataSource: node.DataSource, Schema: node.Schema, SQL: e.apply(st.Text),
 		Table: Renamed{Database: d.name, Name: t.Name, Schema: node.Schema, Actual: node.Table},
-	}
+	}, nil
 }
 
 // showColumns is SHOW COLUMNS and DESCRIBE, whose rows name no table.
@@ -115,7 +118,7 @@ func (v *View) showColumns(ctx context.Context, st *parser.Statement) (*Answer, 
 	if err != nil || answer != nil {
 		return answer, err
 	}
-	return v.onTable(st, d, node), nil
+	return v.onTable(st, d, node)
 }
 
 // showIndex is SHOW INDEX: of a sharded table the cardinalities are added up.
@@ -124,7 +127,10 @@ func (v *View) showIndex(ctx context.Context, st *parser.Statement) (*Answer, er
 	if err != nil || answer != nil {
 		return answer, err
 	}
-	native := v.onTable(st, d, node)
+	native, err := v.onTable(st, d, node)
+	if err != nil {
+		return nil, err
+	}
 	if place.Kind != catalog.KindSharded && node.Table == st.Tables[0].Name {
 		return native, nil
 	}

@@ -56,7 +56,7 @@ func derivedName(name, physical, logical string) string {
 // query puts the names in a stored query into logical ones. Servers write them quoted and, mostly, qualified.
 func (v *View) query(d *database, p *place, text string) string {
 	mode := v.Mode
-	mode.SQLMode, mode.Charset = 0, parser.ParseCharset("utf8mb4")
+	mode.SQLMode, mode.Charset = 0, parser.CharsetUTF8
 	st, err := parser.Parse(text, mode)
 	if err != nil {
 		return text

@@ -51,6 +51,7 @@ type Answer struct {
 	Own     bool // Columns are the proxy's own making, and not yet in the client's character set
 
 	DataSource, Schema, SQL string
+	Asked                   string // instead of SQL: the text that Rows are the answer of, at DataSource
 	// Table is the table that SQL names, for error texts.
 	Table Renamed
 

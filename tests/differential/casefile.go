@@ -44,6 +44,8 @@ type Step struct {
 	On     string // the connection's name
 	Runs   []Execution
 	Expect Expect
+	// Follows: it tells of the statement before; where that one is refused, this one says nothing.
+	Follows bool
 }
 
 // ParseFile reads a case file. It is SQL whose statements end with a semicolon at the end of a line; lines that begin
@@ -59,6 +61,7 @@ type Step struct {
 //	--@ always CODE …               exceptions for every statement from here on
 //	--@ params int 1 | str x | …    the next statement is prepared and executed with these; once for each such line
 //	--@ dump TABLE CODE …           exceptions for the table's comparison after a case that writes
+//	--@ follows                     the next statement is about the one before it: not compared where that is refused
 //	--@ bytes                       in the next statement \xNN stands for a byte
 //
 // Other comments at the beginning of a line are dropped.
@@ -175,6 +178,8 @@ func (p *fileParser) directive(text string, n int) (err error) {
 		p.next.Runs = append(p.next.Runs, run)
 	case "bytes":
 		p.bytes = true
+	case "follows":
+		p.next.Follows = true
 	case "dump":
 		table, codes, _ := strings.Cut(rest, " ")
 		p.dumps[table], err = ParseExpect(codes)

@@ -149,6 +149,7 @@ func (r *fileRun) run(t *testing.T, index int, mode Mode) {
 func (r *fileRun) steps(t *testing.T, c *Case, mode Mode, rec *caseRecord, comparer *Comparer) bool {
 	clients := r.side.Clients(c.Opts)
 	defer clients.Close()
+	refusedBefore := false
 	for i := range c.Steps {
 		step := &c.Steps[i]
 		answers, err := clients.Play(t.Context(), step, mode)
@@ -156,6 +157,10 @@ func (r *fileRun) steps(t *testing.T, c *Case, mode Mode, rec *caseRecord, compa
 			r.differ(t, c, step, []Difference{{"connection", "none", err.Error()}})
 			return false
 		}
+		if step.Follows && refusedBefore {
+			continue
+		}
+		refusedBefore = refuses(answers)
 		good := true
 		plain := rec.steps[i]
 		if len(plain) != len(answers) {
@@ -176,6 +181,12 @@ func (r *fileRun) steps(t *testing.T, c *Case, mode Mode, rec *caseRecord, compa
 		}
 	}
 	return true
+}
+
+// refuses reports whether heddle has refused the statement.
+func refuses(answers []*Answer) bool {
+	e := answers[len(answers)-1].Err()
+	return e != nil && e.Code == refusal
 }
 
 func (r *fileRun) answer(t *testing.T, c *Case, step *Step, comparer *Comparer, plain, heddle, unlimited *Answer) bool {

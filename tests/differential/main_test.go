@@ -15,6 +15,7 @@ var env *harness.Env
 // lab is what the tests of this package share.
 var lab struct {
 	plain    Side
+	self     Side // a third server, which stands in for heddle
 	pool     *wire.Pool
 	heddles  map[string]*harness.Heddle
 	backends []string
@@ -29,14 +30,16 @@ var serverFlags = []string{"--innodb-stats-persistent=ON", "--innodb-stats-auto-
 const selfLayout = "self"
 
 func TestMain(m *testing.M) {
-	os.Exit(harness.Run(m, harness.Options{Plain: true, Shards: 2, Flags: serverFlags, Setup: setUp}, &env))
+	os.Exit(harness.Run(m, harness.Options{Plain: true, Shards: 3, Flags: serverFlags, Setup: setUp}, &env))
 }
 
 func setUp(ctx context.Context, e *harness.Env) error {
 	lab.pool = wire.NewPool(0)
 	lab.plain = Side{Addr: e.Plain.Addr(), Pool: lab.pool}
 	lab.heddles = map[string]*harness.Heddle{}
-	for _, s := range e.Shards {
+	own := e.Shards[2]
+	lab.self = Side{Addr: own.Addr(), Pool: lab.pool}
+	for _, s := range e.Shards[:2] {
 		lab.backends = append(lab.backends, s.Addr())
 	}
 	schemas := []string{Schema}
@@ -46,7 +49,7 @@ func setUp(ctx context.Context, e *harness.Env) error {
 	if err := e.Plain.CreateSchema(ctx, schemas...); err != nil {
 		return err
 	}
-	if err := e.Shards[0].CreateSchema(ctx, Schema, generatedSchema(selfLayout)); err != nil {
+	if err := own.CreateSchema(ctx, Schema, generatedSchema(selfLayout)); err != nil {
 		return err
 	}
 	if err := e.Plain.CreateSchema(ctx, generatedSchema(selfLayout)); err != nil {
@@ -67,8 +70,8 @@ func startHeddles(ctx context.Context, e *harness.Env) error {
 		for _, database := range databases {
 			rules = append(rules, l.Rules(database, lab.backends))
 		}
-		for i, s := range e.Shards {
-			if err := s.CreateSchema(ctx, l.Schemas(i, len(e.Shards), databases...)...); err != nil {
+		for i, s := range e.Shards[:len(lab.backends)] {
+			if err := s.CreateSchema(ctx, l.Schemas(i, len(lab.backends), databases...)...); err != nil {
 				return err
 			}
 		}
@@ -95,7 +98,7 @@ func layouts() []string {
 // side of a layout: heddle's, or the plain server that stands in for it.
 func side(layout string) Side {
 	if layout == selfLayout {
-		return Side{Addr: lab.backends[0], Pool: lab.pool}
+		return lab.self
 	}
 	return Side{Addr: lab.heddles[layout].Addr, Pool: lab.pool}
 }

@@ -225,7 +225,7 @@ func cliStatus(c *cli) error {
 }
 
 func cliColumnTypes(c *cli) error {
-	out, err := c.run(cliAccounts+"SELECT id AS x FROM accounts a ORDER BY x LIMIT 1;", "--column-type-info", c.database)
+	out, err := c.run(cliAccounts+"SELECT id AS x FROM accounts a ORDER BY x LIMIT 1;", "--column-type-info", "--table", c.database)
 	if err != nil {
 		return err
 	}

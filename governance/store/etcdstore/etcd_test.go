@@ -21,6 +21,7 @@ func startEtcd(t *testing.T, change func(*embed.Config)) (addr string, stop func
 	cfg.Logger, cfg.LogLevel = "zap", "fatal"
 	cfg.LogOutputs = []string{"stderr"}
 	cfg.UnsafeNoFsync = true
+	cfg.BcryptCost = 4
 	cfg.TickMs, cfg.ElectionMs = 10, 100
 	local := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{local}, []url.URL{local}

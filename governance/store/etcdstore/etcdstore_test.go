@@ -42,18 +42,18 @@ func TestConform(t *testing.T) {
 	storetest.Conform(t, func(t *testing.T) storetest.Env {
 		addr, stop := startEtcd(t, nil)
 		var relays []*relay
-		through := func(t *testing.T) (*Store, *relay) {
+		through := func(t *testing.T, timeout time.Duration) (*Store, *relay) {
 			r := newRelay(t, addr)
 			relays = append(relays, r)
-			return openAt(t, Config{Prefix: "mesh/test", Timeout: 500 * time.Millisecond}, r.addr()), r
+			return openAt(t, Config{Prefix: "mesh/test", Timeout: timeout}, r.addr()), r
 		}
 		return storetest.Env{
 			Open: func(t *testing.T) store.Store {
-				s, _ := through(t)
+				s, _ := through(t, 20*time.Second)
 				return s
 			},
 			OpenCuttable: func(t *testing.T) (store.Store, func(bool)) {
-				s, r := through(t)
+				s, r := through(t, time.Second)
 				return s, func(cut bool) { r.set(addr, cut) }
 			},
 			Compact: func(t *testing.T) { compact(t, addr) },

@@ -1,0 +1,35 @@
+-- The tables of the generated statements, and the cases that they found: what the generator prints is pasted here.
+--@ setup
+DROP TABLE IF EXISTS users;
+DROP TABLE IF EXISTS orders;
+DROP TABLE IF EXISTS order_items;
+DROP TABLE IF EXISTS products;
+DROP TABLE IF EXISTS notes;
+CREATE TABLE users (id BIGINT NOT NULL, name VARCHAR(20) COLLATE utf8mb4_general_ci, code VARCHAR(10) COLLATE utf8mb4_bin, country CHAR(2), score INT, balance DECIMAL(12,2), born DATE, level ENUM('low','mid','high','A'), ratio DOUBLE, seen DATETIME(3), PRIMARY KEY (id));
+CREATE TABLE orders (user_id BIGINT NOT NULL, id BIGINT NOT NULL, product_id INT, amount DECIMAL(12,2), qty INT UNSIGNED, state ENUM('new','paid','sent'), placed DATETIME, note VARCHAR(30), PRIMARY KEY (user_id, id), KEY (product_id));
+CREATE TABLE order_items (user_id BIGINT NOT NULL, order_id BIGINT NOT NULL, line INT NOT NULL, product_id INT, qty INT, price DECIMAL(8,2), PRIMARY KEY (user_id, order_id, line));
+CREATE TABLE products (id INT NOT NULL, title VARCHAR(40), price DECIMAL(8,2), stock INT, PRIMARY KEY (id));
+CREATE TABLE notes (id INT NOT NULL, user_id BIGINT, body VARCHAR(40), n INT, PRIMARY KEY (id));
+--@ data
+DELETE FROM users;
+DELETE FROM orders;
+DELETE FROM order_items;
+DELETE FROM products;
+DELETE FROM notes;
+INSERT INTO users VALUES
+ (1,'ann','a1','DE',10,10.50,'1990-01-01','low',0.5,'2024-01-01 10:00:00.001'),(2,'Bob','B2','FR',20,-5.25,'1985-05-05','high',1.25,'2024-01-02 11:00:00'),(3,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL),
+ (4,'ANN','a1','DE',5,0,'1990-01-01','mid',2e5,'2023-12-31 23:59:59.999'),(5,'eve ','E5','IT',0,99999.99,'2000-02-29','A',-0.125,'2024-01-01 10:00:00.001'),(6,'bob','b2','FR',-7,10.50,'1999-12-31','low',0.1,NULL),
+ (7,'Zoé','z','IT',20,1.01,'1985-05-05','high',3.75,'2024-06-01 00:00:00'),(8,'zoe','','ES',100,-5.25,NULL,'mid',NULL,'2022-02-02 02:02:02.02'),(9,'','x y','DE',10,7,'2010-10-10',NULL,1e-3,'2024-01-02 11:00:00'),
+ (10,'ß','ss','XX',3,0.01,'1970-01-01','A',7,'2024-03-03 03:03:03'),(11,'_u','%u','ES',NULL,12.34,'1990-01-01','low',8.5,'2024-01-01 10:00:00.002'),(12,'eve','e5',NULL,50,-0.01,'2024-01-01','high',0.5,'1999-09-09 09:09:09');
+INSERT INTO orders VALUES
+ (1,1,1,100.10,1,'new','2024-01-01 10:00:00','first'),(1,2,2,50,2,'paid','2024-01-02 11:00:00',NULL),(2,1,1,75.50,3,'sent','2024-02-01 00:00:00','x'),(2,3,NULL,1,0,'new',NULL,'X'),(4,1,2,999.99,9,'paid','2024-03-01 12:00:00','late'),
+ (4,2,1,10,1,'new','2024-03-02 12:00:00','first'),(5,1,3,0.01,7,NULL,'2023-12-31 23:59:59',''),(6,9,9,5,2,'sent','2024-04-01 12:00:00','y'),(7,1,1,NULL,NULL,'new','2024-05-01 12:00:00',NULL),(8,1,2,33.33,3,'paid','2024-01-01 10:00:00','Late'),
+ (9,4,3,33.33,4294967295,'sent','2024-06-06 06:06:06','z'),(12,1,4,12.12,1,'paid','2024-01-02 11:00:00','first'),(20,1,2,7,1,'paid','2024-06-01 12:00:00','orphan');
+INSERT INTO order_items VALUES (1,1,1,1,2,50.05),(1,2,1,2,1,25),(1,2,2,1,1,25),(2,1,1,1,3,25.17),(4,1,1,2,9,111.11),(4,1,2,3,1,0),(4,2,1,1,1,10),(5,1,1,3,7,0.01),(6,9,1,9,5,1),(8,1,1,2,3,11.11),(9,4,1,3,NULL,NULL),(12,1,1,4,1,12.12),(20,1,1,2,7,1);
+INSERT INTO products VALUES (1,'hammer',12.50,10),(2,'nail',0.05,1000),(3,'saw',30,0),(4,'Drill',99,NULL),(5,NULL,NULL,5);
+INSERT INTO notes VALUES (1,1,'first',1),(2,2,'second',NULL),(3,NULL,'third',3),(4,99,NULL,3),(5,4,'First',5);
+
+--@ case all tables
+SELECT * FROM users ORDER BY id;
+SELECT * FROM orders ORDER BY user_id, id;
+SELECT * FROM order_items ORDER BY user_id, order_id, line;

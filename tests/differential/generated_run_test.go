@@ -1,0 +1,154 @@
+package differential
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/tests/differential/sqlgen"
+)
+
+// primeIn is Prime in another schema than the cases'.
+func (s Side) primeIn(ctx context.Context, schema string, statements []string) error {
+	clients := s.Clients(ConnOptions{Schema: schema})
+	defer clients.Close()
+	return clients.prime(ctx, statements)
+}
+
+// try plays the sequence on both sides and returns the first difference, nil if there is none. What heddle refuses is
+// not put to the plain server either: both go on from the same state.
+func (f *fuzzRun) try(t *testing.T, s sequence, count bool) *Difference {
+	data := slices.Concat([]string{"BEGIN"}, f.file.Data, []string{"COMMIT"})
+	for _, side := range []Side{f.plain, f.heddle} {
+		if err := side.primeIn(t.Context(), f.schema, data); err != nil {
+			return &Difference{"data", "none", err.Error()}
+		}
+	}
+	opts := ConnOptions{Schema: f.schema}
+	plain, heddle := f.plain.Clients(opts), f.heddle.Clients(opts)
+	defer plain.Close()
+	defer heddle.Close()
+	comparer := &Comparer{Collate: f.collate}
+	for _, statement := range s.statements {
+		step, err := s.step(statement)
+		if err != nil {
+			t.Fatalf("the generator's own error: %v: %s", err, step.SQL)
+		}
+		if count {
+			f.ran++
+		}
+		if d := f.both(t, &step, s.mode, plain, heddle, comparer, count); d != nil {
+			return d
+		}
+	}
+	return f.tables(t, plain, heddle, comparer)
+}
+
+func (f *fuzzRun) both(t *testing.T, step *Step, mode Mode, plain, heddle *Clients, comparer *Comparer, count bool) *Difference {
+	got, err := heddle.Play(t.Context(), step, mode)
+	if err != nil {
+		return &Difference{"connection", "none", err.Error()}
+	}
+	if e := got[0].Err(); e != nil && e.Code == refusal {
+		if count {
+			f.refused++
+		}
+		return f.unlisted(e.Msg)
+	}
+	var unlimitedAnswer *Answer
+	if step.Expect.Limit {
+		sql := *step
+		if step.Runs != nil {
+			return nil // the number of parameters would be another; the text protocol has the same statements
+		}
+		sql.SQL = unlimited(step.SQL)
+		all, err := plain.Play(t.Context(), &sql, mode)
+		if err != nil {
+			t.Fatalf("plain server: %v: %s", err, sql.SQL)
+		}
+		unlimitedAnswer = all[0]
+	}
+	want, err := plain.Play(t.Context(), step, mode)
+	if err != nil {
+		t.Fatalf("plain server: %v: %s", err, step.SQL)
+	}
+	if len(want) != len(got) {
+		return &Difference{"number of executions", describe(want[0]), describe(got[0])}
+	}
+	for i := range want {
+		if list := comparer.Compare(step, want[i], got[i], unlimitedAnswer); len(list) > 0 {
+			return &list[0]
+		}
+	}
+	return nil
+}
+
+// unlisted is a difference the first time that a refusal's text is not one of unsupported.txt.
+func (f *fuzzRun) unlisted(message string) *Difference {
+	if f.list.KnowsReason(message) || f.reasons[message] {
+		return nil
+	}
+	f.reasons[message] = true
+	return &Difference{"refusal", "none", "its reason is not in unsupported.txt: " + message}
+}
+
+// tables compares what the connections see in the tables at the end.
+func (f *fuzzRun) tables(t *testing.T, plain, heddle *Clients, comparer *Comparer) *Difference {
+	for i := range f.file.Dumps {
+		if d := f.both(t, &f.file.Dumps[i], Text, plain, heddle, comparer, false); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// shrink drops statements, and parts of them, as long as a difference of the same class remains.
+func (f *fuzzRun) shrink(t *testing.T, s sequence, d *Difference) sequence {
+	attempts := 0
+	still := func(c sequence) bool {
+		attempts++
+		clear(f.reasons)
+		got := f.try(t, c, false)
+		return got != nil && got.What == d.What
+	}
+	known := f.reasons
+	f.reasons = map[string]bool{}
+	defer func() { f.reasons = known }()
+	for changed := true; changed && attempts < shrinkAttempts; {
+		changed = false
+		for _, c := range smaller(s) {
+			if attempts < shrinkAttempts && still(c) {
+				s, changed = c, true
+				break
+			}
+		}
+	}
+	return s
+}
+
+// smaller are the sequence with half of its statements, with one less, and with one of them smaller.
+func smaller(s sequence) []sequence {
+	var out []sequence
+	n := len(s.statements)
+	with := func(list []sqlgen.Statement) { out = append(out, sequence{list, s.mode, s.params}) }
+	if n > 3 {
+		with(s.statements[n/2:])
+		with(s.statements[:n/2])
+	}
+	for i := range s.statements {
+		if n > 1 {
+			with(slices.Concat(s.statements[:i], s.statements[i+1:]))
+		}
+	}
+	for i, statement := range s.statements {
+		for _, part := range statement.Smaller() {
+			list := slices.Clone(s.statements)
+			list[i] = part
+			with(list)
+		}
+	}
+	if s.params {
+		out = append(out, sequence{s.statements, s.mode, false})
+	}
+	return out
+}

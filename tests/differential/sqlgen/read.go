@@ -1,0 +1,308 @@
+package sqlgen
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// scope is what a read sees: columns under their qualified names.
+type scope struct {
+	columns []column
+	keys    []string
+}
+
+func (s *scope) add(t table, alias string) {
+	for _, c := range t.columns {
+		s.columns = append(s.columns, column{alias + c.name, c.kind, c.values})
+	}
+	for _, k := range t.key {
+		s.keys = append(s.keys, alias+k)
+	}
+}
+
+func (s *scope) of(kinds ...kind) []column {
+	var out []column
+	for _, c := range s.columns {
+		for _, k := range kinds {
+			if c.kind == k {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+func (g *Generator) query() Statement {
+	q, s := g.from()
+	for range g.r.IntN(3) {
+		q.where = append(q.where, g.condition(s, 2))
+	}
+	switch n := g.r.IntN(100); {
+	case n < 45:
+		g.rows(q, s)
+	case n < 60:
+		g.whole(q, s)
+	case n < 90:
+		g.groups(q, s)
+	default:
+		g.distinct(q, s)
+	}
+	return q
+}
+
+// from chooses the tables. Joins are along the sharding key, or with a table that is on every shard.
+func (g *Generator) from() (*query, *scope) {
+	q, s := &query{}, &scope{}
+	one := func(t table) { q.from = t.name; s.add(t, "") }
+	kind := pick(g, []string{"JOIN", "JOIN", "LEFT JOIN"})
+	switch n := g.r.IntN(100); {
+	case n < 45:
+		one(users)
+	case n < 60:
+		one(orders)
+	case n < 65:
+		one(items)
+	case n < 69:
+		one(products)
+	case n < 72:
+		one(notes)
+	case n < 84:
+		q.from, q.joins = "users u", []string{kind + " orders o ON o.user_id = u.id"}
+		s.add(users, "u.")
+		s.add(orders, "o.")
+	case n < 90:
+		q.from, q.joins = "orders o", []string{kind + " order_items i ON i.user_id = o.user_id AND i.order_id = o.id"}
+		s.add(orders, "o.")
+		s.add(items, "i.")
+	case n < 97:
+		q.from, q.joins = "orders o", []string{kind + " products p ON p.id = o.product_id"}
+		s.add(orders, "o.")
+		s.add(products, "p.")
+	default:
+		q.from, q.joins = "users u", []string{"JOIN orders o ON o.user_id = u.id", "JOIN order_items i ON i.user_id = u.id AND i.order_id = o.id"}
+		s.add(users, "u.")
+		s.add(orders, "o.")
+		s.add(items, "i.")
+	}
+	q.keys = s.keys
+	return q, s
+}
+
+func asItem(c column) item { return item{text: c.name, kind: c.kind} }
+
+func (g *Generator) rows(q *query, s *scope) {
+	if len(q.joins) == 0 && g.chance(15) {
+		q.items = []item{{text: "*"}}
+	} else {
+		for _, c := range some(g, s.columns, 1+g.r.IntN(4)) {
+			q.items = append(q.items, asItem(c))
+		}
+		if g.chance(25) {
+			q.items = append(q.items, g.expression(s))
+		}
+	}
+	if g.chance(60) {
+		q.order = g.orderBy(s.columns)
+	}
+	g.limited(q)
+	if g.chance(3) {
+		q.lock = " FOR UPDATE"
+	}
+}
+
+func (g *Generator) orderBy(columns []column) []item {
+	var out []item
+	for _, c := range some(g, columns, 1+g.r.IntN(2)) {
+		i := asItem(c)
+		i.desc = g.chance(40)
+		out = append(out, i)
+	}
+	return out
+}
+
+func (g *Generator) limited(q *query) {
+	if !g.chance(35) {
+		return
+	}
+	q.limit = g.number(0, 8)
+	if g.chance(30) {
+		q.limit += " OFFSET " + g.number(0, 6)
+	}
+}
+
+// expression is over columns, exact and without warnings.
+func (g *Generator) expression(s *scope) item {
+	numbers := slices.DeleteFunc(s.of(integer, decimal), func(c column) bool { return strings.HasSuffix(c.name, "qty") }) // unsigned
+	if g.chance(60) {
+		a, b := pick(g, numbers), pick(g, numbers)
+		return pick(g, []item{
+			{text: fmt.Sprintf("%s + %s", a.name, b.name)}, {text: fmt.Sprintf("%s * 2 + 1", a.name)}, {text: fmt.Sprintf("COALESCE(%s, -1)", a.name)},
+			{text: fmt.Sprintf("CASE WHEN %s > %s THEN 'gt' ELSE 'le' END", a.name, b.name)}, {text: fmt.Sprintf("IF(%s IS NULL, 0, 1)", a.name)},
+			{text: fmt.Sprintf("ABS(%s)", a.name)}, {text: fmt.Sprintf("%s DIV 3", a.name)}, {text: fmt.Sprintf("-%s", a.name)},
+		})
+	}
+	t := pick(g, s.of(text, binary, enum, integer))
+	return pick(g, []item{
+		{text: fmt.Sprintf("CONCAT(%s, '-')", t.name)}, {text: fmt.Sprintf("UPPER(%s)", t.name)}, {text: fmt.Sprintf("LENGTH(%s)", t.name)},
+		{text: fmt.Sprintf("LEFT(%s, 1)", t.name)}, {text: fmt.Sprintf("IFNULL(%s, 'none')", t.name)}, {text: "'lit'"}, {text: "NULL"}, {text: "1.50"},
+	})
+}
+
+// whole is aggregates over everything.
+func (g *Generator) whole(q *query, s *scope) {
+	for range 1 + g.r.IntN(4) {
+		q.items = append(q.items, g.aggregate(s))
+	}
+}
+
+func (g *Generator) aggregate(s *scope) item {
+	exact, any := pick(g, s.of(integer, decimal)), pick(g, s.columns)
+	switch g.r.IntN(14) {
+	case 0, 1:
+		return item{text: "COUNT(*)"}
+	case 2:
+		return item{text: "COUNT(" + any.name + ")"}
+	case 3, 4:
+		return item{text: "SUM(" + exact.name + ")"}
+	case 5:
+		return item{text: "AVG(" + exact.name + ")"}
+	case 6:
+		return item{text: "MIN(" + any.name + ")", kind: any.kind, code: extreme(any)}
+	case 7:
+		return item{text: "MAX(" + any.name + ")", kind: any.kind, code: extreme(any)}
+	case 8:
+		return item{text: "COUNT(DISTINCT " + any.name + ")"}
+	case 9:
+		return item{text: "GROUP_CONCAT(" + exact.name + ")", code: "concat"}
+	case 10:
+		return item{text: "STDDEV_POP(" + exact.name + ")", code: "double"}
+	case 11:
+		if d := s.of(double); len(d) > 0 {
+			return item{text: "SUM(" + d[0].name + ")", code: "double"}
+		}
+		return item{text: "SUM(" + exact.name + ") + COUNT(*)"}
+	case 12:
+		return item{text: "BIT_XOR(" + pick(g, s.of(integer)).name + ")"}
+	}
+	return item{text: "MAX(" + exact.name + ") - MIN(" + exact.name + ")"}
+}
+
+// extreme: the least of texts that are equal under the collation is any of them.
+func extreme(c column) string {
+	if c.kind == text {
+		return "rep"
+	}
+	return ""
+}
+
+func (g *Generator) groups(q *query, s *scope) {
+	for _, c := range some(g, s.of(integer, decimal, text, binary, enum, moment), 1+g.r.IntN(2)) {
+		q.group = append(q.group, asItem(c))
+		q.items = append(q.items, asItem(c))
+	}
+	for range 1 + g.r.IntN(3) {
+		q.items = append(q.items, g.aggregate(s))
+	}
+	if g.chance(25) {
+		q.having = append(q.having, pick(g, []string{"COUNT(*) > 1", "COUNT(*) < 3", "MAX(" + pick(g, s.of(integer)).name + ") > " + g.number(0, 20)}))
+	}
+	if g.chance(65) {
+		q.order = []item{{text: q.group[0].text, desc: g.chance(40)}}
+		if g.chance(35) {
+			q.order = []item{{text: "COUNT(*)", desc: g.chance(50)}}
+		}
+		g.limited(q)
+	}
+}
+
+func (g *Generator) distinct(q *query, s *scope) {
+	q.distinct = true
+	for _, c := range some(g, s.of(integer, decimal, text, binary, enum, moment), 1+g.r.IntN(2)) {
+		q.items = append(q.items, asItem(c))
+	}
+	if g.chance(65) {
+		q.order = []item{{text: q.items[0].text, desc: g.chance(40)}}
+		g.limited(q)
+	}
+}
+
+// condition is over the scope; depth bounds AND, OR and NOT inside.
+func (g *Generator) condition(s *scope, depth int) string {
+	if depth > 0 && g.chance(25) {
+		a, b := g.condition(s, depth-1), g.condition(s, depth-1)
+		return pick(g, []string{"(" + a + " OR " + b + ")", "(" + a + " AND " + b + ")", "NOT (" + a + ")"})
+	}
+	c := pick(g, s.columns)
+	if g.chance(35) {
+		c = s.columns[0] // the sharding key
+	}
+	switch g.r.IntN(9) {
+	case 0, 1, 2:
+		return c.name + " = " + g.value(c)
+	case 3:
+		return c.name + pick(g, []string{" < ", " > ", " <= ", " >= ", " <> ", " <=> "}) + g.value(c)
+	case 4:
+		var list []string
+		for range 1 + g.r.IntN(4) {
+			list = append(list, g.value(c))
+		}
+		return c.name + pick(g, []string{" IN (", " IN (", " NOT IN ("}) + strings.Join(list, ", ") + ")"
+	case 5:
+		return c.name + " BETWEEN " + g.value(c) + " AND " + g.value(c)
+	case 6:
+		return c.name + pick(g, []string{" IS NULL", " IS NOT NULL"})
+	case 7:
+		if list := s.of(text, binary); len(list) > 0 {
+			return pick(g, list).name + " LIKE " + pick(g, []string{"'%a%'", "'b%'", "'_o_'", "'%'"})
+		}
+	}
+	return c.name + " = " + c.name
+}
+
+// pair is two reads of one column each, united.
+type pair struct {
+	word        string
+	first, rest *query
+	order       bool
+}
+
+func (g *Generator) union() Statement {
+	one := func() *query {
+		q, s := &query{from: "users"}, &scope{}
+		s.add(users, "")
+		if g.chance(40) {
+			q.from, s = "orders", &scope{}
+			s.add(orders, "")
+		}
+		q.items = []item{asItem(pick(g, s.of(integer)))}
+		q.where = []string{g.condition(s, 1)}
+		return q
+	}
+	return &pair{word: pick(g, []string{" UNION ", " UNION ALL "}), first: one(), rest: one(), order: g.chance(60)}
+}
+
+// Render gives the text.
+func (p *pair) Render() (string, string) {
+	a, _ := p.first.Render()
+	b, _ := p.rest.Render()
+	if p.order {
+		b += " ORDER BY 1"
+	}
+	return a + p.word + b, ""
+}
+
+// Smaller has each half alone, and smaller halves.
+func (p *pair) Smaller() []Statement {
+	out := []Statement{p.first, p.rest}
+	if p.order {
+		out = append(out, &pair{p.word, p.first, p.rest, false})
+	}
+	for _, s := range p.first.Smaller() {
+		out = append(out, &pair{p.word, s.(*query), p.rest, p.order})
+	}
+	for _, s := range p.rest.Smaller() {
+		out = append(out, &pair{p.word, p.first, s.(*query), p.order})
+	}
+	return out
+}

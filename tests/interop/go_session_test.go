@@ -1,0 +1,249 @@
+package interop
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/heddle-mesh/heddle/sidecar/dev"
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+func goMetadata(g *goTarget) error {
+	ctx := g.t.Context()
+	if err := g.exec("DROP TABLE IF EXISTS types", "CREATE TABLE types (id BIGINT UNSIGNED NOT NULL PRIMARY KEY, v VARCHAR(20), d DECIMAL(12,3) NOT NULL, t DATETIME(3))"); err != nil {
+		return err
+	}
+	for _, query := range []string{"SELECT id AS x, v, d, t FROM types WHERE id = ?", "SELECT id AS x, v, d, t FROM types WHERE id > ? ORDER BY v"} {
+		rows, err := g.db.QueryContext(ctx, query, 1)
+		if err != nil {
+			return err
+		}
+		types, err := rows.ColumnTypes()
+		if err := errors.Join(err, rows.Close()); err != nil {
+			return err
+		}
+		var got []string
+		for _, c := range types {
+			precision, scale, _ := c.DecimalSize()
+			nullable, _ := c.Nullable()
+			got = append(got, fmt.Sprint(c.Name(), " ", c.DatabaseTypeName(), " ", precision, " ", scale, " ", nullable))
+		}
+		want := []string{"x UNSIGNED BIGINT 0 0 false", "v VARCHAR 0 0 true", "d DECIMAL 12 3 false", "t DATETIME 3 3 true"}
+		if err := same(got, want); err != nil {
+			return fmt.Errorf("%s: %w", query, err)
+		}
+	}
+	return nil
+}
+
+func goVariables(g *goTarget) error {
+	ctx := g.t.Context()
+	db := g.with(func(c *mysql.Config) {
+		c.Params = map[string]string{"sql_mode": "'ANSI_QUOTES'", "time_zone": "'+05:00'", "wait_timeout": "99"}
+		c.Collation = "utf8mb4_unicode_ci"
+	})
+	db.SetMaxOpenConns(1)
+	for range 3 {
+		a, err := harness.Ask(ctx, db, "SELECT @@sql_mode, @@time_zone, @@wait_timeout, @@collation_connection, DATABASE()")
+		if err := errors.Join(err, same(a.Rows, [][]any{{"ANSI_QUOTES", "+05:00", "99", "utf8mb4_unicode_ci", g.cfg.DBName}})); err != nil {
+			return err
+		}
+	}
+	return want(ctx, g.db, 1, "SELECT @@time_zone = @@global.time_zone AND @@wait_timeout > 99")
+}
+
+// goLogin logs in twice: the second time by the cache, where there is one.
+func goLogin(g *goTarget, user, password, tls string) error {
+	for range 2 {
+		db := g.with(func(c *mysql.Config) { c.User, c.Passwd, c.TLSConfig = user, password, tls })
+		if err := want(g.t.Context(), db, 1, "SELECT CURRENT_USER() LIKE ?", user+"@%"); err != nil {
+			return err
+		}
+		if err := db.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func goFenced(g *goTarget) error {
+	ctx := g.t.Context()
+	db := g.with(func(c *mysql.Config) { c.User, c.DBName = "fenced", "go_one" })
+	_, err := db.ExecContext(ctx, "SELECT * FROM go_many.accounts")
+	elsewhere := g.with(func(c *mysql.Config) { c.User, c.DBName = "fenced", "go_many" }).PingContext(ctx)
+	var e *mysql.MySQLError
+	if !errors.As(err, &e) || e.Number != 1142 && e.Number != 1044 {
+		return fmt.Errorf("a table of another database: %v", err)
+	}
+	return errors.Join(want(ctx, db, 1, "SELECT 1"), refused(elsewhere, 1044, "42000"))
+}
+
+func goCompression(g *goTarget) error {
+	ctx := g.t.Context()
+	db := g.with(func(c *mysql.Config) {
+		c.ConnectionAttributes = "program_name:interop,note:" + strings.Repeat("n", 3000)
+		if err := c.Apply(mysql.EnableCompression(true)); err != nil {
+			g.t.Error(err)
+		}
+	})
+	n, _, err := drain(ctx, db, "SELECT id, pad FROM "+g.big+" WHERE id <= 20000")
+	big := strings.Repeat("compress me ", 200000)
+	return errors.Join(err, same(n, 20000), want(ctx, db, int64(len(big)), "SELECT LENGTH(?)", big))
+}
+
+// slow runs for long enough to be killed, on every shard.
+func (g *goTarget) slow() string {
+	return "SELECT COUNT(*), SLEEP(20) FROM " + g.big + " WHERE id < 100 GROUP BY grp"
+}
+
+func goKill(g *goTarget) error {
+	ctx := g.t.Context()
+	victim, err := g.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer victim.Close()
+	id, err := number(ctx, victim, "SELECT CONNECTION_ID()")
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, _, err := drain(ctx, victim, g.slow())
+		ended <- err
+	}()
+	for range 150 {
+		if err := g.exec(fmt.Sprint("KILL QUERY ", id)); err != nil {
+			return err
+		}
+		select {
+		case err := <-ended:
+			return errors.Join(refused(err, 1317, "70100"), want(ctx, victim, 1, "SELECT 1"))
+		case <-time.After(50 * time.Millisecond): // not begun when it was killed: once more
+		}
+	}
+	return errors.New("not killed")
+}
+
+// goCancel: the driver closes its connection when a context ends; the statement must end on the shards too.
+func goCancel(g *goTarget) error {
+	ctx, cancel := context.WithTimeout(g.t.Context(), 300*time.Millisecond)
+	defer cancel()
+	const mark = "interop_cancelled"
+	_, _, err := drain(ctx, g.db, "/* "+mark+" */ "+g.slow())
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("got %v", err)
+	}
+	servers := env.Shards
+	if g.name == "plain" {
+		servers = []*dev.Server{env.Plain}
+	}
+	wait, stop := context.WithTimeout(g.t.Context(), 10*time.Second)
+	defer stop()
+	for {
+		var left int64
+		for _, s := range servers {
+			n, err := number(wait, harness.Open(g.t, s.Config("")), "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%"+mark+"%SLEEP%' AND info NOT LIKE '%processlist%'")
+			if err != nil {
+				return fmt.Errorf("statements left on the shards: %d, %w", left, err)
+			}
+			left += n
+		}
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-wait.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// drain reads a result of an id and more to its end.
+func drain(ctx context.Context, on harness.Asker, query string, args ...any) (rows int, sum int64, err error) {
+	r, err := on.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer r.Close()
+	names, err := r.Columns()
+	if err != nil {
+		return 0, 0, err
+	}
+	var id int64
+	into := []any{&id}
+	for range names[1:] {
+		into = append(into, new(sql.RawBytes))
+	}
+	for ; r.Next(); rows++ {
+		if err := r.Scan(into...); err != nil {
+			return rows, sum, err
+		}
+		sum += id
+	}
+	return rows, sum, r.Err()
+}
+
+// maxGrowth is by how much heddle may grow while a million rows pass: some buffers, not the result of 150 MB.
+const maxGrowth = 48 << 20
+
+// goStream reads a million rows and watches heddle's memory meanwhile.
+func goStream(g *goTarget, rest string, args ...any) error {
+	before, err := residentMemory(lab.heddle.PID())
+	if err != nil {
+		return err
+	}
+	most := make(chan int64)
+	ctx, stop := context.WithCancel(g.t.Context())
+	go func() {
+		peak := before
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			if now, err := residentMemory(lab.heddle.PID()); err == nil {
+				peak = max(peak, now)
+			}
+			select {
+			case <-ctx.Done():
+				most <- peak
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	begun := time.Now()
+	rows, sum, err := drain(g.t.Context(), g.db, "SELECT id, grp, name, pad FROM "+g.big+rest, args...)
+	stop()
+	peak := <-most
+	g.t.Logf("%s%s: %v, memory %d MB, at most %d MB", g.name, rest, time.Since(begun).Round(10*time.Millisecond), before>>20, peak>>20)
+	if err == nil && peak-before > maxGrowth {
+		err = fmt.Errorf("grew from %d MB to %d MB", before>>20, peak>>20)
+	}
+	return errors.Join(err, same(rows, bigRows), same(sum, int64(bigRows)*(bigRows+1)/2))
+}
+
+// residentMemory of a process, in bytes.
+func residentMemory(pid int) (int64, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) == 3 && fields[0] == "VmRSS:" {
+			kb, err := strconv.ParseInt(fields[1], 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no VmRSS of process %d", pid)
+}
