@@ -23,6 +23,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/plancache"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/router/sharding"
 	"github.com/heddle-mesh/heddle/sidecar/config"
@@ -151,7 +152,7 @@ func (p *Process) shared(ctx context.Context, infos []backend.ServerInfo) (*sess
 	keyer := sharding.Keyer{Charset: "utf8mb4", Weigher: weigher, ExactText: flavour.MariaDB}
 	p.catalogs.setLowerCase(low.LowerCaseTableNames)
 	srv := &session.Server{
-		Catalogs: p.catalogs, Pools: p.pools, Cache: newStatements(int(c.PlanCache.Size)),
+		Catalogs: p.catalogs, Pools: p.pools, Cache: plancache.New(int(c.PlanCache.Size), (*session.Statement).Size, nil),
 		Planner: &router.Planner{Generators: keygen.NewSet(nil, p.documents.workers(), p.documents.segments()), Keyer: keyer},
 		Keyer:   keyer,
 		Gate:    p.documents.door(),

@@ -45,14 +45,15 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	}
 	x.need = needs(x.st.parsed)
 	err := s.runNode(ctx, x)
-	var unknown *router.KeyUnknown
-	if errors.As(err, &unknown) {
-		err = s.runScattered(ctx, x)
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		return s.writeError(err)
+	if _, ok := errors.AsType[*router.KeyUnknown](err); ok { // As would cost every statement an allocation
+		if err = s.runScattered(ctx, x); err == nil {
+			return nil
+		}
 	}
-	return nil
+	return s.writeError(err)
 }
 
 // runScattered runs a statement of which routing has found, before anything was sent, that one of its values may be on

@@ -56,16 +56,18 @@ func (v *View) created(d *database, p *place, text, physical, logical string) st
 	if err != nil {
 		return text
 	}
-	text = v.renameAll(d, p, st)
-	if physical == logical {
-		return text
-	}
-	for _, kind := range []string{"_ibfk_", "_chk_"} {
-		for _, quote := range []string{"`", `"`, ""} {
-			text = strings.ReplaceAll(text, "CONSTRAINT "+quote+physical+kind, "CONSTRAINT "+quote+logical+kind)
+	e := v.renameAll(d, p, st)
+	for i := range st.Tokens {
+		if i == 0 || !st.Tokens[i-1].Is("CONSTRAINT") || !st.Tokens[i].Ident() {
+			continue
+		}
+		written := st.Tokens[i].In(text)
+		name := strings.Trim(written, "`\"")
+		if derived := derivedName(name, physical, logical); derived != name {
+			e.replace(st.Tokens[i].Span, quotedAs(written, derived))
 		}
 	}
-	return text
+	return e.apply(text)
 }
 
 const autoIncrementOption = " AUTO_INCREMENT="

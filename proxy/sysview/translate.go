@@ -61,11 +61,11 @@ func (v *View) query(d *database, p *place, text string) string {
 	if err != nil {
 		return text
 	}
-	return v.renameAll(d, p, st)
+	return v.renameAll(d, p, st).apply(text)
 }
 
 // renameAll replaces the tables and qualifiers of a text that a server of place p has written.
-func (v *View) renameAll(d *database, p *place, st *parser.Statement) string {
+func (v *View) renameAll(d *database, p *place, st *parser.Statement) edits {
 	var e edits
 	rename := func(schemaSpan, nameSpan parser.Span, schema, name string) {
 		if schema == "" {
@@ -88,7 +88,7 @@ func (v *View) renameAll(d *database, p *place, st *parser.Statement) string {
 		q := &st.Qualifiers[i]
 		rename(q.SchemaSpan, q.NameSpan, q.Schema, q.Name)
 	}
-	return e.apply(st.Text)
+	return e
 }
 
 // quotedAs quotes a name in the way another one is. In the place of a bare one too it is quoted: it may be a word that

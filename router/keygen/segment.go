@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 )
@@ -19,6 +20,7 @@ type segment struct {
 	name     string
 	step     uint64
 	segments Segments
+	clock    Clock
 
 	fetch sync.Mutex // held while a range is being claimed; never taken while mu is held
 
@@ -28,9 +30,16 @@ type segment struct {
 }
 
 // span is the numbers from first up to, not including, end.
-type span struct{ first, end uint64 }
+type span struct {
+	first, end uint64
+	claimed    time.Time
+}
 
 func (s span) left() uint64 { return s.end - s.first }
+
+// spanLife is for how long a range is used after it was claimed. A store that was lost and begun anew gives ranges out
+// again only after those of before have ended: it counts on this bound (governance/claim's For).
+const spanLife = 4 * time.Hour
 
 func newSegment(cfg Config) (Generator, error) {
 	if err := known(cfg.Properties, "step"); err != nil {
@@ -40,7 +49,11 @@ func newSegment(cfg Config) (Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &segment{name: cfg.Name, step: uint64(step), segments: cfg.Segments}, nil
+	clock := cfg.Clock
+	if clock == nil {
+		clock = SystemClock{}
+	}
+	return &segment{name: cfg.Name, step: uint64(step), segments: cfg.Segments, clock: clock}, nil
 }
 
 // Next implements Generator.
@@ -71,6 +84,7 @@ func (g *segment) take(n uint64) (uint64, bool) {
 }
 
 func (g *segment) takeLocked(n uint64) (uint64, bool) {
+	g.expire()
 	if g.now.left() < n && g.ahead.left() >= n {
 		g.now, g.ahead = g.ahead, span{}
 	}
@@ -82,11 +96,22 @@ func (g *segment) takeLocked(n uint64) (uint64, bool) {
 	return first, true
 }
 
+// expire throws ranges away that are too old to be used. mu is held.
+func (g *segment) expire() {
+	now := g.clock.Now()
+	for _, s := range []*span{&g.now, &g.ahead} {
+		if age := now.Sub(s.claimed); s.left() > 0 && (age > spanLife || age < 0) {
+			*s = span{}
+		}
+	}
+}
+
 // claimFor claims a range that has room for n numbers, unless another call did so meanwhile.
 func (g *segment) claimFor(ctx context.Context, n uint64) error {
 	g.fetch.Lock()
 	defer g.fetch.Unlock()
 	g.mu.Lock()
+	g.expire()
 	enough := g.now.left() >= n || g.ahead.left() >= n
 	g.mu.Unlock()
 	if enough {
@@ -128,6 +153,7 @@ func (g *segment) low() bool {
 
 // claim asks the store for n numbers.
 func (g *segment) claim(ctx context.Context, n uint64) (span, error) {
+	claimed := g.clock.Now()
 	first, err := g.segments.NextRange(ctx, g.name, n)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -138,5 +164,5 @@ func (g *segment) claim(ctx context.Context, n uint64) (span, error) {
 	if first < 1 || first > math.MaxInt64 || n > math.MaxInt64-first {
 		return span{}, sqlerr.KeygenUnavailable(fmt.Sprintf("the sequence %s has run out", g.name))
 	}
-	return span{first: first, end: first + n}, nil
+	return span{first: first, end: first + n, claimed: claimed}, nil
 }

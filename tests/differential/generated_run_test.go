@@ -103,13 +103,17 @@ func (f *fuzzRun) tables(t *testing.T, plain, heddle *Clients, comparer *Compare
 }
 
 // shrink drops statements, and parts of them, as long as a difference of the same class remains.
-func (f *fuzzRun) shrink(t *testing.T, s sequence, d *Difference) sequence {
+func (f *fuzzRun) shrink(t *testing.T, s sequence, d *Difference) (sequence, *Difference) {
 	attempts := 0
 	still := func(c sequence) bool {
 		attempts++
 		clear(f.reasons)
 		got := f.try(t, c, false)
-		return got != nil && got.What == d.What
+		if got == nil || got.What != d.What {
+			return false
+		}
+		d = got
+		return true
 	}
 	known := f.reasons
 	f.reasons = map[string]bool{}
@@ -123,7 +127,7 @@ func (f *fuzzRun) shrink(t *testing.T, s sequence, d *Difference) sequence {
 			}
 		}
 	}
-	return s
+	return s, d
 }
 
 // smaller are the sequence with half of its statements, with one less, and with one of them smaller.

@@ -97,7 +97,8 @@ func (f *fuzzRun) all(t *testing.T, statements int) {
 		}
 		if d := f.try(t, s, true); d != nil {
 			f.found++
-			f.tell(t, f.shrink(t, s, d), d)
+			small, d := f.shrink(t, s, d)
+			f.tell(t, small, d)
 		}
 	}
 	t.Logf("%d statements, %d refused (%.1f%%)", f.ran, f.refused, 100*float64(f.refused)/float64(max(1, f.ran)))

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestParseOptions(t *testing.T) {
+	o, err := parseOptions([]string{"-threads", "2,4", "-forms", "prepared", "-heddle", "a=/x", "-heddle", "/y", "-targets", "relay,heddle"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(o.threads, []int{2, 4}) || !slices.Equal(o.forms, []form{prepared}) {
+		t.Errorf("threads %v, forms %v", o.threads, o.forms)
+	}
+	if !slices.Equal(o.heddles, []heddleBinary{{"a", "/x"}, {"", "/y"}}) {
+		t.Errorf("heddles %v", o.heddles)
+	}
+	for name, want := range map[string]bool{"relay": true, "heddle": true, "heddle@a": true, "heddle sharded": false, "haproxy": false} {
+		if wanted(o, name) != want {
+			t.Errorf("%q is wanted: %v", name, !want)
+		}
+	}
+	if quick, err := parseOptions([]string{"-quick"}); err != nil || quick.window >= o.window || quick.rounds >= o.rounds {
+		t.Errorf("-quick: %+v, %v", quick, err)
+	}
+	for _, args := range [][]string{{"-threads", "0"}, {"-threads", "x"}, {"-forms", "smoke"}, {"-rounds", "0"}} {
+		if _, err := parseOptions(args); err == nil {
+			t.Errorf("%q is accepted", args)
+		}
+	}
+}
+
+// The CPU clock of this process moves when it works.
+func TestUsageOf(t *testing.T) {
+	before, err := usageOf(os.Getpid())
+	if err != nil {
+		t.Skip(err) // not on Linux: there is nothing to measure with
+	}
+	for began := time.Now(); ; {
+		after, err := usageOf(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after.cpu > before.cpu && after.calls > before.calls { // each look reads a file
+			break
+		}
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("the clocks stand still: %+v, %+v", before, after)
+		}
+	}
+}

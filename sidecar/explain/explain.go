@@ -1,0 +1,148 @@
+// Package explain plans a statement without a server: from rules, and from what the caller says of the tables. Where
+// only a server could tell, it says what the server would be asked.
+//
+// It runs nothing and opens nothing. Its level: sidecar, below the command line.
+package explain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
+
+// Input is what is known.
+type Input struct {
+	Layouts  []*rule.Layout
+	Database string            // the connection's; "": the only one of Layouts
+	Schema   string            // CREATE TABLE statements
+	Types    map[string]string // SQL types of columns, by table.column
+	Flavour  parser.Flavour
+}
+
+// Answer is what became of planning.
+type Answer struct {
+	Plan    string   // plan.Format; "" where a server would have to be asked first
+	Ask     string   // what it would be asked, and where
+	Assumed []string // what was assumed for want of knowledge
+}
+
+// Plan plans one statement.
+func Plan(ctx context.Context, in Input, text string) (Answer, error) {
+	e := explanation{in: in, mode: parser.Mode{Flavour: in.Flavour}, facts: &router.Facts{}}
+	if e.in.Database == "" && len(in.Layouts) == 1 {
+		e.in.Database = in.Layouts[0].Database
+	}
+	snap, err := catalog.New(0).WithRules(1, in.Layouts)
+	if err != nil {
+		return Answer{}, err
+	}
+	if e.snap, err = e.declared(snap); err != nil {
+		return Answer{}, err
+	}
+	stmt, err := parser.Parse(text, e.mode)
+	if err != nil {
+		return Answer{}, err
+	}
+	return e.plan(ctx, stmt)
+}
+
+// explanation is one run of Plan.
+type explanation struct {
+	in      Input
+	mode    parser.Mode
+	snap    *catalog.Snapshot
+	facts   *router.Facts
+	assumed []string
+}
+
+// rounds bounds how often planning may ask for tables.
+const rounds = 16
+
+func (e *explanation) plan(ctx context.Context, stmt *parser.Statement) (Answer, error) {
+	keyer := sharding.Keyer{Charset: "utf8mb4", ExactText: e.mode.Flavour.MariaDB}
+	planner := &router.Planner{Generators: keygen.NewSet(nil, nil, nil), Keyer: keyer}
+	for range rounds {
+		p, err := planner.Plan(ctx, stmt, router.Env{Database: e.in.Database, Mode: e.mode}, e.snap, e.facts)
+		var tables *router.NeedTables
+		var columns *router.NeedColumns
+		switch {
+		case err == nil:
+			text, err := e.format(ctx, keyer, p, stmt)
+			return Answer{Plan: text, Assumed: e.assumed}, err
+		case errors.As(err, &tables):
+			e.assume(tables.Names)
+		case errors.As(err, &columns):
+			return Answer{Ask: fmt.Sprintf("%s, schema %s, would be asked for the columns of: %s", columns.Target.DataSource, columns.Target.Schema, columns.SQL),
+				Assumed: e.assumed}, nil
+		default:
+			return Answer{Assumed: e.assumed}, err
+		}
+	}
+	return Answer{}, errors.New("planning asks for tables without end")
+}
+
+// format prints the plan, with the units of this statement where its text holds all that decides.
+func (e *explanation) format(ctx context.Context, keyer sharding.Keyer, p *plan.Plan, stmt *parser.Statement) (string, error) {
+	route := leaf(p.Root)
+	if route == nil || stmt.Params > 0 || route.Rows != nil && route.Rows.Generate != nil {
+		return plan.Format(p, nil), nil
+	}
+	r := router.Router{Keyer: keyer}
+	units, err := r.Route(ctx, route, args{stmt})
+	var unknown *router.KeyUnknown
+	if errors.As(err, &unknown) && !e.facts.Scatter {
+		e.facts.Scatter = true
+		answer, err := e.plan(ctx, stmt)
+		return answer.Plan, err
+	}
+	if err != nil {
+		return "", err
+	}
+	return plan.Format(p, units), nil
+}
+
+// leaf is the first Route of a plan.
+func leaf(node plan.Node) *plan.Route {
+	switch n := node.(type) {
+	case *plan.Route:
+		return n
+	case *plan.Insert:
+		return n.Route
+	case *plan.Update:
+		return n.Route
+	case *plan.Delete:
+		return n.Route
+	case *plan.DDL:
+		return n.Route
+	case *plan.ByKey:
+		return n.Write
+	case *plan.MergeSort:
+		return leaf(n.Input)
+	case *plan.Sort:
+		return leaf(n.Input)
+	case *plan.Limit:
+		return leaf(n.Input)
+	case *plan.Distinct:
+		return leaf(n.Input)
+	case *plan.Aggregate:
+		return leaf(n.Input)
+	case *plan.Project:
+		return leaf(n.Input)
+	}
+	return nil
+}
+
+// splitName cuts table.column.
+func splitName(name string) (table, column string, ok bool) {
+	table, column, ok = strings.Cut(name, ".")
+	return table, column, ok && table != "" && column != ""
+}
