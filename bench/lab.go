@@ -225,17 +225,22 @@ func (l *lab) startHeddle(ctx context.Context, o *options, h heddleBinary, numbe
 	if err := server.CreateSchema(ctx, shards[:]...); err != nil {
 		return err
 	}
-	if err := os.Setenv("HEDDLE_TEST_BINARY", path); err != nil { // the harness looks there once, for each Env
+	if err := os.Setenv("HEDDLE_TEST_BINARY", path); err != nil {
 		return fmt.Errorf("start heddle: %w", err)
 	}
-	proc, err := l.env.StartHeddle(ctx, harness.HeddleOptions{
+	env, err := harness.Start(ctx, harness.Options{}) // which looks for its binary only once
+	if err != nil {
+		return err
+	}
+	l.env.OnClose(env.Close)
+	proc, err := env.StartHeddle(ctx, harness.HeddleOptions{
 		Rules: []string{plainRules(server.Addr()), shardedRules(server.Addr(), shards)},
 		Users: "users:\n  root: {}\n", Set: map[string]string{"pool.max": strconv.Itoa(maxThreads), "log.level": "warn"},
 	})
 	if err != nil {
 		return err
 	}
-	l.env.OnClose(proc.Close)
+	env.OnClose(proc.Close)
 	if wanted(o, sharding+suffix) {
 		if err := fill(proc.Addr, shardedDatabase, o.rows); err != nil {
 			return err

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -74,6 +75,7 @@ func (p *Process) start(ctx context.Context) error {
 		IDs:    p.documents.connectionIDs(),
 		Limits: server.Limits{MaxConnections: p.config.Limits.MaxConnections, MaxPacket: int(p.config.Limits.MaxAllowedPacket)},
 	}
+	opts.RequireTLS = p.config.Listen.TLS.Required
 	if opts.TLS, err = clientTLS(p.config); err != nil {
 		return err
 	}
@@ -255,13 +257,32 @@ func clientTLS(c *config.Config) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the certificate for clients: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	out := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if c.Listen.TLS.CA != "" {
+		pem, err := os.ReadFile(c.Listen.TLS.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read the authorities for clients: %w", err)
+		}
+		out.ClientCAs = x509.NewCertPool()
+		if !out.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("listen.tls.ca: %s holds no certificate", c.Listen.TLS.CA)
+		}
+		out.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return out, nil
 }
 
 // listen opens the listeners and serves them.
 func (p *Process) listen() error {
 	for _, address := range p.config.Listen.Address {
-		l, err := net.Listen("tcp", address)
+		network := "tcp"
+		if strings.HasPrefix(address, "/") {
+			network = "unix"
+			if err := removeStaleSocket(address); err != nil {
+				return err
+			}
+		}
+		l, err := net.Listen(network, address)
 		if err != nil {
 			return fmt.Errorf("listen for clients: %w", err)
 		}
@@ -269,6 +290,19 @@ func (p *Process) listen() error {
 	}
 	for _, l := range p.listeners {
 		p.serving.Go(func() error { return p.server.Serve(l) })
+	}
+	return nil
+}
+
+// removeStaleSocket removes the socket file of a process that is gone.
+func removeStaleSocket(path string) error {
+	conn, err := net.Dial("unix", path)
+	if err == nil {
+		_ = conn.Close() // it was only to see who answers
+		return fmt.Errorf("listen for clients: another process answers on %s", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("listen for clients: %w", err)
 	}
 	return nil
 }

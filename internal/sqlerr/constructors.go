@@ -199,3 +199,8 @@ func TableClosed(db, table string) *Error {
 func Fenced(db string) *Error {
 	return newf(CodeOptionPrevents, "HY000", "Heddle is running with instance.offline=fence and has lost its lease, so it cannot execute statements on database '%s'", db)
 }
+
+// TLSRequired is a login in clear where TLS is required.
+func TLSRequired() *Error {
+	return newf(CodeSecureTransport, "HY000", "Connections using insecure transport are prohibited while --require_secure_transport=ON")
+}

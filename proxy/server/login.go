@@ -104,6 +104,9 @@ func (l *login) exchange() (who session.Identity, counted bool, err error) {
 	if err != nil {
 		return who, false, err
 	}
+	if _, local := l.conn.(*net.UnixConn); l.server.opts.RequireTLS && !l.secure && !local {
+		return who, false, sqlerr.TLSRequired()
+	}
 	l.stream.Caps = answer.Capabilities & l.server.offered()
 	l.collation = uint16(answer.Collation)
 	a := authentication{

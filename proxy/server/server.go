@@ -20,13 +20,15 @@ import (
 
 // Options are what a Server is made of.
 type Options struct {
-	Accounts  Accounts
-	Limits    Limits
-	TLS       *tls.Config // nil: not offered
-	Buffers   *wire.Pool
-	Collation byte // the default that the greeting names
-	IDs       ConnectionIDs
-	Log       *zap.Logger
+	Accounts Accounts
+	Limits   Limits
+	TLS      *tls.Config // nil: not offered
+	// RequireTLS refuses clients that do not ask for TLS, but for those on a unix socket.
+	RequireTLS bool
+	Buffers    *wire.Pool
+	Collation  byte // the default that the greeting names
+	IDs        ConnectionIDs
+	Log        *zap.Logger
 }
 
 // ConnectionIDs gives ids to connections.

@@ -28,7 +28,7 @@ func explainCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVarP(&files, "rules", "f", nil, "file of rule documents; repeatable")
 	f.StringVar(&schema, "schema", "", "file of CREATE TABLE statements")
-	f.StringSliceVar(&types, "types", nil, "types of columns, as in orders.user_id=bigint")
+	f.StringArrayVar(&types, "types", nil, "type of a column, as in orders.user_id=bigint; repeatable")
 	f.StringVar(&database, "database", "", "default database (default: that of the only document)")
 	f.StringVar(&flavour, "flavour", "mariadb", "mariadb or mysql")
 	cmd.RunE = func(cmd *cobra.Command, argv []string) error {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/claim"
 	"github.com/heddle-mesh/heddle/governance/instance"
+	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/governance/store"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 )
@@ -35,7 +35,7 @@ func instancesCommand(load func() (*config.Config, error), out *output) *cobra.C
 				if err != nil {
 					return err
 				}
-				return out.print(cmd.OutOrStdout(), peers, func(w io.Writer) error {
+				return out.print(cmd.OutOrStdout(), views(peers), func(w io.Writer) error {
 					t := newTable("instance", "address", "alive", "without lease", "number", "version", "started")
 					for _, p := range peers {
 						t.AppendRow([]any{p.Name, p.Address, p.Alive, p.Offline, p.Number, p.Version, when(p.Started)})
@@ -46,6 +46,27 @@ func instancesCommand(load func() (*config.Config, error), out *output) *cobra.C
 			})
 		},
 	}
+}
+
+// peer is one instance as programs read it.
+type peer struct {
+	Name    string            `json:"name"`
+	Address string            `json:"address"`
+	Alive   bool              `json:"alive"`
+	Member  bool              `json:"member"`
+	Offline layout.Offline    `json:"offline"`
+	Number  uint16            `json:"number,omitempty"`
+	Version string            `json:"version,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Started time.Time         `json:"started,omitzero"`
+}
+
+func views(peers []instance.Peer) []peer {
+	out := []peer{}
+	for _, p := range peers {
+		out = append(out, peer{p.Name, p.Address, p.Alive, p.Member, p.Offline, p.Number, p.Version, p.Labels, p.Started})
+	}
+	return out
 }
 
 func evictCommand(load func() (*config.Config, error)) *cobra.Command {
@@ -106,7 +127,7 @@ func restoredCommand(load func() (*config.Config, error)) *cobra.Command {
 			if err == nil {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), "noted; new claims are used when those that the backup does not know have ended")
 			}
-			return errors.Join(err)
+			return err
 		})
 	}
 	return cmd

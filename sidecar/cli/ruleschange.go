@@ -34,6 +34,9 @@ func (r *rulesRun) rollback() *cobra.Command {
 		}
 		return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
 			res, err := a.Of(doc.Kind).Rollback(ctx, doc.Name, to, r.by(), r.comment, r.anyBase())
+			if errors.Is(err, admin.ErrPlacement) {
+				return fmt.Errorf("%w; `heddle rules get %s --version %d` prints it, to be applied as a new version", err, doc.Name, to)
+			}
 			if err != nil {
 				return err
 			}

@@ -157,20 +157,25 @@ func (r *rulesRun) history() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.out.print(cmd.OutOrStdout(), h, func(w io.Writer) error { return showHistory(w, h) })
+			return r.out.print(cmd.OutOrStdout(), history{h.Active, h.Versions, h.Moves}, func(w io.Writer) error { return showHistory(w, h) })
 		})
 	}
 	return cmd
 }
 
+// history is what became of a document, as programs read it.
+type history struct {
+	Active   int64            `json:"active"` // 0: none
+	Versions []layout.Version `json:"versions"`
+	Moves    []layout.Pointer `json:"moves"`
+}
+
 func showHistory(w io.Writer, h admin.History) error {
 	t := newTable("version", "written", "author", "in force", "comment")
 	for _, v := range h.Versions {
-		force := ""
-		for _, m := range h.Moves {
-			if m.Version == v.Number {
-				force = "until later" // the journal below says when
-			}
+		force := "never"
+		if slices.ContainsFunc(h.Moves, func(m layout.Pointer) bool { return m.Version == v.Number }) {
+			force = "earlier"
 		}
 		if v.Number == h.Active {
 			force = "now"

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/heddle-mesh/heddle/governance/admin"
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/sidecar/mesh"
 )
@@ -18,7 +17,13 @@ import (
 type kindStatus struct {
 	Kind      string                    `json:"kind"`
 	Active    map[string]layout.Pointer `json:"active"`
-	Instances []admin.InstanceStatus    `json:"instances"`
+	Instances []instanceStatus          `json:"instances"`
+}
+
+// instanceStatus is what one living instance runs; Behind says why it does not run what is in force.
+type instanceStatus struct {
+	layout.Status
+	Behind map[string]string `json:"behind,omitempty"`
 }
 
 func (r *rulesRun) status() *cobra.Command {
@@ -34,7 +39,11 @@ func (r *rulesRun) status() *cobra.Command {
 					if err != nil {
 						return err
 					}
-					all = append(all, kindStatus{kind, active, instances})
+					k := kindStatus{Kind: kind, Active: active, Instances: []instanceStatus{}}
+					for _, i := range instances {
+						k.Instances = append(k.Instances, instanceStatus{i.Status, i.Behind})
+					}
+					all = append(all, k)
 				}
 				return r.out.print(cmd.OutOrStdout(), all, func(w io.Writer) error { return showStatus(w, all) })
 			})
@@ -68,7 +77,7 @@ func showStatus(w io.Writer, all []kindStatus) error {
 	return err
 }
 
-func state(i admin.InstanceStatus, name string) string {
+func state(i instanceStatus, name string) string {
 	if why, behind := i.Behind[name]; behind {
 		return why
 	}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+// The CPU clock of this process moves when it works.
+func TestUsageOf(t *testing.T) {
+	before, err := usageOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); ; {
+		after, err := usageOf(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after.cpu > before.cpu && after.calls > before.calls { // each look reads a file
+			break
+		}
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("the clocks stand still: %+v, %+v", before, after)
+		}
+	}
+}

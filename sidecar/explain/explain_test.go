@@ -1,0 +1,72 @@
+package explain
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+const rules = `
+database: shop
+data_sources:
+  ds_0: {address: "10.0.0.1:3306", user: u}
+  ds_1: {address: "10.0.0.2:3306", user: u}
+slots: {ds_0: 0-8191, ds_1: 8192-16383}
+tables:
+  orders: {key: user_id, generate: id}
+`
+
+func TestPlan(t *testing.T) {
+	doc, problems := rule.Parse([]byte(rules))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	layout, err := doc.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const declared = "CREATE TABLE orders (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, note VARCHAR(20));\n-- the end\n"
+	for _, c := range []struct {
+		name, sql, schema  string
+		types              map[string]string
+		plan, ask, assumed string
+		err                string
+		noneAssumed        bool
+	}{
+		{name: "one shard", sql: "SELECT * FROM orders WHERE user_id = 42", plan: "units:    ds_1", assumed: "orders.user_id is a bigint"},
+		{name: "declared", sql: "SELECT * FROM orders WHERE user_id = 42", schema: declared, plan: "equal-unique", noneAssumed: true},
+		{name: "a stated type", sql: "SELECT * FROM orders WHERE user_id = 'a'", types: map[string]string{"orders.user_id": "varchar(20)"},
+			plan: "equal-unique", assumed: "user_id varchar(20)"},
+		{name: "rows", sql: "INSERT INTO orders (user_id) VALUES (1), (2)", schema: declared, plan: "multi-equal", noneAssumed: true},
+		{name: "a parameter", sql: "DELETE FROM orders WHERE user_id = ?", schema: declared, plan: "equal-unique", noneAssumed: true},
+		{name: "a question", sql: "SELECT id FROM orders ORDER BY note", schema: declared, ask: "ds_0, schema shop, would be asked", noneAssumed: true},
+		{name: "an unlisted table", sql: "SELECT * FROM other", plan: "unsharded", assumed: "shop.other but its name"},
+		{name: "no such database", sql: "SELECT * FROM nope.other", err: "doesn't exist"},
+		{name: "a change of the key", sql: "UPDATE orders SET user_id = 5 WHERE user_id = 42", schema: declared, err: "another shard"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := Input{Layouts: []*rule.Layout{layout}, Schema: c.schema, Types: c.types, Flavour: parser.Flavour{MariaDB: true, Version: 101100}}
+			got, err := Plan(t.Context(), in, c.sql)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("%v, want %s", err, c.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(got.Plan, c.plan) || (got.Plan == "") != (c.plan == "") {
+				t.Errorf("plan:\n%s", got.Plan)
+			}
+			if !strings.Contains(got.Ask, c.ask) || (got.Ask == "") != (c.ask == "") {
+				t.Errorf("asked: %s", got.Ask)
+			}
+			if all := strings.Join(got.Assumed, "\n"); !strings.Contains(all, c.assumed) || c.noneAssumed && all != "" {
+				t.Errorf("assumed:\n%s", all)
+			}
+		})
+	}
+}
