@@ -14,9 +14,12 @@ import (
 
 // Beyond these the grammar library is not asked: its tree and its recursion grow with the text.
 const (
-	maxGrammarText   = 1 << 20
-	maxGrammarTokens = 100_000
+	maxGrammarText   = 8 << 20 // after long literals were cut
+	maxGrammarTokens = 500_000
 	maxGrammarDepth  = 300
+
+	// A literal longer than this many bytes is shown to the grammar as a short one.
+	maxGrammarLiteral = 4 << 10
 )
 
 // parsers keeps grammar parsers between uses: one takes 20 KB, and none may be used by two goroutines.
@@ -34,11 +37,15 @@ func (st *Statement) grammar(r *reader, at int) {
 		st.ParseErr = errors.New("the grammar does not read stored programs")
 		return
 	}
-	if len(st.Text) > maxGrammarText || len(st.Tokens) > maxGrammarTokens || st.deep() {
+	if len(st.Tokens) > maxGrammarTokens || st.deep() {
 		st.ParseErr = errTooLarge
 		return
 	}
 	c := st.canonical(r, at, nil, Span{})
+	if len(c.text) > maxGrammarText {
+		st.ParseErr = errTooLarge
+		return
+	}
 	node, err := parseGrammar(c.text, st.Mode)
 	if err != nil {
 		st.ParseErr = err
@@ -142,8 +149,8 @@ func (st *Statement) writeArg(b *strings.Builder, at map[int]int, i int) bool {
 	case ArgString:
 		v, err := st.Value(st.Tokens[i].Arg)
 		s := string(v.Bytes)
-		if err != nil {
-			s = "?"
+		if err != nil || len(s) > maxGrammarLiteral {
+			s = "?" // the tree is for the statement's shape; values are read from the arguments
 		}
 		at[b.Len()] = i
 		writeString(b, st.Mode.Charset.utf8(s))
@@ -152,6 +159,10 @@ func (st *Statement) writeArg(b *strings.Builder, at map[int]int, i int) bool {
 		b.WriteString(st.Text[a.Start:a.End])
 	case ArgHex, ArgBit:
 		at[b.Len()] = i
+		if a.End-a.Start > maxGrammarLiteral {
+			b.WriteString("x'3f'")
+			return true
+		}
 		b.WriteString(st.Text[int(a.Start)+int(a.Introducer) : a.End])
 	default:
 		return false

@@ -6,6 +6,7 @@ const (
 	CodeConCount                 uint16 = 1040
 	CodeDBAccessDenied           uint16 = 1044
 	CodeAccessDenied             uint16 = 1045
+	CodeTableAccessDenied        uint16 = 1142
 	CodeHandshake                uint16 = 1043
 	CodeNoDB                     uint16 = 1046
 	CodeUnknownCommand           uint16 = 1047

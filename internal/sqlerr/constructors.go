@@ -204,3 +204,8 @@ func Fenced(db string) *Error {
 func TLSRequired() *Error {
 	return newf(CodeSecureTransport, "HY000", "Connections using insecure transport are prohibited while --require_secure_transport=ON")
 }
+
+// TableAccessDenied is a statement on a table of a database that the account does not list.
+func TableAccessDenied(command, user, host, table string) *Error {
+	return newf(CodeTableAccessDenied, "42000", "%s command denied to user '%s'@'%s' for table '%s'", command, user, host, table)
+}

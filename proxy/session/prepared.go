@@ -101,6 +101,9 @@ func (s *Session) prepareText(ctx context.Context, text []byte) (stmt *prepared,
 	if s.scan.Next >= 0 {
 		return nil, nil, nil, sqlerr.Syntax(string(text[s.scan.Next:]))
 	}
+	if err := s.mayRun(st.parsed); err != nil {
+		return nil, nil, nil, err
+	}
 	stmt = &prepared{text: text[:s.scan.End], st: st, db: s.db, mode: s.mode, key: append([]byte(nil), s.keyPrefix...), params: s.scan.Params}
 	if err := stmt.scan.Scan(stmt.text, s.mode); err != nil {
 		return nil, nil, nil, syntaxError(err)

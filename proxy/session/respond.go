@@ -64,6 +64,9 @@ func (s *Session) writeError(err error) error {
 // translate finds what a client is to see of an error.
 func (s *Session) translate(err error) *sqlerr.Error {
 	if s.killState() != alive {
+		if s.drains() {
+			return sqlerr.ShuttingDown()
+		}
 		return sqlerr.Interrupted()
 	}
 	var partial *txn.PartialError

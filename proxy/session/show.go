@@ -175,6 +175,9 @@ func orNull(s string) []byte {
 
 // onShowDatabases is SHOW DATABASES: the logical ones, and where a server's schemas pass through those too.
 func onShowDatabases(s *Session, ctx context.Context, x *execution) error {
+	if asks, err := s.asksSystem(x.st.parsed); err == nil && asks {
+		return s.runSystem(ctx, x)
+	}
 	names := map[string]bool{"information_schema": true}
 	for _, layout := range s.srv.Catalogs.Current().Layouts() {
 		if layout.Database != "" {

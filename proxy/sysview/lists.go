@@ -17,6 +17,7 @@ type list struct {
 	like    string            // the column that LIKE is about; "": the first
 	fixed   string            // a condition that the SHOW itself stands for
 	all     bool              // rows of all databases
+	system  bool              // and of information_schema
 	// probe is a text that yields the definitions of the columns and no row.
 	probe func(st *parser.Statement, d *database) string
 }
@@ -33,6 +34,7 @@ var lists = map[string]list{
 	"EVENTS": {table: "EVENTS", probe: ofSchema, like: "EVENT_NAME", special: map[string]string{
 		"Db": "EVENT_SCHEMA", "Name": "EVENT_NAME", "Type": "EVENT_TYPE",
 	}},
+	"DATABASES":        {table: "SCHEMATA", all: true, system: true, probe: everywhere, special: map[string]string{"Database": "SCHEMA_NAME"}},
 	"PROCEDURE STATUS": routines("PROCEDURE"), "FUNCTION STATUS": routines("FUNCTION"),
 	"PACKAGE STATUS": routines("PACKAGE"), "PACKAGE BODY STATUS": routines("PACKAGE BODY"),
 }
@@ -86,16 +88,16 @@ func (v *View) collected(ctx context.Context, st *parser.Statement, l list, d *d
 	if err != nil {
 		return nil, err
 	}
-	a.Columns = v.labelled(columns, st, d)
 	about, _ := v.known(l.table)
 	q, err := v.open(ctx, l.table, about)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := l.sources(q, a.Columns)
+	sources, err := l.sources(q, columns)
 	if err != nil {
 		return nil, err
 	}
+	a.Columns = v.labelled(columns, st)
 	q.want(append(slices.Clone(sources), l.like, "ROUTINE_TYPE")...)
 	if q.filter.table = of; d != nil {
 		q.filter.schema = &d.name
@@ -117,17 +119,20 @@ func (v *View) exactly(q *question, d *database, of *string, rows []sqltypes.Row
 	})
 }
 
-// labelled puts the logical database and the pattern into the label of SHOW TABLES.
-func (v *View) labelled(columns []sqltypes.Column, st *parser.Statement, d *database) []sqltypes.Column {
-	if st.Show.What != "TABLES" || len(columns) == 0 {
+// labelled puts the logical database and the pattern into the first label.
+func (v *View) labelled(columns []sqltypes.Column, st *parser.Statement) []sqltypes.Column {
+	d := st.Show
+	if d.What != "TABLES" && d.What != "DATABASES" || len(columns) == 0 {
 		return columns
 	}
-	name := st.Show.DB
-	if name == "" {
-		name = v.Database
+	if d.What == "TABLES" {
+		name := d.DB
+		if name == "" {
+			name = v.Database
+		}
+		columns[0].Name = "Tables_in_" + name
 	}
-	columns[0].Name = "Tables_in_" + name
-	if d := st.Show; d.Like.Present() {
+	if d.Like.Present() {
 		columns[0].Name += " (" + pattern(d.Like.In(st.Text), v.Mode.SQLMode.Has(parser.NoBackslashEscapes)) + ")"
 	}
 	return columns
@@ -192,7 +197,7 @@ func (v *View) listSQL(st *parser.Statement, l list, q *question, columns []sqlt
 			out = append(out, o)
 		}
 	}
-	derived, err := v.inline(q, out, rows, false)
+	derived, err := v.inline(q, out, rows, l.system)
 	if err != nil {
 		return "", err
 	}

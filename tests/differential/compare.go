@@ -110,8 +110,9 @@ func (d *differences) end(e Expect, c *Comparer, plain, heddle *wire.OK) {
 // Source: MariaDB include/mysql_com.h, "Intern".
 const internalFlags = 1<<14 | 1<<15
 
-// keyFlags say of which keys a column is a part.
-const keyFlags = sqltypes.FlagPrimaryKey | sqltypes.FlagUniqueKey | sqltypes.FlagMultipleKey
+// tableFlags are those that a temporary table does not keep: of which keys a column is a part, and that a number is
+// binary.
+const tableFlags = sqltypes.FlagPrimaryKey | sqltypes.FlagUniqueKey | sqltypes.FlagMultipleKey | sqltypes.FlagBinary
 
 func (d *differences) columns(what string, e Expect, plain, heddle []sqltypes.Column) {
 	if len(plain) != len(heddle) {
@@ -119,8 +120,8 @@ func (d *differences) columns(what string, e Expect, plain, heddle []sqltypes.Co
 		return
 	}
 	ignored := uint16(internalFlags)
-	if e.KeyFlags {
-		ignored |= keyFlags
+	if e.TempTable {
+		ignored |= tableFlags
 	}
 	for i := range plain {
 		p, h := &plain[i], &heddle[i]
@@ -130,7 +131,9 @@ func (d *differences) columns(what string, e Expect, plain, heddle []sqltypes.Co
 			}
 		}
 		field("name", p.Name, h.Name)
-		field("org_name", p.OrgName, h.OrgName)
+		if !e.TempTable || p.OrgTable != "" {
+			field("org_name", p.OrgName, h.OrgName)
+		}
 		field("table", p.Table, h.Table)
 		field("org_table", p.OrgTable, h.OrgTable)
 		field("schema", p.Schema, h.Schema)

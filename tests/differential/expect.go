@@ -21,9 +21,9 @@ type Expect struct {
 	GenID  []int // an id that heddle generates and the server counts up: in the same order over the whole case
 	// GenInsert is GenID for the insert id in the answer.
 	GenInsert bool
-	// KeyFlags: the flags that say of a column in which keys it is. A server that sorts through a temporary table
-	// forgets them, and whether it does in a join hangs on the sizes of the tables.
-	KeyFlags bool
+	// TempTable: what a definition loses or gains when the server sorts or groups through a temporary table, and
+	// whether it does in a join hangs on the sizes of the tables: key and binary flags, org_name of expressions.
+	TempTable bool
 	// Collation of the text columns that Ties and Rep speak of; "" is utf8mb4_general_ci.
 	Collation string
 	Length    bool // the display length in column definitions: what a merge cannot know
@@ -38,7 +38,7 @@ func ParseExpect(text string) (Expect, error) { return Expect{}.with(text) }
 func (e Expect) with(text string) (Expect, error) {
 	lists := map[string]*[]int{"ties": &e.Ties, "rep": &e.Rep, "concat": &e.Concat, "double": &e.Double,
 		"clock": &e.Clock, "connid": &e.ConnID, "uuid": &e.UUID, "genid": &e.GenID}
-	flags := map[string]*bool{"limit": &e.Limit, "geninsert": &e.GenInsert, "length": &e.Length, "nowarnings": &e.NoWarnings, "keyflags": &e.KeyFlags}
+	flags := map[string]*bool{"limit": &e.Limit, "geninsert": &e.GenInsert, "length": &e.Length, "nowarnings": &e.NoWarnings, "temptable": &e.TempTable}
 	for _, word := range strings.Fields(text) {
 		name, value, valued := strings.Cut(word, "=")
 		if flag := flags[name]; flag != nil && !valued {
@@ -98,7 +98,7 @@ func (e Expect) String() string {
 	for _, f := range []struct {
 		name string
 		set  bool
-	}{{"limit", e.Limit}, {"geninsert", e.GenInsert}, {"length", e.Length}, {"nowarnings", e.NoWarnings}, {"keyflags", e.KeyFlags}} {
+	}{{"limit", e.Limit}, {"geninsert", e.GenInsert}, {"length", e.Length}, {"nowarnings", e.NoWarnings}, {"temptable", e.TempTable}} {
 		if f.set {
 			words = append(words, f.name)
 		}

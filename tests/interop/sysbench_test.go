@@ -23,7 +23,9 @@ func TestSysbench(t *testing.T) {
 	for _, target := range targets("sysbench") {
 		name, rest, _ := strings.Cut(target, "=")
 		addr, database, _ := strings.Cut(rest, "/")
-		run := func(verb, script string, args ...string) error { return sysbench(t, addr, database, verb, script, args...) }
+		run := func(verb, script string, args ...string) error {
+			return sysbench(t, addr, database, verb, script, args...)
+		}
 		r.check(t, name+"/prepare", func() error { return run("prepare", "oltp_read_write") })
 		for _, mode := range []string{"disable", "auto"} {
 			mode := "--db-ps-mode=" + mode

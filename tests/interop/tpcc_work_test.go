@@ -67,13 +67,16 @@ func elsewhere(random *rand.Rand, home, oneOf int) int {
 
 // steps runs the statements of a transaction until one fails.
 type steps struct {
-	ctx func() context.Context
-	tx  *sql.Tx
-	err error
+	query func(q string, args ...any) *sql.Row
+	run   func(q string, args ...any) (sql.Result, error)
+	err   error
 }
 
 func begin(ctx context.Context, tx *sql.Tx) *steps {
-	return &steps{ctx: func() context.Context { return ctx }, tx: tx}
+	return &steps{
+		query: func(q string, args ...any) *sql.Row { return tx.QueryRowContext(ctx, q, args...) },
+		run:   func(q string, args ...any) (sql.Result, error) { return tx.ExecContext(ctx, q, args...) },
+	}
 }
 
 // exec runs a statement that must change count rows.
@@ -81,7 +84,7 @@ func (s *steps) exec(count int64, q string, args ...any) {
 	if s.err != nil {
 		return
 	}
-	res, err := s.tx.ExecContext(s.ctx(), q, args...)
+	res, err := s.run(q, args...)
 	if err != nil {
 		s.err = fmt.Errorf("%.70s: %w", q, err)
 		return
@@ -96,7 +99,7 @@ func (s *steps) row(into []any, q string, args ...any) {
 	if s.err != nil {
 		return
 	}
-	if err := s.tx.QueryRowContext(s.ctx(), q, args...).Scan(into...); err != nil {
+	if err := s.query(q, args...).Scan(into...); err != nil {
 		s.err = fmt.Errorf("%.70s %v: %w", q, args, err)
 	}
 }

@@ -30,7 +30,7 @@ INSERT INTO countries VALUES ('DE','Germany'),('FR','France'),('IT','Italy'),('E
 INSERT INTO s1 VALUES (1,1,'x'),(2,1,'y'),(3,2,'z'),(4,5,'w');
 INSERT INTO notes VALUES (1,1,'first'),(2,2,'second'),(3,NULL,'third'),(4,99,'fourth');
 
---@ always keyflags
+--@ always temptable
 --@ case bound by key
 SELECT u.name, o.id, o.amount FROM users u JOIN orders o ON o.user_id = u.id ORDER BY u.id, o.id;
 SELECT u.name, o.id FROM users u, orders o WHERE u.id = o.user_id ORDER BY u.id, o.id;

@@ -22,7 +22,7 @@ INSERT INTO products VALUES (10,'hammer',12.5),(20,'nail',0.05),(30,'saw',30),(4
 INSERT INTO notes VALUES (1,1,'first'),(2,2,'second'),(3,NULL,'third'),(4,99,'fourth');
 INSERT INTO s1 VALUES (1,'a'),(2,'b'),(3,'c'),(4,'d'),(5,'e');
 
---@ always keyflags
+--@ always temptable
 --@ case in bound subquery
 SELECT id FROM users WHERE id IN (SELECT user_id FROM orders) ORDER BY id;
 SELECT id FROM users WHERE id NOT IN (SELECT user_id FROM orders) ORDER BY id;

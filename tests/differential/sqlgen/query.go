@@ -129,7 +129,7 @@ func (q *query) codes(ordered bool) []string {
 		}
 	}
 	if len(q.joins) > 0 {
-		codes = append(codes, "keyflags")
+		codes = append(codes, "temptable")
 	}
 	return codes
 }

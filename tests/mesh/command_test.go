@@ -1,0 +1,126 @@
+package mesh
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// command runs heddle with arguments against an etcd, and returns its exit code and what it printed.
+func command(t *testing.T, endpoint, prefix string, args ...string) (code int, out string) {
+	t.Helper()
+	binary, err := env.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Env = append(os.Environ(), "HEDDLE_ETCD_ENDPOINTS="+endpoint, "HEDDLE_ETCD_PREFIX="+prefix)
+	var both bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &both, &both
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), both.String()
+}
+
+func TestCommandLine(t *testing.T) {
+	l := newLab(t, env.Etcd.Endpoint())
+	l.start("a", "")
+	write := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	wrong := write("wrong.yaml", l.rules("  u: {kye: id}\n"))
+	wider := write("wider.yaml", l.rules("  u: {key: id}\n")+"---\nusers: {root: {}, ann: {}}\n")
+	moved := write("moved.yaml", l.swapped())
+	for _, c := range []struct {
+		args string
+		code int
+		says []string
+	}{
+		{"rules validate -f " + wrong, 3, []string{"12:3: tables.u", `unknown key "kye"`, "  |       ^"}},
+		{"rules apply -f " + wrong, 3, []string{`unknown key "kye"`}},
+		{"rules validate -f " + wider, 0, []string{"valid"}},
+		{"rules diff -f " + wider, 0, []string{"+  u: {key: id}"}},
+		{"rules apply --dry-run -f " + wider, 0, []string{"would change (version 1 is in force)", "rows live elsewhere: u"}},
+		{"rules apply --author ann --comment because -f " + wider, 0, []string{"rules/" + l.database + ": version 2 is in force (before: 1)", "users/mesh: version 2"}},
+		{"rules apply -f " + wider, 0, []string{"unchanged, version 2"}},
+		{"rules apply --base 1 -f " + moved, 2, []string{"you started from version 1, but version 2 is in force, by ann", "because"}},
+		{"rules apply -f " + moved, 1, []string{"rows of t, u would be looked for elsewhere", "--force-placement"}},
+		{"rules rollback " + l.database + " --to 1", 1, []string{"it changes where rows live"}},
+		{"rules rollback --users --to 1", 0, []string{"users/mesh: version 1 is in force"}},
+		{"rules apply --force-placement -f " + moved, 0, []string{"version 3 is in force"}},
+		{"rules history " + l.database, 0, []string{"because", "placement", "now"}},
+		{"rules get", 0, []string{"rules/" + l.database, "users/mesh"}},
+		{"rules get " + l.database, 0, []string{"ds_1: 0-8191"}},
+		{"rules get nobody", 1, []string{"no such document"}},
+		{"mesh instances", 0, []string{"a ", "serve"}},
+		{"mesh evict a", 1, []string{"it is alive"}},
+		{"rules drop " + l.database, 1, []string{"--force-placement"}},
+	} {
+		code, out := command(t, l.endpoint, "/"+l.database, strings.Fields(c.args)...)
+		if code != c.code {
+			t.Errorf("%s: exit code %d, want %d", c.args, code, c.code)
+		}
+		for _, s := range c.says {
+			if !strings.Contains(out, s) {
+				t.Errorf("%s: no %q in\n%s", c.args, s, out)
+			}
+		}
+	}
+	l.runs(3, 5*time.Second, "a")
+	code, out := command(t, l.endpoint, "/"+l.database, "rules", "status", "-o", "json")
+	var status []struct {
+		Kind      string
+		Instances []struct{ Instance string }
+	}
+	if err := json.Unmarshal([]byte(out), &status); err != nil || code != 0 || len(status) != 2 || status[0].Instances[0].Instance != "a" {
+		t.Errorf("%d, %v: %s", code, err, out)
+	}
+}
+
+// TestDevKeepsRules starts heddle dev twice in one directory: rules that were applied in between stay.
+func TestDevKeepsRules(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start := func() (h *harness.Heddle, endpoint string) {
+		h = env.Heddle(t, harness.HeddleOptions{Args: []string{"dev", "--listen", "127.0.0.1:0", "--data", dir}, Wait: time.Minute})
+		_, rest, _ := strings.Cut(h.Log(), "--etcd-endpoints ")
+		return h, strings.Fields(rest)[0]
+	}
+	first, endpoint := start()
+	code, text := command(t, endpoint, "/heddle", "rules", "get", "shop")
+	if code != 0 {
+		t.Fatal(text)
+	}
+	changed := filepath.Join(dir, "changed.yaml")
+	if err := os.WriteFile(changed, []byte(strings.Replace(text, "tables:\n", "tables:\n  carts: {key: user_id}\n", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := command(t, endpoint, "/heddle", "rules", "apply", "-f", changed); code != 0 {
+		t.Fatal(out)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, endpoint = start()
+	if _, out := command(t, endpoint, "/heddle", "rules", "get", "shop"); !strings.Contains(out, "carts: {key: user_id}") {
+		t.Errorf("after a second start:\n%s", out)
+	}
+	if _, out := command(t, endpoint, "/heddle", "rules", "status"); !strings.Contains(out, "runs it, from the store") {
+		t.Errorf("status:\n%s", out)
+	}
+}
