@@ -83,7 +83,7 @@ func parseOptions(args []string) (*options, error) {
 		return nil, err
 	}
 	if *quick {
-		o.rounds, o.window, o.warm = 3, 120*time.Millisecond, 30*time.Millisecond
+		o.rounds, o.window, o.warm = 3, 60*time.Millisecond, 20*time.Millisecond
 	}
 	if len(o.heddles) == 0 {
 		o.heddles = []heddleBinary{{"", "bin/heddle"}}

@@ -19,14 +19,14 @@ var hotPaths = []struct {
 }{
 	{
 		name: "text/unsharded", database: "bench", commands: texts("SELECT c FROM sbtest1 WHERE id=4711"),
-		want: []string{"SELECT c FROM sbtest1 WHERE id=4711"}, allocs: 10,
+		want: []string{"SELECT c FROM sbtest1 WHERE id=4711"}, allocs: 6,
 	},
 	{
 		name: "text/sharded", database: "mesh", commands: texts("SELECT c FROM sbtest1 WHERE id=1", "SELECT c FROM sbtest1 WHERE id=2"),
-		want: []string{"SELECT c FROM sbtest1 WHERE id=1", "SELECT c FROM sbtest1 WHERE id=2"}, allocs: 10,
+		want: []string{"SELECT c FROM sbtest1 WHERE id=1", "SELECT c FROM sbtest1 WHERE id=2"}, allocs: 8,
 	},
 	{
-		name: "prepared/unsharded", database: "bench", first: prepareOne, commands: executes(47), allocs: 10,
+		name: "prepared/unsharded", database: "bench", first: prepareOne, commands: executes(47), allocs: 8,
 	},
 	{
 		name: "prepared/sharded", database: "mesh", first: prepareOne, commands: executes(1, 2), allocs: 10,
@@ -87,8 +87,8 @@ func TestHotPathAllocations(t *testing.T) {
 			s.run(10, c.first, c.commands...)
 			// What a connection costs at its beginning and end is spread over its statements.
 			per := testing.AllocsPerRun(5, func() { s.run(statements, c.first, c.commands...) }) / statements
-			if per > c.allocs {
-				t.Errorf("%.1f allocations a statement, at most %.0f are allowed", per, c.allocs)
+			if limit := c.allocs + poolsForget; per > limit {
+				t.Errorf("%.1f allocations a statement, at most %.0f are allowed", per, limit)
 			}
 		})
 	}

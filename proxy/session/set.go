@@ -29,6 +29,13 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 			return s.respond(s.setAutocommit(ctx, on))
 		}
 	}
+	if len(x.st.parsed.Tables) > 0 {
+		layout, ok := s.srv.Catalogs.Current().Database(s.db)
+		if !ok || layout.Database != "" {
+			// Its tables may be on other servers than the one that would run it.
+			return s.writeError(sqlerr.NotSupported("SET with a query on tables; SELECT … INTO @x does it"))
+		}
+	}
 	return s.onServer(ctx, x, set)
 }
 

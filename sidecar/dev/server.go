@@ -101,8 +101,11 @@ func (s *Server) Start(ctx context.Context) error {
 	return fmt.Errorf("start server %s: %w, five times", s.spec.Name, errPortTaken)
 }
 
-// fill makes the data directory a copy of the template unless it exists.
+// fill makes the temporary directory, and the data directory a copy of the template unless it exists.
 func (s *Server) fill() error {
+	if err := os.MkdirAll(s.tmpdir(), 0o700); err != nil {
+		return fmt.Errorf("make the server's temporary directory: %w", err)
+	}
 	if isDir(s.datadir()) {
 		return nil
 	}
@@ -175,11 +178,15 @@ func freePort(preferred int) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
+// tmpdir is where the server keeps temporary tables; it is made with the data directory.
+func (s *Server) tmpdir() string { return filepath.Join(s.dir, "tmp") }
+
 // arguments: small buffers, and commits that survive a killed server but not a power cut: these servers hold no
 // data that anybody would miss.
 func (s *Server) arguments(port int) []string {
 	args := append([]string{"--no-defaults",
 		"--datadir=" + s.datadir(),
+		"--tmpdir=" + s.tmpdir(), // of its own: a server that starts removes the temporary tables that it finds
 		"--socket=" + socketName, // relative to the data directory: sun_path is short, directories are long
 		"--pid-file=mariadbd.pid",
 		"--port=" + strconv.Itoa(port),

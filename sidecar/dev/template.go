@@ -47,7 +47,12 @@ func pristine(ctx context.Context, tools Tools, dir string) (string, error) {
 }
 
 func installDB(ctx context.Context, tools Tools, datadir string) error {
-	args := append([]string{"--no-defaults", "--datadir=" + datadir,
+	tmp, err := os.MkdirTemp(filepath.Dir(datadir), "tmp-") // a server that starts removes the temporary tables that it finds
+	if err != nil {
+		return fmt.Errorf("make a temporary directory: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	args := append([]string{"--no-defaults", "--datadir=" + datadir, "--tmpdir=" + tmp,
 		"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"}, asRoot()...)
 	args = append(args, sizes...)
 	out, err := exec.CommandContext(ctx, tools.Install, args...).CombinedOutput()

@@ -51,7 +51,7 @@ func TestCommandLine(t *testing.T) {
 		code int
 		says []string
 	}{
-		{"rules validate -f " + wrong, 3, []string{"12:3: tables.u", `unknown key "kye"`, "  |       ^"}},
+		{"rules validate -f " + wrong, 3, []string{"11:3: tables.u", `unknown key "kye"`, "  |       ^"}},
 		{"rules apply -f " + wrong, 3, []string{`unknown key "kye"`}},
 		{"rules validate -f " + wider, 0, []string{"valid"}},
 		{"rules diff -f " + wider, 0, []string{"+  u: {key: id}"}},
