@@ -209,3 +209,8 @@ func TLSRequired() *Error {
 func TableAccessDenied(command, user, host, table string) *Error {
 	return newf(CodeTableAccessDenied, "42000", "%s command denied to user '%s'@'%s' for table '%s'", command, user, host, table)
 }
+
+// TransactionLost is a transaction that was rolled back because the connection to one of its shards was lost.
+func TransactionLost() *Error {
+	return newf(CodeDeadlock, "40001", "The transaction was rolled back: the connection to one of its shards was lost; try restarting transaction")
+}

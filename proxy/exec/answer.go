@@ -37,15 +37,18 @@ type Answer struct {
 	conn *backend.Conn
 	form Form
 
-	Infile []byte  // the request's packet, after Begin said HeadInfile
-	Count  int     // columns, after Begin said HeadRows
-	OK     wire.OK // after the end; Info is a copy, Track is gone: the connection has taken note of it
+	Infile []byte // the request's packet, after Begin said HeadInfile
+	Count  int    // columns, after Begin said HeadRows
+	// Keep has Close read everything, however much it is: the connection holds a transaction or more of its session.
+	Keep bool
+	OK   wire.OK // after the end; Info is a copy, Track is gone: the connection has taken note of it
 
 	columns []sqltypes.Column
 	row     sqltypes.Row
 	scratch []byte
 	view    wire.ColumnView // of the definition that is being renamed
 	rows    bool            // the definitions have been read
+	begun   bool            // the first packet has been asked for
 	done    bool
 }
 
@@ -54,6 +57,7 @@ func NewAnswer(conn *backend.Conn, form Form) *Answer { return &Answer{conn: con
 
 // Begin reads the first packet. An ERR packet is returned as *sqlerr.Error and ends the answer.
 func (a *Answer) Begin() (Head, error) {
+	a.begun = true
 	p, err := a.read()
 	if err != nil {
 		return 0, err
@@ -314,27 +318,45 @@ func (a *Answer) Next(ctx context.Context) (sqltypes.Row, error) {
 // costs the shard less than a new connection up to about there.
 const drainLimit = 256 << 10
 
-// Close ends the answer: what is left of it is read and dropped while it is little, else the connection is given up.
+// Close ends the answer: what is left of it is read and dropped while it is little, else the connection is given up,
+// and a transaction on it with it.
 func (a *Answer) Close() error {
 	if a.done {
 		return nil
 	}
 	start := a.conn.Stream().Received()
+	if !a.begun {
+		if head, err := a.Begin(); err != nil || head == HeadOK {
+			return nil // that was all, or the connection is broken
+		} else if head == HeadInfile {
+			a.giveUp()
+			return nil
+		}
+	}
+	if !a.rows {
+		if _, err := a.ReadColumns(); err != nil {
+			return nil // the connection is broken
+		}
+	}
 	for !a.done {
-		if !a.rows || a.conn.Stream().Received()-start > drainLimit {
-			a.done = true
-			a.conn.Interrupt()
+		if !a.Keep && a.conn.Stream().Received()-start > drainLimit {
+			a.giveUp()
 			return nil
 		}
 		p, err := a.read()
 		if err != nil {
-			return nil
+			return nil // the connection is broken
 		}
 		if wire.IsErr(p) || wire.IsResultEnd(p) {
-			_ = a.finish(p)
+			_ = a.finish(p) // nobody wants the answer any more
 		}
 	}
 	return nil
+}
+
+func (a *Answer) giveUp() {
+	a.done = true
+	a.conn.Interrupt()
 }
 
 // Done reports whether the answer has been read to its end.

@@ -17,6 +17,9 @@ import (
 // and locked in its order over all shards, and each shard then changes those of its own, by their primary keys. Both
 // steps are one transaction.
 func (s *Session) runByKey(ctx context.Context, x *execution, node *plan.ByKey) error {
+	if v, _ := s.state.Var("sql_safe_updates"); v == "1" {
+		return sqlerr.NotSupported("UPDATE or DELETE with LIMIT over several shards under sql_safe_updates")
+	}
 	own := s.txn == nil
 	if own {
 		s.txn = txn.New(txn.Options{})

@@ -119,6 +119,7 @@ func (s *Session) settle(ctx context.Context) {
 	if s.txn != nil && s.lostBranch() {
 		_ = s.txn.Rollback(ctx) // the lost branch is rolled back by its server; the others are destroyed if they cannot
 		s.endTransaction()
+		s.lost = true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -68,6 +68,9 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 	if !asksDiagnostics(x.st.parsed) {
 		s.diag.reset()
 	}
+	if err := s.mourn(kind); err != nil {
+		return s.writeError(err)
+	}
 	if err := s.mayRun(x.st.parsed); err != nil {
 		return s.writeError(err)
 	}

@@ -230,6 +230,7 @@ func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *ex
 		var answer *exec.Answer
 		if err == nil {
 			if answer, err = exec.Start(ctx, h.lease.Conn(), u); err == nil {
+				answer.Keep = h.branch || h.pin != ""
 				return h, answer, nil
 			}
 		}

@@ -45,6 +45,7 @@ type Session struct {
 
 	autocommit bool
 	txn        *txn.Txn
+	lost       bool        // a transaction was rolled back since its last statement: see mourn
 	next       txn.Options // SET TRANSACTION: the next transaction's only
 	held       []*held     // in data source order
 	hints      map[string]*backend.Conn

@@ -167,3 +167,17 @@ func onSetTransaction(s *Session, ctx context.Context, x *execution) error {
 	}
 	return s.respond(nil)
 }
+
+// mourn tells, once, that the transaction which the client thinks open has been rolled back because a shard's connection
+// was lost in it: what follows must not run as if it were part of it. Whoever ends or begins one knows already.
+func (s *Session) mourn(kind parser.Kind) error {
+	if !s.lost {
+		return nil
+	}
+	s.lost = false
+	switch kind {
+	case parser.Rollback, parser.Begin:
+		return nil
+	}
+	return sqlerr.TransactionLost()
+}

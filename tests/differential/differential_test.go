@@ -2,6 +2,7 @@ package differential
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,10 @@ import (
 func TestDifferential(t *testing.T) {
 	files := readFiles(t)
 	list, err := ReadUnsupported("unsupported.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := ReadKnown("known_differences.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,12 +43,22 @@ func TestDifferential(t *testing.T) {
 			for i, f := range files {
 				t.Run(f.Topic, func(t *testing.T) {
 					ran.add(layout, f.Topic)
-					runFile(t, &fileRun{layout: layout, file: f, list: list, side: side(layout), collate: collator}, recordings[i])
+					runFile(t, &fileRun{layout: layout, file: f, list: list, known: known, side: side(layout), collate: collator}, recordings[i])
 				})
 			}
 		})
 	}
 	t.Cleanup(func() {
+		switch {
+		case os.Getenv("HEDDLE_UPDATE_KNOWN") != "":
+			if err := known.Write("known_differences.txt", ran.has); err != nil {
+				t.Error(err)
+			}
+		case !strings.Contains(flag.Lookup("test.run").Value.String(), "/"):
+			for _, line := range known.Gone(ran.has) {
+				t.Errorf("known_differences.txt: no longer true: %s", line)
+			}
+		}
 		if !update {
 			return
 		}
@@ -96,6 +111,7 @@ type fileRun struct {
 	layout  string
 	file    *File
 	list    *Unsupported
+	known   *Known
 	side    Side
 	collate Collator
 	rec     *Recording
@@ -208,7 +224,7 @@ func (r *fileRun) differ(t *testing.T, c *Case, step *Step, list []Difference) {
 		return
 	}
 	report(r, c, step, list)
-	for _, d := range list {
+	for _, d := range r.known.Unknown(r.layout, r.file.Topic, step.SQL, list) {
 		t.Errorf("cases/%s.sql:%d: %s\n  %s", r.file.Topic, step.Line, step.SQL, d)
 	}
 }

@@ -66,7 +66,6 @@ var statusNames = []struct {
 	name string
 }{
 	{wire.StatusInTrans, "in_trans"}, {wire.StatusAutocommit, "autocommit"}, {wire.StatusMoreResults, "more_results"},
-	{wire.StatusCursorExists, "cursor_exists"}, {wire.StatusLastRowSent, "last_row_sent"},
 	{wire.StatusNoBackslashEscapes, "no_backslash_escapes"}, {wire.StatusInTransReadonly, "in_trans_readonly"},
 	{wire.StatusAnsiQuotes, "ansi_quotes"}, {wire.StatusDBDropped, "db_dropped"},
 }

@@ -179,8 +179,8 @@ func drain(ctx context.Context, on harness.Asker, query string, args ...any) (ro
 // maxGrowth is by how much heddle may grow while a million rows pass: some buffers, not the result of 150 MB.
 const maxGrowth = 48 << 20
 
-// goStream reads a million rows and watches heddle's memory meanwhile.
-func goStream(g *goTarget, rest string, args ...any) error {
+// goStream reads the rows above an id and watches heddle's memory meanwhile.
+func goStream(g *goTarget, above int, rest string, args ...any) error {
 	before, err := residentMemory(lab.heddle.PID())
 	if err != nil {
 		return err
@@ -211,7 +211,7 @@ func goStream(g *goTarget, rest string, args ...any) error {
 	if err == nil && peak-before > maxGrowth {
 		err = fmt.Errorf("grew from %d MB to %d MB", before>>20, peak>>20)
 	}
-	return errors.Join(err, same(rows, bigRows), same(sum, int64(bigRows)*(bigRows+1)/2))
+	return errors.Join(err, same(rows, bigRows-above), same(sum, int64(bigRows)*(bigRows+1)/2-int64(above)*int64(above+1)/2))
 }
 
 // residentMemory of a process, in bytes.

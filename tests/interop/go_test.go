@@ -143,9 +143,9 @@ var goChecks = []struct {
 	{"login_sha2_tls", true, func(g *goTarget) error { return goLogin(g, "sha2", sha2Password, "interop") }},
 	{"fenced_account", true, goFenced},
 	{"compression_and_attributes", false, goCompression},
-	{"stream_text", true, func(g *goTarget) error { return goStream(g, "") }},
-	{"stream_ordered", true, func(g *goTarget) error { return goStream(g, " ORDER BY id") }},
-	{"stream_prepared", true, func(g *goTarget) error { return goStream(g, " WHERE id > ?", 0) }},
+	{"stream_text", true, func(g *goTarget) error { return goStream(g, 0, "") }},
+	{"stream_ordered", true, func(g *goTarget) error { return goStream(g, 0, " ORDER BY id") }},
+	{"stream_prepared", true, func(g *goTarget) error { return goStream(g, 800_000, " WHERE id > ?", 800_000) }},
 }
 
 func goTransactions(g *goTarget) error {

@@ -152,7 +152,8 @@ func payment(ctx context.Context, tx *sql.Tx, random *rand.Rand, w int) error {
 	return s.err
 }
 
-// delivery hands the oldest order of each district to a carrier and charges its customer.
+// delivery hands the oldest order of each district to a carrier and charges its customer. It reads with locks: the
+// snapshot of its first read is older than an order that was placed meanwhile.
 func delivery(ctx context.Context, tx *sql.Tx, random *rand.Rand, w int) error {
 	s := begin(ctx, tx)
 	for d := 1; d <= tpccDistricts; d++ {
@@ -164,7 +165,7 @@ func delivery(ctx context.Context, tx *sql.Tx, random *rand.Rand, w int) error {
 			continue
 		}
 		s.exec(1, "DELETE FROM new_orders WHERE no_w_id = ? AND no_d_id = ? AND no_o_id = ?", w, d, oldest.Int64)
-		s.row([]any{&customer, &lines}, "SELECT o_c_id, o_ol_cnt FROM orders WHERE o_w_id = ? AND o_d_id = ? AND o_id = ?", w, d, oldest.Int64)
+		s.row([]any{&customer, &lines}, "SELECT o_c_id, o_ol_cnt FROM orders WHERE o_w_id = ? AND o_d_id = ? AND o_id = ? FOR UPDATE", w, d, oldest.Int64)
 		s.exec(1, "UPDATE orders SET o_carrier_id = ? WHERE o_w_id = ? AND o_d_id = ? AND o_id = ?", random.IntN(10)+1, w, d, oldest.Int64)
 		s.exec(int64(lines), "UPDATE order_line SET ol_delivered = 1 WHERE ol_w_id = ? AND ol_d_id = ? AND ol_o_id = ?", w, d, oldest.Int64)
 		s.row([]any{&amount}, "SELECT SUM(ol_amount) FROM order_line WHERE ol_w_id = ? AND ol_d_id = ? AND ol_o_id = ?", w, d, oldest.Int64)

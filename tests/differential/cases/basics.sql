@@ -26,5 +26,6 @@ DELETE FROM s1 WHERE id IN (1,2,20);
 --@ params str 5
 SELECT id, name FROM s1 WHERE id = ?;
 --@ case cursor
+--@ expect temptable
 --@ params fetch=2
 SELECT id FROM s1 ORDER BY id;

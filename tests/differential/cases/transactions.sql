@@ -168,11 +168,24 @@ SELECT nope FROM s1;
 SELEC 1;
 COMMIT;
 SELECT id FROM s1 WHERE id > 50 ORDER BY id;
+--@ case an error of a read over all shards
+BEGIN;
+INSERT INTO s1 VALUES (51,1),(52,2),(53,3),(54,4);
+SELECT nope FROM s1;
+SELECT @@in_transaction;
+COMMIT;
+SELECT id FROM s1 WHERE id > 50 ORDER BY id;
+BEGIN;
+INSERT INTO s1 VALUES (55,1);
+SELECT COUNT(nope) FROM s1;
+SELECT id FROM s1 WHERE id > 54;
+COMMIT;
+SELECT id FROM s1 WHERE id > 50 ORDER BY id;
 --@ case statement atomicity in autocommit
 INSERT INTO s1 VALUES (61,1),(62,1),(63,1),(1,1);
 INSERT INTO s1 VALUES (61,1),(62,1),(63,1),(64,5000);
 UPDATE s1 SET v = v + 993;
-DELETE FROM s1 WHERE id / (id - 5) > 0 OR 1/0;
+DELETE FROM s1 WHERE 10 / (id - 5) > 2;
 SELECT id, v FROM s1 ORDER BY id;
 --@ case broadcast and single inside
 BEGIN;

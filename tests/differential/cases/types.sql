@@ -49,15 +49,20 @@ SELECT * FROM s2 WHERE id = 1;
 SELECT id FROM s1 WHERE id > 100;
 UPDATE s1 SET b1 = 1 WHERE id = 1;
 --@ case cursors
+--@ expect temptable
 --@ params fetch=2
 SELECT id, t10, f, d, n FROM s1 ORDER BY id;
+--@ expect temptable
 --@ params fetch=1 int 3
 SELECT id, da, t6, dt6 FROM s2 WHERE id > ? ORDER BY id;
+--@ expect temptable
 --@ params fetch=100
 SELECT id, v FROM s3 ORDER BY id;
+--@ expect temptable
 --@ params fetch=3 int 1
 SELECT id, v FROM s3 WHERE id = ?;
 --@ case cursors with the older eof packets [eof]
+--@ expect temptable
 --@ params fetch=2
 SELECT id, t10, f, d, n FROM s1 ORDER BY id;
 --@ case number parameters

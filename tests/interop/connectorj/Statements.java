@@ -78,7 +78,7 @@ final class Statements {
 
     private static void stream(Target t, String options, int fetchSize) throws SQLException {
         try (Connection c = t.open(options)) {
-            for (String order : new String[] {" ORDER BY id", ""}) {
+            for (String order : options.endsWith("=false") ? new String[] {"", " ORDER BY id"} : new String[] {" ORDER BY id"}) {
                 try (PreparedStatement s = c.prepareStatement("SELECT * FROM " + t.big() + " WHERE id <= ?" + order)) {
                     s.setFetchSize(t.mariadb && fetchSize < 0 ? 1 : fetchSize);
                     s.setInt(1, 100000);
