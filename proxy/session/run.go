@@ -306,6 +306,7 @@ func (s *Session) failed(ctx context.Context, h *held, route *plan.Route, t *pla
 	if h != nil && h.branch && s.transactionLost(ctx, h, err) {
 		_ = s.txn.Rollback(ctx) // branches that cannot roll back are broken, and dropped by settle
 		s.endTransaction()
+		s.lost = h.lease.Conn().Broken()
 	}
 	if e := sqlerr.As(err); e != nil && h != nil && !h.lease.Conn().Broken() {
 		s.errorDiagnostics(ctx, h, route, t, e)

@@ -77,6 +77,9 @@ func (s *Session) prepareStatement(ctx context.Context, text string) (*Statement
 	if err != nil {
 		return nil, syntaxError(err)
 	}
+	if err := s.mayRun(parsed); err != nil {
+		return nil, err // before planning, which would tell whether the table exists
+	}
 	for _, at := range parsed.Uses.At {
 		if at.Use == parser.UseLock && at.Name == "IS_USED_LOCK" {
 			// It answers with a server's connection id, which says nothing to a client of Heddle.

@@ -71,6 +71,7 @@ const cliAccounts = "DROP TABLE IF EXISTS accounts; CREATE TABLE accounts (id IN
 	"INSERT INTO accounts VALUES (1, 100), (2, 100), (3, 100), (4, 100);"
 
 func TestCommandLine(t *testing.T) {
+	t.Parallel()
 	r := newRatchet(t, "cli")
 	for _, target := range targets("cli") {
 		name, rest, _ := strings.Cut(target, "=")

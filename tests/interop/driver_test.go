@@ -4,10 +4,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
+// The clients outside run side by side, after the tests of this process, one of which measures heddle's memory.
+
 func TestMySQL2(t *testing.T) {
+	t.Parallel()
 	manifest := []string{"mysql2/package.json", "mysql2/package-lock.json"}
 	dir := install(t, "mysql2", "1", manifest, func(dir string) error {
 		if err := copyFiles(dir, manifest...); err != nil {
@@ -27,6 +31,7 @@ func TestMySQL2(t *testing.T) {
 }
 
 func TestPyMySQL(t *testing.T) {
+	t.Parallel()
 	dir := install(t, "pymysql", "1", []string{"pymysql/requirements.txt"}, func(dir string) error {
 		requirements, err := filepath.Abs("pymysql/requirements.txt")
 		if err != nil {
@@ -39,12 +44,29 @@ func TestPyMySQL(t *testing.T) {
 	runProgram(t, "pymysql", filepath.Join(dir, "bin", "python"), "-B", "pymysql/main.py")
 }
 
-func TestMariaDBConnectorJ(t *testing.T) { runJava(t, "mariadbj", "jdbc:mariadb") }
+func TestMariaDBConnectorJ(t *testing.T) {
+	t.Parallel()
+	runJava(t, "mariadbj", "jdbc:mariadb")
+}
 
-func TestMySQLConnectorJ(t *testing.T) { runJava(t, "mysqlj", "jdbc:mysql") }
+func TestMySQLConnectorJ(t *testing.T) {
+	t.Parallel()
+	runJava(t, "mysqlj", "jdbc:mysql")
+}
+
+// jars guards the folders that both Connector/Js share.
+var jars sync.Mutex
 
 func runJava(t *testing.T, client, scheme string) {
-	jars := install(t, "connectorj", "1", []string{"connectorj/pom.xml"}, func(dir string) error {
+	classPath := javaClasses(t)
+	runProgram(t, client, "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classPath, "Main", scheme)
+}
+
+// javaClasses compiles the program and returns the class path.
+func javaClasses(t *testing.T) string {
+	jars.Lock()
+	defer jars.Unlock()
+	libraries := install(t, "connectorj", "1", []string{"connectorj/pom.xml"}, func(dir string) error {
 		if err := copyFiles(dir, "connectorj/pom.xml"); err != nil {
 			return err
 		}
@@ -57,6 +79,5 @@ func runJava(t *testing.T, client, scheme string) {
 	classes := install(t, "connectorj-classes", "1", sources, func(dir string) error {
 		return command(t, ".", "javac", append([]string{"-proc:none", "-d", dir}, sources...)...)
 	})
-	path := classes + string(filepath.ListSeparator) + filepath.Join(jars, "jars", "*")
-	runProgram(t, client, "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", path, "Main", scheme)
+	return classes + string(filepath.ListSeparator) + filepath.Join(libraries, "jars", "*")
 }

@@ -30,10 +30,7 @@ func newRatchet(t *testing.T, client string) *ratchet {
 			r.known[check] = true
 		}
 	}
-	before, _ := residentMemory(lab.heddle.PID())
 	t.Cleanup(func() {
-		after, err := residentMemory(lab.heddle.PID())
-		t.Logf("memory of heddle: %d MB before, %d MB after, %v", before>>20, after>>20, err)
 		for check, open := range r.known {
 			if open && !t.Failed() {
 				t.Errorf("%s/%s stands in known_failures.txt and there is no such check", client, check)
@@ -55,7 +52,7 @@ func (r *ratchet) report(t *testing.T, check, problem string) {
 	r.last = time.Now()
 	r.mu.Unlock()
 	t.Run(check, func(t *testing.T) {
-		if took > 200*time.Millisecond {
+		if took > time.Second {
 			t.Logf("took %v", took.Round(10*time.Millisecond))
 		}
 		switch {

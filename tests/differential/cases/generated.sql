@@ -33,3 +33,31 @@ INSERT INTO notes VALUES (1,1,'first',1),(2,2,'second',NULL),(3,NULL,'third',3),
 SELECT * FROM users ORDER BY id;
 SELECT * FROM orders ORDER BY user_id, id;
 SELECT * FROM order_items ORDER BY user_id, order_id, line;
+--@ case parameters below an expression over aggregates
+--@ params int 1
+--@ params int 99
+SELECT SUM(o.amount) + COUNT(*) FROM orders o WHERE (o.note LIKE '%' OR o.id = ?);
+--@ params int 99 | int 4
+--@ params int 1 | int 9
+SELECT MAX(o.state) FROM orders o WHERE o.user_id BETWEEN ? AND ? GROUP BY o.product_id HAVING COUNT(*) > 1;
+--@ params int 2
+SELECT SUM(o.qty) FROM orders o WHERE o.user_id > ? GROUP BY o.placed ORDER BY COUNT(*) DESC, o.placed;
+--@ params str nope | int 1
+SELECT AVG(balance) FROM users WHERE level <> ? GROUP BY score HAVING COUNT(*) > ?;
+--@ case the info of an update that cannot match
+UPDATE orders SET amount = 999.99 WHERE NOT (id = id) ORDER BY user_id, id LIMIT 3;
+UPDATE orders SET amount = 999.99 WHERE user_id IS NULL;
+--@ case the least and greatest of an enum in groups
+SELECT MIN(level), MAX(level) FROM users GROUP BY code;
+SELECT MIN(level) FROM users WHERE id IN (0, 3, 1, 12) GROUP BY name;
+--@ case digits of deviations
+--@ expect double=1
+SELECT STDDEV_POP(score), MAX(score) - MIN(score) FROM users;
+--@ expect double=1 temptable
+SELECT STDDEV_POP(i.product_id) FROM orders o LEFT JOIN order_items i ON i.user_id = o.user_id AND i.order_id = o.id GROUP BY o.product_id;
+--@ case locks on a broadcast table
+SELECT price FROM products WHERE id = 1 FOR UPDATE;
+SELECT UPPER(title) FROM products ORDER BY id FOR UPDATE;
+--@ case orders and limits of broadcast writes
+UPDATE products SET stock = stock + 1 ORDER BY id LIMIT 2;
+DELETE FROM products ORDER BY title DESC, id LIMIT 1;

@@ -18,6 +18,7 @@ final class Schema {
         checks.put("get_primary_keys", Schema::primaryKeys);
         checks.put("get_index_info", Schema::indexes);
         checks.put("get_imported_keys", Schema::importedKeys);
+        checks.put("metadata_by_information_schema", Schema::byInformationSchema);
         checks.put("get_catalogs", Schema::catalogs);
         checks.put("server_info", Schema::server);
         checks.put("information_schema", Schema::informationSchema);
@@ -115,6 +116,17 @@ final class Schema {
             pick(m.getImportedKeys(t.database, null, "children"), "PKTABLE_CAT", "PKTABLE_NAME", "PKCOLUMN_NAME", "FKTABLE_CAT", "FKTABLE_NAME",
                 "FKCOLUMN_NAME", "FK_NAME", "DELETE_RULE"));
         Expect.equal(List.of(Expect.row("children", "fk_parent")), pick(m.getExportedKeys(t.database, null, "parents"), "FKTABLE_NAME", "FK_NAME"));
+    }
+
+    /** MySQL's driver asks SHOW by default, MariaDB's the information schema always. */
+    private static void byInformationSchema(Connection c, Target t) throws SQLException {
+        try (Connection i = t.open("useInformationSchema=true")) {
+            tables(i, t);
+            columns(i, t);
+            primaryKeys(i, t);
+            indexes(i, t);
+            importedKeys(i, t);
+        }
     }
 
     private static void catalogs(Connection c, Target t) throws SQLException {

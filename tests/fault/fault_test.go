@@ -1,0 +1,196 @@
+package fault
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+var env *harness.Env
+
+func TestMain(m *testing.M) {
+	os.Exit(harness.Run(m, harness.Options{Shards: 2, Setup: func(ctx context.Context, e *harness.Env) error {
+		return e.CreateSchema(ctx, "shop")
+	}}, &env))
+}
+
+// rows is a table over two shards; ids 1 to 40 reach both.
+func start(t *testing.T, addrs ...string) *sql.DB {
+	t.Helper()
+	h := env.Heddle(t, harness.HeddleOptions{
+		Rules: []string{fmt.Sprintf(`database: shop
+defaults: {user: root}
+data_sources:
+  ds_0: {address: %q}
+  ds_1: {address: %q}
+slots: {ds_0: 0-8191, ds_1: 8192-16383}
+tables:
+  accounts: {key: id}
+`, addrs[0], addrs[1])},
+		Users: "users: {root: {}}",
+		Set:   map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s"},
+	})
+	db := h.Open(t, "root", "", "shop")
+	exec(t, db, "DROP TABLE IF EXISTS accounts")
+	exec(t, db, "CREATE TABLE accounts (id INT PRIMARY KEY, v INT NOT NULL)")
+	for id := 1; id <= 40; id++ {
+		exec(t, db, fmt.Sprintf("INSERT INTO accounts VALUES (%d, 100)", id))
+	}
+	return db
+}
+
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func exec(t *testing.T, on execer, query string) {
+	t.Helper()
+	if _, err := on.ExecContext(t.Context(), query); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// sum asks until the shards answer again, within a bound.
+func sum(t *testing.T, db *sql.DB) int {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		var total int
+		err := db.QueryRowContext(t.Context(), "SELECT SUM(v) FROM accounts").Scan(&total)
+		if err == nil {
+			return total
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no service after the fault is over: %v", err)
+		}
+	}
+}
+
+// code is the server's error number; 0 for any other error.
+func code(err error) uint16 {
+	var e *mysql.MySQLError
+	if errors.As(err, &e) {
+		return e.Number
+	}
+	return 0
+}
+
+func addrs() []string { return []string{env.Shards[0].Addr(), env.Shards[1].Addr()} }
+
+func conn(t *testing.T, db *sql.DB) *sql.Conn {
+	t.Helper()
+	c, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() }) // its answers have been read
+	return c
+}
+
+// A shard is killed in the middle of a transaction over both: the client is told, and nothing of it stays.
+func TestShardKilledInTransaction(t *testing.T) {
+	db := start(t, addrs()...)
+	c := conn(t, db)
+	exec(t, c, "BEGIN")
+	exec(t, c, "UPDATE accounts SET v = v + 1")
+	if err := env.Shards[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.ExecContext(t.Context(), "UPDATE accounts SET v = v + 1")
+	if code(err) == 0 {
+		t.Errorf("a statement on a dead shard: %v", err)
+	}
+	if _, err := c.ExecContext(t.Context(), "COMMIT"); code(err) != 1213 {
+		t.Errorf("COMMIT of a transaction that is gone: %v, want error 1213", err)
+	}
+	exec(t, c, "SELECT 1") // the client's own connection goes on
+	if err := env.Shards[1].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if total := sum(t, db); total != 4000 {
+		t.Errorf("the sum is %d, want 4000: half of a transaction stayed", total)
+	}
+}
+
+// A shard is down: a statement that needs it fails within a bound and changes nothing elsewhere, others go on.
+func TestShardDown(t *testing.T) {
+	db := start(t, addrs()...)
+	if err := env.Shards[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	_, err := db.ExecContext(t.Context(), "UPDATE accounts SET v = v + 1")
+	if code(err) == 0 || time.Since(began) > 15*time.Second {
+		t.Errorf("a write that needs a dead shard: %v after %v", err, time.Since(began))
+	}
+	served := 0
+	for id := 1; id <= 40; id++ {
+		var v int
+		if err := db.QueryRowContext(t.Context(), fmt.Sprintf("SELECT v FROM accounts WHERE id = %d", id)).Scan(&v); err == nil {
+			served++
+			if v != 100 {
+				t.Errorf("account %d holds %d: half of a statement stayed", id, v)
+			}
+		} else if code(err) == 0 {
+			t.Errorf("account %d: %v", id, err)
+		}
+	}
+	if served == 0 || served == 40 {
+		t.Errorf("%d of 40 accounts are served with one of two shards", served)
+	}
+	if err := env.Shards[1].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if total := sum(t, db); total != 4000 {
+		t.Errorf("the sum is %d, want 4000", total)
+	}
+}
+
+// A link is cut while a result streams: the client gets an error and not a short result.
+func TestLinkCutInResult(t *testing.T) {
+	relay := harness.NewRelay(t, env.Shards[1].Addr())
+	db := start(t, env.Shards[0].Addr(), relay.Addr())
+	relay.CutAfter(600)
+	rows, err := db.QueryContext(t.Context(), "SELECT a.id, b.v, REPEAT('x', 2000) FROM accounts a JOIN accounts b ON a.id = b.id ORDER BY a.id")
+	n := 0
+	if err == nil {
+		for rows.Next() {
+			n++
+		}
+		err = rows.Err()
+		_ = rows.Close() // Err is looked at
+	}
+	if err == nil {
+		t.Errorf("a result of %d rows over a link that was cut ends without an error", n)
+	}
+	relay.CutAfter(-1)
+	relay.Refuse(false)
+	if total := sum(t, db); total != 4000 {
+		t.Errorf("the sum is %d, want 4000", total)
+	}
+}
+
+// A statement that fails while it is planned leaves the transaction as it was.
+func TestErrorKeepsTransaction(t *testing.T) {
+	db := start(t, addrs()...)
+	c := conn(t, db)
+	exec(t, c, "BEGIN")
+	exec(t, c, "UPDATE accounts SET v = v + 1")
+	for _, query := range []string{"SELECT nope FROM accounts", "SELECT id FROM accounts WHERE nope(v) ORDER BY v", "SELECT 1 FROM nowhere"} {
+		if _, err := c.ExecContext(t.Context(), query); code(err) == 0 {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	exec(t, c, "COMMIT")
+	if total := sum(t, db); total != 4040 {
+		t.Errorf("the sum is %d, want 4040: the transaction was lost", total)
+	}
+}
