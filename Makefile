@@ -15,7 +15,7 @@ STATEMENTS ?= 100000
 SEED ?=
 
 # The packages whose tests stand beside the code.
-UNIT = $(shell go list ./... | grep -vE '/heddle/(tests|bench)(/|$$)')
+UNIT = $(shell go list ./... | grep -vE '/heddle/tests(/|$$)')
 
 # The layers below drive the heddle that is built once, here, with the race detector in it.
 LAYER_ENV = HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle-race HEDDLE_TEST_RACE=1
