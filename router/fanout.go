@@ -351,10 +351,18 @@ func (f *fanOut) cut(span parser.Span) []rewrite.Piece {
 // ownArgs are the arguments that a statement's own text holds: those of a draft.
 type ownArgs struct{ stmt *parser.Statement }
 
-func (a ownArgs) Len() int                            { return len(a.stmt.Args) }
-func (a ownArgs) Value(i int) (sqltypes.Value, error) { return a.stmt.Value(i) }
-func (a ownArgs) Param(i int) int                     { return int(a.stmt.Args[i].Ordinal) }
-func (a ownArgs) Generated(int) sqltypes.Value        { return sqltypes.NullValue }
+func (a ownArgs) Len() int { return len(a.stmt.Args) }
+
+// Value decodes a literal. A parameter has no value yet: any will do for a text that is only described.
+func (a ownArgs) Value(i int) (sqltypes.Value, error) {
+	if a.stmt.Args[i].Kind == parser.ArgParam {
+		return sqltypes.IntValue(1), nil
+	}
+	return a.stmt.Value(i)
+}
+
+func (a ownArgs) Param(i int) int              { return int(a.stmt.Args[i].Ordinal) }
+func (a ownArgs) Generated(int) sqltypes.Value { return sqltypes.NullValue }
 func (a ownArgs) AppendText(b []byte, i int) []byte {
 	return append(b, a.stmt.Args[i].Span().In(a.stmt.Text)...)
 }

@@ -95,7 +95,7 @@ func (g *grouping) parts(a *ast.AggregateFuncExpr, span parser.Span, index int, 
 			return agg, nil, err
 		}
 		agg.Second = g.hide(append(call("AVG((", arg), text("+0E0)")))
-		agg.Third = g.hide(call("VAR_POP(", arg))
+		agg.Third = g.hide(append(call("VAR_POP((", arg), text("+0E0)")))
 		return agg, call("COUNT(", arg), nil
 	case plan.Min, plan.Max:
 		return g.extreme(agg, span, result)

@@ -27,6 +27,7 @@ const (
 	CodeClientInteractionTimeout uint16 = 4031 // MySQL
 
 	// Statements.
+	CodeDatabaseExists     uint16 = 1007
 	CodeSyntax             uint16 = 1064
 	CodeEmptyQuery         uint16 = 1065
 	CodeUnknownError       uint16 = 1105

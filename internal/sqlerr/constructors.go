@@ -214,3 +214,8 @@ func TableAccessDenied(command, user, host, table string) *Error {
 func TransactionLost() *Error {
 	return newf(CodeDeadlock, "40001", "The transaction was rolled back: the connection to one of its shards was lost; try restarting transaction")
 }
+
+// DatabaseExists is CREATE DATABASE of one that is there.
+func DatabaseExists(db string) *Error {
+	return newf(CodeDatabaseExists, "HY000", "Can't create database '%s'; database exists", db)
+}

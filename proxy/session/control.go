@@ -34,6 +34,9 @@ func handlers() map[parser.Kind]handler {
 		parser.XA:               onRefused,
 		parser.Shutdown:         onRefused,
 		parser.ReplicationAdmin: onRefused,
+		parser.CreateDatabase:   onDatabase,
+		parser.AlterDatabase:    onDatabase,
+		parser.DropDatabase:     onDatabase,
 	}
 }
 

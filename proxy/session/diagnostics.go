@@ -29,6 +29,7 @@ type diagnostics struct {
 	foundRows  uint64
 	lastID     uint64
 
+	stale   bool // the conditions are of an earlier statement
 	fetched bool // conditions of the statement under way have been read from a shard
 	limit   int  // how many are kept
 	heard   []*plan.Target
@@ -39,6 +40,7 @@ const maxConditions = 64
 
 // reset begins a statement that has diagnostics of its own.
 func (d *diagnostics) reset() {
+	d.stale = false
 	d.conditions, d.total, d.fetched, d.limit, d.heard = d.conditions[:0], 0, false, maxConditions, d.heard[:0]
 }
 
@@ -67,7 +69,13 @@ func (d *diagnostics) failed(e *sqlerr.Error) {
 // warn adds a warning of the proxy's own.
 func (d *diagnostics) warn(e *sqlerr.Error) { d.add(condition{"Warning", e.Code, e.Msg}) }
 
+// note adds a note of the proxy's own.
+func (d *diagnostics) note(e *sqlerr.Error) { d.add(condition{"Note", e.Code, e.Msg}) }
+
 func (d *diagnostics) add(c condition) {
+	if d.stale {
+		d.reset()
+	}
 	d.total++
 	if len(d.conditions) < max(d.limit, 0) {
 		d.conditions = append(d.conditions, c)
@@ -92,7 +100,12 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 const codeTruncatedValue = 1292
 
 // count is the number of conditions as packets carry it.
-func (d *diagnostics) count() uint16 { return uint16(min(d.total, 0xffff)) }
+func (d *diagnostics) count() uint16 {
+	if d.stale {
+		return 0
+	}
+	return uint16(min(d.total, 0xffff))
+}
 
 // errors counts the conditions that are errors.
 func (d *diagnostics) errors() int {

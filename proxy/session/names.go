@@ -77,6 +77,14 @@ func actualTable(route *plan.Route, t *plan.Target, schema, table string) int {
 			return i
 		}
 	}
+	if schema != "" {
+		return -1
+	}
+	for i := range t.Names { // a column of a derived table may come without its schema
+		if i < len(route.Databases) && t.Names[i] == table && table != route.Tables[i] {
+			return i
+		}
+	}
 	return -1
 }
 

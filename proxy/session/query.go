@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
@@ -65,7 +66,11 @@ func (s *Session) query(ctx context.Context, text []byte, only bool) (rest []byt
 // execute runs one statement, the session's own or one for the shards, and writes its answer.
 func (s *Session) execute(ctx context.Context, x *execution) error {
 	kind := x.st.parsed.Kind
-	if !asksDiagnostics(x.st.parsed) {
+	switch {
+	case asksDiagnostics(x.st.parsed):
+	case kind == parser.Select && len(x.st.parsed.Tables) == 0:
+		s.diag.stale = true // as servers do: the conditions stay until there is a new one
+	default:
 		s.diag.reset()
 	}
 	if err := s.mourn(kind); err != nil {

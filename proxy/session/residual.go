@@ -50,7 +50,9 @@ func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 
 // collect reads the input into memory, within the statement's budget.
 func (t *tree) collect(ctx context.Context, n *plan.Residual) ([]sqltypes.Row, error) {
-	in, err := merge.Build(n.Input, t.leavesOf(ctx), t.options())
+	opts := t.options()
+	opts.WholeDoubles = true // the rows are computed with, not shown
+	in, err := merge.Build(n.Input, t.leavesOf(ctx), opts)
 	if err != nil {
 		return nil, err
 	}

@@ -144,3 +144,9 @@ func (s *Session) sendRow(columns []sqltypes.Column, row sqltypes.Row, form exec
 	}
 	return s.client.Finish(b)
 }
+
+// sendAffected answers a statement of the session's own that has changed n rows, with its warnings.
+func (s *Session) sendAffected(n uint64) error {
+	s.diag.rowCount = int64(n)
+	return s.sendOK(&wire.OK{AffectedRows: n, Warnings: s.diag.count()})
+}

@@ -18,6 +18,9 @@ import (
 func onSet(s *Session, ctx context.Context, x *execution) error {
 	set := x.st.parsed.Set
 	for i := range set {
+		if set[i].Name == "completion_type" && set[i].Scope != parser.ScopeUser && !set[i].Default {
+			return s.writeError(sqlerr.NotSupported("SET completion_type"))
+		}
 		switch set[i].Scope {
 		case parser.ScopeGlobal, parser.ScopePersist, parser.ScopePersistOnly, parser.ScopePassword, parser.ScopeRole,
 			parser.ScopeDefaultRole, parser.ScopeResourceGroup:
@@ -29,7 +32,7 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 			return s.respond(s.setAutocommit(ctx, on))
 		}
 	}
-	if len(x.st.parsed.Tables) > 0 {
+	if readsTables(x.st.parsed) {
 		layout, ok := s.srv.Catalogs.Current().Database(s.db)
 		if !ok || layout.Database != "" {
 			// Its tables may be on other servers than the one that would run it.
@@ -325,3 +328,13 @@ func (s *Session) waitTimeout() time.Duration {
 
 // plainText reads what variableLiteral has written of a plain text.
 func plainText(literal string) string { return strings.Trim(literal, "'") }
+
+// readsTables reports whether a statement names tables beside those of information_schema, which the session answers.
+func readsTables(st *parser.Statement) bool {
+	for i := range st.Tables {
+		if !strings.EqualFold(st.Tables[i].Schema, "information_schema") && !st.Tables[i].CTE {
+			return true
+		}
+	}
+	return false
+}

@@ -124,14 +124,14 @@ func (s *Session) answer(use parser.UseAt) (string, bool) {
 		return "IFNULL(CAST(" + strconv.FormatUint(uint64(s.id), 10) + " AS UNSIGNED), CONNECTION_ID())", true
 	case parser.UseCurrentUser:
 		if use.Name == "CURRENT_USER" {
-			return "IFNULL(" + systemText(s.who.Account()) + ", CURRENT_USER())", true
+			return "IF(TRUE, " + systemText(s.who.Account()) + ", CURRENT_USER())", true
 		}
-		return "IFNULL(" + systemText(s.who.Client()) + ", USER())", true
+		return "IF(TRUE, " + systemText(s.who.Client()) + ", USER())", true
 	case parser.UseDatabase:
 		if s.db == "" {
 			return "IF(TRUE, NULL, DATABASE())", true
 		}
-		return "IFNULL(" + systemText(s.db) + ", DATABASE())", true
+		return "IF(TRUE, " + systemText(s.db) + ", DATABASE())", true
 	case parser.UseSysVar:
 		return s.answerVariable(use.Name)
 	}
@@ -141,9 +141,9 @@ func (s *Session) answer(use parser.UseAt) (string, bool) {
 func (s *Session) answerVariable(name string) (string, bool) {
 	switch name {
 	case "warning_count":
-		return "IFNULL(CAST(" + strconv.Itoa(s.diag.total) + " AS UNSIGNED), @@warning_count)", true
+		return "IF(TRUE, CAST(" + strconv.Itoa(s.diag.total) + " AS UNSIGNED), @@warning_count)", true
 	case "error_count":
-		return "IFNULL(CAST(" + strconv.Itoa(s.diag.errors()) + " AS UNSIGNED), @@error_count)", true
+		return "IF(TRUE, CAST(" + strconv.Itoa(s.diag.errors()) + " AS UNSIGNED), @@error_count)", true
 	case "pseudo_thread_id":
 		return "IFNULL(CAST(" + strconv.FormatUint(uint64(s.id), 10) + " AS UNSIGNED), @@pseudo_thread_id)", true
 	}

@@ -179,6 +179,9 @@ func drain(ctx context.Context, on harness.Asker, query string, args ...any) (ro
 // maxGrowth is by how much heddle may grow while a million rows pass: some buffers, not the result of 150 MB.
 const maxGrowth = 48 << 20
 
+// fifth is a condition on the last fifth of the rows.
+const fifth = " WHERE id > 800000"
+
 // goStream reads the rows above an id and watches heddle's memory meanwhile.
 func goStream(g *goTarget, above int, rest string, args ...any) error {
 	before, err := residentMemory(lab.heddle.PID())
@@ -207,7 +210,7 @@ func goStream(g *goTarget, above int, rest string, args ...any) error {
 	rows, sum, err := drain(g.t.Context(), g.db, "SELECT id, grp, name, pad FROM "+g.big+rest, args...)
 	stop()
 	peak := <-most
-	g.t.Logf("%s%s: %v, memory %d MB, at most %d MB", g.name, rest, time.Since(begun).Round(10*time.Millisecond), before>>20, peak>>20)
+	g.t.Logf("%s, %d rows%s: %v, memory %d MB, at most %d MB", g.name, rows, rest, time.Since(begun).Round(10*time.Millisecond), before>>20, peak>>20)
 	if err == nil && peak-before > maxGrowth {
 		err = fmt.Errorf("grew from %d MB to %d MB", before>>20, peak>>20)
 	}

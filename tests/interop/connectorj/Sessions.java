@@ -14,6 +14,7 @@ final class Sessions {
         String tls = target.mariadb ? "sslMode=verify-ca&serverSslCert=" + System.getenv("INTEROP_CA") : "sslMode=REQUIRED";
         String clear = target.mariadb ? "sslMode=disable" : "sslMode=DISABLED";
         checks.put("tls", (c, t) -> encrypted(t, tls));
+        checks.put("tls_status", (c, t) -> status(t, tls));
         checks.put("login_native", (c, t) -> login(t, "native", "INTEROP_NATIVE", clear));
         checks.put("login_native_tls", (c, t) -> login(t, "native", "INTEROP_NATIVE", tls));
         if (!target.plain()) { // this version of MariaDB has no such plugin
@@ -30,7 +31,14 @@ final class Sessions {
         checks.put("no_database", Sessions::noDatabase);
     }
 
+    /** With these options the driver does not go on without TLS. */
     private static void encrypted(Target t, String tls) throws SQLException {
+        try (Connection c = t.open(tls + "&useServerPrepStmts=true")) {
+            Expect.equal(5000, Expect.rows(c, "SELECT * FROM " + t.big() + " WHERE id <= ?", 5000).size());
+        }
+    }
+
+    private static void status(Target t, String tls) throws SQLException {
         try (Connection c = t.open(tls)) {
             String cipher = Expect.rows(c, "SHOW STATUS LIKE 'Ssl_cipher'").get(0).get(1);
             Expect.that(!cipher.isEmpty(), "no cipher");

@@ -156,16 +156,23 @@ def kill_query(c, target):
 def login(user, encrypted):
     def check(c, target):
         for _ in range(2):  # the second time by the cache, where there is one
-            more = target.tls if encrypted else {}
+            more = target.tls if encrypted else {"ssl_disabled": True}  # the driver encrypts wherever it can
             s = target.open(user=user, password=target.secret[user], **more)
             try:
                 equal(user, one(s, "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"))
-                if encrypted:
-                    assert rows(s, "SHOW STATUS LIKE 'Ssl_cipher'")[0][1], "no cipher"
+                equal(encrypted, s._secure)
             finally:
                 s.close()
 
     return check
+
+
+def tls_status(c, target):
+    s = target.open(**target.tls)
+    try:
+        assert rows(s, "SHOW STATUS LIKE 'Ssl_cipher'")[0][1], "no cipher"
+    finally:
+        s.close()
 
 
 def attributes(c, target):
@@ -193,7 +200,7 @@ def checks(target):
     found = {
         f.__name__: f
         for f in (transactions, stream, generated_keys, errors, batch, multi_statements, metadata, session_variables,
-                  kill_query, attributes, large_packets)
+                  kill_query, tls_status, attributes, large_packets)
     }
     found["login_native"] = login("native", False)
     found["login_native_tls"] = login("native", True)
