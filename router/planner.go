@@ -59,6 +59,10 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	if err := p.dispatch(); err != nil {
 		return nil, err
 	}
+	if p.inlined {
+		// What type a parameter has is known at its execution only; as a literal it may make another type of an expression.
+		return nil, p.refuse("parameters in aggregates beside HAVING or expressions over aggregates over several shards")
+	}
 	p.finish()
 	return p.plan, nil
 }
@@ -87,6 +91,7 @@ type planning struct {
 	hasCTE      bool
 	sourceCount int
 	lists       []*inList
+	inlined     bool         // parameters became literals in a part of the plan
 	at          *plan.Target // where the last draft was described
 }
 

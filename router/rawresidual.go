@@ -154,6 +154,9 @@ func (p *planning) inlineParams(t *rewrite.Template) {
 	inline := func(pieces []rewrite.Piece) {
 		for i := range pieces {
 			if pieces[i].Op == rewrite.Arg && p.stmt.Args[pieces[i].N].Ordinal >= 0 {
+				where := p.stmt.Args[pieces[i].N].Span()
+				list := p.stmt.Clauses.ListSpan
+				p.inlined = p.inlined || list.Start <= where.Start && where.End <= list.End
 				pieces[i].Op = rewrite.Value
 			}
 		}

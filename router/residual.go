@@ -127,6 +127,11 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 	if err != nil {
 		return err
 	}
+	switch agg.Func {
+	case plan.VarPop, plan.VarSamp, plan.StdPop, plan.StdSamp:
+		// The temporary table would keep as many digits as are shown, and a prepared statement's rows have all of them.
+		return r.p.refuse("STDDEV and VARIANCE beside HAVING or expressions over aggregates over several shards")
+	}
 	r.hidden[index] = replace
 	if replace == nil {
 		r.hidden[index] = r.cut(span)

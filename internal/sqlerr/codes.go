@@ -28,6 +28,7 @@ const (
 
 	// Statements.
 	CodeDatabaseExists     uint16 = 1007
+	CodeNoDatabaseToDrop   uint16 = 1008
 	CodeSyntax             uint16 = 1064
 	CodeEmptyQuery         uint16 = 1065
 	CodeUnknownError       uint16 = 1105

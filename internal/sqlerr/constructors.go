@@ -219,3 +219,8 @@ func TransactionLost() *Error {
 func DatabaseExists(db string) *Error {
 	return newf(CodeDatabaseExists, "HY000", "Can't create database '%s'; database exists", db)
 }
+
+// NoDatabaseToDrop is DROP DATABASE of one that is not there.
+func NoDatabaseToDrop(db string) *Error {
+	return newf(CodeNoDatabaseToDrop, "HY000", "Can't drop database '%s'; database doesn't exist", db)
+}

@@ -15,6 +15,11 @@ func onDatabase(s *Session, ctx context.Context, x *execution) error {
 	name := st.DDL.Name
 	layout, known := s.srv.Catalogs.Current().Database(name)
 	switch {
+	case !known && st.Kind == parser.DropDatabase && !st.DDL.IfExists:
+		return s.writeError(sqlerr.NoDatabaseToDrop(name))
+	case !known && st.Kind == parser.DropDatabase:
+		s.diag.note(sqlerr.NoDatabaseToDrop(name))
+		return s.sendAffected(0)
 	case !known:
 		return s.writeError(sqlerr.NotSupported(strings.ToUpper(st.Kind.String()) + " of a database that no rule document declares"))
 	case layout.Database == "":

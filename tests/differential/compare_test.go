@@ -194,7 +194,6 @@ func TestExpectOfOtherParts(t *testing.T) {
 		codes  string
 		change func(*Answer)
 	}{
-		{"length", func(a *Answer) { a.Results[0].Columns[0].Length = 5; a.Results[0].Columns[0].OrgName = "a" }},
 		{"temptable", func(a *Answer) { a.Results[0].Columns[0].Flags = sqltypes.FlagPrimaryKey }},
 		{"temptable", func(a *Answer) { a.Results[0].Columns[0].OrgName = "x" }},
 	} {
