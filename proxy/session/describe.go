@@ -16,7 +16,7 @@ func (t *tree) describe(ctx context.Context, root plan.Node) (*backend.Stmt, err
 	if _, keyed := root.(*plan.ByKey); keyed {
 		return &backend.Stmt{}, nil // its text for a shard is not known before its keys are
 	}
-	route := leaf(root)
+	route := plan.Leaf(root)
 	if route == nil || len(route.Targets) == 0 {
 		return &backend.Stmt{}, nil
 	}
@@ -40,7 +40,7 @@ func (t *tree) prepare(ctx context.Context, target *plan.Target, template *rewri
 	}
 	stmt, err := h.lease.Conn().Prepare(ctx, string(sql))
 	if err != nil {
-		return nil, t.s.failed(ctx, h, leaf(t.x.plan.Root), target, err)
+		return nil, t.s.failed(ctx, h, plan.Leaf(t.x.plan.Root), target, err)
 	}
 	return stmt, nil
 }
@@ -105,39 +105,4 @@ func (t *tree) shapes(ctx context.Context, node plan.Node) ([]merge.RowStream, e
 		return []merge.RowStream{merge.NewRows(columns, nil)}, nil
 	}
 	return nil, sqlerr.Internal("a plan with a write below an operator")
-}
-
-// leaf is the first Route of a plan.
-func leaf(node plan.Node) *plan.Route {
-	switch n := node.(type) {
-	case *plan.Route:
-		return n
-	case *plan.Insert:
-		return n.Route
-	case *plan.Update:
-		return n.Route
-	case *plan.Delete:
-		return n.Route
-	case *plan.DDL:
-		return n.Route
-	case *plan.ByKey:
-		return n.Write
-	case *plan.MergeSort:
-		return leaf(n.Input)
-	case *plan.Sort:
-		return leaf(n.Input)
-	case *plan.Limit:
-		return leaf(n.Input)
-	case *plan.Distinct:
-		return leaf(n.Input)
-	case *plan.Aggregate:
-		return leaf(n.Input)
-	case *plan.Project:
-		return leaf(n.Input)
-	case *plan.Residual:
-		return leaf(n.Input)
-	case *plan.Concat:
-		return leaf(n.Inputs[0])
-	}
-	return nil
 }

@@ -11,7 +11,7 @@ import (
 // exactColumns are the definitions that one server gives the answer of a statement that is merged here: a shard is asked
 // to describe the client's own text, once per statement shape. Nil where the answer's rows come with them.
 func (s *Session) exactColumns(ctx context.Context, x *execution) ([]sqltypes.Column, error) {
-	route := leaf(x.plan.Root)
+	route := plan.Leaf(x.plan.Root)
 	if x.plan.Shape == nil || route == nil || len(route.Targets) == 0 {
 		return nil, nil
 	}

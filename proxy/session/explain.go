@@ -49,7 +49,7 @@ func (s *Session) explain(ctx context.Context, x *execution) error {
 }
 
 func (s *Session) formatted(ctx context.Context, st *Statement) (string, error) {
-	route := leaf(st.plan.Root)
+	route := plan.Leaf(st.plan.Root)
 	var units []plan.RouteUnit
 	if route != nil && st.parsed.Params == 0 {
 		var scan parser.Scan

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"go.uber.org/zap"
-
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
@@ -133,9 +131,3 @@ func syntaxError(err error) error {
 }
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) }
-
-// recovered turns a panic into an error of this statement: one client's statement must not end the others' process.
-func (s *Session) recovered(p any, stack []byte) error {
-	s.srv.Log.Error("statement panicked", zap.Uint32("connection", s.id), zap.Any("panic", p), zap.ByteString("stack", stack))
-	return sqlerr.Internal("the statement could not be processed")
-}

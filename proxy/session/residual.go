@@ -90,7 +90,7 @@ func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, err
 	}
 	h.lease.Taint("a temporary table")
 	if err := h.Exec(ctx, create); err != nil {
-		return nil, t.s.failed(ctx, h, leaf(n.Input), &n.Target, err)
+		return nil, t.s.failed(ctx, h, plan.Leaf(n.Input), &n.Target, err)
 	}
 	return h, nil
 }

@@ -92,7 +92,7 @@ func (e *explanation) plan(ctx context.Context, stmt *parser.Statement) (Answer,
 
 // format prints the plan, with the units of this statement where its text holds all that decides.
 func (e *explanation) format(ctx context.Context, keyer sharding.Keyer, p *plan.Plan, stmt *parser.Statement) (string, error) {
-	route := leaf(p.Root)
+	route := plan.Leaf(p.Root)
 	if route == nil || stmt.Params > 0 || route.Rows != nil && route.Rows.Generate != nil && route.Rows.Generate.Key >= 0 {
 		return plan.Format(p, nil), nil
 	}
@@ -108,37 +108,6 @@ func (e *explanation) format(ctx context.Context, keyer sharding.Keyer, p *plan.
 		return "", err
 	}
 	return plan.Format(p, units), nil
-}
-
-// leaf is the first Route of a plan.
-func leaf(node plan.Node) *plan.Route {
-	switch n := node.(type) {
-	case *plan.Route:
-		return n
-	case *plan.Insert:
-		return n.Route
-	case *plan.Update:
-		return n.Route
-	case *plan.Delete:
-		return n.Route
-	case *plan.DDL:
-		return n.Route
-	case *plan.ByKey:
-		return n.Write
-	case *plan.MergeSort:
-		return leaf(n.Input)
-	case *plan.Sort:
-		return leaf(n.Input)
-	case *plan.Limit:
-		return leaf(n.Input)
-	case *plan.Distinct:
-		return leaf(n.Input)
-	case *plan.Aggregate:
-		return leaf(n.Input)
-	case *plan.Project:
-		return leaf(n.Input)
-	}
-	return nil
 }
 
 // splitName cuts table.column.

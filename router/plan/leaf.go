@@ -1,0 +1,36 @@
+package plan
+
+// Leaf is the first Route of a plan; nil for a plan without one.
+func Leaf(node Node) *Route {
+	switch n := node.(type) {
+	case *Route:
+		return n
+	case *Insert:
+		return n.Route
+	case *Update:
+		return n.Route
+	case *Delete:
+		return n.Route
+	case *DDL:
+		return n.Route
+	case *ByKey:
+		return n.Write
+	case *MergeSort:
+		return Leaf(n.Input)
+	case *Sort:
+		return Leaf(n.Input)
+	case *Limit:
+		return Leaf(n.Input)
+	case *Distinct:
+		return Leaf(n.Input)
+	case *Aggregate:
+		return Leaf(n.Input)
+	case *Project:
+		return Leaf(n.Input)
+	case *Residual:
+		return Leaf(n.Input)
+	case *Concat:
+		return Leaf(n.Inputs[0])
+	}
+	return nil
+}
