@@ -81,6 +81,10 @@ func (p *planning) refSplices(ref *parser.TableRef, t *table, targets []plan.Tar
 		out = append(out, splice(ref.SchemaSpan, rewrite.Piece{Op: rewrite.Schema, N: t.index}))
 	}
 	if !p.renamed(t, targets) {
+		if first := p.stmt.Text[ref.NameSpan.Start]; len(out) > 0 && '0' <= first && first <= '9' {
+			// After a quoted schema, .1a is no name to the server but the number .1
+			return append(out, splice(ref.NameSpan, rewrite.Piece{Op: rewrite.Table, N: t.index}))
+		}
 		if !ref.SchemaSpan.Present() && p.schemaElsewhere(t, targets) {
 			out = append(out, splice(parser.Span{Start: ref.NameSpan.Start, End: ref.NameSpan.Start},
 				rewrite.Piece{Op: rewrite.Schema, N: t.index}, text(".")))

@@ -1,10 +1,12 @@
 package session
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
 )
@@ -32,6 +34,44 @@ func (s *Session) renamer(p *plan.Plan, route *plan.Route, t *plan.Target) func(
 		}
 		v.OrgTable, v.Schema = table, s.names[len(table):]
 	}
+}
+
+// label is what an answer's column is called, and which flags it does not have, if they are to be others than those of
+// the text that runs. An empty name leaves the column as it is.
+type label struct {
+	name    string
+	without uint16
+}
+
+// relabel adds labels to what rename does; see execution.labels.
+func relabel(rename func(*wire.ColumnView), labels []label) func(*wire.ColumnView) {
+	if labels == nil {
+		return rename
+	}
+	i := -1
+	return func(v *wire.ColumnView) {
+		if rename != nil {
+			rename(v)
+		}
+		if i++; i < len(labels) && labels[i].name != "" {
+			_ = v.Relabel(labels[i].name, labels[i].without) // what cannot be read has been refused before
+		}
+	}
+}
+
+// labelled gives the columns of a stream their labels; see execution.labels.
+func labelled(rows merge.RowStream, labels []label) merge.RowStream {
+	if labels == nil || len(labels) != len(rows.Columns()) {
+		return rows
+	}
+	columns := slices.Clone(rows.Columns())
+	for i := range columns {
+		if labels[i].name != "" {
+			columns[i].Name = labels[i].name
+			columns[i].Flags &^= labels[i].without
+		}
+	}
+	return &definedRows{rows, columns}
 }
 
 // hiddenTable begins the names of derived tables that the planner puts around a statement.

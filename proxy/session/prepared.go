@@ -27,6 +27,7 @@ type prepared struct {
 	long   map[uint16][]byte
 	bytes  int
 	cursor *cursor
+	labels []label // of SQL's PREPARE: see execution.labels
 }
 
 // cursor is a server-side cursor that a COM_STMT_FETCH continues.

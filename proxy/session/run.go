@@ -29,6 +29,10 @@ type execution struct {
 	need   backend.Need
 	clock  string // the statement's time, once it is needed
 
+	// labels are those of the answer's columns: SQL's EXECUTE runs a text with values in the places of the '?', and its
+	// columns are called after the text that was prepared.
+	labels []label
+
 	generatedID uint64 // the first id that was generated for it
 	own         args   // what args points to, for most: one allocation fewer
 }
@@ -185,11 +189,11 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error {
 	uses := x.st.parsed.Uses
 	if uses.Has(parser.UseCalcFoundRows) {
-		_, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT FOUND_ROWS()")
+		_, row, err := oneRow(ctx, h, "FOUND_ROWS()")
 		if err != nil {
 			return err
 		}
-		if s.diag.foundRows, err = strconv.ParseUint(string(rows[0][0]), 10, 64); err != nil {
+		if s.diag.foundRows, err = strconv.ParseUint(string(row[0]), 10, 64); err != nil {
 			return sqlerr.Internal("FOUND_ROWS() is no number")
 		}
 	}
@@ -278,7 +282,7 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 }
 
 func (s *Session) relayRows(x *execution, route *plan.Route, t *plan.Target, a *exec.Answer, outer bool) error {
-	if err := a.RelayColumns(s.client, s.renamer(x.plan, route, t)); err != nil {
+	if err := a.RelayColumns(s.client, relabel(s.renamer(x.plan, route, t), x.labels)); err != nil {
 		return err
 	}
 	if err := s.endOfColumns(0); err != nil {
@@ -336,6 +340,6 @@ func (s *Session) transactionLost(ctx context.Context, h *held, err error) bool 
 
 // inTransaction asks a MariaDB server whether the connection is in a transaction.
 func inTransaction(ctx context.Context, h *held) bool {
-	_, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT @@in_transaction")
-	return err == nil && len(rows) == 1 && string(rows[0][0]) == "1"
+	_, row, err := oneRow(ctx, h, "@@in_transaction")
+	return err == nil && string(row[0]) == "1"
 }

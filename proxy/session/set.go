@@ -179,12 +179,24 @@ func readBack(st *parser.Statement, set []parser.Assignment, flavour parser.Flav
 // oneShot are variables whose value is spent by the next statement, or that no other connection can be given.
 var oneShot = map[string]bool{"insert_id": true, "rand_seed1": true, "rand_seed2": true, "pseudo_thread_id": true}
 
+// oneRow has a server compute expressions. The LIMIT is stronger than a sql_select_limit of the session, which may be 0.
+func oneRow(ctx context.Context, h *held, expressions ...string) ([]sqltypes.Column, sqltypes.Row, error) {
+	columns, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT "+strings.Join(expressions, ", ")+" LIMIT 1")
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(rows) != 1 || len(rows[0]) != len(expressions) {
+		return nil, nil, sqlerr.Internal("a question for values was not answered with one row of them")
+	}
+	return columns, rows[0], nil
+}
+
 // adopt reads the values back and makes them the session's.
 func (s *Session) adopt(ctx context.Context, h *held, names []string, set []parser.Assignment) error {
 	if len(names) == 0 {
 		return nil
 	}
-	columns, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT "+strings.Join(names, ", "))
+	columns, row, err := oneRow(ctx, h, names...)
 	if err != nil {
 		return err
 	}
@@ -193,7 +205,7 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 		toDefault["@@"+set[i].Name] = set[i].Default
 	}
 	for i, name := range names {
-		cell, column := rows[0][i], &columns[i]
+		cell, column := row[i], &columns[i]
 		if strings.HasPrefix(name, "@@") {
 			if err := s.adoptVariable(ctx, h, name[2:], cell, column, toDefault[name]); err != nil {
 				return err

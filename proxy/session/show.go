@@ -219,6 +219,9 @@ func (s *Session) schemas(ctx context.Context, dataSource string) ([]string, err
 	return out, nil
 }
 
+// everyRow ends a question of the session's own whose rows must all come, whatever sql_select_limit says.
+const everyRow = " ORDER BY 1 LIMIT 18446744073709551615"
+
 func sqlString(s string) string { return string(sqltypes.StringValue(s).AppendSQL(nil)) }
 
 // filtered has a server sort a list of names and apply the LIKE or WHERE of a SHOW to it, with its own rules.
@@ -245,10 +248,10 @@ func (s *Session) filtered(ctx context.Context, x *execution, column string, nam
 	}
 	defer done()
 	sql := "SELECT `" + column + "` FROM (SELECT " + strings.Join(names, " AS `"+column+"` UNION ALL SELECT ") +
-		" AS `" + column + "`) AS `" + column + "s`" + where + " ORDER BY 1"
+		" AS `" + column + "`) AS `" + column + "s`" + where + everyRow
 	if len(names) > 1 {
 		sql = "SELECT `" + column + "` FROM (SELECT " + names[0] + " AS `" + column + "` UNION ALL SELECT " +
-			strings.Join(names[1:], " UNION ALL SELECT ") + ") AS `" + column + "s`" + where + " ORDER BY 1"
+			strings.Join(names[1:], " UNION ALL SELECT ") + ") AS `" + column + "s`" + where + everyRow
 	}
 	_, rows, err := h.lease.Conn().QueryRows(ctx, sql)
 	if err != nil {

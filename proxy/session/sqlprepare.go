@@ -23,7 +23,7 @@ func onPrepare(s *Session, ctx context.Context, x *execution) error {
 		return s.writeError(err)
 	}
 	delete(s.named, strings.ToLower(d.Name)) // as servers do, even if the new text is wrong
-	stmt, _, _, err := s.prepareText(ctx, text)
+	stmt, _, columns, err := s.prepareText(ctx, text)
 	s.settle(ctx)
 	if err != nil {
 		return s.writeError(err)
@@ -31,8 +31,28 @@ func onPrepare(s *Session, ctx context.Context, x *execution) error {
 	if len(s.named) >= s.config.MaxPrepared {
 		return s.writeError(sqlerr.TooManyPrepared(s.config.MaxPrepared))
 	}
+	stmt.label(columns)
 	s.named[strings.ToLower(d.Name)] = stmt
 	return s.sendOK(&wire.OK{Info: []byte("Statement prepared")})
+}
+
+// label notes what the columns of expressions are called, which is their text: with values in it, it would be another.
+// What is computed from a parameter may be NULL, also where the value in its place is not; the bare value is none of it.
+func (p *prepared) label(columns []sqltypes.Column) {
+	if p.params == 0 {
+		return
+	}
+	p.labels = make([]label, len(columns))
+	for i := range columns {
+		c := &columns[i]
+		if c.OrgName != "" {
+			continue
+		}
+		p.labels[i].name = c.Name
+		if c.Name != "?" {
+			p.labels[i].without = sqltypes.FlagNotNull &^ c.Flags
+		}
+	}
 }
 
 // preparedText is what FROM says: a literal, or the value of a variable or expression.
@@ -47,6 +67,9 @@ func (s *Session) preparedText(ctx context.Context, x *execution, d *parser.Prep
 	values, err := s.evaluate(ctx, x.st.parsed.Text[d.Text.Start:d.Text.End])
 	if err != nil {
 		return nil, err
+	}
+	if values[0].IsNull() {
+		return []byte("NULL"), nil // and no statement: servers say the same
 	}
 	return values[0].AppendText(nil), nil
 }
@@ -65,13 +88,13 @@ func (s *Session) evaluate(ctx context.Context, expressions ...string) ([]sqltyp
 		return nil, err
 	}
 	defer done()
-	columns, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT "+strings.Join(expressions, ", "))
+	columns, row, err := oneRow(ctx, h, expressions...)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]sqltypes.Value, len(expressions))
 	for i := range out {
-		out[i] = valueOf(rows[0][i], &columns[i])
+		out[i] = valueOf(row[i], &columns[i])
 	}
 	return out, nil
 }
@@ -118,6 +141,15 @@ func onExecuteImmediate(s *Session, ctx context.Context, x *execution) error {
 	if len(d.Using) != stmt.scan.Params {
 		return s.writeError(sqlerr.WrongArguments("EXECUTE"))
 	}
+	if len(d.Using) > 0 {
+		described, _, columns, err := s.prepareText(ctx, text)
+		s.settle(ctx)
+		if err != nil {
+			return s.writeError(err)
+		}
+		stmt = described
+		stmt.label(columns)
+	}
 	return s.executeText(ctx, x, stmt, d.Using)
 }
 
@@ -135,7 +167,7 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 	if err != nil {
 		return s.writeError(err)
 	}
-	return s.runText(ctx, text, exec.TextRows)
+	return s.runText(ctx, text, exec.TextRows, stmt.labels)
 }
 
 // onDeallocate is DEALLOCATE PREPARE.
@@ -187,8 +219,8 @@ func (s *Session) interpolated(x *execution) (string, error) {
 	return string(b), err
 }
 
-// runText plans and runs a text that the session itself has written.
-func (s *Session) runText(ctx context.Context, text []byte, form exec.Form) error {
+// runText plans and runs a text that the session itself has written; labels are those of its answer, see execution.
+func (s *Session) runText(ctx context.Context, text []byte, form exec.Form, labels []label) error {
 	saved := s.scan
 	s.scan = parser.Scan{}
 	defer func() { s.scan = saved }()
@@ -200,6 +232,6 @@ func (s *Session) runText(ctx context.Context, text []byte, form exec.Form) erro
 		return s.writeError(sqlerr.Syntax(string(text[s.scan.Next:])))
 	}
 	scan := s.scan
-	x := execution{st: st, plan: st.plan, args: &args{scan: &scan, text: text[:scan.End]}, form: form}
+	x := execution{st: st, plan: st.plan, args: &args{scan: &scan, text: text[:scan.End]}, form: form, labels: labels}
 	return s.execute(ctx, &x)
 }

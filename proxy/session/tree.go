@@ -41,7 +41,7 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	if limit != merge.NoLimit {
 		rows = merge.NewLimit(rows, 0, limit)
 	}
-	return s.writeRows(ctx, defined(rows, columns), x.form, func() *wire.OK { return t.end(ctx) })
+	return s.writeRows(ctx, labelled(defined(rows, columns), x.labels), x.form, func() *wire.OK { return t.end(ctx) })
 }
 
 // selectLimit takes sql_select_limit off the shards, where it would cut partial results, and returns it as the

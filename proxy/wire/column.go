@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/heddle-mesh/heddle/internal/sqltypes"
+import (
+	"encoding/binary"
+
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+)
 
 // columnFixed is the length of a definition's fixed part as every server writes it, bytes.
 const columnFixed = 0x0c
@@ -140,6 +144,24 @@ func (v *ColumnView) Label() (name, orgName []byte, err error) {
 	c := cursor{p: v.Tail}
 	name, orgName = c.lenencBytes(), c.lenencBytes()
 	return name, orgName, c.err("column definition")
+}
+
+// Relabel gives the definition another label and takes flags from it. They stand in its fixed part, which is its end:
+// collation (2 bytes), length (4), type (1), flags (2), decimals (1), unused (2).
+func (v *ColumnView) Relabel(label string, without uint16) error {
+	c := cursor{p: v.Tail}
+	c.lenencBytes()
+	rest := c.rest()
+	if err := c.err("column definition"); err != nil {
+		return err
+	}
+	if len(rest) < columnFixed {
+		return malformed("column definition")
+	}
+	v.Tail = append(AppendLenencString(nil, label), rest...)
+	flags := v.Tail[len(v.Tail)-5:]
+	binary.LittleEndian.PutUint16(flags, binary.LittleEndian.Uint16(flags)&^without)
+	return nil
 }
 
 // Append appends the definition with the names that v now holds.
