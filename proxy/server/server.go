@@ -46,6 +46,7 @@ type Server struct {
 	registry *registry
 	key      func() (*rsa.PrivateKey, error)
 	sha2     digests
+	lookout  *lookout
 
 	drain chan struct{} // closed when the drain begins
 
@@ -61,6 +62,7 @@ func New(opts Options, shared *session.Server) *Server {
 		opts: opts, shared: shared, drain: make(chan struct{}),
 		registry:  newRegistry(opts.IDs, opts.Limits.MaxConnections),
 		key:       newServerKey(),
+		lookout:   newLookout(opts.Log),
 		listeners: map[net.Listener]struct{}{},
 	}
 	shared.Peers, shared.Auth = s.registry, s
@@ -78,6 +80,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return nil
 	}
 	s.listeners[l] = struct{}{}
+	s.lookout.run()
 	s.mu.Unlock()
 	pause := time.Duration(0)
 	for {
@@ -140,6 +143,7 @@ func (s *Server) serve(conn net.Conn) {
 	})
 	defer func() { s.registry.logout(client.Info().User) }() // COM_CHANGE_USER may have made it another
 	s.registry.add(id, client)
+	defer s.lookout.watch(client, conn, l.conn)()
 	client.Serve(s.drain)
 }
 
@@ -166,6 +170,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	close(s.drain)
+	defer s.lookout.end()
 	s.registry.each((*session.Session).Drain)
 	if err := s.registry.wait(ctx); err == nil {
 		return nil

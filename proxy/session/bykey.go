@@ -27,7 +27,7 @@ func (s *Session) runByKey(ctx context.Context, x *execution, node *plan.ByKey) 
 	w, err := s.changeByKey(ctx, x, node, own)
 	if own && s.txn != nil {
 		if err == nil {
-			err = s.txn.Commit(ctx)
+			err = s.commitBranches(ctx)
 		} else {
 			_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
 		}

@@ -103,7 +103,8 @@ func (s *Session) comProcessKill(payload []byte) error {
 	return s.respond(s.srv.Peers.Kill(s.who, uint32(id), false))
 }
 
-// Kill ends the statement under way, or the session. It is called by other goroutines.
+// Kill ends the statement under way, or the session. It is called by other goroutines. A COMMIT under way is not
+// interrupted: the session ends after it.
 func (s *Session) Kill(ctx context.Context, query bool) {
 	s.mu.Lock()
 	if query {
@@ -115,13 +116,28 @@ func (s *Session) Kill(ctx context.Context, query bool) {
 	} else {
 		s.killed = killConnection
 	}
-	running := append([]*held(nil), s.held...)
+	var running []*held
+	if !s.committing && len(s.held) > 0 {
+		running = append(running, s.held...)
+		s.kills++
+	}
 	s.mu.Unlock()
 	for _, h := range running {
 		_ = h.lease.KillQuery(ctx) // a server that cannot be reached will not answer the statement either
 	}
+	if running != nil {
+		s.killSent()
+	}
 	if !query {
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // ends the wait for a command; fails only on a closed connection
+	}
+}
+
+func (s *Session) killSent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kills--; s.kills == 0 {
+		s.killsOver.Broadcast()
 	}
 }
 

@@ -31,3 +31,14 @@ func (s *Session) Info() Info {
 		Since: s.since, State: state, Text: string(s.shown),
 	}
 }
+
+// Working tells for how long the command under way has run, 0 between two commands. It is 0 also where the client has
+// sent more than that command: then it is no longer known what there is to be done for it. Any goroutine may ask.
+func (s *Session) Working(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.command == wire.ComSleep || s.ahead {
+		return 0
+	}
+	return now.Sub(s.since)
+}

@@ -73,10 +73,15 @@ type Session struct {
 	since   time.Time
 	status  string // for SHOW PROCESSLIST
 	killed  killState
-	pins    string // why connections are held
-	dbShown string
-	user    string
-	host    string
+	ahead   bool // the client has sent more than the command under way
+	kills   int  // KILLs that are being sent to servers
+	// committing: the branches of a transaction are told to commit, which no KILL may interrupt.
+	committing bool
+	killsOver  sync.Cond // signalled, under mu, when kills is 0
+	pins       string    // why connections are held
+	dbShown    string
+	user       string
+	host       string
 }
 
 type killState uint8
@@ -108,6 +113,7 @@ func New(srv *Server, c Client) *Session {
 		hints: map[string]*backend.Conn{}, named: map[string]*prepared{},
 		since: now, command: wire.ComSleep, user: c.Who.User, host: c.Who.Host, dbShown: c.Database,
 	}
+	s.killsOver.L = &s.mu
 	s.prepared.init()
 	if srv.Gate != nil {
 		s.visit = srv.Gate.Join(s.cut)
@@ -261,6 +267,7 @@ func (s *Session) begin(cmd wire.Command) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.command, s.shown, s.since, s.status = cmd, s.shown[:0], time.Now(), "executing"
+	s.ahead = s.client.Buffered() > 0
 	return s.killed != killConnection
 }
 

@@ -22,10 +22,27 @@ func (s *Session) commit(ctx context.Context) error {
 	if s.txn == nil {
 		return nil
 	}
-	err := s.txn.Commit(ctx)
+	err := s.commitBranches(ctx)
 	s.endTransaction()
 	s.settle(ctx)
 	return err
+}
+
+// commitBranches sends COMMIT to every branch. A KILL must not strike some of them when others have committed: one that
+// is under way ends first, and none is sent until the branches have answered.
+func (s *Session) commitBranches(ctx context.Context) error {
+	s.mu.Lock()
+	for s.kills > 0 {
+		s.killsOver.Wait()
+	}
+	s.committing = true
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.committing = false
+		s.mu.Unlock()
+	}()
+	return s.txn.Commit(ctx)
 }
 
 // rollback ends the open transaction, if there is one.

@@ -89,7 +89,7 @@ func (w *write) atomically(ctx context.Context, own bool) error {
 			}
 			return err
 		}
-		return s.txn.Commit(ctx)
+		return s.commitBranches(ctx)
 	}
 	if err := w.savepoint(ctx); err != nil {
 		return err

@@ -22,8 +22,14 @@ func TestMain(m *testing.M) {
 	}}, &env))
 }
 
-// rows is a table over two shards; ids 1 to 40 reach both.
+// start is a heddle with a table over two shards, of which ids 1 to 40 reach both.
 func start(t *testing.T, addrs ...string) *sql.DB {
+	t.Helper()
+	_, db := startProcess(t, addrs...)
+	return db
+}
+
+func startProcess(t *testing.T, addrs ...string) (*harness.Heddle, *sql.DB) {
 	t.Helper()
 	h := env.Heddle(t, harness.HeddleOptions{
 		Rules: []string{fmt.Sprintf(`database: shop
@@ -44,7 +50,7 @@ tables:
 	for id := 1; id <= 40; id++ {
 		exec(t, db, fmt.Sprintf("INSERT INTO accounts VALUES (%d, 100)", id))
 	}
-	return db
+	return h, db
 }
 
 type execer interface {
