@@ -1,6 +1,8 @@
 package router
 
 import (
+	"slices"
+
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -37,6 +39,11 @@ func (p *planning) planDDL() error {
 	}
 	ddl := &plan.DDL{Route: route, Database: lead.db, Table: lead.name}
 	ddl.Drop = p.stmt.Kind == parser.DropTable
+	for i, t := range p.byRef {
+		if t != nil && p.stmt.Tables[i].Role == parser.RoleDDL && !slices.Contains(ddl.Changes, t.index) {
+			ddl.Changes = append(ddl.Changes, t.index)
+		}
+	}
 	p.plan.Root = ddl
 	return nil
 }

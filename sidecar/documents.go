@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/heddle-mesh/heddle/governance/instance"
+	"github.com/heddle-mesh/heddle/governance/journal"
 	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/router/keygen"
@@ -21,6 +22,7 @@ type documents interface {
 	door() session.Gate
 	workers() keygen.WorkerIDs
 	segments() keygen.Segments
+	ddl() *journal.Journal
 	close(ctx context.Context) error
 }
 
@@ -33,8 +35,9 @@ func openDocuments(ctx context.Context, p *Process) (documents, error) {
 
 // files are documents on disk, read once at the start.
 type files struct {
-	claims *soleClaims
-	lock   *os.File
+	claims  *soleClaims
+	journal *journal.Journal
+	lock    *os.File
 }
 
 func openFiles(p *Process) (documents, error) {
@@ -72,7 +75,7 @@ func openFiles(p *Process) (documents, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &files{claims: claims, lock: lock}, nil
+	return &files{claims: claims, journal: FileJournal(p.config), lock: lock}, nil
 }
 
 // ReadRules reads files of rules: documents of logical databases and at most one of users.
@@ -124,4 +127,5 @@ func (f *files) connectionIDs() server.ConnectionIDs {
 func (f *files) workers() keygen.WorkerIDs   { return f.claims }
 func (f *files) segments() keygen.Segments   { return f.claims }
 func (f *files) door() session.Gate          { return nil }
+func (f *files) ddl() *journal.Journal       { return f.journal }
 func (f *files) close(context.Context) error { return f.lock.Close() }

@@ -158,6 +158,7 @@ func (p *Process) shared(ctx context.Context, infos []backend.ServerInfo) (*sess
 		Planner: &router.Planner{Generators: keygen.NewSet(nil, p.documents.workers(), p.documents.segments()), Keyer: keyer},
 		Keyer:   keyer,
 		Gate:    p.documents.door(),
+		Journal: p.documents.ddl(),
 		Log:     p.log, Flavour: flavour, Version: version, Collations: collations,
 		Initial: initial(low),
 		Memory:  merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),

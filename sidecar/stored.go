@@ -18,6 +18,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/claim"
 	"github.com/heddle-mesh/heddle/governance/durable"
 	"github.com/heddle-mesh/heddle/governance/instance"
+	"github.com/heddle-mesh/heddle/governance/journal"
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/governance/reload"
 	"github.com/heddle-mesh/heddle/governance/reload/barrier"
@@ -47,6 +48,7 @@ type stored struct {
 	watcher  *barrier.Watcher
 	claims   *claim.Workers
 	ranges   *claim.Sequences
+	journal  *journal.Journal
 
 	cancel  context.CancelFunc // ends what running runs
 	running errgroup.Group
@@ -86,6 +88,7 @@ func (s *stored) build(run context.Context) (err error) {
 	if s.store, err = mesh.Open(c, zap.NewNop()); err != nil {
 		return err
 	}
+	s.journal = journal.InStore(s.store, c.Instance.Name, time.Now)
 	s.gate = gate.New(gate.Options{Wait: c.Limits.PlacementWait})
 	s.registry, err = instance.New(instance.Config{
 		Store: s.store, Name: c.Instance.Name, Address: address(c), Version: version(), Labels: labels(c),
@@ -178,6 +181,7 @@ func (s *stored) begin(ctx, run context.Context) error {
 	}
 	s.keep("the rules", func() error { return s.rules.Run(run) })
 	s.keep("the users", func() error { return s.users.Run(run) })
+	s.keep("the watch of others' DDL", func() error { return s.followDDL(run) })
 	if s.registry.Alive() { // else Run goes on trying
 		if err := s.claims.Claim(ctx); err != nil {
 			s.log.problem("worker id", err)
@@ -307,6 +311,7 @@ func (s *stored) connectionIDs() server.ConnectionIDs { return s.ids }
 func (s *stored) workers() keygen.WorkerIDs           { return s.claims }
 func (s *stored) segments() keygen.Segments           { return s.ranges }
 func (s *stored) door() session.Gate                  { return s.gate }
+func (s *stored) ddl() *journal.Journal               { return s.journal }
 
 // close leaves the mesh, as an instance that comes back: after the last statement. The worker id's rest and the lease
 // are given back.

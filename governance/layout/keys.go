@@ -18,6 +18,7 @@
 //	claims/epoch                    since when this store knows about claims
 //	claims/worker/<n>               worker ids of generated keys, with their end in time
 //	sequences/<name>                the next unused value
+//	ddl/<id>                        journal.Entry: what became of a DDL over several shards; by key means by time
 package layout
 
 import (
@@ -44,6 +45,7 @@ const (
 	Workers    = "claims/worker/"
 	Sequences  = "sequences/"
 	Barriers   = "barrier/"
+	DDL        = "ddl/"
 )
 
 // Document names one document: a kind as above and any non-empty name.

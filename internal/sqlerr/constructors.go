@@ -152,6 +152,16 @@ func ShardsDiffer(detail string) *Error {
 	return newf(CodeUnknownError, "HY000", "The shards answer with different columns: %s", detail)
 }
 
+// DDLNotJournaled is DDL over several shards that was not begun because its journal cannot be written.
+func DDLNotJournaled(why string) *Error {
+	return newf(CodeUnknownError, "HY000", "The DDL journal cannot be written, so nothing was run: %s", why)
+}
+
+// DDLOutcomeLost is the warning of DDL that is done everywhere, which its journal could not be told.
+func DDLOutcomeLost(id, why string) *Error {
+	return newf(CodeUnknownError, "HY000", "The statement is done on every shard, but its journal could not be told: heddle ddl resume %s (%s)", id, why)
+}
+
 // SpillFailed is a temporary file that could not be written or read.
 func SpillFailed(operator, why string) *Error {
 	return newf(CodeErrorOnWrite, "HY000", "Error writing temporary file of %s: %s", operator, why)

@@ -6,12 +6,12 @@ import (
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/router/plan"
 )
 
-// runDDL changes a table on every shard that has it, on all at the same time. DDL commits by itself, so what has
-// succeeded stays: where some shards fail, the error says which have the change and which do not.
+// runDDL changes tables on every shard that has them, on all at the same time.
 func (s *Session) runDDL(ctx context.Context, x *execution, ddl *plan.DDL) error {
 	units, err := s.router.Route(ctx, ddl.Route, x.args)
 	if err != nil {
@@ -22,25 +22,44 @@ func (s *Session) runDDL(ctx context.Context, x *execution, ddl *plan.DDL) error
 		return s.runSingle(ctx, x, ddl.Route, &units[0])
 	}
 	w := write{s: s, x: x, route: ddl.Route, units: units}
-	outcomes := w.everywhere(ctx)
-	s.diag.oneCopy()
-	if err := ddlError(outcomes); err != nil {
+	if err := w.ddl(ctx, ddl); err != nil {
 		return err
-	}
-	if ddl.Route.Opcode == plan.Broadcast {
-		w.total.AffectedRows /= uint64(len(units)) // one server has one copy
-		w.info.divide(len(units))
 	}
 	return w.respond(ctx)
 }
 
-// outcome is what one shard said to a statement that is not atomic over shards.
-type outcome struct {
-	unit *plan.RouteUnit
-	err  error
+// ddl runs DDL on every unit. It commits by itself, so what has succeeded stays: where some shards fail, the error says
+// which have the change and which do not, and the journal how to go on.
+func (w *write) ddl(ctx context.Context, ddl *plan.DDL) error {
+	defer w.s.fixClock(w.x, len(w.units))()
+	entry, err := w.journal(ctx, ddl)
+	if err != nil {
+		return err
+	}
+	outcomes := w.everywhere(ctx)
+	lost := w.ended(ctx, entry, outcomes)
+	w.s.diag.oneCopy()
+	if err := ddlError(outcomes, entry.id()); err != nil {
+		return err
+	}
+	if lost != nil {
+		w.s.diag.warn(sqlerr.DDLOutcomeLost(entry.id(), lost.Error()))
+	}
+	if ddl.Route.Opcode == plan.Broadcast {
+		w.total.AffectedRows /= uint64(len(w.units)) // one server has one copy
+		w.info.divide(len(w.units))
+	}
+	return nil
 }
 
-// everywhere runs every unit, whatever the others say.
+// outcome is what one shard said to a statement that is not atomic over shards.
+type outcome struct {
+	unit    *plan.RouteUnit
+	err     error
+	unknown bool // the connection was lost: the statement may be done all the same
+}
+
+// everywhere runs every unit, whatever the others say: those of different data sources at the same time.
 func (w *write) everywhere(ctx context.Context) []outcome {
 	var outcomes []outcome
 	queues := w.queues()
@@ -54,21 +73,28 @@ func (w *write) everywhere(ctx context.Context) []outcome {
 		for _, q := range queues {
 			h, answer, err := w.start(ctx, q[0])
 			if err != nil {
-				outcomes = append(outcomes, outcome{q[0], w.s.failed(ctx, h, w.route, q[0].Target, err)})
+				outcomes = append(outcomes, w.failedAt(ctx, h, q[0], err))
 				continue
 			}
 			under = append(under, sent{h, q[0], answer})
 		}
 		for _, u := range under {
-			err := w.finish(ctx, u.h, u.unit.Target, u.answer)
-			if err != nil {
-				err = w.s.failed(ctx, u.h, w.route, u.unit.Target, err)
+			if err := w.finish(ctx, u.h, u.unit.Target, u.answer); err != nil {
+				outcomes = append(outcomes, w.failedAt(ctx, u.h, u.unit, err))
+				continue
 			}
-			outcomes = append(outcomes, outcome{u.unit, err})
+			outcomes = append(outcomes, outcome{unit: u.unit})
 		}
 		queues = rest(queues)
 	}
 	return outcomes
+}
+
+// failedAt is the outcome of a unit that gave an error. Without an answer of the server it is known only if nothing of
+// the statement was sent.
+func (w *write) failedAt(ctx context.Context, h *held, unit *plan.RouteUnit, err error) outcome {
+	unknown := h != nil && h.lease.Conn().Broken() && !backend.SafeToRetry(err)
+	return outcome{unit, w.s.failed(ctx, h, w.route, unit.Target, err), unknown}
 }
 
 // rest drops the first unit of each queue, and empty queues.
@@ -83,34 +109,52 @@ func rest(queues [][]*plan.RouteUnit) [][]*plan.RouteUnit {
 }
 
 // ddlError is nil if all succeeded, the shards' own error if all failed alike, and else names who has the change.
-func ddlError(outcomes []outcome) error {
+func ddlError(outcomes []outcome, id string) error {
 	var done, failed []string
 	var first *sqlerr.Error
+	unknown := false
 	for _, o := range outcomes {
-		where := o.unit.Target.Shard
-		if where == "" {
-			where = o.unit.Target.DataSource
-		}
+		where := whereOf(o.unit.Target)
 		if o.err == nil {
 			done = append(done, where)
 			continue
 		}
-		e := sqlerr.As(o.err)
-		if e == nil {
-			e = sqlerr.Internal(o.err.Error())
-		}
+		e := asError(o.err)
 		if first == nil {
 			first = e
 		}
+		unknown = unknown || o.unknown
 		failed = append(failed, fmt.Sprintf("%s: %s", where, e.Msg))
 	}
 	switch {
 	case first == nil:
 		return nil
-	case len(done) == 0:
+	case len(done) == 0 && !unknown:
 		return first
 	}
-	return sqlerr.New(first.Code, first.State, fmt.Sprintf("done on %s; failed on %s", strings.Join(done, ", "), strings.Join(failed, "; ")))
+	msg := "done on no shard that answered"
+	if len(done) > 0 {
+		msg = "done on " + strings.Join(done, ", ")
+	}
+	msg += "; failed on " + strings.Join(failed, "; ")
+	if id != "" {
+		msg += "; to finish it: heddle ddl resume " + id
+	}
+	return sqlerr.New(first.Code, first.State, msg)
+}
+
+func whereOf(t *plan.Target) string {
+	if t.Shard != "" {
+		return t.Shard
+	}
+	return t.DataSource
+}
+
+func asError(err error) *sqlerr.Error {
+	if e := sqlerr.As(err); e != nil {
+		return e
+	}
+	return sqlerr.Internal(err.Error())
 }
 
 // forgetTables drops what is known of the tables that a statement has changed.

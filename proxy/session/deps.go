@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/heddle-mesh/heddle/governance/journal"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/merge"
@@ -61,6 +62,18 @@ type Visit interface {
 	End()
 }
 
+// Journal keeps what becomes of DDL over several shards. journal.Journal is one.
+type Journal interface {
+	// New prepares an entry.
+	New() *journal.Entry
+	// Begin makes it durable; before that nothing of the statement is sent to a server.
+	Begin(ctx context.Context, e *journal.Entry) error
+	// End notes the outcomes by target, and that the client has its answer.
+	End(ctx context.Context, id string, outcomes map[int]journal.Outcome) error
+	// Unfinished is the newest entry of a table whose statement is not done everywhere; "" without one.
+	Unfinished(ctx context.Context, table journal.Name) (id string, err error)
+}
+
 // Authenticator logs a client in anew, for COM_CHANGE_USER.
 type Authenticator interface {
 	// ChangeUser runs the exchange on the client's stream and returns who it is now.
@@ -92,6 +105,7 @@ type Server struct {
 	Cache    Cache
 	Admitter Admitter // nil: everybody at once
 	Gate     Gate     // nil: the rules never change
+	Journal  Journal  // nil: nobody is told what became of DDL but its client
 	Auth     Authenticator
 	Peers    Peers
 	Log      *zap.Logger

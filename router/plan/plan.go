@@ -297,6 +297,8 @@ type DDL struct {
 	Database, Table string
 	// Drop is set when the table is gone afterwards.
 	Drop bool
+	// Changes are the tables that the statement creates or changes, as indexes into Route.Tables.
+	Changes []int
 }
 
 // Concat is the answer of several nodes one after the other: UNION ALL.

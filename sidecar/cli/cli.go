@@ -17,7 +17,7 @@ func Main(args []string, out, errOut io.Writer) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), checkCommand(), devCommand(), rulesCommand(), explainCommand(), meshCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), devCommand(), rulesCommand(), explainCommand(), ddlCommand(), meshCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)

@@ -6,6 +6,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/admin"
 	"github.com/heddle-mesh/heddle/governance/reload/barrier"
 	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar/ops"
 )
 
 // The exit codes.
@@ -13,6 +14,7 @@ const (
 	exitError    = 1
 	exitConflict = 2 // somebody else changed the document first, or is changing it
 	exitInvalid  = 3 // the document is wrong
+	exitPartial  = 4 // DDL is still not done on every shard
 )
 
 // exitCode is what a command's error means to a script.
@@ -22,6 +24,10 @@ func exitCode(err error) int {
 	var invalid *admin.Invalid
 	var problems rule.Problems
 	switch {
+	case errors.Is(err, ops.ErrBusy):
+		return exitConflict
+	case errors.Is(err, errUnfinished):
+		return exitPartial
 	case errors.As(err, &conflict), errors.As(err, &not) && (not.Outcome == barrier.Busy || not.Outcome == barrier.Conflict):
 		return exitConflict
 	case errors.As(err, &invalid), errors.As(err, &problems):

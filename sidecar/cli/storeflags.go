@@ -15,7 +15,19 @@ import (
 )
 
 // storeFlags declares, for a command and those below it, --config and the flags that say where the etcd is.
-func storeFlags(cmd *cobra.Command) (load func() (*config.Config, error)) {
+func storeFlags(cmd *cobra.Command) func() (*config.Config, error) {
+	load := meshFlags(cmd)
+	return func() (*config.Config, error) {
+		c, err := load()
+		if err == nil && !c.UsesEtcd() {
+			err = errors.New("nothing says where the etcd is: give --etcd-endpoints, --config, or HEDDLE_ETCD_ENDPOINTS")
+		}
+		return c, err
+	}
+}
+
+// meshFlags is storeFlags for what an instance without etcd has too.
+func meshFlags(cmd *cobra.Command) (load func() (*config.Config, error)) {
 	path := cmd.PersistentFlags().StringP("config", "c", "", "configuration file (heddle.yaml)")
 	flags := config.NewFlags()
 	for _, v := range flags.All() {
@@ -24,11 +36,7 @@ func storeFlags(cmd *cobra.Command) (load func() (*config.Config, error)) {
 		}
 	}
 	return func() (*config.Config, error) {
-		c, err := config.Load(config.Sources{File: *path, Environ: os.Environ(), Flags: flags.Given()})
-		if err == nil && !c.UsesEtcd() {
-			err = errors.New("nothing says where the etcd is: give --etcd-endpoints, --config, or HEDDLE_ETCD_ENDPOINTS")
-		}
-		return c, err
+		return config.Load(config.Sources{File: *path, Environ: os.Environ(), Flags: flags.Given()})
 	}
 }
 

@@ -79,6 +79,15 @@ func (a *Admin) validate(ctx context.Context, name string, text []byte) error {
 	return err
 }
 
+// Layouts lays out the rules that are in force.
+func (a *Admin) Layouts(ctx context.Context) ([]*rule.Layout, error) {
+	texts, err := a.inForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return Layouts(texts)
+}
+
 // inForce are the texts of the active rules, by name.
 func (a *Admin) inForce(ctx context.Context) (map[string][]byte, error) {
 	names, err := a.Rules.Names(ctx)

@@ -22,14 +22,14 @@ func TestMain(m *testing.M) {
 	}}, &env))
 }
 
-// start is a heddle with a table over two shards, of which ids 1 to 40 reach both.
+// start makes a table over two shards; ids 1 to 40 reach both.
 func start(t *testing.T, addrs ...string) *sql.DB {
 	t.Helper()
-	_, db := startProcess(t, addrs...)
+	_, db := startHeddle(t, addrs...)
 	return db
 }
 
-func startProcess(t *testing.T, addrs ...string) (*harness.Heddle, *sql.DB) {
+func startHeddle(t *testing.T, addrs ...string) (*harness.Heddle, *sql.DB) {
 	t.Helper()
 	h := env.Heddle(t, harness.HeddleOptions{
 		Rules: []string{fmt.Sprintf(`database: shop
@@ -198,5 +198,17 @@ func TestErrorKeepsTransaction(t *testing.T) {
 	exec(t, c, "COMMIT")
 	if total := sum(t, db); total != 4040 {
 		t.Errorf("the sum is %d, want 4040: the transaction was lost", total)
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 20 s: %s", what)
+		}
 	}
 }

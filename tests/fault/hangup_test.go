@@ -29,18 +29,6 @@ func rawClient(t *testing.T, h *harness.Heddle) *wiretest.Client {
 	return client
 }
 
-// eventually polls a condition.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(within); !ok(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", within, what)
-		}
-	}
-}
-
 // shards are connections to the shards themselves.
 func shards(t *testing.T) []*sql.DB {
 	t.Helper()
@@ -87,7 +75,7 @@ func TestClientHangsUp(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h, db := startProcess(t, addrs()...)
+			h, db := startHeddle(t, addrs()...)
 			on := shards(t)
 			client := rawClient(t, h)
 			err := client.Play(wiretest.SendQuery("BEGIN"), wiretest.ExpectOK(nil),
@@ -96,11 +84,11 @@ func TestClientHangsUp(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, 10*time.Second, "both shards work", func() bool { return working(t, on, "%SLEEP(60)%") == 2 })
+			eventually(t, "both shards work", func() bool { return working(t, on, "%SLEEP(60)%") == 2 })
 			if err := c.end(client); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, 5*time.Second, "no shard works", func() bool { return working(t, on, "%SLEEP(60)%") == 0 })
+			eventually(t, "no shard works", func() bool { return working(t, on, "%SLEEP(60)%") == 0 })
 			exec(t, db, "UPDATE accounts SET v = v + 1") // waits for the locks of the transaction that is gone
 			if total := sum(t, db); total != 4040 {
 				t.Errorf("the sum is %d, want 4040: half of a transaction stayed", total)
@@ -111,14 +99,14 @@ func TestClientHangsUp(t *testing.T) {
 
 // A client has sent statements ahead when it closes its connection: they are its, and run.
 func TestSentAheadRuns(t *testing.T) {
-	h, db := startProcess(t, addrs()...)
+	h, db := startHeddle(t, addrs()...)
 	client := rawClient(t, h)
 	err := client.Play(wiretest.SendQuery("SELECT SLEEP(0.6) FROM accounts WHERE id = 1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	on := shards(t)
-	eventually(t, 10*time.Second, "the shard works", func() bool { return working(t, on, "%SLEEP(0.6)%") == 1 })
+	eventually(t, "the shard works", func() bool { return working(t, on, "%SLEEP(0.6)%") == 1 })
 	err = client.Play(wiretest.SendQuery("UPDATE accounts SET v = v + 1 WHERE id = 7"), wiretest.SendCommand(wire.Bare(wire.ComQuit)))
 	if err != nil {
 		t.Fatal(err)
@@ -126,12 +114,12 @@ func TestSentAheadRuns(t *testing.T) {
 	if err := client.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "the statement sent ahead has run", func() bool { return sum(t, db) == 4001 })
+	eventually(t, "the statement sent ahead has run", func() bool { return sum(t, db) == 4001 })
 }
 
 // A client that only waits is left alone, however long its statement runs.
 func TestPatientClientHasItsAnswer(t *testing.T) {
-	_, db := startProcess(t, addrs()...)
+	_, db := startHeddle(t, addrs()...)
 	var slept int
 	if err := db.QueryRowContext(t.Context(), "SELECT SLEEP(1.5) FROM accounts WHERE id = 1").Scan(&slept); err != nil || slept != 0 {
 		t.Errorf("SLEEP answers %d, %v", slept, err)

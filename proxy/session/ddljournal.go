@@ -1,0 +1,197 @@
+package session
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/heddle-mesh/heddle/governance/journal"
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/ddl"
+	"github.com/heddle-mesh/heddle/router/plan"
+)
+
+// ddlPin keeps the connections of one DDL between the lock that shows that it is at work and its end.
+const ddlPin = "DDL"
+
+// lockPin keeps connections whose session has locked tables.
+const lockPin = "LOCK TABLES"
+
+// journaled is a statement that stands in the journal; nil: there is none.
+type journaled struct{ entry *journal.Entry }
+
+func (j *journaled) id() string {
+	if j == nil {
+		return ""
+	}
+	return j.entry.ID
+}
+
+// journal writes down what is about to be run where, durably, and has every server know that somebody is at work on it.
+// After an error nothing has been run.
+func (w *write) journal(ctx context.Context, node *plan.DDL) (*journaled, error) {
+	if w.s.srv.Journal == nil {
+		return nil, nil
+	}
+	e := w.s.srv.Journal.New()
+	if err := w.describeEntry(ctx, e, node); err != nil {
+		return nil, err
+	}
+	j := &journaled{e}
+	if err := w.lockEntry(ctx, e.ID); err != nil {
+		w.unlockEntry(ctx, j)
+		return nil, err
+	}
+	if err := w.s.srv.Journal.Begin(ctx, e); err != nil {
+		w.unlockEntry(ctx, j)
+		return nil, sqlerr.DDLNotJournaled(err.Error())
+	}
+	return j, nil
+}
+
+// describeEntry fills in what the statement is, with what it is run, and what its tables are before it.
+func (w *write) describeEntry(ctx context.Context, e *journal.Entry, node *plan.DDL) error {
+	s := w.s
+	if len(w.x.params) > 0 {
+		return sqlerr.NotSupported("parameters in DDL over several shards")
+	}
+	e.Database, e.Statement, e.Account = s.db, journal.Text(w.x.args.text), s.who.Account()
+	e.Destroys = destroys(w.x.st.parsed)
+	e.Vars = maps.Collect(s.state.Vars())
+	if w.x.need&backend.NeedUserVars != 0 {
+		e.UserVars = maps.Collect(s.state.UserVars())
+	}
+	for _, i := range node.Changes {
+		e.Tables = append(e.Tables, journal.Name{Database: node.Route.Databases[i], Table: node.Route.Tables[i]})
+	}
+	texts := map[string]int{}
+	for i := range w.units {
+		t := w.units[i].Target
+		sql, _, err := s.sql(w.x, w.route.Template, &w.units[i])
+		if err != nil {
+			return err
+		}
+		text := string(w.clock(sql))
+		if _, ok := texts[text]; !ok {
+			texts[text] = len(e.Texts)
+			e.Texts = append(e.Texts, journal.Text(text))
+		}
+		target := journal.Target{Shard: t.Shard, DataSource: t.DataSource, Schema: t.Schema, Text: texts[text]}
+		target.Status = journal.Pending
+		for _, k := range node.Changes {
+			target.Tables = append(target.Tables, journal.Name{Database: t.Schemas[k], Table: t.Names[k]})
+		}
+		e.Targets = append(e.Targets, target)
+	}
+	return w.look(ctx, e)
+}
+
+// destroys reports whether a statement takes rows away without a trace in the definition of its table.
+func destroys(st *parser.Statement) bool {
+	if st.Kind == parser.Truncate {
+		return true
+	}
+	return st.Kind == parser.AlterTable && slices.ContainsFunc(st.Tokens, func(t parser.Token) bool {
+		return t.Is("TRUNCATE") || t.Is("EXCHANGE") || t.Is("DISCARD") || t.Is("IMPORT")
+	})
+}
+
+// look notes what the tables are before the statement, so that it can be told afterwards whether it was done. It asks on
+// connections of its own: what a client has set changes how a server writes definitions. Tables that this session has
+// locked would not be shown there.
+func (w *write) look(ctx context.Context, e *journal.Entry) error {
+	s := w.s
+	layout, _ := s.srv.Catalogs.Current().Database(e.Database)
+	if len(e.Tables) > 0 {
+		layout, _ = s.srv.Catalogs.Current().Database(e.Tables[0].Database)
+	}
+	for _, q := range w.queues() {
+		ds := q[0].Target.DataSource
+		if h := s.find(ds); h != nil && h.pin == lockPin {
+			continue
+		}
+		lease, err := s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: ds})
+		if err != nil {
+			return err
+		}
+		err = lease.Apply(ctx, ddl.Neutral(), 0)
+		for i := range e.Targets {
+			t := &e.Targets[i]
+			if err != nil || t.DataSource != ds {
+				continue
+			}
+			var definition string
+			definition, err = ddl.Look(ctx, lease.Conn(), t.Tables, ddl.Renames(layout, ds, t.Schema))
+			if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeLockWaitTimeout {
+				err = nil // somebody has locked the table: the statement itself waits for him, and nothing is known
+				continue
+			}
+			t.Before = ddl.Digest(definition)
+		}
+		lease.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockEntry takes the entry's lock on every server, in the order in which connections are taken, and keeps the
+// connections that have it.
+func (w *write) lockEntry(ctx context.Context, id string) error {
+	for _, q := range w.queues() {
+		t := q[0].Target
+		h, err := w.s.hold(ctx, t.DataSource, t.Schema, w.x.need)
+		if err == nil {
+			w.s.pinned(h, ddlPin)
+			_, err = ddl.Lock(ctx, h.lease.Conn(), id)
+		}
+		if err != nil {
+			return w.s.failed(ctx, h, w.route, t, err)
+		}
+	}
+	return nil
+}
+
+// unlockEntry gives the locks back. A connection that cannot is lost, and its lock with it.
+func (w *write) unlockEntry(ctx context.Context, j *journaled) {
+	for _, q := range w.queues() {
+		if h := w.s.find(q[0].Target.DataSource); h != nil && !h.lease.Conn().Broken() {
+			_ = ddl.Unlock(ctx, h.lease.Conn(), j.id())
+		}
+	}
+	w.s.unpin(ddlPin)
+}
+
+// ended tells the journal what became of the statement, while the servers still say that somebody is at work on it.
+func (w *write) ended(ctx context.Context, j *journaled, outcomes []outcome) error {
+	if j == nil {
+		return nil
+	}
+	defer w.unlockEntry(ctx, j)
+	now := time.Now().UTC()
+	told := map[int]journal.Outcome{}
+	for _, o := range outcomes {
+		for i := range w.units {
+			if &w.units[i] == o.unit {
+				told[i] = outcomeOf(o, now)
+			}
+		}
+	}
+	return w.s.srv.Journal.End(ctx, j.id(), told)
+}
+
+func outcomeOf(o outcome, now time.Time) journal.Outcome {
+	if o.err == nil {
+		return journal.Outcome{Status: journal.Done, Time: now}
+	}
+	e := asError(o.err)
+	out := journal.Outcome{Status: journal.Failed, Code: e.Code, State: e.State, Message: e.Msg, Time: now}
+	if o.unknown {
+		out.Status = journal.Unknown
+	}
+	return out
+}

@@ -1,0 +1,222 @@
+package fault
+
+import (
+	"bytes"
+	"database/sql"
+	"errors"
+	osexec "os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// command runs heddle with an instance's configuration.
+func command(t *testing.T, h *harness.Heddle, args ...string) (code int, out string) {
+	t.Helper()
+	binary, err := env.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := osexec.CommandContext(t.Context(), binary, append(args, "--config", filepath.Join(h.Dir, "heddle.yaml"))...)
+	var both bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &both, &both
+	err = cmd.Run()
+	var exit *osexec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), both.String()
+}
+
+// says runs a command and wants its exit code and texts.
+func says(t *testing.T, h *harness.Heddle, code int, texts []string, args ...string) string {
+	t.Helper()
+	got, out := command(t, h, args...)
+	if got != code {
+		t.Errorf("heddle %s: exit code %d, want %d\n%s", strings.Join(args, " "), got, code, out)
+	}
+	for _, text := range texts {
+		if !strings.Contains(out, text) {
+			t.Errorf("heddle %s does not say %q:\n%s", strings.Join(args, " "), text, out)
+		}
+	}
+	return out
+}
+
+// block keeps DDL of the accounts waiting on shard 1, until release.
+func block(t *testing.T) (release func()) {
+	t.Helper()
+	c := conn(t, harness.Open(t, env.Shards[1].Config("shop")))
+	exec(t, c, "BEGIN")
+	exec(t, c, "SELECT COUNT(*) FROM accounts")
+	return func() { exec(t, c, "ROLLBACK") }
+}
+
+// waiting waits until DDL waits on shard 1 and is done on shard 0.
+func waiting(t *testing.T, column string) {
+	t.Helper()
+	one := harness.Open(t, env.Shards[1].Config(""))
+	zero := harness.Open(t, env.Shards[0].Config(""))
+	eventually(t, "DDL done on one shard and waiting on the other", func() bool {
+		return count(t, one, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE '%metadata lock%' AND INFO LIKE '%"+column+"%'") == 1 &&
+			has(t, zero, column)
+	})
+}
+
+func has(t *testing.T, db *sql.DB, column string) bool {
+	t.Helper()
+	return count(t, db, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'shop' AND COLUMN_NAME = '"+column+"'") == 1
+}
+
+func count(t *testing.T, db *sql.DB, query string) (n int) {
+	t.Helper()
+	if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
+
+var entryID = regexp.MustCompile(`\d{8}-\d{6}\.\d{3}-[a-z0-9]{4}`)
+
+// onlyEntry is the id of the one unfinished entry.
+func onlyEntry(t *testing.T, h *harness.Heddle) string {
+	t.Helper()
+	out := says(t, h, 0, nil, "ddl", "list")
+	ids := entryID.FindAllString(out, -1)
+	if len(ids) != 1 {
+		t.Fatalf("the list names %v:\n%s", ids, out)
+	}
+	return ids[0]
+}
+
+// A shard is killed while it alters the table, which the other has done: the client is told, with the way to finish it,
+// and that way leads there.
+func TestShardKilledInDDL(t *testing.T) {
+	h, db := startHeddle(t, addrs()...)
+	block(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := db.ExecContext(t.Context(), "ALTER TABLE accounts ADD COLUMN w INT NOT NULL DEFAULT 7")
+		ended <- err
+	}()
+	waiting(t, "w")
+	if err := env.Shards[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	err := <-ended
+	if err == nil || !strings.Contains(err.Error(), "done on ds_0; failed on ds_1") {
+		t.Fatalf("DDL on a shard that dies: %v", err)
+	}
+	id := onlyEntry(t, h)
+	if !strings.Contains(err.Error(), "heddle ddl resume "+id) {
+		t.Errorf("%v does not say how to finish it", err)
+	}
+	says(t, h, 0, []string{"unfinished", "done", "unknown", "Lost connection"}, "ddl", "show", id)
+	says(t, h, 4, []string{"the server does not answer", "not done on every shard: ds_1"}, "ddl", "resume", id)
+	if err := env.Shards[1].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	says(t, h, 0, []string{"would be run", "it is as before the statement", "unfinished"}, "ddl", "resume", "--dry-run", id)
+	says(t, h, 0, []string{"run", id + " is done"}, "ddl", "resume", id)
+	says(t, h, 0, []string{"nothing is left to do"}, "ddl", "resume", id)
+	says(t, h, 0, []string{"nothing is unfinished"}, "ddl", "list")
+	if n := count(t, db, "SELECT SUM(w) FROM accounts"); n != 280 {
+		t.Errorf("the new column sums to %d, want 280", n)
+	}
+}
+
+// The proxy is killed between two shards. The server goes on with what it was sent; nobody resumes meanwhile, and
+// afterwards the look finds that it is done.
+func TestProxyKilledInDDL(t *testing.T) {
+	h, db := startHeddle(t, addrs()...)
+	release := block(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := db.ExecContext(t.Context(), "ALTER TABLE accounts ADD COLUMN w INT, ADD INDEX (w)")
+		ended <- err
+	}()
+	waiting(t, "w")
+	if err := h.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the client of a dead proxy is told that all is well")
+	}
+	id := onlyEntry(t, h)
+	says(t, h, 2, []string{"somebody is at work"}, "ddl", "resume", id)
+	release()
+	one := harness.Open(t, env.Shards[1].Config(""))
+	eventually(t, "the orphaned ALTER to end", func() bool { return has(t, one, "w") })
+	var out string
+	eventually(t, "the orphaned connection to end", func() bool {
+		var code int
+		code, out = command(t, h, "ddl", "resume", id)
+		return code != 2
+	})
+	if !strings.Contains(out, "noted as done") || !strings.Contains(out, id+" is done") {
+		t.Errorf("resume:\n%s", out)
+	}
+	if n := count(t, one, "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = 'shop' AND COLUMN_NAME = 'w'"); n != 1 {
+		t.Errorf("%d indexes on the new column, want 1", n)
+	}
+}
+
+// TRUNCATE leaves nothing to look at: where it cannot be told whether it was done, it is not done again by itself.
+func TestUncertainTruncate(t *testing.T) {
+	h, db := startHeddle(t, addrs()...)
+	release := block(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := db.ExecContext(t.Context(), "TRUNCATE TABLE accounts")
+		ended <- err
+	}()
+	one := harness.Open(t, env.Shards[1].Config(""))
+	eventually(t, "TRUNCATE waits", func() bool {
+		return count(t, one, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE '%metadata lock%' AND INFO LIKE 'TRUNCATE%'") == 1
+	})
+	if err := h.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	id := onlyEntry(t, h)
+	release()
+	eventually(t, "the orphaned TRUNCATE to end", func() bool { return count(t, one, "SELECT COUNT(*) FROM shop.accounts") == 0 })
+	exec(t, one, "INSERT INTO shop.accounts VALUES (1, 1)")
+	var out string
+	eventually(t, "the orphaned connection to end", func() bool {
+		var code int
+		code, out = command(t, h, "ddl", "resume", id)
+		return code == 4
+	})
+	if !strings.Contains(out, "it cannot be told whether it was done") {
+		t.Errorf("resume:\n%s", out)
+	}
+	if n := count(t, one, "SELECT COUNT(*) FROM shop.accounts"); n != 1 {
+		t.Error("rows written after the TRUNCATE are gone")
+	}
+	says(t, h, 0, []string{"is settled"}, "ddl", "forget", id, "--comment", "looked at it")
+	says(t, h, 0, []string{"settled", "looked at it"}, "ddl", "show", id)
+	says(t, h, 0, []string{"nothing is unfinished"}, "ddl", "list")
+	says(t, h, 0, []string{id, "settled"}, "ddl", "list", "--all")
+}
+
+// A shard that does not answer is noticed before anything is run.
+func TestDDLWithShardDown(t *testing.T) {
+	h, db := startHeddle(t, addrs()...)
+	if err := env.Shards[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "ALTER TABLE accounts ADD COLUMN w INT"); code(err) == 0 {
+		t.Errorf("DDL on a dead shard: %v", err)
+	}
+	if has(t, harness.Open(t, env.Shards[0].Config("")), "w") {
+		t.Error("the living shard has the change")
+	}
+	if err := env.Shards[1].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	says(t, h, 0, []string{"nothing is unfinished"}, "ddl", "list")
+}
