@@ -1,14 +1,16 @@
 package router
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
 )
 
 // broadcastWrite plans a change of a table that every data source holds whole: each copy runs the statement, so that
-// all it says has to come out alike on each.
+// all it says has to come out alike on each. What does not is made to, by a plan that evaluates it once.
 func (p *planning) broadcastWrite(t *table) error {
 	for _, other := range p.tables {
 		if !other.broadcast() {
@@ -17,9 +19,6 @@ func (p *planning) broadcastWrite(t *table) error {
 	}
 	if err := p.requireSchema(t); err != nil {
 		return err
-	}
-	if why := p.unlikeCopies(t); why != "" {
-		return p.refuse(why + " in a change of the broadcast table " + t.name)
 	}
 	nodes, err := p.commonNodes()
 	if err != nil {
@@ -33,11 +32,84 @@ func (p *planning) broadcastWrite(t *table) error {
 		return err
 	}
 	p.clockOf(t)
+	if len(nodes) == 1 {
+		p.setRoot(route) // the only copy is like itself
+		return nil
+	}
 	route.Opcode = plan.Broadcast
 	inserts := p.stmt.Kind == parser.Insert || p.stmt.Kind == parser.Replace
+	if why := p.unlikeCopies(t); why != "" {
+		refused := p.refuse(why + " in a change of the broadcast table " + t.name)
+		if !inserts {
+			return p.broadcastByKey(t, route, refused)
+		}
+		return p.broadcastRows(t, route, refused)
+	}
 	route.Once.Rand = p.stmt.Uses.Has(parser.UseRand)
 	route.Once.AutoIncrement = inserts && t.schema != nil && t.schema.AutoIncrement() != nil
 	p.setRoot(route)
+	return nil
+}
+
+// broadcastByKey plans an UPDATE or DELETE of which only one copy may decide which rows it means: LIMIT, RAND() in a
+// condition. The first copy's primary keys are those of all.
+func (p *planning) broadcastByKey(t *table, route *plan.Route, refused error) error {
+	ch, ok := p.readChange()
+	if !ok || p.stmt.Clauses.MultiTable || p.stmt.Clauses.Returning.Present() || ch.with != nil || len(p.tables) != 1 || t.schema == nil {
+		return refused
+	}
+	pk := primaryKey(t)
+	if len(pk) == 0 || setsAny(ch, pk) || p.stmt.Uses.Has(onceOnly) || p.unlikeIn(p.stmt.Clauses.Set.Span) {
+		return refused
+	}
+	b := &block{from: ch.from, where: ch.where}
+	p.buildFrom(b)
+	if len(b.sources) != 1 {
+		return refused
+	}
+	keyed, err := p.keyed(b, route, pk)
+	if err != nil {
+		return err
+	}
+	keyed.Copies = true
+	return nil
+}
+
+// onceOnly leave something behind where they are evaluated, which no second evaluation may repeat or miss.
+const onceOnly = parser.UseSequence | parser.UseUserVarWrite | parser.UseLock | parser.UseLastInsertIDArg
+
+// unlike are the features that copies may evaluate differently.
+const unlike = parser.UseUUID | parser.UseSysdate | parser.UseRand | parser.UseNonDeterministic | parser.UseUnknownFunction |
+	parser.UseConnectionID | parser.UseCurrentUser | parser.UseSysVar | parser.UseVersion
+
+// unlikeIn reports whether a part of the text holds anything that copies may evaluate differently.
+func (p *planning) unlikeIn(span parser.Span) bool { return p.usesIn(span, unlike) }
+
+func (p *planning) anyBroadcast() bool {
+	return slices.ContainsFunc(p.tables, (*table).broadcast)
+}
+
+// lockBroadcast plans a locking read of broadcast tables: it locks on their first copy, where every change of them begins.
+func (p *planning) lockBroadcast() error {
+	nodes, err := p.commonNodes()
+	if err != nil {
+		return err
+	}
+	first := nodes[0].DataSource
+	for _, other := range p.tables {
+		if other.broadcast() && other.nodes()[0].DataSource != first {
+			return p.refuse("a locking read of the broadcast table " + other.name + " beside tables that are not where its first copy is")
+		}
+	}
+	route, err := p.routeTo(nodes[:1], nil)
+	if err != nil {
+		return err
+	}
+	route.Opcode = plan.Reference
+	if !p.allBroadcast() {
+		route.Opcode = plan.Unsharded
+	}
+	p.plan.Root = route
 	return nil
 }
 
@@ -71,7 +143,7 @@ func (p *planning) unlikeCopies(t *table) string {
 		return "LIMIT"
 	case rowByRow && c.Source != nil && t.schema != nil && t.schema.AutoIncrement() != nil:
 		return "INSERT … SELECT with an AUTO_INCREMENT column"
-	case t.schema != nil && unlikeDefaults(t):
+	case rowByRow && t.schema != nil && unlikeDefaults(t):
 		return "a column default that is not deterministic"
 	}
 	return ""
@@ -79,12 +151,18 @@ func (p *planning) unlikeCopies(t *table) string {
 
 // unlikeDefaults reports whether a column's default is a function other than the clock.
 func unlikeDefaults(t *table) bool {
-	for _, c := range t.schema.Columns {
-		if d := lower(c.Default); c.HasDefault && (strings.Contains(d, "uuid(") || strings.Contains(d, "rand(") || strings.Contains(d, "sysdate(") || strings.Contains(d, "nextval(")) {
+	for i := range t.schema.Columns {
+		if unlikeDefault(&t.schema.Columns[i]) {
 			return true
 		}
 	}
 	return false
+}
+
+func unlikeDefault(c *catalog.Column) bool {
+	d := lower(c.Default)
+	return c.HasDefault && !literalDefault(c.Default) && (strings.Contains(d, "uuid") || strings.Contains(d, "rand") || strings.Contains(d, "sysdate") ||
+		strings.Contains(d, "nextval") || strings.Contains(d, "sys_guid"))
 }
 
 // setRoot puts the node of the statement's kind around its Route.

@@ -15,30 +15,44 @@ func (p *planning) byKey(b *block, ch *change, route *plan.Route) error {
 	if len(b.sources) != 1 || route.Stay != nil || p.stmt.Clauses.Returning.Present() || p.stmt.Clauses.Limit == nil {
 		return p.refuse(kind + " with LIMIT of this form over several shards")
 	}
-	t := b.sources[0].table
-	pk := primaryKey(t)
+	pk := primaryKey(b.sources[0].table)
 	if len(pk) == 0 {
 		return p.refuse(kind + " with LIMIT of a table without primary key over several shards")
 	}
-	for _, a := range ch.sets {
-		for _, c := range pk {
-			if strings.EqualFold(a.Column.Name.O, c) {
-				return p.refuse("UPDATE of the primary key with LIMIT over several shards")
-			}
-		}
+	if setsAny(ch, pk) {
+		return p.refuse("UPDATE of the primary key with LIMIT over several shards")
 	}
-	input, err := p.keysInOrder(t, b, pk)
+	_, err := p.keyed(b, route, pk)
+	return err
+}
+
+// keyed makes the plan of a change by keys.
+func (p *planning) keyed(b *block, route *plan.Route, pk []string) (*plan.ByKey, error) {
+	input, err := p.keysInOrder(b, pk)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out := &plan.ByKey{Input: input, Write: route}
 	for i := range pk {
 		out.Keys = append(out.Keys, i)
 	}
+	p.plan.Shape = p.compile(route.Targets, nil)
 	p.lists, route.Selector = nil, nil
 	route.Template = p.writeByKey(route, pk)
 	p.plan.Root = out
-	return nil
+	return out, nil
+}
+
+// setsAny reports whether a change assigns one of the columns.
+func setsAny(ch *change, columns []string) bool {
+	for _, a := range ch.sets {
+		for _, c := range columns {
+			if strings.EqualFold(a.Column.Name.O, c) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func primaryKey(t *table) []string {
@@ -60,18 +74,15 @@ func primaryKey(t *table) []string {
 
 // keysInOrder plans the locking SELECT: it is a statement of its own, made of the parts of this one. Its arguments
 // are the last of this one's.
-func (p *planning) keysInOrder(t *table, b *block, pk []string) (plan.Node, error) {
-	c := p.stmt.Clauses
+func (p *planning) keysInOrder(b *block, pk []string) (plan.Node, error) {
 	var sql strings.Builder
 	sql.WriteString("SELECT " + quotedList(pk) + " FROM " + p.tableText(b))
-	start := c.Limit.Start
-	for _, part := range []parser.Clause{c.Where, c.OrderBy} {
-		if part.Present() {
-			sql.WriteString(" " + part.In(p.stmt.Text))
-			start = min(start, part.Start)
-		}
+	start := len(p.stmt.Text)
+	for _, part := range p.choosing() {
+		sql.WriteString(" " + part.In(p.stmt.Text))
+		start = min(start, part.Start)
 	}
-	sql.WriteString(" " + parser.Span(c.Limit.Span).In(p.stmt.Text) + " FOR UPDATE")
+	sql.WriteString(" FOR UPDATE")
 	stmt, err := parser.Parse(sql.String(), p.stmt.Mode)
 	if err != nil {
 		return nil, p.refuse("an UPDATE or DELETE with LIMIT of a form that Heddle cannot read over several shards")
@@ -93,6 +104,21 @@ func (p *planning) keysInOrder(t *table, b *block, pk []string) (plan.Node, erro
 	return sub.Root, nil
 }
 
+// choosing are the clauses of a change that say which rows it means, in the text's order.
+func (p *planning) choosing() []parser.Span {
+	c := p.stmt.Clauses
+	var out []parser.Span
+	for _, part := range []parser.Clause{c.Where, c.OrderBy} {
+		if part.Present() {
+			out = append(out, part.Span)
+		}
+	}
+	if c.Limit != nil {
+		out = append(out, c.Limit.Span)
+	}
+	return out
+}
+
 // tableText is the table reference as the client wrote it.
 func (p *planning) tableText(b *block) string {
 	for i := range p.stmt.Tables {
@@ -112,19 +138,26 @@ func (p *planning) tableText(b *block) string {
 	return ident(b.sources[0].table.name)
 }
 
-// writeByKey is the statement with the keys in the place of its conditions.
+// writeByKey is the statement with the keys in the place of its conditions. It keeps its order, in which rows that get
+// each other's unique values have to change.
 func (p *planning) writeByKey(route *plan.Route, pk []string) *rewrite.Template {
 	c := p.stmt.Clauses
-	keys := []rewrite.Piece{text(" WHERE (" + quotedList(pk) + ") IN ("), {Op: rewrite.ListItems, N: 0}, text(")")}
-	end := c.Limit.Start
-	var splices []rewrite.Splice
-	for _, part := range []parser.Clause{c.Where, c.OrderBy} {
-		if part.Present() {
-			end = min(end, part.Start)
-			splices = append(splices, splice(part.Span))
-		}
+	keys := []rewrite.Piece{text(" WHERE (" + quotedList(pk) + ") IN ("), {Op: rewrite.ListItems, N: 0}, text(") ")}
+	end := c.Set.End
+	if p.stmt.Kind == parser.Delete {
+		end = c.From.End
 	}
-	splices = append(splices, splice(parser.Span(c.Limit.Span)), insertion(end, keys))
+	var splices []rewrite.Splice
+	if parts := p.choosing(); len(parts) > 0 {
+		end = parts[0].Start
+	}
+	if c.Where.Present() {
+		splices = append(splices, splice(c.Where.Span))
+	}
+	if c.Limit != nil {
+		splices = append(splices, splice(c.Limit.Span))
+	}
+	splices = append(splices, insertion(end, keys))
 	t := p.compile(route.Targets, splices)
 	// A server that is asked to describe the statement finds a key there that no row has.
 	none := strings.TrimSuffix(strings.Repeat("NULL, ", len(pk)), ", ")

@@ -242,6 +242,10 @@ func (w *world) golden(d *datadriven.TestData, db string) string {
 	}
 
 	args := &testArgs{ownArgs: ownArgs{stmt}, params: readParams(params)}
+	if err := args.generate(firstRoute(p.Root)); err != nil {
+		return err.Error()
+	}
+	printAsk(&strings.Builder{}, firstRoute(p.Root), args)
 	if _, err := (&Router{}).Route(context.Background(), firstRoute(p.Root), args); errors.As(err, new(*KeyUnknown)) {
 		w.scatter = true
 		if p, drafts, err = w.plan(stmt, Env{Database: db, Mode: mode}); err != nil {
@@ -265,8 +269,11 @@ func (w *world) execute(b *strings.Builder, p *plan.Plan, args *testArgs) {
 		b.WriteString(err.Error())
 		return
 	}
+	var asked strings.Builder
+	printAsk(&asked, route, args)
 	units, err := (&Router{}).Route(context.Background(), route, args)
 	b.WriteString(plan.Format(p, units))
+	b.WriteString(asked.String())
 	if err != nil {
 		b.WriteString("route: " + err.Error() + "\n")
 		return
@@ -293,6 +300,33 @@ func (w *world) execute(b *strings.Builder, p *plan.Plan, args *testArgs) {
 			s, err := rewrite.Render(nil, k.Write.Template, rewrite.Names{Tables: u.Target.Names, Schemas: u.Target.Schemas}, nil, args)
 			fmt.Fprintf(b, "write: %s %v\n", s.SQL, errText(err))
 		}
+	}
+}
+
+// printAsk prints what a server is asked first, and answers with 7.
+func printAsk(b *strings.Builder, route *plan.Route, args *testArgs) {
+	if route == nil || route.Ask == nil {
+		return
+	}
+	a := route.Ask
+	names := rewrite.Names{Tables: route.Targets[0].Names, Schemas: route.Targets[0].Schemas}
+	templates, slots := []*rewrite.Template{a.Select}, a.Values
+	if a.Stored != nil {
+		templates = append(templates, a.Stored.Create, a.Stored.Fill, a.Stored.Read)
+		slots += len(a.Stored.Fill.Lists[0].Items) * len(a.Stored.Kinds)
+	}
+	if args.ids == nil {
+		args.ids = map[int]sqltypes.Value{}
+	}
+	for i := range slots {
+		args.ids[a.Base+i] = sqltypes.IntValue(7)
+	}
+	for _, t := range templates {
+		if t == nil {
+			continue
+		}
+		r, err := rewrite.Render(nil, t, names, nil, args)
+		fmt.Fprintf(b, "ask:   %s %s\n", r.SQL, errText(err))
 	}
 }
 

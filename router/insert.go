@@ -23,6 +23,7 @@ type insertPlan struct {
 	genCol int // index in lead of the generated column, -1: not given
 	splice []rewrite.Splice
 	rows   [][]rewrite.Splice // by row: what replaces its values
+	ask    asking
 }
 
 // planInsert plans INSERT and REPLACE.
@@ -184,49 +185,38 @@ func (i *insertPlan) columns() {
 	}
 }
 
-// keyExprs finds the sharding key of one row. values are the row's expressions.
+// keyExprs finds the sharding key of one row; nil where a server will be asked for it. values are the row's expressions.
 func (i *insertPlan) keyExprs(row int, values []ast.ExprNode) ([]plan.Expr, error) {
 	key := make([]plan.Expr, len(i.t.keys))
 	for k, name := range i.t.place.Sharded.Key {
-		e, err := i.keyExpr(row, name, values)
-		if err != nil {
-			return nil, err
+		e, ok := i.keyExpr(row, name, values)
+		if !ok || i.p.facts.Scatter {
+			return i.storedKey(row, values)
 		}
 		key[k] = e
 	}
 	return key, nil
 }
 
-func (i *insertPlan) keyExpr(row int, name string, values []ast.ExprNode) (plan.Expr, error) {
+// keyExpr is a key column's value where it is known without a server.
+func (i *insertPlan) keyExpr(row int, name string, values []ast.ExprNode) (plan.Expr, bool) {
 	var given ast.ExprNode
-	for n, c := range i.lead {
-		if strings.EqualFold(c, name) && n < len(values) {
-			given = values[n]
-		}
+	if n := i.leadIndex(name); n >= 0 && n < len(values) {
+		given = values[n]
 	}
 	if i.gen != nil && strings.EqualFold(i.gen.Column, name) {
 		e := plan.Expr{Arg: -1, Generated: true, Row: row}
 		if g := i.gen.Given[row]; g != nil {
 			e.Arg, e.Const, e.Negate = g.Arg, g.Const, g.Negate
 		}
-		return e, nil
+		return e, true
 	}
 	if d, ok := given.(*ast.DefaultExpr); given == nil || ok && d.Name == nil {
-		return i.defaultKey(name)
-	}
-	if e, ok := i.p.constant(given); ok {
-		return e, nil
-	}
-	return plan.Expr{}, i.p.refuse("an expression for the sharding key " + i.t.name + "." + name + " in an INSERT: it cannot be told which shard the row goes to")
-}
-
-// defaultKey is the value of a key column that a row does not give.
-func (i *insertPlan) defaultKey(name string) (plan.Expr, error) {
-	n := i.t.column(name)
-	if n >= 0 {
-		if v, ok := constantDefault(&i.t.schema.Columns[n]); ok {
-			return plan.Expr{Arg: -1, Const: v}, nil
+		if n := i.t.column(name); n >= 0 {
+			v, ok := constantDefault(&i.t.schema.Columns[n])
+			return plan.Expr{Arg: -1, Const: v}, ok
 		}
+		return plan.Expr{}, false
 	}
-	return plan.Expr{}, i.p.refuse("an INSERT without a value for the sharding key " + i.t.name + "." + name)
+	return i.p.constant(given)
 }

@@ -44,6 +44,7 @@ func (i *insertPlan) values() error {
 	if err := i.addColumn(); err != nil {
 		return err
 	}
+	i.storedPlan(rows)
 	i.route.Rows, i.route.Opcode = rows, plan.MultiEqual
 	if len(rows.Keys) == 1 {
 		i.route.Opcode = plan.EqualUnique

@@ -104,10 +104,16 @@ func (r *Router) stored(ctx context.Context, route *plan.Route, args rewrite.Arg
 		if err != nil {
 			return 0, err
 		}
+		if !known && route.Rows != nil && !asksAll(route) {
+			return 0, &KeyUnknown{Table: strings.Join(route.Tables, ", ")}
+		}
 		if !known {
 			return 0, sqlerr.NotSupported("a signed string as the value of a sharding key")
 		}
 		k, err := r.Keyer.ForStore(ctx, v, route.Keys[i])
+		if err != nil && route.Rows != nil && !asksAll(route) {
+			return 0, &KeyUnknown{Table: strings.Join(route.Tables, ", ")}
+		}
 		if err != nil {
 			return 0, sqlerr.NotSupported("the value of the sharding key " + route.KeyNames[i] + ": " + err.Error())
 		}
@@ -118,6 +124,11 @@ func (r *Router) stored(ctx context.Context, route *plan.Route, args rewrite.Arg
 		return 0, sqlerr.NotSupported("a row whose sharding key no shard takes")
 	}
 	return node, nil
+}
+
+// asksAll reports whether a server has been asked for the key of every row.
+func asksAll(route *plan.Route) bool {
+	return route.Ask != nil && route.Ask.Stored != nil && len(route.Ask.Stored.Fill.Lists[0].Items) == len(route.Rows.Keys)
 }
 
 // rows finds the units of an INSERT: each row goes to the node of its key.

@@ -13,6 +13,9 @@ import (
 func (p *planning) planSelect() error {
 	lead := p.anySharded()
 	if lead == nil {
+		if p.stmt.Uses.Has(parser.UseForUpdate|parser.UseForShare) && p.anyBroadcast() {
+			return p.lockBroadcast()
+		}
 		return p.planOther()
 	}
 	if len(lead.nodes()) == 1 {

@@ -6,14 +6,8 @@ import (
 )
 
 // shiftArgs renumbers the arguments of the plan of a part of a statement as the whole statement numbers them: by is
-// how many stand before the part.
-func shiftArgs(n plan.Node, by int) {
-	if by == 0 {
-		return
-	}
-	s := shifter(by)
-	s.node(n)
-}
+// how many stand before the part. No template is the client's text then.
+func shiftArgs(n plan.Node, by int) { shifter(by).node(n) }
 
 type shifter int
 
@@ -54,6 +48,7 @@ func (s shifter) node(n plan.Node) {
 }
 
 func (s shifter) template(t *rewrite.Template) {
+	t.Identity = false
 	s.pieces(t.Pieces)
 	for _, l := range t.Lists {
 		for _, item := range l.Items {

@@ -58,6 +58,9 @@ const (
 // CollationBinary is the id of the collation of numbers, times and byte strings.
 const CollationBinary uint16 = 63
 
+// CollationUTF8MB4 is the id of utf8mb4_general_ci: of text that was converted to utf8mb4, whatever it was before.
+const CollationUTF8MB4 uint16 = 45
+
 // IsInteger reports whether t is one of the integer types (YEAR included).
 func (t Type) IsInteger() bool {
 	switch t {

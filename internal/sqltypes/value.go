@@ -1,6 +1,9 @@
 package sqltypes
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // Kind says what a Value is.
 type Kind uint8
@@ -64,7 +67,13 @@ func (v Value) AppendSQL(b []byte) []byte {
 	switch v.Kind {
 	case KindNull:
 		return append(b, "NULL"...)
-	case KindInt, KindUint, KindDecimal, KindDouble:
+	case KindDouble:
+		b = append(b, v.Bytes...)
+		if !bytes.ContainsAny(v.Bytes, "eE") {
+			b = append(b, "e0"...) // else it would be a decimal
+		}
+		return b
+	case KindInt, KindUint, KindDecimal:
 		return v.AppendText(b)
 	case KindDate:
 		return append(append(append(b, "DATE'"...), v.Bytes...), '\'')
@@ -77,6 +86,9 @@ func (v Value) AppendSQL(b []byte) []byte {
 			b = append(b, '\'')
 			b = append(b, v.Bytes...)
 			return append(b, '\'')
+		}
+		if v.Collation == CollationUTF8MB4 {
+			b = append(b, "_utf8mb4 "...)
 		}
 	}
 	b = append(b, "x'"...)

@@ -34,8 +34,28 @@ func (s *Session) fixClock(x *execution, units int) (restore func()) {
 	if units < 2 || !x.plan.Clock || set || x.form == exec.TextRows && s.srv.Flavour.MariaDB {
 		return func() {}
 	}
-	s.state.SetVar("timestamp", x.now())
-	return func() { s.state.UnsetVar("timestamp") }
+	return s.override("timestamp", x.now())
+}
+
+// override sets a variable of the session for a part of a statement.
+func (s *Session) override(name, literal string) (restore func()) {
+	before, set := s.state.Var(name)
+	s.state.SetVar(name, literal)
+	return func() {
+		if set {
+			s.state.SetVar(name, before)
+		} else {
+			s.state.UnsetVar(name)
+		}
+	}
+}
+
+// stopClock gives all that a statement runs one time, on however many shards.
+func (s *Session) stopClock(x *execution) (restore func()) {
+	if _, set := s.state.Var("timestamp"); set || !x.plan.Clock {
+		return func() {}
+	}
+	return s.override("timestamp", x.now())
 }
 
 // forget drops a connection that was found dead before it was used.

@@ -13,9 +13,6 @@ import (
 
 // describe has one of a plan's shards prepare its part, which says what parameters and columns it has.
 func (t *tree) describe(ctx context.Context, root plan.Node) (*backend.Stmt, error) {
-	if _, keyed := root.(*plan.ByKey); keyed {
-		return &backend.Stmt{}, nil // its text for a shard is not known before its keys are
-	}
 	route := plan.Leaf(root)
 	if route == nil || len(route.Targets) == 0 {
 		return &backend.Stmt{}, nil

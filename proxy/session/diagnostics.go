@@ -85,7 +85,13 @@ func (d *diagnostics) add(c condition) {
 // ofConstant reports whether another shard has already warned of the same constant of the statement: one server would
 // have looked at it once.
 func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool {
-	if c.code != codeTruncatedValue || len(d.heard) == 0 || d.heard[len(d.heard)-1] == t {
+	if len(d.heard) == 0 || d.heard[len(d.heard)-1] == t {
+		return false
+	}
+	if c.code == codeNoDefault {
+		return slices.Contains(d.conditions, c) // a server says it once, however many rows lack the value
+	}
+	if c.code != codeTruncatedValue {
 		return false
 	}
 	kind, value, ok := strings.Cut(strings.TrimPrefix(c.msg, "Truncated incorrect "), " value: ")
@@ -96,8 +102,11 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 	return literal && slices.Contains(d.conditions, c)
 }
 
-// codeTruncatedValue is ER_TRUNCATED_WRONG_VALUE.
-const codeTruncatedValue = 1292
+// The conditions that tell of the statement and not of its rows.
+const (
+	codeTruncatedValue = 1292 // ER_TRUNCATED_WRONG_VALUE
+	codeNoDefault      = 1364 // ER_NO_DEFAULT_FOR_FIELD
+)
 
 // count is the number of conditions as packets carry it.
 func (d *diagnostics) count() uint16 {
@@ -118,20 +127,22 @@ func (d *diagnostics) errors() int {
 	return n
 }
 
-// oneCopy keeps the conditions of one of the copies of a broadcast table.
+// oneCopy keeps one of each condition: of a statement that each shard has run.
 func (d *diagnostics) oneCopy() {
 	var kept []condition
 	for _, c := range d.conditions {
-		seen := false
-		for _, k := range kept {
-			seen = seen || k == c
-		}
-		if !seen {
+		if !slices.Contains(kept, c) {
 			kept = append(kept, c)
 		}
 	}
 	d.conditions, d.total = kept, len(kept)
 }
+
+// mark is where the conditions end, for cut.
+func (d *diagnostics) mark() (kept, total int) { return len(d.conditions), d.total }
+
+// cut drops the conditions behind a mark: those of a table's other copies.
+func (d *diagnostics) cut(kept, total int) { d.conditions, d.total = d.conditions[:kept], total }
 
 // warnings reads the n conditions of the statement that h has just run. What is in the packets for the client leaves
 // first, so that it does not wait for a question that only SHOW WARNINGS needs the answer of.

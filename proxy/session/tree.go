@@ -68,15 +68,7 @@ func (s *Session) widenGroupConcat(root plan.Node) (restore func()) {
 		return func() {}
 	}
 	const name = "group_concat_max_len"
-	text, set := s.state.Var(name)
-	s.state.SetVar(name, strconv.FormatInt(s.number(name, s.srv.Initial.GroupConcatMaxLen)+16, 10))
-	return func() {
-		if set {
-			s.state.SetVar(name, text)
-		} else {
-			s.state.UnsetVar(name)
-		}
-	}
+	return s.override(name, strconv.FormatInt(s.number(name, s.srv.Initial.GroupConcatMaxLen)+16, 10))
 }
 
 // concatenates reports whether a plan puts GROUP_CONCAT together.

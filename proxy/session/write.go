@@ -28,6 +28,14 @@ func (s *Session) runWrite(ctx context.Context, x *execution, route *plan.Route)
 	if err != nil {
 		return err
 	}
+	if route.Ask != nil {
+		defer s.stopClock(x)()
+		if route.Opcode != plan.Broadcast { // whose first copy is asked in the transaction
+			if err := s.ask(ctx, x, route); err != nil {
+				return err
+			}
+		}
+	}
 	units, err := s.router.Route(ctx, route, x.args)
 	if err != nil {
 		return err
@@ -278,24 +286,31 @@ func (w *write) infoOf(a *exec.Answer) []byte {
 	return fmt.Appendf(nil, "Records: 1  Duplicates: %d  Warnings: %d", duplicates, a.OK.Warnings)
 }
 
-// broadcast runs a write on every copy of a table. What would be evaluated anew on each is fixed by the first.
+// broadcast runs a write on every copy of a table: on the first, then on the others. Writers of the same rows so meet on
+// the first copy, where one waits for the other before it has locked anything elsewhere. What would be evaluated anew on
+// each copy is fixed by the first.
 func (w *write) broadcast(ctx context.Context) error {
+	if err := w.s.ask(ctx, w.x, w.route); err != nil {
+		return err
+	}
 	if w.route.Once.Rand {
 		if err := w.seed(ctx); err != nil {
 			return err
 		}
 	}
-	rest := w.units
+	if err := w.round(ctx, [][]*plan.RouteUnit{{&w.units[0]}}); err != nil {
+		return err
+	}
+	// One server has one copy: what counts is what the first says.
+	first := *w
+	first.info.values = slices.Clone(w.info.values)
+	kept, total := w.s.diag.mark()
+	rest := w.units[1:]
 	if w.route.Once.AutoIncrement {
-		if err := w.round(ctx, [][]*plan.RouteUnit{{&w.units[0]}}); err != nil {
-			return err
-		}
-		rest = w.units[1:]
 		if err := w.insertID(ctx, rest); err != nil {
 			return err
 		}
 	}
-	first := w.total
 	queues := make([][]*plan.RouteUnit, len(rest))
 	for i := range rest {
 		queues[i] = []*plan.RouteUnit{&rest[i]}
@@ -303,14 +318,8 @@ func (w *write) broadcast(ctx context.Context) error {
 	if err := w.round(ctx, queues); err != nil {
 		return err
 	}
-	// One server has one copy: what counts is what one of them says.
-	if w.route.Once.AutoIncrement {
-		w.total = first
-	} else {
-		w.total.AffectedRows /= uint64(len(w.units))
-	}
-	w.info.divide(len(w.units))
-	w.s.diag.oneCopy()
+	w.total, w.info, w.rows = first.total, first.info, first.rows
+	w.s.diag.cut(kept, total)
 	return nil
 }
 

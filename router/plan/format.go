@@ -143,6 +143,9 @@ func describe(n Node) string {
 	case *Delete:
 		return "delete"
 	case *ByKey:
+		if n.Copies {
+			return "by-key copies"
+		}
 		return "by-key"
 	case *DDL:
 		return "ddl table=" + n.Database + "." + n.Table
@@ -171,6 +174,23 @@ func describeRoute(r *Route) string {
 	}
 	if r.Once.AutoIncrement || r.Once.Rand {
 		s += "  once"
+	}
+	if r.Ask != nil {
+		s += askText(r.Ask)
+	}
+	return s
+}
+
+func askText(a *Ask) string {
+	s := "  ask="
+	if a.Values > 0 {
+		s += "values"
+	}
+	if a.Stored != nil {
+		if a.Values > 0 {
+			s += ","
+		}
+		s += "stored-key"
 	}
 	return s
 }

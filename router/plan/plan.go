@@ -98,12 +98,33 @@ type Route struct {
 	Stay      *Stay    // an UPDATE that sets the sharding key; nil otherwise
 	// Once are the parts of a broadcast write that have to be evaluated once.
 	Once Once
+	// Ask is what a server has to say before the Route's units are known or sent; nil for most.
+	Ask *Ask
 }
 
 // Once says what differs from copy to copy unless it is fixed for all.
 type Once struct {
 	AutoIncrement bool // the first copy's insert id is set on the others
 	Rand          bool // RAND() gets one seed
+}
+
+// Ask is what a server evaluates first, at the Route's first target and in the session's state. Its answers are
+// rewrite.Args.Generated(Base), Generated(Base+1) and so on: those of Select, then those of Stored.
+type Ask struct {
+	Base   int
+	Select *rewrite.Template // one row: the values that templates have in the place of expressions; nil: none
+	Values int               // the columns of Select
+	Stored *Stored           // nil: none
+}
+
+// StoredTable is the temporary table that Stored makes.
+const StoredTable = "heddle keys"
+
+// Stored asks what columns would store of values whose conversion depends on more than the values: a temporary table
+// with the same columns takes them, and is read row by row.
+type Stored struct {
+	Create, Fill, Read *rewrite.Template
+	Kinds              []sqltypes.Kind // of Read's columns; KindString and KindBinary are in hexadecimal
 }
 
 // Stay is the proof that an UPDATE of the sharding key owes: each unit that it reaches has to be the one that the
@@ -282,12 +303,14 @@ type (
 	Delete struct{ Route *Route }
 )
 
-// ByKey is an UPDATE or DELETE with ORDER BY … LIMIT over several shards: Input yields the primary keys of the rows
+// ByKey is an UPDATE or DELETE whose rows no shard can find by itself, as with ORDER BY … LIMIT over several shards: Input yields the primary keys of the rows
 // in the statement's order, locked; Write changes them. Each shard gets the keys that it sent.
 type ByKey struct {
 	Input Node   // rows: primary key columns
 	Keys  []int  // the columns of Input that are the primary key
 	Write *Route // its template's list 0 takes the keys as row values
+	// Copies is set where each target of Write has all rows, and gets all keys: Input is of the first copy.
+	Copies bool
 }
 
 // DDL runs on every target, each outcome journaled.

@@ -60,8 +60,10 @@ SELECT id, v FROM s1 ORDER BY id;
 SET @a = @a + 1;
 SELECT @a;
 SET @x = (SELECT v FROM s1 WHERE id = 1);
+--@ follows
 SELECT @x;
 SET @n = (SELECT COUNT(*) FROM s1);
+--@ follows
 SELECT @n;
 SELECT v INTO @y FROM s1 WHERE id = 3;
 SELECT @y;
