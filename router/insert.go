@@ -161,7 +161,7 @@ func numeric(dataType string) bool {
 }
 
 // columns finds the columns that values are given for.
-func (i *insertPlan) columns() {
+func (i *insertPlan) columns() error {
 	switch {
 	case len(i.n.Columns) > 0:
 		for _, c := range i.n.Columns {
@@ -169,6 +169,9 @@ func (i *insertPlan) columns() {
 		}
 	case i.c.ColumnsSpan.Present() && len(i.c.Columns) == 0:
 	default:
+		if err := i.p.driftOfRow(i.t); err != nil {
+			return err
+		}
 		for _, c := range i.t.schema.Columns {
 			if !c.Invisible {
 				i.lead = append(i.lead, c.Name)
@@ -176,13 +179,14 @@ func (i *insertPlan) columns() {
 		}
 	}
 	if i.gen == nil {
-		return
+		return nil
 	}
 	for n, c := range i.lead {
 		if strings.EqualFold(c, i.gen.Column) {
 			i.genCol = n
 		}
 	}
+	return nil
 }
 
 // keyExprs finds the sharding key of one row; nil where a server will be asked for it. values are the row's expressions.

@@ -15,7 +15,9 @@ import (
 
 // values plans rows that the statement gives.
 func (i *insertPlan) values() error {
-	i.columns()
+	if err := i.columns(); err != nil {
+		return err
+	}
 	if why := i.rowsReadable(); why != "" {
 		return i.p.refuse(why)
 	}

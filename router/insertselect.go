@@ -13,7 +13,9 @@ import (
 // the key of the selected ones.
 func (i *insertPlan) fromSelect() error {
 	p := i.p
-	i.columns()
+	if err := i.columns(); err != nil {
+		return err
+	}
 	q := p.buildQuery(i.n.Select, nil)
 	if i.gen != nil {
 		return p.refuse("INSERT … SELECT into the table " + i.t.name + ", whose column " + i.gen.Column + " is generated")

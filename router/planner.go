@@ -63,6 +63,7 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 		// What type a parameter has is known at its execution only; as a literal it may make another type of an expression.
 		return nil, p.refuse("parameters in aggregates beside HAVING or expressions over aggregates over several shards")
 	}
+	p.drift()
 	p.finish()
 	return p.plan, nil
 }

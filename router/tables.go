@@ -141,6 +141,9 @@ func (p *planning) lookUp(t *table) error {
 
 // attachAlgorithm gives a sharded table its key types and its algorithm.
 func (p *planning) attachAlgorithm(t *table) error {
+	if err := p.driftOfKey(t); err != nil {
+		return err
+	}
 	for _, k := range t.place.Sharded.Key {
 		i := t.column(k)
 		if i < 0 {

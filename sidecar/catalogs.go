@@ -75,7 +75,7 @@ func (c *catalogs) Load(ctx context.Context, names []router.Name) (*catalog.Snap
 	return c.Current(), nil
 }
 
-// read asks the servers that can have the table: one of its nodes, or all data sources if no rule names it.
+// read asks the servers that can have the table: its nodes, or all data sources if no rule names it.
 func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.TableSchema, found bool, err error) {
 	snap := c.Current()
 	layout, ok := snap.Database(name.Database)
@@ -85,6 +85,9 @@ func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.T
 	place, ok := snap.Place(name.Database, name.Table)
 	if !ok {
 		return schema, false, nil
+	}
+	if place.Sharded != nil {
+		return c.readShards(ctx, layout, name, place.Sharded.Nodes)
 	}
 	var foundOn []string
 	for _, node := range nodesOf(layout, place, name) {
@@ -109,8 +112,6 @@ func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.T
 // nodesOf lists where a table's schema is to be looked for.
 func nodesOf(layout *rule.Layout, place catalog.Placement, name router.Name) []rule.Node {
 	switch {
-	case place.Sharded != nil:
-		return place.Sharded.Nodes[:1]
 	case place.Broadcast != nil:
 		return place.Broadcast.Nodes[:1]
 	case place.Kind == catalog.KindSingle && len(place.Conflict) == 0:
@@ -126,14 +127,11 @@ func nodesOf(layout *rule.Layout, place catalog.Placement, name router.Name) []r
 }
 
 func (c *catalogs) readAt(ctx context.Context, name router.Name, node rule.Node) (catalog.TableSchema, bool, error) {
-	lease, err := c.pools.Acquire(ctx, node.DataSource, 0, nil)
+	lease, err := c.neutral(ctx, node.DataSource)
 	if err != nil {
 		return catalog.TableSchema{}, false, err
 	}
 	defer lease.Release()
-	if err := lease.Apply(ctx, backend.NewState(), 0); err != nil {
-		return catalog.TableSchema{}, false, err
-	}
 	var answers [3][]catalog.Row
 	for i, query := range []string{catalog.ColumnsQuery, catalog.IndexesQuery, catalog.ForeignKeysQuery} {
 		rows, err := ask(ctx, lease.Conn(), query, node.Schema, node.Table)
@@ -147,6 +145,19 @@ func (c *catalogs) readAt(ctx context.Context, name router.Name, node rule.Node)
 	}
 	schema, err := catalog.FromRows(name.Database, name.Table, answers[0], answers[1], answers[2])
 	return schema, err == nil, err
+}
+
+// neutral lends a connection that no client's settings are on.
+func (c *catalogs) neutral(ctx context.Context, dataSource string) (*backend.Lease, error) {
+	lease, err := c.pools.Acquire(ctx, dataSource, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := lease.Apply(ctx, backend.NewState(), 0); err != nil {
+		lease.Destroy()
+		return nil, err
+	}
+	return lease, nil
 }
 
 // ask runs a query with two text parameters.

@@ -100,8 +100,7 @@ func destroys(st *parser.Statement) bool {
 }
 
 // look notes what the tables are before the statement, so that it can be told afterwards whether it was done. It asks on
-// connections of its own: what a client has set changes how a server writes definitions. Tables that this session has
-// locked would not be shown there.
+// connections of its own: what a client has set changes how a server writes definitions.
 func (w *write) look(ctx context.Context, e *journal.Entry) error {
 	s := w.s
 	layout, _ := s.srv.Catalogs.Current().Database(e.Database)
@@ -110,9 +109,6 @@ func (w *write) look(ctx context.Context, e *journal.Entry) error {
 	}
 	for _, q := range w.queues() {
 		ds := q[0].Target.DataSource
-		if h := s.find(ds); h != nil && h.pin == lockPin {
-			continue
-		}
 		lease, err := s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: ds})
 		if err != nil {
 			return err

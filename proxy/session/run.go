@@ -33,6 +33,7 @@ type execution struct {
 	// columns are called after the text that was prepared.
 	labels []label
 
+	several     bool   // it runs on several shards
 	generatedID uint64 // the first id that was generated for it
 	own         args   // what args points to, for most: one allocation fewer
 }
@@ -52,10 +53,18 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	if err == nil {
 		return nil
 	}
+	if err == errDrifted {
+		if err = s.runDrifted(ctx, x); err == nil {
+			return nil
+		}
+	}
 	if _, ok := errors.AsType[*router.KeyUnknown](err); ok { // As would cost every statement an allocation
 		if err = s.runScattered(ctx, x); err == nil {
 			return nil
 		}
+	}
+	if x.several {
+		err = s.explained(ctx, x.st.parsed, err)
 	}
 	return s.writeError(err)
 }

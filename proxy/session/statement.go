@@ -127,6 +127,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	env := router.Env{
 		Database: s.db, Mode: s.mode, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
 	}
+	reread := false
 	for range maxPlanningRounds {
 		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
 		if err == nil {
@@ -134,11 +135,19 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 		}
 		var tables *router.NeedTables
 		var columns *router.NeedColumns
+		var drifted *router.Drifted
 		switch {
 		case errors.As(err, &tables):
 			snap, err = s.srv.Catalogs.Load(ctx, tables.Names)
 		case errors.As(err, &columns):
-			facts.Columns[columns.Key], err = s.describe(ctx, columns)
+			if facts.Columns[columns.Key], err = s.describe(ctx, columns); err != nil {
+				err = s.explained(ctx, parsed, err)
+			}
+		case errors.As(err, &drifted) && !reread:
+			reread = true // somebody may have mended it
+			snap, err = s.srv.Catalogs.Load(ctx, []router.Name{drifted.Table})
+		case errors.As(err, &drifted):
+			err = s.differBy(ctx, drifted.Table, drifted.Detail)
 		}
 		if err != nil {
 			return nil, err

@@ -154,6 +154,9 @@ func (t *tree) open(ctx context.Context, route *plan.Route) ([]merge.RowStream, 
 	if err != nil {
 		return nil, err
 	}
+	if err := t.x.spread(len(units)); err != nil {
+		return nil, err
+	}
 	from := len(t.streams)
 	several := len(units) > 1
 	if err := t.acquire(ctx, units); err != nil {
@@ -168,6 +171,9 @@ func (t *tree) open(ctx context.Context, route *plan.Route) ([]merge.RowStream, 
 	out := make([]merge.RowStream, 0, len(units))
 	for _, stream := range t.streams[from:] {
 		if err := stream.begin(ctx); err != nil {
+			return t.fail(from, err)
+		}
+		if err := sameColumns(t.streams[from].columns, stream.columns); err != nil {
 			return t.fail(from, err)
 		}
 		out = append(out, stream)

@@ -43,6 +43,9 @@ func (s *Session) runWrite(ctx context.Context, x *execution, route *plan.Route)
 	if len(units) == 1 && insertID == 0 {
 		return s.runSingle(ctx, x, route, &units[0])
 	}
+	if err := x.spread(len(units)); err != nil {
+		return err
+	}
 	defer s.fixClock(x, len(units))()
 	w := write{s: s, x: x, route: route, units: units}
 	if err := w.run(ctx); err != nil {
@@ -255,6 +258,9 @@ func (w *write) collect(ctx context.Context, target *plan.Target, a *exec.Answer
 	if w.columns == nil {
 		w.columns = logicalColumns(append([]sqltypes.Column(nil), columns...), w.s, w.route, target)
 		w.budget = merge.NewBudget(w.s.config.QueryMemory, "memory.query", w.s.srv.Memory)
+	}
+	if err := sameColumns(w.columns, columns); err != nil {
+		return err
 	}
 	for {
 		row, err := a.Next(ctx)

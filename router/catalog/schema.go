@@ -16,6 +16,7 @@ type TableSchema struct {
 	Columns     []Column // by ordinal position
 	Indexes     []Index  // PRIMARY first, then by name
 	ForeignKeys []ForeignKey
+	Drift       *Drift // of a sharded table whose columns differ from shard to shard; nil: they do not
 }
 
 // Column is a column's definition.

@@ -27,6 +27,8 @@ type Plan struct {
 	Clock bool
 	// Pin names why the connection must stay with the session after the statement; "" for most.
 	Pin string
+	// Drift is set when the answer of several shards would hang on columns that they do not have alike.
+	Drift bool
 	// Rename is set when the shard's column definitions or error texts may carry physical names.
 	Rename bool
 	// Shape is the client's statement as the first target of the first Route would run it: a server that is asked to

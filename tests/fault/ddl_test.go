@@ -119,6 +119,10 @@ func TestShardKilledInDDL(t *testing.T) {
 	if err := env.Shards[1].Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	_, err = db.ExecContext(t.Context(), "SELECT * FROM accounts ORDER BY id")
+	if err == nil || !strings.Contains(err.Error(), "accounts") || !strings.Contains(err.Error(), "ds_1") || !strings.Contains(err.Error(), id) {
+		t.Errorf("a query of a table that is altered on one of two shards: %v", err)
+	}
 	says(t, h, 0, []string{"would be run", "it is as before the statement", "unfinished"}, "ddl", "resume", "--dry-run", id)
 	says(t, h, 0, []string{"run", id + " is done"}, "ddl", "resume", id)
 	says(t, h, 0, []string{"nothing is left to do"}, "ddl", "resume", id)
