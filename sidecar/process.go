@@ -36,6 +36,7 @@ type Process struct {
 	log    *zap.Logger
 
 	pools     *backend.Pools
+	servers   *servers
 	catalogs  *catalogs
 	accounts  *accounts
 	documents documents
@@ -58,20 +59,21 @@ func Start(ctx context.Context, c *config.Config, log *zap.Logger) (*Process, er
 
 func (p *Process) start(ctx context.Context) error {
 	buffers := wire.NewPool(0)
-	p.pools = backend.NewPools(backend.Options{Buffers: buffers})
+	p.servers = &servers{config: p.config, log: p.log}
+	p.pools = backend.NewPools(backend.Options{Buffers: buffers, Met: p.servers.met})
+	p.servers.pools = p.pools
 	if err := p.open(ctx); err != nil {
 		return err
 	}
-	info, err := p.probe(ctx)
-	if err != nil {
+	if err := p.servers.probe(ctx); err != nil {
 		return err
 	}
-	shared, err := p.shared(ctx, info)
+	shared, err := p.shared(ctx)
 	if err != nil {
 		return err
 	}
 	opts := server.Options{
-		Accounts: p.accounts, Buffers: buffers, Collation: greetingCollation(info), Log: p.log,
+		Accounts: p.accounts, Buffers: buffers, Collation: greetingCollation(p.servers), Log: p.log,
 		IDs:    p.documents.connectionIDs(),
 		Limits: server.Limits{MaxConnections: p.config.Limits.MaxConnections, MaxPacket: int(p.config.Limits.MaxAllowedPacket)},
 	}
@@ -106,44 +108,9 @@ func (p *Process) adopt(version uint64, layouts []*rule.Layout) error {
 	return p.catalogs.setRules(version, layouts)
 }
 
-// probe reads what the servers are set to, and says aloud where they differ.
-func (p *Process) probe(ctx context.Context) ([]backend.ServerInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	var out []backend.ServerInfo
-	var failures []error
-	for _, name := range p.pools.Names() {
-		info, err := p.pools.Probe(ctx, name)
-		if err != nil {
-			p.log.Warn("data source does not answer", zap.String("data_source", name), zap.Error(err))
-			failures = append(failures, err)
-			continue
-		}
-		out = append(out, info)
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("no data source answers: %w", errors.Join(failures...))
-	}
-	for _, d := range backend.Compare(out) {
-		p.log.Warn("servers are set differently", zap.Any("difference", d))
-	}
-	return out, nil
-}
-
-// oldest is the server whose version and flavour are claimed unless the configuration says otherwise.
-func oldest(infos []backend.ServerInfo) backend.ServerInfo {
-	low := infos[0]
-	for _, i := range infos[1:] {
-		if i.Flavour.Version < low.Flavour.Version {
-			low = i
-		}
-	}
-	return low
-}
-
 // shared builds what all sessions share.
-func (p *Process) shared(ctx context.Context, infos []backend.ServerInfo) (*session.Server, error) {
-	low := oldest(infos)
+func (p *Process) shared(ctx context.Context) (*session.Server, error) {
+	low := p.servers.oldest()
 	collations, err := readCollations(ctx, p.pools, low.DataSource)
 	if err != nil {
 		return nil, err
@@ -152,7 +119,7 @@ func (p *Process) shared(ctx context.Context, infos []backend.ServerInfo) (*sess
 	version, flavour := claimed(c, low)
 	weigher := &weigher{pools: p.pools}
 	keyer := sharding.Keyer{Charset: "utf8mb4", Weigher: weigher, ExactText: flavour.MariaDB}
-	p.catalogs.setLowerCase(low.LowerCaseTableNames)
+	p.catalogs.setLowerCase(p.servers.infos[0].LowerCaseTableNames)
 	srv := &session.Server{
 		Catalogs: p.catalogs, Pools: p.pools, Cache: plancache.New(int(c.PlanCache.Size), (*session.Statement).Size, nil),
 		Planner: &router.Planner{Generators: keygen.NewSet(nil, p.documents.workers(), p.documents.segments()), Keyer: keyer},
@@ -160,7 +127,7 @@ func (p *Process) shared(ctx context.Context, infos []backend.ServerInfo) (*sess
 		Gate:    p.documents.door(),
 		Journal: p.documents.ddl(),
 		Log:     p.log, Flavour: flavour, Version: version, Collations: collations,
-		Initial: initial(low),
+		Initial: p.servers.initial(),
 		Memory:  merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),
 		Spill:   spill(c),
 		Config: session.Config{
@@ -202,28 +169,13 @@ func claimed(c *config.Config, low backend.ServerInfo) (string, parser.Flavour) 
 	return version, flavour
 }
 
-// initial are the servers' values of what the proxy itself has to know.
-func initial(info backend.ServerInfo) session.Initial {
-	number := func(text string, otherwise int64) int64 {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return n
-		}
-		return otherwise
-	}
-	return session.Initial{
-		SQLMode: info.SQLMode, Charset: "utf8mb4", Collation: info.CollationServer, Isolation: info.Isolation, Autocommit: true,
-		GroupConcatMaxLen: number(info.GroupConcatMaxLen, 1<<20), DivPrecision: number(info.DivPrecisionIncrement, 4),
-		LowerCaseTables: info.LowerCaseTableNames,
-	}
-}
-
 // greetingCollation is the id that the greeting names: one byte.
-func greetingCollation(infos []backend.ServerInfo) byte {
+func greetingCollation(s *servers) byte {
 	f := wire.MySQL
-	if oldest(infos).Flavour.MariaDB {
+	if s.oldest().Flavour.MariaDB {
 		f = wire.MariaDB
 	}
-	if c, ok := wire.CollationByName(oldest(infos).CollationServer, f); ok && c.ID < 256 {
+	if c, ok := wire.CollationByName(s.infos[0].Session["collation_server"], f); ok && c.ID < 256 {
 		return byte(c.ID)
 	}
 	return byte(wire.CollationUTF8MB4GeneralCI)
@@ -324,6 +276,7 @@ func (p *Process) Stop(ctx context.Context) error {
 	}
 	if p.pools != nil {
 		errs = append(errs, p.pools.Close(rest))
+		p.servers.work.Wait()
 	}
 	return errors.Join(errs...)
 }

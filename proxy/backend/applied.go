@@ -14,10 +14,16 @@ const (
 	varCollation = "collation_connection"
 )
 
-// connectValue is what sets a variable back to what it was after the login. For most that is DEFAULT, the server's
-// global value; the login itself sets some.
-func connectValue(name string, flags Flags) string {
+// initial is what sets a variable back to what it was when the connection was new. For most that is the value that all
+// servers are given, or else DEFAULT, the server's global value; the login itself sets some.
+func (a *applied) initial(name string) string {
+	flags := a.flags
+	base, ok := a.base[newName(name)]
 	switch {
+	case ok && name == "sql_mode" && flags&FlagIgnoreSpace != 0:
+		return withIgnoreSpace(base)
+	case ok:
+		return base
 	case name == "character_set_client" || name == "character_set_results" || name == varCharset:
 		return connectCharset
 	case name == varCollation:
@@ -62,6 +68,11 @@ type applied struct {
 	user      map[string]string
 	userBytes int
 	dialect   string // the values of dialectVars, joined
+
+	// What the connection was when it was new.
+	flags   Flags
+	flavour Flavour
+	base    map[string]string // what was set right after the login
 }
 
 // has reports whether nothing of s is left to be set.
@@ -122,17 +133,17 @@ func dialectOf(vars map[string]string) string {
 
 // difference appends to b the assignments that turn what is applied into s, for one SET statement, without the word
 // SET; nothing if there is no difference.
-func (a *applied) difference(b []byte, s *State, need Need, flags Flags) []byte {
+func (a *applied) difference(b []byte, s *State, need Need) []byte {
 	pair := false
 	for _, name := range differing(a.vars, s.vars) {
 		if name == varCharset || name == varCollation {
 			pair = true
 			continue
 		}
-		b = assign(b, name, valueOf(name, s, flags))
+		b = assign(b, a.flavour.nameFor(name), a.valueOf(name, s))
 	}
 	if pair {
-		b = assignPair(b, s, flags)
+		b = a.assignPair(b, s)
 	}
 	if need&NeedUserVars != 0 {
 		for _, name := range differing(a.user, s.user) {
@@ -149,23 +160,23 @@ func (a *applied) difference(b []byte, s *State, need Need, flags Flags) []byte 
 // assignPair sets the connection's charset and collation. They set each other: a charset brings the server's default
 // collation for it, which is not what the login chose, and a collation its charset. So none is set without regard to
 // the other.
-func assignPair(b []byte, s *State, flags Flags) []byte {
+func (a *applied) assignPair(b []byte, s *State) []byte {
 	_, charset := s.vars[varCharset]
 	_, collation := s.vars[varCollation]
 	if charset {
-		b = assign(b, varCharset, valueOf(varCharset, s, flags))
+		b = assign(b, varCharset, a.valueOf(varCharset, s))
 	}
 	if collation || !charset {
-		b = assign(b, varCollation, valueOf(varCollation, s, flags))
+		b = assign(b, varCollation, a.valueOf(varCollation, s))
 	}
 	return b
 }
 
-func valueOf(name string, s *State, flags Flags) string {
+func (a *applied) valueOf(name string, s *State) string {
 	if v, ok := s.vars[name]; ok {
 		return v
 	}
-	return connectValue(name, flags)
+	return a.initial(name)
 }
 
 func assign(b []byte, name, value string) []byte {

@@ -2,7 +2,7 @@ package backend
 
 import (
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
 )
 
@@ -14,74 +14,83 @@ type Difference struct {
 	Values   []Setting // one for each data source, in the order they were given
 }
 
+// String is the difference in words.
+func (d Difference) String() string {
+	parts := make([]string, len(d.Values))
+	for i, v := range d.Values {
+		parts[i] = fmt.Sprintf("%s has %q", v.DataSource, v.Value)
+	}
+	return d.Setting + ": " + strings.Join(parts, ", ")
+}
+
 // Setting is what one data source has.
 type Setting struct{ DataSource, Value string }
 
 // maxClockDrift is how far apart clocks may be before it is said.
 const maxClockDrift = 2 * time.Second
 
-var compared = []struct {
+// compared is one setting: how it is read.
+type compared struct {
 	name     string
 	settable bool
 	value    func(*ServerInfo) string
-}{
-	{"flavour", false, func(s *ServerInfo) string {
-		if s.Flavour.MariaDB {
-			return "MariaDB"
+}
+
+func comparisons() []compared {
+	list := []compared{
+		{"flavour", false, func(s *ServerInfo) string {
+			if s.Flavour.MariaDB {
+				return "MariaDB"
+			}
+			return "MySQL"
+		}},
+		{"version", false, func(s *ServerInfo) string {
+			return fmt.Sprintf("%d.%d", s.Flavour.Version/10000, s.Flavour.Version/100%100)
+		}},
+	}
+	for _, name := range serverSettings {
+		list = append(list, compared{name, false, func(s *ServerInfo) string { return s.Server[name] }})
+	}
+	for _, name := range sessionSettings {
+		value := func(s *ServerInfo) string { return s.Session[name] }
+		if name == "time_zone" {
+			value = zone
 		}
-		return "MySQL"
-	}},
-	{"version", false, func(s *ServerInfo) string {
-		return fmt.Sprintf("%d.%d", s.Flavour.Version/10000, s.Flavour.Version/100%100)
-	}},
-	{"lower_case_table_names", false, func(s *ServerInfo) string { return strconv.Itoa(s.LowerCaseTableNames) }},
-	{"max_allowed_packet", false, func(s *ServerInfo) string { return strconv.FormatInt(s.MaxAllowedPacket, 10) }},
-	{"collation_database", false, func(s *ServerInfo) string { return s.CollationDatabase }},
-	{"character_set_collations", true, func(s *ServerInfo) string { return s.CharacterSetCollations }},
-	{"init_connect", false, func(s *ServerInfo) string { return s.InitConnect }},
-	{"innodb_rollback_on_timeout", false, func(s *ServerInfo) string { return s.RollbackOnTimeout }},
-	{"innodb_flush_log_at_trx_commit", false, func(s *ServerInfo) string { return s.FlushLogAtCommit }},
-	{"sync_binlog", false, func(s *ServerInfo) string { return s.SyncBinlog }},
-	{"read_only", false, func(s *ServerInfo) string { return s.ReadOnly }},
-	{"sql_mode", true, func(s *ServerInfo) string { return s.SQLMode }},
-	{"old_mode", true, func(s *ServerInfo) string { return s.OldMode }},
-	{"time_zone", true, zone},
-	{"collation_server", true, func(s *ServerInfo) string { return s.CollationServer }},
-	{"transaction_isolation", true, func(s *ServerInfo) string { return s.Isolation }},
-	{"autocommit", true, func(s *ServerInfo) string { return s.Autocommit }},
-	{"default_storage_engine", true, func(s *ServerInfo) string { return s.DefaultStorageEngine }},
-	{"explicit_defaults_for_timestamp", true, func(s *ServerInfo) string { return s.ExplicitDefaultsForTimestamp }},
-	{"group_concat_max_len", true, func(s *ServerInfo) string { return s.GroupConcatMaxLen }},
-	{"div_precision_increment", true, func(s *ServerInfo) string { return s.DivPrecisionIncrement }},
-	{"sql_select_limit", true, func(s *ServerInfo) string { return s.SQLSelectLimit }},
-	{"max_sort_length", true, func(s *ServerInfo) string { return s.MaxSortLength }},
-	{"default_week_format", true, func(s *ServerInfo) string { return s.DefaultWeekFormat }},
-	{"lc_time_names", true, func(s *ServerInfo) string { return s.LCTimeNames }},
-	{"auto_increment_increment", true, func(s *ServerInfo) string { return strconv.FormatInt(s.AutoIncrementIncrement, 10) }},
+		list = append(list, compared{name, true, value})
+	}
+	return list
 }
 
 // zone is the time zone that times are shown in; SYSTEM alone says nothing.
 func zone(s *ServerInfo) string {
-	if s.TimeZone == "SYSTEM" {
+	if s.Session["time_zone"] == "SYSTEM" {
 		return "SYSTEM (" + s.SystemTimeZone + ")"
 	}
-	return s.TimeZone
+	return s.Session["time_zone"]
+}
+
+// zoneFits reports whether sessions of a server can have the time zone of the first: see BaseOf.
+func zoneFits(first, s *ServerInfo) bool {
+	return first.Session["time_zone"] != "SYSTEM" || isUTC(first.SystemTimeZone) || s.SystemTimeZone == first.SystemTimeZone
 }
 
 // Compare names what must be alike on all shards of a logical database and is not, in a fixed order: first what a
-// session cannot set.
+// session cannot set. The first server is the one whose settings all sessions get.
 func Compare(servers []ServerInfo) []Difference {
 	var differences []Difference
 	if len(servers) < 2 {
 		return nil
 	}
-	for _, c := range compared {
+	for _, c := range comparisons() {
 		d := Difference{Setting: c.name, Settable: c.settable}
 		alike := true
 		for i := range servers {
 			v := c.value(&servers[i])
 			d.Values = append(d.Values, Setting{servers[i].DataSource, v})
 			alike = alike && v == d.Values[0].Value
+			if c.name == "time_zone" {
+				d.Settable = d.Settable && zoneFits(&servers[0], &servers[i])
+			}
 		}
 		if !alike {
 			differences = append(differences, d)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -15,6 +16,10 @@ type dialer struct {
 	buffers *wire.Pool
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	random  io.Reader // for encrypted passwords
+
+	base    atomic.Pointer[Base] // what all sessions start with; nil: each server's own settings
+	sources atomic.Int32         // how many data sources there are
+	met     func(dataSource string, refused []Refusal)
 }
 
 func newDialer(buffers *wire.Pool, dial func(ctx context.Context, network, addr string) (net.Conn, error), random io.Reader) *dialer {

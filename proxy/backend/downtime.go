@@ -111,6 +111,11 @@ func (p *pool) try(flags Flags) {
 func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
 	began := p.now()
 	c, err := p.dialer.connect(ctx, p.ds, flags, p.ds.Schema)
+	if err == nil {
+		if err = p.prepare(ctx, c); err != nil {
+			_ = c.Close() // why it is of no use is the error to report
+		}
+	}
 	p.mu.Lock()
 	defer p.unlock()
 	p.count.dials++
@@ -130,6 +135,16 @@ func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
 	p.open--
 	p.dispatch()
 	return nil, refusal(p.ds.Name, err)
+}
+
+// prepare makes a connection that is new alike to those of other servers, within the time of connecting.
+func (p *pool) prepare(ctx context.Context, c *Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, p.ds.Limits.ConnectTimeout)
+	defer cancel()
+	if err := p.alike(ctx, c); err != nil {
+		return &Error{DataSource: p.ds.Name, Op: "login", Err: err}
+	}
+	return nil
 }
 
 // reason is the innermost sentence of a failed dial: the server's own, or the system's.

@@ -40,7 +40,7 @@ func (c *Conn) hand(ctx context.Context, st *State, need Need) error {
 		}
 	}
 	var small [256]byte
-	set := c.applied.difference(small[:0], st, need, c.info.Flags)
+	set := c.applied.difference(small[:0], st, need)
 	if need&NeedLastInsertID != 0 {
 		set = assign(set, "last_insert_id", strconv.FormatUint(st.lastID, 10))
 	}
@@ -73,6 +73,7 @@ func (l *Lease) Adopt(st *State, need Need) { l.conn.adopt(st, need) }
 // noteVar records a session variable's value as the server reports it. If that is news, the next hand-over compares
 // everything and sets it to what the next session wants.
 func (a *applied) noteVar(name, value string) {
+	name = newName(name)
 	if have, ok := a.vars[name]; ok && sameValue(have, value) {
 		return
 	}

@@ -101,7 +101,7 @@ func TestApplyCharsetPairs(t *testing.T) {
 	fresh := map[[2]string]string{}
 	for _, pair := range pairs {
 		c := connect(t, addr, 0, "")
-		if set := c.applied.difference(nil, state(pair), 0, 0); len(set) > 0 {
+		if set := c.applied.difference(nil, state(pair), 0); len(set) > 0 {
 			exec1(t, c, "SET "+string(set))
 		}
 		fresh[pair] = one(t, c, ask)
@@ -260,12 +260,12 @@ func TestDifference(t *testing.T) {
 		{0, "a='x',b=2,gone=DEFAULT"},
 		{NeedUserVars, "a='x',b=2,gone=DEFAULT,@`u`=NULL,@`v`=2"},
 	} {
-		if got := string(a.difference(nil, s, tc.need, 0)); got != tc.want {
+		if got := string(a.difference(nil, s, tc.need)); got != tc.want {
 			t.Errorf("%s, want %s", got, tc.want)
 		}
 	}
 	a.adopt(s, NeedUserVars)
-	if got := a.difference(nil, s, NeedUserVars, 0); len(got) > 0 || !a.has(s, NeedUserVars) || a.has(s, NeedLastInsertID) {
+	if got := a.difference(nil, s, NeedUserVars); len(got) > 0 || !a.has(s, NeedUserVars) || a.has(s, NeedLastInsertID) {
 		t.Errorf("after it: %s", got)
 	}
 	s.SetVar("b", "2")

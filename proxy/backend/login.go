@@ -86,7 +86,9 @@ func (c *Conn) loggedIn(g *wire.Greeting, flags Flags, schema string, ok wire.OK
 		ThreadID: g.ConnectionID, Caps: c.stream.Caps, TLS: encrypted,
 	}
 	c.status = ok.Status
-	c.applied = applied{schema: schema, vars: map[string]string{}, user: map[string]string{}}
+	c.applied = applied{
+		schema: schema, vars: map[string]string{}, user: map[string]string{}, flags: flags, flavour: c.info.Flavour,
+	}
 	c.stream.Reader.Release()
 }
 

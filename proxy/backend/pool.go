@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,7 +24,8 @@ type pool struct {
 	dialer *dialer
 	base   time.Time // the clock's zero
 	work   *background
-	reaps  chan struct{} // holds one token for each KILL under way
+	reaps  chan struct{}          // holds one token for each KILL under way
+	agreed atomic.Pointer[agreed] // what the server takes of the Base
 
 	mu     sync.Mutex // guards what follows
 	limits Limits

@@ -24,6 +24,9 @@ type Options struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Random encrypts passwords; nil: crypto/rand.
 	Random io.Reader
+	// Met is told when a server is connected to for the first time, where all are to be alike, and what of the Base it
+	// does not take. It must not wait for a connection. Nil: nobody.
+	Met func(dataSource string, refused []Refusal)
 	// SweepEvery is the pause between looks for connections that are too old; default 10 s.
 	SweepEvery time.Duration
 }
@@ -59,6 +62,7 @@ func NewPools(o Options) *Pools {
 		o.SweepEvery = 10 * time.Second
 	}
 	p := &Pools{dialer: newDialer(o.Buffers, o.Dial, o.Random), stop: make(chan struct{})}
+	p.dialer.met = o.Met
 	p.current.Store(&map[string]*pool{})
 	p.work.start(func() { p.sweep(o.SweepEvery) })
 	return p
@@ -93,6 +97,7 @@ func (p *Pools) Set(sources []DataSource) error {
 		}
 	}
 	p.current.Store(&next)
+	p.dialer.sources.Store(int32(len(next)))
 	for i := range sources {
 		next[sources[i].Name].resize(sources[i].Limits.withDefaults())
 	}

@@ -3,6 +3,8 @@ package backend
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,28 +19,10 @@ type ServerInfo struct {
 	Version    string // as VERSION() answers
 	Flavour    Flavour
 
-	SQLMode                      string
-	OldMode                      string // MariaDB
-	TimeZone                     string
-	SystemTimeZone               string // what time_zone SYSTEM stands for
-	CollationServer              string
-	CollationDatabase            string // of the data source's schema
-	CharacterSetCollations       string // MariaDB 11.2: a charset's default collation
-	Isolation                    string // REPEATABLE-READ
-	Autocommit                   string // ON, OFF
-	DefaultStorageEngine         string
-	ExplicitDefaultsForTimestamp string
-	GroupConcatMaxLen            string
-	DivPrecisionIncrement        string
-	SQLSelectLimit               string
-	MaxSortLength                string
-	DefaultWeekFormat            string
-	LCTimeNames                  string
-	InitConnect                  string // runs in every new session, unseen
-	RollbackOnTimeout            string // innodb_rollback_on_timeout
-	FlushLogAtCommit             string // innodb_flush_log_at_trx_commit
-	SyncBinlog                   string
-	ReadOnly                     string
+	Session map[string]string // what sessions can set, see sessionSettings; by the newer name where there are two
+	Server  map[string]string // what only the operator can set, see serverSettings
+
+	SystemTimeZone string // what time_zone SYSTEM stands for
 
 	LowerCaseTableNames    int
 	MaxAllowedPacket       int64 // bytes
@@ -49,23 +33,6 @@ type ServerInfo struct {
 	ServerUUID             string // MySQL
 
 	ClockOffset time.Duration // the server's clock minus ours, to about the time of a round trip
-}
-
-// texts are the settings that are kept as they come: name of the variable → field.
-func (s *ServerInfo) texts() map[string]*string {
-	return map[string]*string{
-		"sql_mode": &s.SQLMode, "old_mode": &s.OldMode, "time_zone": &s.TimeZone,
-		"system_time_zone": &s.SystemTimeZone, "collation_server": &s.CollationServer,
-		"collation_database": &s.CollationDatabase, "character_set_collations": &s.CharacterSetCollations,
-		"tx_isolation": &s.Isolation, "transaction_isolation": &s.Isolation,
-		"autocommit": &s.Autocommit, "default_storage_engine": &s.DefaultStorageEngine,
-		"explicit_defaults_for_timestamp": &s.ExplicitDefaultsForTimestamp,
-		"group_concat_max_len":            &s.GroupConcatMaxLen, "div_precision_increment": &s.DivPrecisionIncrement,
-		"sql_select_limit": &s.SQLSelectLimit, "max_sort_length": &s.MaxSortLength,
-		"default_week_format": &s.DefaultWeekFormat, "lc_time_names": &s.LCTimeNames, "init_connect": &s.InitConnect,
-		"innodb_rollback_on_timeout": &s.RollbackOnTimeout, "innodb_flush_log_at_trx_commit": &s.FlushLogAtCommit,
-		"sync_binlog": &s.SyncBinlog, "read_only": &s.ReadOnly, "server_uuid": &s.ServerUUID,
-	}
 }
 
 // numbers are the settings that are numbers.
@@ -104,23 +71,21 @@ func (c *Conn) Probe(ctx context.Context) (ServerInfo, error) {
 }
 
 func (c *Conn) probeVariables(ctx context.Context, s *ServerInfo) error {
-	texts, numbers := s.texts(), s.numbers()
-	names := []string{"'version'", "'lower_case_table_names'", "'server_id'"}
-	for name := range texts {
-		names = append(names, "'"+name+"'")
-	}
-	for name := range numbers {
-		names = append(names, "'"+name+"'")
-	}
-	_, rows, err := c.QueryRows(ctx, "SHOW VARIABLES WHERE Variable_name IN ("+strings.Join(names, ",")+")")
+	numbers := s.numbers()
+	names := slices.Concat(sessionSettings, serverSettings, slices.Collect(maps.Keys(numbers)),
+		[]string{"version", "server_id", "server_uuid", "system_time_zone", oldIsolation, oldReadOnly})
+	s.Session, s.Server = map[string]string{}, map[string]string{}
+	_, rows, err := c.QueryRows(ctx, "SHOW VARIABLES WHERE Variable_name IN ('"+strings.Join(names, "','")+"')")
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
 		name, value := string(row[0]), string(row[1])
-		if t := texts[name]; t != nil {
-			*t = value
-			continue
+		if slices.Contains(sessionSettings, newName(name)) {
+			s.Session[newName(name)] = value
+		}
+		if slices.Contains(serverSettings, name) {
+			s.Server[name] = value
 		}
 		if err := s.number(numbers, name, value); err != nil {
 			return fmt.Errorf("variable %s: %w", name, err)
@@ -133,6 +98,10 @@ func (s *ServerInfo) number(numbers map[string]*int64, name, value string) (err 
 	switch name {
 	case "version":
 		s.Version = value
+	case "server_uuid":
+		s.ServerUUID = value
+	case "system_time_zone":
+		s.SystemTimeZone = value
 	case "lower_case_table_names":
 		s.LowerCaseTableNames, err = strconv.Atoi(value)
 	case "server_id":

@@ -53,7 +53,7 @@ func (s *State) SetSchema(schema string) { s.schema = schema }
 
 // Var is the value of a session variable and whether the session has set it.
 func (s *State) Var(name string) (literal string, ok bool) {
-	literal, ok = s.vars[lower(name)]
+	literal, ok = s.vars[newName(lower(name))]
 	return literal, ok
 }
 
@@ -62,10 +62,10 @@ func (s *State) Var(name string) (literal string, ok bool) {
 // SET NAMES and SET CHARACTER SET are recorded as what they set: character_set_client, character_set_results,
 // character_set_connection and collation_connection. Variables are set in the order of their names, which puts
 // character_set_connection before the collation_connection that refines it.
-func (s *State) SetVar(name, literal string) { s.set(s.vars, lower(name), literal) }
+func (s *State) SetVar(name, literal string) { s.set(s.vars, newName(lower(name)), literal) }
 
 // UnsetVar records that the variable has its initial value again, as after SET name = DEFAULT.
-func (s *State) UnsetVar(name string) { s.unset(s.vars, lower(name)) }
+func (s *State) UnsetVar(name string) { s.unset(s.vars, newName(lower(name))) }
 
 // Vars ranges over the session variables that are set, in no order.
 func (s *State) Vars() iter.Seq2[string, string] { return maps.All(s.vars) }

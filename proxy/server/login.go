@@ -50,6 +50,14 @@ func (s *Server) offered() wire.Capability {
 	return caps
 }
 
+// firstStatus is the status of a session that has done nothing.
+func (s *Server) firstStatus() wire.Status {
+	if s.shared.Initial.Autocommit {
+		return wire.StatusAutocommit
+	}
+	return 0
+}
+
 // newSalt makes 20 bytes without NUL or '$', as servers do.
 func newSalt() ([]byte, error) {
 	salt := make([]byte, wire.SaltSize)
@@ -127,7 +135,7 @@ func (l *login) exchange() (who session.Identity, counted bool, err error) {
 			return who, true, err
 		}
 	}
-	if err := l.stream.Send(&wire.OK{Status: wire.StatusAutocommit}); err != nil {
+	if err := l.stream.Send(&wire.OK{Status: l.server.firstStatus()}); err != nil {
 		return who, true, err
 	}
 	if err := l.stream.Flush(); err != nil {
@@ -145,7 +153,7 @@ func (l *login) greet() (*wire.Login, error) {
 	}
 	greeting := wire.Greeting{
 		ServerVersion: s.shared.Version, ConnectionID: l.id, Salt: l.salt, Capabilities: s.offered(),
-		Collation: s.opts.Collation, Status: wire.StatusAutocommit, AuthPlugin: s.defaultPlugin(),
+		Collation: s.opts.Collation, Status: s.firstStatus(), AuthPlugin: s.defaultPlugin(),
 	}
 	if err := l.stream.Send(&greeting); err != nil {
 		return nil, err

@@ -177,7 +177,7 @@ func (s *Session) reset(ctx context.Context) error {
 	clear(s.named)
 	s.state.Reset()
 	s.diag = diagnostics{}
-	s.autocommit = s.srv.Initial.Autocommit
+	s.switchAutocommit(s.srv.Initial.Autocommit)
 	s.setCollation(s.collation)
 	s.modeChanged()
 	return nil

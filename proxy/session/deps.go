@@ -134,7 +134,6 @@ type Initial struct {
 	SQLMode           string
 	Charset           string // character_set_server
 	Collation         string
-	Isolation         string // tx_isolation
 	Autocommit        bool
 	GroupConcatMaxLen int64
 	DivPrecision      int64

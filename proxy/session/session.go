@@ -109,7 +109,7 @@ func New(srv *Server, c Client) *Session {
 	s := &Session{
 		srv: srv, config: srv.Config, id: c.ID, who: c.Who, client: c.Stream, conn: c.Conn, salt: c.Salt,
 		flags: backend.FlagsOf(c.Stream.Caps, false), began: now,
-		state: backend.NewState(), autocommit: srv.Initial.Autocommit,
+		state: backend.NewState(),
 		hints: map[string]*backend.Conn{}, named: map[string]*prepared{},
 		since: now, command: wire.ComSleep, user: c.Who.User, host: c.Who.Host, dbShown: c.Database,
 	}
@@ -123,6 +123,7 @@ func New(srv *Server, c Client) *Session {
 	if c.Stream.Caps.Has(wire.CapIgnoreSpace) {
 		s.mode.SQLMode |= parser.IgnoreSpace
 	}
+	s.switchAutocommit(srv.Initial.Autocommit)
 	s.collation = c.Collation
 	s.setCollation(c.Collation)
 	s.modeChanged()

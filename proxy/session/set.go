@@ -79,20 +79,18 @@ func (s *Session) setAutocommit(ctx context.Context, on bool) error {
 			return err
 		}
 	}
-	s.autocommit = on
-	if on == s.srv.Initial.Autocommit {
-		s.state.UnsetVar("autocommit")
-	} else {
-		s.state.SetVar("autocommit", strconv.Itoa(int(b2i(on))))
-	}
+	s.switchAutocommit(on)
 	return nil
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
+// switchAutocommit is setAutocommit without an open transaction. The pools' own connections are in autocommit.
+func (s *Session) switchAutocommit(on bool) {
+	s.autocommit = on
+	if on {
+		s.state.UnsetVar("autocommit")
+	} else {
+		s.state.SetVar("autocommit", "0")
 	}
-	return 0
 }
 
 // onServer runs a SET as it stands on a server of the database and reads the values back.
@@ -240,6 +238,7 @@ func (s *Session) adoptVariable(ctx context.Context, h *held, name string, cell 
 		return nil
 	case toDefault:
 		s.state.UnsetVar(name)
+		return h.lease.Default(ctx, name)
 	case cell == nil:
 		s.state.SetVar(name, "NULL")
 	default:

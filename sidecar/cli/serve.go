@@ -3,9 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -87,9 +90,12 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and the documents that it names, without connecting to anything",
-		Args:  cobra.NoArgs,
+		Long: "Check the configuration and the documents that it names, without connecting to anything.\n\n" +
+			"With --online the data sources are asked too: whether they can be entered, and which of their settings differ.",
+		Args: cobra.NoArgs,
 	}
 	load := configFlags(cmd)
+	online := cmd.Flags().Bool("online", false, "connect to the data sources and compare their settings")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := load()
 		if err == nil {
@@ -102,9 +108,33 @@ func checkCommand() *cobra.Command {
 			return err
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
-		return nil
+		if !*online {
+			return nil
+		}
+		found, err := sidecar.Examine(cmd.Context(), c)
+		if found != nil {
+			printExamination(cmd.OutOrStdout(), found)
+		}
+		return err
 	}
 	return cmd
+}
+
+func printExamination(w io.Writer, e *sidecar.Examination) {
+	for _, s := range e.Servers {
+		fmt.Fprintf(w, "%s answers: %s\n", s.DataSource, s.Version)
+	}
+	for _, d := range e.Alike {
+		fmt.Fprintf(w, "made alike:    %s\n", d)
+	}
+	for _, d := range e.Apart {
+		fmt.Fprintf(w, "stays apart:   %s\n", d)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Refused)) {
+		for _, r := range e.Refused[name] {
+			fmt.Fprintf(w, "not taken:     %s: %s = %s: %v\n", name, r.Setting, r.Want, r.Err)
+		}
+	}
 }
 
 func versionCommand() *cobra.Command {

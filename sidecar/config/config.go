@@ -64,6 +64,8 @@ type ListenTLS struct {
 type Server struct {
 	Version string
 	Flavour string // "auto", "mariadb" or "mysql"
+	// SettingsOf is the data source whose defaults of sessions hold everywhere; empty: the first.
+	SettingsOf string
 }
 
 // Limits protect the process from its clients.

@@ -80,6 +80,9 @@ var table = []section{
 		{Name: "server.flavour", Kind: Choice, Choices: []string{"auto", "mariadb", "mysql"}, Default: "auto",
 			Doc: "Which server's dialect and error texts are spoken. auto: that of the oldest backend.",
 			at:  func(c *Config) any { return &c.Server.Flavour }},
+		{Name: "server.settings_of", Kind: Text, Example: "ds_0",
+			Doc: "Data source whose sql_mode, time zone and other defaults of sessions all servers' sessions get. Empty: the first by name that answers at the start.",
+			at:  func(c *Config) any { return &c.Server.SettingsOf }},
 	}},
 	{"limits", "What protects the process from its clients.", []Field{
 		{Name: "limits.max_connections", Kind: Int, Default: "1000", Unit: "connections", Min: 1, Reload: true,

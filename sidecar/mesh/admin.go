@@ -69,7 +69,7 @@ func (a *Admin) validate(ctx context.Context, name string, text []byte) error {
 	if _, err := parse(name, text); err != nil {
 		return err
 	}
-	all, err := a.inForce(ctx)
+	all, err := a.InForce(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,15 +81,15 @@ func (a *Admin) validate(ctx context.Context, name string, text []byte) error {
 
 // Layouts lays out the rules that are in force.
 func (a *Admin) Layouts(ctx context.Context) ([]*rule.Layout, error) {
-	texts, err := a.inForce(ctx)
+	texts, err := a.InForce(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return Layouts(texts)
 }
 
-// inForce are the texts of the active rules, by name.
-func (a *Admin) inForce(ctx context.Context) (map[string][]byte, error) {
+// InForce are the texts of the active rules, by name.
+func (a *Admin) InForce(ctx context.Context) (map[string][]byte, error) {
 	names, err := a.Rules.Names(ctx)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,13 @@ func start(t *testing.T, addrs ...string) *sql.DB {
 
 func startHeddle(t *testing.T, addrs ...string) (*harness.Heddle, *sql.DB) {
 	t.Helper()
+	h, db := startWithoutRows(t, addrs...)
+	fill(t, db)
+	return h, db
+}
+
+func startWithoutRows(t *testing.T, addrs ...string) (*harness.Heddle, *sql.DB) {
+	t.Helper()
 	h := env.Heddle(t, harness.HeddleOptions{
 		Rules: []string{fmt.Sprintf(`database: shop
 defaults: {user: root}
@@ -44,13 +51,16 @@ tables:
 		Users: "users: {root: {}}",
 		Set:   map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s"},
 	})
-	db := h.Open(t, "root", "", "shop")
+	return h, h.Open(t, "root", "", "shop")
+}
+
+func fill(t *testing.T, db *sql.DB) {
+	t.Helper()
 	exec(t, db, "DROP TABLE IF EXISTS accounts")
 	exec(t, db, "CREATE TABLE accounts (id INT PRIMARY KEY, v INT NOT NULL)")
 	for id := 1; id <= 40; id++ {
 		exec(t, db, fmt.Sprintf("INSERT INTO accounts VALUES (%d, 100)", id))
 	}
-	return h, db
 }
 
 type execer interface {

@@ -1,0 +1,131 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/sidecar/config"
+)
+
+// servers knows what the data sources are set to: what all sessions start with is the one server's that is named first,
+// and where another cannot be brought to that, it is said aloud.
+type servers struct {
+	config *config.Config
+	log    *zap.Logger
+	pools  *backend.Pools
+	infos  []backend.ServerInfo // that answered at the start, first the one whose settings all get
+
+	work sync.WaitGroup // comparisons of servers that answer later
+	mu   sync.Mutex     // guards known
+	// known are those that have been compared, with their versions.
+	known map[string]bool
+}
+
+// probe asks all data sources and has the pools bring their connections to one of them.
+func (s *servers) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var failures []error
+	for _, name := range s.pools.Names() {
+		info, err := s.pools.Probe(ctx, name)
+		if err != nil {
+			s.log.Warn("data source does not answer", zap.String("data_source", name), zap.Error(err))
+			failures = append(failures, err)
+			continue
+		}
+		s.infos = append(s.infos, info)
+	}
+	if len(s.infos) == 0 {
+		return fmt.Errorf("no data source answers: %w", errors.Join(failures...))
+	}
+	if first := s.config.Server.SettingsOf; first != "" {
+		at := slices.IndexFunc(s.infos, func(i backend.ServerInfo) bool { return i.DataSource == first })
+		if at < 0 {
+			return fmt.Errorf("server.settings_of: data source %s does not answer, or is none: %w", first, errors.Join(failures...))
+		}
+		s.infos[0], s.infos[at] = s.infos[at], s.infos[0]
+	}
+	s.mu.Lock()
+	s.known = map[string]bool{}
+	for _, i := range s.infos {
+		s.known[i.DataSource] = true
+	}
+	s.mu.Unlock()
+	s.say(s.infos)
+	s.pools.SetBase(backend.BaseOf(&s.infos[0]))
+	return nil
+}
+
+// say tells where servers differ, of which the first is the one whose settings all get.
+func (s *servers) say(infos []backend.ServerInfo) {
+	for _, d := range backend.Compare(infos) {
+		if d.Settable {
+			s.log.Info("servers are set differently; all sessions get what the first has", zap.Stringer("difference", d))
+			continue
+		}
+		s.log.Warn("servers are set differently, and no session can change it", zap.Stringer("difference", d))
+	}
+}
+
+// met is told of every server that is connected to for the first time.
+func (s *servers) met(dataSource string, refused []backend.Refusal) {
+	for _, r := range refused {
+		s.log.Warn("a data source does not take a setting that all sessions get", zap.String("data_source", dataSource),
+			zap.String("setting", r.Setting), zap.String("value", r.Want), zap.Error(r.Err))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil || s.known[dataSource] {
+		return
+	}
+	s.known[dataSource] = true
+	s.work.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		info, err := s.pools.Probe(ctx, dataSource)
+		if err != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			delete(s.known, dataSource) // at its next connection
+			return
+		}
+		s.say([]backend.ServerInfo{s.infos[0], info})
+	})
+}
+
+// oldest is the server whose version and flavour are claimed unless the configuration says otherwise.
+func (s *servers) oldest() backend.ServerInfo {
+	low := s.infos[0]
+	for _, i := range s.infos[1:] {
+		if i.Flavour.Version < low.Flavour.Version {
+			low = i
+		}
+	}
+	return low
+}
+
+// initial is what sessions start with, of what the proxy itself has to know.
+func (s *servers) initial() session.Initial {
+	info := &s.infos[0]
+	number := func(name string, otherwise int64) int64 {
+		if n, err := strconv.ParseInt(info.Session[name], 10, 64); err == nil {
+			return n
+		}
+		return otherwise
+	}
+	return session.Initial{
+		SQLMode: info.Session["sql_mode"], Charset: "utf8mb4", Collation: info.Session["collation_server"],
+		Autocommit:        info.Session["autocommit"] != "OFF",
+		GroupConcatMaxLen: number("group_concat_max_len", 1<<20), DivPrecision: number("div_precision_increment", 4),
+		LowerCaseTables: info.LowerCaseTableNames,
+	}
+}
