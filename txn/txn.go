@@ -32,6 +32,9 @@ type Options struct {
 	Snapshot  bool // WITH CONSISTENT SNAPSHOT: of each server by itself
 	// Isolation is the level of SET TRANSACTION for this transaction only; "" is the session's.
 	Isolation string
+	// Implicit is a transaction of connections with autocommit off: any statement begins it. START TRANSACTION would
+	// release the session's table locks.
+	Implicit bool
 }
 
 // begin returns the statements that open a branch.
@@ -49,6 +52,12 @@ func (o Options) begin() []string {
 		with = append(with, "READ ONLY")
 	case o.ReadWrite:
 		with = append(with, "READ WRITE")
+	}
+	if o.Implicit {
+		if len(with) > 0 {
+			out = append(out, "SET TRANSACTION "+with[0])
+		}
+		return out
 	}
 	return append(out, strings.TrimSpace("START TRANSACTION "+strings.Join(with, ", ")))
 }

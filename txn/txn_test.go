@@ -41,6 +41,10 @@ func TestBeginCarriesCharacteristics(t *testing.T) {
 	}{
 		{Options{}, []string{"START TRANSACTION"}},
 		{Options{ReadOnly: true}, []string{"START TRANSACTION READ ONLY"}},
+		{Options{Implicit: true}, nil},
+		{Options{Implicit: true, ReadOnly: true, Isolation: "READ COMMITTED"},
+			[]string{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET TRANSACTION READ ONLY"}},
+		{Options{Implicit: true, ReadWrite: true}, []string{"SET TRANSACTION READ WRITE"}},
 		{Options{Snapshot: true, ReadWrite: true}, []string{"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE"}},
 		{Options{Isolation: "SERIALIZABLE"}, []string{"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION"}},
 	} {

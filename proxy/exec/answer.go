@@ -55,9 +55,9 @@ type Answer struct {
 // NewAnswer reads the answer to the command that was just sent on conn.
 func NewAnswer(conn *backend.Conn, form Form) *Answer { return &Answer{conn: conn, form: form} }
 
-// Begin reads the first packet. An ERR packet is returned as *sqlerr.Error and ends the answer.
+// Begin reads the first packet of the answer, or of its next result. An ERR packet is returned as *sqlerr.Error and ends the answer.
 func (a *Answer) Begin() (Head, error) {
-	a.begun = true
+	a.begun, a.done, a.rows, a.columns = true, false, false, nil // it may be the next of several results
 	p, err := a.read()
 	if err != nil {
 		return 0, err

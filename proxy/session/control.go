@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,16 +151,27 @@ func (s *Session) killState() killState {
 // onUnlockTables is UNLOCK TABLES.
 func onUnlockTables(s *Session, ctx context.Context, _ *execution) error {
 	defer s.settle(ctx)
+	return s.respond(s.unlockTables(ctx))
+}
+
+// unlockTables gives up the session's table locks. Where it has any, that commits, as on a server.
+func (s *Session) unlockTables(ctx context.Context) error {
+	if !slices.ContainsFunc(s.held, func(h *held) bool { return h.pinnedBy(lockPin) }) {
+		return nil
+	}
+	if err := s.commit(ctx); err != nil {
+		return err
+	}
 	for _, h := range s.held {
-		if h.pin != "LOCK TABLES" {
+		if !h.pinnedBy(lockPin) {
 			continue
 		}
 		if err := h.Exec(ctx, "UNLOCK TABLES"); err != nil {
-			return s.writeError(err)
+			return err
 		}
-		h.pin = ""
+		h.unpin(lockPin)
 	}
-	return s.respond(nil)
+	return nil
 }
 
 // reset is COM_RESET_CONNECTION: everything but the login is forgotten.

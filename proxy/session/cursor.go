@@ -150,9 +150,7 @@ func (s *Session) closeCursor(_ context.Context, stmt *prepared) {
 			return
 		}
 	}
-	if c.h.pin == cursorPin {
-		c.h.pin = ""
-	}
+	c.h.unpin(cursorPin)
 }
 
 // clientError marks a failure to write to the client.

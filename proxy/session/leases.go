@@ -17,8 +17,8 @@ type held struct {
 	lease      *backend.Lease
 	dataSource string
 	branch     bool      // part of the transaction
-	pin        string    // why it is kept beyond the statement; ""
-	since      time.Time // of the pin
+	pins       []string  // why it is kept beyond the statement
+	since      time.Time // of the first of them
 	used       bool      // by the statement under way
 }
 
@@ -130,7 +130,7 @@ func (s *Session) settle(ctx context.Context) {
 		switch {
 		case conn.Broken():
 			h.drop()
-		case h.branch || h.pin != "":
+		case h.kept():
 			keep = append(keep, h)
 		default:
 			s.hints[h.dataSource] = conn
@@ -156,19 +156,32 @@ func (s *Session) endTransaction() {
 	}
 }
 
-// pinned keeps the connection with the session, for the reason given, until it ends or is reset.
+// kept reports whether the connection stays with the session after the statement under way.
+func (h *held) kept() bool { return h.branch || len(h.pins) > 0 }
+
+// pinnedBy reports whether the connection is kept for the reason given.
+func (h *held) pinnedBy(reason string) bool { return slices.Contains(h.pins, reason) }
+
+// pinned keeps the connection with the session, for the reason given, until that is gone or the session ends or is reset.
 func (s *Session) pinned(h *held, reason string) {
-	if h.pin == "" {
-		h.pin, h.since = reason, time.Now()
+	if h.pinnedBy(reason) {
+		return
 	}
+	if len(h.pins) == 0 {
+		h.since = time.Now()
+	}
+	h.pins = append(h.pins, reason)
+}
+
+// unpin takes one reason to be kept away from the connection.
+func (h *held) unpin(reason string) {
+	h.pins = slices.DeleteFunc(h.pins, func(have string) bool { return have == reason })
 }
 
 // unpin lets go of connections that are held for reason only.
 func (s *Session) unpin(reason string) {
 	for _, h := range s.held {
-		if h.pin == reason {
-			h.pin = ""
-		}
+		h.unpin(reason)
 	}
 }
 
@@ -177,8 +190,8 @@ func (s *Session) pinReasons() string {
 	var reasons []string
 	for _, h := range s.held {
 		switch {
-		case h.pin != "":
-			reasons = append(reasons, fmt.Sprintf("%s pinned by %s", h.dataSource, h.pin))
+		case len(h.pins) > 0:
+			reasons = append(reasons, fmt.Sprintf("%s pinned by %s", h.dataSource, strings.Join(h.pins, ", ")))
 		case h.branch:
 			reasons = append(reasons, h.dataSource+" in transaction")
 		}

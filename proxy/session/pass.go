@@ -32,7 +32,7 @@ func (s *Session) pass(ctx context.Context, x *execution) error {
 
 // hasCursor reports whether a cursor is open, which reads on as its statement did.
 func (s *Session) hasCursor() bool {
-	return slices.ContainsFunc(s.held, func(h *held) bool { return h.pin == cursorPin })
+	return slices.ContainsFunc(s.held, func(h *held) bool { return h.pinnedBy(cursorPin) })
 }
 
 // cut ends the session, for the gate.

@@ -86,7 +86,7 @@ func (s *Session) enter(ctx context.Context, p *plan.Plan) error {
 		return s.commit(ctx)
 	}
 	if !s.autocommit && s.txn == nil && len(p.Tables) > 0 {
-		s.txn = txn.New(s.takeNext())
+		s.txn = txn.New(s.implicit())
 	}
 	return nil
 }
@@ -243,11 +243,11 @@ func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *ex
 		var answer *exec.Answer
 		if err == nil {
 			if answer, err = exec.Start(ctx, h.lease.Conn(), u); err == nil {
-				answer.Keep = h.branch || h.pin != ""
+				answer.Keep = h.kept()
 				return h, answer, nil
 			}
 		}
-		if attempt > 0 || h == nil || h.branch || h.pin != "" || !backend.SafeToRetry(err) || !h.lease.Conn().Broken() {
+		if attempt > 0 || h == nil || h.kept() || !backend.SafeToRetry(err) || !h.lease.Conn().Broken() {
 			return h, nil, err
 		}
 		s.forget(h)

@@ -17,6 +17,13 @@ func (s *Session) takeNext() txn.Options {
 	return o
 }
 
+// implicit are the options of a transaction that a statement begins because autocommit is off.
+func (s *Session) implicit() txn.Options {
+	o := s.takeNext()
+	o.Implicit = true
+	return o
+}
+
 // commit ends the open transaction, if there is one, as COMMIT does.
 func (s *Session) commit(ctx context.Context) error {
 	if s.txn == nil {
@@ -63,7 +70,9 @@ func onBegin(s *Session, ctx context.Context, x *execution) error {
 	if err := s.commit(ctx); err != nil {
 		return s.writeError(err)
 	}
-	s.unpin("LOCK TABLES") // as servers do: BEGIN releases table locks
+	if err := s.unlockTables(ctx); err != nil { // as servers do: BEGIN releases table locks
+		return s.writeError(err)
+	}
 	o := s.takeNext()
 	o.ReadOnly, o.ReadWrite, o.Snapshot = o.ReadOnly || d.ReadOnly, o.ReadWrite || d.ReadWrite, d.Snapshot
 	s.txn = txn.New(o)
@@ -126,7 +135,7 @@ func (s *Session) finishTransaction(ctx context.Context, d *parser.TxnDetail, fi
 // onSavepoint is SAVEPOINT; outside of a transaction it has no effect.
 func onSavepoint(s *Session, ctx context.Context, x *execution) error {
 	if s.txn == nil && !s.autocommit {
-		s.txn = txn.New(s.takeNext())
+		s.txn = txn.New(s.implicit())
 	}
 	if s.txn == nil {
 		return s.respond(nil)
