@@ -12,6 +12,9 @@ import (
 func (p *planning) targets(lead []rule.Node, leadTable *table) (targets []plan.Target, at *table) {
 	for i, node := range lead {
 		t := plan.Target{Shard: node.Shard, DataSource: node.DataSource, Schema: node.Schema}
+		if p.passesThrough() {
+			t.Schema = p.env.Database // what is not a table, such as a function, is looked for in the client's own schema
+		}
 		for _, tab := range p.tables {
 			n, ok := p.nodeAt(tab, leadTable, node, i)
 			if !ok {
@@ -26,6 +29,21 @@ func (p *planning) targets(lead []rule.Node, leadTable *table) (targets []plan.T
 		targets = append(targets, t)
 	}
 	return targets, nil
+}
+
+// passesThrough reports whether the schemas of the server that has the tables are the client's, the default one among
+// them.
+func (p *planning) passesThrough() bool {
+	for _, t := range p.tables {
+		if !t.system && t.place.Layout.Database != "" {
+			return false
+		}
+	}
+	if len(p.tables) == 0 {
+		return false // the lead node says it
+	}
+	l, ok := p.snap.Database(p.env.Database)
+	return p.env.Database == "" || ok && l.Database == ""
 }
 
 // nodeAt finds the node of tab that stands beside node i of lead.

@@ -53,9 +53,6 @@ var dialectVars = []string{
 // maxUserVarBytes is what a connection may carry of other sessions' user variables when it goes back to the pool.
 const maxUserVarBytes = 64 << 10
 
-// unknownSchema is no schema's name: it makes the next hand-over select one.
-const unknownSchema = "\x00"
-
 // applied is what a connection has been given: the counterpart of a State.
 type applied struct {
 	id      *byte // of the State that was applied last, in all but user variables
@@ -84,7 +81,7 @@ func (a *applied) has(s *State, need Need) bool {
 // likes is a cheap guess at how little is to be set for s: whether the State that was applied last is s itself, or
 // has the same schema and as many variables.
 func (a *applied) likes(s *State) bool {
-	return s == nil || a.id == s.id || (s.schema == "" || a.schema == s.schema) && len(a.vars) == len(s.vars)
+	return s == nil || s.fits(a.schema) && (a.id == s.id || len(a.vars) == len(s.vars))
 }
 
 // forget makes the next hand-over compare everything.

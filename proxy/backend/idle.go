@@ -24,11 +24,15 @@ func (s *idleSet) list(f Flags) *idleList {
 }
 
 // take removes and returns an idle connection for w, nil if there is none of its flags: the one w hints at, else one
-// whose state fits, else the one used last, so that those not needed grow old.
+// whose state fits, else the one used last, so that those not needed grow old. A borrower who must be in no schema gets
+// no connection that is in one.
 func (s *idleSet) take(w *want) *Conn {
 	l := s.list(w.flags)
 	if l == nil || l.first == nil {
 		return nil
+	}
+	if w.state != nil && w.state.bare {
+		return s.takeBare(l)
 	}
 	best := l.first
 	if h := w.hint; h != nil && h.slot.pool == best.slot.pool && h.slot.idle && h.info.Flags == w.flags {
@@ -43,6 +47,16 @@ func (s *idleSet) take(w *want) *Conn {
 	}
 	s.remove(best)
 	return best
+}
+
+func (s *idleSet) takeBare(l *idleList) *Conn {
+	for c := l.first; c != nil; c = c.slot.next {
+		if c.applied.schema == "" {
+			s.remove(c)
+			return c
+		}
+	}
+	return nil
 }
 
 func (s *idleSet) put(c *Conn) {

@@ -28,6 +28,7 @@ type State struct {
 	version uint64
 
 	schema string
+	bare   bool // without a schema: see SetNoSchema
 	vars   map[string]string
 	user   map[string]string
 	lastID uint64
@@ -44,12 +45,23 @@ func (s *State) Version() uint64 { return s.version + 1 }
 // Schema is the physical schema that unqualified names mean; "": none.
 func (s *State) Schema() string { return s.schema }
 
-// SetSchema sets the schema. With "" a connection keeps the schema that it happens to be in, because a server cannot
-// be told to leave one: the session itself must answer 1046 to unqualified names, and DATABASE().
+// SetSchema sets the schema. With "" a connection keeps the schema that it happens to be in.
 //
 // It does not count as a change of the State: a session whose shards are schemas of different names sets it for each
 // statement, and each of its connections stays in its own.
-func (s *State) SetSchema(schema string) { s.schema = schema }
+func (s *State) SetSchema(schema string) { s.schema, s.bare = schema, false }
+
+// SetNoSchema has the pool lend a connection that is in no schema. A server cannot be told to leave one, so a connection
+// that is lent already stays where it is.
+func (s *State) SetNoSchema() { s.schema, s.bare = "", true }
+
+// fits reports whether a connection that is in have, "": none, is where s wants to be.
+func (s *State) fits(have string) bool {
+	if s.bare {
+		return have == ""
+	}
+	return s.schema == "" || s.schema == have
+}
 
 // Var is the value of a session variable and whether the session has set it.
 func (s *State) Var(name string) (literal string, ok bool) {

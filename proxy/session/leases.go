@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/txn"
 )
@@ -42,6 +43,8 @@ func (h *held) drop() { h.lease.Destroy() }
 // hold returns the session's connection to a data source, in the state that the statement needs: the one that its
 // transaction or a pin holds there, else one from the pool, which becomes a branch if a transaction is open.
 func (s *Session) hold(ctx context.Context, dataSource, schema string, need backend.Need) (*held, error) {
+	s.wantSchema(schema)
+	s.state.SetLastInsertID(s.diag.lastID)
 	h := s.find(dataSource)
 	if h == nil {
 		lease, err := s.acquire(ctx, dataSource)
@@ -53,9 +56,7 @@ func (s *Session) hold(ctx context.Context, dataSource, schema string, need back
 	}
 	h.used = true
 	h.lease.Conn().Since(s.srv.Catalogs.Epoch())
-	s.state.SetSchema(schema)
-	s.state.SetLastInsertID(s.diag.lastID)
-	if err := h.lease.Apply(ctx, s.state, need); err != nil {
+	if err := s.handOver(ctx, h, need); err != nil {
 		return nil, err
 	}
 	if s.txn != nil && !h.branch {
@@ -70,22 +71,54 @@ func (s *Session) hold(ctx context.Context, dataSource, schema string, need back
 // borrow is hold for the session's own questions outside of any transaction's bookkeeping; done gives the connection
 // back unless something else keeps it.
 func (s *Session) borrow(ctx context.Context, dataSource, schema string, need backend.Need) (h *held, done func(), err error) {
+	s.wantSchema(schema)
+	s.state.SetLastInsertID(s.diag.lastID)
 	if h = s.find(dataSource); h != nil {
-		s.state.SetSchema(schema)
-		s.state.SetLastInsertID(s.diag.lastID)
 		return h, func() {}, h.lease.Apply(ctx, s.state, need)
 	}
 	lease, err := s.acquire(ctx, dataSource)
 	if err != nil {
 		return nil, nil, err
 	}
-	s.state.SetSchema(schema)
-	s.state.SetLastInsertID(s.diag.lastID)
-	if err := lease.Apply(ctx, s.state, need); err != nil {
-		lease.Destroy()
+	h = &held{lease: lease, dataSource: dataSource}
+	if err := s.handOver(ctx, h, need); err != nil {
+		h.lease.Destroy()
 		return nil, nil, err
 	}
-	return &held{lease: lease, dataSource: dataSource}, lease.Release, nil
+	return h, h.lease.Release, nil
+}
+
+// wantSchema sets the schema that connections are to be in; "" leaves them where they are, unless the client is in none.
+func (s *Session) wantSchema(schema string) {
+	if schema == "" && s.db == "" {
+		s.state.SetNoSchema()
+	} else {
+		s.state.SetSchema(schema)
+	}
+}
+
+// handOver brings the connection into the session's state. Where the client's schema is no longer there, statements
+// that need none go on, as on a server, on a connection that is in none.
+func (s *Session) handOver(ctx context.Context, h *held, need backend.Need) error {
+	err := h.lease.Apply(ctx, s.state, need)
+	if err == nil {
+		return nil
+	}
+	if e := sqlerr.As(err); e == nil || e.Code != sqlerr.CodeBadDB || s.state.Schema() != s.db {
+		return err
+	}
+	s.state.SetNoSchema()
+	if !h.kept() {
+		lease, err := s.acquire(ctx, h.dataSource)
+		if err != nil {
+			return err
+		}
+		h.lease.Release() // tainted, and so closed
+		s.mu.Lock()
+		h.lease = lease
+		s.mu.Unlock()
+	}
+	return h.lease.Apply(ctx, s.state, need)
 }
 
 // acquire takes a connection from the pool, the one that the session had last if it is free.

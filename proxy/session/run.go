@@ -266,6 +266,7 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 		case exec.HeadOK:
 			s.more = outer || a.OK.Status.Has(wire.StatusMoreResults)
 			s.diag.succeeded(&a.OK)
+			s.followSchema(&a.OK)
 			ok := wire.OK{
 				AffectedRows: a.OK.AffectedRows, LastInsertID: a.OK.LastInsertID,
 				Status: a.OK.Status, Warnings: a.OK.Warnings, Info: a.OK.Info,
@@ -287,6 +288,16 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 			s.more = outer
 			return nil
 		}
+	}
+}
+
+// followSchema takes note of a statement that has dropped the client's schema: it is in none from then on.
+func (s *Session) followSchema(ok *wire.OK) {
+	if !ok.Status.Has(wire.StatusDBDropped) {
+		return
+	}
+	if layout, known := s.srv.Catalogs.Current().Database(s.db); known && layout.Database == "" {
+		s.useDatabase("")
 	}
 }
 

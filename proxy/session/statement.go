@@ -81,6 +81,10 @@ func (s *Session) prepareStatement(ctx context.Context, text string) (*Statement
 		return nil, err // before planning, which would tell whether the table exists
 	}
 	for _, at := range parsed.Uses.At {
+		if at.Use == parser.UseCurrentUser && at.Name == "CURRENT_USER" && parsed.Kind == parser.Account {
+			// It would be the account of the data source.
+			return nil, sqlerr.NotSupported("CURRENT_USER in a statement on accounts")
+		}
 		if at.Use == parser.UseLock && at.Name == "IS_USED_LOCK" {
 			// It answers with a server's connection id, which says nothing to a client of Heddle.
 			return nil, sqlerr.NotSupported("IS_USED_LOCK()")

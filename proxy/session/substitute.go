@@ -23,16 +23,47 @@ var answeredVars = map[string]bool{
 
 // substitutes reports whether a statement asks for something that only the session knows.
 func (s *Session) substitutes(st *parser.Statement) bool {
-	if st.Uses.Has(answered) {
-		return true
-	}
-	if !st.Uses.Has(parser.UseSysVar) {
+	if !st.Uses.Has(answered | parser.UseSysVar) {
 		return false
 	}
+	from := asksFrom(st)
 	for _, at := range st.Uses.At {
-		if at.Use == parser.UseSysVar && answeredVars[at.Name] {
+		if at.Tok >= from && s.substituted(st.Kind, at) {
 			return true
 		}
+	}
+	return false
+}
+
+// asksFrom is the token from which on functions are evaluated when the statement runs: what a definition says is
+// evaluated later, and its names may be those of functions.
+func asksFrom(st *parser.Statement) int {
+	switch st.Kind {
+	case parser.CreateView, parser.OtherDDL, parser.AlterTable, parser.Account, parser.CreateIndex:
+		return len(st.Tokens)
+	case parser.CreateTable, parser.CreateTemporaryTable:
+		for i, t := range st.Tokens {
+			if t.Is("SELECT") || t.Is("VALUES") || t.Is("WITH") {
+				return i
+			}
+		}
+		return len(st.Tokens)
+	}
+	return 0
+}
+
+// substituted reports whether the session answers a use.
+func (s *Session) substituted(kind parser.Kind, use parser.UseAt) bool {
+	switch use.Use {
+	case parser.UseFoundRows, parser.UseRowCount:
+		return kind != parser.Compound // which asks about its own statements
+	case parser.UseDatabase:
+		layout, ok := s.srv.Catalogs.Current().Database(s.db)
+		return !ok || layout.Database != "" // a server whose schemas pass through knows itself
+	case parser.UseConnectionID, parser.UseCurrentUser:
+		return true
+	case parser.UseSysVar:
+		return answeredVars[use.Name] && kind != parser.Compound
 	}
 	return false
 }
@@ -68,7 +99,11 @@ func (s *Session) runSubstituted(ctx context.Context, x *execution) error {
 // substitute replaces each question by its answer. A select item without an alias keeps the label that its text gave it.
 func (s *Session) substitute(st *parser.Statement) string {
 	var edits []edit
+	from := asksFrom(st)
 	for _, use := range st.Uses.At {
+		if use.Tok < from || !s.substituted(st.Kind, use) {
+			continue
+		}
 		if answer, ok := s.answer(use); ok {
 			start, end := s.call(st, use)
 			edits = append(edits, edit{start, end, answer})
@@ -99,7 +134,7 @@ type edit struct {
 // labels are the aliases that edited select items need.
 func labels(st *parser.Statement, edits []edit) []edit {
 	if st.Clauses == nil {
-		return nil
+		return bareLabels(st, edits)
 	}
 	var out []edit
 	for i := range st.Clauses.List {
@@ -108,6 +143,28 @@ func labels(st *parser.Statement, edits []edit) []edit {
 		if touched && item.Alias == "" {
 			label := st.Text[item.Expr.Start:item.Expr.End]
 			out = append(out, edit{item.Expr.End, item.Expr.End, " AS `" + strings.ReplaceAll(label, "`", "``") + "`"})
+		}
+	}
+	return out
+}
+
+// bareLabels are the aliases of functions that are whole select items, where the clauses have not been read.
+func bareLabels(st *parser.Statement, edits []edit) []edit {
+	if st.Kind != parser.CreateTable && st.Kind != parser.CreateTemporaryTable {
+		return nil
+	}
+	var out []edit
+	for _, e := range edits {
+		first := slices.IndexFunc(st.Tokens, func(t parser.Token) bool { return t.Start == e.start })
+		last := slices.IndexFunc(st.Tokens, func(t parser.Token) bool { return t.End == e.end })
+		if first < 1 || last < 0 {
+			continue
+		}
+		begins := st.Tokens[first-1].Word == "SELECT" || st.Tokens[first-1].Word == "," && st.Tokens[first].Depth == st.Tokens[0].Depth
+		ends := last+1 == len(st.Tokens) || st.Tokens[last+1].Word == "," || st.Tokens[last+1].Word == "FROM"
+		if begins && ends {
+			label := strings.ReplaceAll(st.Text[e.start:e.end], "`", "``")
+			out = append(out, edit{e.end, e.end, " AS `" + label + "`"})
 		}
 	}
 	return out
