@@ -6,6 +6,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 )
 
@@ -40,7 +41,7 @@ func (p *planning) planSelect() error {
 	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeNotSupportedYet {
 		// The keys may all be of one shard at run time: then everything goes.
 		if same := p.sameShard(refused(e)); same != nil {
-			p.plan.Shape = nil
+			p.plan.Shape, p.plan.Trial = nil, nil
 			route.Selector, route.Opcode = same, opcodeOf(same)
 			return p.passThroughRoute(route)
 		}
@@ -243,7 +244,32 @@ func (p *planning) fanOut(q *query, route *plan.Route) error {
 	f := &fanOut{p: p, b: q.blocks[0], c: p.stmt.Clauses, route: route}
 	f.sel = f.b.sel
 	f.names = p.nameSplices(route.Targets)
+	p.plan.Trial = f.trial()
 	return f.plan()
+}
+
+// trial is the client's statement ended before its first row, without its locks: the server has chosen by then how it
+// runs the statement, and what a client is told of the columns depends on that.
+func (f *fanOut) trial() *rewrite.Template {
+	if !f.p.env.Mode.Flavour.MariaDB || f.c.Into.Present() || f.c.Procedure.Present() {
+		return nil
+	}
+	const none = " ROWS EXAMINED 0 "
+	var splices []rewrite.Splice
+	if f.c.Lock.Present() {
+		splices = append(splices, splice(f.c.Lock.Span))
+	}
+	switch l := f.c.Limit; {
+	case l == nil && f.c.Lock.Present():
+		splices = append(splices, insertion(f.c.Lock.Start, []rewrite.Piece{text(" LIMIT" + none)}))
+	case l == nil:
+		splices = append(splices, insertion(f.c.Span.End, []rewrite.Piece{text(" LIMIT" + none)}))
+	case strings.EqualFold(l.Span.In(f.p.stmt.Text)[:len("LIMIT")], "LIMIT"):
+		splices = append(splices, insertion(l.End, []rewrite.Piece{text(none)}))
+	default: // OFFSET … FETCH …
+		return nil
+	}
+	return f.p.compile(f.route.Targets, splices)
 }
 
 // fanOutRefusal names what is never done over several shards.

@@ -93,7 +93,7 @@ func (c *Conn) QueryRows(ctx context.Context, sql string) ([]sqltypes.Column, []
 	}
 	var got collector
 	if _, err := c.drain(&got); err != nil {
-		return nil, nil, err
+		return got.cols, nil, err
 	}
 	return got.cols, got.rows, nil
 }

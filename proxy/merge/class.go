@@ -31,6 +31,10 @@ var classNames = [...]string{
 // String names the class for error texts.
 func (c class) String() string { return classNames[c] }
 
+// named reports whether the cells are text that nothing compares by itself: what is an ENUM on a shard that groups through a
+// temporary table is a text on one that does not.
+func (c class) named() bool { return c == classText || c == classOpaque }
+
 // classOf derives the class from a column definition.
 func classOf(c *sqltypes.Column) class {
 	switch t := c.Type; {

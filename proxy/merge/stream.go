@@ -44,7 +44,7 @@ func sameShape(in []RowStream) error {
 		}
 		for c := range cols {
 			a, b := classOf(&first[c]), classOf(&cols[c])
-			if a != b && a != classNull && b != classNull {
+			if a != b && a != classNull && b != classNull && !(a.named() && b.named()) {
 				return sqlerr.ShardsDiffer(fmt.Sprintf("column '%s' is %s on the first, %s on number %d", first[c].Name, a, b, i+2))
 			}
 		}

@@ -67,30 +67,18 @@ func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKe
 		w.units = append(w.units, plan.RouteUnit{Index: i, Target: &route.Targets[i], Keep: [][]int32{keep}})
 	}
 	if len(w.units) == 0 {
-		return w, w.nothing(ctx)
+		// One shard runs the client's own text, which meets no row either, so that the answer has the form that it always has.
+		w.units, route.Template = []plan.RouteUnit{{Target: &route.Targets[0]}}, x.plan.Shape
+	} else {
+		template := *node.Write.Template
+		template.Lists = append([]rewrite.List{}, template.Lists...)
+		template.Lists[0].Items = w.keys
+		route.Template = &template
 	}
-	template := *node.Write.Template
-	template.Lists = append([]rewrite.List{}, template.Lists...)
-	template.Lists[0].Items = w.keys
-	route.Template = &template
 	if !own {
 		return w, w.atomically(ctx, false)
 	}
 	return w, w.execute(ctx)
-}
-
-// nothing is a change of no rows: one shard is asked, so that the answer has the form it always has.
-func (w *write) nothing(context.Context) error {
-	if w.x.st.parsed.Kind != parser.Update {
-		return nil
-	}
-	if limit := w.x.st.parsed.Clauses.Limit; limit != nil && limit.Count >= 0 {
-		if v, err := w.x.args.Value(limit.Count); err == nil && v.Int == 0 {
-			return nil // LIMIT 0 does not even look
-		}
-	}
-	w.info.add([]byte("Rows matched: 0  Changed: 0  Warnings: 0"))
-	return nil
 }
 
 // keysByTarget finds the rows, and gives their primary keys as SQL by the target that has them.

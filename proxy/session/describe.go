@@ -70,7 +70,7 @@ func (t *tree) columns(ctx context.Context) ([]sqltypes.Column, error) {
 		return stmt.Columns, nil
 	}
 	t.anyArguments()
-	if exact, err := t.s.exactColumns(ctx, t.x); err != nil || exact != nil {
+	if exact, err := t.preparedColumns(ctx); err != nil || exact != nil {
 		return exact, err
 	}
 	rows, err := merge.Build(t.x.plan.Root, func(n plan.Node) ([]merge.RowStream, error) { return t.shapes(ctx, n) }, t.options())

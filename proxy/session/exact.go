@@ -2,34 +2,131 @@ package session
 
 import (
 	"context"
+	"sync/atomic"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
 )
 
-// exactColumns are the definitions that one server gives the answer of a statement that is merged here: a shard is asked
-// to describe the client's own text, once per statement shape. Nil where the answer's rows come with them.
-func (s *Session) exactColumns(ctx context.Context, x *execution) ([]sqltypes.Column, error) {
-	route := plan.Leaf(x.plan.Root)
-	if x.plan.Shape == nil || route == nil || len(route.Targets) == 0 {
-		return nil, nil
+// shapes are the column definitions of a statement's answer, one for each way in which servers describe it. They are few;
+// a statement that gets more than it keeps forgets them.
+type shapes struct{ known atomic.Pointer[[]shape] }
+
+type shape struct {
+	key     string
+	columns []sqltypes.Column
+}
+
+// maxShapes is how many ways of describing one statement are remembered.
+const maxShapes = 8
+
+// get finds the definitions under key, or asks for them and keeps them.
+func (l *shapes) get(key []byte, ask func() ([]sqltypes.Column, error)) ([]sqltypes.Column, error) {
+	var list []shape
+	if known := l.known.Load(); known != nil {
+		list = *known
 	}
-	results, _ := s.state.Var("character_set_results")
-	if known := x.st.shape.Load(); known != nil && known.results == results {
-		return known.columns, nil
+	for i := range list {
+		if list[i].key == string(key) {
+			return list[i].columns, nil
+		}
 	}
-	described := *x
-	described.args = &args{scan: x.args.scan, text: x.args.text}
-	t := &tree{s: s, x: &described}
-	t.anyArguments()
-	stmt, err := t.prepare(ctx, &route.Targets[0], x.plan.Shape)
+	columns, err := ask()
 	if err != nil {
 		return nil, err
 	}
-	columns := logicalColumns(append([]sqltypes.Column(nil), stmt.Columns...), s, route, &route.Targets[0])
-	x.st.shape.Store(&shape{results, columns})
+	if len(list) >= maxShapes {
+		list = nil
+	}
+	list = append(list[:len(list):len(list)], shape{string(key), columns})
+	l.known.Store(&list) // of two at a time one is asked for again
 	return columns, nil
+}
+
+// preparedColumns are the definitions that one server gives the answer of a statement that is merged here when it is
+// prepared: a shard is asked to describe the client's own text, once per statement shape. Nil where the answer's rows
+// come with them.
+func (t *tree) preparedColumns(ctx context.Context) ([]sqltypes.Column, error) {
+	route := plan.Leaf(t.x.plan.Root)
+	if t.x.plan.Shape == nil || route == nil || len(route.Targets) == 0 {
+		return nil, nil
+	}
+	results, _ := t.s.state.Var("character_set_results")
+	return t.x.st.described.get([]byte(results), func() ([]sqltypes.Column, error) {
+		x := *t.x
+		x.args = &args{scan: x.args.scan, text: x.args.text}
+		any := &tree{s: t.s, x: &x}
+		any.anyArguments()
+		stmt, err := any.prepare(ctx, &route.Targets[0], x.plan.Shape)
+		if err != nil {
+			return nil, err
+		}
+		return logicalColumns(append([]sqltypes.Column(nil), stmt.Columns...), t.s, route, &route.Targets[0]), nil
+	})
+}
+
+// runColumns are the definitions that one server sends with the rows. How it describes a column depends on its way to the
+// answer, whether through a temporary table, and that on the statement's values: a shard is asked to run the client's own
+// text without reading a row, once for each way in which the shards describe their own parts.
+func (t *tree) runColumns(ctx context.Context) ([]sqltypes.Column, error) {
+	if t.x.plan.Trial == nil || len(t.streams) == 0 {
+		return t.preparedColumns(ctx)
+	}
+	from := t.streams[0]
+	results, _ := t.s.state.Var("character_set_results")
+	key := append([]byte(results), 0)
+	for i := range from.columns {
+		c := &from.columns[i]
+		key = append(key, byte(c.Type), byte(c.Flags), byte(c.Flags>>8), c.Decimals)
+	}
+	return t.x.st.ran.get(key, func() ([]sqltypes.Column, error) {
+		columns, err := t.trial(ctx, from.target)
+		if columns == nil && err == nil {
+			return t.preparedColumns(ctx)
+		}
+		return logicalColumns(columns, t.s, from.route, from.target), err
+	})
+}
+
+// trial runs the statement at a target without reading a row. Nil: it does not get as far as that.
+func (t *tree) trial(ctx context.Context, target *plan.Target) ([]sqltypes.Column, error) {
+	x := *t.x
+	x.form, x.args = exec.TextRows, t.x.args.inlined()
+	sql, _, err := t.s.sql(&x, x.plan.Trial, &plan.RouteUnit{Target: target})
+	if err != nil {
+		return nil, err
+	}
+	_, answer, err := t.run(ctx, target, &exec.Unit{SQL: sql, Form: exec.TextRows})
+	if err != nil {
+		return nil, err
+	}
+	answer.Keep = true
+	switch head, err := answer.Begin(); {
+	case sqlerr.As(err) != nil:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case head != exec.HeadRows:
+		return nil, answer.Close()
+	}
+	columns, err := answer.ReadColumns()
+	if err != nil {
+		return nil, err
+	}
+	return columns, answer.Close() // a sort that is ended before its first row is an error behind the definitions
+}
+
+// takesNone reports whether a statement has LIMIT 0.
+func takesNone(x *execution) bool {
+	c := x.st.parsed.Clauses
+	if c == nil || c.Limit == nil || c.Limit.Count < 0 {
+		return false
+	}
+	v, err := x.args.Value(c.Limit.Count)
+	return err == nil && (v.Kind == sqltypes.KindInt || v.Kind == sqltypes.KindUint) && v.Int == 0
 }
 
 // computes reports whether columns of the answer are made here and not by the shards, whose definitions are then others.

@@ -23,6 +23,7 @@ func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 	if err != nil {
 		return nil, err
 	}
+	t.hear(ctx)
 	// The inputs are read to their end: their connections are free, one of them perhaps for what follows.
 	h, err := t.createResidual(ctx, n)
 	if err != nil {
@@ -45,6 +46,7 @@ func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 	if err := final.buffer(ctx, t.budget); err != nil {
 		return nil, err
 	}
+	t.hear(ctx)
 	return []merge.RowStream{final}, t.dropResidual(ctx, h)
 }
 

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -22,13 +21,9 @@ type Statement struct {
 	rules  uint64     // version of the rules that the plan was made from
 	epoch  uint64     // Catalogs.Epoch before that
 
-	// shape is what a server said of a merged answer's columns, for sessions with these character_set_results.
-	shape atomic.Pointer[shape]
-}
-
-type shape struct {
-	results string
-	columns []sqltypes.Column
+	// described and ran are what servers said of a merged answer's columns: of the statement as it is prepared, and as it
+	// runs, which depends on its values.
+	described, ran shapes
 }
 
 // Size estimates the bytes that the statement holds.

@@ -20,19 +20,24 @@ import (
 func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) error {
 	limit, restore := s.selectLimit(x)
 	defer restore()
-	var columns []sqltypes.Column
-	if computes(root) {
-		exact, err := s.exactColumns(ctx, x)
-		if err != nil {
-			return err
-		}
-		columns = exact
-	}
-	defer s.widenGroupConcat(root)()
 	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
 	defer t.release()
-	rows, err := merge.Build(root, t.leavesOf(ctx), t.options())
+	var columns []sqltypes.Column
+	var err error
+	if limit == 0 || takesNone(x) { // one server does not even begin to run it
+		if columns, err = t.preparedColumns(ctx); err != nil {
+			return err
+		}
+	}
+	rows, err := t.build(ctx, root)
 	if err != nil {
+		return err
+	}
+	if columns == nil && computes(root) {
+		columns, err = t.runColumns(ctx)
+	}
+	if err != nil {
+		_ = rows.Close() // the first error is the one to report
 		return err
 	}
 	if route, ok := root.(*plan.Route); ok && x.st.parsed.Kind == parser.TableAdmin {
@@ -42,6 +47,13 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 		rows = merge.NewLimit(rows, 0, limit)
 	}
 	return s.writeRows(ctx, labelled(defined(rows, columns), x.labels), x.form, func() *wire.OK { return t.end(ctx) })
+}
+
+// build opens the leaves, which sends all that the shards are to run, and puts the operators on them.
+func (t *tree) build(ctx context.Context, root plan.Node) (merge.RowStream, error) {
+	options := t.options()
+	defer t.s.widenGroupConcat(root)()
+	return merge.Build(root, t.leavesOf(ctx), options)
 }
 
 // selectLimit takes sql_select_limit off the shards, where it would cut partial results, and returns it as the
@@ -282,7 +294,9 @@ func (t *tree) further(ctx context.Context, h *held, target *plan.Target, u *exe
 func (t *tree) buffer(ctx context.Context, h *held) error {
 	for _, stream := range t.streams {
 		if stream.h == h && !stream.Done() {
-			return stream.buffer(ctx, t.budget)
+			err := stream.buffer(ctx, t.budget)
+			t.hear(ctx)
+			return err
 		}
 	}
 	return nil
@@ -303,12 +317,20 @@ func (t *tree) end(ctx context.Context) *wire.OK {
 	ok := &wire.OK{}
 	for _, stream := range t.streams {
 		ok.Status |= stream.OK.Status & (wire.StatusNoIndexUsed | wire.StatusNoGoodIndexUsed | wire.StatusQueryWasSlow)
-		if n := stream.OK.Warnings; n > 0 && stream.Done() {
+	}
+	t.hear(ctx)
+	ok.Warnings = t.s.diag.count()
+	return ok
+}
+
+// hear reads the warnings of the parts that have ended, while their connections have run nothing else.
+func (t *tree) hear(ctx context.Context) {
+	for _, stream := range t.streams {
+		if n := stream.OK.Warnings; n > 0 && stream.Done() && !stream.heard {
+			stream.heard = true
 			_ = t.s.warnings(ctx, stream.h, stream.route, stream.target, n) // a connection that fails here is broken, which settle sees
 		}
 	}
-	ok.Warnings = t.s.diag.count()
-	return ok
 }
 
 // shardRows is one shard's rows, with logical names and the session's view of errors.
@@ -318,6 +340,7 @@ type shardRows struct {
 	h       *held
 	route   *plan.Route
 	target  *plan.Target
+	heard   bool   // its warnings have been read
 	origin  []byte // the target's index, to end each row; nil: not wanted
 	tagged  sqltypes.Row
 	columns []sqltypes.Column

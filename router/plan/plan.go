@@ -32,8 +32,11 @@ type Plan struct {
 	// Rename is set when the shard's column definitions or error texts may carry physical names.
 	Rename bool
 	// Shape is the client's statement as the first target of the first Route would run it: a server that is asked to
-	// describe it says which columns the answer has. Nil where a Route is the whole plan: its answer has them.
+	// describe it says which parameters and columns the statement has. Nil where a Route is the whole plan: its answer has them.
 	Shape *rewrite.Template
+	// Trial is Shape as a server runs it without reading a row: of the columns of a statement that runs a server says other
+	// things than of one that is prepared, where it groups through a temporary table. Nil where that cannot be asked.
+	Trial *rewrite.Template
 	// Notes are sentences for EXPLAIN: where an unlisted table was found, what was assumed.
 	Notes []string
 

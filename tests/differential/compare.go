@@ -115,11 +115,6 @@ const internalFlags = 1<<14 | 1<<15
 // binary.
 const tableFlags = sqltypes.FlagPrimaryKey | sqltypes.FlagUniqueKey | sqltypes.FlagMultipleKey | sqltypes.FlagBinary
 
-// planFlags are those of an expression that follow the server's way to the answer, which differs between executions of
-// one statement as well: whether it went through a temporary table. So do its display length, and the decimals of what is
-// no number and no time. No driver reads a value by them.
-const planFlags = sqltypes.FlagBinary | 1<<12
-
 func (d *differences) columns(what string, e Expect, plain, heddle []sqltypes.Column) {
 	if len(plain) != len(heddle) {
 		d.add(what+" count", fmt.Sprint(labels(plain)), fmt.Sprint(labels(heddle)))
@@ -144,18 +139,11 @@ func (d *differences) columns(what string, e Expect, plain, heddle []sqltypes.Co
 		field("org_table", p.OrgTable, h.OrgTable)
 		field("schema", p.Schema, h.Schema)
 		field("type", fmt.Sprintf("%#x", byte(p.Type)), fmt.Sprintf("%#x", byte(h.Type)))
-		ignored := ignored
-		computed := p.OrgName == "" && h.OrgName == ""
-		if computed {
-			ignored |= planFlags
-		}
 		field("flags", fmt.Sprintf("%#x", p.Flags&^ignored), fmt.Sprintf("%#x", h.Flags&^ignored))
 		field("collation", fmt.Sprint(p.Collation), fmt.Sprint(h.Collation))
-		if !computed || p.Type.IsDecimal() || p.Type.IsFloat() || p.Type.IsTemporal() {
-			field("decimals", fmt.Sprint(p.Decimals), fmt.Sprint(h.Decimals))
-		}
+		field("decimals", fmt.Sprint(p.Decimals), fmt.Sprint(h.Decimals))
 		field("extended metadata", fmt.Sprintf("%q", p.Extended), fmt.Sprintf("%q", h.Extended))
-		if !e.Length && !computed {
+		if !e.Length {
 			field("length", fmt.Sprint(p.Length), fmt.Sprint(h.Length))
 		}
 	}

@@ -128,9 +128,6 @@ func (q *query) codes(ordered bool) []string {
 			codes = append(codes, code+"="+strings.Join(list, ","))
 		}
 	}
-	if len(q.joins) > 0 {
-		codes = append(codes, "temptable")
-	}
 	return codes
 }
 
