@@ -47,6 +47,7 @@ func (n *NeedTables) Error() string {
 // where the server has it (else UUID and INET6 look like text). Put the answer into Facts.Columns[Key] and plan again.
 type NeedColumns struct {
 	Target *plan.Target
+	Route  *plan.Route // whose target it is: it knows the logical names of what an error may name
 	SQL    string
 	Key    string
 }

@@ -173,7 +173,7 @@ func (p *planning) describeText(route *plan.Route, t *rewrite.Template) ([]sqlty
 	sql := string(r.SQL)
 	cols, ok := p.facts.Columns[sql]
 	if !ok {
-		return nil, &NeedColumns{Target: target, SQL: sql, Key: sql}
+		return nil, &NeedColumns{Target: target, Route: route, SQL: sql, Key: sql}
 	}
 	return cols, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
 // onDatabase is CREATE, ALTER and DROP DATABASE. A logical database is what its rule document says: it exists, and is
@@ -19,7 +20,8 @@ func onDatabase(s *Session, ctx context.Context, x *execution) error {
 		return s.writeError(sqlerr.NoDatabaseToDrop(name))
 	case !known && st.Kind == parser.DropDatabase:
 		s.diag.note(sqlerr.NoDatabaseToDrop(name))
-		return s.sendAffected(0)
+		s.diag.rowCount = 0
+		return s.sendOK(&wire.OK{Status: wire.StatusDBDropped, Warnings: s.diag.count()})
 	case !known:
 		return s.writeError(sqlerr.NotSupported(strings.ToUpper(st.Kind.String()) + " of a database that no rule document declares"))
 	case layout.Database == "":

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
 )
@@ -42,6 +43,18 @@ const maxConditions = 64
 func (d *diagnostics) reset() {
 	d.stale = false
 	d.conditions, d.total, d.fetched, d.limit, d.heard = d.conditions[:0], 0, false, maxConditions, d.heard[:0]
+}
+
+// begin begins a statement, prepared or run: its conditions replace those of the one before, unless it asks for them or,
+// as servers have it, reads no table and has none.
+func (d *diagnostics) begin(st *parser.Statement) {
+	switch {
+	case asksDiagnostics(st):
+	case st.Kind == parser.Select && len(st.Tables) == 0:
+		d.stale = true
+	default:
+		d.reset()
+	}
 }
 
 // succeeded takes note of an OK.

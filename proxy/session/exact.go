@@ -2,10 +2,14 @@ package session
 
 import (
 	"context"
+	"iter"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -46,6 +50,23 @@ func (l *shapes) get(key []byte, ask func() ([]sqltypes.Column, error)) ([]sqlty
 	return columns, nil
 }
 
+// sessionKey is what of the session the description of a statement may depend on: its variables (of charsets, of lengths,
+// of digits), and its user variables where the statement reads them.
+func (t *tree) sessionKey() []byte {
+	lists := []iter.Seq2[string, string]{t.s.state.Vars()}
+	if t.x.need&backend.NeedUserVars != 0 {
+		lists = append(lists, t.s.state.UserVars())
+	}
+	var key []byte
+	for _, list := range lists {
+		vars := maps.Collect(list)
+		for _, name := range slices.Sorted(maps.Keys(vars)) {
+			key = append(append(append(append(key, name...), '='), vars[name]...), 0)
+		}
+	}
+	return key
+}
+
 // preparedColumns are the definitions that one server gives the answer of a statement that is merged here when it is
 // prepared: a shard is asked to describe the client's own text, once per statement shape. Nil where the answer's rows
 // come with them.
@@ -54,8 +75,7 @@ func (t *tree) preparedColumns(ctx context.Context) ([]sqltypes.Column, error) {
 	if t.x.plan.Shape == nil || route == nil || len(route.Targets) == 0 {
 		return nil, nil
 	}
-	results, _ := t.s.state.Var("character_set_results")
-	return t.x.st.described.get([]byte(results), func() ([]sqltypes.Column, error) {
+	return t.x.st.described.get(t.sessionKey(), func() ([]sqltypes.Column, error) {
 		x := *t.x
 		x.args = &args{scan: x.args.scan, text: x.args.text}
 		any := &tree{s: t.s, x: &x}
@@ -76,8 +96,7 @@ func (t *tree) runColumns(ctx context.Context) ([]sqltypes.Column, error) {
 		return t.preparedColumns(ctx)
 	}
 	from := t.streams[0]
-	results, _ := t.s.state.Var("character_set_results")
-	key := append([]byte(results), 0)
+	key := t.sessionKey()
 	for i := range from.columns {
 		c := &from.columns[i]
 		key = append(key, byte(c.Type), byte(c.Flags), byte(c.Flags>>8), c.Decimals)

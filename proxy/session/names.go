@@ -32,7 +32,10 @@ func (s *Session) renamer(p *plan.Plan, route *plan.Route, t *plan.Target) func(
 		if string(v.Table) == t.Names[i] {
 			v.Table = table
 		}
-		v.OrgTable, v.Schema = table, s.names[len(table):]
+		v.OrgTable = table
+		if len(v.Schema) > 0 {
+			v.Schema = s.names[len(table):]
+		}
 	}
 }
 
@@ -95,7 +98,10 @@ func logicalColumns(columns []sqltypes.Column, s *Session, route *plan.Route, t 
 		if c.Table == t.Names[at] {
 			c.Table = route.Tables[at]
 		}
-		c.OrgTable, c.Schema = route.Tables[at], route.Databases[at]
+		c.OrgTable = route.Tables[at]
+		if c.Schema != "" {
+			c.Schema = route.Databases[at]
+		}
 	}
 	return columns
 }

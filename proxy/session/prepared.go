@@ -87,9 +87,7 @@ func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
 		s.diag.reset()
 		return s.writeError(err)
 	}
-	if !asksDiagnostics(stmt.st.parsed) {
-		s.diag.reset()
-	}
+	s.diag.begin(stmt.st.parsed)
 	return s.sendPrepared(stmt, params, columns)
 }
 
@@ -105,12 +103,20 @@ func (s *Session) prepareText(ctx context.Context, text []byte) (stmt *prepared,
 	if err := s.mayRun(st.parsed); err != nil {
 		return nil, nil, nil, err
 	}
+	if !s.mayWrite() && st.plan != nil && st.plan.Write && changesRows[st.parsed.Kind] {
+		return nil, nil, nil, sqlerr.New(sqlerr.CodeReadOnlyTxn, "25006", "Cannot execute statement in a READ ONLY transaction")
+	}
 	stmt = &prepared{text: text[:s.scan.End], st: st, db: s.db, mode: s.mode, key: append([]byte(nil), s.keyPrefix...), params: s.scan.Params}
 	if err := stmt.scan.Scan(stmt.text, s.mode); err != nil {
 		return nil, nil, nil, syntaxError(err)
 	}
 	params, columns, err = s.shape(ctx, stmt)
 	return stmt, params, columns, err
+}
+
+// changesRows are the kinds of statements that servers do not even prepare in a READ ONLY transaction.
+var changesRows = map[parser.Kind]bool{
+	parser.Insert: true, parser.Replace: true, parser.Update: true, parser.Delete: true,
 }
 
 // shape returns the definitions of a statement's parameters and columns.

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
-	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
@@ -64,13 +63,7 @@ func (s *Session) query(ctx context.Context, text []byte, only bool) (rest []byt
 // execute runs one statement, the session's own or one for the shards, and writes its answer.
 func (s *Session) execute(ctx context.Context, x *execution) error {
 	kind := x.st.parsed.Kind
-	switch {
-	case asksDiagnostics(x.st.parsed):
-	case kind == parser.Select && len(x.st.parsed.Tables) == 0:
-		s.diag.stale = true // as servers do: the conditions stay until there is a new one
-	default:
-		s.diag.reset()
-	}
+	s.diag.begin(x.st.parsed)
 	if err := s.mourn(kind); err != nil {
 		return s.writeError(err)
 	}

@@ -181,6 +181,9 @@ func (s *Session) describe(ctx context.Context, need *router.NeedColumns) ([]sql
 		return nil, err
 	}
 	stmt, err := lease.Conn().PrepareOwn(ctx, need.SQL) // not from the cache, which may know the table as it was
+	if e := sqlerr.As(err); e != nil {
+		return nil, logicalError(e, need.Route, need.Target)
+	}
 	if err != nil {
 		return nil, err
 	}

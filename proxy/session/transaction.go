@@ -10,10 +10,14 @@ import (
 	"github.com/heddle-mesh/heddle/txn"
 )
 
-// takeNext returns the characteristics that SET TRANSACTION gave for the next transaction, once.
+// takeNext returns the characteristics of the next transaction: those that SET TRANSACTION gave for it, once, else the
+// session's.
 func (s *Session) takeNext() txn.Options {
 	o := s.next
 	s.next = txn.Options{}
+	if !o.ReadOnly && !o.ReadWrite {
+		o.ReadOnly = s.readOnly()
+	}
 	return o
 }
 
@@ -22,6 +26,25 @@ func (s *Session) implicit() txn.Options {
 	o := s.takeNext()
 	o.Implicit = true
 	return o
+}
+
+// readOnly reports whether the session's transactions are READ ONLY where nothing else is said.
+func (s *Session) readOnly() bool {
+	for _, name := range []string{"tx_read_only", "transaction_read_only"} {
+		if v, ok := s.state.Var(name); ok {
+			return v == "1" || strings.EqualFold(strings.Trim(v, "'"), "ON")
+		}
+	}
+	return false
+}
+
+// mayWrite reports whether the transaction that is open, or the one that a statement would be, is not READ ONLY.
+func (s *Session) mayWrite() bool {
+	o := s.next
+	if s.txn != nil {
+		o = s.txn.Options()
+	}
+	return o.ReadWrite || !o.ReadOnly && (s.txn != nil || !s.readOnly())
 }
 
 // commit ends the open transaction, if there is one, as COMMIT does.
@@ -74,7 +97,10 @@ func onBegin(s *Session, ctx context.Context, x *execution) error {
 		return s.writeError(err)
 	}
 	o := s.takeNext()
-	o.ReadOnly, o.ReadWrite, o.Snapshot = o.ReadOnly || d.ReadOnly, o.ReadWrite || d.ReadWrite, d.Snapshot
+	if d.ReadOnly || d.ReadWrite {
+		o.ReadOnly, o.ReadWrite = d.ReadOnly, d.ReadWrite
+	}
+	o.Snapshot = d.Snapshot
 	s.txn = txn.New(o)
 	if o.Snapshot {
 		if err := s.snapshot(ctx); err != nil {
