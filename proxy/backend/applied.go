@@ -144,11 +144,14 @@ func (a *applied) difference(b []byte, s *State, need Need) []byte {
 	}
 	if need&NeedUserVars != 0 {
 		for _, name := range differing(a.user, s.user) {
+			variable := "@`" + strings.ReplaceAll(name, "`", "``") + "`"
 			value, ok := s.user[name]
 			if !ok {
+				// NULL alone leaves the variable the type that it had: @a + 1 would be an integer for the next session too.
+				b = assign(b, variable, "x''")
 				value = "NULL"
 			}
-			b = assign(b, "@`"+strings.ReplaceAll(name, "`", "``")+"`", value)
+			b = assign(b, variable, value)
 		}
 	}
 	return b

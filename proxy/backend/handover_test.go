@@ -258,7 +258,7 @@ func TestDifference(t *testing.T) {
 		want string
 	}{
 		{0, "a='x',b=2,gone=DEFAULT"},
-		{NeedUserVars, "a='x',b=2,gone=DEFAULT,@`u`=NULL,@`v`=2"},
+		{NeedUserVars, "a='x',b=2,gone=DEFAULT,@`u`=x'',@`u`=NULL,@`v`=2"},
 	} {
 		if got := string(a.difference(nil, s, tc.need)); got != tc.want {
 			t.Errorf("%s, want %s", got, tc.want)

@@ -33,14 +33,21 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 			return s.respond(s.setAutocommit(ctx, on))
 		}
 	}
-	if readsTables(x.st.parsed) {
-		layout, ok := s.srv.Catalogs.Current().Database(s.db)
-		if !ok || layout.Database != "" {
-			// Its tables may be on other servers than the one that would run it.
-			return s.writeError(sqlerr.NotSupported("SET with a query on tables; SELECT … INTO @x does it"))
-		}
+	if err := s.maySet(x.st.parsed); err != nil {
+		return s.writeError(err)
 	}
 	return s.onServer(ctx, x, set)
+}
+
+// maySet refuses a SET whose tables may be on other servers than the one that would run it.
+func (s *Session) maySet(st *parser.Statement) error {
+	if !readsTables(st) {
+		return nil
+	}
+	if layout, ok := s.srv.Catalogs.Current().Database(s.db); ok && layout.Database == "" {
+		return nil
+	}
+	return sqlerr.NotSupported("SET with a query on tables; SELECT … INTO @x does it")
 }
 
 // setElsewhere is SET of what is not the session's: it is passed to the server where there is only one.

@@ -39,6 +39,11 @@ func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltype
 // checkedShape has a server prepare a statement that it will not run: it says whether the statement can be prepared at
 // all, and with which parameters and columns.
 func (s *Session) checkedShape(ctx context.Context, stmt *prepared) (params, columns []sqltypes.Column, err error) {
+	if stmt.st.parsed.Kind == parser.Set {
+		if err := s.maySet(stmt.st.parsed); err != nil {
+			return nil, nil, err
+		}
+	}
 	ds, schema, err := s.home()
 	if err != nil {
 		return nil, nil, err
