@@ -50,6 +50,9 @@ var dialectVars = []string{
 	"div_precision_increment",
 }
 
+// unknownSchema is no schema's name: it makes the next hand-over select one.
+const unknownSchema = "\x00"
+
 // maxUserVarBytes is what a connection may carry of other sessions' user variables when it goes back to the pool.
 const maxUserVarBytes = 64 << 10
 

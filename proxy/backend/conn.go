@@ -71,7 +71,12 @@ func (c *Conn) Broken() bool { return c.broken.Load() }
 func (c *Conn) Busy() bool { return c.busy }
 
 // Schema is the schema the connection is in as far as is known.
-func (c *Conn) Schema() string { return c.applied.schema }
+func (c *Conn) Schema() string {
+	if c.applied.schema == unknownSchema {
+		return ""
+	}
+	return c.applied.schema
+}
 
 // Alive looks, without blocking and without a round trip, whether the server has ended the idle connection.
 func (c *Conn) Alive() bool {
@@ -149,7 +154,7 @@ func (c *Conn) Finish(ok *wire.OK) {
 		c.track(ok.Track)
 	}
 	if ok.Status.Has(wire.StatusDBDropped) {
-		c.applied.schema = ""
+		c.applied.schema = unknownSchema
 		c.applied.forget()
 	}
 	if ok.Status.Has(wire.StatusMoreResults) {

@@ -190,6 +190,11 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if err := s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings); err != nil {
 		return err
 	}
+	if answer.OK.Status.Has(wire.StatusDBDropped) {
+		if err := s.followSchema(ctx, h); err != nil {
+			return err
+		}
+	}
 	return s.afterSingle(ctx, x, h)
 }
 
@@ -266,7 +271,6 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 		case exec.HeadOK:
 			s.more = outer || a.OK.Status.Has(wire.StatusMoreResults)
 			s.diag.succeeded(&a.OK)
-			s.followSchema(&a.OK)
 			ok := wire.OK{
 				AffectedRows: a.OK.AffectedRows, LastInsertID: a.OK.LastInsertID,
 				Status: a.OK.Status, Warnings: a.OK.Warnings, Info: a.OK.Info,
@@ -291,14 +295,20 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 	}
 }
 
-// followSchema takes note of a statement that has dropped the client's schema: it is in none from then on.
-func (s *Session) followSchema(ok *wire.OK) {
-	if !ok.Status.Has(wire.StatusDBDropped) {
-		return
+// followSchema asks, after a statement has dropped a schema, whether it was the client's, who is in none from then on.
+func (s *Session) followSchema(ctx context.Context, h *held) error {
+	layout, known := s.srv.Catalogs.Current().Database(s.db)
+	if !known || layout.Database != "" || s.db == "" {
+		return nil
 	}
-	if layout, known := s.srv.Catalogs.Current().Database(s.db); known && layout.Database == "" {
+	_, row, err := oneRow(ctx, h, "DATABASE()")
+	if err != nil {
+		return err
+	}
+	if row[0] == nil {
 		s.useDatabase("")
 	}
+	return nil
 }
 
 func (s *Session) relayRows(x *execution, route *plan.Route, t *plan.Target, a *exec.Answer, outer bool) error {
