@@ -34,6 +34,9 @@ type execution struct {
 	labels []label
 
 	several     bool   // it runs on several shards
+	// using is what a server is sent instead of the text: its own EXECUTE IMMEDIATE, with the client's USING.
+	using string
+
 	generatedID uint64 // the first id that was generated for it
 	own         args   // what args points to, for most: one allocation fewer
 }
@@ -49,6 +52,9 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 		return s.writeError(err)
 	}
 	x.need = needs(x.st.parsed)
+	if x.using != "" {
+		x.need |= backend.NeedUserVars | backend.NeedLastInsertID
+	}
 	err := s.runNode(ctx, x)
 	if err == nil {
 		return nil
@@ -151,6 +157,9 @@ func (s *Session) runRoute(ctx context.Context, x *execution, route *plan.Route)
 // sql renders a unit's text. The bytes are valid until the next call.
 func (s *Session) sql(x *execution, t *rewrite.Template, unit *plan.RouteUnit) ([]byte, []wire.Param, error) {
 	if t.Identity {
+		if x.using != "" {
+			return []byte(x.using), nil, nil
+		}
 		return x.args.text, x.params, nil
 	}
 	s.render.SQL, s.render.Params = s.render.SQL[:0], s.render.Params[:0]

@@ -10,6 +10,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router/plan"
 )
 
 // SQL's PREPARE keeps a text under a name. EXECUTE runs it with the values of its USING in the places of the '?',
@@ -18,6 +19,9 @@ import (
 // onPrepare is PREPARE name FROM text.
 func onPrepare(s *Session, ctx context.Context, x *execution) error {
 	d := x.st.parsed.Prepare
+	if t := x.st.parsed.Tokens; len(t) > 1 && t[0].Is("PREPARE") && (!t[1].Ident() || len(t) < 3 || !t[2].Is("FROM")) {
+		return s.writeError(sqlerr.Syntax(x.st.parsed.Text[t[1].Start:]))
+	}
 	text, err := s.preparedText(ctx, x, d)
 	if err != nil {
 		return s.writeError(err)
@@ -159,6 +163,11 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 	for i, span := range using {
 		expressions[i] = x.st.parsed.Text[span.Start:span.End]
 	}
+	if len(using) > 0 && s.leavesValues(x.st.parsed, stmt) {
+		if done, err := s.executeThere(ctx, stmt, expressions); done || err != nil {
+			return err
+		}
+	}
 	values, err := s.evaluate(ctx, expressions...)
 	if err != nil {
 		return s.writeError(err)
@@ -168,6 +177,60 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 		return s.writeError(err)
 	}
 	return s.runText(ctx, text, exec.TextRows, stmt.labels)
+}
+
+// leavesValues reports whether one server can be given the text and the expressions of its USING as they are, which
+// keeps the parameters' types, DEFAULT, and what a server says of values that do not fit.
+func (s *Session) leavesValues(outer *parser.Statement, stmt *prepared) bool {
+	layout, ok := s.srv.Catalogs.Current().Database(s.db)
+	if !ok || layout.Database != "" || !s.srv.Flavour.MariaDB || stmt.mode != s.mode ||
+		s.substitutes(outer) || outer.Uses.Has(parser.UseLastInsertIDArg) {
+		return false
+	}
+	for _, c := range stmt.text {
+		if c < ' ' && c != '\n' && c != '\t' || c > '~' || c == '\\' {
+			return false // as a literal it could be another text
+		}
+	}
+	return true
+}
+
+// executeThere runs a prepared text by EXECUTE IMMEDIATE of the one server that it is for; false if it is not for one,
+// or not as it is.
+func (s *Session) executeThere(ctx context.Context, stmt *prepared, expressions []string) (bool, error) {
+	saved := s.scan
+	s.scan = parser.Scan{}
+	defer func() { s.scan = saved }()
+	st, err := s.lookup(ctx, stmt.text)
+	if err != nil {
+		return true, s.writeError(err)
+	}
+	if !untouched(st.plan) {
+		return false, nil
+	}
+	scan := s.scan
+	x := execution{st: st, plan: st.plan, args: &args{scan: &scan, text: stmt.text[:scan.End]}, form: exec.TextRows}
+	x.using = "EXECUTE IMMEDIATE '" + strings.ReplaceAll(string(stmt.text), "'", "''") + "' USING " + strings.Join(expressions, ", ")
+	return true, s.execute(ctx, &x)
+}
+
+// untouched reports whether a plan sends one server the client's own text.
+func untouched(p *plan.Plan) bool {
+	if p == nil {
+		return false
+	}
+	var route *plan.Route
+	switch root := p.Root.(type) {
+	case *plan.Route:
+		route = root
+	case *plan.Insert:
+		route = root.Route
+	case *plan.Update:
+		route = root.Route
+	case *plan.Delete:
+		route = root.Route
+	}
+	return route != nil && route.Opcode == plan.Unsharded && route.Template.Identity
 }
 
 // onDeallocate is DEALLOCATE PREPARE.
