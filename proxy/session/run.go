@@ -33,7 +33,7 @@ type execution struct {
 	// columns are called after the text that was prepared.
 	labels []label
 
-	several     bool   // it runs on several shards
+	several bool // it runs on several shards
 	// using is what a server is sent instead of the text: its own EXECUTE IMMEDIATE, with the client's USING.
 	using string
 
@@ -89,7 +89,11 @@ func (s *Session) runScattered(ctx context.Context, x *execution) error {
 // enter brings the transaction into the state that the statement begins with.
 func (s *Session) enter(ctx context.Context, p *plan.Plan) error {
 	if p.ImplicitCommit {
-		return s.commit(ctx)
+		err := s.commit(ctx)
+		if p.Pin == lockPin && !s.autocommit && err == nil {
+			s.txn = txn.New(s.implicit()) // as a server's status says
+		}
+		return err
 	}
 	if !s.autocommit && s.txn == nil && len(p.Tables) > 0 {
 		s.txn = txn.New(s.implicit())

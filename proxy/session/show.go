@@ -104,8 +104,15 @@ func onShowWarnings(s *Session, ctx context.Context, x *execution) error {
 		}
 		rows = append(rows, sqltypes.Row{[]byte(c.level), strconv.AppendUint(nil, uint64(c.code), 10), []byte(c.msg)})
 	}
-	rows = s.limited(x, rows)
-	return s.answerRows(ctx, columns, rows, x.form)
+	return s.answerList(ctx, columns, s.limited(x, rows), x.form)
+}
+
+// answerList is answerRows for what a server takes from lists of its own, and not from a query: FOUND_ROWS() stays.
+func (s *Session) answerList(ctx context.Context, columns []sqltypes.Column, rows []sqltypes.Row, form exec.Form) error {
+	found := s.diag.foundRows
+	err := s.answerRows(ctx, columns, rows, form)
+	s.diag.foundRows = found
+	return err
 }
 
 // limited applies the LIMIT of a SHOW.
@@ -163,7 +170,7 @@ func onShowProcesslist(s *Session, ctx context.Context, x *execution) error {
 		}
 		rows = append(rows, row)
 	}
-	return s.answerRows(ctx, columns, rows, x.form)
+	return s.answerList(ctx, columns, rows, x.form)
 }
 
 func orNull(s string) []byte {

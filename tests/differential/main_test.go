@@ -30,7 +30,7 @@ var serverFlags = []string{"--innodb-stats-persistent=ON", "--innodb-stats-auto-
 const selfLayout = "self"
 
 func TestMain(m *testing.M) {
-	os.Exit(harness.Run(m, harness.Options{Plain: true, Shards: 3, Flags: serverFlags, Setup: setUp}, &env))
+	os.Exit(harness.Run(m, harness.Options{Plain: true, Shards: 4, Flags: serverFlags, Setup: setUp}, &env))
 }
 
 func setUp(ctx context.Context, e *harness.Env) error {
@@ -81,6 +81,21 @@ func startHeddles(ctx context.Context, e *harness.Env) error {
 		}
 		lab.heddles[l.Name] = h
 	}
+	return startPassThrough(ctx, e)
+}
+
+// startPassThrough starts heddle as a plain proxy of a server of its own.
+func startPassThrough(ctx context.Context, e *harness.Env) error {
+	server := e.Shards[3]
+	if err := server.CreateSchema(ctx, Schema); err != nil {
+		return err
+	}
+	rules := fmt.Sprintf("data_sources: {main: {address: \"%s\", user: root}}\n", server.Addr())
+	h, err := e.SharedHeddle(ctx, harness.HeddleOptions{Rules: []string{rules}, Users: "users: {root: {}}\n"})
+	if err != nil {
+		return fmt.Errorf("pass-through: %w", err)
+	}
+	lab.heddles[passThrough] = h
 	return nil
 }
 

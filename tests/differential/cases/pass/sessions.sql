@@ -1,0 +1,152 @@
+-- What a client of a plain proxy has beside tables: schemas of its own, table locks, programs, prepared statements.
+--@ setup
+DROP TABLE IF EXISTS plain;
+DROP TABLE IF EXISTS other;
+CREATE TABLE plain (id INT NOT NULL PRIMARY KEY, v VARCHAR(10) DEFAULT 'dv');
+CREATE TABLE other (id INT NOT NULL PRIMARY KEY);
+--@ data
+DROP DATABASE IF EXISTS pass1;
+DROP DATABASE IF EXISTS pass2;
+DELETE FROM plain;
+DELETE FROM other;
+INSERT INTO plain VALUES (1, 'a'), (2, 'b'), (3, NULL);
+INSERT INTO other VALUES (7);
+
+--@ case table locks with autocommit off
+SET autocommit = 0;
+LOCK TABLES plain READ;
+UPDATE plain SET v = 'x' WHERE id = 1;
+SELECT * FROM other;
+COMMIT;
+SELECT * FROM other;
+UNLOCK TABLES;
+UPDATE plain SET v = 'x' WHERE id = 1;
+ROLLBACK;
+SELECT id, v FROM plain ORDER BY id;
+SET autocommit = 1;
+--@ case table locks end where they should
+CREATE TEMPORARY TABLE scratch (a INT);
+LOCK TABLES plain WRITE;
+SELECT * FROM other;
+UNLOCK TABLES;
+SELECT * FROM other;
+LOCK TABLES plain READ;
+START TRANSACTION;
+SELECT * FROM other;
+UPDATE plain SET v = 'y' WHERE id = 2;
+ROLLBACK;
+SELECT * FROM scratch;
+DROP TEMPORARY TABLE scratch;
+--@ case the current schema is dropped
+CREATE DATABASE pass1;
+USE pass1;
+CREATE TABLE t (a INT);
+DROP DATABASE IF EXISTS pass2;
+SELECT DATABASE();
+DROP DATABASE pass1;
+SELECT DATABASE(), 1;
+CREATE TABLE t (a INT);
+CALL nothing();
+SHOW TABLES;
+SELECT id FROM shop.other;
+CREATE DATABASE pass1;
+SHOW CREATE DATABASE pass1;
+SELECT DATABASE();
+USE pass1;
+CREATE TABLE t (a INT);
+SHOW TABLES;
+DROP DATABASE pass1;
+USE shop;
+SELECT DATABASE();
+--@ case a program drops the current schema [text multi]
+CREATE DATABASE pass1;
+CREATE PROCEDURE shop.pass_drop() DROP DATABASE pass1;
+USE pass1;
+CALL shop.pass_drop();
+SELECT DATABASE();
+CREATE TABLE t (a INT);
+USE shop;
+DROP PROCEDURE pass_drop;
+--@ case another session drops the current schema
+CREATE DATABASE pass1;
+USE pass1;
+--@ on b
+DROP DATABASE pass1;
+--@ on a
+SELECT 1;
+CREATE DATABASE pass1;
+CREATE TABLE t (a INT);
+SHOW TABLES;
+DROP DATABASE pass1;
+USE shop;
+SELECT id FROM other;
+--@ case functions are those of the current schema
+CREATE DATABASE pass1;
+CREATE DATABASE pass2;
+CREATE FUNCTION pass1.which() RETURNS INT RETURN 1;
+CREATE FUNCTION pass2.which() RETURNS INT RETURN 2;
+CREATE TABLE pass2.t (a INT);
+INSERT INTO pass2.t VALUES (5);
+USE pass1;
+SELECT which(), a FROM pass2.t;
+CREATE VIEW pass1.v AS SELECT a, which() AS w FROM pass2.t;
+SELECT * FROM pass1.v;
+USE shop;
+SELECT which() FROM pass2.t;
+DROP DATABASE pass1;
+DROP DATABASE pass2;
+--@ case without a schema [text noschema]
+SELECT DATABASE();
+DELETE other FROM shop.other, shop.plain;
+SELECT id FROM shop.other;
+SHOW TABLES;
+CALL nothing();
+CREATE FUNCTION nowhere() RETURNS INT RETURN 1;
+--@ case definitions keep the functions that they call
+CREATE TABLE defs (user VARCHAR(40), who VARCHAR(200) DEFAULT CURRENT_USER(), KEY user (user));
+SHOW CREATE TABLE defs;
+CREATE VIEW defv AS SELECT DATABASE() AS d, FOUND_ROWS() AS f;
+SHOW CREATE VIEW defv;
+CREATE TABLE deft AS SELECT DATABASE(), ROW_COUNT();
+SHOW CREATE TABLE deft;
+DROP TABLE defs, deft;
+DROP VIEW defv;
+--@ case bodies without begin [text multi]
+CREATE FUNCTION pass_if(x INT) RETURNS INT IF x IN (1, 2) THEN RETURN 100; ELSE RETURN 200; END IF;
+SELECT pass_if(1), pass_if(5);
+DROP FUNCTION pass_if;
+CREATE PROCEDURE pass_loop() FOR i IN 1..2 DO SELECT i; END FOR;
+CALL pass_loop();
+DROP PROCEDURE pass_loop;
+BEGIN NOT ATOMIC IF (EXISTS (SELECT 1 FROM plain)) THEN SELECT 1; ELSE SELECT 2; END IF; END;
+SET STATEMENT sort_buffer_size = 262144 FOR BEGIN NOT ATOMIC SELECT 1; SELECT 2; END;
+--@ case several results of a program
+CREATE PROCEDURE pass_many() BEGIN SELECT id FROM plain ORDER BY id; SELECT id FROM other; UPDATE plain SET v = 'm'; SELECT 'end'; END;
+CALL pass_many();
+SELECT v FROM plain ORDER BY id;
+DROP PROCEDURE pass_many;
+--@ case using
+SET @a = 1, @b = 'x', @c = 1.5;
+PREPARE s FROM 'SELECT ?, ? + 1, id FROM plain WHERE id < ? ORDER BY id';
+EXECUTE s USING @a, @b, @c;
+EXECUTE s USING NULL, 1e3, @a + 5;
+EXECUTE s USING @a;
+PREPARE i FROM 'INSERT INTO plain VALUES (?, ?)';
+EXECUTE i USING 5, DEFAULT;
+EXECUTE i USING 6, IGNORE;
+EXECUTE i USING 7, 'it''s';
+SELECT id, v FROM plain ORDER BY id;
+PREPARE l FROM 'SELECT id FROM plain ORDER BY id LIMIT ?';
+EXECUTE l USING 2;
+EXECUTE l USING @b;
+EXECUTE l USING -1;
+PREPARE v FROM 'SELECT id INTO @v FROM plain WHERE v = ?';
+EXECUTE v USING 'b';
+SELECT @v;
+EXECUTE IMMEDIATE 'SELECT ? AS x' USING CONVERT(NULL USING utf8mb4);
+PREPARE FROM 'SELECT 1';
+PREPARE p 'SELECT 1';
+--@ case found rows and warnings
+SELECT id FROM plain ORDER BY id;
+SHOW WARNINGS;
+SELECT FOUND_ROWS();
