@@ -11,6 +11,15 @@ import (
 
 // planDDL plans the DDL of tables: on every node of a sharded table, on every copy of a broadcast one.
 func (p *planning) planDDL() error {
+	if p.stmt.Kind == parser.DropTable {
+		refs, err := p.dropped()
+		if err != nil {
+			return err
+		}
+		if len(refs) > 1 && !p.samePlacesAll(refs) {
+			return p.dropEach(refs)
+		}
+	}
 	lead, err := p.ddlTable()
 	if err != nil {
 		return err
@@ -118,7 +127,8 @@ func (p *planning) ddlRefusal(lead *table) string {
 		switch p.stmt.Tables[i].Role {
 		case parser.RoleReference:
 			if renames || p.stmt.Kind == parser.AlterTable && p.renamesTo(i) {
-				return "renaming the " + lead.place.Kind.String() + " table " + lead.name + ": its name stands in the rules"
+				return "renaming the " + lead.place.Kind.String() + " table " + lead.name + ": its name stands in the rules; " +
+					"create a table that the rules name and copy the rows, or change the rules"
 			}
 			if !t.sharded() && !t.broadcast() && len(distinctSources(lead.nodes())) > 1 {
 				return "DDL of the " + lead.place.Kind.String() + " table " + lead.name + " that names the single table " + t.name

@@ -74,6 +74,8 @@ func routeOf(n plan.Node) *plan.Route {
 		return n.Write
 	case *plan.DDL:
 		return n.Route
+	case *plan.TableAdmin:
+		return n.Route
 	}
 	return nil
 }

@@ -143,8 +143,6 @@ func (p *planning) properties() {
 	switch {
 	case p.stmt.Kind == parser.CreateTemporaryTable:
 		p.plan.Pin = "temporary table"
-	case p.stmt.Kind == parser.LockTables:
-		p.plan.Pin = "LOCK TABLES"
 	case p.stmt.Kind == parser.Handler:
 		p.plan.Pin = "HANDLER"
 	case uses.Has(parser.UseLock):

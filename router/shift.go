@@ -44,6 +44,8 @@ func (s shifter) node(n plan.Node) {
 		s.node(n.Route)
 	case *plan.DDL:
 		s.node(n.Route)
+	case *plan.TableAdmin:
+		s.node(n.Route)
 	}
 }
 

@@ -240,10 +240,20 @@ func (p *planning) plainColumn(span parser.Span) bool {
 // planOther plans the statements that need no more than one place: everything that is neither query, change nor DDL
 // of a table.
 func (p *planning) planOther() error {
+	if p.stmt.Kind == parser.LockTables && len(p.tables) > 0 {
+		return p.planLock()
+	}
+	if p.stmt.Kind == parser.TableAdmin {
+		for _, t := range p.tables {
+			if t.sharded() || t.broadcast() {
+				return p.planTableAdmin(t)
+			}
+		}
+	}
 	if t := p.anySharded(); t != nil {
 		return p.refuse(p.stmt.Kind.String() + " on the sharded table " + t.name)
 	}
-	if p.plan.Write && p.allBroadcast() && len(p.tables) > 0 && p.stmt.Kind != parser.LockTables {
+	if p.plan.Write && p.allBroadcast() && len(p.tables) > 0 {
 		return p.refuse(p.stmt.Kind.String() + " on the broadcast table " + p.tables[0].name)
 	}
 	route, err := p.oneDataSource()

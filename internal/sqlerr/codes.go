@@ -38,6 +38,8 @@ const (
 	CodeBadField           uint16 = 1054
 	CodeNoSuchTable        uint16 = 1146
 	CodeNonUniqTable       uint16 = 1066
+	CodeUnknownTable       uint16 = 1051
+	CodeTableNotLocked     uint16 = 1100
 	CodeUnknownSystemVar   uint16 = 1193
 	CodeQueryInterrupted   uint16 = 1317
 	CodeLocalInfileOff     uint16 = 1148

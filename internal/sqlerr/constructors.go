@@ -22,6 +22,21 @@ func NoSuchTable(db, table string) *Error {
 	return newf(CodeNoSuchTable, "42S02", "Table '%s.%s' doesn't exist", db, table)
 }
 
+// UnknownTable is DROP TABLE of tables that do not exist, with their databases, separated by commas.
+func UnknownTable(names string) *Error {
+	return newf(CodeUnknownTable, "42S02", "Unknown table '%s'", names)
+}
+
+// NonUniqueTable is a table that stands twice where it may once.
+func NonUniqueTable(name string) *Error {
+	return newf(CodeNonUniqTable, "42000", "Not unique table/alias: '%s'", name)
+}
+
+// TableNotLocked is a table that a session with locks uses and has not locked.
+func TableNotLocked(name string) *Error {
+	return newf(CodeTableNotLocked, "HY000", "Table '%s' was not locked with LOCK TABLES", name)
+}
+
 // UnknownColumn names a column and the clause it stands in.
 func UnknownColumn(col, clause string) *Error {
 	return newf(CodeBadField, "42S22", "Unknown column '%s' in '%s'", col, clause)

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -148,32 +147,6 @@ func (s *Session) killState() killState {
 	return s.killed
 }
 
-// onUnlockTables is UNLOCK TABLES.
-func onUnlockTables(s *Session, ctx context.Context, _ *execution) error {
-	defer s.settle(ctx)
-	return s.respond(s.unlockTables(ctx))
-}
-
-// unlockTables gives up the session's table locks. Where it has any, that commits, as on a server.
-func (s *Session) unlockTables(ctx context.Context) error {
-	if !slices.ContainsFunc(s.held, func(h *held) bool { return h.pinnedBy(lockPin) }) {
-		return nil
-	}
-	if err := s.commit(ctx); err != nil {
-		return err
-	}
-	for _, h := range s.held {
-		if !h.pinnedBy(lockPin) {
-			continue
-		}
-		if err := h.Exec(ctx, "UNLOCK TABLES"); err != nil {
-			return err
-		}
-		h.unpin(lockPin)
-	}
-	return nil
-}
-
 // reset is COM_RESET_CONNECTION: everything but the login is forgotten.
 func (s *Session) reset(ctx context.Context) error {
 	if s.txn != nil {
@@ -183,7 +156,7 @@ func (s *Session) reset(ctx context.Context) error {
 	for _, h := range s.held {
 		h.drop()
 	}
-	s.held = nil
+	s.held, s.locked = nil, nil
 	s.mu.Unlock()
 	s.prepared.closeAll()
 	clear(s.named)

@@ -17,9 +17,6 @@ import (
 // ddlPin keeps the connections of one DDL between the lock that shows that it is at work and its end.
 const ddlPin = "DDL"
 
-// lockPin keeps connections whose session has locked tables.
-const lockPin = "LOCK TABLES"
-
 // journaled is a statement that stands in the journal; nil: there is none.
 type journaled struct{ entry *journal.Entry }
 

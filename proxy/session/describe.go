@@ -35,10 +35,27 @@ func (t *tree) prepare(ctx context.Context, target *plan.Target, template *rewri
 	if err != nil {
 		return nil, err
 	}
+	if t.s.locked != nil { // what the connection has prepared before says nothing of the locks
+		return t.prepareText(ctx, target, plan.Leaf(t.x.plan.Root), string(sql))
+	}
 	stmt, err := h.lease.Conn().Prepare(ctx, string(sql))
 	if err != nil {
 		return nil, t.s.failed(ctx, h, plan.Leaf(t.x.plan.Root), target, err)
 	}
+	return stmt, nil
+}
+
+// prepareText has a server prepare a text, for what it says of it.
+func (t *tree) prepareText(ctx context.Context, target *plan.Target, route *plan.Route, sql string) (*backend.Stmt, error) {
+	h, err := t.s.hold(ctx, target.DataSource, target.Schema, t.x.need)
+	if err != nil {
+		return nil, err
+	}
+	stmt, err := h.lease.Conn().PrepareOwn(ctx, sql)
+	if err != nil {
+		return nil, t.s.failed(ctx, h, route, target, err)
+	}
+	h.lease.Conn().CloseStmt(stmt)
 	return stmt, nil
 }
 
@@ -62,12 +79,16 @@ func (t *tree) anyArguments() {
 // columns returns the definitions of a plan's result without running it.
 func (t *tree) columns(ctx context.Context) ([]sqltypes.Column, error) {
 	switch t.x.plan.Root.(type) {
-	case *plan.Insert, *plan.Update, *plan.Delete, *plan.ByKey, *plan.DDL:
+	case *plan.Insert, *plan.Update, *plan.Delete, *plan.ByKey, *plan.DDL, *plan.DropEach, *plan.TableAdmin:
 		stmt, err := t.describe(ctx, t.x.plan.Root)
 		if err != nil {
 			return nil, err
 		}
 		return stmt.Columns, nil
+	}
+	if l, ok := t.x.plan.Root.(*plan.Lock); ok {
+		_, err := t.prepareText(ctx, l.Parts[0].Target, l.Route, l.Parts[0].SQL)
+		return nil, err
 	}
 	t.anyArguments()
 	if exact, err := t.preparedColumns(ctx); err != nil || exact != nil {

@@ -154,6 +154,20 @@ func (s *Session) settle(ctx context.Context) {
 		s.endTransaction()
 		s.lost = true
 	}
+	unlocked := false // a server has let go of tables that the session has locked
+	s.settleHeld(&unlocked)
+	if unlocked {
+		_ = s.unlockTables(ctx) // nobody may believe that the others are locked together
+		s.lost = true
+		s.settleHeld(&unlocked)
+	}
+	if s.visit != nil && s.txn == nil && !s.hasCursor() {
+		s.visit.Leave()
+	}
+}
+
+// settleHeld gives back what nothing holds.
+func (s *Session) settleHeld(unlocked *bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	keep := s.held[:0]
@@ -163,6 +177,9 @@ func (s *Session) settle(ctx context.Context) {
 		switch {
 		case conn.Broken():
 			h.drop()
+			if h.pinnedBy(lockPin) {
+				*unlocked = true
+			}
 		case h.kept():
 			keep = append(keep, h)
 		default:
@@ -172,9 +189,6 @@ func (s *Session) settle(ctx context.Context) {
 	}
 	clear(s.held[len(keep):])
 	s.held = keep
-	if s.visit != nil && s.txn == nil && !s.hasCursor() {
-		s.visit.Leave()
-	}
 }
 
 func (s *Session) lostBranch() bool {

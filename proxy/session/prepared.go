@@ -130,6 +130,11 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 	}
 	x := execution{st: stmt.st, plan: stmt.st.plan, args: &args{scan: &stmt.scan, text: stmt.text}, form: exec.BinaryRows}
 	x.need = needs(stmt.st.parsed)
+	if s.locked != nil && cacheable[x.st.parsed.Kind] { // others open no table before they run
+		if err := s.mayUse(&x); err != nil {
+			return nil, nil, err
+		}
+	}
 	t := &tree{s: s, x: &x}
 	shard, err := t.describe(ctx, stmt.st.plan.Root)
 	if err != nil {

@@ -51,6 +51,11 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	if err := s.pass(ctx, x); err != nil {
 		return s.writeError(err)
 	}
+	if s.locked != nil {
+		if err := s.mayUse(x); err != nil {
+			return s.writeError(err)
+		}
+	}
 	x.need = needs(x.st.parsed)
 	if x.using != "" {
 		x.need |= backend.NeedUserVars | backend.NeedLastInsertID
@@ -136,6 +141,12 @@ func (s *Session) runNode(ctx context.Context, x *execution) error {
 		return s.runByKey(ctx, x, root)
 	case *plan.DDL:
 		return s.runDDL(ctx, x, root)
+	case *plan.DropEach:
+		return s.runDropEach(ctx, x, root)
+	case *plan.TableAdmin:
+		return s.runTableAdmin(ctx, x, root)
+	case *plan.Lock:
+		return s.runLock(ctx, x, root)
 	}
 	return s.runTree(ctx, x, x.plan.Root)
 }

@@ -45,9 +45,10 @@ type Session struct {
 
 	autocommit bool
 	txn        *txn.Txn
-	lost       bool        // a transaction was rolled back since its last statement: see mourn
-	next       txn.Options // SET TRANSACTION: the next transaction's only
-	held       []*held     // in data source order
+	lost       bool            // a transaction was rolled back since its last statement: see mourn
+	next       txn.Options     // SET TRANSACTION: the next transaction's only
+	held       []*held         // in data source order
+	locked     map[string]bool // by LOCK TABLES, logical names; nil: no table is
 	hints      map[string]*backend.Conn
 	collation  uint16 // that the client asked for
 

@@ -14,7 +14,6 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
-	"github.com/heddle-mesh/heddle/txn"
 )
 
 // stepSavepoint undoes one statement on the shards of an open transaction.
@@ -82,7 +81,7 @@ func (w *write) run(ctx context.Context) error {
 	}
 	own := s.txn == nil
 	if own {
-		s.txn = txn.New(txn.Options{})
+		defer s.ownTransaction()()
 	}
 	err := w.atomically(ctx, own)
 	if own && s.txn != nil {

@@ -99,6 +99,10 @@ func Children(n Node) []Node {
 		return []Node{n.Input, n.Write}
 	case *DDL:
 		return []Node{n.Route}
+	case *TableAdmin:
+		return []Node{n.Route}
+	case *Lock:
+		return []Node{n.Route}
 	case *Concat:
 		return n.Inputs
 	}
@@ -149,6 +153,16 @@ func describe(n Node) string {
 		return "by-key"
 	case *DDL:
 		return "ddl table=" + n.Database + "." + n.Table
+	case *DropEach:
+		return "drop-each tables=[" + strings.Join(n.Names, " ") + "]"
+	case *Lock:
+		var lines []string
+		for i := range n.Parts {
+			lines = append(lines, n.Parts[i].Target.DataSource+": "+n.Parts[i].SQL)
+		}
+		return "lock " + strings.Join(lines, "; ")
+	case *TableAdmin:
+		return "table-admin" + map[bool]string{true: " checksum"}[n.Checksum]
 	case *Concat:
 		return "concat"
 	}

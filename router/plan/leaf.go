@@ -13,6 +13,8 @@ func Leaf(node Node) *Route {
 		return n.Route
 	case *DDL:
 		return n.Route
+	case *TableAdmin:
+		return n.Route
 	case *ByKey:
 		return n.Write
 	case *MergeSort:

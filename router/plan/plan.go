@@ -329,20 +329,50 @@ type DDL struct {
 	Changes []int
 }
 
+// DropEach is DROP TABLE of tables in different places: a statement for each, in order. Those that do not exist are named
+// together.
+type DropEach struct {
+	Texts    []string
+	Names    []string // database.table, logical
+	IfExists bool
+}
+
+// Lock is LOCK TABLES: a statement for each data source, in their order.
+type Lock struct {
+	Route *Route // its targets, and the logical names
+	Parts []LockPart
+}
+
+// LockPart is what one data source locks.
+type LockPart struct {
+	Target *Target
+	SQL    string
+}
+
+// TableAdmin is ANALYZE, CHECK, CHECKSUM, OPTIMIZE or REPAIR TABLE of a table with several actual ones.
+type TableAdmin struct {
+	Route    *Route
+	Checksum bool // the answer is a sum over rows
+	Copies   bool // each actual table has all rows
+}
+
 // Concat is the answer of several nodes one after the other: UNION ALL.
 type Concat struct{ Inputs []Node }
 
-func (*Route) node()     {}
-func (*MergeSort) node() {}
-func (*Sort) node()      {}
-func (*Limit) node()     {}
-func (*Distinct) node()  {}
-func (*Aggregate) node() {}
-func (*Project) node()   {}
-func (*Residual) node()  {}
-func (*Insert) node()    {}
-func (*Update) node()    {}
-func (*Delete) node()    {}
-func (*ByKey) node()     {}
-func (*DDL) node()       {}
-func (*Concat) node()    {}
+func (*DropEach) node()   {}
+func (*TableAdmin) node() {}
+func (*Lock) node()       {}
+func (*Route) node()      {}
+func (*MergeSort) node()  {}
+func (*Sort) node()       {}
+func (*Limit) node()      {}
+func (*Distinct) node()   {}
+func (*Aggregate) node()  {}
+func (*Project) node()    {}
+func (*Residual) node()   {}
+func (*Insert) node()     {}
+func (*Update) node()     {}
+func (*Delete) node()     {}
+func (*ByKey) node()      {}
+func (*DDL) node()        {}
+func (*Concat) node()     {}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // setGlobal changes settings of a shard for the sessions that begin from now on, until the end of the test.
@@ -39,7 +38,7 @@ func TestServersSetDifferently(t *testing.T) {
 		"lc_time_names": "'fr_FR'", "tx_isolation": "'READ-UNCOMMITTED'", "autocommit": "0", "foreign_key_checks": "0",
 		"innodb_flush_log_at_trx_commit": "1",
 	})
-	h, db := startProcess(t, addrs()...)
+	h, db := startHeddle(t, addrs()...)
 	c := conn(t, db)
 	ask := func() []string {
 		t.Helper()
@@ -145,7 +144,7 @@ func TestLateServerIsMadeAlike(t *testing.T) {
 	if err := rows.Err(); err != nil || n != 1 {
 		t.Errorf("%d weeks, %v", n, err)
 	}
-	eventually(t, 10*time.Second, "the late shard is compared", func() bool {
+	eventually(t, "the late shard is compared", func() bool {
 		return strings.Contains(h.Log(), "innodb_flush_log_at_trx_commit: ds_0 has")
 	})
 }
