@@ -38,6 +38,7 @@ func shows() map[string]handler {
 		"ERRORS":            onShowWarnings,
 		"COUNT(*) WARNINGS": onShowCount,
 		"COUNT(*) ERRORS":   onShowCount,
+		"STATUS":            onShowStatus,
 		"PROCESSLIST":       onShowProcesslist,
 		"FULL PROCESSLIST":  onShowProcesslist,
 		"DATABASES":         onShowDatabases,

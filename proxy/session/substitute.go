@@ -23,6 +23,9 @@ var answeredVars = map[string]bool{
 
 // substitutes reports whether a statement asks for something that only the session knows.
 func (s *Session) substitutes(st *parser.Statement) bool {
+	if slices.ContainsFunc(st.Tables, func(t parser.TableRef) bool { return s.isStatusTable(&t) }) {
+		return true
+	}
 	if !st.Uses.Has(answered | parser.UseSysVar) {
 		return false
 	}
@@ -110,6 +113,7 @@ func (s *Session) substitute(st *parser.Statement) string {
 		}
 	}
 	edits = append(edits, labels(st, edits)...)
+	edits = append(edits, s.statusTables(st)...)
 	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
 	var out strings.Builder
 	at := 0

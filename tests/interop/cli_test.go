@@ -129,9 +129,14 @@ var cliChecks = []struct {
 		return c.prints("native", "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1);", "--ssl-ca="+lab.ca, "--ssl-verify-server-cert", "--user=native", "--password="+nativePassword)
 	}},
 	{"tls_status", false, func(c *cli) error {
-		out, err := c.run("SHOW STATUS LIKE 'Ssl_cipher';", "--batch", "--skip-column-names", "--ssl-ca="+lab.ca)
-		if name, value, _ := strings.Cut(strings.TrimSpace(out), "\t"); err == nil && (name != "Ssl_cipher" || value == "") {
-			err = fmt.Errorf("%q", out)
+		out, err := c.run("SHOW STATUS LIKE 'Ssl_cipher'; SHOW SESSION STATUS WHERE Variable_name = 'Ssl_version'; "+
+			"SELECT 'inquiry', VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'SSL_VERSION';",
+			"--batch", "--skip-column-names", "--ssl-ca="+lab.ca)
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		for i, want := range []string{"Ssl_cipher\tTLS_", "Ssl_version\tTLSv1.3", "inquiry\tTLSv1.3"} {
+			if err == nil && (i >= len(lines) || !strings.HasPrefix(lines[i], want)) {
+				err = fmt.Errorf("%q", out)
+			}
 		}
 		return err
 	}},

@@ -281,3 +281,10 @@ SET NAMES latin1 COLLATE latin1_german1_ci;
 SELECT @@character_set_client, @@collation_connection, 'x';
 SET NAMES DEFAULT;
 SELECT @@character_set_client;
+
+--@ case status of the connection
+SHOW STATUS LIKE 'Ssl_cipher';
+SHOW SESSION STATUS LIKE 'Compression';
+SHOW STATUS WHERE Variable_name IN ('Ssl_version', 'Ssl_cipher');
+SELECT VARIABLE_NAME, VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'SSL_CIPHER';
+SELECT s.VARIABLE_VALUE FROM information_schema.session_status AS s WHERE s.VARIABLE_NAME = 'COMPRESSION';

@@ -1,0 +1,117 @@
+package session
+
+import (
+	"context"
+	"crypto/tls"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// Some status variables are the client's connection's, which a server's answer says nothing of.
+
+// ownStatus are their values, by lower case name.
+func (s *Session) ownStatus() map[string]string {
+	values := map[string]string{"ssl_cipher": "", "ssl_version": "", "compression": "OFF"}
+	if secured, ok := s.conn.(*tls.Conn); ok {
+		state := secured.ConnectionState()
+		values["ssl_cipher"] = cipherName(state.CipherSuite)
+		values["ssl_version"] = strings.ReplaceAll(tls.VersionName(state.Version), "TLS ", "TLSv")
+	}
+	if s.client.Caps.Any(wire.CapCompress | wire.CapZstd) {
+		values["compression"] = "ON"
+	}
+	return values
+}
+
+// cipherName is a suite's name as servers print it: OpenSSL's, which for suites before TLS 1.3 is not the standard's.
+func cipherName(suite uint16) string {
+	name := tls.CipherSuiteName(suite)
+	key, cipher, ok := strings.Cut(strings.TrimPrefix(name, "TLS_"), "_WITH_")
+	if !ok {
+		return name
+	}
+	cipher = strings.NewReplacer("AES_128_CBC", "AES128", "AES_256_CBC", "AES256", "AES_128", "AES128", "AES_256", "AES256",
+		"POLY1305_SHA256", "POLY1305").Replace(cipher)
+	if key != "RSA" {
+		cipher = key + "-" + cipher
+	}
+	return strings.ReplaceAll(cipher, "_", "-")
+}
+
+// onShowStatus is SHOW STATUS: the server's answer with the client's own values put in.
+func onShowStatus(s *Session, ctx context.Context, x *execution) error {
+	defer s.settle(ctx)
+	d := x.st.parsed.Show
+	where := x.st.parsed.Text[d.Where.Start:d.Where.End]
+	if !d.Global && strings.Contains(strings.ToLower(where), "value") {
+		return s.writeError(sqlerr.NotSupported("SHOW STATUS with a condition on values; one on names works"))
+	}
+	text, err := s.interpolated(x)
+	if err != nil {
+		return s.writeError(err)
+	}
+	source, schema, err := s.home()
+	if err != nil {
+		return s.writeError(err)
+	}
+	h, done, err := s.borrow(ctx, source, schema, backend.NeedUserVars)
+	if err != nil {
+		return s.writeError(err)
+	}
+	defer done()
+	columns, rows, err := h.lease.Conn().QueryRows(ctx, text)
+	if err != nil {
+		return s.writeError(err)
+	}
+	own := s.ownStatus()
+	for _, row := range rows {
+		if value, ok := own[strings.ToLower(string(row[0]))]; ok {
+			row[1] = []byte(value)
+		}
+	}
+	return s.writeRows(ctx, merge.NewRows(columns, rows), x.form, func() *wire.OK { return &wire.OK{} })
+}
+
+// isStatusTable reports whether a table holds the status of the connection that asks.
+func (s *Session) isStatusTable(t *parser.TableRef) bool {
+	schema := t.Schema
+	if schema == "" {
+		schema = s.db
+	}
+	switch strings.ToLower(schema) {
+	case "information_schema", "performance_schema":
+		return !t.CTE && strings.EqualFold(t.Name, "SESSION_STATUS")
+	}
+	return false
+}
+
+// statusTables puts the client's own values into the tables of status that a query reads.
+func (s *Session) statusTables(st *parser.Statement) []edit {
+	var out []edit
+	for i := range st.Tables {
+		t := &st.Tables[i]
+		if !s.isStatusTable(t) {
+			continue
+		}
+		start, end := t.NameSpan.Start, t.NameSpan.End
+		if t.SchemaSpan.Present() {
+			start = t.SchemaSpan.Start
+		}
+		name := st.Text[start:end]
+		text := "(SELECT VARIABLE_NAME, CASE LOWER(VARIABLE_NAME)"
+		for name, value := range s.ownStatus() {
+			text += " WHEN '" + name + "' THEN '" + value + "'"
+		}
+		text += " ELSE VARIABLE_VALUE END AS VARIABLE_VALUE FROM " + name + ")"
+		if t.Alias == "" {
+			text += " AS `" + t.Name + "`"
+		}
+		out = append(out, edit{start, end, text})
+	}
+	return out
+}
