@@ -40,11 +40,18 @@ type lab struct {
 // newLab makes a mesh with users, and rules with one sharded table, t.
 func newLab(t *testing.T, endpoint string) *lab {
 	t.Helper()
-	l := &lab{t: t, database: strings.ToLower(strings.ReplaceAll(t.Name(), "/", "_")), endpoint: endpoint}
+	return newLabBy(t, etcdstore.Config{Endpoints: []string{endpoint}})
+}
+
+// newLabBy is newLab where the test has to say how the etcd is entered.
+func newLabBy(t *testing.T, cfg etcdstore.Config) *lab {
+	t.Helper()
+	l := &lab{t: t, database: labName(t), endpoint: cfg.Endpoints[0]}
 	if err := env.CreateSchema(t.Context(), l.database); err != nil {
 		t.Fatal(err)
 	}
-	s, err := etcdstore.Open(etcdstore.Config{Endpoints: []string{endpoint}, Prefix: l.database, Timeout: 5 * time.Second})
+	cfg.Prefix, cfg.Timeout = l.database, 5*time.Second
+	s, err := etcdstore.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +71,9 @@ func newLab(t *testing.T, endpoint string) *lab {
 	l.apply(l.rules(""))
 	return l
 }
+
+// labName is the name of a test's database, and of its prefix in the etcd.
+func labName(t *testing.T) string { return strings.ToLower(strings.ReplaceAll(t.Name(), "/", "_")) }
 
 // administration is one applier; its barriers wait so long.
 func (l *lab) administration(wait time.Duration) *meshdocs.Admin {

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -57,6 +58,7 @@ type Store struct {
 	prefix     string
 	timeout    time.Duration
 	checkEvery time.Duration
+	handshake  atomic.Pointer[error] // why TLS fails; nil: it does not
 
 	cancel  context.CancelFunc              // ends what runs in the background
 	done    <-chan struct{}                 // closed by cancel
@@ -85,19 +87,23 @@ func Open(cfg Config) (*Store, error) {
 		prefix = "heddle"
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Store{dialer: &dialer{open: cfg.opener(ctx)}, prefix: "/" + prefix + "/", timeout: orDefault(cfg.Timeout, 5*time.Second),
+	s := &Store{prefix: "/" + prefix + "/", timeout: orDefault(cfg.Timeout, 5*time.Second),
 		checkEvery: orDefault(cfg.CheckEvery, 2*time.Second), cancel: cancel, done: ctx.Done()}
+	s.dialer = &dialer{open: cfg.opener(ctx, &s.handshake)}
 	s.onClose = func(f func()) func() bool { return context.AfterFunc(ctx, f) }
 	return s, nil
 }
 
 // opener makes the etcd client that lives as long as ctx.
-func (cfg Config) opener(ctx context.Context) func() (*clientv3.Client, error) {
+func (cfg Config) opener(ctx context.Context, handshake *atomic.Pointer[error]) func() (*clientv3.Client, error) {
 	conf := clientv3.Config{
 		Endpoints: cfg.Endpoints, TLS: cfg.TLS, Username: cfg.Username, Password: cfg.Password, Context: ctx,
 		DialTimeout: orDefault(cfg.DialTimeout, 5*time.Second), DialKeepAliveTime: 5 * time.Second,
 		DialKeepAliveTimeout: orDefault(cfg.Timeout, 5*time.Second), Logger: cfg.Logger,
 		DialOptions: []grpc.DialOption{grpc.WithConnectParams(reconnect)},
+	}
+	if cfg.TLS != nil {
+		conf.DialOptions = append(conf.DialOptions, grpc.WithTransportCredentials(newHandshakes(cfg.TLS, handshake)))
 	}
 	return func() (*clientv3.Client, error) { return clientv3.New(conf) }
 }
@@ -165,6 +171,9 @@ func (s *Store) fail(caller context.Context, err error, format string, args ...a
 		err = caller.Err()
 	default:
 		err = translate(err)
+	}
+	if cause := s.handshake.Load(); cause != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrUnavailable)) {
+		err = fmt.Errorf("%w (%w)", err, *cause)
 	}
 	return fmt.Errorf("%s: %w", op, err)
 }
