@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/gate"
 	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/mesh"
 )
 
@@ -34,7 +35,7 @@ func (p *Process) buildRules(docs map[string]reload.Document) (*ruleSet, error) 
 	if err != nil {
 		return nil, err
 	}
-	list, err := sources(p.config, layouts)
+	list, err := sources(p.live.Load(), layouts)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +113,24 @@ func (a *adoption) settle() error {
 		a.opened()
 	}
 	a.log.Info("rules adopted", zap.String("from", now.Source), zap.Any("versions", versions(now)))
+	return nil
+}
+
+// repool makes the data sources anew from the rules in force, as c has it.
+func (a *adoption) repool(c *config.Config) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last == nil {
+		return nil
+	}
+	list, err := sources(c, a.last.Value.layouts)
+	if err != nil {
+		return err
+	}
+	if err := a.process.pools.Set(slices.Concat(list, a.lingering)); err != nil {
+		return err
+	}
+	a.sources = list
 	return nil
 }
 

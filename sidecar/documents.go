@@ -5,13 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/heddle-mesh/heddle/governance/instance"
 	"github.com/heddle-mesh/heddle/governance/journal"
 	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar/config"
 )
 
 // documents are where the rules and accounts come from, and the claims that go with it: etcd, or files for an instance
@@ -23,6 +28,8 @@ type documents interface {
 	workers() keygen.WorkerIDs
 	segments() keygen.Segments
 	ddl() *journal.Journal
+	// reload puts into force what c says of documents and data sources, or changes nothing.
+	reload(c *config.Config) error
 	close(ctx context.Context) error
 }
 
@@ -33,33 +40,18 @@ func openDocuments(ctx context.Context, p *Process) (documents, error) {
 	return openFiles(p)
 }
 
-// files are documents on disk, read once at the start.
+// files are documents on disk, read at the start and at every reload.
 type files struct {
+	process *Process
 	claims  *soleClaims
 	journal *journal.Journal
 	lock    *os.File
+	layouts []*rule.Layout // in force; the reloading goroutine's
+	version uint64
 }
 
 func openFiles(p *Process) (documents, error) {
-	docs, users, err := ReadRules(p.config.Rules.File)
-	if err != nil {
-		return nil, err
-	}
-	if p.config.Users.File != "" {
-		text, err := os.ReadFile(p.config.Users.File)
-		if err != nil {
-			return nil, fmt.Errorf("read the users document: %w", err)
-		}
-		parsed, problems := rule.ParseUsers(text)
-		if err := problems.Err(); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.config.Users.File, err)
-		}
-		users = parsed
-	}
-	if users == nil {
-		users = &rule.Users{}
-	}
-	layouts, err := resolve(docs)
+	layouts, users, err := readDocuments(p.config)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +67,84 @@ func openFiles(p *Process) (documents, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &files{claims: claims, journal: FileJournal(p.config), lock: lock}, nil
+	return &files{process: p, claims: claims, journal: FileJournal(p.config), lock: lock, layouts: layouts, version: 1}, nil
+}
+
+// readDocuments reads the rules and users that the configuration names.
+func readDocuments(c *config.Config) ([]*rule.Layout, *rule.Users, error) {
+	docs, users, err := ReadRules(c.Rules.File)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Users.File != "" {
+		text, err := os.ReadFile(c.Users.File)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read the users document: %w", err)
+		}
+		parsed, problems := rule.ParseUsers(text)
+		if err := problems.Err(); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", c.Users.File, err)
+		}
+		users = parsed
+	}
+	if users == nil {
+		users = &rule.Users{}
+	}
+	layouts, err := resolve(docs)
+	return layouts, users, err
+}
+
+// reload reads the files again. Where rows of existing tables live cannot change under statements that run: without an
+// etcd there is no barrier to hold them.
+func (f *files) reload(c *config.Config) error {
+	layouts, users, err := readDocuments(c)
+	if err != nil {
+		return err
+	}
+	for _, was := range f.layouts {
+		at := slices.IndexFunc(layouts, func(l *rule.Layout) bool { return l.Database == was.Database })
+		if at < 0 {
+			return fmt.Errorf("the rules of %q are gone; a database is taken away at the next start", was.Database)
+		}
+		moved, err := f.holdRows(was.Database, rule.PlacementChanges(was, layouts[at]))
+		if err != nil {
+			return err
+		}
+		if len(moved) > 0 {
+			return fmt.Errorf("the rules of %q place rows of %s elsewhere; that takes effect at the next start", was.Database, strings.Join(moved, ", "))
+		}
+	}
+	list, err := sources(c, layouts)
+	if err != nil {
+		return err
+	}
+	if err := f.process.adoptFrom(list, f.version+1, layouts); err != nil {
+		return err
+	}
+	f.version++
+	f.layouts = layouts
+	f.process.accounts.set(users)
+	return nil
+}
+
+// holdRows leaves out of tables those that exist nowhere under the rules in force.
+func (f *files) holdRows(database string, tables []string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var out []string
+	for _, name := range tables {
+		if name == rule.AllUnlisted {
+			return tables, nil
+		}
+		_, found, err := f.process.catalogs.read(ctx, router.Name{Database: database, Table: name})
+		if err != nil {
+			return nil, fmt.Errorf("see whether %s.%s has rows: %w", database, name, err)
+		}
+		if found {
+			out = append(out, name)
+		}
+	}
+	return out, nil
 }
 
 // ReadRules reads files of rules: documents of logical databases and at most one of users.

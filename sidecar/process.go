@@ -11,6 +11,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,8 +34,12 @@ import (
 
 // Process is one running heddle.
 type Process struct {
-	config *config.Config
+	config *config.Config                // as it was at the start
+	live   atomic.Pointer[config.Config] // what holds now
 	log    *zap.Logger
+	shared *session.Server
+
+	reloading sync.Mutex // one reload at a time
 
 	pools     *backend.Pools
 	servers   *servers
@@ -49,6 +55,7 @@ type Process struct {
 // accepted. The caller ends it with Stop.
 func Start(ctx context.Context, c *config.Config, log *zap.Logger) (*Process, error) {
 	p := &Process{config: c, log: log, accounts: &accounts{}}
+	p.live.Store(c)
 	if err := p.start(ctx); err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -68,20 +75,18 @@ func (p *Process) start(ctx context.Context) error {
 	if err := p.servers.probe(ctx); err != nil {
 		return err
 	}
-	shared, err := p.shared(ctx)
-	if err != nil {
+	var err error
+	if p.shared, err = p.share(ctx); err != nil {
 		return err
 	}
 	opts := server.Options{
 		Accounts: p.accounts, Buffers: buffers, Collation: greetingCollation(p.servers), Log: p.log,
-		IDs:    p.documents.connectionIDs(),
-		Limits: server.Limits{MaxConnections: p.config.Limits.MaxConnections, MaxPacket: int(p.config.Limits.MaxAllowedPacket)},
+		IDs: p.documents.connectionIDs(),
 	}
-	opts.RequireTLS = p.config.Listen.TLS.Required
-	if opts.TLS, err = clientTLS(p.config); err != nil {
+	if opts.Settings, err = serverSettings(p.config); err != nil {
 		return err
 	}
-	p.server = server.New(opts, shared)
+	p.server = server.New(opts, p.shared)
 	return p.listen()
 }
 
@@ -95,10 +100,14 @@ func (p *Process) open(ctx context.Context) error {
 
 // adopt makes documents the ones that statements are planned by. On error nothing has changed.
 func (p *Process) adopt(version uint64, layouts []*rule.Layout) error {
-	list, err := sources(p.config, layouts)
+	list, err := sources(p.live.Load(), layouts)
 	if err != nil {
 		return err
 	}
+	return p.adoptFrom(list, version, layouts)
+}
+
+func (p *Process) adoptFrom(list []backend.DataSource, version uint64, layouts []*rule.Layout) error {
 	if _, err := p.catalogs.Current().WithRules(version, layouts); err != nil {
 		return err
 	}
@@ -108,8 +117,8 @@ func (p *Process) adopt(version uint64, layouts []*rule.Layout) error {
 	return p.catalogs.setRules(version, layouts)
 }
 
-// shared builds what all sessions share.
-func (p *Process) shared(ctx context.Context) (*session.Server, error) {
+// share builds what all sessions share.
+func (p *Process) share(ctx context.Context) (*session.Server, error) {
 	low := p.servers.oldest()
 	collations, err := readCollations(ctx, p.pools, low.DataSource)
 	if err != nil {
@@ -130,16 +139,30 @@ func (p *Process) shared(ctx context.Context) (*session.Server, error) {
 		Initial: p.servers.initial(),
 		Memory:  merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),
 		Spill:   spill(c),
-		Config: session.Config{
-			WaitTimeout: c.Limits.WaitTimeout, InteractiveTimeout: c.Limits.WaitTimeout,
-			MaxPacket: int(c.Limits.MaxAllowedPacket), QueryMemory: int64(c.Memory.Query),
-			MaxPrepared: 16382, PreparedBytes: int(c.Memory.Session),
-		},
-		Start: time.Now(),
+		Config:  sessionConfig(c),
+		Start:   time.Now(),
 	}
 	srv.Init()
 	return srv, nil
 }
+
+func sessionConfig(c *config.Config) session.Config {
+	return session.Config{
+		WaitTimeout: c.Limits.WaitTimeout, InteractiveTimeout: c.Limits.WaitTimeout,
+		MaxPacket: int(c.Limits.MaxAllowedPacket), QueryMemory: int64(c.Memory.Query),
+		MaxPrepared: 16382, PreparedBytes: int(c.Memory.Session),
+	}
+}
+
+func serverSettings(c *config.Config) (server.Settings, error) {
+	offered, err := clientTLS(c)
+	return server.Settings{
+		MaxConnections: c.Limits.MaxConnections, MaxPacket: int(c.Limits.MaxAllowedPacket), TLS: offered, RequireTLS: c.Listen.TLS.Required,
+	}, err
+}
+
+// spillQuota is a budget's limit, for which 0 is none at all.
+func spillQuota(c *config.Config) int64 { return max(int64(c.Spill.Quota), 1) }
 
 // spill is where operators put what memory does not hold; what an earlier process left there is removed.
 func spill(c *config.Config) *merge.Spill {
@@ -147,7 +170,7 @@ func spill(c *config.Config) *merge.Spill {
 	if dir == "" || os.MkdirAll(dir, 0o700) != nil {
 		return nil
 	}
-	return &merge.Spill{Dir: dir, Quota: merge.NewBudget(int64(c.Spill.Quota), "spill.quota", nil)}
+	return &merge.Spill{Dir: dir, Quota: merge.NewBudget(spillQuota(c), "spill.quota", nil)}
 }
 
 // claimed is the version and flavour that clients are told.

@@ -307,6 +307,9 @@ func version() string {
 	return ""
 }
 
+// reload has nothing to read: the documents are followed. The pools' bounds change.
+func (s *stored) reload(c *config.Config) error { return s.adoption.repool(c) }
+
 func (s *stored) connectionIDs() server.ConnectionIDs { return s.ids }
 func (s *stored) workers() keygen.WorkerIDs           { return s.claims }
 func (s *stored) segments() keygen.Segments           { return s.ranges }

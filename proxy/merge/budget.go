@@ -9,17 +9,22 @@ import (
 // Budget counts bytes against a limit and, through its parent, against everyone else's. One stands for the process,
 // one under it for each query; the same type counts bytes of spill files. Safe for use by several goroutines.
 type Budget struct {
-	limit   int64
+	limit   atomic.Int64
 	setting string
 	parent  *Budget
-	used    atomic.Int64 // bytes reserved and not yet released; never above limit
+	used    atomic.Int64 // bytes reserved and not yet released; above limit only after the limit was lowered
 }
 
 // NewBudget returns a budget of limit bytes; limit <= 0 means that only the parent limits. setting is the name of the
 // configuration key that raises the limit: errors name it. parent may be nil.
 func NewBudget(limit int64, setting string, parent *Budget) *Budget {
-	return &Budget{limit: limit, setting: setting, parent: parent}
+	b := &Budget{setting: setting, parent: parent}
+	b.limit.Store(limit)
+	return b
 }
+
+// SetLimit changes the limit. What is reserved beyond it stays until it is released.
+func (b *Budget) SetLimit(limit int64) { b.limit.Store(limit) }
 
 // Reserve takes n bytes, or returns sqlerr.MemoryExceeded naming operator and the setting of the budget, this one's
 // or a parent's, that does not have them; then nothing is taken.
@@ -27,7 +32,7 @@ func (b *Budget) Reserve(operator string, n int64) error {
 	if b == nil || n <= 0 {
 		return nil
 	}
-	if used := b.used.Add(n); b.limit > 0 && used > b.limit {
+	if used, limit := b.used.Add(n), b.limit.Load(); limit > 0 && used > limit {
 		b.used.Add(-n)
 		return sqlerr.MemoryExceeded(operator, b.setting)
 	}

@@ -1,6 +1,9 @@
 package server
 
-import "time"
+import (
+	"crypto/tls"
+	"time"
+)
 
 // Account is a client account as the users document gives it. At least one of the verifiers is set, or Empty.
 type Account struct {
@@ -24,22 +27,25 @@ type Accounts interface {
 	Account(user string) (Account, bool)
 }
 
-// Limits bound what clients can take.
-type Limits struct {
+// Settings are what may change while the server runs. A login goes by those of its beginning.
+type Settings struct {
 	MaxConnections int           // 0: 10,000
 	HandshakeTime  time.Duration // 0: 10 s
 	MaxPacket      int           // bytes of a statement; 0: 64 MiB
+	TLS            *tls.Config   // nil: not offered
+	// RequireTLS refuses clients that do not ask for TLS, but for those on a unix socket.
+	RequireTLS bool
 }
 
-func (l Limits) withDefaults() Limits {
-	if l.MaxConnections == 0 {
-		l.MaxConnections = 10000
+func (s Settings) withDefaults() *Settings {
+	if s.MaxConnections == 0 {
+		s.MaxConnections = 10000
 	}
-	if l.HandshakeTime == 0 {
-		l.HandshakeTime = 10 * time.Second
+	if s.HandshakeTime == 0 {
+		s.HandshakeTime = 10 * time.Second
 	}
-	if l.MaxPacket == 0 {
-		l.MaxPacket = 64 << 20
+	if s.MaxPacket == 0 {
+		s.MaxPacket = 64 << 20
 	}
-	return l
+	return &s
 }

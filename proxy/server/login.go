@@ -26,10 +26,12 @@ const loginPacket = 64 << 10
 // login is one client's handshake.
 type login struct {
 	server *Server
-	conn   net.Conn
-	stream *wire.ServerStream
-	id     uint32
-	salt   []byte
+	// settings are those of the login's beginning.
+	settings *Settings
+	conn     net.Conn
+	stream   *wire.ServerStream
+	id       uint32
+	salt     []byte
 
 	secure    bool // TLS
 	database  string
@@ -37,12 +39,12 @@ type login struct {
 }
 
 // offered is what the greeting offers.
-func (s *Server) offered() wire.Capability {
+func (l *login) offered() wire.Capability {
 	caps := serverCaps
-	if s.opts.TLS != nil {
+	if l.settings.TLS != nil {
 		caps |= wire.CapSSL
 	}
-	if s.shared.Flavour.MariaDB {
+	if l.server.shared.Flavour.MariaDB {
 		caps |= wire.CapMariaDBExtendedMetadata
 	} else {
 		caps |= wire.CapLongPassword | wire.CapQueryAttributes | wire.CapZstd
@@ -75,7 +77,7 @@ func newSalt() ([]byte, error) {
 
 // run does the whole exchange, within its time, up to the OK. What is wrong has been told to the client.
 func (l *login) run() (session.Identity, error) {
-	if err := l.conn.SetDeadline(time.Now().Add(l.server.opts.Limits.HandshakeTime)); err != nil {
+	if err := l.conn.SetDeadline(time.Now().Add(l.settings.HandshakeTime)); err != nil {
 		return session.Identity{}, err
 	}
 	l.stream = wire.NewServerStream(l.conn, wire.Config{Pool: l.server.opts.Buffers, MaxPacket: loginPacket})
@@ -87,7 +89,7 @@ func (l *login) run() (session.Identity, error) {
 		l.tell(err)
 		return who, err
 	}
-	l.stream.SetMaxPacket(l.server.opts.Limits.MaxPacket)
+	l.stream.SetMaxPacket(l.settings.MaxPacket)
 	return who, l.conn.SetDeadline(time.Time{})
 }
 
@@ -112,10 +114,10 @@ func (l *login) exchange() (who session.Identity, counted bool, err error) {
 	if err != nil {
 		return who, false, err
 	}
-	if _, local := l.conn.(*net.UnixConn); l.server.opts.RequireTLS && !l.secure && !local {
+	if _, local := l.conn.(*net.UnixConn); l.settings.RequireTLS && !l.secure && !local {
 		return who, false, sqlerr.TLSRequired()
 	}
-	l.stream.Caps = answer.Capabilities & l.server.offered()
+	l.stream.Caps = answer.Capabilities & l.offered()
 	l.collation = uint16(answer.Collation)
 	a := authentication{
 		server: l.server, stream: l.stream, conn: l.conn, secure: l.secure, salt: l.salt,
@@ -152,7 +154,7 @@ func (l *login) greet() (*wire.Login, error) {
 		return nil, err
 	}
 	greeting := wire.Greeting{
-		ServerVersion: s.shared.Version, ConnectionID: l.id, Salt: l.salt, Capabilities: s.offered(),
+		ServerVersion: s.shared.Version, ConnectionID: l.id, Salt: l.salt, Capabilities: l.offered(),
 		Collation: s.opts.Collation, Status: s.firstStatus(), AuthPlugin: s.defaultPlugin(),
 	}
 	if err := l.stream.Send(&greeting); err != nil {
@@ -165,7 +167,7 @@ func (l *login) greet() (*wire.Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	if request, ok := wire.ParseSSLRequest(p); ok && s.opts.TLS != nil && request.Capabilities.Has(wire.CapSSL) {
+	if request, ok := wire.ParseSSLRequest(p); ok && l.settings.TLS != nil && request.Capabilities.Has(wire.CapSSL) {
 		if p, err = l.encrypt(); err != nil {
 			return nil, err
 		}
@@ -181,7 +183,7 @@ func (l *login) greet() (*wire.Login, error) {
 // encrypt switches to TLS and reads the login that follows inside.
 func (l *login) encrypt() ([]byte, error) {
 	// A client need not wait after its request: the beginning of its handshake may have come with it.
-	secured := tls.Server(&prefixed{Conn: l.conn, first: l.stream.TakeBuffered()}, l.server.opts.TLS)
+	secured := tls.Server(&prefixed{Conn: l.conn, first: l.stream.TakeBuffered()}, l.settings.TLS)
 	if err := l.stream.Upgrade(secured); err != nil {
 		return nil, err
 	}

@@ -13,19 +13,26 @@ import (
 // registry knows the sessions of this instance. It implements session.Peers.
 type registry struct {
 	ids  ConnectionIDs
-	max  int
 	idle sync.Cond // signalled, under mu, when a session leaves
 
 	mu       sync.Mutex // guards what follows
+	max      int
 	sessions map[uint32]*session.Session
 	users    map[string]int
 	open     int // connections, those still in the handshake included
 }
 
-func newRegistry(ids ConnectionIDs, limit int) *registry {
-	r := &registry{ids: ids, max: limit, sessions: map[uint32]*session.Session{}, users: map[string]int{}}
+func newRegistry(ids ConnectionIDs) *registry {
+	r := &registry{ids: ids, sessions: map[uint32]*session.Session{}, users: map[string]int{}}
 	r.idle.L = &r.mu
 	return r
+}
+
+// limit is how many connections may be open from now on.
+func (r *registry) limit(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.max = n
 }
 
 // enter counts a new connection and gives it an id.

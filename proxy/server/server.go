@@ -3,12 +3,12 @@ package server
 import (
 	"context"
 	"crypto/rsa"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,15 +20,12 @@ import (
 
 // Options are what a Server is made of.
 type Options struct {
-	Accounts Accounts
-	Limits   Limits
-	TLS      *tls.Config // nil: not offered
-	// RequireTLS refuses clients that do not ask for TLS, but for those on a unix socket.
-	RequireTLS bool
-	Buffers    *wire.Pool
-	Collation  byte // the default that the greeting names
-	IDs        ConnectionIDs
-	Log        *zap.Logger
+	Accounts  Accounts
+	Settings  Settings // at the start; see Server.Set
+	Buffers   *wire.Pool
+	Collation byte // the default that the greeting names
+	IDs       ConnectionIDs
+	Log       *zap.Logger
 }
 
 // ConnectionIDs gives ids to connections.
@@ -47,6 +44,7 @@ type Server struct {
 	key      func() (*rsa.PrivateKey, error)
 	sha2     digests
 	lookout  *lookout
+	settings atomic.Pointer[Settings]
 
 	drain chan struct{} // closed when the drain begins
 
@@ -57,16 +55,23 @@ type Server struct {
 
 // New returns a server whose sessions share what shared holds; Peers and Auth of it are set here.
 func New(opts Options, shared *session.Server) *Server {
-	opts.Limits = opts.Limits.withDefaults()
 	s := &Server{
 		opts: opts, shared: shared, drain: make(chan struct{}),
-		registry:  newRegistry(opts.IDs, opts.Limits.MaxConnections),
+		registry:  newRegistry(opts.IDs),
 		key:       newServerKey(),
 		lookout:   newLookout(opts.Log),
 		listeners: map[net.Listener]struct{}{},
 	}
+	s.Set(opts.Settings)
 	shared.Peers, shared.Auth = s.registry, s
 	return s
+}
+
+// Set changes the settings. Clients that are in stay, whatever the limit of connections is now.
+func (s *Server) Set(settings Settings) {
+	now := settings.withDefaults()
+	s.settings.Store(now)
+	s.registry.limit(now.MaxConnections)
 }
 
 // Sessions returns the sessions of this instance.
@@ -132,7 +137,7 @@ func (s *Server) serve(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetKeepAlivePeriod(time.Minute) // a convenience: a socket without it still works
 	}
-	l := &login{server: s, conn: conn, id: id}
+	l := &login{server: s, settings: s.settings.Load(), conn: conn, id: id}
 	who, err := l.run()
 	if err != nil {
 		s.opts.Log.Debug("login failed", zap.Uint32("connection", id), zap.Stringer("client", conn.RemoteAddr()), zap.Error(err))

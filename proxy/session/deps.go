@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -119,15 +120,22 @@ type Server struct {
 	Spill  *merge.Spill  // nil: nothing goes to disk
 	// Collations names the servers' collations by id.
 	Collations map[uint16]string
-	Config     Config
+	Config     Config // at the start; see SetConfig
 	Start      time.Time
 
-	own   map[parser.Kind]handler
-	shows map[string]handler
+	current atomic.Pointer[Config]
+	own     map[parser.Kind]handler
+	shows   map[string]handler
 }
 
 // Init completes a Server whose fields are set. It is called once, before the first session.
-func (srv *Server) Init() { srv.own, srv.shows = handlers(), shows() }
+func (srv *Server) Init() {
+	srv.own, srv.shows = handlers(), shows()
+	srv.SetConfig(srv.Config)
+}
+
+// SetConfig is the settings of the sessions that begin from now on. Any goroutine may call it.
+func (srv *Server) SetConfig(c Config) { srv.current.Store(&c) }
 
 // Initial are global values of the servers, alike on all of them.
 type Initial struct {

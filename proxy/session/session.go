@@ -108,7 +108,7 @@ type Client struct {
 func New(srv *Server, c Client) *Session {
 	now := time.Now()
 	s := &Session{
-		srv: srv, config: srv.Config, id: c.ID, who: c.Who, client: c.Stream, conn: c.Conn, salt: c.Salt,
+		srv: srv, config: *srv.current.Load(), id: c.ID, who: c.Who, client: c.Stream, conn: c.Conn, salt: c.Salt,
 		flags: backend.FlagsOf(c.Stream.Caps, false), began: now,
 		state: backend.NewState(),
 		hints: map[string]*backend.Conn{}, named: map[string]*prepared{},

@@ -113,7 +113,7 @@ func (d *devRun) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLog(c)
+	log, _, err := newLog(c)
 	if err != nil {
 		return err
 	}

@@ -20,13 +20,13 @@ import (
 )
 
 // configFlags declares --config and a flag for each field of the configuration.
-func configFlags(cmd *cobra.Command) (load func() (*config.Config, error)) {
+func configFlags(cmd *cobra.Command) (file *string, load func() (*config.Config, error)) {
 	path := cmd.Flags().StringP("config", "c", "", "configuration file (heddle.yaml)")
 	flags := config.NewFlags()
 	for _, v := range flags.All() {
 		cmd.Flags().Var(v, v.Name(), v.Usage())
 	}
-	return func() (*config.Config, error) {
+	return path, func() (*config.Config, error) {
 		return config.Load(config.Sources{File: *path, Environ: os.Environ(), Flags: flags.Given()})
 	}
 }
@@ -35,10 +35,11 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve clients",
-		Long:  "Serve clients until SIGTERM or SIGINT; then finish statements and transactions for up to drain.deadline.",
-		Args:  cobra.NoArgs,
+		Long: "Serve clients until SIGTERM or SIGINT; then finish statements and transactions for up to drain.deadline.\n\n" +
+			"On SIGHUP, and when one of its files changes, the configuration is read again: fields that are live take effect.",
+		Args: cobra.NoArgs,
 	}
-	load := configFlags(cmd)
+	file, load := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := load()
 		if err != nil {
@@ -47,10 +48,12 @@ func serveCommand() *cobra.Command {
 		if err := c.Check(); err != nil {
 			return err
 		}
-		log, err := newLog(c)
+		log, level, err := newLog(c)
 		if err != nil {
 			return err
 		}
+		r := &reloader{load: load, file: *file, level: level, log: log, config: c}
+		r.last = r.appearance() // what changes while the process starts has changed
 		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 		defer stop()
 		p, err := sidecar.Start(ctx, c, log)
@@ -58,10 +61,12 @@ func serveCommand() *cobra.Command {
 			return err
 		}
 		p.Ready(cmd.OutOrStdout())
-		<-ctx.Done()
+		r.process = p
+		r.follow(ctx)
 		stop() // a second signal ends the process at once
-		log.Info("draining", zap.Duration("deadline", c.Drain.Deadline))
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain.Deadline)
+		deadline := p.DrainDeadline()
+		log.Info("draining", zap.Duration("deadline", deadline))
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 		defer cancel()
 		return p.Stop(drain)
 	}
@@ -69,10 +74,10 @@ func serveCommand() *cobra.Command {
 }
 
 // newLog makes the log that the configuration asks for, on standard error.
-func newLog(c *config.Config) (*zap.Logger, error) {
+func newLog(c *config.Config) (*zap.Logger, zap.AtomicLevel, error) {
 	level, err := zapcore.ParseLevel(c.Log.Level)
 	if err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
+		return nil, zap.AtomicLevel{}, fmt.Errorf("log.level: %w", err)
 	}
 	settings := zap.NewProductionConfig()
 	settings.Level = zap.NewAtomicLevelAt(level)
@@ -83,7 +88,8 @@ func newLog(c *config.Config) (*zap.Logger, error) {
 		settings.EncoderConfig = zap.NewDevelopmentEncoderConfig()
 	}
 	settings.DisableStacktrace = true
-	return settings.Build()
+	log, err := settings.Build()
+	return log, settings.Level, err
 }
 
 func checkCommand() *cobra.Command {
@@ -94,7 +100,7 @@ func checkCommand() *cobra.Command {
 			"With --online the data sources are asked too: whether they can be entered, and which of their settings differ.",
 		Args: cobra.NoArgs,
 	}
-	load := configFlags(cmd)
+	_, load := configFlags(cmd)
 	online := cmd.Flags().Bool("online", false, "connect to the data sources and compare their settings")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := load()

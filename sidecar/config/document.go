@@ -11,7 +11,7 @@ func Document() string {
 	b.WriteString("# heddle.yaml\n\n" +
 		"A flag wins over the environment, the environment over the file, the file over the default. An unknown key is an\n" +
 		"error. Sizes are written 64MiB, durations 30s; lists a,b and maps k=v,k=v in the environment and in flags. A secret\n" +
-		"is a reference, `env:NAME` or `file:PATH`. *Live* fields change on SIGHUP, the others at the next start.\n" +
+		"is a reference, `env:NAME` or `file:PATH`. *Live* fields change on SIGHUP and when a file changes, the others at the next start.\n" +
 		"`heddle check --config heddle.yaml` finds every mistake without connecting to anything.\n\n" +
 		"| field | type | default | unit | live | environment | flag | meaning |\n" +
 		"|---|---|---|---|---|---|---|---|\n")

@@ -122,6 +122,21 @@ func (c *Config) Value(field string) string {
 	return ""
 }
 
+// KeepStatic gives c the values that old has in the fields which change only at a start, and returns those that differed.
+func (c *Config) KeepStatic(old *Config) []Change {
+	var kept []Change
+	for _, change := range Diff(old, c) {
+		if change.Field.Reload {
+			continue
+		}
+		kept = append(kept, change)
+		if err := change.Field.setText(c, change.Old); err != nil {
+			panic("config: a value that was accepted before: " + change.Field.describe(err))
+		}
+	}
+	return kept
+}
+
 // Change is a field that differs between two configurations.
 type Change struct {
 	Field    *Field

@@ -94,7 +94,7 @@ var table = []section{
 		{Name: "limits.max_allowed_packet", Kind: Bytes, Default: "64MiB", Min: kib, Max: 1 << 30, Reload: true,
 			Doc: "Largest statement or row; beyond it error 1153. Larger than the backends' own value is of no use.",
 			at:  func(c *Config) any { return &c.Limits.MaxAllowedPacket }},
-		{Name: "limits.fan_out", Kind: Int, Default: "16", Unit: "shards", Min: 1, Reload: true,
+		{Name: "limits.fan_out", Kind: Int, Default: "16", Unit: "shards", Min: 1,
 			Doc: "Shards on which one statement runs at the same time; it visits the others afterwards.",
 			at:  func(c *Config) any { return &c.Limits.FanOut }},
 		{Name: "limits.placement_wait", Kind: Duration, Default: "15s", Min: int64(time.Millisecond),
@@ -134,12 +134,12 @@ var table = []section{
 	}},
 	{"rules", "Rule documents on disk, for a process without etcd.", []Field{
 		{Name: "rules.file", Kind: Path, List: true, Reload: true, Example: "/etc/heddle/shop.yaml",
-			Doc: "One file for each logical database. Read again on SIGHUP.",
+			Doc: "One file for each logical database. A change that moves rows of existing tables takes effect at the next start.",
 			at:  func(c *Config) any { return &c.Rules.File }},
 	}},
 	{"users", "The users document on disk, for a process without etcd.", []Field{
 		{Name: "users.file", Kind: Path, Reload: true, Example: "/etc/heddle/users.yaml",
-			Doc: "Accounts, their verifiers and databases. Read again on SIGHUP.",
+			Doc: "Accounts, their verifiers and databases.",
 			at:  func(c *Config) any { return &c.Users.File }},
 	}},
 	{"state", "What must outlive the process.", []Field{
@@ -151,7 +151,7 @@ var table = []section{
 		{Name: "pool.max", Kind: Int, Default: "64", Unit: "connections", Min: 1, Reload: true,
 			Doc: "Connections to one data source, all sessions together.",
 			at:  func(c *Config) any { return &c.Pool.Max }},
-		{Name: "pool.min_idle", Kind: Int, Default: "0", Unit: "connections", Reload: true,
+		{Name: "pool.min_idle", Kind: Int, Default: "0", Unit: "connections",
 			Doc: "Connections that are kept open without work.",
 			at:  func(c *Config) any { return &c.Pool.MinIdle }},
 		{Name: "pool.idle_timeout", Kind: Duration, Default: "5m", Min: int64(time.Second), Reload: true,

@@ -130,7 +130,7 @@ func writeConfig(dir, addr string, opts HeddleOptions) (string, error) {
 	for i, text := range opts.Rules {
 		path := filepath.Join(dir, "rules-"+strconv.Itoa(i)+".yaml")
 		rules = append(rules, path)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := writeWhole(path, text); err != nil {
 			return "", err
 		}
 	}
@@ -139,7 +139,7 @@ func writeConfig(dir, addr string, opts HeddleOptions) (string, error) {
 	}
 	if opts.Users != "" {
 		set["users.file"] = filepath.Join(dir, "users.yaml")
-		if err := os.WriteFile(set["users.file"], []byte(opts.Users), 0o600); err != nil {
+		if err := writeWhole(set["users.file"], opts.Users); err != nil {
 			return "", err
 		}
 	}
@@ -149,7 +149,21 @@ func writeConfig(dir, addr string, opts HeddleOptions) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "heddle.yaml")
-	return path, os.WriteFile(path, []byte(text), 0o600)
+	return path, writeWhole(path, text)
+}
+
+// writeWhole writes a file that is there as a whole or as it was before.
+func writeWhole(path, text string) error {
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// Rewrite writes the process's files anew; the process is told by nothing but that they change.
+func (h *Heddle) Rewrite(opts HeddleOptions) error {
+	_, err := writeConfig(h.Dir, h.Addr, opts)
+	return err
 }
 
 func (h *Heddle) awaitReady(ctx context.Context, wait time.Duration) error {

@@ -1,0 +1,46 @@
+package sidecar
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/sidecar/config"
+)
+
+// Reload puts a configuration into force, and reads again the files that it names. On error nothing has changed. What
+// can change only at a start stays as it was, and is logged. The level of the log is the caller's.
+func (p *Process) Reload(next *config.Config) error {
+	p.reloading.Lock()
+	defer p.reloading.Unlock()
+	if err := next.Check(); err != nil {
+		return err
+	}
+	was := p.live.Load()
+	for _, kept := range next.KeepStatic(was) {
+		p.log.Warn("this changes at the next start only", zap.String("field", kept.Field.Name),
+			zap.String("now", kept.Old), zap.String("configured", kept.New))
+	}
+	settings, err := serverSettings(next)
+	if err != nil {
+		return err
+	}
+	p.live.Store(next)
+	if err := p.documents.reload(next); err != nil {
+		p.live.Store(was)
+		return err
+	}
+	p.server.Set(settings)
+	p.shared.SetConfig(sessionConfig(next))
+	p.shared.Memory.SetLimit(int64(next.Memory.Process))
+	if p.shared.Spill != nil {
+		p.shared.Spill.Quota.SetLimit(spillQuota(next))
+	}
+	for _, change := range config.Diff(was, next) {
+		p.log.Info("the configuration changes", zap.String("field", change.Field.Name), zap.String("from", change.Old), zap.String("to", change.New))
+	}
+	return nil
+}
+
+// DrainDeadline is how long Stop may take, as it is configured now.
+func (p *Process) DrainDeadline() time.Duration { return p.live.Load().Drain.Deadline }
