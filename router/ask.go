@@ -192,6 +192,9 @@ func (i *insertPlan) keyPieces(row, k int, values []ast.ExprNode) ([]rewrite.Pie
 		return nil, i.p.refuse(i.unknownKey(name))
 	}
 	pieces := i.p.exprPieces(i.route.Targets, span)
+	if uses&(unlike|parser.UseSubquery) != 0 && i.p.divides(span) {
+		return nil, i.p.refuse(i.unknownKey(name))
+	}
 	if uses&(unlike|parser.UseSubquery) != 0 { // not again when the row is stored: it could be another value
 		value := i.ask.value(len(i.n.Lists), pieces)
 		i.rows[row] = append(i.rows[row], splice(span, value))
@@ -237,23 +240,7 @@ func (i *insertPlan) storedPlan(rows *plan.Rows) {
 			names = append(names, name)
 		}
 	}
-	stored := &plan.Stored{}
-	table := []rewrite.Piece{{Op: rewrite.Schema, N: i.t.index}, text("."), {Op: rewrite.Table, N: i.t.index}}
-	columns := "0 AS `heddle row`, " + quotedList(i.t.place.Sharded.Key)
-	create := append([]rewrite.Piece{text("CREATE TEMPORARY TABLE `" + plan.StoredTable + "` AS SELECT " + columns + " FROM ")}, table...)
-	stored.Create = template(append(create, text(" LIMIT 0")))
-	into := quotedList(append([]string{"heddle row"}, names...))
-	stored.Fill = &rewrite.Template{
-		Pieces: []rewrite.Piece{text("INSERT IGNORE INTO `" + plan.StoredTable + "` (" + into + ") VALUES "), {Op: rewrite.ListItems, N: 0}},
-		Lists:  []rewrite.List{{Separator: ", ", Items: i.ask.rows}},
-	}
-	stored.Fill.CountParams()
-	var read []string
-	for k, name := range i.t.place.Sharded.Key {
-		expr, kind := storedForm(ident(name), i.t.keys[k])
-		read, stored.Kinds = append(read, expr), append(stored.Kinds, kind)
-	}
-	stored.Read = template([]rewrite.Piece{text("SELECT " + strings.Join(read, ", ") + " FROM `" + plan.StoredTable + "` ORDER BY `heddle row`")})
+	stored := storedBy(i.t, names, i.ask.rows)
 	i.route.Ask.Stored = stored
 	slot := base + i.ask.n
 	for r := range rows.Keys {
@@ -265,6 +252,28 @@ func (i *insertPlan) storedPlan(rows *plan.Rows) {
 			slot++
 		}
 	}
+}
+
+// storedBy asks what the key columns of t store of rows that give values for the columns named.
+func storedBy(t *table, names []string, rows [][]rewrite.Piece) *plan.Stored {
+	stored := &plan.Stored{}
+	table := []rewrite.Piece{{Op: rewrite.Schema, N: t.index}, text("."), {Op: rewrite.Table, N: t.index}}
+	columns := "0 AS `heddle row`, " + quotedList(t.place.Sharded.Key)
+	create := append([]rewrite.Piece{text("CREATE TEMPORARY TABLE `" + plan.StoredTable + "` AS SELECT " + columns + " FROM ")}, table...)
+	stored.Create = template(append(create, text(" LIMIT 0")))
+	into := quotedList(append([]string{"heddle row"}, names...))
+	stored.Fill = &rewrite.Template{
+		Pieces: []rewrite.Piece{text("INSERT IGNORE INTO `" + plan.StoredTable + "` (" + into + ") VALUES "), {Op: rewrite.ListItems, N: 0}},
+		Lists:  []rewrite.List{{Separator: ", ", Items: rows}},
+	}
+	stored.Fill.CountParams()
+	var read []string
+	for k, name := range t.place.Sharded.Key {
+		expr, kind := storedForm(ident(name), t.keys[k])
+		read, stored.Kinds = append(read, expr), append(stored.Kinds, kind)
+	}
+	stored.Read = template([]rewrite.Piece{text("SELECT " + strings.Join(read, ", ") + " FROM `" + plan.StoredTable + "` ORDER BY `heddle row`")})
+	return stored
 }
 
 // storedForm is how a stored key is read without loss.

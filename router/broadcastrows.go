@@ -73,7 +73,7 @@ func (i *insertPlan) evaluateRow(row int, values []ast.ExprNode) (bool, error) {
 		if !i.p.unlikeIn(span) {
 			continue
 		}
-		if ok, err := i.askable(e, span); err != nil || !ok {
+		if ok, err := i.askable(e, span); err != nil || !ok || i.p.divides(span) {
 			return false, err
 		}
 		i.rows[row] = append(i.rows[row], splice(span, i.ask.value(0, i.p.exprPieces(i.route.Targets, span))))
@@ -90,7 +90,7 @@ func (i *insertPlan) evaluateUpdate() (bool, error) {
 		if len(i.n.Lists) != 1 || n >= len(i.n.OnDuplicate) {
 			return false, nil
 		}
-		if ok, err := i.askable(i.n.OnDuplicate[n].Expr, a.Expr); err != nil || !ok {
+		if ok, err := i.askable(i.n.OnDuplicate[n].Expr, a.Expr); err != nil || !ok || i.p.divides(a.Expr) {
 			return false, err
 		}
 		i.splice = append(i.splice, splice(a.Expr, i.ask.value(0, i.p.exprPieces(i.route.Targets, a.Expr))))

@@ -29,9 +29,21 @@ type insertPlan struct {
 // planInsert plans INSERT and REPLACE.
 func (p *planning) planInsert() error {
 	t := p.roleTable(parser.RoleInsert)
-	switch {
-	case t == nil:
+	if t == nil {
 		return p.planOther()
+	}
+	err := p.insertInto(t)
+	if err == nil || p.stmt.Clauses == nil || p.stmt.Clauses.Source == nil {
+		return err
+	}
+	return p.transfer(t, err)
+}
+
+func (p *planning) insertInto(t *table) error {
+	if c := p.stmt.Clauses; c != nil && c.Source != nil && p.inOnePlace(t) {
+		return p.insertOnlyNode()
+	}
+	switch {
 	case p.anySharded() == nil && !t.broadcast():
 		return p.changeOnePlace()
 	case t.broadcast():
@@ -59,6 +71,27 @@ func (p *planning) planInsert() error {
 		return i.fromSelect()
 	}
 	return i.values()
+}
+
+// inOnePlace reports whether no table that an INSERT … SELECT names has a second node, and none gets generated ids.
+func (p *planning) inOnePlace(t *table) bool {
+	for _, other := range p.tables {
+		if len(other.nodes()) > 1 || other.system {
+			return false
+		}
+	}
+	return p.anySharded() != nil && (!t.sharded() || catalog.GeneratorOf(t.place.Sharded, t.schema) == nil)
+}
+
+// insertOnlyNode plans an INSERT whose tables have one node only.
+func (p *planning) insertOnlyNode() error {
+	lead := p.anySharded()
+	route, err := p.routeTo(lead.nodes(), lead)
+	if err != nil {
+		return err
+	}
+	p.plan.Root = &plan.Insert{Route: route}
+	return nil
 }
 
 // roleTable is the first table in a role.

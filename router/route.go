@@ -96,6 +96,29 @@ func (r *Router) stays(ctx context.Context, route *plan.Route, args rewrite.Args
 	return nil
 }
 
+// Place is the node of a row that is stored with these values in the key columns, in key order. Where only a server can
+// tell it the answer is *KeyUnknown.
+func (r *Router) Place(ctx context.Context, route *plan.Route, values []sqltypes.Value) (int, error) {
+	key := make([]sharding.Key, 0, len(values))
+	for i, v := range values {
+		k, err := r.Keyer.ForStore(ctx, v, route.Keys[i])
+		if err != nil {
+			return 0, &KeyUnknown{Table: strings.Join(route.Tables, ", ")}
+		}
+		key = append(key, k)
+	}
+	return place(route, key)
+}
+
+// place is the node of a key.
+func place(route *plan.Route, key []sharding.Key) (int, error) {
+	node, err := route.Algorithm.Locate(key)
+	if err != nil || node < 0 || node >= len(route.Targets) {
+		return 0, sqlerr.NotSupported("a row whose sharding key no shard takes")
+	}
+	return node, nil
+}
+
 // stored is the node of a row that is stored with these key values.
 func (r *Router) stored(ctx context.Context, route *plan.Route, args rewrite.Args, exprs []plan.Expr) (int, error) {
 	key := make([]sharding.Key, 0, len(exprs))
@@ -119,11 +142,7 @@ func (r *Router) stored(ctx context.Context, route *plan.Route, args rewrite.Arg
 		}
 		key = append(key, k)
 	}
-	node, err := route.Algorithm.Locate(key)
-	if err != nil || node < 0 || node >= len(route.Targets) {
-		return 0, sqlerr.NotSupported("a row whose sharding key no shard takes")
-	}
-	return node, nil
+	return place(route, key)
 }
 
 // asksAll reports whether a server has been asked for the key of every row.

@@ -28,14 +28,33 @@ func (s *Session) ask(ctx context.Context, x *execution, route *plan.Route) erro
 	}
 	defer done()
 	q := question{s: s, x: x, h: h, route: route, target: t}
+	answers := &x.args.generated
 	x.args.generated = x.args.generated[:min(len(x.args.generated), route.Ask.Base)]
 	for len(x.args.generated) < route.Ask.Base {
 		x.args.generated = append(x.args.generated, sqltypes.NullValue)
 	}
-	if err := q.values(ctx, route.Ask); err != nil {
+	if err := q.values(ctx, route.Ask, answers); err != nil {
 		return err
 	}
-	return q.stored(ctx, route.Ask.Stored)
+	return q.stored(ctx, route.Ask.Stored, answers)
+}
+
+// askStored asks what the key columns store of rows that were not known when the statement was planned. The answer is
+// row by row.
+func (s *Session) askStored(ctx context.Context, x *execution, route *plan.Route, st *plan.Stored, rows [][]rewrite.Piece) ([]sqltypes.Value, error) {
+	t := &route.Targets[0]
+	h, done, err := s.borrow(ctx, t.DataSource, t.Schema, x.need)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	fill := *st.Fill
+	fill.Lists = []rewrite.List{{Separator: ", ", Items: rows}}
+	asked := *st
+	asked.Fill = &fill
+	q := question{s: s, x: x, h: h, route: route, target: t}
+	var answers []sqltypes.Value
+	return answers, q.stored(ctx, &asked, &answers)
 }
 
 // question is one Ask under way.
@@ -48,7 +67,7 @@ type question struct {
 }
 
 // values evaluates expressions, each once.
-func (q *question) values(ctx context.Context, a *plan.Ask) error {
+func (q *question) values(ctx context.Context, a *plan.Ask, answers *[]sqltypes.Value) error {
 	if a.Select == nil {
 		return nil
 	}
@@ -69,7 +88,7 @@ func (q *question) values(ctx context.Context, a *plan.Ask) error {
 		if err != nil {
 			return err
 		}
-		q.x.args.generated = append(q.x.args.generated, v)
+		*answers = append(*answers, v)
 	}
 	if err := answer.Close(); err != nil {
 		return err
@@ -82,7 +101,7 @@ func (q *question) values(ctx context.Context, a *plan.Ask) error {
 }
 
 // stored finds out what key columns would store.
-func (q *question) stored(ctx context.Context, st *plan.Stored) error {
+func (q *question) stored(ctx context.Context, st *plan.Stored, answers *[]sqltypes.Value) error {
 	if st == nil {
 		return nil
 	}
@@ -112,7 +131,7 @@ func (q *question) stored(ctx context.Context, st *plan.Stored) error {
 			if err != nil {
 				return err
 			}
-			q.x.args.generated = append(q.x.args.generated, v)
+			*answers = append(*answers, v)
 		}
 	}
 	if err := q.h.Exec(ctx, "DROP TEMPORARY TABLE `"+plan.StoredTable+"`"); err != nil {

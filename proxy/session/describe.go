@@ -13,6 +13,9 @@ import (
 
 // describe has one of a plan's shards prepare its part, which says what parameters and columns it has.
 func (t *tree) describe(ctx context.Context, root plan.Node) (*backend.Stmt, error) {
+	if t, ok := root.(*plan.Transfer); ok {
+		root = t.Write
+	}
 	route := plan.Leaf(root)
 	if route == nil || len(route.Targets) == 0 {
 		return &backend.Stmt{}, nil
@@ -79,7 +82,7 @@ func (t *tree) anyArguments() {
 // columns returns the definitions of a plan's result without running it.
 func (t *tree) columns(ctx context.Context) ([]sqltypes.Column, error) {
 	switch t.x.plan.Root.(type) {
-	case *plan.Insert, *plan.Update, *plan.Delete, *plan.ByKey, *plan.DDL, *plan.DropEach, *plan.TableAdmin:
+	case *plan.Insert, *plan.Update, *plan.Delete, *plan.ByKey, *plan.DDL, *plan.DropEach, *plan.TableAdmin, *plan.Transfer:
 		stmt, err := t.describe(ctx, t.x.plan.Root)
 		if err != nil {
 			return nil, err

@@ -2,12 +2,14 @@ package session
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/plan"
 )
 
@@ -51,7 +53,7 @@ func (s *Session) explain(ctx context.Context, x *execution) error {
 func (s *Session) formatted(ctx context.Context, st *Statement) (string, error) {
 	route := plan.Leaf(st.plan.Root)
 	var units []plan.RouteUnit
-	if route != nil && st.parsed.Params == 0 {
+	if route != nil && route.Ask == nil && st.parsed.Params == 0 {
 		var scan parser.Scan
 		text := []byte(st.parsed.Text)
 		if err := scan.Scan(text, s.mode); err != nil {
@@ -59,7 +61,14 @@ func (s *Session) formatted(ctx context.Context, st *Statement) (string, error) 
 		}
 		x := execution{st: st, plan: st.plan, args: &args{scan: &scan, text: text}, form: exec.TextRows}
 		var err error
-		if units, err = s.router.Route(ctx, route, x.args); err != nil {
+		units, err = s.router.Route(ctx, route, x.args)
+		if _, ok := errors.AsType[*router.KeyUnknown](err); ok {
+			if st, err = s.planWith(ctx, st.parsed, true); err != nil {
+				return "", err
+			}
+			return plan.Format(st.plan, nil), nil
+		}
+		if err != nil {
 			return "", err
 		}
 	}

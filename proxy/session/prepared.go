@@ -124,6 +124,9 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 	params = make([]sqltypes.Column, stmt.params)
 	for i := range params {
 		params[i] = unknownParam
+		if s.srv.Flavour.MariaDB {
+			params[i].Type = sqltypes.Null
+		}
 	}
 	if stmt.st.plan == nil {
 		return s.ownShape(ctx, stmt, params)

@@ -139,6 +139,8 @@ func (s *Session) runNode(ctx context.Context, x *execution) error {
 		return s.runWrite(ctx, x, root.Route)
 	case *plan.ByKey:
 		return s.runByKey(ctx, x, root)
+	case *plan.Transfer:
+		return s.runTransfer(ctx, x, root)
 	case *plan.DDL:
 		return s.runDDL(ctx, x, root)
 	case *plan.DropEach:
@@ -153,6 +155,9 @@ func (s *Session) runNode(ctx context.Context, x *execution) error {
 
 // runRoute runs a Route that is a whole plan.
 func (s *Session) runRoute(ctx context.Context, x *execution, route *plan.Route) error {
+	if x.st.parsed.DDL != nil {
+		defer s.forgetTables(x) // of a table that is not sharded, whose columns plans may have been made from
+	}
 	if x.plan.Write && x.st.parsed.Kind != parser.Select && x.st.parsed.Kind != parser.TableAdmin {
 		return s.runWrite(ctx, x, route)
 	}

@@ -71,6 +71,10 @@ type write struct {
 	reserved int64
 
 	keys [][]rewrite.Piece // of an UPDATE or DELETE by keys: the items of list 0
+
+	selected  bool   // the rows are those of an INSERT … SELECT
+	generates bool   // and get generated ids
+	lastID    uint64 // the insert id of the last answer
 }
 
 // run executes all units, or none of them has any effect.
@@ -241,6 +245,7 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 		}
 	}
 	w.total.AffectedRows += a.OK.AffectedRows
+	w.lastID = a.OK.LastInsertID
 	if w.total.LastInsertID == 0 {
 		w.total.LastInsertID = a.OK.LastInsertID
 	}
@@ -280,7 +285,7 @@ func (w *write) collect(ctx context.Context, target *plan.Target, a *exec.Answer
 
 // infoOf is what a server says of its part. Of a single row it says nothing, but the row is one of the statement's.
 func (w *write) infoOf(a *exec.Answer) []byte {
-	if len(a.OK.Info) > 0 || w.route.Rows == nil || len(w.route.Rows.Keys) < 2 {
+	if len(a.OK.Info) > 0 || !w.selected && (w.route.Rows == nil || len(w.route.Rows.Keys) < 2) {
 		return a.OK.Info
 	}
 	duplicates := 0
@@ -330,10 +335,10 @@ func (w *write) broadcast(ctx context.Context) error {
 
 // insertID has the other copies begin with the id that the first one gave.
 func (w *write) insertID(ctx context.Context, rest []plan.RouteUnit) error {
-	if w.total.LastInsertID == 0 {
+	if w.lastID == 0 {
 		return nil
 	}
-	set := "SET insert_id=" + strconv.FormatUint(w.total.LastInsertID, 10)
+	set := "SET insert_id=" + strconv.FormatUint(w.lastID, 10)
 	return w.onEach(ctx, rest, set)
 }
 
@@ -364,7 +369,7 @@ func (w *write) respond(ctx context.Context) error {
 	w.total.Warnings = w.s.diag.count()
 	id := w.s.diag.lastID
 	w.s.diag.succeeded(&w.total)
-	if w.route.Rows != nil && w.route.Rows.Generate != nil {
+	if w.generates || w.route.Rows != nil && w.route.Rows.Generate != nil {
 		w.s.diag.lastID = id // an id that the client gave does not count
 		if w.x.generatedID != 0 {
 			w.s.diag.lastID = w.x.generatedID

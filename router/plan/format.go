@@ -97,6 +97,8 @@ func Children(n Node) []Node {
 		return []Node{n.Route}
 	case *ByKey:
 		return []Node{n.Input, n.Write}
+	case *Transfer:
+		return []Node{n.Input, n.Write}
 	case *DDL:
 		return []Node{n.Route}
 	case *TableAdmin:
@@ -151,6 +153,8 @@ func describe(n Node) string {
 			return "by-key copies"
 		}
 		return "by-key"
+	case *Transfer:
+		return "transfer"
 	case *DDL:
 		return "ddl table=" + n.Database + "." + n.Table
 	case *DropEach:

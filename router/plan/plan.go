@@ -318,6 +318,24 @@ type ByKey struct {
 	Copies bool
 }
 
+// Transfer is an INSERT … SELECT whose rows are read by one plan and stored by another: Input yields the rows, locked as
+// a server locks what INSERT … SELECT reads; Write stores them. Both are one transaction.
+type Transfer struct {
+	Input Node
+	// Write's template's list 0 takes the rows. Of a sharded table each goes to the shard of its key; a table that is
+	// not sharded has one target, or as many as copies.
+	Write *Route
+	// Columns are how many values a row has to have; Numeric says which of them go into columns of numbers.
+	Columns int
+	Numeric []bool
+	Divides bool    // decimals may have more digits than a server shows
+	Key     []int   // the values that are the sharding key, in key order; nil: the table has none; -1: the generated one
+	Stored  *Stored // what a server says of keys that cannot be told; its Fill takes the key's values
+	// Generate fills value GenerateAt, -1: one more value at the end of each row. Its Given is not used.
+	Generate   *Generate
+	GenerateAt int
+}
+
 // DDL runs on every target, each outcome journaled.
 type DDL struct {
 	Route *Route
@@ -376,3 +394,4 @@ func (*Delete) node()     {}
 func (*ByKey) node()      {}
 func (*DDL) node()        {}
 func (*Concat) node()     {}
+func (*Transfer) node()   {}

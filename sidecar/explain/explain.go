@@ -93,7 +93,7 @@ func (e *explanation) plan(ctx context.Context, stmt *parser.Statement) (Answer,
 // format prints the plan, with the units of this statement where its text holds all that decides.
 func (e *explanation) format(ctx context.Context, keyer sharding.Keyer, p *plan.Plan, stmt *parser.Statement) (string, error) {
 	route := plan.Leaf(p.Root)
-	if route == nil || stmt.Params > 0 || route.Rows != nil && route.Rows.Generate != nil && route.Rows.Generate.Key >= 0 {
+	if route == nil || route.Ask != nil || stmt.Params > 0 || route.Rows != nil && route.Rows.Generate != nil && route.Rows.Generate.Key >= 0 {
 		return plan.Format(p, nil), nil
 	}
 	r := router.Router{Keyer: keyer}

@@ -39,6 +39,7 @@ INSERT INTO countries VALUES ('de',1,'Deutschland'),('fr',2,'France'),('se',3,'S
 INSERT INTO b1 (id, u, r, f) VALUES (1,'x',0.1,0.1),(2,'y',0.2,0.2),(3,'z',0.3,0.3);
 INSERT INTO notes VALUES (1,'n1'),(2,'n2');
 --@ dump b1 uuid=2 clock=4
+--@ dump products genid=1
 
 --@ case key from an expression
 INSERT INTO s1 (id, a) VALUES (100 + 10, 1);
@@ -242,3 +243,102 @@ COMMIT;
 SELECT id FROM b1 ORDER BY id;
 --@ expect temptable
 SELECT b.id, COUNT(DISTINCT b.u) FROM s1 JOIN b1 b GROUP BY b.id ORDER BY b.id;
+
+--@ case select from no table into shards
+INSERT INTO s1 (id, a) SELECT 200, 1;
+INSERT INTO s1 (id, a) SELECT 201, 1 UNION ALL SELECT 202, 2;
+INSERT INTO s1 (id, a) SELECT 203, 1 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM s1 WHERE id = 203);
+INSERT INTO s1 (id, a) SELECT 203, 1 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM s1 WHERE id = 203);
+INSERT INTO s1 (id, a) SELECT 100 + 104, 1.5;
+INSERT INTO s1 (id, a) SELECT '205x', 1;
+INSERT INTO s1 (id, a) SELECT 206, 1, 2;
+INSERT INTO s1 (id, a) SELECT 1, 5;
+INSERT INTO s1 (id, a) SELECT 1, 5 ON DUPLICATE KEY UPDATE a = a + VALUES(a);
+INSERT IGNORE INTO s1 (id, a) SELECT 1, 5 UNION ALL SELECT 207, 5;
+REPLACE INTO s1 (id, a) SELECT 1, 55;
+--@ params int 210 | str x
+INSERT INTO s1 (id, a, b) SELECT ?, 7, ?;
+SELECT * FROM s1 ORDER BY id;
+--@ case select from broadcast and single tables into shards
+INSERT INTO s1 (id, a, b) SELECT id + 300, stock, title FROM products;
+INSERT INTO s1 (id, b) SELECT id + 310, body FROM notes ORDER BY id DESC;
+INSERT INTO s1 (id, b) SELECT id + 320, body FROM notes WHERE id > 100;
+INSERT INTO k1 (k, v) SELECT code, n FROM countries;
+INSERT INTO k1 (k, v) SELECT name, n FROM countries;
+SET sql_mode = '';
+INSERT INTO k1 (k, v) SELECT name, n FROM countries;
+INSERT INTO s1 (id, a, b) SELECT title, stock, name FROM products JOIN countries ON n = id;
+SELECT * FROM s1 ORDER BY id;
+SELECT * FROM k1 ORDER BY k;
+--@ case select from shards into other shards
+INSERT INTO s2 SELECT id, a FROM s1;
+INSERT INTO s2 (id, a) SELECT id + 100, a FROM s1;
+INSERT INTO s1 (id, a) SELECT a, id FROM s1 WHERE id < 4;
+INSERT INTO s2 (id, a) SELECT COUNT(*) + 1000, SUM(a) FROM s1;
+INSERT INTO s2 (id, a) SELECT a + 2000, MAX(id) FROM s1 GROUP BY a HAVING MAX(id) > 2;
+INSERT INTO s2 (id, a) SELECT id + 3000, a FROM s1 ORDER BY a DESC LIMIT 3;
+INSERT INTO s2 (id, a) SELECT id + 3000, a FROM s1 ORDER BY a DESC LIMIT 4;
+INSERT IGNORE INTO s2 (id, a) SELECT id + 3000, a FROM s1 ORDER BY a DESC LIMIT 5;
+INSERT INTO s2 (id, a) SELECT id + 3000, a FROM s1 ON DUPLICATE KEY UPDATE s2.a = s2.a + VALUES(a);
+REPLACE INTO s2 (id, a) SELECT id + 3000, -a FROM s1 WHERE id < 3;
+INSERT INTO d1 (d, id, v) SELECT DATE_ADD('2024-01-01', INTERVAL id DAY), id, a FROM s1;
+INSERT INTO c1 (a, b, v) SELECT id % 3, b, a FROM s1;
+--@ params int 4000 | int 5
+INSERT INTO s2 (id, a) SELECT id + ?, a FROM s1 WHERE id > ?;
+INSERT INTO s2 (id, a) SELECT 5000, a FROM s1 WHERE id = 1;
+SELECT * FROM s1 ORDER BY id;
+SELECT * FROM s2 ORDER BY id;
+SELECT * FROM d1 ORDER BY d, id;
+SELECT * FROM c1 ORDER BY a, b;
+--@ case select from shards into single and broadcast tables
+INSERT INTO notes SELECT id + 100, b FROM s1;
+INSERT INTO notes (id, body) SELECT COUNT(*), 'n' FROM s1;
+INSERT INTO notes SELECT id, b FROM s1;
+--@ expect geninsert
+INSERT INTO products (title, price, stock) SELECT b, a * 0.3, a FROM s1 ORDER BY id;
+INSERT INTO products (id, title) SELECT id + 50, CONCAT(b, '+') FROM s1 ORDER BY id;
+INSERT INTO products SELECT id + 70, CONCAT(title, '!'), price, stock FROM products WHERE id < 5;
+--@ expect geninsert
+INSERT INTO products (title) SELECT CONCAT(title, '?') FROM products WHERE id < 4 ORDER BY id;
+INSERT INTO countries SELECT LEFT(b, 2), a, 'Ö' FROM s1 WHERE id < 4;
+INSERT INTO countries SELECT LEFT(b, 2), a, 'Ö' FROM s1 WHERE id < 6;
+INSERT IGNORE INTO countries SELECT LEFT(b, 2), a, b FROM s1;
+INSERT INTO b1 (id, u, r, f) SELECT id + 90, UUID(), a / 3e0, a / 7e0 FROM s1;
+INSERT INTO b1 (id, u, r, f) SELECT id + 10, 'copy', f, r FROM b1 WHERE id < 4;
+SELECT * FROM notes ORDER BY id;
+--@ expect genid=1
+SELECT * FROM products ORDER BY id;
+--@ expect genid=2
+SELECT s1.id, p.* FROM s1 JOIN products p ORDER BY s1.id, p.id;
+SELECT s1.id, c.* FROM s1 JOIN countries c ORDER BY s1.id, c.code;
+SELECT COUNT(DISTINCT b.u) FROM s1 JOIN b1 b WHERE b.id > 90;
+SELECT id, r, f FROM b1 ORDER BY id;
+--@ case select in a transaction
+BEGIN;
+INSERT INTO s2 (id, a) SELECT id + 6000, a FROM s1;
+INSERT INTO s2 (id, a) SELECT id + 5996, a FROM s1 ORDER BY id;
+UPDATE s1 SET a = a + 1;
+INSERT INTO s2 (id, a) SELECT id + 7000, a FROM s1;
+SAVEPOINT p;
+--@ expect geninsert
+INSERT INTO products (title) SELECT CONCAT(b, '1') FROM s1 WHERE id < 3 ORDER BY id;
+--@ expect geninsert
+INSERT INTO products (title) SELECT LEFT(b, 1) FROM s1 WHERE id < 3 ORDER BY id;
+ROLLBACK TO p;
+COMMIT;
+SELECT * FROM s2 ORDER BY id;
+--@ expect genid=2
+SELECT s1.id, p.id FROM s1 JOIN products p ORDER BY s1.id, p.id;
+--@ case select locks what it reads
+BEGIN;
+INSERT INTO s2 (id, a) SELECT id + 6000, a FROM s1 WHERE id IN (1, 2);
+--@ on b
+SET SESSION innodb_lock_wait_timeout = 0;
+UPDATE s1 SET a = 0 WHERE id = 1;
+UPDATE s1 SET a = 0 WHERE id = 5;
+SELECT id FROM s1 WHERE id = 1 LOCK IN SHARE MODE;
+--@ on a
+ROLLBACK;
+SELECT COUNT(*) FROM s2;
+--@ case select of quotients
+INSERT INTO products (id, price) SELECT id + 80, a / 7 FROM s1 WHERE id = 1;
