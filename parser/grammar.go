@@ -186,6 +186,9 @@ func (st *Statement) writeToken(b *strings.Builder, r *reader, i int, tags map[i
 			return
 		}
 		b.WriteString(s)
+		if c := st.Clauses; c != nil && inCut([]Span{c.OnDup.Span}, t.Span) && strings.EqualFold(s, "VALUE") && i+1 < len(st.Tokens) && st.Tokens[i+1].Is("(") {
+			b.WriteByte('S') // MariaDB's other name for VALUES(), which the grammar lacks
+		}
 	case String, NString:
 		s := t.In(st.Text)
 		if t.Kind == NString {

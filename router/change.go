@@ -209,8 +209,12 @@ func (p *planning) changeSharded(b *block, ch *change, route *plan.Route, change
 	for _, s := range changed {
 		p.clockOf(s.table)
 	}
-	if err := p.keepKey(b, ch, route); err != nil {
+	computed, err := p.keepKey(b, ch, route)
+	if err != nil {
 		return err
+	}
+	if computed != "" {
+		return p.keeping(b, ch, route, computed)
 	}
 	if ch.limit != nil && !one {
 		return p.byKey(b, ch, route)
@@ -237,12 +241,13 @@ func (p *planning) changeRefusal() string {
 }
 
 // keepKey sees to assignments of the sharding key: the new key has to be that of the shards that the statement reaches.
-func (p *planning) keepKey(b *block, ch *change, route *plan.Route) error {
+// computed names a key column whose new value only a server can compute.
+func (p *planning) keepKey(b *block, ch *change, route *plan.Route) (computed string, err error) {
 	moves := map[*source]map[int]plan.Expr{}
 	for _, a := range ch.sets {
 		s, err := p.assigned(b, a.Column)
 		if err != nil {
-			return err
+			return "", err
 		}
 		k := s.table.keyIndex(a.Column.Name.O)
 		if k < 0 {
@@ -253,24 +258,28 @@ func (p *planning) keepKey(b *block, ch *change, route *plan.Route) error {
 		}
 		v, ok := p.constant(a.Expr)
 		if !ok {
-			return p.refuse("an expression for the sharding key " + s.table.name + "." + a.Column.Name.O + " in an UPDATE")
+			computed = a.Column.Name.O
+			continue
 		}
 		if moves[s] == nil {
 			moves[s] = map[int]plan.Expr{}
 		}
 		moves[s][k] = v
 	}
+	if computed != "" {
+		return computed, nil
+	}
 	for s, sets := range moves {
 		if route.Stay != nil {
-			return p.refuse("an UPDATE of the sharding keys of several tables")
+			return "", p.refuse("an UPDATE of the sharding keys of several tables")
 		}
 		stay, err := p.stay(route, s, sets)
 		if err != nil {
-			return err
+			return "", err
 		}
 		route.Stay = stay
 	}
-	return nil
+	return "", nil
 }
 
 // stay is the new key: what is assigned, and what the conditions say of the rest.

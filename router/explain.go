@@ -72,6 +72,8 @@ func routeOf(n plan.Node) *plan.Route {
 		return n.Route
 	case *plan.ByKey:
 		return n.Write
+	case *plan.Keeping:
+		return n.Write
 	case *plan.Transfer:
 		return routeOf(n.Input)
 	case *plan.DDL:

@@ -130,8 +130,8 @@ func (i *insertPlan) refusal() string {
 	case i.n.Select == nil && i.readsSharded():
 		return "a subquery on a sharded table in the values of an INSERT"
 	}
-	for _, a := range i.c.OnDupSet {
-		if i.t.keyIndex(a.Column) >= 0 && !i.keepsKey(a) {
+	for n, a := range i.c.OnDupSet {
+		if i.t.keyIndex(a.Column) >= 0 && !i.keepsKey(a) && !i.setsKey(n) {
 			return "ON DUPLICATE KEY UPDATE of the sharding key " + i.t.name + "." + a.Column
 		}
 	}
@@ -163,6 +163,20 @@ func (i *insertPlan) keepsKey(a parser.Assign) bool {
 		return false
 	}
 	return len(words) == 1 || len(words) == 3 && words[0] == strings.ToUpper(i.t.name)
+}
+
+// setsKey reports whether ON DUPLICATE KEY UPDATE gives the key a constant. It has to be of the shard that the statement
+// comes to.
+func (i *insertPlan) setsKey(n int) bool {
+	if i.n.Select != nil || len(i.t.keys) != 1 || n >= len(i.n.OnDuplicate) || i.route.Stay != nil {
+		return false
+	}
+	e, ok := i.p.constant(i.n.OnDuplicate[n].Expr)
+	if !ok {
+		return false
+	}
+	i.route.Stay = &plan.Stay{Key: []plan.Expr{e}, Table: i.t.name, Column: i.t.place.Sharded.Key[0]}
+	return true
 }
 
 // generated finds the column that Heddle fills.

@@ -29,7 +29,11 @@ type Router struct {
 func (r *Router) Route(ctx context.Context, route *plan.Route, args rewrite.Args) ([]RouteUnit, error) {
 	switch {
 	case route.Rows != nil && route.Algorithm != nil:
-		return r.rows(ctx, route, args)
+		units, err := r.rows(ctx, route, args)
+		if err != nil {
+			return nil, err
+		}
+		return units, r.stays(ctx, route, args, units)
 	case route.Opcode == plan.Unsharded || route.Opcode == plan.Reference:
 		return r.any(route), nil
 	case route.Selector == nil:

@@ -7,9 +7,12 @@ import (
 
 // shiftArgs renumbers the arguments of the plan of a part of a statement as the whole statement numbers them: by is
 // how many stand before the part. No template is the client's text then.
-func shiftArgs(n plan.Node, by int) { shifter(by).node(n) }
+func shiftArgs(n plan.Node, by int) { shifter(func(i int) int { return i + by }).node(n) }
 
-type shifter int
+// mapArgs is shiftArgs for a part that is made of several: to are the whole statement's numbers of its arguments.
+func mapArgs(n plan.Node, to []int) { shifter(func(i int) int { return to[i] }).node(n) }
+
+type shifter func(int) int
 
 func (s shifter) node(n plan.Node) {
 	switch n := n.(type) {
@@ -64,7 +67,7 @@ func (s shifter) pieces(pieces []rewrite.Piece) {
 		p := &pieces[i]
 		switch p.Op {
 		case rewrite.Arg, rewrite.Value, rewrite.Label:
-			p.N += int(s)
+			p.N = s(p.N)
 		case rewrite.Total:
 			p.N, p.M = s.index(p.N), s.index(p.M)
 		case rewrite.Generated:
@@ -77,7 +80,7 @@ func (s shifter) index(i int) int {
 	if i < 0 {
 		return i
 	}
-	return i + int(s)
+	return s(i)
 }
 
 func (s shifter) limit(l *plan.LimitArgs) {

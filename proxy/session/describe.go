@@ -82,7 +82,7 @@ func (t *tree) anyArguments() {
 // columns returns the definitions of a plan's result without running it.
 func (t *tree) columns(ctx context.Context) ([]sqltypes.Column, error) {
 	switch t.x.plan.Root.(type) {
-	case *plan.Insert, *plan.Update, *plan.Delete, *plan.ByKey, *plan.DDL, *plan.DropEach, *plan.TableAdmin, *plan.Transfer:
+	case *plan.Insert, *plan.Update, *plan.Delete, *plan.ByKey, *plan.DDL, *plan.DropEach, *plan.TableAdmin, *plan.Transfer, *plan.Keeping:
 		stmt, err := t.describe(ctx, t.x.plan.Root)
 		if err != nil {
 			return nil, err

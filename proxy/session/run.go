@@ -139,6 +139,8 @@ func (s *Session) runNode(ctx context.Context, x *execution) error {
 		return s.runWrite(ctx, x, root.Route)
 	case *plan.ByKey:
 		return s.runByKey(ctx, x, root)
+	case *plan.Keeping:
+		return s.runKeeping(ctx, x, root)
 	case *plan.Transfer:
 		return s.runTransfer(ctx, x, root)
 	case *plan.DDL:

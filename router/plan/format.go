@@ -97,6 +97,8 @@ func Children(n Node) []Node {
 		return []Node{n.Route}
 	case *ByKey:
 		return []Node{n.Input, n.Write}
+	case *Keeping:
+		return []Node{n.Input, n.Write}
 	case *Transfer:
 		return []Node{n.Input, n.Write}
 	case *DDL:
@@ -153,6 +155,8 @@ func describe(n Node) string {
 			return "by-key copies"
 		}
 		return "by-key"
+	case *Keeping:
+		return "keeping"
 	case *Transfer:
 		return "transfer"
 	case *DDL:

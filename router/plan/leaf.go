@@ -17,6 +17,8 @@ func Leaf(node Node) *Route {
 		return n.Route
 	case *ByKey:
 		return n.Write
+	case *Keeping:
+		return n.Write
 	case *Transfer:
 		return Leaf(n.Input)
 	case *MergeSort:

@@ -336,6 +336,15 @@ type Transfer struct {
 	GenerateAt int
 }
 
+// Keeping is an UPDATE that computes the sharding key: Input yields the new keys of the rows that it means, locked. If
+// each is of the shard that the row is on, Write runs; else the statement is refused.
+type Keeping struct {
+	Input         *Route
+	Write         *Route
+	Stored        *Stored // what a server says of keys that cannot be told
+	Table, Column string  // for the message
+}
+
 // DDL runs on every target, each outcome journaled.
 type DDL struct {
 	Route *Route
@@ -395,3 +404,4 @@ func (*ByKey) node()      {}
 func (*DDL) node()        {}
 func (*Concat) node()     {}
 func (*Transfer) node()   {}
+func (*Keeping) node()    {}

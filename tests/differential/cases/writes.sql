@@ -342,3 +342,27 @@ ROLLBACK;
 SELECT COUNT(*) FROM s2;
 --@ case select of quotients
 INSERT INTO products (id, price) SELECT id + 80, a / 7 FROM s1 WHERE id = 1;
+--@ case value and the key in on duplicate key update
+INSERT INTO s1 (id, a) VALUES (3, 1) ON DUPLICATE KEY UPDATE a = VALUE(a) * 2;
+INSERT INTO s1 (id, a) VALUES (3, 1), (4, 5) ON DUPLICATE KEY UPDATE a = value (a) + 1, id = VALUE(id);
+INSERT INTO s2 (id, a) SELECT id, a FROM s1 ON DUPLICATE KEY UPDATE a = VALUE(a) * 2;
+INSERT INTO s1 (id, a) VALUES (3, 1) ON DUPLICATE KEY UPDATE id = 3, a = 99;
+--@ params int 3 | int 8 | int 3
+INSERT INTO s1 (id, a) VALUES (?, ?) ON DUPLICATE KEY UPDATE id = ?, a = a + 1;
+INSERT INTO s1 (id, a) VALUES (3, 1), (2, 5) ON DUPLICATE KEY UPDATE id = 3, a = 98;
+SELECT * FROM s1 ORDER BY id;
+--@ case expression for the key in an update
+UPDATE s1 SET id = id + 0, a = 7 WHERE id = 5;
+UPDATE s1 SET id = id + 0, a = a + 1;
+UPDATE s1 SET id = -(-id), a = a + 1 WHERE id IN (1, 2);
+UPDATE s1 SET id = id + 0 WHERE id = 1000;
+UPDATE s1 SET id = IF(id = 3, 3, id), a = 5 WHERE a > 3;
+UPDATE d1 SET d = CONCAT(d, ''), v = 8;
+UPDATE s1 SET id = CONCAT(id, '') WHERE id < 4;
+--@ params int 0 | int 5
+UPDATE s1 SET id = id + ?, a = 70 WHERE id = ?;
+BEGIN;
+UPDATE s1 SET id = id * 1, a = 71 WHERE id IN (5, 6);
+ROLLBACK;
+UPDATE s1 SET id = id + 1 WHERE id = 5;
+SELECT * FROM s1 ORDER BY id;
