@@ -51,16 +51,22 @@ func (p *planning) broadcastWrite(t *table) error {
 	return nil
 }
 
-// broadcastByKey plans an UPDATE or DELETE of which only one copy may decide which rows it means: LIMIT, RAND() in a
-// condition. The first copy's primary keys are those of all.
+// broadcastByKey plans an UPDATE or DELETE of which only one copy may decide which rows it means (LIMIT, RAND() in a
+// condition) or what they become. The first copy's primary keys are those of all.
 func (p *planning) broadcastByKey(t *table, route *plan.Route, refused error) error {
 	ch, ok := p.readChange()
 	if !ok || p.stmt.Clauses.MultiTable || p.stmt.Clauses.Returning.Present() || ch.with != nil || len(p.tables) != 1 || t.schema == nil {
 		return refused
 	}
 	pk := primaryKey(t)
-	if len(pk) == 0 || setsAny(ch, pk) || p.stmt.Uses.Has(onceOnly) || p.unlikeIn(p.stmt.Clauses.Set.Span) {
+	if len(pk) == 0 || setsAny(ch, pk) || p.stmt.Uses.Has(onceOnly) {
 		return refused
+	}
+	var carried *plan.Image
+	if p.unlikeIn(p.stmt.Clauses.Set.Span) {
+		if carried = image(t, pk); carried == nil {
+			return refused
+		}
 	}
 	b := &block{from: ch.from, where: ch.where}
 	p.buildFrom(b)
@@ -71,7 +77,7 @@ func (p *planning) broadcastByKey(t *table, route *plan.Route, refused error) er
 	if err != nil {
 		return err
 	}
-	keyed.Copies = true
+	keyed.Copies, keyed.Image = true, carried
 	return nil
 }
 

@@ -305,6 +305,7 @@ func (w *world) execute(b *strings.Builder, p *plan.Plan, args *testArgs) {
 		if k, ok := p.Root.(*plan.ByKey); ok && u.Index == units[0].Index {
 			s, err := rewrite.Render(nil, k.Write.Template, rewrite.Names{Tables: u.Target.Names, Schemas: u.Target.Schemas}, nil, args)
 			fmt.Fprintf(b, "write: %s %v\n", s.SQL, errText(err))
+			printImage(b, k.Image, rewrite.Names{Tables: u.Target.Names, Schemas: u.Target.Schemas}, args)
 		}
 	}
 }
@@ -333,6 +334,16 @@ func printAsk(b *strings.Builder, route *plan.Route, args *testArgs) {
 		}
 		r, err := rewrite.Render(nil, t, names, nil, args)
 		fmt.Fprintf(b, "ask:   %s %s\n", r.SQL, errText(err))
+	}
+}
+
+func printImage(b *strings.Builder, image *plan.Image, names rewrite.Names, args *testArgs) {
+	if image == nil {
+		return
+	}
+	for _, t := range []*rewrite.Template{image.Read, image.Write} {
+		r, err := rewrite.Render(nil, t, names, nil, args)
+		fmt.Fprintf(b, "image: %s %v\n", r.SQL, errText(err))
 	}
 }
 

@@ -60,19 +60,29 @@ func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKe
 		}
 		keep := make([]int32, len(items))
 		for k, item := range items {
-			keep[k] = int32(len(w.keys))
+			if keep[k] = int32(len(w.keys)); node.Copies && i > 0 {
+				keep[k] = int32(k)
+				continue
+			}
 			w.keys = append(w.keys, []rewrite.Piece{{Op: rewrite.Text, Text: item}})
 		}
 		w.units = append(w.units, plan.RouteUnit{Index: i, Target: &route.Targets[i], Keep: [][]int32{keep}})
 	}
-	if len(w.units) == 0 {
+	switch {
+	case len(w.units) == 0 && node.Copies:
+		// The first copy looks for a key that no row has: asked anew, a condition at random could meet one.
+		w.units = []plan.RouteUnit{{Target: &route.Targets[0]}}
+	case len(w.units) == 0:
 		// One shard runs the client's own text, which meets no row either, so that the answer has the form that it always has.
 		w.units, route.Template = []plan.RouteUnit{{Target: &route.Targets[0]}}, x.plan.Shape
-	} else {
+	default:
 		template := *node.Write.Template
 		template.Lists = append([]rewrite.List{}, template.Lists...)
 		template.Lists[0].Items = w.keys
 		route.Template = &template
+	}
+	if node.Image != nil && len(w.keys) > 0 {
+		return w, w.image(ctx, node.Image, own)
 	}
 	if !own {
 		return w, w.atomically(ctx, false)

@@ -151,6 +151,9 @@ func describe(n Node) string {
 	case *Delete:
 		return "delete"
 	case *ByKey:
+		if n.Image != nil {
+			return "by-key image"
+		}
 		if n.Copies {
 			return "by-key copies"
 		}

@@ -316,7 +316,27 @@ type ByKey struct {
 	Write *Route // its template's list 0 takes the keys as row values
 	// Copies is set where each target of Write has all rows, and gets all keys: Input is of the first copy.
 	Copies bool
+	// Image is set where only the first copy may evaluate what is written: the others are given its rows.
+	Image *Image
 }
+
+// Image carries rows from one copy of a table to the others.
+type Image struct {
+	Read  *rewrite.Template // the rows of list 0's keys, cells in forms that lose nothing
+	Write *rewrite.Template // list 0 takes the rows
+	Forms []ImageForm       // of Read's cells
+	Table int               // the table's place in Target.Names
+}
+
+// ImageForm is how a cell of an Image is written.
+type ImageForm uint8
+
+// The forms.
+const (
+	ImageNumber ImageForm = iota // as it is
+	ImageQuoted                  // between quotes
+	ImageHex                     // as a hexadecimal literal, which it already is but for the quotes
+)
 
 // Transfer is an INSERT … SELECT whose rows are read by one plan and stored by another: Input yields the rows, locked as
 // a server locks what INSERT … SELECT reads; Write stores them. Both are one transaction.
