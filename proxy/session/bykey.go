@@ -70,8 +70,7 @@ func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKe
 	}
 	switch {
 	case len(w.units) == 0 && node.Copies:
-		// The first copy looks for a key that no row has: asked anew, a condition at random could meet one.
-		w.units = []plan.RouteUnit{{Target: &route.Targets[0]}}
+		return w, w.nothing() // asked anew, a condition at random could meet a row
 	case len(w.units) == 0:
 		// One shard runs the client's own text, which meets no row either, so that the answer has the form that it always has.
 		w.units, route.Template = []plan.RouteUnit{{Target: &route.Targets[0]}}, x.plan.Shape
@@ -88,6 +87,20 @@ func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKe
 		return w, w.atomically(ctx, false)
 	}
 	return w, w.execute(ctx)
+}
+
+// nothing is an UPDATE or DELETE of no row of a broadcast table.
+func (w *write) nothing() error {
+	if w.x.st.parsed.Kind != parser.Update {
+		return nil
+	}
+	if limit := w.x.st.parsed.Clauses.Limit; limit != nil && limit.Count >= 0 {
+		if v, err := w.x.args.Value(limit.Count); err != nil || v.Int == 0 {
+			return err // LIMIT 0 does not even look
+		}
+	}
+	w.info.add([]byte("Rows matched: 0  Changed: 0  Warnings: 0"))
+	return nil
 }
 
 // keysByTarget finds the rows, and gives their primary keys as SQL by the target that has them.

@@ -387,3 +387,6 @@ UPDATE b1 SET u = UUID(), r = 5;
 UPDATE products SET title = IF(RAND() > 2, '', 'same') WHERE id < 3;
 ROLLBACK;
 SELECT id, r FROM b1 ORDER BY id;
+UPDATE b1 SET u = UUID() WHERE RAND() > 2;
+UPDATE b1 SET u = UUID() WHERE id > 1000 LIMIT 3;
+DELETE FROM b1 WHERE RAND() > 2;
