@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,10 +51,6 @@ func (s *Session) maySet(st *parser.Statement) error {
 
 // setElsewhere is SET of what is not the session's: it is passed to the server where there is only one.
 func (s *Session) setElsewhere(ctx context.Context, x *execution, a *parser.Assignment) error {
-	if a.Scope == parser.ScopePassword && (x.st.parsed.Uses.Has(parser.UseCurrentUser) ||
-		!slices.ContainsFunc(x.st.parsed.Tokens, func(t parser.Token) bool { return t.Is("FOR") })) {
-		return s.writeError(sqlerr.NotSupported("SET PASSWORD of the client's own account")) // it would be the data source's
-	}
 	layout, ok := s.srv.Catalogs.Current().Database(s.db)
 	if !ok || len(layout.DataSources) != 1 {
 		return s.writeError(sqlerr.NotSupported("SET of a variable that is not the session's, over several servers"))

@@ -75,11 +75,10 @@ func (s *Session) prepareStatement(ctx context.Context, text string) (*Statement
 	if err := s.mayRun(parsed); err != nil {
 		return nil, err // before planning, which would tell whether the table exists
 	}
+	if parsed.Kind == parser.Account && ofOwnAccount(parsed) {
+		return nil, sqlerr.NotSupported("statements on the client's own account") // it would be the data source's
+	}
 	for _, at := range parsed.Uses.At {
-		if at.Use == parser.UseCurrentUser && at.Name == "CURRENT_USER" && parsed.Kind == parser.Account {
-			// It would be the account of the data source.
-			return nil, sqlerr.NotSupported("CURRENT_USER in a statement on accounts")
-		}
 		if at.Use == parser.UseLock && at.Name == "IS_USED_LOCK" {
 			// It answers with a server's connection id, which says nothing to a client of Heddle.
 			return nil, sqlerr.NotSupported("IS_USED_LOCK()")
@@ -102,6 +101,17 @@ func (s *Session) prepareStatement(ctx context.Context, text string) (*Statement
 		s.srv.Cache.Put(s.key, st)
 	}
 	return st, nil
+}
+
+// ofOwnAccount reports whether a statement on accounts names CURRENT_USER, or as SET PASSWORD none.
+func ofOwnAccount(st *parser.Statement) bool {
+	for _, at := range st.Uses.At {
+		if at.Use == parser.UseCurrentUser && at.Name == "CURRENT_USER" {
+			return true
+		}
+	}
+	t := st.Tokens
+	return len(t) > 2 && t[0].Is("SET") && t[1].Is("PASSWORD") && !t[2].Is("FOR")
 }
 
 // cacheable are the kinds that applications repeat.

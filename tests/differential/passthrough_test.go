@@ -2,6 +2,7 @@ package differential
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -28,6 +29,7 @@ func TestPassThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	update := os.Getenv("HEDDLE_UPDATE_UNSUPPORTED") != ""
 	for _, path := range paths {
 		f, err := ParseFile(path)
 		if err != nil {
@@ -35,6 +37,13 @@ func TestPassThrough(t *testing.T) {
 		}
 		t.Run(f.Topic, func(t *testing.T) {
 			run := &fileRun{layout: passThrough, file: f, list: list, known: known, side: side(passThrough), collate: newCollator(t)}
+			if update {
+				t.Cleanup(func() {
+					if err := list.Write("cases/pass/unsupported.txt", func(_, topic string) bool { return topic == f.Topic }); err != nil {
+						t.Error(err)
+					}
+				})
+			}
 			runFile(t, run, func() (*Recording, error) { return f.Record(context.Background(), lab.plain) })
 		})
 	}

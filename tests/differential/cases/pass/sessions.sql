@@ -150,3 +150,6 @@ PREPARE p 'SELECT 1';
 SELECT id FROM plain ORDER BY id;
 SHOW WARNINGS;
 SELECT FOUND_ROWS();
+--@ case the client's own account is not the server's
+SET PASSWORD = PASSWORD('');
+ALTER USER CURRENT_USER IDENTIFIED BY '';
