@@ -49,6 +49,7 @@ type Conn struct {
 	epoch    uint64      // of stmts: see Since
 	killed   atomic.Bool // a KILL was sent for it
 	taint    string      // why it must not be lent again; "": it may
+	ids      *byte       // identity of the State whose LAST_INSERT_ID() its server's session has
 
 	slot slot // the pool's
 }

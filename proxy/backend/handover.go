@@ -16,6 +16,11 @@ import (
 // known, and it is not lent again. An *Error of Apply is always SafeToRetry: the statement itself was not sent.
 func (l *Lease) Apply(ctx context.Context, st *State, need Need) error {
 	c := l.conn
+	if c.ids != st.id {
+		c.ids = nil // from here on another's statements may change it
+	} else if st.lastAt == c && st.lastAtID == st.lastID {
+		need &^= NeedLastInsertID
+	}
 	if c.applied.has(st, need) {
 		return nil
 	}
@@ -53,8 +58,17 @@ func (c *Conn) hand(ctx context.Context, st *State, need Need) error {
 		}
 	}
 	c.adopt(st, need)
+	if need&NeedLastInsertID != 0 {
+		c.generated(st, st.lastID)
+	}
 	return nil
 }
+
+// Generated records that the last statement of st on the connection was answered with the id: from then on its server
+// knows best what LAST_INSERT_ID() is, since the answer also tells of ids that the client gave.
+func (l *Lease) Generated(st *State, id uint64) { l.conn.generated(st, id) }
+
+func (c *Conn) generated(st *State, id uint64) { c.ids, st.lastAt, st.lastAtID = st.id, c, id }
 
 func (c *Conn) adopt(st *State, need Need) {
 	c.applied.adopt(st, need)

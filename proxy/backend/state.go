@@ -32,6 +32,9 @@ type State struct {
 	vars   map[string]string
 	user   map[string]string
 	lastID uint64
+
+	lastAt   *Conn  // whose server knows LAST_INSERT_ID() itself, while lastID is lastAtID and nobody else has had it
+	lastAtID uint64
 }
 
 // NewState returns the state of a session that has set nothing.
@@ -108,7 +111,7 @@ func (s *State) SetLastInsertID(id uint64) { s.lastID = id }
 func (s *State) Reset() {
 	clear(s.vars)
 	clear(s.user)
-	s.lastID = 0
+	s.lastID, s.lastAt = 0, nil
 	s.version++
 }
 

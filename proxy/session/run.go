@@ -221,6 +221,9 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if err := s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings); err != nil {
 		return err
 	}
+	if answer.OK.LastInsertID != 0 {
+		h.lease.Generated(s.state, s.diag.lastID)
+	}
 	if answer.OK.Status.Has(wire.StatusDBDropped) {
 		if err := s.followSchema(ctx, h); err != nil {
 			return err
