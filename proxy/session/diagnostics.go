@@ -188,6 +188,20 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 	return nil
 }
 
+// controlWarnings takes over what servers have warned of at the end of a transaction or of a part of it: the same from
+// several is said once.
+func (s *Session) controlWarnings() {
+	for _, h := range s.held {
+		for _, row := range h.warned {
+			code, err := strconv.ParseUint(string(row[1]), 10, 16)
+			if c := (condition{string(row[0]), uint16(code), string(row[2])}); err == nil && !slices.Contains(s.diag.conditions, c) {
+				s.diag.add(c)
+			}
+		}
+		h.warned = nil
+	}
+}
+
 // errorDiagnostics reads what stands beside the error e of the statement that h has just run.
 func (s *Session) errorDiagnostics(ctx context.Context, h *held, route *plan.Route, t *plan.Target, e *sqlerr.Error) {
 	if s.diag.fetched || e.Code == sqlerr.CodeSyntax || e.Code == sqlerr.CodeNoSuchTable {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/txn"
 )
@@ -17,10 +18,11 @@ import (
 type held struct {
 	lease      *backend.Lease
 	dataSource string
-	branch     bool      // part of the transaction
-	pins       []string  // why it is kept beyond the statement
-	since      time.Time // of the first of them
-	used       bool      // by the statement under way
+	branch     bool           // part of the transaction
+	pins       []string       // why it is kept beyond the statement
+	since      time.Time      // of the first of them
+	used       bool           // by the statement under way
+	warned     []sqltypes.Row // SHOW WARNINGS of the transaction control that it has run
 }
 
 var _ txn.Branch = (*held)(nil)
@@ -30,7 +32,10 @@ func (h *held) DataSource() string { return h.dataSource }
 
 // Exec runs a statement of transaction control.
 func (h *held) Exec(ctx context.Context, sql string) error {
-	_, err := h.lease.Conn().Exec(ctx, sql)
+	ok, err := h.lease.Conn().Exec(ctx, sql)
+	if err == nil && ok.Warnings > 0 {
+		_, h.warned, err = h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS")
+	}
 	return err
 }
 

@@ -81,6 +81,7 @@ func (s *Session) rollback(ctx context.Context) error {
 		return nil
 	}
 	err := s.txn.Rollback(ctx)
+	s.controlWarnings()
 	s.endTransaction()
 	s.settle(ctx)
 	return err
@@ -149,7 +150,7 @@ func (s *Session) finishTransaction(ctx context.Context, d *parser.TxnDetail, fi
 	if chain != nil {
 		s.txn = txn.New(*chain)
 	}
-	if err := s.respond(nil); err != nil || !d.Release {
+	if err := s.sendAffected(0); err != nil || !d.Release {
 		return err
 	}
 	if err := s.client.Flush(); err != nil {
@@ -174,7 +175,10 @@ func onRollbackTo(s *Session, ctx context.Context, x *execution) error {
 	if s.txn == nil {
 		return s.respond(sqlerr.NoSuchSavepoint(x.st.parsed.Txn.Savepoint))
 	}
-	return s.respond(s.savepoint(ctx, s.txn.RollbackTo, x.st.parsed.Txn.Savepoint))
+	if err := s.savepoint(ctx, s.txn.RollbackTo, x.st.parsed.Txn.Savepoint); err != nil {
+		return s.writeError(err)
+	}
+	return s.sendAffected(0)
 }
 
 // onRelease is RELEASE SAVEPOINT.
@@ -189,6 +193,7 @@ func onRelease(s *Session, ctx context.Context, x *execution) error {
 // the transaction is rolled back.
 func (s *Session) savepoint(ctx context.Context, verb func(context.Context, string) error, name string) error {
 	err := verb(ctx, "`"+strings.ReplaceAll(name, "`", "``")+"`")
+	s.controlWarnings()
 	switch {
 	case err == nil:
 		return nil
