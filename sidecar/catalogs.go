@@ -163,7 +163,8 @@ func (c *catalogs) neutral(ctx context.Context, dataSource string) (*backend.Lea
 // ask runs a query with two text parameters.
 func ask(ctx context.Context, conn *backend.Conn, query string, params ...string) ([]catalog.Row, error) {
 	for _, p := range params {
-		query = strings.Replace(query, "?", "CONVERT("+string(sqltypes.StringValue(p).AppendSQL(nil))+" USING utf8)", 1)
+		// A literal yields to the column's collation, whatever the charset's default collation is.
+		query = strings.Replace(query, "?", "_utf8 "+string(sqltypes.BinaryValue([]byte(p)).AppendSQL(nil)), 1)
 	}
 	_, rows, err := conn.QueryRows(ctx, query)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -122,8 +123,15 @@ func (s *servers) initial() session.Initial {
 		}
 		return otherwise
 	}
+	collations := map[string]string{}
+	for pair := range strings.SplitSeq(info.Session["character_set_collations"], ",") {
+		if charset, collation, ok := strings.Cut(pair, "="); ok {
+			collations[charset] = collation
+		}
+	}
 	return session.Initial{
-		SQLMode: info.Session["sql_mode"], Charset: "utf8mb4", Collation: info.Session["collation_server"],
+		CharsetCollations: collations,
+		SQLMode:           info.Session["sql_mode"], Charset: "utf8mb4", Collation: info.Session["collation_server"],
 		Autocommit:        info.Session["autocommit"] != "OFF",
 		GroupConcatMaxLen: number("group_concat_max_len", 1<<20), DivPrecision: number("div_precision_increment", 4),
 		LowerCaseTables: info.LowerCaseTableNames,

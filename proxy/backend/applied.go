@@ -10,6 +10,8 @@ const (
 	connectCollation   = "utf8mb4_general_ci"
 	connectCollationID = 45
 
+	varClient    = "character_set_client"
+	varResults   = "character_set_results"
 	varCharset   = "character_set_connection"
 	varCollation = "collation_connection"
 )
@@ -24,7 +26,7 @@ func (a *applied) initial(name string) string {
 		return withIgnoreSpace(base)
 	case ok:
 		return base
-	case name == "character_set_client" || name == "character_set_results" || name == varCharset:
+	case name == varClient || name == varResults || name == varCharset:
 		return connectCharset
 	case name == varCollation:
 		return connectCollation
@@ -135,7 +137,14 @@ func dialectOf(vars map[string]string) string {
 // SET; nothing if there is no difference.
 func (a *applied) difference(b []byte, s *State, need Need) []byte {
 	pair := false
-	for _, name := range differing(a.vars, s.vars) {
+	names := differing(a.vars, s.vars)
+	if slices.ContainsFunc(names, isCharsetVar) {
+		if set, ok := a.setNames(s); ok {
+			b = append(b, set...)
+			names = slices.DeleteFunc(names, isCharsetVar)
+		}
+	}
+	for _, name := range names {
 		if name == varCharset || name == varCollation {
 			pair = true
 			continue
@@ -159,6 +168,31 @@ func (a *applied) difference(b []byte, s *State, need Need) []byte {
 	}
 	return b
 }
+
+func isCharsetVar(name string) bool {
+	return name == varClient || name == varResults || name == varCharset || name == varCollation
+}
+
+// setNames is SET NAMES, without the word SET, where it says what s wants. It is preferred: it gives results, too, the
+// collation, which servers then write into the definitions of columns, as they do after a login or a SET NAMES.
+func (a *applied) setNames(s *State) (string, bool) {
+	charset := unquoted(a.valueOf(varClient, s))
+	if unquoted(a.valueOf(varResults, s)) != charset || unquoted(a.valueOf(varCharset, s)) != charset {
+		return "", false
+	}
+	_, hasCharset := s.vars[varCharset]
+	_, hasCollation := s.vars[varCollation]
+	if hasCharset && !hasCollation {
+		return "", false // the collation is the server's default for the charset
+	}
+	collation := unquoted(a.valueOf(varCollation, s))
+	if collation != charset && !strings.HasPrefix(collation, charset+"_") {
+		return "", false
+	}
+	return "NAMES '" + charset + "' COLLATE '" + collation + "'", true
+}
+
+func unquoted(literal string) string { return strings.ToLower(strings.Trim(literal, "'")) }
 
 // assignPair sets the connection's charset and collation. They set each other: a charset brings the server's default
 // collation for it, which is not what the login chose, and a collation its charset. So none is set without regard to

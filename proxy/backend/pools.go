@@ -252,7 +252,7 @@ func (p *Pools) Close(ctx context.Context) error {
 		p.retired = append(p.retired, src)
 	}
 	p.current.Store(&map[string]*pool{})
-	pools := p.retired
+	pools := slices.Clone(p.retired) // a sweep under way still thins out the original
 	p.mu.Unlock()
 	close(p.stop)
 	var err error

@@ -18,11 +18,38 @@ func (s *Session) setCollation(id uint16) {
 			}
 		}
 	}
+	if c, known := wire.DefaultCollation(charset); known && s.srv.Collations[c.ID] == collation {
+		// A login names a charset's default collation where it means the charset: MariaDB then takes the configured one.
+		if configured := s.srv.Initial.CharsetCollations[charset]; configured != "" {
+			collation = configured
+		}
+	}
 	s.state.SetVar("character_set_client", quoted(charset))
 	s.state.SetVar("character_set_connection", quoted(charset))
 	s.state.SetVar("character_set_results", quoted(charset))
 	s.state.SetVar("collation_connection", quoted(collation))
 }
+
+// described is the collation by which servers describe texts that they convert to a charset.
+func (s *Session) described(charset string) (wire.Collation, bool) {
+	collation, _ := s.state.Var("collation_connection")
+	f := wire.MySQL
+	if s.srv.Flavour.MariaDB {
+		f = wire.MariaDB
+	}
+	c, ok := wire.CollationByName(plainText(collation), f)
+	if !ok || c.Charset != charset {
+		return wire.DefaultCollation(charset)
+	}
+	if s.srv.Flavour.MariaDB && c.ID > maxDescribed {
+		return wire.CollationByName(charset+"_unicode_ci", f)
+	}
+	return c, true
+}
+
+// maxDescribed is the greatest id that MariaDB puts into the definitions of columns: for the newer collations, which older
+// clients do not know, it names the charset's unicode_ci.
+const maxDescribed = 2047
 
 func quoted(name string) string { return "'" + name + "'" }
 

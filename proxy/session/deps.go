@@ -142,6 +142,7 @@ type Initial struct {
 	SQLMode           string
 	Charset           string // character_set_server
 	Collation         string
+	CharsetCollations map[string]string // MariaDB's character_set_collations: charset → default collation
 	Autocommit        bool
 	GroupConcatMaxLen int64
 	DivPrecision      int64

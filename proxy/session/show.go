@@ -67,7 +67,7 @@ func textColumn(name string, chars uint32) sqltypes.Column {
 // inCharset describes texts as converted to the client's character_set_results, as servers do.
 func (s *Session) inCharset(columns []sqltypes.Column) []sqltypes.Column {
 	name, _ := s.state.Var("character_set_results")
-	c, ok := wire.DefaultCollation(plainText(name))
+	c, ok := s.described(plainText(name))
 	decimals := byte(31)
 	if s.srv.Flavour.MariaDB {
 		decimals = 39
