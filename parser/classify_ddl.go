@@ -101,7 +101,9 @@ func (r *reader) ddlDetail(i int) int {
 	}
 	j++
 	if d.Object == "package" {
-		r.skip(&j, "BODY")
+		if r.skip(&j, "BODY") {
+			d.Object = "package body"
+		}
 	}
 	for {
 		switch {
@@ -115,11 +117,22 @@ func (r *reader) ddlDetail(i int) int {
 			j++
 		default:
 			if ref, _, ok := r.tableName(j); ok {
-				d.Name = ref.Name
+				d.Name, d.Schema, d.NameSpan, d.SchemaSpan = ref.Name, ref.Schema, ref.NameSpan, ref.SchemaSpan
 			}
+			d.Soname = d.Object == "function" && r.has(j, "SONAME")
 			return j
 		}
 	}
+}
+
+// has reports whether the word w stands at i or behind.
+func (r *reader) has(i int, w string) bool {
+	for ; i < len(r.t); i++ {
+		if r.t[i].Is(w) {
+			return true
+		}
+	}
+	return false
 }
 
 func lower(s string) string {

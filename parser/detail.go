@@ -102,6 +102,10 @@ type DDLDetail struct {
 	Temporary   bool
 	Object      string // lower case: table, view, index, procedure, trigger, sequence, user, database …
 	Name        string // of databases, indexes, routines …: unquoted
-	Like        bool   // CREATE TABLE … LIKE
-	Select      Span   // CREATE TABLE … SELECT, CREATE VIEW … AS: the query
+	Schema      string // in front of Name, of routines, triggers and events: unquoted
+	NameSpan    Span
+	SchemaSpan  Span
+	Soname      bool // CREATE FUNCTION … SONAME: a library's
+	Like        bool // CREATE TABLE … LIKE
+	Select      Span // CREATE TABLE … SELECT, CREATE VIEW … AS: the query
 }

@@ -22,6 +22,10 @@ func (r *reader) details(i int) {
 		st.Show = r.describe(i)
 	case Explain, Analyze:
 		st.Explain = r.explain(i)
+	case Call:
+		if ref, _, ok := r.tableName(i + 1); ok {
+			st.Called = &ref
+		}
 	case LoadData:
 		st.Local = r.any(i+2, "LOCAL") || r.any(i+3, "LOCAL")
 	case RenameTable:

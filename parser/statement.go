@@ -46,7 +46,8 @@ type Statement struct {
 	Show    *ShowDetail    // Show, Describe
 	Explain *ExplainDetail // Explain, Analyze
 	DDL     *DDLDetail
-	Local   bool // LoadData: LOCAL
+	Called  *TableRef // Call: the procedure
+	Local   bool      // LoadData: LOCAL
 
 	raw           []byte   // Text
 	encl          []int32  // the parenthesis around each token, -1
@@ -113,4 +114,20 @@ type Hint struct {
 	Key   string // lower case: "heddle.<key>"; other hints: their name in lower case
 	Value string
 	Span  Span // the whole comment
+}
+
+// Name is the identifier at a token, unquoted and in UTF-8.
+func (st *Statement) Name(token int) string {
+	r := &reader{st: st, t: st.Tokens}
+	return r.name(token)
+}
+
+// TokenAfter is the token behind a span.
+func (st *Statement) TokenAfter(s Span) Token {
+	for _, t := range st.Tokens {
+		if t.Start >= s.End {
+			return t
+		}
+	}
+	return Token{Arg: -1}
 }

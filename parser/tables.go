@@ -44,7 +44,7 @@ func (r *reader) programBody() bool {
 	if r.st.Kind == Compound {
 		return true
 	}
-	return r.st.Kind == OtherDDL && r.st.DDL != nil && strings.Contains(" procedure function trigger event package ", " "+r.st.DDL.Object+" ")
+	return r.st.Kind == OtherDDL && r.st.DDL != nil && strings.Contains(" procedure function trigger event package package body ", " "+r.st.DDL.Object+" ")
 }
 
 // fromLists walks over all SELECT … FROM and TABLE t.

@@ -41,6 +41,7 @@ const (
 	UseIndexHint
 	UseProcedureAnalyse
 	UseDefaultFunc // DEFAULT(col), VALUES(col)
+	UseWordCall    // a word of the grammar before a parenthesis that is not reserved: a stored function may have its name
 )
 
 // UseAt is one occurrence.

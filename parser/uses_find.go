@@ -188,12 +188,17 @@ func (r *reader) wordUse(u *Uses, i int) {
 // callUse records the call of a function at i. Words that take a parenthesis without being functions are passed over.
 func (r *reader) callUse(u *Uses, i int) {
 	t := r.t[i]
-	if r.columnList(i) || notFunctions[t.Word] {
+	if r.columnList(i) {
+		return
+	}
+	if notFunctions[t.Word] {
+		if unreserved[t.Word] {
+			u.add(UseWordCall, t.Word, i)
+		}
 		return
 	}
 	f, known := functionUse[t.Word]
 	switch {
-	case !known && (strings.HasPrefix(t.Word, "ST_") || strings.HasPrefix(t.Word, "WSREP_")):
 	case !known:
 		u.add(UseUnknownFunction, t.Word, i)
 	case t.Word == "LAST_INSERT_ID" && !r.is(i+2, ")"):
@@ -222,6 +227,17 @@ func (r *reader) columnList(i int) bool {
 	}
 	return false
 }
+
+// unreserved are those of notFunctions that a server lets a stored function be called.
+var unreserved = func() map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(`ANY SOME WINDOW COLUMNS PATH NESTED ESCAPE FIELDS LINES OFFSET FETCH TABLES MEMBER WITHIN ROLLUP
+		UNTIL XMLTABLE BIT TEXT ENUM FILTER IMMEDIATE FUNCTION PREFIX SUFFIX NO_INDEX TO_ARRAY ARRAY AGAINST SIGNED NCHAR NVARCHAR
+		DATETIME DUPLICATE VALUES_ROW END EXECUTE OF`) {
+		m[w] = true
+	}
+	return m
+}()
 
 // notFunctions are words that a parenthesis may follow though they call nothing.
 var notFunctions = func() map[string]bool {

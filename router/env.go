@@ -24,6 +24,8 @@ type Facts struct {
 	Scatter bool
 	// Collations names the servers' collations by id (information_schema.COLLATION_CHARACTER_SET_APPLICABILITY).
 	Collations map[uint16]string
+	// Reread are the databases whose stored programs were read for this statement.
+	Reread map[string]bool
 }
 
 // Name is a logical table.
@@ -40,6 +42,17 @@ func (n *NeedTables) Error() string {
 		parts[i] = name.Database + "." + name.Table
 	}
 	return "the schemas of " + strings.Join(parts, ", ") + " are needed"
+}
+
+// NeedPrograms asks for what data sources keep of a database: load it into the snapshot, set Facts.Reread and plan again.
+type NeedPrograms struct {
+	Database    string
+	DataSources []string
+}
+
+// Error implements error.
+func (n *NeedPrograms) Error() string {
+	return "the stored programs of " + n.Database + " on " + strings.Join(n.DataSources, ", ") + " are needed"
 }
 
 // NeedColumns asks for the columns of a draft: have a server describe SQL at Target by COM_STMT_PREPARE, without

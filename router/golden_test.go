@@ -24,6 +24,7 @@ import (
 type world struct {
 	snap    *catalog.Snapshot
 	schemas map[string]catalog.TableSchema
+	stored  map[string][]catalog.Program // by database and data source
 	planner *Planner
 	mode    parser.Mode
 	scatter bool
@@ -31,7 +32,7 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
-		snap: catalog.New(0), schemas: map[string]catalog.TableSchema{},
+		snap: catalog.New(0), schemas: map[string]catalog.TableSchema{}, stored: map[string][]catalog.Program{},
 		planner: &Planner{Generators: fixedGenerators{}}, mode: parser.Mode{Flavour: parser.Flavour{MariaDB: true, Version: 101119}},
 	}
 }
@@ -116,13 +117,39 @@ func (w *world) schema(db, text string) error {
 	return nil
 }
 
+// program reads stored programs, separated by lines "--": data sources, kind, name and, of a trigger, table and when,
+// separated by '|'; the body follows.
+func (w *world) program(db, text string) {
+	for _, one := range strings.Split(text, "\n--\n") {
+		head, body, _ := strings.Cut(one, "\n")
+		f := append(strings.Split(head, "|"), "", "")
+		for _, ds := range strings.Fields(f[0]) {
+			w.stored[db+"."+ds] = append(w.stored[db+"."+ds], catalog.Program{
+				Kind: catalog.ProgramKind(f[1]), Name: f[2], Table: f[3], When: f[4], Body: body, Readable: body != "",
+			})
+		}
+	}
+}
+
+// kept is what a data source keeps: the programs, and the tables whose schemas were declared.
+func (w *world) kept(db, ds string) *catalog.Programs {
+	p := &catalog.Programs{Programs: w.stored[db+"."+ds], Tables: map[string]bool{}}
+	for _, s := range w.schemas {
+		if place, ok := w.snap.Place(db, s.Name); ok && s.Database == db && place.Single.DataSource == ds {
+			p.Tables[s.Name] = true
+		}
+	}
+	return p
+}
+
 // plan plans like a session: it answers what the planner asks until there is a plan.
 func (w *world) plan(stmt *parser.Statement, env Env) (p *plan.Plan, drafts []string, err error) {
-	facts := &Facts{Scatter: w.scatter, Columns: map[string][]sqltypes.Column{}, Collations: oracleCollations}
+	facts := &Facts{Reread: map[string]bool{}, Scatter: w.scatter, Columns: map[string][]sqltypes.Column{}, Collations: oracleCollations}
 	for range 20 {
 		p, err = w.planner.Plan(context.Background(), stmt, env, w.snap, facts)
 		var tables *NeedTables
 		var columns *NeedColumns
+		var programs *NeedPrograms
 		switch {
 		case errors.As(err, &tables):
 			for _, n := range tables.Names {
@@ -131,6 +158,11 @@ func (w *world) plan(stmt *parser.Statement, env Env) (p *plan.Plan, drafts []st
 				} else {
 					w.snap = w.snap.WithoutTable(n.Database, n.Table)
 				}
+			}
+		case errors.As(err, &programs):
+			facts.Reread[programs.Database] = true
+			for _, ds := range programs.DataSources {
+				w.snap = w.snap.WithPrograms(programs.Database, ds, w.kept(programs.Database, ds))
 			}
 		case errors.As(err, &columns):
 			drafts = append(drafts, columns.SQL)
@@ -216,6 +248,9 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 				return err.Error()
 			}
 		}
+		return "ok"
+	case "program":
+		w.program(db, d.Input)
 		return "ok"
 	case "plan":
 		return w.golden(d, db)

@@ -26,6 +26,9 @@ func (p *planning) targets(lead []rule.Node, leadTable *table) (targets []plan.T
 				t.Schema = n.Schema
 			}
 		}
+		if l := p.defaultLayout(); l != nil && t.Schema == l.SingleNode(t.DataSource, "").Schema {
+			t.Database = l.Database
+		}
 		targets = append(targets, t)
 	}
 	return targets, nil
@@ -87,6 +90,13 @@ func (p *planning) nameSplices(targets []plan.Target) []rewrite.Splice {
 		}
 		if t := p.byRef[i]; t != nil {
 			out = append(out, p.refSplices(ref, t, targets)...)
+		}
+	}
+	for _, r := range p.routines {
+		if r.physical != "" {
+			out = append(out, splice(r.schema, text(ident(r.physical))))
+		} else if point := p.stmt.TokenAfter(r.schema); point.Is(".") {
+			out = append(out, rewrite.Splice{Span: rewrite.Span{Start: r.schema.Start, End: point.End}})
 		}
 	}
 	return append(out, p.qualifierSplices(targets)...)

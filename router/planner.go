@@ -56,6 +56,9 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 		return nil, err
 	}
 	p.properties()
+	if err := p.guard(); err != nil {
+		return nil, err
+	}
 	if err := p.dispatch(); err != nil {
 		return nil, err
 	}
@@ -64,6 +67,9 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 		return nil, p.refuse("parameters in aggregates beside HAVING or expressions over aggregates over several shards")
 	}
 	p.drift()
+	if err := p.checkPrograms(); err != nil {
+		return nil, err
+	}
 	p.finish()
 	return p.plan, nil
 }
@@ -86,6 +92,10 @@ type planning struct {
 	byRef   []*table // by index in stmt.Tables; nil for CTEs and repeated names
 	needed  []Name
 	helpful []*table // whose schemas could have helped
+
+	within      map[string]bool // the data sources that have what its stored programs need; nil: all
+	routines    []routineName   // schemas written in front of routines
+	bareRoutine bool            // a routine is looked for in the connection's schema
 
 	blocks      []*block
 	ctes        []*query
@@ -130,6 +140,11 @@ func (p *planning) dispatch() error {
 	case parser.CreateTable, parser.AlterTable, parser.DropTable, parser.RenameTable, parser.Truncate,
 		parser.CreateIndex, parser.DropIndex:
 		return p.planDDL()
+	case parser.CreateView:
+		return p.planView()
+	}
+	if p.programDDL() {
+		return p.planProgram()
 	}
 	return p.planOther()
 }

@@ -58,7 +58,7 @@ func (p *planning) commonNodes() ([]rule.Node, error) {
 		if l == nil {
 			return nil, sqlerr.NoDatabase()
 		}
-		n := l.SingleNode(l.DefaultDataSource, "")
+		n := l.SingleNode(p.homeOf(l), "")
 		if l.Database == "" {
 			n.Schema = p.env.Database
 		} else if p.env.Database == "" {
@@ -71,7 +71,7 @@ func (p *planning) commonNodes() ([]rule.Node, error) {
 		if lead.system && p.env.Database != "" {
 			n.Schema = p.schemaOf(n)
 		}
-		here := true
+		here := p.permitted(n.DataSource)
 		for _, t := range p.tables {
 			_, ok := p.nodeAt(t, lead, n, i)
 			here = here && ok
@@ -86,6 +86,18 @@ func (p *planning) commonNodes() ([]rule.Node, error) {
 	return common, nil
 }
 
+// homeOf is the data source of statements without tables: the default one, unless stored programs need another.
+func (p *planning) homeOf(l *rule.Layout) string {
+	if !p.permitted(l.DefaultDataSource) {
+		for i := range l.DataSources {
+			if p.permitted(l.DataSources[i].Name) {
+				return l.DataSources[i].Name
+			}
+		}
+	}
+	return l.DefaultDataSource
+}
+
 // schemaOf is the connection's schema at a node's data source.
 func (p *planning) schemaOf(n rule.Node) string {
 	l := p.defaultLayout()
@@ -97,6 +109,11 @@ func (p *planning) schemaOf(n rule.Node) string {
 
 // apart refuses tables that are not in one place, naming two of them.
 func (p *planning) apart(lead *table) error {
+	for _, n := range lead.nodes() {
+		if !p.permitted(n.DataSource) {
+			return p.refuse("a stored program that is not beside the table " + lead.name)
+		}
+	}
 	for _, t := range p.tables {
 		if t == lead || t.system {
 			continue

@@ -126,6 +126,48 @@ func nodesOf(layout *rule.Layout, place catalog.Placement, name router.Name) []r
 	return nodes
 }
 
+// LoadPrograms reads what data sources keep of a database: routines, triggers, views and events.
+func (c *catalogs) LoadPrograms(ctx context.Context, need *router.NeedPrograms) (*catalog.Snapshot, error) {
+	for _, ds := range need.DataSources {
+		for known := false; !known; {
+			snap := c.Current()
+			layout, ok := snap.Database(need.Database)
+			if !ok || layout.DataSource(ds) == nil {
+				return nil, fmt.Errorf("read the stored programs of %s: the rules have changed", need.Database)
+			}
+			programs, err := c.programsAt(ctx, snap, ds, layout.SingleNode(ds, "").Schema)
+			if err != nil {
+				return nil, err
+			}
+			c.change(func(s *catalog.Snapshot) *catalog.Snapshot {
+				if known = s.RulesVersion() == snap.RulesVersion(); !known {
+					return s // read where the rules of before had it
+				}
+				return s.WithPrograms(need.Database, ds, programs)
+			})
+		}
+	}
+	return c.Current(), nil
+}
+
+func (c *catalogs) programsAt(ctx context.Context, snap *catalog.Snapshot, dataSource, schema string) (*catalog.Programs, error) {
+	lease, err := c.pools.Acquire(ctx, dataSource, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer lease.Release()
+	if err := lease.Apply(ctx, backend.NewState(), 0); err != nil {
+		return nil, err
+	}
+	answers := make([][]catalog.Row, len(catalog.ProgramQueries))
+	for i, query := range catalog.ProgramQueries {
+		if answers[i], err = ask(ctx, lease.Conn(), query, schema); err != nil {
+			return nil, fmt.Errorf("read the stored programs of %s on %s: %w", schema, dataSource, err)
+		}
+	}
+	return snap.ProgramsFromRows(answers)
+}
+
 func (c *catalogs) readAt(ctx context.Context, name router.Name, node rule.Node) (catalog.TableSchema, bool, error) {
 	lease, err := c.neutral(ctx, node.DataSource)
 	if err != nil {

@@ -111,6 +111,10 @@ func (t *Txn) Enlist(ctx context.Context, b Branch) error {
 	return nil
 }
 
+// Adopt makes a branch of b, whose server has the transaction open already: a stored program has begun it. The
+// transaction has no savepoint yet.
+func (t *Txn) Adopt(b Branch) { t.branches = append(t.branches, b) }
+
 // Outcome is what a branch said to COMMIT.
 type Outcome struct {
 	Branch Branch

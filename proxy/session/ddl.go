@@ -162,4 +162,7 @@ func (s *Session) forgetTables(x *execution) {
 	for _, t := range x.plan.Tables {
 		s.srv.Catalogs.Forget(t.Database, t.Table)
 	}
+	if ddl, ok := x.plan.Root.(*plan.DDL); ok && ddl.Table == "" {
+		s.srv.Catalogs.Forget(ddl.Database, "")
+	}
 }

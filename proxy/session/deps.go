@@ -26,7 +26,10 @@ type Catalogs interface {
 	// Load has the schemas of tables read from their servers and returns a snapshot that knows them; a table that
 	// does not exist is known not to.
 	Load(ctx context.Context, names []router.Name) (*catalog.Snapshot, error)
-	// Forget drops what is known of tables after DDL; without tables, of the database.
+	// LoadPrograms has the stored programs of a database read from data sources and returns a snapshot that knows them.
+	LoadPrograms(ctx context.Context, need *router.NeedPrograms) (*catalog.Snapshot, error)
+	// Forget drops what is known of tables and of the database's stored programs after DDL; without tables, of all the
+	// database's.
 	Forget(database string, tables ...string)
 	// Epoch changes with every Forget: what was read from servers before may have changed.
 	Epoch() uint64

@@ -113,6 +113,9 @@ func logicalSchema(route *plan.Route, t *plan.Target, schema string) (db string,
 			return route.Databases[i], true
 		}
 	}
+	if schema != "" && schema == t.Schema && t.Database != "" {
+		return t.Database, true // of what a stored program reads
+	}
 	return "", false
 }
 
@@ -152,6 +155,12 @@ func logicalText(msg string, route *plan.Route, t *plan.Target) string {
 		if i < len(route.Databases) {
 			msg = replaceName(msg, t.Schemas[i], t.Names[i], route.Databases[i], route.Tables[i])
 		}
+	}
+	if t.Database != "" && t.Database != t.Schema { // what a stored program names, and the program itself
+		for _, before := range []string{"'", " ", "("} {
+			msg = strings.ReplaceAll(msg, before+t.Schema+".", before+t.Database+".")
+		}
+		msg = strings.ReplaceAll(msg, "`"+t.Schema+"`.", "`"+t.Database+"`.")
 	}
 	return msg
 }

@@ -60,6 +60,12 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	if x.using != "" {
 		x.need |= backend.NeedUserVars | backend.NeedLastInsertID
 	}
+	if p := x.plan.Program; p != nil {
+		x.need |= backend.NeedUserVars | backend.NeedLastInsertID // a body may read anything
+		if p.Ends && (s.txn != nil || !s.autocommit) {
+			return s.writeError(sqlerr.NotSupported("a stored program that ends a transaction, inside of one over several servers"))
+		}
+	}
 	err := s.runNode(ctx, x)
 	if err == nil {
 		return nil
@@ -100,7 +106,7 @@ func (s *Session) enter(ctx context.Context, p *plan.Plan) error {
 		}
 		return err
 	}
-	if !s.autocommit && s.txn == nil && len(p.Tables) > 0 {
+	if !s.autocommit && s.txn == nil && (len(p.Tables) > 0 || p.Program != nil || p.Pin == "stored program") {
 		s.txn = txn.New(s.implicit())
 	}
 	return nil
@@ -157,8 +163,8 @@ func (s *Session) runNode(ctx context.Context, x *execution) error {
 
 // runRoute runs a Route that is a whole plan.
 func (s *Session) runRoute(ctx context.Context, x *execution, route *plan.Route) error {
-	if x.st.parsed.DDL != nil {
-		defer s.forgetTables(x) // of a table that is not sharded, whose columns plans may have been made from
+	if x.st.parsed.DDL != nil || x.plan.ImplicitCommit {
+		defer s.forgetTables(x) // plans may have been made from what it changes
 	}
 	if x.plan.Write && x.st.parsed.Kind != parser.Select && x.st.parsed.Kind != parser.TableAdmin {
 		return s.runWrite(ctx, x, route)
@@ -245,7 +251,7 @@ func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error 
 			return sqlerr.Internal("FOUND_ROWS() is no number")
 		}
 	}
-	if uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg) {
+	if uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg) || x.plan.Program != nil && len(x.plan.Program.Vars) > 0 {
 		if err := s.readBackAssigned(ctx, x, h); err != nil {
 			return err
 		}
@@ -263,9 +269,19 @@ const assignedPin = "user variable assigned in a query"
 // readBackAssigned reads what a query has assigned. The warnings of the query are gone then, so they are read before.
 func (s *Session) readBackAssigned(ctx context.Context, x *execution, h *held) error {
 	var names []string
-	for _, at := range x.st.parsed.Uses.At {
-		if name := "@`" + strings.ReplaceAll(at.Name, "`", "``") + "`"; at.Use == parser.UseUserVarWrite && !slices.Contains(names, name) {
+	add := func(variable string) {
+		if name := "@`" + strings.ReplaceAll(variable, "`", "``") + "`"; !slices.Contains(names, name) {
 			names = append(names, name)
+		}
+	}
+	for _, at := range x.st.parsed.Uses.At {
+		if at.Use == parser.UseUserVarWrite {
+			add(at.Name)
+		}
+	}
+	if x.plan.Program != nil {
+		for _, name := range x.plan.Program.Vars {
+			add(name)
 		}
 	}
 	if x.st.parsed.Uses.Has(parser.UseLastInsertIDArg) {
@@ -304,6 +320,7 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 		switch head {
 		case exec.HeadOK:
 			s.more = outer || a.OK.Status.Has(wire.StatusMoreResults)
+			s.followTransaction(x, t, &a.OK)
 			s.diag.succeeded(&a.OK)
 			ok := wire.OK{
 				AffectedRows: a.OK.AffectedRows, LastInsertID: a.OK.LastInsertID,
@@ -343,6 +360,24 @@ func (s *Session) followSchema(ctx context.Context, h *held) error {
 		s.useDatabase("")
 	}
 	return nil
+}
+
+// followTransaction takes note of what a stored program has done to the transaction: it can end the one that is open on
+// its server, and leave one open.
+func (s *Session) followTransaction(x *execution, t *plan.Target, ok *wire.OK) {
+	if kind := x.st.parsed.Kind; kind != parser.Call && kind != parser.Compound || ok.Status.Has(wire.StatusMoreResults) {
+		return
+	}
+	h, open := s.find(t.DataSource), ok.Status.Has(wire.StatusInTrans)
+	switch {
+	case h == nil:
+	case open && s.txn == nil:
+		s.txn = txn.New(txn.Options{})
+		s.txn.Adopt(h)
+		h.branch = true
+	case !open && s.txn != nil && h.branch && len(s.txn.Branches()) == 1:
+		s.endTransaction()
+	}
 }
 
 func (s *Session) relayRows(x *execution, route *plan.Route, t *plan.Target, a *exec.Answer, outer bool) error {

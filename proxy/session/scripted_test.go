@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -185,6 +186,10 @@ func (c fixedCatalogs) Load(context.Context, []router.Name) (*catalog.Snapshot, 
 func (fixedCatalogs) Forget(string, ...string) {}
 
 // Epoch never changes: there is no DDL.
+func (c fixedCatalogs) LoadPrograms(_ context.Context, need *router.NeedPrograms) (*catalog.Snapshot, error) {
+	return nil, fmt.Errorf("unexpected %w", need)
+}
+
 func (fixedCatalogs) Epoch() uint64 { return 0 }
 
 // mapCache keeps everything.

@@ -11,6 +11,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router/plan"
 )
 
 // onSet is SET. What only the session can know it does itself; everything else is run by a server, which checks it,
@@ -35,6 +36,9 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 	if err := s.maySet(x.st.parsed); err != nil {
 		return s.writeError(err)
 	}
+	if err := s.atHome(ctx, x.st.parsed); err != nil {
+		return s.writeError(err)
+	}
 	return s.onServer(ctx, x, set)
 }
 
@@ -47,6 +51,27 @@ func (s *Session) maySet(st *parser.Statement) error {
 		return nil
 	}
 	return sqlerr.NotSupported("SET with a query on tables; SELECT … INTO @x does it")
+}
+
+// atHome refuses a statement of the session's own, or its expressions, whose stored functions do not all work where it
+// asks its questions.
+func (s *Session) atHome(ctx context.Context, st *parser.Statement) error {
+	if !st.Uses.Has(parser.UseUnknownFunction | parser.UseWordCall) {
+		return nil
+	}
+	planned, err := s.planStatement(ctx, st)
+	if err != nil {
+		return err
+	}
+	p := planned.plan
+	if p.Program == nil {
+		return nil
+	}
+	home, _, err := s.home()
+	if route, ok := p.Root.(*plan.Route); err == nil && (!ok || route.Targets[0].DataSource != home || len(p.Program.Vars) > 0) {
+		err = sqlerr.NotSupported("a stored function in an expression of SET, EXECUTE or information_schema, which needs another data source or sets user variables")
+	}
+	return err
 }
 
 // setElsewhere is SET of what is not the session's: it is passed to the server where there is only one.

@@ -83,6 +83,12 @@ func (s *Session) evaluate(ctx context.Context, expressions ...string) ([]sqltyp
 	if len(expressions) == 0 {
 		return nil, nil
 	}
+	sql := "SELECT " + strings.Join(expressions, ", ")
+	if asked, err := parser.Parse(sql, s.mode); err == nil {
+		if err := s.atHome(ctx, asked); err != nil {
+			return nil, err
+		}
+	}
 	ds, schema, err := s.home()
 	if err != nil {
 		return nil, err

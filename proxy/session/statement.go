@@ -24,6 +24,7 @@ type Statement struct {
 	// described and ran are what servers said of a merged answer's columns: of the statement as it is prepared, and as it
 	// runs, which depends on its values.
 	described, ran shapes
+	programs       uint64 // version of what was known of stored programs
 }
 
 // Size estimates the bytes that the statement holds.
@@ -40,7 +41,7 @@ func (st *Statement) valid(snap *catalog.Snapshot, epoch uint64) bool {
 	if st.plan == nil {
 		return true
 	}
-	if st.rules != snap.RulesVersion() || st.epoch != epoch {
+	if st.rules != snap.RulesVersion() || st.epoch != epoch || st.programs != snap.ProgramsVersion() {
 		return false
 	}
 	for i := range st.plan.Tables {
@@ -132,7 +133,7 @@ func (s *Session) planStatement(ctx context.Context, parsed *parser.Statement) (
 func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatter bool) (*Statement, error) {
 	epoch := s.srv.Catalogs.Epoch()
 	snap := s.srv.Catalogs.Current()
-	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Collations: s.srv.Collations, Scatter: scatter}
+	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Collations: s.srv.Collations, Scatter: scatter, Reread: map[string]bool{}}
 	env := router.Env{
 		Database: s.db, Mode: s.mode, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
 	}
@@ -140,14 +141,18 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	for range maxPlanningRounds {
 		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
 		if err == nil {
-			return &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch}, nil
+			return &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion()}, nil
 		}
 		var tables *router.NeedTables
 		var columns *router.NeedColumns
 		var drifted *router.Drifted
+		var programs *router.NeedPrograms
 		switch {
 		case errors.As(err, &tables):
 			snap, err = s.srv.Catalogs.Load(ctx, tables.Names)
+		case errors.As(err, &programs):
+			facts.Reread[programs.Database] = true
+			snap, err = s.srv.Catalogs.LoadPrograms(ctx, programs)
 		case errors.As(err, &columns):
 			if facts.Columns[columns.Key], err = s.describe(ctx, columns); err != nil {
 				err = s.explained(ctx, parsed, err)

@@ -44,6 +44,9 @@ func (s *Session) asksSystem(st *parser.Statement) (bool, error) { return s.view
 // runSystem answers SHOW, DESCRIBE and queries over information_schema.
 func (s *Session) runSystem(ctx context.Context, x *execution) error {
 	defer s.settle(ctx)
+	if err := s.atHome(ctx, x.st.parsed); err != nil {
+		return s.writeError(err)
+	}
 	answer, err := s.systemAnswer(ctx, x)
 	switch {
 	case err != nil:

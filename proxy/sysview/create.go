@@ -139,24 +139,23 @@ func (v *View) showCreateDatabase(ctx context.Context, st *parser.Statement) (*A
 	return &Answer{Columns: columns, Rows: rows}, nil
 }
 
-// codeNoTrigger is what servers say of a trigger that they do not have.
-const codeNoTrigger = 1360
+// unknownProgram are what servers say of a stored program that they do not have.
+var unknownProgram = map[uint16]bool{1305: true, 1360: true, 1539: true}
 
-// showCreateProgram is SHOW CREATE PROCEDURE and its kin: what belongs to the database's own home, but for triggers,
-// which are where their tables are.
+// showCreateProgram is SHOW CREATE PROCEDURE and its kin, of the first place that has it.
 func (v *View) showCreateProgram(ctx context.Context, st *parser.Statement) (*Answer, error) {
 	d, answer, err := v.shownDatabase(st, st.Show.DB)
 	if err != nil || answer != nil {
 		return answer, err
 	}
-	places := []*place{d.home()}
+	places := d.placesOf(ofPrograms)
 	if st.Show.What == "CREATE TRIGGER" {
 		places = d.places
 	}
 	sql := "SHOW " + st.Show.What + " " + ident(st.Show.Object)
 	for i, p := range places {
 		columns, rows, err := v.Servers.Rows(ctx, p.source, p.schema, sql)
-		if e := (*sqlerr.Error)(nil); errors.As(err, &e) && e.Code == codeNoTrigger && i < len(places)-1 {
+		if e := (*sqlerr.Error)(nil); errors.As(err, &e) && unknownProgram[e.Code] && i < len(places)-1 {
 			continue
 		}
 		if err != nil {

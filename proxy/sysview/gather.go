@@ -55,6 +55,7 @@ func (q *question) wants(names []string) bool {
 // prepare adds the columns that the proxy needs itself.
 func (q *question) prepare() (adds bool) {
 	q.want(q.about.schemas[0])
+	q.want(q.about.each...)
 	if q.about.name != "" {
 		q.want(q.about.name)
 	}
@@ -85,11 +86,7 @@ func (v *View) gather(ctx context.Context, q *question) ([]sqltypes.Row, error) 
 		return nil, nil
 	}
 	for _, d := range v.databases(q.filter.database) {
-		places := d.places
-		if q.about.scope == ofDatabase {
-			places = []*place{d.home()}
-		}
-		for _, p := range places {
+		for _, p := range d.placesOf(q.about.scope) {
 			if err := g.read(ctx, d, p); err != nil {
 				return nil, err
 			}
@@ -134,6 +131,9 @@ func (g *gathering) read(ctx context.Context, d *database, p *place) error {
 			continue // the server's comparison took another schema for the same
 		}
 		if g.q.about.name == "" {
+			if !g.firstOf(d, p, row) {
+				continue
+			}
 			g.translate(d, p, row, "", "")
 			g.rows = append(g.rows, row)
 			continue
@@ -153,6 +153,24 @@ func (g *gathering) read(ctx context.Context, d *database, p *place) error {
 		g.found[key] = row
 	}
 	return nil
+}
+
+// firstOf reports whether a row is of the first place that keeps its stored program.
+func (g *gathering) firstOf(d *database, p *place, row sqltypes.Row) bool {
+	if len(g.q.about.each) == 0 {
+		return true
+	}
+	id := d.name
+	for _, name := range g.q.about.each {
+		if i := g.q.at(name); i >= 0 {
+			id += "\x00" + strings.ToLower(string(row[i]))
+		}
+	}
+	if first, ok := g.owner[id]; ok {
+		return first == p
+	}
+	g.owner[id] = p
+	return true
 }
 
 // counts reports whether a physical table's rows are part of the answer.
@@ -201,7 +219,13 @@ func (g *gathering) finish() {
 	}
 	schemaAt, nameAt := g.q.at(g.q.about.schemas[0]), g.q.at(g.q.about.name)
 	slices.SortStableFunc(g.rows, func(a, b sqltypes.Row) int {
-		if n := bytes.Compare(a[schemaAt], b[schemaAt]); n != 0 || nameAt < 0 {
+		n := bytes.Compare(a[schemaAt], b[schemaAt])
+		for _, name := range g.q.about.each {
+			if i := g.q.at(name); n == 0 && i >= 0 {
+				n = strings.Compare(strings.ToLower(string(a[i])), strings.ToLower(string(b[i])))
+			}
+		}
+		if n != 0 || nameAt < 0 {
 			return n
 		}
 		return bytes.Compare(a[nameAt], b[nameAt])

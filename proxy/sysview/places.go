@@ -113,7 +113,24 @@ func (d *database) at(source, schema string) *place {
 	return p
 }
 
-// home is where a database keeps what belongs to no table: routines, events, its own properties.
+// placesOf are the places whose rows count, the home first where stored programs are asked for.
+func (d *database) placesOf(of scope) []*place {
+	switch of {
+	case ofDatabase:
+		return []*place{d.home()}
+	case ofPrograms:
+		out := []*place{d.home()}
+		for _, p := range d.places {
+			if p.unlisted && p != out[0] {
+				out = append(out, p)
+			}
+		}
+		return out
+	}
+	return d.places
+}
+
+// home is where a database keeps what belongs to no table, its own properties.
 func (d *database) home() *place {
 	for _, p := range d.places {
 		if p.source == d.layout.DefaultDataSource && p.unlisted {

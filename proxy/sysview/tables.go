@@ -12,6 +12,7 @@ type table struct {
 	refs    [][2]string // pairs of columns: the schema and name of another table; the schema may be one of schemas
 	derived []string    // names of constraints, which a server makes from the table's name
 	text    []string    // columns that hold SQL with qualified names
+	each    []string    // of stored programs: columns that name one; the first place that has it counts
 	lookup  bool        // rows of a schema are looked up by its name; of tables they always are
 
 	// Shards are added up by these columns where the statement asks for them.
@@ -25,6 +26,7 @@ type scope uint8
 
 const (
 	ofTables   scope = iota // wherever its tables are
+	ofPrograms              // wherever its stored programs are
 	ofDatabase              // with what belongs to the database itself
 	nobody                  // there are none: the account model has none of these
 	asItIs                  // the same on every server: nothing to do with schemas
@@ -67,9 +69,9 @@ var tables = map[string]table{
 	"COLUMN_STATISTICS": {schemas: []string{"SCHEMA_NAME"}, name: "TABLE_NAME"},
 
 	"SCHEMATA":   {scope: ofDatabase, schemas: []string{"SCHEMA_NAME"}, lookup: true},
-	"ROUTINES":   {scope: ofDatabase, schemas: []string{"ROUTINE_SCHEMA"}},
-	"PARAMETERS": {scope: ofDatabase, schemas: []string{"SPECIFIC_SCHEMA"}},
-	"EVENTS":     {scope: ofDatabase, schemas: []string{"EVENT_SCHEMA"}},
+	"ROUTINES":   {scope: ofPrograms, schemas: []string{"ROUTINE_SCHEMA"}, each: []string{"ROUTINE_NAME", "ROUTINE_TYPE"}},
+	"PARAMETERS": {scope: ofPrograms, schemas: []string{"SPECIFIC_SCHEMA"}, each: []string{"SPECIFIC_NAME", "ROUTINE_TYPE"}},
+	"EVENTS":     {scope: ofPrograms, schemas: []string{"EVENT_SCHEMA"}, each: []string{"EVENT_NAME"}},
 
 	"TABLE_PRIVILEGES":  {scope: nobody, schemas: []string{"TABLE_SCHEMA"}},
 	"COLUMN_PRIVILEGES": {scope: nobody, schemas: []string{"TABLE_SCHEMA"}},

@@ -22,6 +22,9 @@ type Snapshot struct {
 	sequence uint64 // the last table version given
 	tables   map[name]*entry
 
+	programsVersion uint64
+	programs        map[place]*Programs
+
 	topologyVersion uint64
 	topology        map[string]string
 }
@@ -155,6 +158,12 @@ func (s *Snapshot) WithRules(version uint64, layouts []*rule.Layout) (*Snapshot,
 			n.tables[k] = e
 		}
 	}
+	n.programs = make(map[place]*Programs, len(s.programs))
+	for k, p := range s.programs {
+		if s.layoutOf(k.database) == n.layoutOf(k.database) {
+			n.programs[k] = p
+		}
+	}
 	return &n, nil
 }
 
@@ -234,10 +243,12 @@ func (s *Snapshot) WithoutTable(db, table string) *Snapshot {
 	return &n
 }
 
-// Forget returns a snapshot that has not looked at the tables yet: after DDL. No table names forget the database.
+// Forget returns a snapshot that has not looked at the tables yet, nor at the database's stored programs: after DDL. No
+// table names forget all tables of the database.
 func (s *Snapshot) Forget(db string, tables ...string) *Snapshot {
 	n := *s
 	n.tables = maps.Clone(s.tables)
+	n.forgetPrograms(s.fold(db))
 	if len(tables) == 0 {
 		folded := s.fold(db)
 		maps.DeleteFunc(n.tables, func(k name, _ *entry) bool { return k.database == folded })

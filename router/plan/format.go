@@ -163,6 +163,9 @@ func describe(n Node) string {
 	case *Transfer:
 		return "transfer"
 	case *DDL:
+		if n.Table == "" {
+			return "ddl stored program of " + n.Database
+		}
 		return "ddl table=" + n.Database + "." + n.Table
 	case *DropEach:
 		return "drop-each tables=[" + strings.Join(n.Names, " ") + "]"

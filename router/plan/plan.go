@@ -40,8 +40,17 @@ type Plan struct {
 	// Notes are sentences for EXPLAIN: where an unlisted table was found, what was assumed.
 	Notes []string
 
+	// Program is set when stored programs take part.
+	Program *Program
+
 	// Tables are the logical tables the plan was made from, each with the version of its schema.
 	Tables []TableVersion
+}
+
+// Program says what the stored programs of a statement do to the session.
+type Program struct {
+	Vars []string // user variables that they may set, without @
+	Ends bool     // they may end a transaction, of one of several servers
 }
 
 // TableVersion names a table and the version of the schema that a plan relied on; 0: the schema was not looked at.
@@ -83,6 +92,7 @@ type Target struct {
 	Shard      string // the rule document's name for it; "" for single tables
 	DataSource string
 	Schema     string   // the schema that the connection must be in
+	Database   string   // the logical database that Schema belongs to, for messages; "" where it is another's
 	Names      []string // actual table names, by the index that the template's Table pieces carry
 	Schemas    []string // actual schema names, by the index that the template's Schema pieces carry
 }
@@ -368,7 +378,8 @@ type Keeping struct {
 // DDL runs on every target, each outcome journaled.
 type DDL struct {
 	Route *Route
-	// Database and Table name the logical table that is created or changed; of RENAME the new name.
+	// Database and Table name the logical table that is created or changed; of RENAME the new name. Table is empty where
+	// it is a stored program.
 	Database, Table string
 	// Drop is set when the table is gone afterwards.
 	Drop bool

@@ -74,12 +74,15 @@ func (e *explanation) plan(ctx context.Context, stmt *parser.Statement) (Answer,
 		p, err := planner.Plan(ctx, stmt, router.Env{Database: e.in.Database, Mode: e.mode}, e.snap, e.facts)
 		var tables *router.NeedTables
 		var columns *router.NeedColumns
+		var programs *router.NeedPrograms
 		switch {
 		case err == nil:
 			text, err := e.format(ctx, keyer, p, stmt)
 			return Answer{Plan: text, Assumed: e.assumed}, err
 		case errors.As(err, &tables):
 			e.assume(tables.Names)
+		case errors.As(err, &programs):
+			e.noPrograms(programs)
 		case errors.As(err, &columns):
 			return Answer{Ask: fmt.Sprintf("%s, schema %s, would be asked for the columns of: %s", columns.Target.DataSource, columns.Target.Schema, columns.SQL),
 				Assumed: e.assumed}, nil
@@ -88,6 +91,17 @@ func (e *explanation) plan(ctx context.Context, stmt *parser.Statement) (Answer,
 		}
 	}
 	return Answer{}, errors.New("planning asks for tables without end")
+}
+
+// noPrograms takes the data sources for ones that keep no view, trigger or routine.
+func (e *explanation) noPrograms(need *router.NeedPrograms) {
+	if e.facts.Reread == nil {
+		e.facts.Reread = map[string]bool{}
+	}
+	e.facts.Reread[need.Database] = true
+	for _, ds := range need.DataSources {
+		e.snap = e.snap.WithPrograms(need.Database, ds, &catalog.Programs{})
+	}
 }
 
 // format prints the plan, with the units of this statement where its text holds all that decides.

@@ -94,6 +94,7 @@ var tables = []string{
 	"CREATE TRIGGER settings_before BEFORE INSERT ON settings FOR EACH ROW SET NEW.value = TRIM(NEW.value)",
 	"CREATE TRIGGER elsewhere_after AFTER DELETE ON elsewhere FOR EACH ROW SET @gone = OLD.id",
 	"CREATE PROCEDURE setting (IN wanted VARCHAR(20), OUT found TEXT) SELECT value INTO found FROM settings WHERE name = wanted",
+	"CREATE PROCEDURE of_elsewhere () SELECT what FROM elsewhere",
 	"CREATE FUNCTION twice (n INT) RETURNS INT DETERMINISTIC COMMENT 'of a number' RETURN n * 2",
 	"CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01 00:00:00' DO DELETE FROM settings",
 	"CREATE TABLE größe (id INT PRIMARY KEY, länge INT COMMENT 'in Ellen € 😀') COMMENT 'Maße'",

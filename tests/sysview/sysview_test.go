@@ -76,6 +76,8 @@ var questions = []string{
 	"SHOW CREATE PROCEDURE setting",
 	"SHOW CREATE FUNCTION shop.twice",
 	"SHOW CREATE EVENT nightly",
+	"SHOW CREATE PROCEDURE of_elsewhere",
+	"SHOW PROCEDURE STATUS LIKE 'of%'",
 	"SHOW EVENTS FROM shop LIKE 'night%'",
 	"SHOW PROCEDURE STATUS LIKE 'sett%'",
 	"SHOW FUNCTION STATUS WHERE Db = 'shop'",
