@@ -119,20 +119,10 @@ func (r *reader) ddlDetail(i int) int {
 			if ref, _, ok := r.tableName(j); ok {
 				d.Name, d.Schema, d.NameSpan, d.SchemaSpan = ref.Name, ref.Schema, ref.NameSpan, ref.SchemaSpan
 			}
-			d.Soname = d.Object == "function" && r.has(j, "SONAME")
+			d.Soname = d.Object == "function" && r.st.Has("SONAME") && !r.st.Has("RETURN")
 			return j
 		}
 	}
-}
-
-// has reports whether the word w stands at i or behind.
-func (r *reader) has(i int, w string) bool {
-	for ; i < len(r.t); i++ {
-		if r.t[i].Is(w) {
-			return true
-		}
-	}
-	return false
 }
 
 func lower(s string) string {

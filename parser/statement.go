@@ -122,6 +122,16 @@ func (st *Statement) Name(token int) string {
 	return r.name(token)
 }
 
+// Has reports whether the unquoted word w (upper case) occurs.
+func (st *Statement) Has(w string) bool {
+	for _, t := range st.Tokens {
+		if t.Is(w) {
+			return true
+		}
+	}
+	return false
+}
+
 // TokenAfter is the token behind a span.
 func (st *Statement) TokenAfter(s Span) Token {
 	for _, t := range st.Tokens {

@@ -146,6 +146,9 @@ func (p *planning) dispatch() error {
 	if p.programDDL() {
 		return p.planProgram()
 	}
+	if ok, err := p.serverWide(); ok {
+		return err
+	}
 	return p.planOther()
 }
 

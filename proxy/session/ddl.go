@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -162,7 +163,13 @@ func (s *Session) forgetTables(x *execution) {
 	for _, t := range x.plan.Tables {
 		s.srv.Catalogs.Forget(t.Database, t.Table)
 	}
-	if ddl, ok := x.plan.Root.(*plan.DDL); ok && ddl.Table == "" {
+	ddl, ok := x.plan.Root.(*plan.DDL)
+	switch {
+	case ok && ddl.Table == "" && ddl.Database != "":
 		s.srv.Catalogs.Forget(ddl.Database, "")
+	case x.st.parsed.Kind == parser.Flush: // whoever flushes wants to see what others have done
+		for _, l := range s.srv.Catalogs.Current().Layouts() {
+			s.srv.Catalogs.Forget(l.Database)
+		}
 	}
 }

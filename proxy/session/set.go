@@ -23,9 +23,10 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 			return s.writeError(sqlerr.NotSupported("SET completion_type"))
 		}
 		switch set[i].Scope {
-		case parser.ScopeGlobal, parser.ScopePersist, parser.ScopePersistOnly, parser.ScopePassword, parser.ScopeRole,
-			parser.ScopeDefaultRole, parser.ScopeResourceGroup:
-			return s.setElsewhere(ctx, x, &set[i])
+		case parser.ScopeRole, parser.ScopeDefaultRole, parser.ScopePassword:
+			return s.writeError(sqlerr.NotSupported("SET ROLE and SET PASSWORD: accounts are those of the users document, and have no roles"))
+		case parser.ScopeGlobal, parser.ScopePersist, parser.ScopePersistOnly, parser.ScopeResourceGroup:
+			return s.setElsewhere(ctx, x)
 		}
 	}
 	if len(set) == 1 && set[0].Name == "autocommit" && set[0].Scope != parser.ScopeUser {
@@ -75,9 +76,14 @@ func (s *Session) atHome(ctx context.Context, st *parser.Statement) error {
 }
 
 // setElsewhere is SET of what is not the session's: it is passed to the server where there is only one.
-func (s *Session) setElsewhere(ctx context.Context, x *execution, a *parser.Assignment) error {
-	layout, ok := s.srv.Catalogs.Current().Database(s.db)
-	if !ok || len(layout.DataSources) != 1 {
+func (s *Session) setElsewhere(ctx context.Context, x *execution) error {
+	sources := map[string]bool{}
+	for _, l := range s.srv.Catalogs.Current().Layouts() {
+		for i := range l.DataSources {
+			sources[l.DataSources[i].Name] = true
+		}
+	}
+	if len(sources) != 1 {
 		return s.writeError(sqlerr.NotSupported("SET of a variable that is not the session's, over several servers"))
 	}
 	return s.onServer(ctx, x, x.st.parsed.Set)

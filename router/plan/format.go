@@ -163,7 +163,10 @@ func describe(n Node) string {
 	case *Transfer:
 		return "transfer"
 	case *DDL:
-		if n.Table == "" {
+		switch {
+		case n.Database == "":
+			return "on every server"
+		case n.Table == "":
 			return "ddl stored program of " + n.Database
 		}
 		return "ddl table=" + n.Database + "." + n.Table
