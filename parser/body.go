@@ -22,6 +22,9 @@ type Body struct {
 	SetsSystem  string   // a system variable that it sets
 	AssignedNew []string // columns of NEW that it assigns
 	Writes      bool     // a statement in it changes something
+	LoadsFile   bool     // LOAD_FILE()
+
+	Statements []*Statement // those in it that are more than queries, as far as they can be told
 }
 
 // BodyName is an identifier that may be the name of a table, view or routine.
@@ -81,6 +84,7 @@ func (r *reader) body(from int) *Body {
 	vars := map[string]bool{}
 	for _, at := range r.st.Uses.At {
 		if at.Tok >= from {
+			b.LoadsFile = b.LoadsFile || at.Name == "LOAD_FILE"
 			b.Uses.add(at.Use, at.Name, at.Tok)
 		}
 	}
@@ -111,7 +115,30 @@ func (r *reader) body(from int) *Body {
 var tableBefore = map[string]bool{
 	"FROM": true, "JOIN": true, "STRAIGHT_JOIN": true, "INTO": true, "UPDATE": true, "TABLE": true, "TABLES": true,
 	"IGNORE": true, "LOW_PRIORITY": true, "DELAYED": true, "HIGH_PRIORITY": true, "QUICK": true, "INSERT": true, "REPLACE": true,
-	"TRUNCATE": true, "EXISTS": true, "ON": true,
+	"TRUNCATE": true, "EXISTS": true, "ON": true, "USING": true, "DELETE": true, "TO": true, "LIKE": true, "REFERENCES": true,
+	"VIEW": true, "HANDLER": true, "DESCRIBE": true, "DESC": true, "IN": true,
+}
+
+// amongTables reports whether the comma or parenthesis at i stands in a list of tables.
+func (r *reader) amongTables(i int) bool {
+	depth := r.t[i].Depth
+	if r.t[i].Is("(") {
+		return r.any(i-1, "FROM", "JOIN", "STRAIGHT_JOIN", "UPDATE") || r.any(i-1, ",", "(") && r.amongTables(i-1)
+	}
+	for k := i - 1; k >= 0; k-- {
+		t := r.t[k]
+		switch {
+		case t.Is("(") && t.Depth < depth:
+			return r.amongTables(k)
+		case t.Depth > depth || t.Kind != Word && !t.Is(";"):
+		case t.Is("FROM"), t.Is("UPDATE"), t.Is("TABLE"), t.Is("TABLES"), t.Is("DELETE"), t.Is("USING"), t.Is("VIEW"):
+			return true
+		case t.Is("SELECT"), t.Is("SET"), t.Is("WHERE"), t.Is("BY"), t.Is("HAVING"), t.Is("VALUES"), t.Is("LIMIT"), t.Is("INTO"), t.Is("RETURNING"),
+			t.Is(";"), t.Is("CALL"), t.Is("DO"), t.Is("BEGIN"), t.Is("THEN"), t.Is("ELSE"):
+			return false
+		}
+	}
+	return false
 }
 
 func (r *reader) bodyName(b *Body, i int) {
@@ -125,7 +152,7 @@ func (r *reader) bodyName(b *Body, i int) {
 	}
 	before := r.at(first - 1)
 	n.Called = before.Is("CALL")
-	n.Table = before.Kind == Word && tableBefore[before.Word] || before.Is(",") && !n.Call
+	n.Table = before.Kind == Word && tableBefore[before.Word] || before.Is(",") && r.amongTables(first-1) || before.Is("(") && r.amongTables(first-1)
 	b.Names = append(b.Names, n)
 }
 
@@ -156,7 +183,29 @@ func (r *reader) bodyWord(b *Body, i int) {
 		r.bodySet(b, i)
 	case "NEW":
 		r.assignsNew(b, i)
+	case "SHOW", "KILL", "SHUTDOWN", "INSTALL", "UNINSTALL", "PURGE", "CHANGE", "RESET", "HANDLER", "CALL", "BINLOG", "STOP", "XA", "HELP", "BACKUP":
+		r.bodyStatement(b, i)
 	}
+	if r.t[i].Is("SET") || r.t[i].Is("START") {
+		r.bodyStatement(b, i)
+	}
+}
+
+// bodyStatement reads the statement that begins at i, if one does; nil otherwise.
+func (r *reader) bodyStatement(b *Body, i int) *Statement {
+	end := i
+	for end < len(r.t) && !r.t[end].Is(";") {
+		end++
+	}
+	if end == i+1 && !r.any(i, "SHUTDOWN") || r.any(i-1, ".", "@") {
+		return nil
+	}
+	st, err := Parse(r.st.Text[r.t[i].Start:r.t[end-1].End], r.st.Mode)
+	if err != nil {
+		return nil
+	}
+	b.Statements = append(b.Statements, st)
+	return st
 }
 
 // bodyChange reads the statement that begins at i, if one does.
@@ -168,15 +217,8 @@ func (r *reader) bodyChange(b *Body, i int) {
 		b.Locks = true
 		return
 	}
-	end := i
-	for end < len(r.t) && !r.t[end].Is(";") {
-		end++
-	}
-	if end == i+1 {
-		return
-	}
-	st, err := Parse(r.st.Text[r.t[i].Start:r.t[end-1].End], r.st.Mode)
-	if err != nil {
+	st := r.bodyStatement(b, i)
+	if st == nil {
 		return
 	}
 	b.Writes = true

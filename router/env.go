@@ -13,6 +13,7 @@ import (
 type Env struct {
 	Database          string // the connection's logical database; "": none
 	Mode              parser.Mode
+	Limited           bool // the account may not use the whole server
 	NoAutoValueOnZero bool // sql_mode holds NO_AUTO_VALUE_ON_ZERO
 }
 

@@ -161,7 +161,7 @@ func (p *planning) everyDataSource() []rule.Node {
 // planUnknown plans a statement of which not even the kind is known: where there is one server it decides; else that
 // server says whether it is a mistake, and a statement that is none is refused.
 func (p *planning) planUnknown() error {
-	if p.plainProxy() {
+	if p.plainProxy() && !p.env.Limited {
 		return p.planOther()
 	}
 	route, err := p.oneDataSource()

@@ -7,6 +7,8 @@ const (
 	CodeDBAccessDenied           uint16 = 1044
 	CodeAccessDenied             uint16 = 1045
 	CodeTableAccessDenied        uint16 = 1142
+	CodePrivilegeNeeded          uint16 = 1227
+	CodeRoutineAccessDenied      uint16 = 1370
 	CodeHandshake                uint16 = 1043
 	CodeNoDB                     uint16 = 1046
 	CodeUnknownCommand           uint16 = 1047

@@ -249,3 +249,13 @@ func DatabaseExists(db string) *Error {
 func NoDatabaseToDrop(db string) *Error {
 	return newf(CodeNoDatabaseToDrop, "HY000", "Can't drop database '%s'; database doesn't exist", db)
 }
+
+// PrivilegeNeeded is a statement that takes a privilege on the server.
+func PrivilegeNeeded(privileges string) *Error {
+	return newf(CodePrivilegeNeeded, "42000", "Access denied; you need (at least one of) the %s privilege(s) for this operation", privileges)
+}
+
+// RoutineAccessDenied is a routine of a database that the account does not list.
+func RoutineAccessDenied(command, user, host, routine string) *Error {
+	return newf(CodeRoutineAccessDenied, "42000", "%s command denied to user '%s'@'%s' for routine '%s'", command, user, host, routine)
+}

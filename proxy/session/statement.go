@@ -135,7 +135,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	snap := s.srv.Catalogs.Current()
 	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Collations: s.srv.Collations, Scatter: scatter, Reread: map[string]bool{}}
 	env := router.Env{
-		Database: s.db, Mode: s.mode, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
+		Database: s.db, Mode: s.mode, Limited: s.who.Databases != nil, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
 	}
 	reread := false
 	for range maxPlanningRounds {

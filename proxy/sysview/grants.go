@@ -13,7 +13,7 @@ const utf8GeneralCI = 33
 
 // showGrants is SHOW GRANTS: what the client's own account may, whatever the servers let the proxy do.
 func (v *View) showGrants(st *parser.Statement) (*Answer, error) {
-	if !v.ownGrants(st) {
+	if !v.OwnGrants(st) {
 		return nil, sqlerr.NotSupported("SHOW GRANTS of another account")
 	}
 	account := ident(v.Account[0]) + "@" + ident(v.Account[1])
@@ -33,8 +33,8 @@ func (v *View) showGrants(st *parser.Statement) (*Answer, error) {
 	return &Answer{Columns: []sqltypes.Column{column}, Rows: rows, Own: true}, nil
 }
 
-// ownGrants reports whether FOR, if it is there, names the client's own account.
-func (v *View) ownGrants(st *parser.Statement) bool {
+// OwnGrants reports whether FOR, if it is there, names the client's own account.
+func (v *View) OwnGrants(st *parser.Statement) bool {
 	for i := range st.Tokens {
 		if !st.Tokens[i].Is("FOR") {
 			continue

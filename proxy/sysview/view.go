@@ -61,8 +61,12 @@ type Answer struct {
 // Renamed is a table's logical and its actual name; zero: nothing was renamed.
 type Renamed struct{ Database, Name, Schema, Actual string }
 
-// active reports whether any document stands between the client and the servers' own schemas.
+// active reports whether anything stands between the client and the servers' own schemas: a document that names its
+// database, or the limits of the client's account.
 func (v *View) active() bool {
+	if v.Databases != nil {
+		return true
+	}
 	for _, l := range v.Snapshot.Layouts() {
 		if l.Database != "" {
 			return true
