@@ -25,6 +25,7 @@ type documents interface {
 	connectionIDs() server.ConnectionIDs
 	// door is the gate of statements; nil where rules never change.
 	door() session.Gate
+	rulesBySQL() session.RuleAdmin
 	workers() keygen.WorkerIDs
 	segments() keygen.Segments
 	ddl() *journal.Journal
@@ -193,8 +194,9 @@ func resolve(docs []*rule.Document) ([]*rule.Layout, error) {
 func (f *files) connectionIDs() server.ConnectionIDs {
 	return instance.NewConnectionIDs(func() uint16 { return 0 })
 }
-func (f *files) workers() keygen.WorkerIDs   { return f.claims }
-func (f *files) segments() keygen.Segments   { return f.claims }
-func (f *files) door() session.Gate          { return nil }
-func (f *files) ddl() *journal.Journal       { return f.journal }
-func (f *files) close(context.Context) error { return f.lock.Close() }
+func (f *files) workers() keygen.WorkerIDs     { return f.claims }
+func (f *files) segments() keygen.Segments     { return f.claims }
+func (f *files) door() session.Gate            { return nil }
+func (f *files) ddl() *journal.Journal         { return f.journal }
+func (f *files) rulesBySQL() session.RuleAdmin { return fixedRules{f.process.config.Rules.File} }
+func (f *files) close(context.Context) error   { return f.lock.Close() }

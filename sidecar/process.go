@@ -135,6 +135,7 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		Keyer:   keyer,
 		Gate:    p.documents.door(),
 		Journal: p.documents.ddl(),
+		Rules:   p.documents.rulesBySQL(),
 		Log:     p.log, Flavour: flavour, Version: version, Collations: collations,
 		Initial: p.servers.initial(),
 		Memory:  merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),

@@ -49,6 +49,7 @@ type stored struct {
 	claims   *claim.Workers
 	ranges   *claim.Sequences
 	journal  *journal.Journal
+	made     *databases
 
 	cancel  context.CancelFunc // ends what running runs
 	running errgroup.Group
@@ -107,6 +108,9 @@ func (s *stored) build(run context.Context) (err error) {
 		return err
 	}
 	s.ids = instance.NewConnectionIDs(s.registry.Number)
+	if s.made, err = newDatabases(s); err != nil {
+		return err
+	}
 	if err := s.followers(c); err != nil {
 		return err
 	}
@@ -315,6 +319,7 @@ func (s *stored) workers() keygen.WorkerIDs           { return s.claims }
 func (s *stored) segments() keygen.Segments           { return s.ranges }
 func (s *stored) door() session.Gate                  { return s.gate }
 func (s *stored) ddl() *journal.Journal               { return s.journal }
+func (s *stored) rulesBySQL() session.RuleAdmin       { return s.made }
 
 // close leaves the mesh, as an instance that comes back: after the last statement. The worker id's rest and the lease
 // are given back.

@@ -16,6 +16,7 @@ import (
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/router/sharding"
 )
 
@@ -84,6 +85,19 @@ type Authenticator interface {
 	ChangeUser(client *wire.ServerStream, conn net.Conn, before Identity, salt []byte, request *wire.ChangeUser) (Identity, error)
 }
 
+// RuleAdmin makes and ends the documents of logical databases.
+type RuleAdmin interface {
+	// CreateDatabase brings a document into force by which the database is a schema of its name on source. It returns
+	// when this instance runs it; late are live instances that do not after a while.
+	CreateDatabase(ctx context.Context, by, name string, source rule.DataSource) (late []string, err error)
+	// MadeByStatement reports whether CreateDatabase made the document, and nobody has changed it since.
+	MadeByStatement(name string) bool
+	// Where says how an operator ends the document, for a sentence.
+	Where(name string) string
+	// DropDatabase ends a document; it returns as CreateDatabase does. One that is gone is no error.
+	DropDatabase(ctx context.Context, by, name string) (late []string, err error)
+}
+
 // Peers finds other sessions, for KILL and SHOW PROCESSLIST.
 type Peers interface {
 	// Kill ends a session's statement, or the session. It returns sqlerr.NoSuchThread, or KillDenied.
@@ -107,9 +121,10 @@ type Server struct {
 	Planner  *router.Planner
 	Keyer    sharding.Keyer // how sharding keys are read; the session adds its charset
 	Cache    Cache
-	Admitter Admitter // nil: everybody at once
-	Gate     Gate     // nil: the rules never change
-	Journal  Journal  // nil: nobody is told what became of DDL but its client
+	Admitter Admitter  // nil: everybody at once
+	Gate     Gate      // nil: the rules never change
+	Journal  Journal   // nil: nobody is told what became of DDL but its client
+	Rules    RuleAdmin // makes and ends databases
 	Auth     Authenticator
 	Peers    Peers
 	Log      *zap.Logger
