@@ -21,6 +21,8 @@ type Env struct {
 type Facts struct {
 	// Columns are the answers to NeedColumns, by its Key.
 	Columns map[string][]sqltypes.Column
+	// Refused are the drafts that a server had no answer for but an error, where NeedColumns allowed that.
+	Refused map[string]bool
 	// Scatter makes the planner look at no condition on sharding keys: set it after Route answered *KeyUnknown.
 	Scatter bool
 	// Collations names the servers' collations by id (information_schema.COLLATION_CHARACTER_SET_APPLICABILITY).
@@ -64,6 +66,8 @@ type NeedColumns struct {
 	Route  *plan.Route // whose target it is: it knows the logical names of what an error may name
 	SQL    string
 	Key    string
+	// MayFail: a server's error is an answer too. It goes into Facts.Refused.
+	MayFail bool
 }
 
 // Error implements error.

@@ -119,6 +119,9 @@ func (e *evaluation) same(ctx context.Context, s *plan.SelectSame) (sharding.Set
 		case !exact:
 			return nil, &KeyUnknown{Table: strings.Join(e.route.Tables, ", ")}
 		case node >= 0 && found >= 0 && node != found:
+			if s.What == "" {
+				return nil, &KeyUnknown{Table: strings.Join(e.route.Tables, ", ")}
+			}
 			return nil, sqlerr.NotSupported(s.What)
 		case node >= 0:
 			found = node

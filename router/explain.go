@@ -64,6 +64,8 @@ func routeOf(n plan.Node) *plan.Route {
 		return routeOf(n.Input)
 	case *plan.Residual:
 		return routeOf(n.Input)
+	case *plan.Gather:
+		return n.Place
 	case *plan.Insert:
 		return n.Route
 	case *plan.Update:

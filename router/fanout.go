@@ -154,10 +154,16 @@ func (f *fanOut) describe(hidden [][]rewrite.Piece) error {
 
 // describeText finds a draft's columns in the facts, or asks for them.
 func (p *planning) describeText(route *plan.Route, t *rewrite.Template) ([]sqltypes.Column, error) {
+	cols, _, err := p.describeDraft(route, t, false)
+	return cols, err
+}
+
+// describeDraft is describeText for a draft that a server may refuse: failed says that it does.
+func (p *planning) describeDraft(route *plan.Route, t *rewrite.Template, mayFail bool) (cols []sqltypes.Column, failed bool, err error) {
 	for _, t := range p.tables {
 		// The answer depends on the table: its version has to be known, so that DDL makes the plan invalid.
 		if err := p.requireSchema(t); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
 	target := &route.Targets[0]
@@ -166,16 +172,23 @@ func (p *planning) describeText(route *plan.Route, t *rewrite.Template) ([]sqlty
 		// Without this the server answers with the collation of the results, not with that of the values.
 		t = &rewrite.Template{Pieces: append([]rewrite.Piece{text("SET STATEMENT character_set_results=NULL FOR ")}, t.Pieces...), Lists: t.Lists}
 	}
-	r, err := rewrite.Render(nil, t, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{p.stmt})
+	drafts, err := p.drafts(target)
 	if err != nil {
-		return nil, err
+		return nil, false, err
+	}
+	r, err := rewrite.Render(nil, t, rewrite.Names{Tables: target.Names, Schemas: target.Schemas, Gathered: drafts}, nil, ownArgs{p.stmt})
+	if err != nil {
+		return nil, false, err
 	}
 	sql := string(r.SQL)
+	if p.facts.Refused[sql] {
+		return nil, true, nil
+	}
 	cols, ok := p.facts.Columns[sql]
 	if !ok {
-		return nil, &NeedColumns{Target: target, Route: route, SQL: sql, Key: sql}
+		return nil, false, &NeedColumns{Target: target, Route: route, SQL: sql, Key: sql, MayFail: mayFail}
 	}
-	return cols, nil
+	return cols, false, nil
 }
 
 // visibleIndex is the place of a select item among the answer's columns; -1 where stars leave it open.
@@ -223,8 +236,11 @@ func (f *fanOut) limited(n plan.Node) plan.Node {
 	if args == nil {
 		return n
 	}
-	return &plan.Limit{Input: n, Args: *args}
+	return &plan.Limit{Input: n, Args: *args, Count: f.countsFound()}
 }
+
+// countsFound reports whether all rows have to be seen, whatever LIMIT says.
+func (f *fanOut) countsFound() bool { return f.p.stmt.Uses.Has(parser.UseCalcFoundRows) }
 
 func limitArgs(l *parser.Limit) *plan.LimitArgs {
 	if l == nil {
@@ -306,6 +322,7 @@ func (f *fanOut) tailSplices(s shardSelect) []rewrite.Splice {
 // limitSplices make LIMIT what each shard has to send.
 func (f *fanOut) limitSplices(keep bool) []rewrite.Splice {
 	l := f.c.Limit
+	keep = keep && !f.countsFound()
 	switch {
 	case l == nil || keep && l.Offset < 0 && !l.OffsetSpan.Present():
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -337,6 +338,9 @@ func (w *world) execute(b *strings.Builder, p *plan.Plan, args *testArgs) {
 		if r, ok := p.Root.(*plan.Residual); ok && u.Index == units[0].Index {
 			printResidual(b, r, args)
 		}
+		if g, ok := p.Root.(*plan.Gather); ok && u.Index == units[0].Index {
+			printGather(b, g, args)
+		}
 		if k, ok := p.Root.(*plan.ByKey); ok && u.Index == units[0].Index {
 			s, err := rewrite.Render(nil, k.Write.Template, rewrite.Names{Tables: u.Target.Names, Schemas: u.Target.Schemas}, nil, args)
 			fmt.Fprintf(b, "write: %s %v\n", s.SQL, errText(err))
@@ -379,6 +383,25 @@ func printImage(b *strings.Builder, image *plan.Image, names rewrite.Names, args
 	for _, t := range []*rewrite.Template{image.Read, image.Write} {
 		r, err := rewrite.Render(nil, t, names, nil, args)
 		fmt.Fprintf(b, "image: %s %v\n", r.SQL, errText(err))
+	}
+}
+
+// printGather prints what the parts of a statement, and what is left of it, are at their first targets.
+func printGather(b *strings.Builder, g *plan.Gather, args *testArgs) {
+	print := func(what string, t *rewrite.Template, target *plan.Target) {
+		r, err := rewrite.Render(nil, t, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, args)
+		fmt.Fprintf(b, "%s: %s %v\n", what, r.SQL, errText(err))
+	}
+	for i := range g.Parts {
+		part := &g.Parts[i]
+		route := firstRoute(part.Node)
+		print("part "+strconv.Itoa(i), route.Template, &route.Targets[0])
+		print("shape "+strconv.Itoa(i), part.Shape, &g.Place.Targets[0])
+	}
+	route := firstRoute(g.Input)
+	print("rest on "+route.Targets[0].DataSource, route.Template, &route.Targets[0])
+	if r, ok := g.Input.(*plan.Residual); ok {
+		printResidual(b, r, args)
 	}
 }
 

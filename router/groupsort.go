@@ -83,6 +83,9 @@ func (g *grouping) sorted(n plan.Node, orders []orderItem, done bool) (plan.Node
 	}
 	agg := n.(*plan.Aggregate)
 	sort := &plan.Sort{Input: n, Limit: limitArgs(g.c.Limit)}
+	if g.countsFound() {
+		sort.Limit = nil
+	}
 	for _, o := range orders {
 		key, err := g.outputKey(agg, o)
 		if err != nil {

@@ -11,20 +11,9 @@ import (
 // false where a table is not at every node; at is then that table.
 func (p *planning) targets(lead []rule.Node, leadTable *table) (targets []plan.Target, at *table) {
 	for i, node := range lead {
-		t := plan.Target{Shard: node.Shard, DataSource: node.DataSource, Schema: node.Schema}
-		if p.passesThrough() {
-			t.Schema = p.env.Database // what is not a table, such as a function, is looked for in the client's own schema
-		}
-		for _, tab := range p.tables {
-			n, ok := p.nodeAt(tab, leadTable, node, i)
-			if !ok {
-				return nil, tab
-			}
-			t.Names = append(t.Names, n.Table)
-			t.Schemas = append(t.Schemas, n.Schema)
-			if p.sameName(tab.db, p.env.Database) {
-				t.Schema = n.Schema
-			}
+		t, at := p.targetAt(node, leadTable, i)
+		if at != nil {
+			return nil, at
 		}
 		if l := p.defaultLayout(); l != nil && t.Schema == l.SingleNode(t.DataSource, "").Schema {
 			t.Database = l.Database
@@ -38,7 +27,7 @@ func (p *planning) targets(lead []rule.Node, leadTable *table) (targets []plan.T
 // them.
 func (p *planning) passesThrough() bool {
 	for _, t := range p.tables {
-		if !t.system && t.place.Layout.Database != "" {
+		if t.gathered != nil || !t.system && t.place.Layout.Database != "" {
 			return false
 		}
 	}
@@ -49,10 +38,33 @@ func (p *planning) passesThrough() bool {
 	return p.env.Database == "" || ok && l.Database == ""
 }
 
+// targetAt is the target of node i of the lead, or the table that is not there.
+func (p *planning) targetAt(node rule.Node, leadTable *table, i int) (t plan.Target, at *table) {
+	t = plan.Target{Shard: node.Shard, DataSource: node.DataSource, Schema: node.Schema}
+	if p.passesThrough() {
+		t.Schema = p.env.Database // what is not a table, such as a function, is looked for in the client's own schema
+	}
+	for _, tab := range p.tables {
+		n, ok := p.nodeAt(tab, leadTable, node, i)
+		if !ok {
+			return t, tab
+		}
+		t.Names = append(t.Names, n.Table)
+		t.Schemas = append(t.Schemas, n.Schema)
+		if tab.gathered == nil && p.sameName(tab.db, p.env.Database) {
+			t.Schema = n.Schema
+		}
+	}
+	return t, nil
+}
+
 // nodeAt finds the node of tab that stands beside node i of lead.
 func (p *planning) nodeAt(tab, lead *table, node rule.Node, i int) (rule.Node, bool) {
 	if tab == lead {
 		return node, true
+	}
+	if tab.gathered != nil {
+		return rule.Node{DataSource: node.DataSource, Schema: node.Schema, Table: tab.name}, true
 	}
 	if tab.system {
 		return rule.Node{DataSource: node.DataSource, Schema: tab.db, Table: tab.name}, true
@@ -104,6 +116,9 @@ func (p *planning) nameSplices(targets []plan.Target) []rewrite.Splice {
 
 // refSplices are those of one occurrence of a table.
 func (p *planning) refSplices(ref *parser.TableRef, t *table, targets []plan.Target) []rewrite.Splice {
+	if t.gathered != nil {
+		return []rewrite.Splice{splice(ref.NameSpan, rewrite.Piece{Op: rewrite.Gathered, N: t.gathered.index, Text: t.name})}
+	}
 	var out []rewrite.Splice
 	if ref.SchemaSpan.Present() && p.schemaMoves(t, ref.Schema, targets) {
 		out = append(out, splice(ref.SchemaSpan, rewrite.Piece{Op: rewrite.Schema, N: t.index}))

@@ -42,7 +42,12 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	if facts == nil {
 		facts = &Facts{}
 	}
-	p := &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}}
+	return pl.plan(ctx, stmt, env, snap, facts, nil)
+}
+
+// plan is Plan for a statement that may name temporary tables.
+func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts, temporary []*gathered) (*plan.Plan, error) {
+	p := &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, gathered: temporary}
 	p.src = rewrite.Source{Text: stmt.Text, Args: make([]rewrite.Span, len(stmt.Args))}
 	for i, a := range stmt.Args {
 		p.src.Args[i] = rewrite.Span(a.Span())
@@ -52,6 +57,9 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 		return catalog.CheckTable(ctx, snap, t.place.Sharded, t.place.Layout, s, pl.Keyer)
 	}
 	p.part = func(part *parser.Statement) (*plan.Plan, error) { return pl.Plan(ctx, part, env, snap, facts) }
+	p.over = func(part *parser.Statement, temporary []*gathered) (*plan.Plan, error) {
+		return pl.plan(ctx, part, env, snap, facts, temporary)
+	}
 	if err := p.resolveTables(); err != nil {
 		return nil, err
 	}
@@ -64,7 +72,7 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	}
 	if p.inlined {
 		// What type a parameter has is known at its execution only; as a literal it may make another type of an expression.
-		return nil, p.refuse("parameters in aggregates beside HAVING or expressions over aggregates over several shards")
+		return nil, p.refuse(inlinedParameters)
 	}
 	p.drift()
 	if err := p.checkPrograms(); err != nil {
@@ -73,6 +81,8 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	p.finish()
 	return p.plan, nil
 }
+
+const inlinedParameters = "parameters in aggregates beside HAVING or expressions over aggregates over several shards"
 
 // planning is the planning of one statement.
 type planning struct {
@@ -87,6 +97,9 @@ type planning struct {
 	algorithm func(*table) (sharding.Algorithm, error)             // of a sharded table
 	check     func(*table, *catalog.TableSchema) []catalog.Finding // what a rule does not allow of a schema
 	part      func(*parser.Statement) (*plan.Plan, error)          // plans a statement made of parts of this one
+	over      func(*parser.Statement, []*gathered) (*plan.Plan, error)
+
+	gathered []*gathered // temporary tables that the statement may name
 
 	tables  []*table
 	byRef   []*table // by index in stmt.Tables; nil for CTEs and repeated names
@@ -192,7 +205,7 @@ var implicitCommits = map[parser.Kind]bool{
 // finish records what the plan depends on.
 func (p *planning) finish() {
 	for _, t := range p.tables {
-		if t.system {
+		if t.system || t.gathered != nil {
 			continue
 		}
 		v := plan.TableVersion{Database: t.db, Table: t.name, Version: p.snap.TableVersion(t.db, t.name)}

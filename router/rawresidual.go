@@ -72,6 +72,9 @@ func (g *grouping) byRows() error {
 			return g.p.refuse("* beside aggregates that need the rows of several shards in one place")
 		}
 	}
+	if g.countsFound() {
+		return g.p.refuse("SQL_CALC_FOUND_ROWS beside aggregates over several shards")
+	}
 	if why := g.rowsRefusal(); why != "" {
 		return g.p.refuse(why)
 	}

@@ -26,6 +26,9 @@ type residualPart struct {
 }
 
 func (g *grouping) residual(orders []orderItem) error {
+	if g.countsFound() {
+		return g.p.refuse("SQL_CALC_FOUND_ROWS beside expressions over aggregates over several shards")
+	}
 	for _, field := range g.sel.Fields.Fields {
 		if field.WildCard != nil {
 			return g.p.refuse("* beside expressions over aggregates over several shards")

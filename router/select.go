@@ -10,8 +10,25 @@ import (
 	"github.com/pingcap/tidb/pkg/parser/ast"
 )
 
-// planSelect plans a query: where all of it is in one place, the client's text; else a fan-out.
+// planSelect plans a query: where all of it is in one place, the client's text; else a fan-out; what no shard can answer
+// by its own rows is gathered first.
 func (p *planning) planSelect() error {
+	err := p.planShards()
+	if err == nil && p.inlined {
+		// What type a parameter has is known at its execution only; as a literal it may make another type of an expression.
+		err = p.refuse(inlinedParameters)
+	}
+	if !isRefusal(err) {
+		return err
+	}
+	if other := p.gather(); !isRefusal(other) {
+		return other
+	}
+	return err
+}
+
+// planShards plans a query for the shards as it stands.
+func (p *planning) planShards() error {
 	lead := p.anySharded()
 	if lead == nil {
 		if p.stmt.Uses.Has(parser.UseForUpdate|parser.UseForShare) && p.anyBroadcast() {
@@ -40,13 +57,22 @@ func (p *planning) planSelect() error {
 	err = p.fanOut(q, route)
 	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeNotSupportedYet {
 		// The keys may all be of one shard at run time: then everything goes.
-		if same := p.sameShard(refused(e)); same != nil {
+		if same := p.sameShard(p.unless(refused(e))); same != nil {
 			p.plan.Shape, p.plan.Trial = nil, nil
 			route.Selector, route.Opcode = same, opcodeOf(same)
 			return p.passThroughRoute(route)
 		}
 	}
 	return err
+}
+
+// unless is what is refused where keys turn out to be of several shards; "" where the statement is then planned anew,
+// because it can be run in parts.
+func (p *planning) unless(what string) string {
+	if p.gatherRefusal() == "" {
+		return ""
+	}
+	return what
 }
 
 // refused is the construct that a refusal names.
@@ -58,7 +84,7 @@ func refused(e *sqlerr.Error) string {
 // oneShard sends the statement to one shard where all of its keys are the same constant, or, where it could not run
 // on several at all, where they turn out to be of one shard.
 func (p *planning) oneShard(route *plan.Route, why string) {
-	same := p.sameShard(why)
+	same := p.sameShard(p.unless(why))
 	if _, certain := same.(*plan.SelectEqual); same != nil && (certain || why != "") {
 		route.Selector = same
 	}
@@ -283,8 +309,6 @@ func (p *planning) fanOutRefusal(q *query) string {
 		return "INTO OUTFILE over several shards"
 	case uses.Has(parser.UseUserVarWrite):
 		return "the assignment of user variables in a query over several shards"
-	case uses.Has(parser.UseCalcFoundRows):
-		return "SQL_CALC_FOUND_ROWS over several shards"
 	case uses.Has(parser.UseLock):
 		return "GET_LOCK and its kin over several shards"
 	case uses.Has(parser.UseSequence):

@@ -28,30 +28,34 @@ func (p *planning) oneDataSource() (*plan.Route, error) {
 
 func (p *planning) allBroadcast() bool {
 	for _, t := range p.tables {
-		if !t.broadcast() {
+		if !t.broadcast() && t.gathered == nil {
 			return false
 		}
 	}
 	return true
 }
 
-// commonNodes finds the places where all tables are, none of them sharded; with no table, the default data source.
-func (p *planning) commonNodes() ([]rule.Node, error) {
+// commonLead is the table whose places are asked first: a single one, else a broadcast one, else any that is stored.
+func (p *planning) commonLead() *table {
 	var lead *table
 	for _, t := range p.tables {
-		if t.single() && !t.system {
+		switch {
+		case t.gathered != nil:
+		case t.single() && !t.system:
+			return t
+		case lead == nil || t.broadcast() && !lead.broadcast():
 			lead = t
-			break
 		}
 	}
-	if lead == nil && len(p.tables) > 0 {
-		lead = p.tables[0]
-		for _, t := range p.tables {
-			if t.broadcast() {
-				lead = t
-				break
-			}
-		}
+	return lead
+}
+
+// commonNodes finds the places where all tables are, none of them sharded; with no table, the default data source.
+func (p *planning) commonNodes() ([]rule.Node, error) {
+	lead := p.commonLead()
+	if lead == nil && len(p.gathered) > 0 {
+		at := p.gathered[0].place
+		return []rule.Node{{Shard: at.Shard, DataSource: at.DataSource, Schema: at.Schema}}, nil
 	}
 	if lead == nil {
 		l := p.defaultLayout()
@@ -146,7 +150,7 @@ func (p *planning) routeTo(nodes []rule.Node, lead *table) (*plan.Route, error) 
 // anyRenamed reports whether definitions or messages of a target can carry physical names.
 func (p *planning) anyRenamed(targets []plan.Target) bool {
 	for _, t := range p.tables {
-		if p.renamed(t, targets) || p.schemaMoves(t, t.db, targets) {
+		if t.gathered == nil && (p.renamed(t, targets) || p.schemaMoves(t, t.db, targets)) {
 			return true
 		}
 	}
@@ -166,7 +170,8 @@ func (p *planning) compile(targets []plan.Target, more []rewrite.Splice) *rewrit
 // compileSpan is compile for a part of the text.
 func (p *planning) compileSpan(targets []plan.Target, span parser.Span, more []rewrite.Splice) *rewrite.Template {
 	names := p.nameSplices(targets)
-	splices := append(append(append([]rewrite.Splice(nil), more...), p.labelSplices(names, more)...), names...)
+	// A label goes before what is inserted at the same place: hidden columns behind the last item.
+	splices := append(append(p.labelSplices(names, more), more...), names...)
 	t := &rewrite.Template{Identity: len(splices) == 0 && len(p.lists) == 0 && span.Len() == len(p.stmt.Text)}
 	for i, l := range p.lists {
 		first, last := l.items[0], l.items[len(l.items)-1]

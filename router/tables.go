@@ -17,6 +17,7 @@ type table struct {
 	index    int                  // in planning.tables and in Target.Names
 	schema   *catalog.TableSchema // nil: not known, or no such table
 	system   bool                 // of information_schema and its kin
+	gathered *gathered            // a temporary table, wherever the statement runs
 
 	algorithm sharding.Algorithm // of sharded tables
 	keys      []sharding.KeyType
@@ -24,7 +25,7 @@ type table struct {
 
 func (t *table) sharded() bool   { return t.place.Kind == catalog.KindSharded }
 func (t *table) broadcast() bool { return t.place.Kind == catalog.KindBroadcast }
-func (t *table) single() bool    { return !t.sharded() && !t.broadcast() }
+func (t *table) single() bool    { return !t.sharded() && !t.broadcast() && t.gathered == nil }
 
 // nodes lists where the table is.
 func (t *table) nodes() []rule.Node {
@@ -75,6 +76,9 @@ func (p *planning) resolveTables() error {
 		}
 		db := ref.Schema
 		if db == "" {
+			if p.byRef[i] = p.temporary(ref.Name); p.byRef[i] != nil {
+				continue
+			}
 			db = p.env.Database
 		}
 		if db == "" {

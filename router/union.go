@@ -192,7 +192,7 @@ func (u *unionPlan) template(merge []plan.Key) *rewrite.Template {
 	}
 	if u.c.Limit != nil {
 		splices = append(splices, splice(u.c.Limit.Span))
-		if !u.distinct || u.allExact(merge) {
+		if (!u.distinct || u.allExact(merge)) && !u.countsFound() {
 			total := rewrite.Piece{Op: rewrite.Total, N: u.c.Limit.Offset, M: u.c.Limit.Count}
 			end = append(end, text(" LIMIT "), total)
 		}

@@ -21,6 +21,7 @@ type Options struct {
 	Budget *Budget                  // of the query; nil: no limit
 	Spill  *Spill                   // nil: nothing goes to disk
 	Warn   func(warn *sqlerr.Error) // told of what becomes a warning of the statement; nil: nobody
+	Found  func(rows uint64)        // told how many rows a LIMIT has cut, where they are to be counted; nil: nobody
 }
 
 // Leaves opens what does not merge: the streams of a plan.Route, one per shard in data source order, and the one
@@ -131,6 +132,9 @@ func (b *builder) limit(n *plan.Limit) (RowStream, error) {
 	in, err := b.build(n.Input)
 	if err != nil {
 		return nil, err
+	}
+	if n.Count {
+		return NewCountedLimit(in, offset, count, b.opts.Found), nil
 	}
 	return NewLimit(in, offset, count), nil
 }

@@ -118,6 +118,8 @@ func (t *tree) shapes(ctx context.Context, node plan.Node) ([]merge.RowStream, e
 		}
 		columns := append([]sqltypes.Column(nil), stmt.Columns...)
 		return []merge.RowStream{merge.NewRows(logicalColumns(columns, t.s, n, &n.Targets[0]), nil)}, nil
+	case *plan.Gather:
+		return nil, sqlerr.Internal("a statement in parts without a shape")
 	case *plan.Residual:
 		columns, err := t.residualShape(ctx, n)
 		if err != nil {

@@ -110,6 +110,20 @@ func (t *tree) runColumns(ctx context.Context) ([]sqltypes.Column, error) {
 	})
 }
 
+// partsColumns are runColumns for a statement in parts, asked before they keep its connections.
+func (t *tree) partsColumns(ctx context.Context, n *plan.Gather) ([]sqltypes.Column, error) {
+	if t.x.plan.Trial == nil || len(t.x.params) > 0 { // with parameters in the place of literals columns have other names
+		return t.preparedColumns(ctx)
+	}
+	return t.x.st.ran.get(t.sessionKey(), func() ([]sqltypes.Column, error) {
+		columns, err := t.trial(ctx, &n.Place.Targets[0])
+		if columns == nil && err == nil {
+			return t.preparedColumns(ctx)
+		}
+		return logicalColumns(columns, t.s, n.Place, &n.Place.Targets[0]), err
+	})
+}
+
 // trial runs the statement at a target without reading a row. Nil: it does not get as far as that.
 func (t *tree) trial(ctx context.Context, target *plan.Target) ([]sqltypes.Column, error) {
 	x := *t.x
@@ -151,7 +165,7 @@ func takesNone(x *execution) bool {
 // computes reports whether columns of the answer are made here and not by the shards, whose definitions are then others.
 func computes(node plan.Node) bool {
 	switch n := node.(type) {
-	case *plan.Aggregate, *plan.Residual:
+	case *plan.Aggregate, *plan.Residual, *plan.Gather:
 		return true
 	case *plan.MergeSort:
 		return computes(n.Input)
@@ -165,6 +179,22 @@ func computes(node plan.Node) bool {
 		return computes(n.Input)
 	}
 	return false
+}
+
+// typedBy are definitions with the types of an answer: those of expressions hang on the parameters' types, which are not
+// known before an execution.
+func typedBy(columns, answer []sqltypes.Column) []sqltypes.Column {
+	if len(columns) != len(answer) {
+		return columns
+	}
+	out := append([]sqltypes.Column(nil), columns...)
+	for i := range out {
+		if out[i].OrgTable == "" {
+			out[i].Type, out[i].Length, out[i].Decimals = answer[i].Type, answer[i].Length, answer[i].Decimals
+			out[i].Flags, out[i].Collation = answer[i].Flags, answer[i].Collation
+		}
+	}
+	return out
 }
 
 // defined gives a stream the definitions that are exact, where they are known.

@@ -19,7 +19,7 @@ const residualBatch = 512 << 10
 
 // residual has a shard finish a statement over the merged rows of n.Input.
 func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStream, error) {
-	rows, err := t.collect(ctx, n)
+	rows, err := t.collect(ctx, n.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 		return nil, err
 	}
 	conn := h.lease.Conn()
-	if err := t.fillResidual(ctx, h, rows); err != nil {
+	if err := t.fill(ctx, h, residualTable, rows); err != nil {
 		return nil, err
 	}
 	sql, params, err := t.residualSQL(n)
@@ -50,11 +50,11 @@ func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 	return []merge.RowStream{final}, t.dropResidual(ctx, h)
 }
 
-// collect reads the input into memory, within the statement's budget.
-func (t *tree) collect(ctx context.Context, n *plan.Residual) ([]sqltypes.Row, error) {
+// collect reads a node's rows into memory, within the statement's budget.
+func (t *tree) collect(ctx context.Context, node plan.Node) ([]sqltypes.Row, error) {
 	opts := t.options()
 	opts.WholeDoubles = true // the rows are computed with, not shown
-	in, err := merge.Build(n.Input, t.leavesOf(ctx), opts)
+	in, err := merge.Build(node, t.leavesOf(ctx), opts)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +97,10 @@ func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, err
 	return h, nil
 }
 
-// fillResidual inserts the rows, in pieces.
-func (t *tree) fillResidual(ctx context.Context, h *held, rows []sqltypes.Row) error {
-	const head = "INSERT INTO `" + residualTable + "` VALUES "
-	columns, _, err := h.lease.Conn().QueryRows(ctx, "SELECT * FROM `"+residualTable+"` LIMIT 0")
+// fill inserts the rows into a temporary table, in pieces.
+func (t *tree) fill(ctx context.Context, h *held, table string, rows []sqltypes.Row) error {
+	head := "INSERT INTO `" + table + "` VALUES "
+	columns, _, err := h.lease.Conn().QueryRows(ctx, "SELECT * FROM `"+table+"` LIMIT 0")
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func (s *Session) serverStatus(backend wire.Status) wire.Status {
 	if s.autocommit {
 		st |= wire.StatusAutocommit
 	}
-	if s.txn != nil {
+	if s.txn != nil && !s.unseen {
 		st |= wire.StatusInTrans
 		if s.txn.Options().ReadOnly {
 			st |= wire.StatusInTransReadonly

@@ -157,6 +157,8 @@ func (s *Session) runNode(ctx context.Context, x *execution) error {
 		return s.runTableAdmin(ctx, x, root)
 	case *plan.Lock:
 		return s.runLock(ctx, x, root)
+	case *plan.Gather:
+		return s.runGather(ctx, x, root)
 	}
 	return s.runTree(ctx, x, x.plan.Root)
 }
@@ -243,13 +245,11 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error {
 	uses := x.st.parsed.Uses
 	if uses.Has(parser.UseCalcFoundRows) {
-		_, row, err := oneRow(ctx, h, "FOUND_ROWS()")
+		n, err := foundRows(ctx, h)
 		if err != nil {
 			return err
 		}
-		if s.diag.foundRows, err = strconv.ParseUint(string(row[0]), 10, 64); err != nil {
-			return sqlerr.Internal("FOUND_ROWS() is no number")
-		}
+		s.diag.foundRows = n
 	}
 	if uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg) || x.plan.Program != nil && len(x.plan.Program.Vars) > 0 {
 		if err := s.readBackAssigned(ctx, x, h); err != nil {
@@ -260,6 +260,19 @@ func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error 
 		s.pinned(h, x.plan.Pin)
 	}
 	return nil
+}
+
+// foundRows asks a connection how many rows its last statement has found.
+func foundRows(ctx context.Context, h *held) (uint64, error) {
+	_, row, err := oneRow(ctx, h, "FOUND_ROWS()")
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(string(row[0]), 10, 64)
+	if err != nil {
+		return 0, sqlerr.Internal("FOUND_ROWS() is no number")
+	}
+	return n, nil
 }
 
 // assignedPin is the planner's reason to keep a connection whose user variables a query has assigned; they are read

@@ -45,6 +45,7 @@ type Session struct {
 
 	autocommit bool
 	txn        *txn.Txn
+	unseen     bool            // txn is the statement's own, of which the client knows nothing
 	lost       bool            // a transaction was rolled back since its last statement: see mourn
 	next       txn.Options     // SET TRANSACTION: the next transaction's only
 	held       []*held         // in data source order

@@ -122,7 +122,7 @@ var cacheable = map[parser.Kind]bool{
 }
 
 // maxPlanningRounds bounds how often planning may ask for facts: more is a planner that never has enough.
-const maxPlanningRounds = 16
+const maxPlanningRounds = 64
 
 // planStatement plans, and gets the planner the facts that it asks for.
 func (s *Session) planStatement(ctx context.Context, parsed *parser.Statement) (*Statement, error) {
@@ -133,7 +133,7 @@ func (s *Session) planStatement(ctx context.Context, parsed *parser.Statement) (
 func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatter bool) (*Statement, error) {
 	epoch := s.srv.Catalogs.Epoch()
 	snap := s.srv.Catalogs.Current()
-	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Collations: s.srv.Collations, Scatter: scatter, Reread: map[string]bool{}}
+	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Refused: map[string]bool{}, Collations: s.srv.Collations, Scatter: scatter, Reread: map[string]bool{}}
 	env := router.Env{
 		Database: s.db, Mode: s.mode, Limited: s.who.Databases != nil, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
 	}
@@ -154,7 +154,11 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 			facts.Reread[programs.Database] = true
 			snap, err = s.srv.Catalogs.LoadPrograms(ctx, programs)
 		case errors.As(err, &columns):
-			if facts.Columns[columns.Key], err = s.describe(ctx, columns); err != nil {
+			facts.Columns[columns.Key], err = s.describe(ctx, columns)
+			switch {
+			case err != nil && columns.MayFail && sqlerr.As(err) != nil:
+				facts.Refused[columns.Key], err = true, nil
+			case err != nil:
 				err = s.explained(ctx, parsed, err)
 			}
 		case errors.As(err, &drifted) && !reread:

@@ -24,10 +24,15 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	defer t.release()
 	var columns []sqltypes.Column
 	var err error
-	if limit == 0 || takesNone(x) { // one server does not even begin to run it
-		if columns, err = t.preparedColumns(ctx); err != nil {
-			return err
-		}
+	gather, parts := root.(*plan.Gather)
+	switch {
+	case limit == 0 || takesNone(x): // one server does not even begin to run it
+		columns, err = t.preparedColumns(ctx)
+	case parts:
+		columns, err = t.partsColumns(ctx, gather)
+	}
+	if err != nil {
+		return err
 	}
 	rows, err := t.build(ctx, root)
 	if err != nil {
@@ -40,13 +45,20 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 		_ = rows.Close() // the first error is the one to report
 		return err
 	}
+	if parts && len(x.params) > 0 {
+		columns = typedBy(columns, rows.Columns())
+	}
 	if route, ok := root.(*plan.Route); ok && x.st.parsed.Kind == parser.TableAdmin {
 		rows = &namedRows{RowStream: rows, route: route, target: &route.Targets[0]}
 	}
 	if limit != merge.NoLimit {
 		rows = merge.NewLimit(rows, 0, limit)
 	}
-	return s.writeRows(ctx, labelled(defined(rows, columns), x.labels), x.form, func() *wire.OK { return t.end(ctx) })
+	err = s.writeRows(ctx, labelled(defined(rows, columns), x.labels), x.form, func() *wire.OK { return t.end(ctx) })
+	if t.counted && x.st.parsed.Uses.Has(parser.UseCalcFoundRows) {
+		s.diag.foundRows = t.found
+	}
+	return err
 }
 
 // build opens the leaves, which sends all that the shards are to run, and puts the operators on them.
@@ -110,6 +122,12 @@ type tree struct {
 	x      *execution
 	budget *merge.Budget
 	origin bool // rows end with a cell that names their target
+	parts  bool // the statement runs in parts
+
+	temporary []temporaryTable // what it has made and has to drop
+
+	found   uint64 // how many rows there were without LIMIT
+	counted bool   // found is known
 
 	streams []*shardRows
 	extra   []*held // beyond the session's one per data source
@@ -131,6 +149,7 @@ func (t *tree) options() merge.Options {
 		Budget:                t.budget,
 		Spill:                 t.s.srv.Spill,
 		Warn:                  t.s.diag.warn,
+		Found:                 func(rows uint64) { t.found, t.counted = rows, true },
 	}
 }
 
@@ -156,6 +175,8 @@ func (t *tree) leaves(ctx context.Context, node plan.Node) ([]merge.RowStream, e
 		return t.open(ctx, n)
 	case *plan.Residual:
 		return t.residual(ctx, n)
+	case *plan.Gather:
+		return t.gather(ctx, n)
 	}
 	return nil, sqlerr.Internal("a plan with a write below an operator")
 }
@@ -174,7 +195,10 @@ func (t *tree) open(ctx context.Context, route *plan.Route) ([]merge.RowStream, 
 	if err := t.acquire(ctx, units); err != nil {
 		return nil, err
 	}
-	defer t.s.fixClock(t.x, len(units))()
+	if t.parts && len(units) == 1 {
+		several = true // the parts of a statement have one time too
+	}
+	defer t.s.fixClock(t.x, map[bool]int{true: 2, false: 1}[several])()
 	for i := range units {
 		if err := t.start(ctx, route, &units[i], several); err != nil {
 			return t.fail(from, err)
@@ -320,6 +344,8 @@ func (t *tree) end(ctx context.Context) *wire.OK {
 	}
 	t.hear(ctx)
 	ok.Warnings = t.s.diag.count()
+	t.askFound(ctx)
+	t.dropTemporary(ctx)
 	return ok
 }
 
@@ -331,6 +357,16 @@ func (t *tree) hear(ctx context.Context) {
 			_ = t.s.warnings(ctx, stream.h, stream.route, stream.target, n) // a connection that fails here is broken, which settle sees
 		}
 	}
+}
+
+// askFound asks for FOUND_ROWS() where a shard has run all that is left of a statement in parts.
+func (t *tree) askFound(ctx context.Context) {
+	if !t.parts || t.counted || len(t.streams) == 0 || !t.x.st.parsed.Uses.Has(parser.UseCalcFoundRows) {
+		return
+	}
+	last := t.streams[len(t.streams)-1]
+	n, err := foundRows(ctx, last.h)
+	t.found, t.counted = n, err == nil // a connection that fails here is broken, which settle sees
 }
 
 // shardRows is one shard's rows, with logical names and the session's view of errors.

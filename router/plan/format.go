@@ -89,6 +89,12 @@ func Children(n Node) []Node {
 		return []Node{n.Input}
 	case *Residual:
 		return []Node{n.Input}
+	case *Gather:
+		var parts []Node
+		for i := range n.Parts {
+			parts = append(parts, n.Parts[i].Node)
+		}
+		return append(parts, n.Input)
 	case *Insert:
 		return []Node{n.Route}
 	case *Update:
@@ -135,7 +141,7 @@ func describe(n Node) string {
 	case *Sort:
 		return "sort key=" + keys(n.Keys) + limitText(n.Limit)
 	case *Limit:
-		return "limit" + limitText(&n.Args)
+		return "limit" + limitText(&n.Args) + map[bool]string{true: " found-rows"}[n.Count]
 	case *Distinct:
 		return "distinct " + map[bool]string{true: "sorted", false: "hash"}[n.Sorted] + " key=" + keys(n.Keys)
 	case *Aggregate:
@@ -144,6 +150,8 @@ func describe(n Node) string {
 		return "project columns=" + columns(n.Columns)
 	case *Residual:
 		return "residual on=" + n.Target.DataSource
+	case *Gather:
+		return "gather tables=" + strconv.Itoa(len(n.Parts)) + "  like=" + n.Place.Targets[0].DataSource
 	case *Insert:
 		return "insert"
 	case *Update:

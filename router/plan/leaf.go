@@ -35,6 +35,8 @@ func Leaf(node Node) *Route {
 		return Leaf(n.Input)
 	case *Residual:
 		return Leaf(n.Input)
+	case *Gather:
+		return n.Place
 	case *Concat:
 		return Leaf(n.Inputs[0])
 	}

@@ -210,6 +210,7 @@ type LimitArgs struct {
 type Limit struct {
 	Input Node
 	Args  LimitArgs
+	Count bool // SQL_CALC_FOUND_ROWS: all rows of Input are read and counted
 }
 
 // Distinct removes rows equal in Keys. Sorted inputs are compared with their neighbour.
@@ -306,6 +307,26 @@ type Residual struct {
 	// Result are the definitions that one server sends, as a server whose character_set_results is NULL describes
 	// them: names of columns and tables are to be taken from here, the rest from Final's answer.
 	Result []sqltypes.Column
+}
+
+// Gather runs a statement over temporary tables: each of Parts is run first, its rows go into a temporary table on
+// every target that Input reaches, and Input, whose text names those tables, gives the answer. It serves queries in a
+// statement that do not depend on the rows around them, and tables whose rows one server has to see together.
+type Gather struct {
+	// Place is where all tables of the statement are, the shards' own part of them: the definitions of the temporary
+	// tables and of the answer are read there. It has one target, and no rows are read from it.
+	Place *Route
+	Parts []GatheredPart
+	Input Node
+}
+
+// GatheredPart is one temporary table of a Gather.
+type GatheredPart struct {
+	Name  string
+	Node  Node
+	Shape *rewrite.Template // a SELECT that yields no row and the temporary table's columns; it runs at Place
+	// Binary is set where text would lose digits: of a FLOAT it shows six.
+	Binary bool
 }
 
 // Update, Delete and Insert are writes with one Route below; in autocommit on several shards they are atomic.
@@ -436,3 +457,4 @@ func (*DDL) node()        {}
 func (*Concat) node()     {}
 func (*Transfer) node()   {}
 func (*Keeping) node()    {}
+func (*Gather) node()     {}

@@ -15,8 +15,8 @@ type (
 	}
 	// SelectCond chooses the targets that conditions on the columns allow, one Cond per key column.
 	SelectCond struct{ Conds []Cond }
-	// SelectSame chooses the one target that all of Keys map to; keys of different targets are the client's error,
-	// NotSupported(What).
+	// SelectSame chooses the one target that all of Keys map to. Keys of different targets are the client's error,
+	// NotSupported(What); without What the statement is planned again for all targets.
 	SelectSame struct {
 		Keys [][]Expr
 		What string

@@ -67,6 +67,12 @@ func (w *renderer) piece(p *Piece) error {
 		out.SQL = AppendName(out.SQL, w.names.Tables[p.N])
 	case Schema:
 		out.SQL = AppendName(out.SQL, w.names.Schemas[p.N])
+	case Gathered:
+		if p.N < len(w.names.Gathered) {
+			out.SQL = append(out.SQL, w.names.Gathered[p.N]...)
+			return nil
+		}
+		out.SQL = AppendName(out.SQL, p.Text)
 	case ListItems:
 		return w.list(p.N)
 	case Total:

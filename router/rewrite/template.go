@@ -19,6 +19,7 @@ const (
 	Total               // LIMIT's offset + count: arguments N (offset, -1 none) and M (count), as a number
 	Generated           // the generated id of row N; where the row has none, argument M as the client wrote it (M ≥ 0)
 	Label               // argument N as the client wrote it, a '?' included, inside a quoted identifier: no argument
+	Gathered            // the temporary table named Text; in a draft what Names.Gathered[N] says in its place
 )
 
 // Piece is one part of a template.
@@ -61,6 +62,7 @@ type Args interface {
 // Names are the actual names at a target.
 type Names struct {
 	Tables, Schemas []string
+	Gathered        []string // of a draft: derived tables in the place of temporary ones, which are not there yet
 }
 
 // Rendered is a template's text for one unit.

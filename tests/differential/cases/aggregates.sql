@@ -192,7 +192,9 @@ SELECT DISTINCT g FROM s1 LIMIT 3;
 SELECT g, COUNT(*) FROM s1 GROUP BY g WITH ROLLUP;
 SELECT g, h, SUM(i) FROM s1 GROUP BY g, h WITH ROLLUP;
 --@ case windows
+--@ expect temptable
 SELECT id, ROW_NUMBER() OVER (ORDER BY id) FROM s1 ORDER BY id;
+--@ expect temptable
 SELECT id, SUM(i) OVER (PARTITION BY id) FROM s1 ORDER BY id;
 --@ case only_full_group_by
 SET SESSION sql_mode = 'ONLY_FULL_GROUP_BY';

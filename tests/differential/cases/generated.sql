@@ -61,3 +61,15 @@ SELECT UPPER(title) FROM products ORDER BY id FOR UPDATE;
 --@ case orders and limits of broadcast writes
 UPDATE products SET stock = stock + 1 ORDER BY id LIMIT 2;
 DELETE FROM products ORDER BY title DESC, id LIMIT 1;
+--@ case found: joins whose rows are needed in one place
+--@ expect double=1 temptable
+SELECT STDDEV_POP(o.amount), MAX(o.id) - MIN(o.id) FROM users u JOIN orders o ON o.user_id = u.id GROUP BY u.score;
+--@ expect temptable
+SELECT SUM(o.user_id) OVER (PARTITION BY i.order_id) FROM orders o JOIN order_items i ON i.user_id = o.user_id AND i.order_id = o.id;
+--@ expect temptable
+SELECT SUM(id) OVER (PARTITION BY id) FROM users ORDER BY id, id;
+--@ case found: joins and locks beside what has to be run before
+--@ expect temptable
+SELECT SUM(o.qty) OVER (PARTITION BY o.product_id) FROM users u LEFT JOIN orders o ON o.user_id = u.id WHERE NOT EXISTS (SELECT 1 FROM notes WHERE body LIKE '%a%');
+--@ expect temptable
+SELECT d.n FROM (SELECT qty AS k, COUNT(*) AS n, MIN(qty) AS m FROM orders GROUP BY qty) d FOR UPDATE;

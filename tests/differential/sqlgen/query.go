@@ -19,6 +19,7 @@ type query struct {
 	keys     []string // makes the order total: primary keys, or nothing where groups do
 	limit    string
 	lock     string
+	parts    bool // a query stands in it, or a window: the server may sort through a temporary table
 }
 
 // item is one expression and what must be known of it.
@@ -127,6 +128,9 @@ func (q *query) codes(ordered bool) []string {
 		if list := columns[code]; list != nil {
 			codes = append(codes, code+"="+strings.Join(list, ","))
 		}
+	}
+	if q.parts {
+		codes = append(codes, "temptable")
 	}
 	return codes
 }

@@ -38,6 +38,10 @@ func (g *Generator) query() Statement {
 	for range g.r.IntN(3) {
 		q.where = append(q.where, g.condition(s, 2))
 	}
+	if g.chance(15) {
+		q.parts = true
+		q.where = append(q.where, g.subquery(s))
+	}
 	switch n := g.r.IntN(100); {
 	case n < 45:
 		g.rows(q, s)
@@ -57,8 +61,10 @@ func (g *Generator) from() (*query, *scope) {
 	one := func(t table) { q.from = t.name; s.add(t, "") }
 	kind := pick(g, []string{"JOIN", "JOIN", "LEFT JOIN"})
 	switch n := g.r.IntN(100); {
-	case n < 45:
+	case n < 40:
 		one(users)
+	case n < 45:
+		g.derived(q, s)
 	case n < 60:
 		one(orders)
 	case n < 65:
@@ -100,6 +106,10 @@ func (g *Generator) rows(q *query, s *scope) {
 		}
 		if g.chance(25) {
 			q.items = append(q.items, g.expression(s))
+		}
+		if g.chance(8) {
+			q.parts = true
+			q.items = append(q.items, item{text: "SUM(" + pick(g, s.of(integer)).name + ") OVER (PARTITION BY " + pick(g, s.of(integer)).name + ")"})
 		}
 	}
 	if g.chance(60) {
@@ -227,6 +237,38 @@ func (g *Generator) distinct(q *query, s *scope) {
 	}
 }
 
+// subquery is a condition with a query that says nothing of the rows around it.
+func (g *Generator) subquery(s *scope) string {
+	t, inner := pick(g, []table{users, users, orders, orders, products, notes}), &scope{}
+	inner.add(t, "")
+	where := ""
+	if g.chance(50) {
+		where = " WHERE " + g.condition(inner, 1)
+	}
+	left, right := pick(g, s.of(integer, decimal)), pick(g, inner.of(integer))
+	from := " FROM " + t.name + where + ")"
+	switch g.r.IntN(4) {
+	case 0:
+		return left.name + pick(g, []string{" IN", " NOT IN"}) + " (SELECT " + right.name + from
+	case 1:
+		return pick(g, []string{"EXISTS", "NOT EXISTS"}) + " (SELECT 1" + from
+	case 2:
+		return left.name + pick(g, []string{" > ", " <= "}) + pick(g, []string{"ALL", "ANY"}) + " (SELECT " + right.name + from
+	}
+	return left.name + pick(g, []string{" = ", " > ", " <= "}) + "(SELECT " + pick(g, []string{"MIN", "MAX", "AVG", "SUM", "COUNT"}) + "(" + right.name + ")" + from
+}
+
+// derived reads from groups.
+func (g *Generator) derived(q *query, s *scope) {
+	t, inner := pick(g, []table{users, orders}), &scope{}
+	inner.add(t, "")
+	key, least := pick(g, inner.of(integer)), pick(g, inner.of(integer))
+	q.parts = true
+	q.from = fmt.Sprintf("(SELECT %s AS k, COUNT(*) AS n, MIN(%s) AS m FROM %s GROUP BY %s) d", key.name, least.name, t.name, key.name)
+	s.columns = []column{{"d.k", integer, key.values}, {"d.n", integer, least.values}, {"d.m", integer, least.values}}
+	s.keys = []string{"d.k"}
+}
+
 // condition is over the scope; depth bounds AND, OR and NOT inside.
 func (g *Generator) condition(s *scope, depth int) string {
 	if depth > 0 && g.chance(25) {
@@ -269,17 +311,18 @@ type pair struct {
 
 func (g *Generator) union() Statement {
 	one := func() *query {
-		q, s := &query{from: "users"}, &scope{}
-		s.add(users, "")
-		if g.chance(40) {
-			q.from, s = "orders", &scope{}
-			s.add(orders, "")
-		}
+		t, s := pick(g, []table{users, users, orders, orders, products, notes}), &scope{}
+		s.add(t, "")
+		q := &query{from: t.name}
 		q.items = []item{asItem(pick(g, s.of(integer)))}
+		if g.chance(20) {
+			q.items = []item{{text: "COUNT(*)"}}
+		}
 		q.where = []string{g.condition(s, 1)}
 		return q
 	}
-	return &pair{word: pick(g, []string{" UNION ", " UNION ALL "}), first: one(), rest: one(), order: g.chance(60)}
+	words := []string{" UNION ", " UNION ", " UNION ALL ", " UNION ALL ", " EXCEPT ", " INTERSECT "}
+	return &pair{word: pick(g, words), first: one(), rest: one(), order: g.chance(60)}
 }
 
 // Render gives the text.

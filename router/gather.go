@@ -1,0 +1,256 @@
+package router
+
+import (
+	"strconv"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
+)
+
+// gathered is a temporary table that holds the rows of a part of the statement while the rest of it runs.
+type gathered struct {
+	index  int
+	name   string
+	place  *plan.Target // where draft can be described
+	draft  string       // a derived table with the same columns
+	schema *catalog.TableSchema
+}
+
+// gathering plans a statement that cannot be run shard by shard as it stands: parts of it are run first, and what is
+// left is planned with their rows in temporary tables. Parts are queries in the statement that say nothing of the rows
+// around them, or the one sharded table itself.
+type gathering struct {
+	p      *planning
+	place  *plan.Route // where the whole statement can be described
+	groups []queryGroup
+	direct []int // occurrences of sharded tables outside of all groups
+}
+
+// gather plans the statement so; a refusal leaves what was refused before to be said.
+func (p *planning) gather() error {
+	if why := p.gatherRefusal(); why != "" {
+		return sqlerr.NotSupported(why)
+	}
+	p.lists, p.inlined = nil, false
+	p.plan.Root, p.plan.Shape, p.plan.Trial = nil, nil, nil
+	place, err := p.gatherPlace()
+	if err != nil {
+		return err
+	}
+	if _, err := p.describeText(place, place.Template); err != nil {
+		return err // a mistake is answered as a server answers it
+	}
+	g := &gathering{p: p, place: place}
+	g.find()
+	return g.choose()
+}
+
+// gatherRefusal names what has to be seen by the rows' own shards, or in one go.
+func (p *planning) gatherRefusal() string {
+	uses := p.stmt.Uses
+	switch {
+	case p.anySharded() == nil, p.gathered != nil, p.stmt.Kind != parser.Select, p.stmt.Clauses == nil, p.stmt.Executable, p.stmt.Prefix.Present():
+		return "a statement of this form over several shards"
+	case uses.Has(parser.UseForUpdate | parser.UseForShare | parser.UseSequence | parser.UseLock):
+		return "locks and sequences over several shards"
+	case uses.Has(parser.UseUserVarWrite | parser.UseOutfile | parser.UseLastInsertIDArg | parser.UseProcedureAnalyse):
+		return "what a query leaves behind over several shards"
+	}
+	return ""
+}
+
+// gatherPlace finds a place that has all tables of the statement: of the sharded ones a part.
+func (p *planning) gatherPlace() (*plan.Route, error) {
+	lead := p.anySharded()
+	for i, node := range lead.nodes() {
+		target, at := p.targetAt(node, lead, i)
+		if at != nil {
+			continue
+		}
+		targets := []plan.Target{target}
+		p.plan.Rename = p.plan.Rename || p.anyRenamed(targets)
+		return &plan.Route{
+			Opcode: plan.None, Targets: targets, Tables: p.tableNames(), Databases: p.databaseNames(), Template: p.compile(targets, nil),
+		}, nil
+	}
+	return nil, p.refuse("tables that are nowhere together")
+}
+
+// choose takes as few parts as will do, queries before tables.
+func (g *gathering) choose() error {
+	if len(g.direct) == 0 {
+		return g.try(g.queries(g.groups))
+	}
+	var last error
+	for _, some := range subsets(g.groups) {
+		last = g.try(g.queries(some))
+		if !isRefusal(last) {
+			return last
+		}
+	}
+	if len(g.direct) != 1 {
+		return sqlerr.NotSupported("several sharded tables in one place")
+	}
+	t, err := g.table(g.direct[0])
+	if err != nil {
+		return err
+	}
+	parts, err := g.queries(g.groups)
+	return g.try(append(parts, t), err)
+}
+
+// subsets are the ways to choose some of the groups, small ones first; of many groups only single ones and all.
+func subsets(all []queryGroup) [][]queryGroup {
+	var out [][]queryGroup
+	for size := 1; size < len(all); size++ {
+		for bits := 1; bits < 1<<min(len(all), 4); bits++ {
+			var some []queryGroup
+			for i := range all {
+				if bits>>i&1 == 1 {
+					some = append(some, all[i])
+				}
+			}
+			if len(some) == size {
+				out = append(out, some)
+			}
+		}
+	}
+	if len(all) > 0 {
+		out = append(out, all)
+	}
+	return out
+}
+
+// isRefusal reports whether an error says that Heddle does not do something; only then another way is worth trying.
+func isRefusal(err error) bool {
+	e := sqlerr.As(err)
+	return e != nil && e.Code == sqlerr.CodeNotSupportedYet
+}
+
+// gatheredPart is a part that becomes a temporary table.
+type gatheredPart struct {
+	span    parser.Span // what is replaced
+	plain   bool        // it has to run shard by shard as it stands
+	binary  bool        // its rows have to come in binary form
+	stmt    *parser.Statement
+	origins []argOrigin
+	columns []catalog.Column
+	shape   []rewrite.Piece // a query with the columns of the part, at the place
+	replace func(t *partText, name string)
+}
+
+// try plans the statement with these parts.
+func (g *gathering) try(parts []*gatheredPart, err error) error {
+	if err != nil {
+		return err
+	}
+	p := g.p
+	root := &plan.Gather{Place: g.place}
+	var temporary []*gathered
+	rest := &partText{p: p}
+	at := 0
+	for i, part := range sortedParts(parts) {
+		name := "heddle gather " + strconv.Itoa(i)
+		sub, err := p.planPart(part)
+		if err != nil {
+			return err
+		}
+		renumber(sub.Root, part.origins)
+		p.plan.Rename = p.plan.Rename || sub.Rename
+		t, err := g.temporary(part, i, name)
+		if err != nil {
+			return err
+		}
+		temporary = append(temporary, t)
+		root.Parts = append(root.Parts, plan.GatheredPart{Name: name, Node: sub.Root, Shape: g.shape(part), Binary: part.binary})
+		rest.client(parser.Span{Start: at, End: part.span.Start})
+		part.replace(rest, name)
+		at = part.span.End
+	}
+	rest.client(parser.Span{Start: at, End: len(p.stmt.Text)})
+	stmt, err := rest.parse()
+	if err != nil {
+		return err
+	}
+	sub, err := p.over(stmt, temporary)
+	if err != nil {
+		return err
+	}
+	renumber(sub.Root, rest.origins)
+	root.Input = sub.Root
+	p.plan.Root, p.plan.Rename = root, p.plan.Rename || sub.Rename
+	p.plan.Shape = p.compile(g.place.Targets, nil)
+	p.plan.Trial = (&fanOut{p: p, c: p.stmt.Clauses, route: g.place}).trial()
+	return nil
+}
+
+// planPart plans a part, in parts of its own if need be.
+func (p *planning) planPart(part *gatheredPart) (*plan.Plan, error) {
+	if part.plain {
+		return p.over(part.stmt, []*gathered{})
+	}
+	return p.part(part.stmt)
+}
+
+// shape is the query that a part's temporary table is made from.
+func (g *gathering) shape(part *gatheredPart) *rewrite.Template {
+	t := &rewrite.Template{Pieces: append([]rewrite.Piece{text("SELECT * FROM (")}, part.shape...)}
+	t.Pieces = append(t.Pieces, text(") AS `heddle part` LIMIT 0"))
+	for i := range t.Pieces {
+		if t.Pieces[i].Op == rewrite.Arg && g.p.stmt.Args[t.Pieces[i].N].Ordinal >= 0 {
+			t.Pieces[i].Op = rewrite.Value // a CREATE TABLE … SELECT is sent as text
+		}
+	}
+	t.CountParams()
+	return t
+}
+
+// temporary describes a part's temporary table for the planning of the rest.
+func (g *gathering) temporary(part *gatheredPart, index int, name string) (*gathered, error) {
+	target := &g.place.Targets[0]
+	r, err := rewrite.Render(nil, &rewrite.Template{Pieces: part.shape}, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{g.p.stmt})
+	if err != nil {
+		return nil, err
+	}
+	draft := "(" + string(r.SQL) + ")"
+	if !part.plain {
+		draft += " AS " + ident(name) // a table has an alias in the statement
+	}
+	return &gathered{
+		index: index, name: name, place: target, draft: draft,
+		schema: &catalog.TableSchema{Name: name, Columns: part.columns},
+	}, nil
+}
+
+// temporary is the temporary table of a name, nil: there is none.
+func (p *planning) temporary(name string) *table {
+	for _, g := range p.gathered {
+		if g.name != name {
+			continue
+		}
+		for _, t := range p.tables {
+			if t.gathered == g {
+				return t
+			}
+		}
+		t := &table{db: p.env.Database, name: name, index: len(p.tables), schema: g.schema, gathered: g}
+		p.tables = append(p.tables, t)
+		return t
+	}
+	return nil
+}
+
+// drafts are what stands for the temporary tables in a draft. It has to be described where their tables are.
+func (p *planning) drafts(target *plan.Target) ([]string, error) {
+	var out []string
+	for _, g := range p.gathered {
+		if g.place.DataSource != target.DataSource || g.place.Schema != target.Schema {
+			return nil, p.refuse("tables whose first shards are in different places")
+		}
+		out = append(out, g.draft)
+	}
+	return out, nil
+}
