@@ -14,25 +14,19 @@ import (
 	"github.com/heddle-mesh/heddle/router/rewrite"
 )
 
-// ask has a server evaluate what the statement's units depend on. It is asked on the session's connection to the first
-// target where there is one, and leaves nothing behind.
+// ask has a server evaluate what the statement's units depend on: expressions on the session's connection to the first
+// target where there is one, what columns store on one aside.
 func (s *Session) ask(ctx context.Context, x *execution, route *plan.Route) error {
 	if route.Ask == nil {
 		return nil
 	}
 	defer s.override("character_set_results", "utf8mb4")()
-	t := &route.Targets[0]
-	h, done, err := s.borrow(ctx, t.DataSource, t.Schema, x.need)
-	if err != nil {
-		return err
-	}
-	defer done()
-	q := question{s: s, x: x, h: h, route: route, target: t}
 	answers := &x.args.generated
 	x.args.generated = x.args.generated[:min(len(x.args.generated), route.Ask.Base)]
 	for len(x.args.generated) < route.Ask.Base {
 		x.args.generated = append(x.args.generated, sqltypes.NullValue)
 	}
+	q := question{s: s, x: x, route: route, target: &route.Targets[0]}
 	if err := q.values(ctx, route.Ask, answers); err != nil {
 		return err
 	}
@@ -42,19 +36,14 @@ func (s *Session) ask(ctx context.Context, x *execution, route *plan.Route) erro
 // askStored asks what the key columns store of rows that were not known when the statement was planned. The answer is
 // row by row.
 func (s *Session) askStored(ctx context.Context, x *execution, route *plan.Route, st *plan.Stored, rows [][]rewrite.Piece) ([]sqltypes.Value, error) {
-	t := &route.Targets[0]
-	h, done, err := s.borrow(ctx, t.DataSource, t.Schema, x.need)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	fill := *st.Fill
 	fill.Lists = []rewrite.List{{Separator: ", ", Items: rows}}
 	asked := *st
 	asked.Fill = &fill
-	q := question{s: s, x: x, h: h, route: route, target: t}
+	q := question{s: s, x: x, route: route, target: &route.Targets[0]}
 	var answers []sqltypes.Value
-	return answers, q.stored(ctx, &asked, &answers)
+	err := q.stored(ctx, &asked, &answers)
+	return answers, err
 }
 
 // question is one Ask under way.
@@ -71,6 +60,12 @@ func (q *question) values(ctx context.Context, a *plan.Ask, answers *[]sqltypes.
 	if a.Select == nil {
 		return nil
 	}
+	h, done, err := q.s.borrow(ctx, q.target.DataSource, q.target.Schema, q.x.need)
+	if err != nil {
+		return err
+	}
+	defer done()
+	q.h = h
 	answer, err := q.run(ctx, a.Select)
 	if err != nil {
 		return err
@@ -105,6 +100,13 @@ func (q *question) stored(ctx context.Context, st *plan.Stored, answers *[]sqlty
 	if st == nil {
 		return nil
 	}
+	// Not in the transaction, which a server could then not roll back without a warning.
+	lease, err := q.s.aside(ctx, q.target, q.s.flags, q.x.need)
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	q.h = &held{lease: lease, dataSource: q.target.DataSource}
 	q.h.lease.Taint("a temporary table")
 	for _, t := range []*rewrite.Template{st.Create, st.Fill} {
 		if _, err := q.run(ctx, t); err != nil {

@@ -181,24 +181,12 @@ func (s *Session) describe(ctx context.Context, need *router.NeedColumns) ([]sql
 	if s.srv.Flavour.MariaDB {
 		flags |= backend.FlagExtendedMetadata
 	}
-	lease, err := s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: need.Target.DataSource, Flags: flags})
+	defer s.override("character_set_results", "NULL")()
+	lease, err := s.aside(ctx, need.Target, flags, backend.NeedUserVars)
 	if err != nil {
 		return nil, err
 	}
 	defer lease.Release()
-	state := backend.NewState()
-	for name, literal := range s.state.Vars() {
-		state.SetVar(name, literal)
-	}
-	for name, expr := range s.state.UserVars() {
-		state.SetUserVar(name, expr)
-	}
-	state.UnsetVar("autocommit")
-	state.SetVar("character_set_results", "NULL")
-	state.SetSchema(need.Target.Schema)
-	if err := lease.Apply(ctx, state, backend.NeedUserVars); err != nil {
-		return nil, err
-	}
 	stmt, err := lease.Conn().PrepareOwn(ctx, need.SQL) // not from the cache, which may know the table as it was
 	if e := sqlerr.As(err); e != nil {
 		return nil, logicalError(e, need.Route, need.Target)
@@ -208,4 +196,28 @@ func (s *Session) describe(ctx context.Context, need *router.NeedColumns) ([]sql
 	}
 	lease.Conn().CloseStmt(stmt)
 	return stmt.Columns, nil
+}
+
+// aside takes a connection in the session's state that is no part of its transaction: for questions that leave something
+// behind in one.
+func (s *Session) aside(ctx context.Context, t *plan.Target, flags backend.Flags, need backend.Need) (*backend.Lease, error) {
+	lease, err := s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: t.DataSource, Flags: flags})
+	if err != nil {
+		return nil, err
+	}
+	state := backend.NewState()
+	for name, literal := range s.state.Vars() {
+		state.SetVar(name, literal)
+	}
+	for name, expr := range s.state.UserVars() {
+		state.SetUserVar(name, expr)
+	}
+	state.UnsetVar("autocommit")
+	state.SetSchema(t.Schema)
+	state.SetLastInsertID(s.diag.lastID)
+	if err := lease.Apply(ctx, state, need); err != nil {
+		lease.Destroy()
+		return nil, err
+	}
+	return lease, nil
 }
