@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync/atomic"
 	"time"
@@ -120,8 +121,11 @@ func (c *Conn) Fail(op string, err error) error {
 	if errors.As(err, &e) {
 		return err
 	}
-	if c.link.interrupted.Load() {
+	switch {
+	case c.link.interrupted.Load():
 		err = ErrInterrupted
+	case err == io.EOF: // between two packets: no end of rows must be seen in it
+		err = io.ErrUnexpectedEOF
 	}
 	return &Error{DataSource: c.ds.Name, Op: op, Sent: c.link.sent > c.mark, Err: err}
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -123,4 +122,5 @@ func syntaxError(err error) error {
 	return sqlerr.Syntax(err.Error())
 }
 
-func isEOF(err error) bool { return errors.Is(err, io.EOF) }
+// isEOF reports the end of rows. An error that has io.EOF inside is another thing: a connection that ended too early.
+func isEOF(err error) bool { return err == io.EOF }

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -97,7 +96,7 @@ func (s *Session) writeRows(ctx context.Context, rows merge.RowStream, form exec
 	var sent uint64
 	for {
 		row, err := rows.Next(ctx)
-		if errors.Is(err, io.EOF) {
+		if isEOF(err) {
 			break
 		}
 		if err != nil {

@@ -222,3 +222,76 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+// A link is cut at whatever byte of the answers, between two packets too: the client has all rows or an error.
+func TestLinkCutAnywhere(t *testing.T) {
+	relay := harness.NewRelay(t, env.Shards[1].Addr())
+	db := start(t, env.Shards[0].Addr(), relay.Addr())
+	for _, query := range []string{
+		"SELECT id, v FROM accounts ORDER BY id",
+		"SELECT id, v FROM accounts WHERE id > 0",
+		"SELECT v, COUNT(*), GROUP_CONCAT(id ORDER BY id) FROM accounts GROUP BY v",
+	} {
+		want := wholeAnswer(t, db, query)
+		if want.err != nil {
+			t.Fatal(want.err)
+		}
+		whole := 0
+		for n := int64(1); whole < 3 && n < 4000; n += 3 {
+			warm(t, db) // the connections are there, so that the cut comes in the answer
+			relay.CutAfter(n)
+			got := wholeAnswer(t, db, query)
+			relay.CutAfter(-1)
+			switch {
+			case got.err != nil:
+				whole = 0
+			case got.text != want.text:
+				t.Fatalf("%s, cut after %d bytes: %s without an error, want %s", query, n, got.text, want.text)
+			default:
+				whole++ // the cut is behind the answer
+			}
+		}
+		if whole == 0 {
+			t.Errorf("%s: no cut was behind the answer", query)
+		}
+	}
+}
+
+type outcome struct {
+	text string
+	err  error
+}
+
+// wholeAnswer reads an answer into one text.
+func wholeAnswer(t *testing.T, db *sql.DB, query string) (o outcome) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		return outcome{err: err}
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return outcome{err: err}
+	}
+	for rows.Next() {
+		cells, into := make([]sql.NullString, len(names)), make([]any, len(names))
+		for i := range cells {
+			into[i] = &cells[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		o.text += fmt.Sprintln(cells)
+	}
+	o.err = rows.Err()
+	return o
+}
+
+// warm asks until both shards answer.
+func warm(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if total := sum(t, db); total != 4000 {
+		t.Fatalf("the sum is %d", total)
+	}
+}
