@@ -1,0 +1,388 @@
+//go:build unix
+
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/proxy/wire/wiretest"
+	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// knows is a Catalogs with one database, shop, of which nothing is asked.
+type knows struct{ snapshot *catalog.Snapshot }
+
+func (k knows) Current() *catalog.Snapshot { return k.snapshot }
+func (k knows) Load(context.Context, []router.Name) (*catalog.Snapshot, error) {
+	return k.snapshot, nil
+}
+func (knows) Forget(string, ...string) {}
+func (knows) Epoch() uint64            { return 0 }
+
+type accountsByName map[string]Account
+
+func (a accountsByName) Account(user string) (Account, bool) {
+	account, ok := a[user]
+	return account, ok
+}
+
+// counted gives ids in their order.
+type counted struct {
+	mu   sync.Mutex
+	last uint32
+}
+
+func (c *counted) Next() (uint32, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last++
+	return c.last, nil
+}
+func (*counted) Put(uint32) {}
+
+const password = "a long password"
+
+func testAccounts(t *testing.T) accountsByName {
+	t.Helper()
+	stored := wire.NativeStored([]byte(password))
+	verifier, err := wire.NewSha2Verifier([]byte(password), []byte("01234567890123456789"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return accountsByName{
+		"open":    {User: "open", Empty: true},
+		"native":  {User: "native", Native: stored[:]},
+		"caching": {User: "caching", Caching: []byte(verifier.String())},
+		"secret":  {User: "secret", Password: func() (string, error) { return password, nil }},
+		"broken":  {User: "broken", Password: func() (string, error) { return "", errors.New("no such variable") }},
+		"one":     {User: "one", Empty: true, MaxConnections: 1},
+		"fenced":  {User: "fenced", Empty: true, Databases: []string{"other"}},
+	}
+}
+
+// serve starts a server and returns its address.
+func serve(t *testing.T, mariaDB bool, settings Settings) string {
+	t.Helper()
+	doc, problems := rule.Parse([]byte("database: shop\ndefaults: {user: x}\ndata_sources: {ds: {address: \"127.0.0.1:1\"}}\n"))
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	layout, err := doc.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := catalog.New(0).WithRules(1, []*rule.Layout{layout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := &session.Server{
+		Catalogs: knows{snapshot}, Log: zap.NewNop(), Version: "8.0.36", Flavour: parser.Flavour{MariaDB: mariaDB, Version: 80036},
+		Initial: session.Initial{Autocommit: true}, Config: session.Config{WaitTimeout: time.Minute, InteractiveTimeout: time.Minute, MaxPacket: 1 << 20},
+		Collations: map[uint16]string{45: "utf8mb4_general_ci"},
+	}
+	if mariaDB {
+		shared.Version, shared.Flavour.Version = "10.11.9-MariaDB", 101109
+	}
+	shared.Init()
+	s := New(Options{Accounts: testAccounts(t), Buffers: wire.NewPool(0), IDs: &counted{}, Log: zap.NewNop(), Settings: settings}, shared)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := errors.Join(s.Shutdown(ctx), <-done); err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
+}
+
+func dial(t *testing.T, addr string) *wiretest.Client {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() }) // the tests may have closed it
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return wiretest.NewClient(c)
+}
+
+// attempt is the client's part of one login, as the parts of a test want it.
+type attempt struct {
+	user, password, database string
+	plugin                   string          // that the client answers with at first
+	without                  wire.Capability // of the usual ones
+}
+
+// play logs in by every step there is, and gives the ERR that came. The way tells how the password went: "switch", "fast",
+// "clear", "RSA".
+func (a attempt) play(c *wiretest.Client, secure bool) (way string, err error) {
+	if err := c.Play(wiretest.ExpectGreeting(nil)); err != nil {
+		return "", err
+	}
+	if secure {
+		ask := &wire.SSLRequest{Capabilities: wiretest.ClientCaps | wire.CapSSL, MaxPacket: wire.MaxFrame, Collation: 45}
+		if err := c.Play(wiretest.SendAnswer(ask)); err != nil {
+			return "", err
+		}
+		inside := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
+		if err := c.Upgrade(inside); err != nil {
+			return "", err
+		}
+	}
+	salt := c.Greeting.Salt
+	l := &wire.Login{Capabilities: wiretest.ClientCaps &^ a.without, MaxPacket: wire.MaxFrame, Collation: 45, User: a.user, AuthPlugin: a.plugin, Auth: a.scramble(a.plugin, salt)}
+	if secure {
+		l.Capabilities |= wire.CapSSL
+	}
+	if a.database != "" {
+		l.Capabilities |= wire.CapConnectWithDB
+		l.Database = a.database
+	}
+	if err := c.Play(wiretest.SendLogin(l)); err != nil {
+		return "", err
+	}
+	for {
+		p, err := c.ReadPacket()
+		switch {
+		case err != nil:
+			return way, err
+		case wire.IsErr(p):
+			return way, wire.ParseErr(p)
+		case wire.IsOK(p):
+			return way, nil
+		case p[0] == 0xfe:
+			next, err := wire.ParseAuthSwitch(p)
+			if err != nil {
+				return way, err
+			}
+			way += "switch "
+			salt = append([]byte(nil), next.Salt...)
+			if err := c.Play(wiretest.SendAnswer(wire.AuthResponse(a.scramble(next.Plugin, salt)))); err != nil {
+				return way, err
+			}
+		case len(p) == 2 && p[1] == fastAuthOK:
+			way += "fast"
+		case len(p) == 2 && p[1] == fullAuthAsk && secure:
+			way += "clear"
+			if err := c.Play(wiretest.SendAnswer(wire.AuthResponse(wire.ClearPassword([]byte(a.password))))); err != nil {
+				return way, err
+			}
+		case len(p) == 2 && p[1] == fullAuthAsk:
+			way += "RSA"
+			if err := c.Play(wiretest.SendAnswer(wire.AuthResponse{publicKeyAsk})); err != nil {
+				return way, err
+			}
+		default:
+			more, err := wire.ParseAuthMoreData(p)
+			if err != nil {
+				return way, err
+			}
+			key, err := wire.ParsePublicKey(more.Data)
+			if err != nil {
+				return way, err
+			}
+			sealed, err := wire.EncryptPassword(rand.Reader, key, []byte(a.password), salt)
+			if err != nil {
+				return way, err
+			}
+			if err := c.Play(wiretest.SendAnswer(wire.AuthResponse(sealed))); err != nil {
+				return way, err
+			}
+		}
+	}
+}
+
+func (a attempt) scramble(plugin string, salt []byte) []byte {
+	switch {
+	case a.password == "":
+		return nil
+	case plugin == wire.AuthCachingSha2:
+		return wire.Sha2Scramble([]byte(a.password), salt)
+	}
+	return wire.NativeScramble([]byte(a.password), salt)
+}
+
+// usable reports whether the session behind the login answers.
+func usable(c *wiretest.Client) error {
+	return c.Play(wiretest.SendCommand(wire.Bare(wire.ComPing)), wiretest.ExpectOK(nil))
+}
+
+func TestLogins(t *testing.T) {
+	const native, caching = wire.AuthNative, wire.AuthCachingSha2
+	certificate := &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}}
+	addr := map[bool]string{false: serve(t, false, Settings{TLS: certificate}), true: serve(t, true, Settings{TLS: certificate})}
+	for _, c := range []struct {
+		name    string
+		mariaDB bool
+		tls     bool
+		attempt
+		way  string
+		code uint16 // 0: it is let in
+	}{
+		{"no password", false, false, attempt{user: "open", plugin: native}, "", 0},
+		{"a password that is none", false, false, attempt{user: "open", plugin: native, password: "x"}, "", 1045},
+		{"native", true, false, attempt{user: "native", plugin: native, password: password}, "", 0},
+		{"native, wrong", true, false, attempt{user: "native", plugin: native, password: "x"}, "", 1045},
+		{"native, no password", true, false, attempt{user: "native", plugin: native}, "", 1045},
+		{"native, switched to", false, false, attempt{user: "native", plugin: caching, password: password}, "switch ", 0},
+		{"native, switched to, wrong", false, false, attempt{user: "native", plugin: caching, password: "x"}, "switch ", 1045},
+		{"native, a client that cannot switch", false, false, attempt{user: "caching", plugin: native, password: password, without: wire.CapPluginAuth}, "", 1043},
+		{"caching, wrong by RSA", false, false, attempt{user: "caching", plugin: caching, password: "x"}, "RSA", 1045},
+		{"caching, wrong by TLS", false, true, attempt{user: "caching", plugin: caching, password: "x"}, "clear", 1045},
+		{"caching by RSA", false, false, attempt{user: "caching", plugin: caching, password: password}, "RSA", 0},
+		{"caching by the digest", false, false, attempt{user: "caching", plugin: caching, password: password}, "fast", 0},
+		{"caching by the digest, wrong", false, false, attempt{user: "caching", plugin: caching, password: "x"}, "", 1045},
+		{"caching, switched to, by TLS", true, true, attempt{user: "caching", plugin: native, password: password}, "switch clear", 0},
+		{"caching, no password", false, false, attempt{user: "caching", plugin: caching}, "", 1045},
+		{"a secret by native", true, false, attempt{user: "secret", plugin: native, password: password}, "", 0},
+		{"a secret by caching", false, false, attempt{user: "secret", plugin: caching, password: password}, "fast", 0},
+		{"a secret, wrong", false, false, attempt{user: "secret", plugin: caching, password: "x"}, "", 1045},
+		{"nobody, native", true, false, attempt{user: "nobody", plugin: native, password: "x"}, "", 1045},
+		{"nobody, caching", false, false, attempt{user: "nobody", plugin: caching, password: "x"}, "RSA", 1045},
+		{"nobody, no password", true, false, attempt{user: "nobody", plugin: native}, "", 1045},
+		{"a database", false, false, attempt{user: "open", plugin: native, database: "shop"}, "", 0},
+		{"an unknown database", false, false, attempt{user: "open", plugin: native, database: "nope"}, "", 1049},
+		{"a database of others", false, false, attempt{user: "fenced", plugin: native, database: "shop"}, "", 1044},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := dial(t, addr[c.mariaDB])
+			way, err := c.play(client, c.tls)
+			if got := number(err); way != c.way || got != c.code || err != nil && got == 0 {
+				t.Fatalf("%q, %v; want %q and error %d", way, err, c.way, c.code)
+			}
+			if c.code == 0 {
+				err = usable(client)
+			} else {
+				err = client.Play(wiretest.ExpectClosed())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// number is a server's error number; 0 for any other error.
+func number(err error) uint16 {
+	if e := sqlerr.As(err); e != nil {
+		return e.Code
+	}
+	return 0
+}
+
+// An account whose secret cannot be read lets nobody in, and tells the client nothing of it.
+func TestUnreadableSecret(t *testing.T) {
+	client := dial(t, serve(t, true, Settings{}))
+	_, err := attempt{user: "broken", plugin: wire.AuthNative, password: password}.play(client, false)
+	if err == nil || number(err) != 0 {
+		t.Errorf("%v, want the end of the connection", err)
+	}
+}
+
+func TestTLSRequired(t *testing.T) {
+	addr := serve(t, true, Settings{TLS: &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}}, RequireTLS: true})
+	if _, err := (attempt{user: "open", plugin: wire.AuthNative}).play(dial(t, addr), false); number(err) != 3159 {
+		t.Errorf("without TLS: %v", err)
+	}
+	client := dial(t, addr)
+	if _, err := (attempt{user: "open", plugin: wire.AuthNative}).play(client, true); err != nil || usable(client) != nil {
+		t.Errorf("with TLS: %v", err)
+	}
+}
+
+// A client that does not say who it is is told so after the handshake's time, and its place is free again.
+func TestSlowHandshake(t *testing.T) {
+	addr := serve(t, true, Settings{HandshakeTime: 50 * time.Millisecond, MaxConnections: 1})
+	client := dial(t, addr)
+	if err := client.Play(wiretest.ExpectGreeting(nil)); err != nil {
+		t.Fatal(err)
+	}
+	client.Caps = wiretest.ClientCaps
+	if err := client.Play(wiretest.ExpectErr(1043), wiretest.ExpectClosed()); err != nil {
+		t.Error(err)
+	}
+	again := dial(t, addr)
+	if _, err := (attempt{user: "open", plugin: wire.AuthNative}).play(again, false); err != nil {
+		t.Error(err)
+	}
+	<-time.After(100 * time.Millisecond) // the handshake's time is not the session's
+	if err := usable(again); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTooMany(t *testing.T) {
+	addr := serve(t, true, Settings{MaxConnections: 2})
+	first, second := dial(t, addr), dial(t, addr)
+	if _, err := (attempt{user: "one", plugin: wire.AuthNative}).play(first, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (attempt{user: "one", plugin: wire.AuthNative}).play(second, false); number(err) != 1203 && number(err) != 1226 {
+		t.Errorf("a second connection of an account that may have one: %v", err)
+	}
+	if err := second.Play(wiretest.ExpectClosed()); err != nil {
+		t.Fatal(err)
+	}
+	third := dial(t, addr)
+	if _, err := (attempt{user: "open", plugin: wire.AuthNative}).play(third, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := dial(t, addr).Play(wiretest.ExpectErr(1040), wiretest.ExpectClosed()); err != nil {
+		t.Errorf("a third connection of two: %v", err)
+	}
+	if err := first.Play(wiretest.SendCommand(wire.Bare(wire.ComQuit)), wiretest.ExpectClosed()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (attempt{user: "one", plugin: wire.AuthNative}).play(dial(t, addr), false); err != nil {
+		t.Errorf("when the first has left: %v", err)
+	}
+}
+
+// What is no login ends the connection, in bounded memory.
+func TestBrokenLogins(t *testing.T) {
+	addr := serve(t, true, Settings{HandshakeTime: 2 * time.Second})
+	for name, bytes := range map[string]string{
+		"nothing in the packet": "\x00\x00\x00\x01", "a short packet": "\x03\x00\x00\x01abc", "another sequence": "\x03\x00\x00\x07abc",
+		"a packet that is too long": "\xff\xff\xff\x01" + string(make([]byte, 70_000)),
+	} {
+		client := dial(t, addr)
+		err := client.Play(wiretest.ExpectGreeting(nil), wiretest.SendRaw(bytes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil { // an ERR may come first
+			_, err = client.ReadPacket()
+		}
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			t.Errorf("%s: the connection stays open", name)
+		}
+	}
+	client := dial(t, addr)
+	if _, err := (attempt{user: "open", plugin: wire.AuthNative}).play(client, false); err != nil {
+		t.Error(err)
+	}
+}
