@@ -5,6 +5,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -41,9 +42,17 @@ func (t *tree) prepare(ctx context.Context, target *plan.Target, template *rewri
 	if t.s.locked != nil { // what the connection has prepared before says nothing of the locks
 		return t.prepareText(ctx, target, plan.Leaf(t.x.plan.Root), string(sql))
 	}
-	stmt, err := h.lease.Conn().Prepare(ctx, string(sql))
+	conn := h.lease.Conn()
+	prepare := conn.Prepare
+	if t.x.st.parsed.Uses.Has(parser.UseSysVar) {
+		prepare = conn.PrepareOwn // one of the connection's own may have been prepared under another value
+	}
+	stmt, err := prepare(ctx, string(sql))
 	if err != nil {
 		return nil, t.s.failed(ctx, h, plan.Leaf(t.x.plan.Root), target, err)
+	}
+	if t.x.st.parsed.Uses.Has(parser.UseSysVar) {
+		conn.CloseStmt(stmt)
 	}
 	return stmt, nil
 }

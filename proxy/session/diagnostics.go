@@ -168,7 +168,11 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 		return err
 	}
 	s.diag.fetched = true
+	wide := s.wide
 	for _, row := range rows {
+		for i := range row {
+			row[i] = wide.narrow(row[i])
+		}
 		code, err := strconv.ParseUint(string(row[1]), 10, 16)
 		if err != nil {
 			continue

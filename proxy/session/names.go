@@ -18,7 +18,7 @@ func (s *Session) renamer(p *plan.Plan, route *plan.Route, t *plan.Target) func(
 	if !p.Rename {
 		return nil
 	}
-	return func(v *wire.ColumnView) {
+	rename := func(v *wire.ColumnView) {
 		i := actualTable(route, t, string(v.Schema), string(v.OrgTable))
 		if i < 0 {
 			if db, ok := logicalSchema(route, t, string(v.Schema)); ok {
@@ -37,6 +37,10 @@ func (s *Session) renamer(p *plan.Plan, route *plan.Route, t *plan.Target) func(
 			v.Schema = s.names[len(table):]
 		}
 	}
+	if s.wide == nil {
+		return rename
+	}
+	return s.wide.renaming(rename)
 }
 
 // label is what an answer's column is called, and which flags it does not have, if they are to be others than those of
@@ -82,28 +86,43 @@ const hiddenTable = "_hdl"
 
 // logicalColumns puts logical names into decoded definitions.
 func logicalColumns(columns []sqltypes.Column, s *Session, route *plan.Route, t *plan.Target) []sqltypes.Column {
+	wide := s.wide
 	for i := range columns {
 		c := &columns[i]
-		if strings.HasPrefix(c.Table, hiddenTable) {
-			c.Schema, c.Table, c.OrgTable = "", "", "" // as the columns of a UNION have none
+		if wide == nil {
+			logicalColumn(c, route, t)
 			continue
 		}
-		at := actualTable(route, t, c.Schema, c.OrgTable)
-		if at < 0 {
-			if db, ok := logicalSchema(route, t, c.Schema); ok {
-				c.Schema = db
-			}
-			continue
+		for _, name := range []*string{&c.Schema, &c.Table, &c.OrgTable} {
+			*name = string(wide.narrow([]byte(*name)))
 		}
-		if c.Table == t.Names[at] {
-			c.Table = route.Tables[at]
-		}
-		c.OrgTable = route.Tables[at]
-		if c.Schema != "" {
-			c.Schema = route.Databases[at]
+		logicalColumn(c, route, t)
+		for _, name := range []*string{&c.Schema, &c.Table, &c.OrgTable} {
+			*name = string(wide.widen([]byte(*name)))
 		}
 	}
 	return columns
+}
+
+func logicalColumn(c *sqltypes.Column, route *plan.Route, t *plan.Target) {
+	if strings.HasPrefix(c.Table, hiddenTable) {
+		c.Schema, c.Table, c.OrgTable = "", "", "" // as the columns of a UNION have none
+		return
+	}
+	at := actualTable(route, t, c.Schema, c.OrgTable)
+	if at < 0 {
+		if db, ok := logicalSchema(route, t, c.Schema); ok {
+			c.Schema = db
+		}
+		return
+	}
+	if c.Table == t.Names[at] {
+		c.Table = route.Tables[at]
+	}
+	c.OrgTable = route.Tables[at]
+	if c.Schema != "" {
+		c.Schema = route.Databases[at]
+	}
 }
 
 // logicalSchema finds the database that a schema of the target belongs to: of columns of derived tables and views.

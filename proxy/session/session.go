@@ -62,7 +62,8 @@ type Session struct {
 	scan   parser.Scan
 	key    []byte
 	render rewrite.Rendered
-	names  []byte // of the column definition that is being renamed
+	names  []byte       // of the column definition that is being renamed
+	wide   *wideCharset // of the results, if it is one; follows character_set_results
 
 	diag     diagnostics
 	prepared prepareds

@@ -280,6 +280,9 @@ func (s *Session) adoptVariable(ctx context.Context, h *held, name string, cell 
 	case cell == nil:
 		s.state.SetVar(name, "NULL")
 	default:
+		if charset, _, ok := s.srv.collation(column.Collation); ok {
+			cell = wideCharsets[charset].narrow(cell) // what is read back comes in character_set_results, the new one
+		}
 		s.state.SetVar(name, variableLiteral(cell, column))
 	}
 	return nil
@@ -318,6 +321,7 @@ func (s *Session) literal(cell []byte, column *sqltypes.Column) string {
 
 // modeChanged follows variables that change how texts read, and what plans depend on.
 func (s *Session) modeChanged() {
+	s.wide = s.wideResults()
 	if v, ok := s.state.Var("sql_mode"); ok {
 		s.mode.SQLMode = parser.ParseSQLMode(plainText(v))
 	} else {

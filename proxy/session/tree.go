@@ -18,6 +18,9 @@ import (
 
 // runTree runs a plan whose rows the proxy puts together, and streams them to the client.
 func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) error {
+	if s.wide != nil {
+		return sqlerr.NotSupported("an answer of several shards in a character_set_results of two or four bytes a character")
+	}
 	limit, restore := s.selectLimit(x)
 	defer restore()
 	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}

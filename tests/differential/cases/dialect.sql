@@ -162,6 +162,11 @@ SELECT k FROM k1 WHERE k = '\xe9';
 --@ case ucs2 and utf16 results
 SET character_set_results = utf16;
 SELECT name FROM s1 WHERE id = 4;
+SELECT name, id FROM s1 ORDER BY id;
+SELECT MAX(name), COUNT(*) FROM s1 HAVING COUNT(*) > 0;
+SELECT @@character_set_results;
+SET character_set_results = utf32;
+SELECT name, id FROM s1 WHERE id = 5;
 SET character_set_client = utf16;
 --@ case syntax errors
 SELEC 1;

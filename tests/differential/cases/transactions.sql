@@ -265,12 +265,19 @@ XA ROLLBACK 'x1';
 SELECT id FROM s1 WHERE id = 81;
 --@ case completion type and release
 SET SESSION completion_type = 1;
+--@ follows
 BEGIN;
+--@ follows
 INSERT INTO s1 VALUES (91,1);
+--@ follows
 COMMIT;
+--@ follows
 SELECT @@in_transaction;
+--@ follows
 ROLLBACK;
+--@ follows
 SET SESSION completion_type = 0;
+--@ follows
 SELECT id FROM s1 WHERE id = 91;
 --@ case prepared inside
 BEGIN;
