@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
@@ -26,7 +27,8 @@ func (f *fanOut) distinct(orders []orderItem) error {
 		if shapes[i].refuse != "" {
 			return f.p.refuse(shapes[i].refuse)
 		}
-		sorted = f.sortable(&shapes[i]) && sorted
+		// A server that sorts distinct BITs makes numbers of them.
+		sorted = f.sortable(&shapes[i]) && sorted && f.cols[i].Type != sqltypes.Bit
 		exact = exact && !shapes[i].pad
 	}
 	keys := make([]plan.Key, f.visible)

@@ -41,7 +41,7 @@ func (p *planning) shapeOf(c *sqltypes.Column, order bool) (keyShape, error) {
 		if order {
 			return keyShape{refuse: "ordering by a UUID over several shards"}, nil
 		}
-		return keyShape{bytes: maxSortLength + 1}, nil // equal ones print alike, but they do not sort as they print
+		return keyShape{wrap: []string{"CAST(", " AS BINARY(16))"}, weight: true}, nil // they do not sort by these bytes, nor as they print
 	case "inet6":
 		return keyShape{wrap: []string{"CAST(", " AS BINARY(16))"}, weight: true}, nil
 	case "inet4":

@@ -186,7 +186,11 @@ func (u *unionPlan) template(merge []plan.Key) *rewrite.Template {
 	}
 	open = append(open, text(" FROM ("))
 	end := append([]rewrite.Piece{text(") AS _hdlu ORDER BY ")}, order...)
-	splices := []rewrite.Splice{insertion(u.c.Span.Start, open)}
+	var splices []rewrite.Splice
+	if u.sortLen > sortedBytes { // before what opens at the same place
+		splices = append(splices, insertion(0, []rewrite.Piece{text("SET STATEMENT max_sort_length=" + strconv.Itoa(u.sortLen) + " FOR ")}))
+	}
+	splices = append(splices, insertion(u.c.Span.Start, open))
 	if u.c.OrderBy.Present() {
 		splices = append(splices, splice(u.c.OrderBy.Span))
 	}
@@ -196,9 +200,6 @@ func (u *unionPlan) template(merge []plan.Key) *rewrite.Template {
 			total := rewrite.Piece{Op: rewrite.Total, N: u.c.Limit.Offset, M: u.c.Limit.Count}
 			end = append(end, text(" LIMIT "), total)
 		}
-	}
-	if u.sortLen > sortedBytes {
-		splices = append(splices, insertion(0, []rewrite.Piece{text("SET STATEMENT max_sort_length=" + strconv.Itoa(u.sortLen) + " FOR ")}))
 	}
 	return u.p.compile(u.route.Targets, append(splices, insertion(u.c.Span.End, end)))
 }

@@ -31,6 +31,9 @@ func (k knows) Current() *catalog.Snapshot { return k.snapshot }
 func (k knows) Load(context.Context, []router.Name) (*catalog.Snapshot, error) {
 	return k.snapshot, nil
 }
+func (knows) LoadPrograms(_ context.Context, need *router.NeedPrograms) (*catalog.Snapshot, error) {
+	return nil, need
+}
 func (knows) Forget(string, ...string) {}
 func (knows) Epoch() uint64            { return 0 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -40,7 +39,7 @@ func (t *tree) gather(ctx context.Context, n *plan.Gather) ([]merge.RowStream, e
 	if err := t.holdAll(ctx, n); err != nil {
 		return nil, err
 	}
-	rows := make([][]sqltypes.Row, len(n.Parts))
+	rows := make([]*collected, len(n.Parts))
 	for i := range n.Parts {
 		part, err := t.part(ctx, &n.Parts[i])
 		if err != nil {
@@ -66,7 +65,7 @@ func (t *tree) gather(ctx context.Context, n *plan.Gather) ([]merge.RowStream, e
 }
 
 // part runs one part to its end, and hears its warnings before other statements replace them.
-func (t *tree) part(ctx context.Context, part *plan.GatheredPart) ([]sqltypes.Row, error) {
+func (t *tree) part(ctx context.Context, part *plan.GatheredPart) (*collected, error) {
 	defer t.s.widenGroupConcat(part.Node)()
 	if part.Binary {
 		whole, binary := t.x, *t.x
@@ -140,7 +139,7 @@ func (t *tree) reached(ctx context.Context, node plan.Node) ([]plan.Target, erro
 func samePlace(a, b *plan.Target) bool { return a.DataSource == b.DataSource && a.Schema == b.Schema }
 
 // spread makes the temporary table of a part on all targets and fills it.
-func (t *tree) spread(ctx context.Context, n *plan.Gather, part *plan.GatheredPart, targets []plan.Target, rows []sqltypes.Row) error {
+func (t *tree) spread(ctx context.Context, n *plan.Gather, part *plan.GatheredPart, targets []plan.Target, rows *collected) error {
 	place := &n.Place.Targets[0]
 	home, err := t.create(ctx, n, place, part.Name, func() (string, error) {
 		inlined := *t.x

@@ -50,8 +50,14 @@ func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 	return []merge.RowStream{final}, t.dropResidual(ctx, h)
 }
 
+// collected are the rows of a part of a statement, and how they read.
+type collected struct {
+	columns []sqltypes.Column
+	rows    []sqltypes.Row
+}
+
 // collect reads a node's rows into memory, within the statement's budget.
-func (t *tree) collect(ctx context.Context, node plan.Node) ([]sqltypes.Row, error) {
+func (t *tree) collect(ctx context.Context, node plan.Node) (*collected, error) {
 	opts := t.options()
 	opts.WholeDoubles = true // the rows are computed with, not shown
 	in, err := merge.Build(node, t.leavesOf(ctx), opts)
@@ -63,7 +69,7 @@ func (t *tree) collect(ctx context.Context, node plan.Node) ([]sqltypes.Row, err
 	for {
 		row, err := in.Next(ctx)
 		if isEOF(err) {
-			return rows, nil
+			return &collected{in.Columns(), rows}, nil
 		}
 		if err != nil {
 			return nil, err
@@ -97,20 +103,25 @@ func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, err
 	return h, nil
 }
 
-// fill inserts the rows into a temporary table, in pieces.
-func (t *tree) fill(ctx context.Context, h *held, table string, rows []sqltypes.Row) error {
+// fill inserts rows into a temporary table, in pieces.
+func (t *tree) fill(ctx context.Context, h *held, table string, from *collected) error {
 	head := "INSERT INTO `" + table + "` VALUES "
 	columns, _, err := h.lease.Conn().QueryRows(ctx, "SELECT * FROM `"+table+"` LIMIT 0")
 	if err != nil {
 		return err
 	}
+	for i := range min(len(columns), len(from.columns)) {
+		if columns[i].Type == sqltypes.Bit && (from.columns[i].Type != sqltypes.Bit || from.columns[i].Flags&sqltypes.FlagBinary != 0) {
+			columns[i].Type = sqltypes.LongLong // an expression of BITs reads as a number
+		}
+	}
 	sql := []byte(head)
-	for i, row := range rows {
+	for i, row := range from.rows {
 		if len(sql) > len(head) {
 			sql = append(sql, ',')
 		}
 		sql = t.appendRow(sql, columns, row)
-		if len(sql) < residualBatch && i < len(rows)-1 {
+		if len(sql) < residualBatch && i < len(from.rows)-1 {
 			continue
 		}
 		if err := h.Exec(ctx, string(sql)); err != nil {
