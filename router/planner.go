@@ -170,7 +170,7 @@ func (p *planning) properties() {
 	uses := p.stmt.Uses
 	p.plan.Clock = uses.Has(parser.UseNow)
 	p.plan.Write = writes[p.stmt.Kind] || uses.Has(parser.UseForUpdate|parser.UseForShare|parser.UseSequence)
-	p.plan.ImplicitCommit = implicitCommits[p.stmt.Kind]
+	p.plan.ImplicitCommit = implicitCommits[p.stmt.Kind] && !p.keepsTransaction()
 	switch {
 	case p.stmt.Kind == parser.CreateTemporaryTable:
 		p.plan.Pin = "temporary table"
@@ -183,6 +183,16 @@ func (p *planning) properties() {
 	case p.stmt.Kind == parser.Call || p.stmt.Kind == parser.Compound:
 		p.plan.Pin = "stored program"
 	}
+}
+
+// keepsTransaction reports whether a statement on tables is one of those that do not commit: CHECKSUM TABLE, and on MariaDB
+// the two on MyISAM's key caches.
+func (p *planning) keepsTransaction() bool {
+	if p.stmt.Kind != parser.TableAdmin || len(p.stmt.Tokens) < 2 {
+		return false
+	}
+	t := p.stmt.Tokens
+	return t[0].Is("CHECKSUM") || p.env.Mode.Flavour.MariaDB && (t[0].Is("CACHE") || t[0].Is("LOAD"))
 }
 
 var writes = map[parser.Kind]bool{

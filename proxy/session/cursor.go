@@ -28,7 +28,7 @@ func (s *Session) cursorCan(x *execution) bool {
 // openCursor runs the statement with a cursor on its shard.
 func (s *Session) openCursor(ctx context.Context, stmt *prepared, x *execution) error {
 	defer s.settle(ctx)
-	if err := s.enter(ctx, x.plan); err != nil {
+	if err := s.enter(ctx, x); err != nil {
 		return s.writeError(err)
 	}
 	if err := s.pass(ctx, x); err != nil {

@@ -192,14 +192,15 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 	return nil
 }
 
-// controlWarnings takes over what servers have warned of at the end of a transaction or of a part of it: the same from
-// several is said once.
+// controlWarnings takes over what the server has warned of at the end of a transaction or of a part of it. Over shards
+// the temporary tables of the session itself may be what cannot be rolled back: there nothing is said.
 func (s *Session) controlWarnings() {
+	layout, ok := s.srv.Catalogs.Current().Database(s.db)
 	for _, h := range s.held {
 		for _, row := range h.warned {
 			code, err := strconv.ParseUint(string(row[1]), 10, 16)
-			if c := (condition{string(row[0]), uint16(code), string(row[2])}); err == nil && !slices.Contains(s.diag.conditions, c) {
-				s.diag.add(c)
+			if err == nil && ok && layout.Database == "" {
+				s.diag.add(condition{string(row[0]), uint16(code), string(row[2])})
 			}
 		}
 		h.warned = nil

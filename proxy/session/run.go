@@ -45,7 +45,7 @@ type execution struct {
 // client's connection's, all others have been written.
 func (s *Session) run(ctx context.Context, x *execution) error {
 	defer s.settle(ctx)
-	if err := s.enter(ctx, x.plan); err != nil {
+	if err := s.enter(ctx, x); err != nil {
 		return s.writeError(err)
 	}
 	if err := s.pass(ctx, x); err != nil {
@@ -98,7 +98,8 @@ func (s *Session) runScattered(ctx context.Context, x *execution) error {
 }
 
 // enter brings the transaction into the state that the statement begins with.
-func (s *Session) enter(ctx context.Context, p *plan.Plan) error {
+func (s *Session) enter(ctx context.Context, x *execution) error {
+	p := x.plan
 	if p.ImplicitCommit {
 		err := s.commit(ctx)
 		if p.Pin == lockPin && !s.autocommit && err == nil {
@@ -106,7 +107,8 @@ func (s *Session) enter(ctx context.Context, p *plan.Plan) error {
 		}
 		return err
 	}
-	if !s.autocommit && s.txn == nil && (len(p.Tables) > 0 || p.Program != nil || p.Pin == "stored program") {
+	begins := len(p.Tables) > 0 || p.Program != nil || p.Pin == "stored program" || x.st.parsed.Uses.Has(parser.UseUnknownFunction)
+	if !s.autocommit && s.txn == nil && begins {
 		s.txn = txn.New(s.implicit())
 	}
 	return nil

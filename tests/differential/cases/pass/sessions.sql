@@ -186,3 +186,21 @@ SELECT a FROM kept ORDER BY a;
 START TRANSACTION;
 COMMIT;
 DROP TABLE kept;
+--@ case a function that writes while autocommit is off
+CREATE TABLE written (a INT);
+CREATE FUNCTION pass_write() RETURNS INT BEGIN INSERT INTO written VALUES (1); RETURN 5; END;
+SET autocommit = 0;
+SELECT pass_write();
+SELECT a FROM written;
+ROLLBACK;
+SELECT a FROM written;
+SELECT pass_write();
+COMMIT;
+SELECT a FROM written;
+SET autocommit = 1;
+DROP FUNCTION pass_write;
+DROP TABLE written;
+--@ case a text with a charset of its own
+EXECUTE IMMEDIATE _latin1 'SELECT 1';
+EXECUTE IMMEDIATE _swe7 'SELECT 2';
+EXECUTE IMMEDIATE _swe7 0x01;
