@@ -101,11 +101,7 @@ func (s *Session) runScattered(ctx context.Context, x *execution) error {
 func (s *Session) enter(ctx context.Context, x *execution) error {
 	p := x.plan
 	if p.ImplicitCommit {
-		err := s.commit(ctx)
-		if p.Pin == lockPin && !s.autocommit && err == nil {
-			s.txn = txn.New(s.implicit()) // as a server's status says
-		}
-		return err
+		return s.commit(ctx)
 	}
 	begins := len(p.Tables) > 0 || p.Program != nil || p.Pin == "stored program" || x.st.parsed.Uses.Has(parser.UseUnknownFunction)
 	if !s.autocommit && s.txn == nil && begins {
