@@ -10,8 +10,11 @@ import (
 // Parse reads the first statement of text. It fails only for a text that cannot be cut into tokens (a *TextError)
 // or holds nothing at all; what the grammar library lacks is classified by its tokens. A text of comments alone has
 // the Kind Empty.
-func Parse(text string, mode Mode) (*Statement, error) {
-	st, err := tokenize(text, mode)
+func Parse(text string, mode Mode) (*Statement, error) { return parse(text, mode, false) }
+
+// parse is Parse, of a text whose lists are folded or one whose are not.
+func parse(text string, mode Mode, folded bool) (*Statement, error) {
+	st, err := tokenize(text, mode, folded)
 	if err != nil {
 		return nil, err
 	}
@@ -61,13 +64,17 @@ func analyse(st *Statement) error {
 }
 
 // tokenize cuts the first statement of text into tokens.
-func tokenize(text string, mode Mode) (*Statement, error) {
+func tokenize(text string, mode Mode, folded bool) (*Statement, error) {
 	var s Scan
 	b := []byte(text)
-	if err := s.Scan(b, mode); err != nil {
+	scan := s.ScanWhole
+	if folded {
+		scan = s.Scan
+	}
+	if err := scan(b, mode); err != nil {
 		return nil, err
 	}
-	st := &Statement{Text: text[:s.End], raw: b[:s.End:s.End], Mode: mode, Args: s.Args, Params: s.Params, group: s.group}
+	st := &Statement{Text: text[:s.End], raw: b[:s.End:s.End], Mode: mode, Args: s.Args, Params: s.Params, Folds: s.Folds, group: s.group}
 	var comments []Span
 	l := lexer{p: b[:s.End], mode: mode, comments: &comments}
 	depth, arg := 0, 0
@@ -153,6 +160,6 @@ func (st *Statement) SameArg(i, j int) bool {
 	if st.group < 0 || j < st.group || len(st.Args) > maxSame {
 		return false
 	}
-	f := firstSame(st.Text, st.Args, j)
-	return f >= 0 && (f == i || firstSame(st.Text, st.Args, i) == f && i >= st.group)
+	f := firstSame(st.Text, st.Args, st.Folds, j)
+	return f >= 0 && (f == i || i >= st.group && firstSame(st.Text, st.Args, st.Folds, i) == f)
 }

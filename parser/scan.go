@@ -18,11 +18,13 @@ const maxSame = 255
 //
 // Equal keys of equal modes mean: the same text but for the values of literals, with every literal of the same
 // kind, and the same equalities among the literals of GROUP BY, HAVING and ORDER BY and those before them.
+// Of lists that fold (see Fold) they may also differ in the number of elements, when there are at least two.
 // Case, spaces, comments and hints are kept. Kept as text are the literals that are no values: positions
 // (ORDER BY 2), string aliases, and all in the body of a stored program.
 type Scan struct {
 	Key      []byte // the fingerprint; valid until the next Scan
 	Args     []Arg  // literals and parameters, in order; valid until the next Scan
+	Folds    []Fold // lists of which Key does not tell the length, in order; valid until the next Scan
 	Params   int    // how many Args are parameters
 	Next     int    // offset of the next statement, -1 if there is none
 	End      int    // where this statement ends: the offset of its ';', or len(text)
@@ -35,6 +37,11 @@ type Scan struct {
 	chunk int  // start of the text not yet in Key
 	group int  // index of the first argument in or after a grouping clause, -1
 	body  body // tracker of compound statements
+
+	whole   bool // nothing folds
+	insert  bool // INSERT or REPLACE
+	cond    bool // behind WHERE or ON
+	folding folding
 
 	prev     prevToken
 	last     int    // 1: the previous token closed the last Args as a string; 2: it was a string kept as text
@@ -59,12 +66,26 @@ type prevToken struct {
 // Scan reads the first statement of text. text must not change while the Scan is used. The error is a
 // *TextError: a server would answer 1064.
 func (s *Scan) Scan(text []byte, mode Mode) error {
+	s.whole = false
+	return s.scan(text, mode)
+}
+
+// ScanWhole is Scan with a key that tells all lists' lengths.
+func (s *Scan) ScanWhole(text []byte, mode Mode) error {
+	s.whole = true
+	return s.scan(text, mode)
+}
+
+func (s *Scan) scan(text []byte, mode Mode) error {
 	s.reset(text, mode)
 	for {
 		if err := s.lex.next(); err != nil {
 			return err
 		}
 		l := &s.lex
+		if s.folding.list != noList {
+			s.element()
+		}
 		switch l.kind {
 		case End:
 			s.finish(len(text))
@@ -91,7 +112,8 @@ func (s *Scan) Scan(text []byte, mode Mode) error {
 
 // reset sets the fields one by one: a composite literal would be built apart and copied.
 func (s *Scan) reset(text []byte, mode Mode) {
-	s.Key, s.Args = s.Key[:0], s.Args[:0]
+	s.Key, s.Args, s.Folds = s.Key[:0], s.Args[:0], s.Folds[:0]
+	s.insert, s.cond, s.folding.list = false, false, noList
 	s.Params, s.Next, s.End, s.Compound, s.Empty = 0, -1, 0, false, true
 	s.text, s.mode, s.chunk, s.group = text, mode, 0, -1
 	s.last, s.depth, s.by, s.item = 0, 0, 0, false
@@ -113,6 +135,7 @@ func (s *Scan) op(c byte) {
 	s.last = 0
 	switch c {
 	case '(':
+		s.opens(s.depth)
 		s.depth++
 		if s.depth < 64 {
 			s.by &^= 1 << s.depth
@@ -145,8 +168,14 @@ func (s *Scan) word() {
 		s.body.word(w)
 		s.Compound = s.Compound || s.body.active
 	}
+	if s.Empty {
+		s.insert = is(w, "INSERT") || is(w, "REPLACE")
+	}
 	switch len(w) {
 	case 2:
+		if w[0]|0x20 == 'o' && w[1]|0x20 == 'n' {
+			s.cond = true
+		}
 		if w[0]|0x20 == 'b' && w[1]|0x20 == 'y' && s.prev.kind == Word {
 			p := l.p[s.prev.start:s.prev.end]
 			if is(p, "ORDER") || is(p, "GROUP") {
@@ -158,10 +187,13 @@ func (s *Scan) word() {
 	case 5:
 		if w[0]|0x20 == 'l' && is(w, "LIMIT") {
 			s.setBy(false)
+		} else if w[0]|0x20 == 'w' && is(w, "WHERE") {
+			s.cond = true
 		}
 	case 6:
 		if w[0]|0x20 == 's' && is(w, "SELECT") {
 			s.setBy(false)
+			s.cond = false
 		} else if w[0]|0x20 == 'h' && is(w, "HAVING") {
 			s.setBy(false)
 			s.grouping()
@@ -270,25 +302,36 @@ func (s *Scan) copyText(to int) {
 }
 
 func (s *Scan) finish(end int) {
+	s.foldEnds()
 	s.copyText(end)
 	s.End = end
-	if s.group >= 0 && s.group < len(s.Args) && len(s.Args) <= maxSame {
+	if s.group >= 0 && s.group < len(s.Args) && Cut(s.Folds, len(s.Args)) <= maxSame {
 		s.Key = append(s.Key, Marker, 0xff)
 		for i := s.group; i < len(s.Args); i++ {
-			s.Key = append(s.Key, byte(1+firstSame(s.text, s.Args, i)))
+			s.Key = append(s.Key, byte(1+firstSame(s.text, s.Args, s.Folds, i)))
 		}
 	}
 }
 
-// firstSame is the first argument before i that is written like argument i, or -1.
-func firstSame[T []byte | string](text T, args []Arg, i int) int {
+// firstSame is the first argument before i that is written like argument i, as the folded statement numbers it, or -1.
+// Those of folded lists are not looked at: how many there are the key does not tell.
+func firstSame[T []byte | string](text T, args []Arg, folds []Fold, i int) int {
 	a := args[i]
 	if a.Kind == ArgParam {
 		return -1
 	}
-	for j, b := range args[:i] {
+	more := 0
+	for j := 0; j < i; j++ {
+		if len(folds) > 0 && j >= folds[0].Arg {
+			f := &folds[0]
+			more += (f.Count - 2) * f.Width
+			j = f.Arg + f.Count*f.Width - 1
+			folds = folds[1:]
+			continue
+		}
+		b := args[j]
 		if b.Kind == a.Kind && b.End-b.Start == a.End-a.Start && string(text[b.Start:b.End]) == string(text[a.Start:a.End]) {
-			return j
+			return j - more
 		}
 	}
 	return -1

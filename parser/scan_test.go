@@ -24,6 +24,8 @@ func show(key []byte) string {
 		case key[i] == 0xff:
 			fmt.Fprintf(&b, " same%v", key[i+1:])
 			return b.String()
+		case key[i] == foldMark:
+			b.WriteString("…")
 		default:
 			fmt.Fprintf(&b, "<%s>", names[key[i]])
 		}
@@ -46,7 +48,7 @@ func TestScanKey(t *testing.T) {
 		{"SELECT a+1 FROM t GROUP BY a+1", "SELECT a+<int> FROM t GROUP BY a+<int> same[1]", "1|1"},
 		{"SELECT a+1 FROM t GROUP BY a+2", "SELECT a+<int> FROM t GROUP BY a+<int> same[0]", "1|2"},
 		{"SELECT a+? FROM t GROUP BY a+?", "SELECT a+<?> FROM t GROUP BY a+<?> same[0]", "?|?"},
-		{"INSERT INTO t VALUES (1,'a'),(2,'b')", "INSERT INTO t VALUES (<int>,<str>),(<int>,<str>)", "1|'a'|2|'b'"},
+		{"INSERT INTO t VALUES (1,'a'),(2,'b')", "INSERT INTO t VALUES (<int>,<str>),(<int>,<str>)…", "1|'a'|2|'b'"},
 		{"SELECT @'x', @`y`, @z, @@a.b, 1abc, t.1a, t.2", "SELECT @'x', @`y`, @z, @@a.b, 1abc, t.1a, t.2", ""},
 		{"SELECT 'a' /*! 'b' */, 'c'", "SELECT 'a' /*! 'b' */, <str>", "'c'"},
 		{"SELECT 'a' /*!80000 'b' */ 'c'", "SELECT <str>", "'a' /*!80000 'b' */ 'c'"},
@@ -204,8 +206,9 @@ func TestScanDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// rebuild puts the literals back into a key.
-func rebuild(key, text []byte, args []Arg) []byte {
+// rebuild puts the literals, and the elements that are folded away, back into a key.
+func rebuild(s *Scan, text []byte) []byte {
+	key, args, folds := s.Key, s.Args, s.Folds
 	var out []byte
 	for i, n := 0, 0; i < len(key); i++ {
 		if key[i] != Marker {
@@ -218,6 +221,11 @@ func rebuild(key, text []byte, args []Arg) []byte {
 			out = append(out, Marker)
 		case 0xff:
 			return out
+		case foldMark:
+			f := folds[0]
+			folds = folds[1:]
+			out = append(out, text[f.Second.End:f.End]...)
+			n += (f.Count - 2) * f.Width
 		default:
 			out = append(out, text[args[n].Start:args[n].End]...)
 			n++
@@ -231,7 +239,8 @@ func rebuild(key, text []byte, args []Arg) []byte {
 func FuzzScan(f *testing.F) {
 	for _, s := range []string{"SELECT c FROM t WHERE id=1", "SELECT 'a' /*! 'b' */ 'c'; x", "/*!50000 SELECT */ 1", "BEGIN NOT ATOMIC a; END; b",
 		"SELECT _gbk'\xbf\x5c' FROM `a``b`.`c` ORDER BY 1,(2)", "INSERT INTO t(a) VALUES(1),(?) ON DUPLICATE KEY UPDATE a=VALUES(a)",
-		"WITH c AS (SELECT 1) SELECT * FROM c, (a JOIN b) d", "DELETE a FROM t a", "x'", "@@@a", "((((", "))))", "SET @a=1,b=DEFAULT", "SHOW COLUMNS FROM"} {
+		"WITH c AS (SELECT 1) SELECT * FROM c, (a JOIN b) d", "DELETE a FROM t a", "x'", "@@@a", "((((", "))))", "SET @a=1,b=DEFAULT", "SHOW COLUMNS FROM",
+		"INSERT t VALUES (1,'a'),(2,'b'),(3,'c'), (4,5)", "SELECT 1 WHERE a IN (1,2,3) AND b IN ((1,?),(2,?),(3,?)) OR c IN (1,/*!2*/,3)"} {
 		for m := range 4 {
 			f.Add([]byte(s), uint32(m), uint8(m), m%2 == 0)
 		}
@@ -255,9 +264,10 @@ func FuzzScan(f *testing.F) {
 				t.Fatalf("argument %d decodes to nothing", i)
 			}
 		}
-		if got := rebuild(s.Key, text, s.Args); !bytes.Equal(got, text[:s.End]) {
+		if got := rebuild(&s, text); !bytes.Equal(got, text[:s.End]) {
 			t.Fatalf("rebuilt %q from %q", got, text)
 		}
+		foldInvariants(t, &s, text)
 		if s.Next >= 0 && (s.Next <= s.End || s.Next >= len(text)) {
 			t.Fatalf("next %d", s.Next)
 		}

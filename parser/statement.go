@@ -10,6 +10,8 @@ type Statement struct {
 	Tokens []Token
 	Args   []Arg // the same indexes as Scan's
 	Params int   // how many of Args are ?
+	// Folds are the lists that stand for lists of any length; only ParseFolded makes some. Each has two elements here.
+	Folds []Fold
 
 	// AST is nil where the grammar cannot read the text; ParseErr says why. Its nodes' own text positions
 	// mean nothing here: ask Span and ArgIndex.

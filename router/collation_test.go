@@ -32,7 +32,7 @@ func TestSpaceWeights(t *testing.T) {
 }
 
 func TestShapes(t *testing.T) {
-	p := &planning{facts: &Facts{Collations: oracleCollations}, env: Env{Mode: parser.Mode{Flavour: parser.Flavour{MariaDB: true}}}}
+	p := &planning{stmt: &parser.Statement{}, facts: &Facts{Collations: oracleCollations}, env: Env{Mode: parser.Mode{Flavour: parser.Flavour{MariaDB: true}}}}
 	text := func(collation uint16, chars uint32) sqltypes.Column {
 		return sqltypes.Column{Type: sqltypes.VarString, Collation: collation, Length: chars * 4}
 	}
@@ -71,6 +71,22 @@ func TestShapes(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// The length of a parameter is not known when its weight's is decided.
+func TestShapeOfParameters(t *testing.T) {
+	for text, refused := range map[string]bool{"SELECT CONCAT(?, a) FROM t": true, "SELECT a FROM t WHERE b = ? LIMIT ?": false} {
+		mode := parser.Mode{Flavour: parser.Flavour{MariaDB: true}}
+		stmt, err := parser.Parse(text, mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &planning{stmt: stmt, facts: &Facts{Collations: oracleCollations}, env: Env{Mode: mode}}
+		shape, err := p.shapeOf(&sqltypes.Column{Type: sqltypes.VarString, Collation: 224, Length: 40}, false)
+		if err != nil || (shape.refuse != "") != refused {
+			t.Errorf("%s: %+v, %v", text, shape, err)
 		}
 	}
 }

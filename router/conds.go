@@ -25,7 +25,8 @@ type leaf struct {
 
 // inList is an IN list that can be trimmed: its items' places.
 type inList struct {
-	items []parser.Span
+	items  []parser.Span
+	folded int // one more than the number of the folded list that this is; 0: none
 }
 
 // selector reads all that is known of the rows of the block. It is nil where nothing is known.
@@ -97,7 +98,7 @@ func (s *keyScope) wholeKeys(l leaf, width int, top bool) plan.Selector {
 	if len(l.points) == 0 || len(l.cols) != width || l.cond.NullSafe {
 		return nil
 	}
-	in := &plan.SelectIn{List: -1}
+	in := &plan.SelectIn{List: -1, Folded: l.folded()}
 	for _, point := range l.points {
 		key := make([]plan.Expr, width)
 		for i, col := range l.cols {
@@ -111,6 +112,14 @@ func (s *keyScope) wholeKeys(l leaf, width int, top bool) plan.Selector {
 	return in
 }
 
+// folded is one more than the number of the folded list whose first element gives the leaf's points; 0: none.
+func (l *leaf) folded() int {
+	if l.list == nil {
+		return 0
+	}
+	return l.list.folded
+}
+
 // equalKey is the key that single equalities give, nil where a column lacks one.
 func equalKey(leaves []leaf, width int) []plan.Expr {
 	if width == 0 {
@@ -118,7 +127,7 @@ func equalKey(leaves []leaf, width int) []plan.Expr {
 	}
 	key, have := make([]plan.Expr, width), make([]bool, width)
 	for _, l := range leaves {
-		if len(l.points) != 1 || l.cond.NullSafe {
+		if len(l.points) != 1 || l.folded() > 0 || l.cond.NullSafe {
 			continue
 		}
 		for i, col := range l.cols {
@@ -139,10 +148,10 @@ func equalKey(leaves []leaf, width int) []plan.Expr {
 func mergeCond(c *plan.Cond, l leaf, i int) bool {
 	switch {
 	case l.points != nil:
-		if c.Points != nil && len(c.Points) <= len(l.points) {
+		if c.Points != nil && c.Folded == 0 && (l.folded() > 0 || len(c.Points) <= len(l.points)) {
 			return true
 		}
-		c.Points, c.NullSafe = nil, l.cond.NullSafe
+		c.Points, c.Folded, c.NullSafe = nil, l.folded(), l.cond.NullSafe
 		for _, point := range l.points {
 			c.Points = append(c.Points, point[i])
 		}
@@ -317,7 +326,7 @@ func (s *keyScope) readIn(e *ast.PatternInExpr) (leaf, plan.Selector, bool) {
 		left = row.Values
 	}
 	rows := make([][]ast.ExprNode, len(e.List))
-	list := &inList{}
+	list := &inList{folded: s.p.foldOf(e.List)}
 	for i, item := range e.List {
 		rows[i] = []ast.ExprNode{item}
 		if row, ok := bareExpr(item).(*ast.RowExpr); ok {
@@ -330,8 +339,13 @@ func (s *keyScope) readIn(e *ast.PatternInExpr) (leaf, plan.Selector, bool) {
 			list.items = append(list.items, span)
 		}
 	}
+	if list.folded > 0 {
+		rows = rows[:1]
+	}
 	l, sel, ok := s.readRow(left, rows)
-	if len(list.items) == len(rows) && len(rows) > 1 {
+	if list.folded > 0 {
+		l.list = list
+	} else if len(list.items) == len(rows) && len(rows) > 1 {
 		l.list = list
 	}
 	return l, sel, ok

@@ -136,7 +136,20 @@ func (e *evaluation) same(ctx context.Context, s *plan.SelectSame) (sharding.Set
 // in finds the nodes of a list of keys and, where the list is trimmed, which items each gets.
 func (e *evaluation) in(ctx context.Context, s *plan.SelectIn, all sharding.Set) (sharding.Set, error) {
 	byNode := make([][]int32, len(e.route.Targets))
-	for i, key := range s.Keys {
+	n := len(s.Keys)
+	if s.Folded > 0 {
+		n = e.args.Elements(s.Folded - 1)
+	}
+	var element []plan.Expr
+	for i := range n {
+		key := s.Keys[0]
+		switch {
+		case s.Folded == 0:
+			key = s.Keys[i]
+		case i > 0:
+			element = at(element, s.Keys[0], i)
+			key = element
+		}
 		node, exact, err := e.locate(ctx, key)
 		if err != nil {
 			return nil, err
@@ -214,9 +227,17 @@ func (e *evaluation) cond(ctx context.Context, c *plan.Cond, t sharding.KeyType)
 
 // points reads the values that a column equals one of; ok is false where one of them says nothing.
 func (e *evaluation) points(ctx context.Context, c *plan.Cond, t sharding.KeyType) ([]sharding.Key, bool, error) {
-	out := make([]sharding.Key, 0, len(c.Points))
-	for i := range c.Points {
-		v, known, err := value(&c.Points[i], e.args)
+	n := len(c.Points)
+	if c.Folded > 0 {
+		n = e.args.Elements(c.Folded - 1)
+	}
+	out := make([]sharding.Key, 0, n)
+	for i := range n {
+		point := c.Points[0].At(i)
+		if c.Folded == 0 {
+			point = c.Points[i]
+		}
+		v, known, err := value(&point, e.args)
 		if err != nil || !known {
 			return nil, false, err
 		}

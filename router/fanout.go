@@ -176,7 +176,7 @@ func (p *planning) describeDraft(route *plan.Route, t *rewrite.Template, mayFail
 	if err != nil {
 		return nil, false, err
 	}
-	r, err := rewrite.Render(nil, t, rewrite.Names{Tables: target.Names, Schemas: target.Schemas, Gathered: drafts}, nil, ownArgs{p.stmt})
+	r, err := rewrite.Render(nil, t, rewrite.Names{Tables: target.Names, Schemas: target.Schemas, Gathered: drafts}, nil, ownArgs{p.stmt, p.stmt.Folds})
 	if err != nil {
 		return nil, false, err
 	}
@@ -366,20 +366,29 @@ func (f *fanOut) cut(span parser.Span) []rewrite.Piece {
 }
 
 // ownArgs are the arguments that a statement's own text holds: those of a draft.
-type ownArgs struct{ stmt *parser.Statement }
+type ownArgs struct {
+	stmt  *parser.Statement
+	folds []parser.Fold // of stmt
+}
 
-func (a ownArgs) Len() int { return len(a.stmt.Args) }
+func (a ownArgs) Elements(i int) int { return a.folds[i].Count }
 
 // Value decodes a literal. A parameter has no value yet: any will do for a text that is only described.
 func (a ownArgs) Value(i int) (sqltypes.Value, error) {
-	if a.stmt.Args[i].Kind == parser.ArgParam {
+	if i = a.place(i); a.stmt.Args[i].Kind == parser.ArgParam {
 		return sqltypes.IntValue(1), nil
 	}
 	return a.stmt.Value(i)
 }
 
-func (a ownArgs) Param(i int) int              { return int(a.stmt.Args[i].Ordinal) }
+// place is where an argument of a folded list's element is.
+func (a ownArgs) place(i int) int {
+	i, element := rewrite.SplitElement(i)
+	return parser.Whole(a.folds, i, element)
+}
+
+func (a ownArgs) Param(i int) int              { return int(a.stmt.Args[a.place(i)].Ordinal) }
 func (a ownArgs) Generated(int) sqltypes.Value { return sqltypes.NullValue }
 func (a ownArgs) AppendText(b []byte, i int) []byte {
-	return append(b, a.stmt.Args[i].Span().In(a.stmt.Text)...)
+	return append(b, a.stmt.Args[a.place(i)].Span().In(a.stmt.Text)...)
 }

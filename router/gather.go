@@ -211,7 +211,7 @@ func (g *gathering) shape(part *gatheredPart) *rewrite.Template {
 // temporary describes a part's temporary table for the planning of the rest.
 func (g *gathering) temporary(part *gatheredPart, index int, name string) (*gathered, error) {
 	target := &g.place.Targets[0]
-	r, err := rewrite.Render(nil, &rewrite.Template{Pieces: part.shape}, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{g.p.stmt})
+	r, err := rewrite.Render(nil, &rewrite.Template{Pieces: part.shape}, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{g.p.stmt, g.p.stmt.Folds})
 	if err != nil {
 		return nil, err
 	}

@@ -24,9 +24,16 @@ func (i *insertPlan) values() error {
 	rows := &plan.Rows{Generate: i.gen}
 	if i.gen != nil {
 		i.gen.Given = make([]*plan.Expr, len(i.n.Lists))
+		if i.foldedRows() > 0 {
+			i.gen.Given = i.gen.Given[:1]
+		}
 	}
 	i.rows = make([][]rewrite.Splice, len(i.n.Lists))
-	for r, values := range i.n.Lists {
+	lists := i.n.Lists
+	if rows.Folded = i.foldedRows(); rows.Folded > 0 {
+		lists = lists[:1] // the others are like the first
+	}
+	for r, values := range lists {
 		if len(values) == 0 {
 			i.lead = nil
 			i.genCol = -1
@@ -48,12 +55,25 @@ func (i *insertPlan) values() error {
 	}
 	i.storedPlan(rows)
 	i.route.Rows, i.route.Opcode = rows, plan.MultiEqual
-	if len(rows.Keys) == 1 {
+	if !rows.Several() {
 		i.route.Opcode = plan.EqualUnique
 	}
 	i.compile()
 	i.p.plan.Root = &plan.Insert{Route: i.route}
 	return nil
+}
+
+// foldedRows is one more than the number of the folded list that the rows are; 0: none.
+func (i *insertPlan) foldedRows() int {
+	if i.n.Setlist || len(i.c.Rows) != 2 {
+		return 0
+	}
+	for n, f := range i.p.stmt.Folds {
+		if f.First == i.c.Rows[0].Span && f.Second == i.c.Rows[1].Span {
+			return n + 1
+		}
+	}
+	return 0
 }
 
 // rowsReadable checks that the text and the tree show the same rows.
@@ -162,10 +182,13 @@ func (i *insertPlan) compile() {
 		return
 	}
 	names := i.p.nameSplices(i.route.Targets)
-	list := rewrite.List{Separator: ", "}
+	list := rewrite.List{Separator: ", ", Folded: i.route.Rows.Folded}
 	for r, row := range i.c.Rows {
+		if r > 0 && list.Folded > 0 {
+			break
+		}
 		splices := append(append([]rewrite.Splice(nil), i.rows[r]...), names...)
-		list.Items = append(list.Items, rewrite.Cut(i.p.src, rewrite.Span(row.Span), splices))
+		list.Items = append(list.Items, rewrite.Cut(rewrite.Source{Text: i.p.src.Text, Args: i.p.src.Args}, rewrite.Span(row.Span), splices))
 	}
 	first, last := i.c.Rows[0], i.c.Rows[len(i.c.Rows)-1]
 	all := append(append([]rewrite.Splice(nil), i.splice...), splice(parser.Span{Start: first.Start, End: last.End}, rewrite.Piece{Op: rewrite.ListItems, N: 0}))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
@@ -133,6 +134,9 @@ func (p *planning) textShape(c *sqltypes.Column, field *catalog.Column, order bo
 	if ambiguous {
 		k.maxWeight = 64
 	}
+	if field == nil && (ambiguous || k.pad && k.space == nil) && p.definingParams() {
+		return keyShape{refuse: "ordering or grouping by text of the collation " + name + " that may be made of a parameter, whose length is not known, over several shards"}
+	}
 	shape := keyShape{wrap: []string{"WEIGHT_STRING(", ")"}, weight: true, bytes: clampLength(chars * k.maxWeight)}
 	width := decimal(max(chars, 1))
 	switch {
@@ -155,6 +159,16 @@ func (p *planning) textShape(c *sqltypes.Column, field *catalog.Column, order bo
 		shape.bytes = 0
 	}
 	return shape
+}
+
+// definingParams reports whether what the statement's expressions give may be made of parameters.
+func (p *planning) definingParams() bool {
+	for _, i := range p.stmt.Defining() {
+		if p.stmt.Args[i].Kind == parser.ArgParam {
+			return true
+		}
+	}
+	return false
 }
 
 // cutWeight limits a weight to what ORDER BY looks at. Of very long text only the beginning is weighed: a weight of

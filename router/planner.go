@@ -36,8 +36,8 @@ type algorithmKey struct {
 	schema uint64
 }
 
-// Plan decides how a statement runs. It answers *NeedTables or *NeedColumns where it has to know more, and
-// *sqlerr.Error for what the client gets. The statement, the snapshot and the facts are not changed; facts may be nil.
+// Plan decides how a statement runs. It answers *NeedTables or *NeedColumns where it has to know more, *NotFolded where
+// a folded statement's plan would depend on the lengths of its lists, and *sqlerr.Error for what the client gets. The statement, the snapshot and the facts are not changed; facts may be nil.
 func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts) (*plan.Plan, error) {
 	if facts == nil {
 		facts = &Facts{}
@@ -51,6 +51,10 @@ func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	p.src = rewrite.Source{Text: stmt.Text, Args: make([]rewrite.Span, len(stmt.Args))}
 	for i, a := range stmt.Args {
 		p.src.Args[i] = rewrite.Span(a.Span())
+	}
+	for i := range stmt.Folds {
+		f := &stmt.Folds[i]
+		p.src.Folds = append(p.src.Folds, rewrite.Fold{First: rewrite.Span(f.First), Second: rewrite.Span(f.Second)})
 	}
 	p.algorithm = func(t *table) (sharding.Algorithm, error) { return pl.algorithm(ctx, snap, t) }
 	p.check = func(t *table, s *catalog.TableSchema) []catalog.Finding {
@@ -77,6 +81,9 @@ func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	p.drift()
 	if err := p.checkPrograms(); err != nil {
 		return nil, err
+	}
+	if !p.folds() {
+		return nil, &NotFolded{}
 	}
 	p.finish()
 	return p.plan, nil
@@ -116,6 +123,7 @@ type planning struct {
 	sourceCount int
 	lists       []*inList
 	inlined     bool         // parameters became literals in a part of the plan
+	unfolded    bool         // the plan depends on the length of a folded list
 	at          *plan.Target // where the last draft was described
 }
 

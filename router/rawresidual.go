@@ -154,8 +154,10 @@ func (r *rowsResidual) rows(shape bool) *rewrite.Template {
 
 // inlineParams writes parameters as literals: a CREATE TABLE … SELECT is sent as text.
 func (p *planning) inlineParams(t *rewrite.Template) {
-	inline := func(pieces []rewrite.Piece) {
+	var inline func(pieces []rewrite.Piece)
+	inline = func(pieces []rewrite.Piece) {
 		for i := range pieces {
+			inline(pieces[i].Item)
 			if pieces[i].Op == rewrite.Arg && p.stmt.Args[pieces[i].N].Ordinal >= 0 {
 				where := p.stmt.Args[pieces[i].N].Span()
 				list := p.stmt.Clauses.ListSpan

@@ -157,7 +157,7 @@ func asksAll(route *plan.Route) bool {
 // rows finds the units of an INSERT: each row goes to the node of its key.
 func (r *Router) rows(ctx context.Context, route *plan.Route, args rewrite.Args) ([]RouteUnit, error) {
 	keys := route.Rows.Keys
-	if len(keys) == 1 {
+	if !route.Rows.Several() {
 		node, err := r.stored(ctx, route, args, keys[0])
 		if err != nil {
 			return nil, err
@@ -166,8 +166,17 @@ func (r *Router) rows(ctx context.Context, route *plan.Route, args rewrite.Args)
 	}
 	byNode := make([][]int32, len(route.Targets))
 	used := 0
-	for i := range keys {
-		node, err := r.stored(ctx, route, args, keys[i])
+	var element []plan.Expr
+	for i := range route.Rows.Count(args) {
+		key := keys[0]
+		switch {
+		case route.Rows.Folded == 0:
+			key = keys[i]
+		case i > 0:
+			element = at(element, keys[0], i)
+			key = element
+		}
+		node, err := r.stored(ctx, route, args, key)
 		if err != nil {
 			return nil, err
 		}
@@ -183,6 +192,15 @@ func (r *Router) rows(ctx context.Context, route *plan.Route, args rewrite.Args)
 		}
 	}
 	return units, nil
+}
+
+// at writes the key of another element of a folded list into buf.
+func at(buf, first []plan.Expr, element int) []plan.Expr {
+	buf = buf[:0]
+	for _, e := range first {
+		buf = append(buf, e.At(element))
+	}
+	return buf
 }
 
 // value is an expression's value at run time. known is false for one that only a server can compute.

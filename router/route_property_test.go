@@ -256,8 +256,31 @@ func checkCondition(t *rapid.T, w *world, name string, columns []string, text ma
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
-	route := firstRoute(p.Root)
-	args := &testArgs{ownArgs: ownArgs{stmt}}
+	args := &testArgs{ownArgs: ownArgs{stmt: stmt}}
+	checkRoute(t, w, name, columns, text, cond, sql, firstRoute(p.Root), args)
+	if folded, args := foldedRoute(t, w, sql, stmt); folded != nil {
+		checkRoute(t, w, name, columns, text, cond, sql, folded, args)
+	}
+}
+
+// foldedRoute is the route of the folded text, with the arguments of the text; nil where there is none.
+func foldedRoute(t *rapid.T, w *world, sql string, whole *parser.Statement) (*plan.Route, *testArgs) {
+	var s parser.Scan
+	if err := s.Scan([]byte(sql), w.mode); err != nil || len(s.Folds) == 0 {
+		return nil, nil
+	}
+	stmt, err := s.ParseFolded()
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	p, _, err := w.plan(stmt, Env{Database: "shop", Mode: w.mode})
+	if err != nil {
+		t.Fatalf("%s, folded: %v", sql, err)
+	}
+	return firstRoute(p.Root), &testArgs{ownArgs: ownArgs{whole, s.Folds}}
+}
+
+func checkRoute(t *rapid.T, w *world, name string, columns []string, text map[string]bool, cond condition, sql string, route *plan.Route, args *testArgs) {
 	units, err := (&Router{}).Route(context.Background(), route, args)
 	if err != nil {
 		if _, unknown := err.(*KeyUnknown); unknown {
@@ -272,7 +295,7 @@ func checkCondition(t *rapid.T, w *world, name string, columns []string, text ma
 		}
 		node, ok := nodeOf(t, route, w, name, row, text)
 		if ok && !covered3(t, units, node, route, args, row, text) {
-			t.Fatalf("%s: the row %v is on node %d, the units are %s", sql, row, node, plan.Format(p, units))
+			t.Fatalf("%s: the row %v is on node %d, the units are %s", sql, row, node, plan.Format(&plan.Plan{Root: route}, units))
 		}
 	}
 }
@@ -324,7 +347,15 @@ func keptMatches(t *rapid.T, u RouteUnit, route *plan.Route, args rewrite.Args, 
 		if in.List < 0 || in.List >= len(u.Keep) || u.Keep[in.List] == nil {
 			continue
 		}
-		for item, key := range in.Keys {
+		n := len(in.Keys)
+		if in.Folded > 0 {
+			n = args.Elements(in.Folded - 1)
+		}
+		for item := range n {
+			key := in.Keys[min(item, len(in.Keys)-1)]
+			if in.Folded > 0 {
+				key = at(nil, in.Keys[0], item)
+			}
 			if !matches(t, key, route, args, row, text) {
 				continue
 			}
@@ -385,7 +416,7 @@ func TestRouteAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var args rewrite.Args = &testArgs{ownArgs: ownArgs{stmt}, params: []sqltypes.Value{sqltypes.IntValue(123456)}}
+	var args rewrite.Args = &testArgs{ownArgs: ownArgs{stmt: stmt}, params: []sqltypes.Value{sqltypes.IntValue(123456)}}
 	r, ctx, route := &Router{}, context.Background(), firstRoute(p.Root)
 	n := testing.AllocsPerRun(200, func() {
 		if _, err := r.Route(ctx, route, args); err != nil {

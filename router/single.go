@@ -175,11 +175,16 @@ func (p *planning) compileSpan(targets []plan.Target, span parser.Span, more []r
 	t := &rewrite.Template{Identity: len(splices) == 0 && len(p.lists) == 0 && span.Len() == len(p.stmt.Text)}
 	for i, l := range p.lists {
 		first, last := l.items[0], l.items[len(l.items)-1]
-		items := make([]rewrite.Span, len(l.items))
-		for j, it := range l.items {
-			items[j] = rewrite.Span(it)
+		if l.folded > 0 {
+			item := p.src.Item(l.folded-1, splices)
+			t.Lists = append(t.Lists, rewrite.List{Items: [][]rewrite.Piece{item}, Separator: ", ", Folded: l.folded})
+		} else {
+			items := make([]rewrite.Span, len(l.items))
+			for j, it := range l.items {
+				items[j] = rewrite.Span(it)
+			}
+			t.AddList(p.src, items, ", ", splices)
 		}
-		t.AddList(p.src, items, ", ", splices)
 		splices = append(splices, splice(parser.Span{Start: first.Start, End: last.End}, rewrite.Piece{Op: rewrite.ListItems, N: i}))
 	}
 	t.Pieces = rewrite.Cut(p.src, rewrite.Span(span), splices)
@@ -220,9 +225,12 @@ func covered(splices []rewrite.Splice, span parser.Span) bool {
 func (p *planning) label(span parser.Span) []rewrite.Piece {
 	pieces := []rewrite.Piece{text(" AS `")}
 	for _, piece := range rewrite.Cut(p.src, rewrite.Span(span), nil) {
-		if piece.Op == rewrite.Arg {
+		switch piece.Op {
+		case rewrite.Repeat:
+			p.unfolded = true
+		case rewrite.Arg:
 			piece.Op = rewrite.Label
-		} else {
+		default:
 			quoted := ident(piece.Text)
 			piece.Text = quoted[1 : len(quoted)-1]
 		}

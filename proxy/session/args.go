@@ -5,20 +5,46 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/rewrite"
 )
 
 // args are a statement's arguments: the literals of its text, the parameters of an EXECUTE, and the ids that were
-// generated for it. It implements rewrite.Args. It is valid as long as text and scan are.
+// generated for it. It implements rewrite.Args, numbered as the statement that they are for numbers them: where that is
+// a folded one, the elements of lists beyond the second have no numbers of their own. It is valid as long as text and scan
+// are.
 type args struct {
 	scan      *parser.Scan
 	text      []byte
 	params    []sqltypes.Value
 	generated []sqltypes.Value // by row; NULL where the client gave one
 	inline    bool             // parameters are written as literals
+	folds     []parser.Fold    // of scan, where the statement is folded
 }
 
-// Len returns the number of literals and parameters.
-func (a *args) Len() int { return len(a.scan.Args) }
+// argsOf are the arguments that a text has for the statement.
+func (st *Statement) argsOf(scan *parser.Scan, text []byte) args {
+	a := args{scan: scan, text: text}
+	if len(st.parsed.Folds) > 0 {
+		a.folds = scan.Folds
+	}
+	return a
+}
+
+// Len returns the number of literals and parameters that the statement numbers.
+func (a *args) Len() int { return parser.Cut(a.folds, len(a.scan.Args)) }
+
+// Elements returns how many elements folded list i has.
+func (a *args) Elements(i int) int { return a.folds[i].Count }
+
+// arg is argument i.
+func (a *args) arg(i int) (*parser.Arg, int) {
+	if len(a.folds) > 0 {
+		i, element := rewrite.SplitElement(i)
+		i = parser.Whole(a.folds, i, element)
+		return &a.scan.Args[i], i
+	}
+	return &a.scan.Args[i], i
+}
 
 // inlined returns the arguments for a text that cannot have parameters: they are written as literals.
 func (a *args) inlined() *args {
@@ -29,7 +55,7 @@ func (a *args) inlined() *args {
 
 // Value decodes argument i.
 func (a *args) Value(i int) (sqltypes.Value, error) {
-	arg := &a.scan.Args[i]
+	arg, i := a.arg(i)
 	if arg.Kind != parser.ArgParam {
 		return a.scan.Value(i)
 	}
@@ -41,7 +67,7 @@ func (a *args) Value(i int) (sqltypes.Value, error) {
 
 // AppendText appends argument i as the client wrote it.
 func (a *args) AppendText(b []byte, i int) []byte {
-	arg := &a.scan.Args[i]
+	arg, _ := a.arg(i)
 	if a.inline && arg.Kind == parser.ArgParam && int(arg.Ordinal) < len(a.params) {
 		return a.params[arg.Ordinal].AppendSQL(b)
 	}
@@ -50,7 +76,7 @@ func (a *args) AppendText(b []byte, i int) []byte {
 
 // Param returns the ordinal of argument i among the parameters, -1 for a literal.
 func (a *args) Param(i int) int {
-	if arg := &a.scan.Args[i]; arg.Kind == parser.ArgParam && !a.inline {
+	if arg, _ := a.arg(i); arg.Kind == parser.ArgParam && !a.inline {
 		return int(arg.Ordinal)
 	}
 	return -1

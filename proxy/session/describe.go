@@ -76,13 +76,7 @@ func (t *tree) anyArguments() {
 	if t.x.args.params != nil {
 		return
 	}
-	params := 0
-	for i := range t.x.args.Len() {
-		if t.x.args.Param(i) >= 0 {
-			params++
-		}
-	}
-	t.x.args.params = make([]sqltypes.Value, params)
+	t.x.args.params = make([]sqltypes.Value, t.x.args.scan.Params)
 	for i := range t.x.args.params {
 		t.x.args.params[i] = sqltypes.IntValue(1)
 	}

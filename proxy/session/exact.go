@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
@@ -50,8 +51,8 @@ func (l *shapes) get(key []byte, ask func() ([]sqltypes.Column, error)) ([]sqlty
 	return columns, nil
 }
 
-// sessionKey is what of the session the description of a statement may depend on: its variables (of charsets, of lengths,
-// of digits), and its user variables where the statement reads them.
+// sessionKey is what the description of a statement may depend on beside its key: the session's variables (of charsets, of
+// lengths, of digits), its user variables where the statement reads them, and literals.
 func (t *tree) sessionKey() []byte {
 	lists := []iter.Seq2[string, string]{t.s.state.Vars()}
 	if t.x.need&backend.NeedUserVars != 0 {
@@ -62,6 +63,12 @@ func (t *tree) sessionKey() []byte {
 		vars := maps.Collect(list)
 		for _, name := range slices.Sorted(maps.Keys(vars)) {
 			key = append(append(append(append(key, name...), '='), vars[name]...), 0)
+		}
+	}
+	// The literals that names and types may hang on.
+	for _, i := range t.x.st.parsed.Defining() {
+		if t.x.st.parsed.Args[i].Kind != parser.ArgParam {
+			key = append(t.x.args.AppendText(key, i), 0)
 		}
 	}
 	return key
@@ -77,7 +84,7 @@ func (t *tree) preparedColumns(ctx context.Context) ([]sqltypes.Column, error) {
 	}
 	return t.x.st.described.get(t.sessionKey(), func() ([]sqltypes.Column, error) {
 		x := *t.x
-		x.args = &args{scan: x.args.scan, text: x.args.text}
+		x.args = &args{scan: x.args.scan, text: x.args.text, folds: x.args.folds}
 		any := &tree{s: t.s, x: &x}
 		any.anyArguments()
 		stmt, err := any.prepare(ctx, &route.Targets[0], x.plan.Shape)

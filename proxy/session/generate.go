@@ -16,11 +16,11 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 		return 0, nil
 	}
 	g := rows.Generate
-	ids := make([]sqltypes.Value, len(g.Given)) // NULL where the client gave one
+	ids := make([]sqltypes.Value, rows.Count(x.args)) // NULL where the client gave one
 	var missing []int
-	for i, given := range g.Given {
+	for i := range ids {
 		v := sqltypes.NullValue
-		if given != nil {
+		if given := rows.GivenAt(i); given != nil {
 			if v, err = value(x.args, given); err != nil {
 				return 0, err
 			}

@@ -21,11 +21,9 @@ func (s *Session) pass(ctx context.Context, x *execution) error {
 		if x.st.valid(s.srv.Catalogs.Current(), s.srv.Catalogs.Epoch()) {
 			return nil
 		}
-		st, err := s.planStatement(ctx, x.st.parsed)
-		if err != nil {
+		if err := s.planAgain(ctx, x, false); err != nil {
 			return err
 		}
-		x.st, x.plan = st, st.plan
 	}
 	return sqlerr.Internal("the rules change faster than a statement can be planned")
 }

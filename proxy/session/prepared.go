@@ -131,7 +131,8 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 	if stmt.st.plan == nil {
 		return s.ownShape(ctx, stmt, params)
 	}
-	x := execution{st: stmt.st, plan: stmt.st.plan, args: &args{scan: &stmt.scan, text: stmt.text}, form: exec.BinaryRows}
+	x := execution{st: stmt.st, plan: stmt.st.plan, own: stmt.st.argsOf(&stmt.scan, stmt.text), form: exec.BinaryRows}
+	x.args = &x.own
 	x.need = needs(stmt.st.parsed)
 	if s.locked != nil && cacheable[x.st.parsed.Kind] { // others open no table before they run
 		if err := s.mayUse(&x); err != nil {
@@ -223,8 +224,9 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 	}
 	x := execution{
 		st: st, plan: st.plan, form: exec.BinaryRows, params: request.Params,
-		own: args{scan: &stmt.scan, text: stmt.text, params: stmt.values},
+		own: st.argsOf(&stmt.scan, stmt.text),
 	}
+	x.own.params = stmt.values
 	x.args = &x.own
 	s.more = false
 	if request.Flags&wire.CursorReadOnly != 0 && s.cursorCan(&x) {

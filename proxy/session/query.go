@@ -48,7 +48,7 @@ func (s *Session) query(ctx context.Context, text []byte, only bool) (rest []byt
 	}
 	defer release()
 	failed := s.failures()
-	x := execution{st: st, plan: st.plan, form: exec.TextRows, own: args{scan: &s.scan, text: text[:s.scan.End]}}
+	x := execution{st: st, plan: st.plan, form: exec.TextRows, own: st.argsOf(&s.scan, text[:s.scan.End])}
 	x.args = &x.own
 	if err := s.execute(ctx, &x); err != nil {
 		return nil, err

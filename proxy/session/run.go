@@ -89,11 +89,9 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 // runScattered runs a statement of which routing has found, before anything was sent, that one of its values may be on
 // any shard: it is planned again for all of them, for this execution only.
 func (s *Session) runScattered(ctx context.Context, x *execution) error {
-	st, err := s.planWith(ctx, x.st.parsed, true)
-	if err != nil {
+	if err := s.planAgain(ctx, x, true); err != nil {
 		return err
 	}
-	x.st, x.plan = st, st.plan
 	return s.runNode(ctx, x)
 }
 

@@ -130,24 +130,28 @@ type scriptedClient struct {
 	silentConn
 	first    []byte // ahead of them; nil: none
 	commands [][]byte
-	left     int // commands still to be sent
+	left     int    // commands still to be sent
+	under    []byte // what is left of the one being sent
 	next     int
 	got      int    // bytes of answers
 	last     []byte // the last answer
 }
 
 func (c *scriptedClient) Read(p []byte) (int, error) {
-	if first := c.first; first != nil {
-		c.first = nil
-		return copy(p, first), nil
-	}
-	if c.left == 0 {
+	switch {
+	case len(c.under) > 0:
+	case c.first != nil:
+		c.under, c.first = c.first, nil
+	case c.left == 0:
 		return 0, io.EOF
+	default:
+		c.left--
+		c.under = c.commands[c.next%len(c.commands)]
+		c.next++
 	}
-	c.left--
-	command := c.commands[c.next%len(c.commands)]
-	c.next++
-	return copy(p, command), nil
+	n := copy(p, c.under)
+	c.under = c.under[n:]
+	return n, nil
 }
 
 func (c *scriptedClient) Write(p []byte) (int, error) {
@@ -228,8 +232,12 @@ func newScripted(tb testing.TB, database string) *scripted {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	snap = snap.WithTables(scriptedTable("bench"), scriptedTable("mesh"))
+	for _, ds := range []string{"ds_0", "ds_1"} {
+		snap = snap.WithPrograms("mesh", ds, &catalog.Programs{}) // no triggers
+	}
 	srv := &Server{
-		Catalogs: fixedCatalogs{snap.WithTables(scriptedTable("bench"), scriptedTable("mesh"))},
+		Catalogs: fixedCatalogs{snap},
 		Pools:    s.pools(tb), Planner: &router.Planner{}, Keyer: sharding.Keyer{Charset: "utf8mb4"}, Cache: mapCache{},
 		Log: zap.NewNop(), Flavour: parser.Flavour{MariaDB: true, Version: 101119},
 		Initial: Initial{SQLMode: "STRICT_TRANS_TABLES", Charset: "utf8mb4", Collation: "utf8mb4_general_ci", Autocommit: true},

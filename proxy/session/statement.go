@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -25,6 +26,13 @@ type Statement struct {
 	// runs, which depends on its values.
 	described, ran shapes
 	programs       uint64 // version of what was known of stored programs
+
+	typed bool // a server was asked about the types of the statement's expressions
+
+	// Marks stand in the cache where a key does not tell all that a plan depends on, and say by which longer one to look
+	// the statement up: by one that tells the lengths of lists, or by one with the literals of these numbers.
+	whole    bool
+	literals []int
 }
 
 // Size estimates the bytes that the statement holds.
@@ -59,31 +67,128 @@ func (s *Session) lookup(ctx context.Context, text []byte) (*Statement, error) {
 	if err := s.scan.Scan(text, s.mode); err != nil {
 		return nil, syntaxError(err)
 	}
-	s.key = append(append(s.key[:0], s.keyPrefix...), s.scan.Key...)
-	snap := s.srv.Catalogs.Current()
-	if st, ok := s.srv.Cache.Get(s.key); ok && st.valid(snap, s.srv.Catalogs.Epoch()) {
+	st := s.cached(text)
+	if st == nil && len(s.scan.Folds) > 0 {
+		if st = s.prepareFolded(ctx, text); st == nil {
+			return s.lookupWhole(ctx, text)
+		}
+	}
+	if st != nil {
+		if st.whole {
+			return s.lookupWhole(ctx, text)
+		}
 		return st, nil
 	}
-	return s.prepareStatement(ctx, string(text[:s.scan.End]))
+	return s.prepareStatement(ctx, text[:s.scan.End])
+}
+
+// cached finds the statement of s.scan; nil: there is none, or it is out of date.
+func (s *Session) cached(text []byte) *Statement {
+	s.key = append(append(s.key[:0], s.keyPrefix...), s.scan.Key...)
+	st := s.fetch()
+	if st != nil && st.literals != nil {
+		s.keyLiterals(text, st.literals)
+		st = s.fetch()
+	}
+	return st
+}
+
+// fetch finds the statement of s.key.
+func (s *Session) fetch() *Statement {
+	if st, ok := s.srv.Cache.Get(s.key); ok && st.valid(s.srv.Catalogs.Current(), s.srv.Catalogs.Epoch()) {
+		return st
+	}
+	return nil
+}
+
+// keyLiterals adds literals to s.key.
+func (s *Session) keyLiterals(text []byte, numbers []int) {
+	a := args{scan: &s.scan, text: text, folds: s.scan.Folds}
+	for _, i := range numbers {
+		arg, _ := a.arg(i)
+		s.key = binary.AppendUvarint(append(s.key, parser.Marker, keyLiteral), uint64(arg.End-arg.Start))
+		s.key = append(s.key, text[arg.Start:arg.End]...)
+	}
+}
+
+// keyLiteral follows parser.Marker in a key in front of a literal.
+const keyLiteral = 0xfd
+
+// keep puts a statement into the cache. A plan for which a server was asked about types depends on the literals that
+// make them.
+func (s *Session) keep(st *Statement, text []byte) {
+	if st.typed && st.plan != nil {
+		var numbers []int
+		for _, i := range st.parsed.Defining() {
+			if st.parsed.Args[i].Kind != parser.ArgParam {
+				numbers = append(numbers, i)
+			}
+		}
+		if numbers != nil {
+			s.key = append(append(s.key[:0], s.keyPrefix...), s.scan.Key...)
+			s.srv.Cache.Put(s.key, &Statement{parsed: &parser.Statement{}, literals: numbers})
+			s.keyLiterals(text, numbers)
+		}
+	}
+	s.srv.Cache.Put(s.key, st)
+}
+
+// lookupWhole is lookup for a text whose lists are not folded.
+func (s *Session) lookupWhole(ctx context.Context, text []byte) (*Statement, error) {
+	if err := s.scan.ScanWhole(text, s.mode); err != nil {
+		return nil, syntaxError(err)
+	}
+	if st := s.cached(text); st != nil {
+		return st, nil
+	}
+	return s.prepareStatement(ctx, text[:s.scan.End])
+}
+
+// prepareFolded makes one statement for all texts that differ from this one in the lengths of their lists only. Nil:
+// there is none, or an error that is to be told of the text as it is.
+func (s *Session) prepareFolded(ctx context.Context, text []byte) *Statement {
+	parsed, err := s.scan.ParseFolded()
+	if err != nil || !cacheable[parsed.Kind] || s.srv.own[parsed.Kind] != nil || s.substitutes(parsed) || s.mayPlan(parsed) != nil {
+		return nil
+	}
+	if asks, err := s.asksSystem(parsed); err != nil || asks {
+		return nil
+	}
+	st, err := s.planStatement(ctx, parsed)
+	if _, ok := errors.AsType[*router.NotFolded](err); ok {
+		st, err = &Statement{parsed: &parser.Statement{}, whole: true}, nil
+	}
+	if err != nil {
+		return nil
+	}
+	s.keep(st, text)
+	return st
+}
+
+// planAgain plans the statement of an execution again. Where a folded one cannot be any more it is planned as it is.
+func (s *Session) planAgain(ctx context.Context, x *execution, scatter bool) error {
+	st, err := s.planWith(ctx, x.st.parsed, scatter)
+	if _, ok := errors.AsType[*router.NotFolded](err); ok {
+		var parsed *parser.Statement
+		if parsed, err = parser.Parse(string(x.args.text), x.st.parsed.Mode); err == nil {
+			x.args.folds = nil
+			st, err = s.planWith(ctx, parsed, scatter)
+		}
+	}
+	if err == nil {
+		x.st, x.plan = st, st.plan
+	}
+	return err
 }
 
 // prepareStatement parses and plans, and caches what is worth it.
-func (s *Session) prepareStatement(ctx context.Context, text string) (*Statement, error) {
-	parsed, err := parser.Parse(text, s.mode)
+func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement, error) {
+	parsed, err := parser.Parse(string(text), s.mode)
 	if err != nil {
 		return nil, syntaxError(err)
 	}
-	if err := s.mayRun(parsed); err != nil {
-		return nil, err // before planning, which would tell whether the table exists
-	}
-	if parsed.Kind == parser.Account && ofOwnAccount(parsed) {
-		return nil, sqlerr.NotSupported("statements on the client's own account") // it would be the data source's
-	}
-	for _, at := range parsed.Uses.At {
-		if at.Use == parser.UseLock && at.Name == "IS_USED_LOCK" {
-			// It answers with a server's connection id, which says nothing to a client of Heddle.
-			return nil, sqlerr.NotSupported("IS_USED_LOCK()")
-		}
+	if err := s.mayPlan(parsed); err != nil {
+		return nil, err
 	}
 	if s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil || formatHeddle(parsed) {
 		return &Statement{parsed: parsed}, nil
@@ -99,7 +204,7 @@ func (s *Session) prepareStatement(ctx context.Context, text string) (*Statement
 		return nil, err
 	}
 	if cacheable[parsed.Kind] {
-		s.srv.Cache.Put(s.key, st)
+		s.keep(st, text)
 	}
 	return st, nil
 }
@@ -113,6 +218,23 @@ func ofOwnAccount(st *parser.Statement) bool {
 	}
 	t := st.Tokens
 	return len(t) > 2 && t[0].Is("SET") && t[1].Is("PASSWORD") && !t[2].Is("FOR")
+}
+
+// mayPlan says what is never planned: what the client may not run, before planning tells whether the table exists.
+func (s *Session) mayPlan(parsed *parser.Statement) error {
+	if err := s.mayRun(parsed); err != nil {
+		return err
+	}
+	if parsed.Kind == parser.Account && ofOwnAccount(parsed) {
+		return sqlerr.NotSupported("statements on the client's own account") // it would be the data source's
+	}
+	for _, at := range parsed.Uses.At {
+		if at.Use == parser.UseLock && at.Name == "IS_USED_LOCK" {
+			// It answers with a server's connection id, which says nothing to a client of Heddle.
+			return sqlerr.NotSupported("IS_USED_LOCK()")
+		}
+	}
+	return nil
 }
 
 // cacheable are the kinds that applications repeat.
@@ -141,7 +263,9 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	for range maxPlanningRounds {
 		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
 		if err == nil {
-			return &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion()}, nil
+			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion()}
+			st.typed = len(facts.Columns) > 0
+			return st, nil
 		}
 		var tables *router.NeedTables
 		var columns *router.NeedColumns

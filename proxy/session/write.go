@@ -285,7 +285,7 @@ func (w *write) collect(ctx context.Context, target *plan.Target, a *exec.Answer
 
 // infoOf is what a server says of its part. Of a single row it says nothing, but the row is one of the statement's.
 func (w *write) infoOf(a *exec.Answer) []byte {
-	if len(a.OK.Info) > 0 || !w.selected && (w.route.Rows == nil || len(w.route.Rows.Keys) < 2) {
+	if len(a.OK.Info) > 0 || !w.selected && (w.route.Rows == nil || !w.route.Rows.Several()) {
 		return a.OK.Info
 	}
 	duplicates := 0

@@ -152,6 +152,9 @@ type Stay struct {
 // Rows are the rows of an INSERT or REPLACE: list 0 of the template holds them, each goes to the shard of its key.
 type Rows struct {
 	Keys [][]Expr // by row: the key columns' values in key order; nil for a table that has no key (broadcast, single)
+	// Folded is one more than the number of the folded list that the rows are; 0: none. Keys, and Given of Generate, then
+	// have the first row only.
+	Folded int
 	// Generate is set when a column of the rows is filled by a generator.
 	Generate *Generate
 }
@@ -176,6 +179,39 @@ type Expr struct {
 	Negate    bool           // a minus sign before the argument
 	Generated bool           // the generated id of row Row where it has one, else Arg or Const
 	Row       int
+}
+
+// At is the expression of another element of a folded list, e being the first one's.
+func (e Expr) At(element int) Expr {
+	if e.Arg >= 0 {
+		e.Arg = rewrite.Element(e.Arg, element)
+	}
+	e.Row += element
+	return e
+}
+
+// Count is how many rows an execution has.
+func (r *Rows) Count(args rewrite.Args) int {
+	if r.Folded > 0 {
+		return args.Elements(r.Folded - 1)
+	}
+	return len(r.Keys)
+}
+
+// Several reports whether there is more than one row.
+func (r *Rows) Several() bool { return r.Folded > 0 || len(r.Keys) > 1 }
+
+// GivenAt is what the client gave for the column in a row; nil: nothing.
+func (r *Rows) GivenAt(row int) *Expr {
+	given := r.Generate.Given
+	if r.Folded == 0 {
+		return given[row]
+	}
+	if given[0] == nil {
+		return nil
+	}
+	e := given[0].At(row)
+	return &e
 }
 
 // Key is one sort or group key of a stream.

@@ -8,10 +8,12 @@ type (
 	// SelectEqual chooses the target of one key, all of its columns given.
 	SelectEqual struct{ Key []Expr }
 	// SelectIn chooses the targets of several keys, all columns of each given; List is the template list that is
-	// trimmed to each target's own keys, -1: none.
+	// trimmed to each target's own keys, -1: none. Folded is one more than the number of the folded list whose first
+	// element's key is the only one of Keys; 0: none.
 	SelectIn struct {
-		Keys [][]Expr
-		List int
+		Keys   [][]Expr
+		List   int
+		Folded int
 	}
 	// SelectCond chooses the targets that conditions on the columns allow, one Cond per key column.
 	SelectCond struct{ Conds []Cond }
@@ -34,6 +36,7 @@ type (
 // Cond is what is known of one key column. The zero Cond is no condition.
 type Cond struct {
 	Points            []Expr // the column equals one of them; nil: no such condition
+	Folded            int    // one more than the number of the folded list whose first element gives the one of Points; 0: none
 	Null              bool   // or it is NULL: IS NULL, <=> NULL
 	Low, High         *Expr  // bounds; nil: open
 	LowOpen, HighOpen bool   // the bound itself is outside

@@ -12,11 +12,15 @@ type Splice struct {
 	Pieces []Piece
 }
 
-// Source is a client's text with the places of its arguments, in order.
+// Source is a client's text with the places of its arguments and of its folded lists, in order.
 type Source struct {
-	Text string
-	Args []Span
+	Text  string
+	Args  []Span
+	Folds []Fold
 }
+
+// Fold is a list of two elements that stands for lists of any length.
+type Fold struct{ First, Second Span }
 
 // Compile cuts src into pieces with the splices put in. Splices may come in any order but must not overlap; of
 // several insertions at one place the earlier in the slice comes first. Arguments inside a replaced part vanish with it unless the splice's pieces name them.
@@ -72,8 +76,27 @@ func (t *Template) AddList(src Source, items []Span, separator string, splices [
 	return len(t.Lists) - 1
 }
 
-// appendText appends the text of span, its arguments as Arg pieces.
+// Item are the pieces of a folded list's first element.
+func (s Source) Item(fold int, splices []Splice) []Piece {
+	s, span := Source{Text: s.Text, Args: s.Args}, s.Folds[fold].First
+	return Cut(s, span, splices)
+}
+
+// appendText appends the text of span, its arguments as Arg pieces and its folded lists as Repeat pieces.
 func appendText(pieces []Piece, src Source, span Span) []Piece {
+	for i, f := range src.Folds {
+		if f.First.Start < span.Start || f.Second.End > span.End {
+			continue
+		}
+		pieces = appendArgs(pieces, src, Span{span.Start, f.First.Start})
+		pieces = append(pieces, Piece{Op: Repeat, N: i, Text: src.Text[f.First.End:f.Second.Start], Item: src.Item(i, nil)})
+		span.Start = f.Second.End
+	}
+	return appendArgs(pieces, src, span)
+}
+
+// appendArgs is appendText for a text without folded lists.
+func appendArgs(pieces []Piece, src Source, span Span) []Piece {
 	first := sort.Search(len(src.Args), func(i int) bool { return src.Args[i].Start >= span.Start })
 	pos := span.Start
 	for i := first; i < len(src.Args) && src.Args[i].End <= span.End; i++ {
@@ -106,6 +129,7 @@ func countArgs(pieces []Piece) int {
 		if pieces[i].Op == Arg || pieces[i].Op == Generated {
 			n++
 		}
+		n += 2 * countArgs(pieces[i].Item)
 	}
 	return n
 }

@@ -36,6 +36,7 @@ type renderer struct {
 	names    Names
 	keep     [][]int32
 	args     Args
+	element  int // of the folded list under way
 }
 
 func (w *renderer) pieces(pieces []Piece) error {
@@ -57,8 +58,10 @@ func (w *renderer) piece(p *Piece) error {
 	case Label:
 		start := len(out.SQL)
 		out.SQL = doubleBackticks(w.args.AppendText(out.SQL, p.N), start)
+	case Repeat:
+		return w.elements(p.Item, p.Text, w.args.Elements(p.N))
 	case Value:
-		v, err := w.args.Value(p.N)
+		v, err := w.args.Value(Element(p.N, w.element))
 		if err != nil {
 			return fmt.Errorf("argument %d: %w", p.N, err)
 		}
@@ -82,7 +85,7 @@ func (w *renderer) piece(p *Piece) error {
 		}
 		out.SQL = strconv.AppendUint(out.SQL, total, 10)
 	case Generated:
-		id := w.args.Generated(p.N)
+		id := w.args.Generated(p.N + w.element)
 		if id.IsNull() && p.M >= 0 {
 			w.arg(p.M)
 			return nil
@@ -94,6 +97,7 @@ func (w *renderer) piece(p *Piece) error {
 
 // arg renders argument n as the client wrote it.
 func (w *renderer) arg(n int) {
+	n = Element(n, w.element)
 	w.out.SQL = w.args.AppendText(w.out.SQL, n)
 	if param := w.args.Param(n); param >= 0 {
 		w.out.Params = append(w.out.Params, int32(param))
@@ -103,7 +107,11 @@ func (w *renderer) arg(n int) {
 // list renders the kept items of list n.
 func (w *renderer) list(n int) error {
 	list := &w.template.Lists[n]
-	if n >= len(w.keep) || w.keep[n] == nil {
+	all := n >= len(w.keep) || w.keep[n] == nil
+	if list.Folded > 0 && all {
+		return w.elements(list.Items[0], list.Separator, w.args.Elements(list.Folded-1))
+	}
+	if all {
 		for i, item := range list.Items {
 			if i > 0 {
 				w.out.SQL = append(w.out.SQL, list.Separator...)
@@ -118,10 +126,29 @@ func (w *renderer) list(n int) error {
 		if i > 0 {
 			w.out.SQL = append(w.out.SQL, list.Separator...)
 		}
-		if err := w.pieces(list.Items[kept]); err != nil {
+		item := int(kept)
+		if list.Folded > 0 {
+			item, w.element = 0, int(kept)
+		}
+		if err := w.pieces(list.Items[item]); err != nil {
 			return err
 		}
 	}
+	w.element = 0
+	return nil
+}
+
+// elements renders all elements of a folded list.
+func (w *renderer) elements(item []Piece, separator string, n int) error {
+	for w.element = 0; w.element < n; w.element++ {
+		if w.element > 0 {
+			w.out.SQL = append(w.out.SQL, separator...)
+		}
+		if err := w.pieces(item); err != nil {
+			return err
+		}
+	}
+	w.element = 0
 	return nil
 }
 

@@ -17,15 +17,26 @@ type args struct {
 	ids    []sqltypes.Value
 }
 
-func (a args) Len() int { return len(a.texts) }
+// Elements of list n are n + 1; an element has one argument, the next one each.
+func (a args) Elements(i int) int { return i + 1 }
+
 func (a args) Value(i int) (sqltypes.Value, error) {
+	i, element := SplitElement(i)
+	i += element
 	if i >= len(a.values) {
 		return sqltypes.Value{}, errors.New("not bound")
 	}
 	return a.values[i], nil
 }
-func (a args) AppendText(b []byte, i int) []byte { return append(b, a.texts[i]...) }
+
+func (a args) AppendText(b []byte, i int) []byte {
+	i, element := SplitElement(i)
+	return append(b, a.texts[i+element]...)
+}
+
 func (a args) Param(i int) int {
+	i, element := SplitElement(i)
+	i += element
 	if a.texts[i] != "?" {
 		return -1
 	}
@@ -160,4 +171,38 @@ func FuzzCompileIdentity(f *testing.F) {
 			t.Fatalf("%q became %q (%v)", s, r.SQL, err)
 		}
 	})
+}
+
+// A folded list renders its first element for each element that the arguments have.
+func TestFolded(t *testing.T) {
+	a := args{texts: []string{"1", "2", "3", "?", "4"}, ids: []sqltypes.Value{sqltypes.IntValue(7), sqltypes.IntValue(8), sqltypes.IntValue(9)}}
+	src := Source{
+		Text: "IN (1, 2) x 4", Args: []Span{{4, 5}, {7, 8}, {12, 13}},
+		Folds: []Fold{{Span{90, 91}, Span{92, 93}}, {Span{94, 95}, Span{96, 97}}, {First: Span{4, 5}, Second: Span{7, 8}}},
+	}
+	whole := Compile(src, nil)
+	if got := fmt.Sprint(whole.Pieces[1].Op, whole.Pieces[1].N, whole.Pieces[3].Op); got != fmt.Sprint(Repeat, 2, Arg) {
+		t.Fatalf("pieces %+v", whole.Pieces)
+	}
+	whole.Pieces[3].N = 4 // the text has five arguments when it runs
+	r, err := Render(nil, whole, Names{}, nil, a)
+	if err != nil || string(r.SQL) != "IN (1, 2, 3) x 4" {
+		t.Fatalf("%q %v", r.SQL, err)
+	}
+	list := &Template{
+		Pieces: []Piece{{Op: ListItems}, {Op: Text, Text: " "}, {Op: Arg, N: 4}},
+		Lists:  []List{{Items: [][]Piece{{{Op: Text, Text: "("}, {Op: Arg}, {Op: Text, Text: ","}, {Op: Generated, M: -1}, {Op: Text, Text: ")"}}}, Separator: ", ", Folded: 3}},
+	}
+	for _, c := range []struct {
+		keep [][]int32
+		want string
+	}{
+		{nil, "(1,7), (2,8), (3,9) 4"},
+		{[][]int32{{1}}, "(2,8) 4"},
+		{[][]int32{{0, 2}}, "(1,7), (3,9) 4"},
+	} {
+		if r, err := Render(nil, list, Names{}, c.keep, a); err != nil || string(r.SQL) != c.want {
+			t.Errorf("%v: %q %v, want %q", c.keep, r.SQL, err, c.want)
+		}
+	}
 }

@@ -20,6 +20,7 @@ const (
 	Generated           // the generated id of row N; where the row has none, argument M as the client wrote it (M ≥ 0)
 	Label               // argument N as the client wrote it, a '?' included, inside a quoted identifier: no argument
 	Gathered            // the temporary table named Text; in a draft what Names.Gathered[N] says in its place
+	Repeat              // Item for each element of the folded list N, Text between them
 )
 
 // Piece is one part of a template.
@@ -27,12 +28,16 @@ type Piece struct {
 	Op   Op
 	Text string
 	N, M int
+	Item []Piece // of Repeat: the list's first element
 }
 
 // List is a run of items of which a unit keeps some: the rows of VALUES, the elements of IN.
 type List struct {
 	Items     [][]Piece
 	Separator string
+	// Folded is one more than the number of the folded list that this is; 0: none. There is then one item, the first
+	// element, and as many as the arguments say.
+	Folded int
 }
 
 // Template is a statement for shards.
@@ -47,8 +52,8 @@ type Template struct {
 
 // Args are a statement's arguments at run time. Indexes run over literals and parameters in order of their place.
 type Args interface {
-	// Len returns the number of arguments.
-	Len() int
+	// Elements returns how many elements folded list i has. An argument of an element is numbered by Element.
+	Elements(i int) int
 	// Value decodes argument i.
 	Value(i int) (sqltypes.Value, error)
 	// AppendText appends argument i as the client wrote it: the literal's text, or '?'.
@@ -58,6 +63,14 @@ type Args interface {
 	// Generated returns the generated id of row i, NULL where the row has a value of its own.
 	Generated(i int) sqltypes.Value
 }
+
+// Element numbers argument i, which is one of a folded list's first element, as that of another element.
+func Element(i, element int) int { return i | element<<elementShift }
+
+// SplitElement takes apart what Element has put together.
+func SplitElement(i int) (arg, element int) { return i & (1<<elementShift - 1), i >> elementShift }
+
+const elementShift = 32
 
 // Names are the actual names at a target.
 type Names struct {
