@@ -2,21 +2,30 @@ package parser
 
 import "strings"
 
-// hints reads the hints among the comments: heddle(…) of any comment, and of /*+ … */ the names of all.
+// hints reads the hints among the comments: heddle(…) of any comment, and of /*+ … */ the names of all. What ShardingSphere
+// reads as a hint is one too.
 func (st *Statement) hints(comments []Span) {
 	for _, c := range comments {
 		body := st.Text[c.Start+2 : c.End-2]
 		optimizer := strings.HasPrefix(body, "+")
 		body = strings.TrimSpace(strings.TrimPrefix(body, "+"))
+		if st.sphereHint(body, c) {
+			continue
+		}
 		for body != "" {
 			name, args, rest, ok := hintCall(body)
 			if !ok {
+				if len(body) >= 7 && strings.EqualFold(body[:7], "heddle(") {
+					st.Hints = append(st.Hints, Hint{Key: "heddle.", Value: body, Span: c, Malformed: true})
+				}
 				break
 			}
+			start := c.Start + strings.Index(st.Text[c.Start:c.End], body)
+			at := Span{start, start + len(body) - len(rest)}
 			body = rest
 			switch {
-			case name == "heddle":
-				st.ownHints(args, c)
+			case name == "heddle" && strings.HasSuffix(strings.TrimRight(at.In(st.Text), ", \t\r\n"), ")"):
+				st.ownHints(args, c, at)
 			case optimizer:
 				st.Hints = append(st.Hints, Hint{Key: name, Value: args, Span: c})
 			}
@@ -25,6 +34,16 @@ func (st *Statement) hints(comments []Span) {
 			}
 		}
 	}
+}
+
+// sphereHint reads /* SHARDINGSPHERE_HINT: key=value, … */.
+func (st *Statement) sphereHint(body string, c Span) bool {
+	const name = "SHARDINGSPHERE_HINT:"
+	if len(body) < len(name) || !strings.EqualFold(body[:len(name)], name) {
+		return false
+	}
+	st.pairsOf("shardingsphere.", body[len(name):], c, Span{})
+	return true
 }
 
 // hintCall reads name(args) or name from the front of s; args may hold parentheses and quotes.
@@ -63,8 +82,17 @@ func hintCall(s string) (name, args, rest string, ok bool) {
 	return "", "", "", false
 }
 
-// ownHints reads key=value pairs, joined by commas; a key alone has the value "". Quotes around a value are taken off.
-func (st *Statement) ownHints(args string, c Span) {
+// ownHints reads what stands in heddle(…).
+func (st *Statement) ownHints(args string, c, at Span) {
+	if strings.TrimSpace(args) == "" {
+		st.Hints = append(st.Hints, Hint{Key: "heddle.", Span: c, At: at, Malformed: true})
+		return
+	}
+	st.pairsOf("heddle.", args, c, at)
+}
+
+// pairsOf reads key=value pairs, joined by commas; a key alone has the value "". Quotes around a value are taken off.
+func (st *Statement) pairsOf(prefix, args string, c, at Span) {
 	for args != "" {
 		end, q := len(args), byte(0)
 		for j := range len(args) {
@@ -82,13 +110,12 @@ func (st *Statement) ownHints(args string, c Span) {
 		}
 		pair := args[:end]
 		args = strings.TrimPrefix(args[end:], ",")
-		k, v, _ := strings.Cut(pair, "=")
+		k, v, ok := strings.Cut(pair, "=")
 		v = strings.TrimSpace(v)
 		if n := len(v); n >= 2 && v[0] == v[n-1] && strings.IndexByte("'\"`", v[0]) >= 0 {
 			v = v[1 : n-1]
 		}
-		if k = strings.ToLower(strings.TrimSpace(k)); k != "" {
-			st.Hints = append(st.Hints, Hint{Key: "heddle." + k, Value: v, Span: c})
-		}
+		k = strings.ToLower(strings.ReplaceAll(strings.TrimSpace(k), "`", ""))
+		st.Hints = append(st.Hints, Hint{Key: prefix + k, Value: v, Span: c, At: at, Malformed: k == "" || !ok || v == ""})
 	}
 }

@@ -110,12 +110,14 @@ type Name struct {
 	Span Span   // with its quotes
 }
 
-// Hint is one hint. Heddle's own are written /*+ heddle(key=value, …) */ or /* heddle(…) */, directly after the
-// first word or before it.
+// Hint is one hint. Heddle's own are written /*+ heddle(key=value, …) */ or /* heddle(…) */, wherever a comment may
+// stand.
 type Hint struct {
-	Key   string // lower case: "heddle.<key>"; other hints: their name in lower case
-	Value string
-	Span  Span // the whole comment
+	Key       string // lower case: "heddle.<key>", "shardingsphere.<key>"; other hints: their name in lower case
+	Value     string
+	Span      Span // the whole comment
+	At        Span // of Heddle's own: heddle(…) in it
+	Malformed bool // not key=value
 }
 
 // Name is the identifier at a token, unquoted and in UTF-8.

@@ -182,6 +182,10 @@ func (p *planning) assigned(b *block, c *ast.ColumnName) (*source, error) {
 
 // changeSharded plans the change of sharded rows.
 func (p *planning) changeSharded(b *block, ch *change, route *plan.Route, changed []*source) error {
+	hint, err := p.hintSelector(p.anySharded())
+	if err != nil {
+		return err
+	}
 	why := p.colocated(b)
 	if p.cteSharded() {
 		why = "a WITH query over several shards"
@@ -192,7 +196,9 @@ func (p *planning) changeSharded(b *block, ch *change, route *plan.Route, change
 	if b.lead() == nil {
 		why = "a change whose sharded tables are in subqueries only"
 	}
-	if why == "" {
+	if hint != nil {
+		route.Selector = hint
+	} else if why == "" {
 		route.Selector = p.blockSelector(b)
 	}
 	if why == "" && !oneTarget(route.Selector) {

@@ -15,6 +15,8 @@ type Env struct {
 	Mode              parser.Mode
 	Limited           bool // the account may not use the whole server
 	NoAutoValueOnZero bool // sql_mode holds NO_AUTO_VALUE_ON_ZERO
+	// Hinted names, in lower case, the tables for which the session gives a hint's value (Router.ShardValue); "" is all.
+	Hinted []string
 }
 
 // Facts are the answers that the caller gathered for one statement. The zero Facts knows nothing.

@@ -31,6 +31,8 @@ func (e *evaluation) set(ctx context.Context, s plan.Selector) (sharding.Set, er
 		return e.same(ctx, s)
 	case *plan.SelectCond:
 		return e.conds(ctx, s.Conds)
+	case *plan.SelectHint:
+		return e.hinted(s)
 	case *plan.SelectNone:
 		return sharding.Set{}, nil
 	case *plan.SelectTargets:
@@ -129,6 +131,32 @@ func (e *evaluation) same(ctx context.Context, s *plan.SelectSame) (sharding.Set
 	}
 	if found < 0 {
 		return sharding.Set{}, nil
+	}
+	return sharding.Set{found}, nil
+}
+
+// hinted is the one node that hints name.
+func (e *evaluation) hinted(s *plan.SelectHint) (sharding.Set, error) {
+	found := -1
+	for _, v := range s.Values {
+		n := v.Value
+		if v.Session {
+			ok := false
+			if e.router.ShardValue != nil {
+				n, ok = e.router.ShardValue(v.Table)
+			}
+			if !ok {
+				return nil, sqlerr.Internal("a hint's value that the session no longer has")
+			}
+		}
+		node, err := e.route.Algorithm.Locate([]sharding.Key{sharding.IntKey(n)})
+		if err != nil || node < 0 || node >= len(e.route.Targets) {
+			return nil, sqlerr.NotSupported("a hint whose value no shard takes")
+		}
+		if found >= 0 && node != found {
+			return nil, sqlerr.NotSupported("hints that name different shards for the tables of one statement")
+		}
+		found = node
 	}
 	return sharding.Set{found}, nil
 }

@@ -66,6 +66,15 @@ func (p *planning) insertInto(t *table) error {
 	if err := i.generated(); err != nil {
 		return err
 	}
+	if route.Selector, err = p.hintSelector(t); err != nil {
+		return err
+	}
+	if len(t.keys) == 0 && route.Selector == nil {
+		if len(route.Targets) > 1 {
+			return p.refuse("an INSERT into the table " + t.name + ", which is sharded by hint, without a hint: say /*+ heddle(shard_value=N) */ or SET heddle_shard_value = N")
+		}
+		route.Selector = &plan.SelectTargets{Index: []int{0}}
+	}
 	p.clockOf(t)
 	if n.Select != nil {
 		return i.fromSelect()

@@ -55,7 +55,7 @@ func (i *insertPlan) values() error {
 	}
 	i.storedPlan(rows)
 	i.route.Rows, i.route.Opcode = rows, plan.MultiEqual
-	if !rows.Several() {
+	if i.route.Selector != nil || !rows.Several() {
 		i.route.Opcode = plan.EqualUnique
 	}
 	i.compile()

@@ -23,6 +23,9 @@ func (i *insertPlan) fromSelect() error {
 	if !q.hasSharded() {
 		return p.refuse("INSERT … SELECT into the sharded table " + i.t.name + " from tables that are not sharded alike")
 	}
+	if i.route.Selector != nil { // by hint: all of it is on that shard
+		return i.finishSelect()
+	}
 	why := p.colocatedQuery(q)
 	if why == "" {
 		i.route.Selector = p.querySelector(q)
@@ -41,9 +44,13 @@ func (i *insertPlan) fromSelect() error {
 			return err
 		}
 	}
+	return i.finishSelect()
+}
+
+func (i *insertPlan) finishSelect() error {
 	i.route.Opcode = opcodeOf(i.route.Selector)
-	i.route.Template = p.compile(i.route.Targets, nil)
-	p.plan.Root = &plan.Insert{Route: i.route}
+	i.route.Template = i.p.compile(i.route.Targets, nil)
+	i.p.plan.Root = &plan.Insert{Route: i.route}
 	return nil
 }
 

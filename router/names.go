@@ -111,7 +111,7 @@ func (p *planning) nameSplices(targets []plan.Target) []rewrite.Splice {
 			out = append(out, rewrite.Splice{Span: rewrite.Span{Start: r.schema.Start, End: point.End}})
 		}
 	}
-	return append(out, p.qualifierSplices(targets)...)
+	return append(append(out, p.qualifierSplices(targets)...), p.hintSplices()...)
 }
 
 // refSplices are those of one occurrence of a table.

@@ -67,6 +67,9 @@ func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	if err := p.resolveTables(); err != nil {
 		return nil, err
 	}
+	if err := p.readHints(); err != nil {
+		return nil, err
+	}
 	p.properties()
 	if err := p.guard(); err != nil {
 		return nil, err
@@ -116,6 +119,9 @@ type planning struct {
 	within      map[string]bool // the data sources that have what its stored programs need; nil: all
 	routines    []routineName   // schemas written in front of routines
 	bareRoutine bool            // a routine is looked for in the connection's schema
+
+	values []shardValue // of tables sharded by hint
+	route  string       // the data source that a hint names; "": none
 
 	blocks      []*block
 	ctes        []*query

@@ -22,13 +22,15 @@ type Router struct {
 	// Prefer names data sources that a statement should go to where any would do: those of an open transaction.
 	// Nil: the first.
 	Prefer func(dataSource string) bool
+	// ShardValue is the session's value for a table that is sharded by hint; false: it has none. Nil: it has none.
+	ShardValue func(table string) (int64, bool)
 }
 
 // Route finds the units of one execution, in the order of the Route's targets; there is at least one. Errors are the
 // client's (*sqlerr.Error), *KeyUnknown, or those of args.
 func (r *Router) Route(ctx context.Context, route *plan.Route, args rewrite.Args) ([]RouteUnit, error) {
 	switch {
-	case route.Rows != nil && route.Algorithm != nil:
+	case route.Rows != nil && route.Algorithm != nil && route.Selector == nil:
 		units, err := r.rows(ctx, route, args)
 		if err != nil {
 			return nil, err

@@ -8,7 +8,7 @@ import (
 // sameShard looks for the key of every sharded table of the statement, wherever it stands. Where all are constants
 // the statement runs on one shard, whatever it does there, if they map to one; what is the refusal otherwise.
 func (p *planning) sameShard(what string) plan.Selector {
-	if p.facts.Scatter || p.unseen() {
+	if p.facts.Scatter || p.route != "" || p.unseen() {
 		return nil
 	}
 	lead := p.anySharded()

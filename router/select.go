@@ -109,7 +109,11 @@ func (p *planning) refuseUnread(lead *table) error {
 
 // planOnlyNode plans a statement on sharded tables that have one node only.
 func (p *planning) planOnlyNode(lead *table) error {
-	route, err := p.routeTo(lead.nodes(), lead)
+	nodes, err := p.routed(lead.nodes())
+	if err != nil {
+		return err
+	}
+	route, err := p.routeTo(nodes, lead)
 	if err != nil {
 		return err
 	}
@@ -122,6 +126,13 @@ func (p *planning) routeQuery(lead *table, q *query) (route *plan.Route, why str
 	route, err = p.shardRoute(lead)
 	if err != nil {
 		return nil, "", err
+	}
+	if route.Selector, err = p.hintSelector(lead); route.Selector != nil || err != nil {
+		if !oneTarget(route.Selector) {
+			why = p.colocatedQuery(q)
+		}
+		route.Opcode = opcodeOf(route.Selector)
+		return route, why, err
 	}
 	why = p.colocatedQuery(q)
 	if why == "" {
@@ -221,8 +232,10 @@ func (p *planning) sameKeys(a, b plan.Selector) bool {
 // oneTarget reports whether a selector never chooses more than one target.
 func oneTarget(s plan.Selector) bool {
 	switch s := s.(type) {
-	case *plan.SelectEqual, *plan.SelectSame, *plan.SelectNone:
+	case *plan.SelectEqual, *plan.SelectSame, *plan.SelectNone, *plan.SelectHint:
 		return true
+	case *plan.SelectTargets:
+		return len(s.Index) == 1
 	case *plan.SelectAnd:
 		for _, part := range s.Parts {
 			if oneTarget(part) {
@@ -237,8 +250,12 @@ func opcodeOf(s plan.Selector) plan.Opcode {
 	switch s := s.(type) {
 	case nil:
 		return plan.Scatter
-	case *plan.SelectEqual, *plan.SelectSame:
+	case *plan.SelectEqual, *plan.SelectSame, *plan.SelectHint:
 		return plan.EqualUnique
+	case *plan.SelectTargets:
+		if oneTarget(s) {
+			return plan.EqualUnique
+		}
 	case *plan.SelectIn:
 		return plan.In
 	case *plan.SelectNone:

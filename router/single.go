@@ -12,6 +12,9 @@ import (
 // asks nothing of the syntax tree.
 func (p *planning) oneDataSource() (*plan.Route, error) {
 	lead, err := p.commonNodes()
+	if err == nil {
+		lead, err = p.routed(lead)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,9 @@ import (
 // transfer plans an INSERT … SELECT that no shard can run by itself: the query is planned like any other, and what it
 // yields is stored like any rows. refused is why it could not be planned otherwise.
 func (p *planning) transfer(t *table, refused error) error {
+	if byHint(t) || len(p.values) > 0 || p.route != "" {
+		return refused // a hint means the whole statement
+	}
 	if e := sqlerr.As(refused); e == nil || e.Code != sqlerr.CodeNotSupportedYet {
 		return refused
 	}

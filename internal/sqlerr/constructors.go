@@ -105,6 +105,11 @@ func WrongArguments(to string) *Error {
 	return newf(CodeWrongArguments, "HY000", "Incorrect arguments to %s", to)
 }
 
+// WrongValueForVariable is a SET to a value that the variable cannot have.
+func WrongValueForVariable(name, value string) *Error {
+	return newf(CodeWrongVarValue, "42000", "Variable '%s' can't be set to the value of '%s'", name, value)
+}
+
 // EmptyQuery is a statement without a token.
 func EmptyQuery() *Error { return newf(CodeEmptyQuery, "42000", "Query was empty") }
 

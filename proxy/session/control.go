@@ -161,6 +161,7 @@ func (s *Session) reset(ctx context.Context) error {
 	s.prepared.closeAll()
 	clear(s.named)
 	s.state.Reset()
+	s.setShardValues(nil)
 	s.diag = diagnostics{}
 	s.switchAutocommit(s.srv.Initial.Autocommit)
 	s.setCollation(s.collation)

@@ -21,6 +21,7 @@ type prepared struct {
 	db     string // the default database that it was prepared in
 	mode   parser.Mode
 	key    []byte // keyPrefix at that time
+	hinted string // Session.hinted of st
 	params int
 	types  []wire.ParamType // as the client last declared them
 	values []sqltypes.Value // of the execution under way, as they alias its packet
@@ -106,7 +107,7 @@ func (s *Session) prepareText(ctx context.Context, text []byte) (stmt *prepared,
 	if !s.mayWrite() && st.plan != nil && st.plan.Write && changesRows[st.parsed.Kind] {
 		return nil, nil, nil, sqlerr.New(sqlerr.CodeReadOnlyTxn, "25006", "Cannot execute statement in a READ ONLY transaction")
 	}
-	stmt = &prepared{text: text[:s.scan.End], st: st, db: s.db, mode: s.mode, key: append([]byte(nil), s.keyPrefix...), params: s.scan.Params}
+	stmt = &prepared{text: text[:s.scan.End], st: st, db: s.db, mode: s.mode, key: append([]byte(nil), s.keyPrefix...), hinted: s.hinted, params: s.scan.Params}
 	if err := stmt.scan.Scan(stmt.text, s.mode); err != nil {
 		return nil, nil, nil, syntaxError(err)
 	}
@@ -237,14 +238,14 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 
 // current returns the statement with a plan that is valid now.
 func (s *Session) current(ctx context.Context, stmt *prepared) (*Statement, error) {
-	if stmt.st.valid(s.srv.Catalogs.Current(), s.srv.Catalogs.Epoch()) {
+	if stmt.hinted == s.hinted && stmt.st.valid(s.srv.Catalogs.Current(), s.srv.Catalogs.Epoch()) {
 		return stmt.st, nil
 	}
 	st, err := s.lookup(ctx, stmt.text)
 	if err != nil {
 		return nil, err
 	}
-	stmt.st = st
+	stmt.st, stmt.hinted = st, s.hinted
 	return st, nil
 }
 

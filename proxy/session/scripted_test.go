@@ -41,8 +41,10 @@ type scriptedServer struct {
 	ok, rows, shape, binary []byte
 	out                     []byte // what is still to be read
 	loggedIn                bool
-	asked                   []string // texts of the SELECTs, if they are kept
+	asked                   []string // texts of the queries, if they are kept
+	executed                int      // EXECUTEs
 	keep                    bool
+	schema                  string
 }
 
 // scriptedColumn is the column of the answers, as a server defines it that has the table sbtest1 in schema.
@@ -72,7 +74,7 @@ func newScriptedServer(schema string) *scriptedServer {
 	column := scriptedColumn(schema)
 	value := sqltypes.Row{bytes.Repeat([]byte{'x'}, 119)}
 	end := &wire.ResultEnd{OK: wire.OK{Status: wire.StatusAutocommit}}
-	s := &scriptedServer{out: packets(0, func(s *wire.ServerStream) { _ = s.Send(wiretest.DefaultGreeting()) })}
+	s := &scriptedServer{schema: schema, out: packets(0, func(s *wire.ServerStream) { _ = s.Send(wiretest.DefaultGreeting()) })}
 	s.ok = packets(1, func(s *wire.ServerStream) { _ = s.Send(&wire.OK{Status: wire.StatusAutocommit}) })
 	s.rows = packets(1, func(s *wire.ServerStream) {
 		_ = s.Send(&wire.ColumnCount{Columns: 1})
@@ -111,6 +113,7 @@ func (s *scriptedServer) Write(p []byte) (int, error) {
 		s.loggedIn = true
 		s.out = packets(2, func(s *wire.ServerStream) { _ = s.Send(&wire.OK{Status: wire.StatusAutocommit}) })
 	case command == wire.ComStmtExecute:
+		s.executed++
 		s.out = s.binary
 	case command == wire.ComStmtPrepare:
 		s.out = s.shape
@@ -177,6 +180,7 @@ data_sources:
 slots: {ds_0: 0-8191, ds_1: 8192-16383}
 tables:
   sbtest1: {key: id}
+  logs: {algorithm: hint, unique: per_shard}
 `
 )
 
@@ -210,6 +214,7 @@ type scripted struct {
 	session *Session
 	client  *scriptedClient
 	servers []*scriptedServer
+	keeping bool
 }
 
 // newScripted makes a session in database: bench, which is passed through, or mesh, which is sharded.
@@ -232,7 +237,7 @@ func newScripted(tb testing.TB, database string) *scripted {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	snap = snap.WithTables(scriptedTable("bench"), scriptedTable("mesh"))
+	snap = snap.WithTables(scriptedTable("bench", "sbtest1"), scriptedTable("mesh", "sbtest1"), scriptedTable("mesh", "logs"))
 	for _, ds := range []string{"ds_0", "ds_1"} {
 		snap = snap.WithPrograms("mesh", ds, &catalog.Programs{}) // no triggers
 	}
@@ -251,9 +256,9 @@ func newScripted(tb testing.TB, database string) *scripted {
 	return s
 }
 
-func scriptedTable(database string) catalog.TableSchema {
+func scriptedTable(database, name string) catalog.TableSchema {
 	return catalog.TableSchema{
-		Database: database, Name: "sbtest1",
+		Database: database, Name: name,
 		Columns: []catalog.Column{
 			{Name: "id", Type: "int(11)", DataType: "int", Key: sharding.ParseKeyType("int(11)", "", true)},
 			{Name: "c", Type: "char(120)", DataType: "char", Charset: "utf8mb4", Collation: "utf8mb4_general_ci"},
@@ -266,6 +271,7 @@ func scriptedTable(database string) catalog.TableSchema {
 func (s *scripted) pools(tb testing.TB) *backend.Pools {
 	dial := func(_ context.Context, _, addr string) (net.Conn, error) {
 		server := newScriptedServer(addr)
+		server.keep = s.keeping
 		s.servers = append(s.servers, server)
 		return server, nil
 	}
@@ -291,6 +297,9 @@ func (s *scripted) run(n int, first []byte, commands ...[]byte) {
 	s.session.prepared.next = 0 // ids begin anew, as on a new connection
 	s.session.Serve(nil)
 }
+
+// keepAll has all servers, those to come too, keep what they are sent.
+func (s *scripted) keepAll() { s.keeping = true }
 
 // kept are the statements that the servers were sent, in the order of the servers.
 func (s *scripted) kept() []string {

@@ -41,7 +41,10 @@ type Session struct {
 	keyPrefix []byte
 
 	router router.Router
-	visit  Visit // nil without a Gate
+	// What SET heddle_shard_value gives: values by table, in lower case, "" for all; and the tables in order, for keys.
+	shardValues map[string]int64
+	hinted      string
+	visit       Visit // nil without a Gate
 
 	autocommit bool
 	txn        *txn.Txn

@@ -19,6 +19,9 @@ import (
 func onSet(s *Session, ctx context.Context, x *execution) error {
 	set := x.st.parsed.Set
 	for i := range set {
+		if set[i].Name == shardValueVar && set[i].Scope != parser.ScopeUser {
+			return s.setShardValue(ctx, x)
+		}
 		if set[i].Name == "completion_type" && set[i].Scope != parser.ScopeUser && !set[i].Default {
 			return s.writeError(sqlerr.NotSupported("SET completion_type"))
 		}

@@ -84,13 +84,19 @@ func (s *Session) lookup(ctx context.Context, text []byte) (*Statement, error) {
 
 // cached finds the statement of s.scan; nil: there is none, or it is out of date.
 func (s *Session) cached(text []byte) *Statement {
-	s.key = append(append(s.key[:0], s.keyPrefix...), s.scan.Key...)
+	s.key = s.baseKey()
 	st := s.fetch()
 	if st != nil && st.literals != nil {
 		s.keyLiterals(text, st.literals)
 		st = s.fetch()
 	}
 	return st
+}
+
+// baseKey is what every plan depends on: the session's state, for which tables it gives hints, and the text.
+func (s *Session) baseKey() []byte {
+	key := append(append(s.key[:0], s.keyPrefix...), s.hinted...)
+	return append(append(key, 0), s.scan.Key...)
 }
 
 // fetch finds the statement of s.key.
@@ -125,7 +131,7 @@ func (s *Session) keep(st *Statement, text []byte) {
 			}
 		}
 		if numbers != nil {
-			s.key = append(append(s.key[:0], s.keyPrefix...), s.scan.Key...)
+			s.key = s.baseKey()
 			s.srv.Cache.Put(s.key, &Statement{parsed: &parser.Statement{}, literals: numbers})
 			s.keyLiterals(text, numbers)
 		}
@@ -258,6 +264,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Refused: map[string]bool{}, Collations: s.srv.Collations, Scatter: scatter, Reread: map[string]bool{}}
 	env := router.Env{
 		Database: s.db, Mode: s.mode, Limited: s.who.Databases != nil, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
+		Hinted: s.hintedTables(),
 	}
 	reread := false
 	for range maxPlanningRounds {

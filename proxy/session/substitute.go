@@ -18,7 +18,7 @@ const answered = parser.UseFoundRows | parser.UseRowCount | parser.UseConnection
 
 // answeredVars are the system variables whose values only the session knows.
 var answeredVars = map[string]bool{
-	"warning_count": true, "error_count": true, "pseudo_thread_id": true,
+	"warning_count": true, "error_count": true, "pseudo_thread_id": true, shardValueVar: true,
 }
 
 // substitutes reports whether a statement asks for something that only the session knows.
@@ -205,6 +205,8 @@ func (s *Session) answerVariable(name string) (string, bool) {
 		return "IF(TRUE, CAST(" + strconv.Itoa(s.diag.total) + " AS UNSIGNED), @@warning_count)", true
 	case "error_count":
 		return "IF(TRUE, CAST(" + strconv.Itoa(s.diag.errors()) + " AS UNSIGNED), @@error_count)", true
+	case shardValueVar:
+		return s.shardValueText(), true
 	case "pseudo_thread_id":
 		return "IFNULL(CAST(" + strconv.FormatUint(uint64(s.id), 10) + " AS UNSIGNED), @@pseudo_thread_id)", true
 	}

@@ -40,6 +40,15 @@ func selectorText(s Selector) string {
 			parts[i] = strconv.Itoa(n)
 		}
 		return "targets{" + strings.Join(parts, " ") + "}"
+	case *SelectHint:
+		parts := make([]string, len(s.Values))
+		for i, v := range s.Values {
+			parts[i] = v.Table + "=" + strconv.FormatInt(v.Value, 10)
+			if v.Session {
+				parts[i] = v.Table + "=@@heddle_shard_value"
+			}
+		}
+		return "hint{" + strings.Join(parts, " ") + "}"
 	case *SelectAnd:
 		return "and{" + joined(s.Parts) + "}"
 	case *SelectOr:

@@ -27,11 +27,20 @@ type (
 	SelectNone struct{}
 	// SelectTargets chooses targets by index: hints.
 	SelectTargets struct{ Index []int }
+	// SelectHint chooses the one target that the statement's hints, or the session's, name.
+	SelectHint struct{ Values []HintValue }
 	// SelectAnd chooses the targets that all of its parts choose.
 	SelectAnd struct{ Parts []Selector }
 	// SelectOr chooses the targets that any of its parts chooses.
 	SelectOr struct{ Parts []Selector }
 )
+
+// HintValue is the value by which a table that is sharded by hint is reached.
+type HintValue struct {
+	Table   string
+	Value   int64
+	Session bool // the session gives the value, when the statement runs
+}
 
 // Cond is what is known of one key column. The zero Cond is no condition.
 type Cond struct {
@@ -53,5 +62,6 @@ func (*SelectCond) selector()    {}
 func (*SelectSame) selector()    {}
 func (*SelectNone) selector()    {}
 func (*SelectTargets) selector() {}
+func (*SelectHint) selector()    {}
 func (*SelectAnd) selector()     {}
 func (*SelectOr) selector()      {}

@@ -38,6 +38,7 @@ const tables = `tables:
   g1: {key: id, generate: {column: id, type: segment}}
   g2: {key: owner, generate: {column: id, type: segment}}
   u1: {key: id, unique: per_shard}
+  h1: {algorithm: hint, unique: per_shard}  # by hints
 binding:
   - [users, orders, order_items]
   - [k1, k2]
