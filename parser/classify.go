@@ -181,7 +181,8 @@ func (r *reader) explainKind(i int) Kind {
 	j := i + 1
 	analyze := r.is(j, "ANALYZE")
 	j = r.explainOptions(j)
-	if r.is(j, "FOR", "CONNECTION") || r.explainable(j) {
+	own := r.is(j-3, "FORMAT", "=", "HEDDLE") && j < len(r.t) // Heddle explains what servers do not
+	if r.is(j, "FOR", "CONNECTION") || r.explainable(j) || own {
 		if analyze {
 			return Analyze
 		}

@@ -37,7 +37,7 @@ func (p *planning) planExplain() error {
 	if sub.Root != plan.Node(route) {
 		p.plan.Notes = append(p.plan.Notes, "the plan over all shards is "+plan.Format(sub, nil))
 	}
-	p.plan.Root, p.plan.Rename = route, sub.Rename
+	p.plan.Root, p.plan.Rename, p.plan.Explained = route, sub.Rename, sub
 	p.plan.Write = sub.Write && p.stmt.Kind == parser.Analyze
 	if len(p.tables) == 0 {
 		p.plan.Tables = sub.Tables

@@ -37,6 +37,7 @@ const (
 	CodeNotSupportedYet    uint16 = 1235
 	CodeUnknownStmtHandler uint16 = 1243
 	CodeWrongArguments     uint16 = 1210
+	CodeYes                uint16 = 1003
 	CodeWrongVarValue      uint16 = 1231
 	CodeBadField           uint16 = 1054
 	CodeNoSuchTable        uint16 = 1146

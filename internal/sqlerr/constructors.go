@@ -110,6 +110,9 @@ func WrongValueForVariable(name, value string) *Error {
 	return newf(CodeWrongVarValue, "42000", "Variable '%s' can't be set to the value of '%s'", name, value)
 }
 
+// Explained is the note that goes with the answer of an EXPLAIN.
+func Explained(text string) *Error { return newf(CodeYes, "HY000", "%s", text) }
+
 // EmptyQuery is a statement without a token.
 func EmptyQuery() *Error { return newf(CodeEmptyQuery, "42000", "Query was empty") }
 

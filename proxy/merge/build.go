@@ -22,6 +22,9 @@ type Options struct {
 	Spill  *Spill                   // nil: nothing goes to disk
 	Warn   func(warn *sqlerr.Error) // told of what becomes a warning of the statement; nil: nobody
 	Found  func(rows uint64)        // told how many rows a LIMIT has cut, where they are to be counted; nil: nobody
+
+	// Observe puts something around the stream of each node; nil: nothing.
+	Observe func(node plan.Node, s RowStream) RowStream
 }
 
 // Leaves opens what does not merge: the streams of a plan.Route, one per shard in data source order, and the one
@@ -50,6 +53,14 @@ type builder struct {
 }
 
 func (b *builder) build(node plan.Node) (RowStream, error) {
+	s, err := b.operator(node)
+	if err == nil && b.opts.Observe != nil {
+		s = b.opts.Observe(node, s)
+	}
+	return s, err
+}
+
+func (b *builder) operator(node plan.Node) (RowStream, error) {
 	switch n := node.(type) {
 	case *plan.MergeSort:
 		in, err := b.open(n.Input)

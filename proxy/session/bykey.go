@@ -130,6 +130,7 @@ func (s *Session) keysByTarget(ctx context.Context, x *execution, node *plan.ByK
 	for {
 		row, err := rows.Next(ctx)
 		if isEOF(err) {
+			t.measured()
 			return out, nil
 		}
 		if err != nil {

@@ -54,14 +54,12 @@ func (s *Session) runDrifted(ctx context.Context, x *execution) error {
 	if err != nil {
 		return err
 	}
-	st, err := s.planStatement(ctx, x.st.parsed)
-	if err != nil {
+	if err := s.planAgain(ctx, x, false); err != nil {
 		return err
 	}
-	if st.plan.Drift && drift != nil {
+	if x.plan.Drift && drift != nil {
 		return s.differ(ctx, name, drift)
 	}
-	x.st, x.plan = st, st.plan
 	return s.runNode(ctx, x)
 }
 

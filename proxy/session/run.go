@@ -36,6 +36,8 @@ type execution struct {
 	several bool // it runs on several shards
 	// using is what a server is sent instead of the text: its own EXECUTE IMMEDIATE, with the client's USING.
 	using string
+	// seen is what ANALYZE FORMAT=HEDDLE, which writes no answer, sees of it; nil for all others.
+	seen *plan.Measured
 
 	generatedID uint64 // the first id that was generated for it
 	own         args   // what args points to, for most: one allocation fewer
@@ -51,9 +53,17 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	if err := s.pass(ctx, x); err != nil {
 		return s.writeError(err)
 	}
+	if err := s.attempt(ctx, x); err != nil {
+		return s.writeError(err)
+	}
+	return nil
+}
+
+// attempt runs the plan, and another one where this one turns out not to fit.
+func (s *Session) attempt(ctx context.Context, x *execution) error {
 	if s.locked != nil {
 		if err := s.mayUse(x); err != nil {
-			return s.writeError(err)
+			return err
 		}
 	}
 	x.need = needs(x.st.parsed)
@@ -83,7 +93,7 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	if x.several {
 		err = s.explained(ctx, x.st.parsed, err)
 	}
-	return s.writeError(err)
+	return err
 }
 
 // runScattered runs a statement of which routing has found, before anything was sent, that one of its values may be on
@@ -173,6 +183,12 @@ func (s *Session) runRoute(ctx context.Context, x *execution, route *plan.Route)
 	}
 	if x.st.parsed.Kind == parser.TableAdmin && x.plan.Rename {
 		return s.runTree(ctx, x, route)
+	}
+	if x.seen != nil {
+		return s.runTree(ctx, x, route)
+	}
+	if explains(x.st.parsed) && len(units) > 1 && x.plan.Explained != nil {
+		s.diag.note(sqlerr.Explained("the plan over all shards is " + plan.Format(x.plan.Explained, units)))
 	}
 	if len(units) == 1 || explains(x.st.parsed) {
 		return s.runSingle(ctx, x, route, &units[0])
@@ -402,7 +418,14 @@ func (s *Session) relayRows(x *execution, route *plan.Route, t *plan.Target, a *
 	}
 	s.diag.rowsSent(uint64(rows))
 	s.more = outer || a.OK.Status.Has(wire.StatusMoreResults)
-	if err := s.sendEnd(&a.OK); err != nil {
+	var own uint16
+	if explains(x.st.parsed) {
+		own = s.diag.count() // the note of the plan
+	}
+	a.OK.Warnings += own
+	err = s.sendEnd(&a.OK)
+	a.OK.Warnings -= own
+	if err != nil {
 		return &exec.ClientError{Err: err}
 	}
 	return nil

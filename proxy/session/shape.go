@@ -12,7 +12,10 @@ import (
 // columns, but for those that ask a question, whose definitions a server gives with stand-ins for the answers.
 func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltypes.Column) (_, columns []sqltypes.Column, err error) {
 	parsed := stmt.st.parsed
-	if formatHeddle(parsed) || parsed.Kind == parser.Use || parsed.Kind == parser.Empty {
+	if formatHeddle(parsed) {
+		return params, []sqltypes.Column{planColumn}, nil
+	}
+	if parsed.Kind == parser.Use || parsed.Kind == parser.Empty {
 		return params, nil, nil
 	}
 	if s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil {

@@ -57,6 +57,9 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	if limit != merge.NoLimit {
 		rows = merge.NewLimit(rows, 0, limit)
 	}
+	if x.seen != nil {
+		return t.discard(ctx, rows)
+	}
 	err = s.writeRows(ctx, labelled(defined(rows, columns), x.labels), x.form, func() *wire.OK { return t.end(ctx) })
 	if t.counted && x.st.parsed.Uses.Has(parser.UseCalcFoundRows) {
 		s.diag.foundRows = t.found
@@ -143,7 +146,7 @@ func (t *tree) options() merge.Options {
 			values[i] = v
 		}
 	}
-	return merge.Options{
+	opts := merge.Options{
 		Args:                  values,
 		DivPrecisionIncrement: int(t.s.number("div_precision_increment", t.s.srv.Initial.DivPrecision)),
 		GroupConcatMaxLen:     int(t.s.number("group_concat_max_len", t.s.srv.Initial.GroupConcatMaxLen)),
@@ -154,6 +157,10 @@ func (t *tree) options() merge.Options {
 		Warn:                  t.s.diag.warn,
 		Found:                 func(rows uint64) { t.found, t.counted = rows, true },
 	}
+	if t.x.seen != nil {
+		opts.Observe = t.observe
+	}
+	return opts
 }
 
 // number is the session's value of a numeric variable.
@@ -281,6 +288,9 @@ func (t *tree) start(ctx context.Context, route *plan.Route, unit *plan.RouteUni
 	if t.origin {
 		stream.origin = strconv.AppendInt(nil, int64(unit.Index), 10)
 	}
+	if t.x.seen != nil {
+		stream.measure = newUnitMeasure(route, unit)
+	}
 	stream.h, stream.Answer, err = t.run(ctx, unit.Target, &u)
 	if err != nil {
 		return s.failed(ctx, stream.h, route, unit.Target, err)
@@ -386,6 +396,7 @@ type shardRows struct {
 	memory  *merge.Rows // rows that had to make room on the connection
 	budget  *merge.Budget
 	bytes   int64
+	measure *unitMeasure // of ANALYZE; nil for all others
 }
 
 // begin reads the answer's head and definitions.
@@ -420,6 +431,9 @@ func (r *shardRows) Next(ctx context.Context) (sqltypes.Row, error) {
 		return r.memory.Next(ctx)
 	}
 	row, err := r.Answer.Next(ctx)
+	if r.measure != nil {
+		r.measure.row(row, err)
+	}
 	if err != nil && sqlerr.As(err) != nil {
 		return nil, r.s.failed(ctx, r.h, r.route, r.target, err)
 	}

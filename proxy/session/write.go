@@ -39,7 +39,7 @@ func (s *Session) runWrite(ctx context.Context, x *execution, route *plan.Route)
 	if err != nil {
 		return err
 	}
-	if len(units) == 1 && insertID == 0 {
+	if len(units) == 1 && insertID == 0 && x.seen == nil {
 		return s.runSingle(ctx, x, route, &units[0])
 	}
 	if err := x.spread(len(units)); err != nil {
@@ -187,22 +187,30 @@ func (w *write) queues() [][]*plan.RouteUnit {
 // round runs the first unit of each queue, all sent before the first answer is read.
 func (w *write) round(ctx context.Context, queues [][]*plan.RouteUnit) error {
 	type sent struct {
-		h      *held
-		target *plan.Target
-		answer *exec.Answer
+		h       *held
+		target  *plan.Target
+		answer  *exec.Answer
+		measure *unitMeasure
 	}
 	var under []sent
 	var first error
 	for _, q := range queues {
+		var m *unitMeasure
+		if w.x.seen != nil {
+			m = newUnitMeasure(w.route, q[0])
+		}
 		h, answer, err := w.start(ctx, q[0])
 		if err != nil {
 			first = w.s.failed(ctx, h, w.route, q[0].Target, err)
 			break
 		}
-		under = append(under, sent{h, q[0].Target, answer})
+		under = append(under, sent{h, q[0].Target, answer, m})
 	}
 	for i, u := range under {
 		err := w.finish(ctx, u.h, u.target, u.answer)
+		if u.measure != nil {
+			w.x.seen.Units = append(w.x.seen.Units, u.measure.changed(u.answer))
+		}
 		if err == nil {
 			continue
 		}
@@ -365,15 +373,10 @@ func (w *write) onEach(ctx context.Context, units []plan.RouteUnit, sql string) 
 
 // respond writes the one OK of the statement.
 func (w *write) respond(ctx context.Context) error {
-	w.total.Info = w.info.text(w.s.diag.count())
-	w.total.Warnings = w.s.diag.count()
-	id := w.s.diag.lastID
-	w.s.diag.succeeded(&w.total)
-	if w.generates || w.route.Rows != nil && w.route.Rows.Generate != nil {
-		w.s.diag.lastID = id // an id that the client gave does not count
-		if w.x.generatedID != 0 {
-			w.s.diag.lastID = w.x.generatedID
-		}
+	w.noted()
+	if w.x.seen != nil {
+		w.budget.Release(w.reserved)
+		return nil
 	}
 	if w.x.plan.Pin != "" {
 		for _, h := range w.s.held {
@@ -391,4 +394,18 @@ func (w *write) respond(ctx context.Context) error {
 		return &exec.ClientError{Err: err}
 	}
 	return nil
+}
+
+// noted has the session take note of what the statement has done.
+func (w *write) noted() {
+	w.total.Info = w.info.text(w.s.diag.count())
+	w.total.Warnings = w.s.diag.count()
+	id := w.s.diag.lastID
+	w.s.diag.succeeded(&w.total)
+	if w.generates || w.route.Rows != nil && w.route.Rows.Generate != nil {
+		w.s.diag.lastID = id // an id that the client gave does not count
+		if w.x.generatedID != 0 {
+			w.s.diag.lastID = w.x.generatedID
+		}
+	}
 }

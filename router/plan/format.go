@@ -4,13 +4,40 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// Measure is what was seen of a part of an execution.
+type Measure struct {
+	Rows, Bytes int64
+	Time        time.Duration
+}
+
+// Measured is what was seen of an execution: by operator, with all that is below it, and by unit, in the order of their
+// sending.
+type Measured struct {
+	Nodes map[Node]*Measure
+	Units []UnitMeasure
+}
+
+// UnitMeasure is what was seen of a unit: from its sending to the end of its answer. The rows of a write are those that
+// it affected.
+type UnitMeasure struct {
+	Unit  RouteUnit
+	Route *Route
+	Measure
+}
 
 // Format is the one text for a plan: EXPLAIN, the admin interface and golden tests print it. units are what one
 // execution reaches; nil leaves them out.
-func Format(p *Plan, units []RouteUnit) string {
+func Format(p *Plan, units []RouteUnit) string { return format(p, units, nil) }
+
+// FormatMeasured is Format after an execution.
+func FormatMeasured(p *Plan, m *Measured) string { return format(p, nil, m) }
+
+func format(p *Plan, units []RouteUnit, m *Measured) string {
 	var b strings.Builder
-	writeNode(&b, p.Root, "", true)
+	writeNode(&b, p.Root, "", true, m)
 	var flags []string
 	for _, f := range []struct {
 		set  bool
@@ -32,31 +59,54 @@ func Format(p *Plan, units []RouteUnit) string {
 	if units != nil {
 		writeUnits(&b, p, units)
 	}
+	if m != nil {
+		for i := range m.Units {
+			u := &m.Units[i]
+			b.WriteString("unit:   ")
+			writeUnit(&b, u.Route, &u.Unit)
+			b.WriteString("   " + u.text(true) + "\n")
+		}
+	}
 	return b.String()
+}
+
+// text prints a measure; bytes are those of rows only.
+func (m *Measure) text(bytes bool) string {
+	s := "rows=" + strconv.FormatInt(m.Rows, 10)
+	if bytes {
+		s += " bytes=" + strconv.FormatInt(m.Bytes, 10)
+	}
+	return s + " ms=" + strconv.FormatFloat(float64(m.Time.Microseconds())/1000, 'f', 3, 64)
 }
 
 // writeUnits prints each unit's place and the names that differ there.
 func writeUnits(b *strings.Builder, p *Plan, units []RouteUnit) {
 	b.WriteString("units: ")
 	route := firstRoute(p.Root)
-	for _, u := range units {
-		b.WriteString("   " + u.Target.DataSource)
-		if u.Target.Schema != "" && u.Target.Schema != u.Target.DataSource {
-			b.WriteString("." + u.Target.Schema)
-		}
-		var names []string
-		if route != nil {
-			for i, logical := range route.Tables {
-				if i < len(u.Target.Names) && u.Target.Names[i] != logical {
-					names = append(names, logical+"→"+u.Target.Names[i])
-				}
-			}
-		}
-		if len(names) > 0 {
-			b.WriteString(" {" + strings.Join(names, ", ") + "}")
-		}
+	for i := range units {
+		b.WriteString("  ")
+		writeUnit(b, route, &units[i])
 	}
 	b.WriteString("\n")
+}
+
+// writeUnit prints where a unit runs.
+func writeUnit(b *strings.Builder, route *Route, u *RouteUnit) {
+	b.WriteString(" " + u.Target.DataSource)
+	if u.Target.Schema != "" && u.Target.Schema != u.Target.DataSource {
+		b.WriteString("." + u.Target.Schema)
+	}
+	var names []string
+	if route != nil {
+		for i, logical := range route.Tables {
+			if i < len(u.Target.Names) && u.Target.Names[i] != logical {
+				names = append(names, logical+"→"+u.Target.Names[i])
+			}
+		}
+	}
+	if len(names) > 0 {
+		b.WriteString(" {" + strings.Join(names, ", ") + "}")
+	}
 }
 
 // firstRoute is the first Route of a tree.
@@ -120,14 +170,18 @@ func Children(n Node) []Node {
 }
 
 // writeNode prints a node and what is below it; indent stands before the lines of its children.
-func writeNode(b *strings.Builder, n Node, indent string, root bool) {
+func writeNode(b *strings.Builder, n Node, indent string, root bool, m *Measured) {
 	if !root {
 		b.WriteString(indent + " └── ")
 		indent += "     "
 	}
-	b.WriteString(describe(n) + "\n")
+	b.WriteString(describe(n))
+	if m != nil && m.Nodes[n] != nil {
+		b.WriteString("   " + m.Nodes[n].text(false))
+	}
+	b.WriteString("\n")
 	for _, child := range Children(n) {
-		writeNode(b, child, indent, false)
+		writeNode(b, child, indent, false, m)
 	}
 }
 

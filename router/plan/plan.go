@@ -39,6 +39,8 @@ type Plan struct {
 	Trial *rewrite.Template
 	// Notes are sentences for EXPLAIN: where an unlisted table was found, what was assumed.
 	Notes []string
+	// Explained is the plan of the statement that this one, an EXPLAIN, asks a server about; nil for others.
+	Explained *Plan
 
 	// Program is set when stored programs take part.
 	Program *Program
