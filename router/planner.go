@@ -234,7 +234,7 @@ func (p *planning) finish() {
 		}
 		v := plan.TableVersion{Database: t.db, Table: t.name, Version: p.snap.TableVersion(t.db, t.name)}
 		p.plan.Tables = append(p.plan.Tables, v)
-		if t.place.Kind == catalog.KindUnknown && t.place.Layout.Database != "" {
+		if t.place.Unlisted && t.place.Layout.Database != "" {
 			p.plan.Notes = append(p.plan.Notes, t.db+"."+t.name+" is not in the rules: taken for a single table of "+t.place.Single.DataSource)
 		}
 	}

@@ -33,7 +33,7 @@ type State struct {
 	user   map[string]string
 	lastID uint64
 
-	lastAt   *Conn  // whose server knows LAST_INSERT_ID() itself, while lastID is lastAtID and nobody else has had it
+	lastAt   *Conn // whose server knows LAST_INSERT_ID() itself, while lastID is lastAtID and nobody else has had it
 	lastAtID uint64
 }
 

@@ -21,7 +21,7 @@ func (s *Session) analyze(ctx context.Context, x *execution) (string, error) {
 	if why != "" {
 		return "", sqlerr.NotSupported("ANALYZE FORMAT=HEDDLE of " + why)
 	}
-	if err := s.enter(ctx, x.plan); err != nil {
+	if err := s.enter(ctx, x); err != nil {
 		return "", err
 	}
 	if err := s.pass(ctx, x); err != nil {

@@ -26,6 +26,7 @@ type Placement struct {
 	Sharded   *rule.ShardedTable
 	Broadcast *rule.BroadcastTable
 	Single    rule.Node
+	Unlisted  bool // no rule names it
 
 	// Conflict lists the data sources that all hold an unlisted table of this name, where there are several: which
 	// one is meant cannot be known, and a statement that names the table is an error that names them.

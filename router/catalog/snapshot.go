@@ -80,7 +80,7 @@ func (s *Snapshot) Place(db, table string) (Placement, bool) {
 			return Placement{}, false
 		}
 		n := rule.Node{DataSource: s.passThrough.DefaultDataSource, Schema: db, Table: table}
-		return Placement{Kind: KindUnknown, Layout: s.passThrough, Single: n}, true
+		return Placement{Kind: KindUnknown, Layout: s.passThrough, Single: n, Unlisted: true}, true
 	}
 	if p, ok := d.placements[s.fold(table)]; ok {
 		return p, true
@@ -90,7 +90,7 @@ func (s *Snapshot) Place(db, table string) (Placement, bool) {
 
 // placeUnlisted is Place for a table that the rules do not name.
 func (s *Snapshot) placeUnlisted(l *rule.Layout, db, table string) Placement {
-	p := Placement{Kind: KindUnknown, Layout: l, Single: l.SingleNode(l.DefaultDataSource, table)}
+	p := Placement{Kind: KindUnknown, Layout: l, Single: l.SingleNode(l.DefaultDataSource, table), Unlisted: true}
 	schema, _ := s.Table(db, table)
 	if schema == nil || len(schema.FoundOn) == 0 {
 		return p
