@@ -70,23 +70,7 @@ func (p *planning) planAccount() error {
 	if !p.plainProxy() {
 		return p.refuse(p.firstWords() + ": accounts are those of the users document, which `heddle rules apply` changes")
 	}
-	if p.stmt.Uses.Has(parser.UseCurrentUser) || p.ownPassword() {
-		return p.refuse(p.firstWords() + " of the client's own account: it is one of the users document, and the server knows the data source's only")
-	}
 	return p.planOther()
-}
-
-// ownPassword reports whether SET PASSWORD names no account: the one that it would change is the data source's.
-func (p *planning) ownPassword() bool {
-	if !p.stmt.Tokens[0].Is("SET") {
-		return false
-	}
-	for _, t := range p.stmt.Tokens {
-		if t.Is("FOR") {
-			return false
-		}
-	}
-	return true
 }
 
 // everyServer are the things that FLUSH and RESET renew with the same effect on every server.

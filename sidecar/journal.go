@@ -49,6 +49,9 @@ func (s *stored) othersDDL(kv store.KV) {
 		return // its session forgets the tables itself
 	}
 	s.log.Debug("tables changed by DDL", zap.String("entry", e.ID), zap.String("by", e.Instance))
+	if len(e.Tables) == 0 {
+		s.process.catalogs.Forget(e.Database, "") // a stored program
+	}
 	for _, t := range e.Tables {
 		s.process.catalogs.Forget(t.Database, t.Table)
 	}

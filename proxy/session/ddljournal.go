@@ -30,7 +30,7 @@ func (j *journaled) id() string {
 // journal writes down what is about to be run where, durably, and has every server know that somebody is at work on it.
 // After an error nothing has been run.
 func (w *write) journal(ctx context.Context, node *plan.DDL) (*journaled, error) {
-	if w.s.srv.Journal == nil {
+	if w.s.srv.Journal == nil || node.Database == "" { // FLUSH changes nothing that could be left half done
 		return nil, nil
 	}
 	e := w.s.srv.Journal.New()
@@ -56,6 +56,9 @@ func (w *write) describeEntry(ctx context.Context, e *journal.Entry, node *plan.
 		return sqlerr.NotSupported("parameters in DDL over several shards")
 	}
 	e.Database, e.Statement, e.Account = s.db, journal.Text(w.x.args.text), s.who.Account()
+	if node.Table == "" {
+		e.Database = node.Database // whose stored programs other instances have to read anew
+	}
 	e.Destroys = destroys(w.x.st.parsed)
 	e.Vars = maps.Collect(s.state.Vars())
 	if w.x.need&backend.NeedUserVars != 0 {
