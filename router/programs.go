@@ -293,10 +293,26 @@ func (p *planning) checkPrograms() error {
 	if p.plan.Program == nil {
 		return nil
 	}
+	switch p.plan.Root.(type) {
+	case *plan.Route, *plan.Insert, *plan.Update, *plan.Delete, *plan.DDL:
+	default:
+		if len(p.plan.Program.Vars) > 0 {
+			return p.refuse("a stored program with user variables, in a statement that no one server runs")
+		}
+	}
 	var check func(plan.Node) error
 	check = func(n plan.Node) error {
-		if route, ok := n.(*plan.Route); ok {
-			return p.checkRoute(route)
+		switch n := n.(type) {
+		case *plan.Route:
+			return p.checkRoute(n)
+		case *plan.Gather: // its columns are described at Place
+			if err := p.checkRoute(n.Place); err != nil {
+				return err
+			}
+		case *plan.Residual:
+			if !p.permitted(n.Target.DataSource) {
+				return p.refuse("a stored program that is not on the data source " + n.Target.DataSource + ", or needs what is not there")
+			}
 		}
 		for _, c := range plan.Children(n) {
 			if err := check(c); err != nil {
