@@ -80,15 +80,15 @@ func TestClientHangsUp(t *testing.T) {
 			client := rawClient(t, h)
 			err := client.Play(wiretest.SendQuery("BEGIN"), wiretest.ExpectOK(nil),
 				wiretest.SendQuery("UPDATE accounts SET v = v + 1"), wiretest.ExpectOK(nil),
-				wiretest.SendQuery("SELECT id, SLEEP(60) FROM accounts ORDER BY id"))
+				wiretest.SendQuery("SELECT id, SLEEP(3) FROM accounts ORDER BY id")) // a minute on each shard
 			if err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "both shards work", func() bool { return working(t, on, "%SLEEP(60)%") == 2 })
+			eventually(t, "both shards work", func() bool { return working(t, on, "%SLEEP(3)%") == 2 })
 			if err := c.end(client); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "no shard works", func() bool { return working(t, on, "%SLEEP(60)%") == 0 })
+			eventually(t, "no shard works", func() bool { return working(t, on, "%SLEEP(3)%") == 0 })
 			exec(t, db, "UPDATE accounts SET v = v + 1") // waits for the locks of the transaction that is gone
 			if total := sum(t, db); total != 4040 {
 				t.Errorf("the sum is %d, want 4040: half of a transaction stayed", total)
@@ -101,12 +101,12 @@ func TestClientHangsUp(t *testing.T) {
 func TestSentAheadRuns(t *testing.T) {
 	h, db := startHeddle(t, addrs()...)
 	client := rawClient(t, h)
-	err := client.Play(wiretest.SendQuery("SELECT SLEEP(0.6) FROM accounts WHERE id = 1"))
+	err := client.Play(wiretest.SendQuery("SELECT SLEEP(2) FROM accounts WHERE id = 1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	on := shards(t)
-	eventually(t, "the shard works", func() bool { return working(t, on, "%SLEEP(0.6)%") == 1 })
+	eventually(t, "the shard works", func() bool { return working(t, on, "%SLEEP(2)%") == 1 })
 	err = client.Play(wiretest.SendQuery("UPDATE accounts SET v = v + 1 WHERE id = 7"), wiretest.SendCommand(wire.Bare(wire.ComQuit)))
 	if err != nil {
 		t.Fatal(err)
