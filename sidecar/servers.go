@@ -114,6 +114,23 @@ func (s *servers) oldest() backend.ServerInfo {
 	return low
 }
 
+// charsetCollations are the default collations that the servers have configured for charsets; none where one of the
+// servers knows no such thing, and would not know the collations either.
+func (s *servers) charsetCollations() map[string]string {
+	out := map[string]string{}
+	for _, info := range s.infos {
+		if _, known := info.Session["character_set_collations"]; !known {
+			return nil
+		}
+	}
+	for pair := range strings.SplitSeq(s.infos[0].Session["character_set_collations"], ",") {
+		if charset, collation, ok := strings.Cut(pair, "="); ok {
+			out[charset] = collation
+		}
+	}
+	return out
+}
+
 // initial is what sessions start with, of what the proxy itself has to know.
 func (s *servers) initial() session.Initial {
 	info := &s.infos[0]
@@ -123,12 +140,7 @@ func (s *servers) initial() session.Initial {
 		}
 		return otherwise
 	}
-	collations := map[string]string{}
-	for pair := range strings.SplitSeq(info.Session["character_set_collations"], ",") {
-		if charset, collation, ok := strings.Cut(pair, "="); ok {
-			collations[charset] = collation
-		}
-	}
+	collations := s.charsetCollations()
 	return session.Initial{
 		CharsetCollations: collations,
 		SQLMode:           info.Session["sql_mode"], Charset: "utf8mb4", Collation: info.Session["collation_server"],
