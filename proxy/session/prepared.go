@@ -299,5 +299,5 @@ func (s *Session) comStmtReset(ctx context.Context, payload []byte) error {
 	stmt.long = nil
 	s.closeCursor(ctx, stmt)
 	s.settle(ctx)
-	return s.sendOK(&wire.OK{})
+	return s.respond(nil)
 }

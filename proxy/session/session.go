@@ -308,7 +308,7 @@ func (s *Session) dispatch(ctx context.Context, cmd wire.Command, payload []byte
 	case wire.ComStmtFetch:
 		return s.comStmtFetch(ctx, payload)
 	case wire.ComPing:
-		return s.sendOK(&wire.OK{})
+		return s.respond(nil)
 	case wire.ComQuit:
 		return errQuit
 	case wire.ComInitDB:
