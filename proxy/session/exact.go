@@ -119,8 +119,11 @@ func (t *tree) runColumns(ctx context.Context) ([]sqltypes.Column, error) {
 
 // partsColumns are runColumns for a statement in parts, asked before they keep its connections.
 func (t *tree) partsColumns(ctx context.Context, n *plan.Gather) ([]sqltypes.Column, error) {
-	if t.x.plan.Trial == nil || len(t.x.params) > 0 { // with parameters in the place of literals columns have other names
+	if t.x.plan.Trial == nil {
 		return t.preparedColumns(ctx)
+	}
+	if len(t.x.params) > 0 {
+		return t.partsWithParameters(ctx, n)
 	}
 	return t.x.st.ran.get(t.sessionKey(), func() ([]sqltypes.Column, error) {
 		columns, err := t.trial(ctx, &n.Place.Targets[0])
@@ -129,6 +132,21 @@ func (t *tree) partsColumns(ctx context.Context, n *plan.Gather) ([]sqltypes.Col
 		}
 		return logicalColumns(columns, t.s, n.Place, &n.Place.Targets[0]), err
 	})
+}
+
+// partsWithParameters are partsColumns of an execution with parameters. The trial has their values as literals, after
+// which it would name columns: the names are those of the preparation.
+func (t *tree) partsWithParameters(ctx context.Context, n *plan.Gather) ([]sqltypes.Column, error) {
+	named, err := t.preparedColumns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ran, err := t.trial(ctx, &n.Place.Targets[0])
+	if err != nil || ran == nil {
+		return named, err
+	}
+	t.named = named
+	return typedBy(named, logicalColumns(ran, t.s, n.Place, &n.Place.Targets[0])), nil
 }
 
 // trial runs the statement at a target without reading a row. Nil: it does not get as far as that.
@@ -199,6 +217,23 @@ func typedBy(columns, answer []sqltypes.Column) []sqltypes.Column {
 		if out[i].OrgTable == "" {
 			out[i].Type, out[i].Length, out[i].Decimals = answer[i].Type, answer[i].Length, answer[i].Decimals
 			out[i].Flags, out[i].Collation = answer[i].Flags, answer[i].Collation
+		}
+	}
+	return out
+}
+
+// measuredBy are definitions with the digits of an answer: a number that is made from a parameter is wider than one that
+// is made from the parameter's value. Those are the ones that their preparation, named, has other digits for.
+func measuredBy(columns, named, answer []sqltypes.Column) []sqltypes.Column {
+	if len(columns) != len(answer) || len(named) != len(answer) {
+		return columns
+	}
+	out := append([]sqltypes.Column(nil), columns...)
+	for i := range out {
+		t := out[i].Type
+		same := named[i].Length == out[i].Length && named[i].Decimals == out[i].Decimals
+		if out[i].OrgTable == "" && !same && t == answer[i].Type && (t.IsInteger() || t.IsDecimal() || t.IsFloat()) {
+			out[i].Length, out[i].Decimals = answer[i].Length, answer[i].Decimals
 		}
 	}
 	return out

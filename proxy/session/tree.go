@@ -49,7 +49,11 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 		return err
 	}
 	if parts && len(x.params) > 0 {
-		columns = typedBy(columns, rows.Columns())
+		if t.named != nil {
+			columns = measuredBy(columns, t.named, rows.Columns())
+		} else {
+			columns = typedBy(columns, rows.Columns())
+		}
 	}
 	if route, ok := root.(*plan.Route); ok && x.st.parsed.Kind == parser.TableAdmin {
 		rows = &namedRows{RowStream: rows, route: route, target: &route.Targets[0]}
@@ -129,6 +133,9 @@ type tree struct {
 	budget *merge.Budget
 	origin bool // rows end with a cell that names their target
 	parts  bool // the statement runs in parts
+	// named is how the statement's preparation describes its columns, where a server has run it without reading a row, with
+	// the values of its parameters.
+	named []sqltypes.Column
 
 	temporary []temporaryTable // what it has made and has to drop
 
