@@ -273,6 +273,7 @@ func (s *Session) appendLiteral(b []byte, v sqltypes.Value) []byte {
 	if v.Kind == sqltypes.KindString && v.Collation != 0 {
 		if charset, _, ok := s.srv.collation(v.Collation); ok {
 			b = append(append(append(b, '_'), charset...), ' ')
+			v.Collation = 0 // said
 		}
 	}
 	return v.AppendSQL(b)

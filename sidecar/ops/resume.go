@@ -298,9 +298,14 @@ func (w *run) execute(ctx context.Context) {
 	_ = g.Wait() // what failed stands in the steps
 }
 
+// resumeLockWait is how long a resumed statement waits for the table, seconds, unless its session had said otherwise: an
+// operator waits for the answer.
+const resumeLockWait = "15"
+
 // runOn runs the statement on one target as its session would have, and looks at what it made.
 func (w *run) runOn(ctx context.Context, lease *backend.Lease, t *journal.Target, s *Step) {
 	state := backend.NewState()
+	state.SetVar("lock_wait_timeout", resumeLockWait)
 	for name, literal := range w.entry.Vars {
 		state.SetVar(name, literal)
 	}

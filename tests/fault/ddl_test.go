@@ -150,17 +150,20 @@ func TestProxyKilledInDDL(t *testing.T) {
 		t.Error("the client of a dead proxy is told that all is well")
 	}
 	id := onlyEntry(t, h)
-	says(t, h, 2, []string{"somebody is at work"}, "ddl", "resume", id)
+	// The server's own ALTER is at work, unless the server has ended it with its connection: then it waits no longer than a
+	// resumed statement does.
+	if code, out := command(t, h, "ddl", "resume", id); code != 2 && code != 4 {
+		t.Errorf("resume beside a server that may still be at work: exit code %d\n%s", code, out)
+	}
 	release()
 	one := harness.Open(t, env.Shards[1].Config(""))
-	eventually(t, "the orphaned ALTER to end", func() bool { return has(t, one, "w") })
 	var out string
 	eventually(t, "the orphaned connection to end", func() bool {
 		var code int
 		code, out = command(t, h, "ddl", "resume", id)
 		return code != 2
 	})
-	if !strings.Contains(out, "noted as done") || !strings.Contains(out, id+" is done") {
+	if !strings.Contains(out, id+" is done") || !has(t, one, "w") {
 		t.Errorf("resume:\n%s", out)
 	}
 	if n := count(t, one, "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = 'shop' AND COLUMN_NAME = 'w'"); n != 1 {

@@ -264,6 +264,9 @@ EXECUTE p USING 1, 2, 1;
 EXECUTE IMMEDIATE 'SELECT ?, id + ? FROM s1 ORDER BY id' USING 7, 8;
 PREPARE p FROM @nope;
 EXECUTE IMMEDIATE @nope;
+PREPARE p FROM 'SELECT id FROM s1 WHERE t <> ? ORDER BY id';
+SET @u = 'grüße 漢';
+EXECUTE p USING @u;
 --@ case sql_select_limit of zero and one
 SET sql_select_limit = 0;
 SELECT id FROM s1;
