@@ -31,6 +31,9 @@ type gathering struct {
 
 // gather plans the statement so; a refusal leaves what was refused before to be said.
 func (p *planning) gather() error {
+	if len(p.stmt.Folds) > 0 {
+		return &NotFolded{} // its parts are statements of their own, which know nothing of lists
+	}
 	if why := p.gatherRefusal(); why != "" {
 		return sqlerr.NotSupported(why)
 	}
@@ -52,6 +55,8 @@ func (p *planning) gather() error {
 func (p *planning) gatherRefusal() string {
 	uses := p.stmt.Uses
 	switch {
+	case len(p.values) > 0 || p.route != "":
+		return "a hint in a statement whose tables one server has to see together"
 	case p.anySharded() == nil, p.gathered != nil, p.stmt.Kind != parser.Select, p.stmt.Clauses == nil, p.stmt.Executable, p.stmt.Prefix.Present():
 		return "a statement of this form over several shards"
 	case uses.Has(parser.UseForUpdate | parser.UseForShare | parser.UseSequence | parser.UseLock):
@@ -211,7 +216,7 @@ func (g *gathering) shape(part *gatheredPart) *rewrite.Template {
 // temporary describes a part's temporary table for the planning of the rest.
 func (g *gathering) temporary(part *gatheredPart, index int, name string) (*gathered, error) {
 	target := &g.place.Targets[0]
-	r, err := rewrite.Render(nil, &rewrite.Template{Pieces: part.shape}, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{g.p.stmt, g.p.stmt.Folds})
+	r, err := rewrite.Render(nil, &rewrite.Template{Pieces: part.shape}, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{stmt: g.p.stmt})
 	if err != nil {
 		return nil, err
 	}

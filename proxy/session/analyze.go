@@ -43,7 +43,7 @@ func notAnalyzed(x *execution) string {
 		return st.Kind.String()
 	}
 	switch uses := st.Uses; {
-	case x.plan.Pin != "" || uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg):
+	case x.plan.Program != nil && len(x.plan.Program.Vars) > 0 || x.plan.Pin != "" || uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg):
 		return "a statement that changes the session"
 	case uses.Has(parser.UseOutfile):
 		return "INTO OUTFILE"

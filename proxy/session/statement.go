@@ -271,7 +271,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
 		if err == nil {
 			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion()}
-			st.typed = len(facts.Columns) > 0
+			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			return st, nil
 		}
 		var tables *router.NeedTables

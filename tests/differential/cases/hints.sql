@@ -53,6 +53,8 @@ SELECT /*+ heddle(colour=red) */ id FROM s1 WHERE id = 1;
 SELECT /*+ heddle(shard_value=1) */ id FROM s1 WHERE id = 1;
 SELECT /*+ heddle(shard_value='x') */ id FROM h1;
 SELECT /*+ heddle(route=nowhere) */ id FROM s1;
+SELECT /*+ heddle(h1.shard_value=1) */ COUNT(*) FROM h1 JOIN s1 ON s1.v = h1.v;
+SELECT /*+ heddle(route=ds_0) */ COUNT(*) FROM s1 a JOIN s1 b ON a.v = b.v WHERE a.id > 100;
 SELECT /*+ heddle(route=ds_0) */ id FROM hints_single;
 SELECT /*+ heddle(route=ds_0) */ id FROM s1 FOR UPDATE;
 UPDATE /*+ heddle(route=ds_0) */ s1 SET v = 'x';
