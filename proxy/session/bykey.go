@@ -29,13 +29,8 @@ func (s *Session) runByKey(ctx context.Context, x *execution, node *plan.ByKey) 
 		defer s.ownTransaction()()
 	}
 	w, err := s.changeByKey(ctx, x, node, own)
-	if own && s.txn != nil {
-		if err == nil {
-			err = s.commitBranches(ctx)
-		} else {
-			_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
-		}
-		s.endTransaction()
+	if own {
+		err = s.endOwn(ctx, err)
 	}
 	if err != nil {
 		return err

@@ -34,13 +34,8 @@ func (s *Session) runKeeping(ctx context.Context, x *execution, node *plan.Keepi
 	default:
 		err = w.atomically(ctx, false)
 	}
-	if own && s.txn != nil {
-		if err == nil {
-			err = s.txn.Commit(ctx)
-		} else {
-			_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
-		}
-		s.endTransaction()
+	if own {
+		err = s.endOwn(ctx, err)
 	}
 	if err != nil {
 		return err

@@ -75,6 +75,20 @@ func (s *Session) commitBranches(ctx context.Context) error {
 	return s.txn.Commit(ctx)
 }
 
+// endOwn ends the transaction that a statement of several steps has begun for itself: err is what its steps came to.
+func (s *Session) endOwn(ctx context.Context, err error) error {
+	if s.txn == nil {
+		return err // a shard has lost it, and it has ended everywhere
+	}
+	if err == nil {
+		err = s.commitBranches(ctx)
+	} else {
+		_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
+	}
+	s.endTransaction()
+	return err
+}
+
 // rollback ends the open transaction, if there is one.
 func (s *Session) rollback(ctx context.Context) error {
 	if s.txn == nil {

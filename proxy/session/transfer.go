@@ -32,13 +32,8 @@ func (s *Session) runTransfer(ctx context.Context, x *execution, node *plan.Tran
 	t := &transfer{s: s, x: x, node: node, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
 	defer func() { t.budget.Release(t.reserved) }()
 	w, err := t.run(ctx, own)
-	if own && s.txn != nil {
-		if err == nil {
-			err = s.txn.Commit(ctx)
-		} else {
-			_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
-		}
-		s.endTransaction()
+	if own {
+		err = s.endOwn(ctx, err)
 	}
 	if err != nil {
 		return err
