@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
-	"strconv"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -25,11 +25,16 @@ const clientCaps = wire.CapLongFlag | wire.CapConnectWithDB | wire.CapProtocol41
 type client struct {
 	conn   net.Conn
 	stream *wire.ClientStream
-	stmt   uint32 // of the prepared point select; 0: not prepared yet
+	stmts  map[*statement]uint32 // what is prepared
 	sql    []byte
 	exec   wire.StmtExecute
-	params [1]wire.Param
+	params []wire.Param
 }
+
+// statement is a text with a question mark for each parameter, and no other.
+type statement struct{ pieces []string }
+
+func newStatement(sql string) *statement { return &statement{strings.Split(sql, "?")} }
 
 // connect logs in as root, without a password.
 func connect(addr, database string, buffers *wire.Pool) (*client, error) {
@@ -37,7 +42,7 @@ func connect(addr, database string, buffers *wire.Pool) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{conn: conn, stream: wire.NewClientStream(conn, wire.Config{Pool: buffers})}
+	c := &client{conn: conn, stmts: map[*statement]uint32{}, stream: wire.NewClientStream(conn, wire.Config{Pool: buffers})}
 	if err := c.logIn(database); err != nil {
 		return nil, fmt.Errorf("log in at %s: %w", addr, err)
 	}
@@ -84,67 +89,83 @@ func (c *client) send(m wire.ClientMessage) error {
 	return c.stream.Flush()
 }
 
-// prepare prepares the point select unless that has been done.
-func (c *client) prepare() error {
-	if c.stmt != 0 {
-		return nil
+// prepare gives the server's number of a statement, which is prepared when it is first needed.
+func (c *client) prepare(st *statement) (uint32, error) {
+	if id, ok := c.stmts[st]; ok {
+		return id, nil
 	}
 	c.stream.ResetSequence()
-	if err := c.send(&wire.StmtPrepare{SQL: []byte(pointSelect + "?")}); err != nil {
-		return err
+	if err := c.send(&wire.StmtPrepare{SQL: []byte(strings.Join(st.pieces, "?"))}); err != nil {
+		return 0, err
 	}
 	p, err := c.stream.ReadPacket()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	head, err := wire.ParsePrepareOK(p, c.stream.Caps)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for range head.Params + head.Columns {
 		if _, err := c.stream.ReadPacket(); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	c.stmt = head.StatementID
-	return nil
+	c.stmts[st] = head.StatementID
+	return head.StatementID, nil
 }
 
-// ask runs one point select and reads its answer, which must be one row.
-func (c *client) ask(f form, id int) error {
-	c.stream.ResetSequence()
-	if f == text {
-		c.sql = append(append(c.sql[:0], byte(wire.ComQuery)), pointSelect...)
-		c.sql = strconv.AppendInt(c.sql, int64(id), 10)
-		if err := c.stream.WritePacket(c.sql); err != nil {
-			return err
-		}
+// run sends a statement with its arguments and reads its answer; rows is 0 for one without a result.
+func (c *client) run(f form, st *statement, args ...sqltypes.Value) (rows int, err error) {
+	if f == prepared {
+		err = c.sendExecute(st, args)
 	} else {
-		c.params[0] = wire.Param{ParamType: wire.ParamType{Type: sqltypes.LongLong}, Value: sqltypes.IntValue(int64(id))}
-		c.exec = wire.StmtExecute{StatementID: c.stmt, Params: c.params[:]}
-		if err := c.stream.Send(&c.exec); err != nil {
-			return err
+		c.stream.ResetSequence()
+		c.sql = append(append(c.sql[:0], byte(wire.ComQuery)), st.pieces[0]...)
+		for i, a := range args {
+			c.sql = append(a.AppendSQL(c.sql), st.pieces[i+1]...)
 		}
+		err = c.stream.WritePacket(c.sql)
 	}
-	if err := c.stream.Flush(); err != nil {
+	if err == nil {
+		err = c.stream.Flush()
+	}
+	if err == nil {
+		rows, err = c.readRows()
+	}
+	c.stream.Release()
+	return rows, err
+}
+
+func (c *client) sendExecute(st *statement, args []sqltypes.Value) error {
+	id, err := c.prepare(st)
+	if err != nil {
 		return err
 	}
-	rows, err := c.readRows()
-	c.stream.Release()
-	if err == nil && rows != 1 {
-		err = fmt.Errorf("%d rows for id %d", rows, id)
+	c.params = c.params[:0]
+	for _, a := range args {
+		p := wire.Param{ParamType: wire.ParamType{Type: sqltypes.LongLong}, Value: a}
+		if a.Kind != sqltypes.KindInt {
+			p.Type = sqltypes.VarString
+		}
+		c.params = append(c.params, p)
 	}
-	return err
+	c.stream.ResetSequence()
+	c.exec = wire.StmtExecute{StatementID: id, Params: c.params}
+	return c.stream.Send(&c.exec)
 }
 
-// readRows reads a result and counts its rows.
+// readRows reads an answer and counts its rows.
 func (c *client) readRows() (rows int, err error) {
 	p, err := c.stream.ReadPacket()
 	if err != nil {
 		return 0, err
 	}
-	if wire.IsErr(p) {
+	switch {
+	case wire.IsErr(p):
 		return 0, wire.ParseErr(p)
+	case wire.IsOK(p):
+		return 0, nil
 	}
 	n, err := wire.ParseColumnCount(p, c.stream.Caps)
 	if err != nil {

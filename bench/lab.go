@@ -33,11 +33,8 @@ const (
 	shardedDatabase = "mesh"
 )
 
-// pointSelect is the statement that is measured, up to the value; the table is sysbench's.
-const (
-	pointSelect = "SELECT c FROM sbtest1 WHERE id="
-	createTable = "CREATE TABLE sbtest1 (id INT NOT NULL PRIMARY KEY, k INT NOT NULL, c CHAR(120) NOT NULL, pad CHAR(60) NOT NULL, KEY (k))"
-)
+// createTable makes sysbench's table under a name of its own.
+const createTable = "CREATE TABLE %s (id INT NOT NULL PRIMARY KEY, k INT NOT NULL, c CHAR(120) NOT NULL, pad CHAR(60) NOT NULL, KEY (k))"
 
 // maxThreads is bounded by the connections that the server allows: each target has as many.
 const maxThreads = 128
@@ -50,8 +47,8 @@ type target struct {
 	buffers              *wire.Pool
 }
 
-// open has at least n clients connected, with the statement prepared where the form wants it and run once.
-func (t *target) open(n int, f form) error {
+// open has at least n clients connected, and each of them has done the work once, prepared statements and all.
+func (t *target) open(n int, w *work) error {
 	for len(t.clients) < n {
 		c, err := connect(t.addr, t.database, t.buffers)
 		if err != nil {
@@ -60,12 +57,7 @@ func (t *target) open(n int, f form) error {
 		t.clients = append(t.clients, c)
 	}
 	for _, c := range t.clients[:n] {
-		if f == prepared {
-			if err := c.prepare(); err != nil {
-				return err
-			}
-		}
-		if err := c.ask(f, 1); err != nil {
+		if _, err := w.step(c); err != nil {
 			return err
 		}
 	}
@@ -264,18 +256,21 @@ data_sources:
 slots: {ds_0: 0-8191, ds_1: 8192-16383}
 tables:
   sbtest1: {key: id}
+  sbinsert: {key: id}
 `, shardedDatabase, server, schemas[0], schemas[1])
 }
 
-// fill makes the table and its rows, the same in each place.
+// fill makes the tables, and the rows of the first, the same in each place.
 func fill(addr, database string, rows int) error {
 	c, err := connect(addr, database, wire.NewPool(0))
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	if err := c.command(createTable); err != nil {
-		return fmt.Errorf("create the table in %s: %w", database, err)
+	for _, table := range []string{"sbtest1", "sbinsert"} {
+		if err := c.command(fmt.Sprintf(createTable, table)); err != nil {
+			return fmt.Errorf("create %s in %s: %w", table, database, err)
+		}
 	}
 	const batch = 500
 	for first := 1; first <= rows; first += batch {

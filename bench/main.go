@@ -1,6 +1,6 @@
-// Command bench measures what a hop through a proxy costs: point selects by primary key, asked in turns of one MariaDB
-// itself, of HAProxy, of a bare byte relay and of Heddle, by the same driver in the same run. It starts and ends
-// everything it needs. It is a tool beside the product, outside the order of its folders: it may import anything, and
+// Command bench measures what a hop through a proxy costs: sysbench's workloads and fan-outs, done in turns on one MariaDB
+// itself, through HAProxy, a bare byte relay and Heddle, by the same driver in the same run; and what Heddle holds in memory
+// for large results and many connections. It starts and ends everything it needs. It is a tool beside the product, outside the order of its folders: it may import anything, and
 // nothing imports it. README.md says how to read what it prints.
 package main
 
@@ -19,6 +19,7 @@ import (
 
 // options are the command line.
 type options struct {
+	works   []string // of the workloads, by name
 	threads []int
 	rounds  int
 	window  time.Duration // of one measurement
@@ -27,8 +28,8 @@ type options struct {
 	targets []string // names to be measured; empty: all
 	forms   []form
 	heddles []heddleBinary
+	sizes   bool // measure what is held, too
 	json    string
-	haproxy string // the program's path
 }
 
 // heddleBinary is a heddle to be measured: several are compared in one run.
@@ -65,6 +66,8 @@ func parseOptions(args []string) (*options, error) {
 	quick := f.Bool("quick", false, "three short rounds: whether it works, not how fast")
 	threads := f.String("threads", "1,8,64", "client threads, one measurement each")
 	forms := f.String("forms", "text,prepared", "protocols")
+	works := f.String("workloads", "point", "workloads, or all: what is in the table of README.md")
+	f.BoolVar(&o.sizes, "sizes", false, "measure memory too: a million rows, 10,000 connections, 10,000 tables, 100,000 statements")
 	targets := f.String("targets", "", "targets to measure, by their names in the table (default all)")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds; each measures every target once, in another order")
 	f.DurationVar(&o.window, "window", 600*time.Millisecond, "length of one measurement")
@@ -104,6 +107,19 @@ func parseOptions(args []string) (*options, error) {
 		}
 		o.forms = append(o.forms, form(s))
 	}
+	if *works == "all" {
+		*works = ""
+		for _, w := range workloads {
+			*works += w.name + ","
+		}
+		*works = strings.TrimSuffix(*works, ",")
+	}
+	for _, s := range strings.Split(*works, ",") {
+		if _, err := newWork(s, text, 1); err != nil {
+			return nil, err
+		}
+		o.works = append(o.works, s)
+	}
 	if o.rounds < 1 || o.rows < 1 || o.window <= 0 {
 		return nil, errors.New("-rounds, -rows and -window must be positive")
 	}
@@ -119,10 +135,16 @@ func run(ctx context.Context, o *options) (err error) {
 	}
 	defer func() { err = errors.Join(err, lab.close()) }()
 	r := newReport(lab, o)
-	for _, f := range o.forms {
-		for _, n := range o.threads {
-			if err := measureAll(ctx, lab, o, f, n, r); err != nil {
+	for _, name := range o.works {
+		for _, f := range o.forms {
+			w, err := newWork(name, f, o.rows)
+			if err != nil {
 				return err
+			}
+			for _, n := range o.threads {
+				if err := measureAll(ctx, lab, o, w, n, r); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -133,17 +155,17 @@ func run(ctx context.Context, o *options) (err error) {
 
 // measureAll measures every target with n threads, round by round. Each round begins with another target, so that
 // none is always the one after a certain other.
-func measureAll(ctx context.Context, lab *lab, o *options, f form, n int, r *report) error {
+func measureAll(ctx context.Context, lab *lab, o *options, w *work, n int, r *report) error {
 	for round := range o.rounds {
 		for i := range lab.targets {
 			t := lab.targets[(i+round)%len(lab.targets)]
-			m, err := measure(ctx, t, o, f, n)
+			m, err := measure(ctx, t, o, w, n)
 			if err != nil {
-				return fmt.Errorf("measure %s, %s, %d threads: %w", t.name, f, n, err)
+				return fmt.Errorf("measure %s, %s, %s, %d threads: %w", t.name, w.workload, w.form, n, err)
 			}
-			r.add(f, n, t.name, m)
+			r.add(w, n, t.name, m)
 		}
 	}
-	fmt.Fprintf(os.Stderr, "measured: %s, %d threads\n", f, n)
+	fmt.Fprintf(os.Stderr, "measured: %s, %s, %d threads\n", w.workload, w.form, n)
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,7 @@ type measurement struct {
 	QPS      float64 `json:"qps"`
 	CPU      float64 `json:"cpu_us"`   // of the proxy's process (direct: of the server's) per query, µs
 	Syscalls float64 `json:"syscalls"` // reads and writes of that process per query; polls and wake-ups are not among them
-	P50      float64 `json:"p50_us"`   // latency as the client sees it, µs
+	P50      float64 `json:"p50_us"`   // latency of a step of the work as the client sees it, µs
 	P99      float64 `json:"p99_us"`
 }
 
@@ -23,13 +22,13 @@ type measurement struct {
 type worker struct {
 	client *client
 	done   atomic.Int64
-	took   []uint32 // ns of each query in the window
+	took   []uint32 // ns of each step in the window
 	err    error
 }
 
 // measure loads the target with n clients and watches it for a window.
-func measure(ctx context.Context, t *target, o *options, f form, n int) (measurement, error) {
-	if err := t.open(n, f); err != nil {
+func measure(ctx context.Context, t *target, o *options, load *work, n int) (measurement, error) {
+	if err := t.open(n, load); err != nil {
 		return measurement{}, err
 	}
 	workers := make([]*worker, n)
@@ -38,7 +37,7 @@ func measure(ctx context.Context, t *target, o *options, f form, n int) (measure
 	for i := range workers {
 		w := &worker{client: t.clients[i]}
 		workers[i] = w
-		all.Go(func() { w.work(f, o.rows, &stop, &watched) })
+		all.Go(func() { w.run(load, &stop, &watched) })
 	}
 	err := pause(ctx, o.warm)
 	var m measurement
@@ -56,14 +55,16 @@ func measure(ctx context.Context, t *target, o *options, f form, n int) (measure
 	return m, err
 }
 
-// work asks until it is stopped.
-func (w *worker) work(f form, rows int, stop, watched *atomic.Bool) {
+// run does the work until it is stopped.
+func (w *worker) run(load *work, stop, watched *atomic.Bool) {
 	for !stop.Load() {
 		began := time.Now()
-		if w.err = w.client.ask(f, 1+rand.IntN(rows)); w.err != nil {
+		queries, err := load.step(w.client)
+		if err != nil {
+			w.err = err
 			return
 		}
-		w.done.Add(1)
+		w.done.Add(int64(queries))
 		if watched.Load() {
 			w.took = append(w.took, uint32(min(time.Since(began), 4*time.Second)))
 		}

@@ -24,7 +24,7 @@ func TestParseOptions(t *testing.T) {
 	if quick, err := parseOptions([]string{"-quick"}); err != nil || quick.window >= o.window || quick.rounds >= o.rounds {
 		t.Errorf("-quick: %+v, %v", quick, err)
 	}
-	for _, args := range [][]string{{"-threads", "0"}, {"-threads", "x"}, {"-forms", "smoke"}, {"-rounds", "0"}} {
+	for _, args := range [][]string{{"-threads", "0"}, {"-threads", "x"}, {"-forms", "smoke"}, {"-rounds", "0"}, {"-workloads", "tea"}} {
 		if _, err := parseOptions(args); err == nil {
 			t.Errorf("%q is accepted", args)
 		}

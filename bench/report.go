@@ -30,11 +30,12 @@ type report struct {
 	names   []string // of the targets, in order
 }
 
-// load is one form with one number of threads.
+// load is one workload in one form with one number of threads.
 type load struct {
-	Form    form      `json:"form"`
-	Threads int       `json:"threads"`
-	Targets []*result `json:"targets"`
+	Workload string    `json:"workload"`
+	Form     form      `json:"form"`
+	Threads  int       `json:"threads"`
+	Targets  []*result `json:"targets"`
 }
 
 // result is a target under a load. Ratios and differences are made round by round; spreads are over the rounds.
@@ -88,8 +89,8 @@ func kernel() string {
 }
 
 // add keeps a measurement.
-func (r *report) add(f form, threads int, name string, m measurement) {
-	l := r.load(f, threads)
+func (r *report) add(w *work, threads int, name string, m measurement) {
+	l := r.load(w, threads)
 	for _, t := range l.Targets {
 		if t.Name == name {
 			t.Rounds = append(t.Rounds, m)
@@ -97,13 +98,13 @@ func (r *report) add(f form, threads int, name string, m measurement) {
 	}
 }
 
-func (r *report) load(f form, threads int) *load {
+func (r *report) load(w *work, threads int) *load {
 	for _, l := range r.Loads {
-		if l.Form == f && l.Threads == threads {
+		if l.Workload == w.workload && l.Form == w.form && l.Threads == threads {
 			return l
 		}
 	}
-	l := &load{Form: f, Threads: threads}
+	l := &load{Workload: w.workload, Form: w.form, Threads: threads}
 	for _, name := range r.names {
 		l.Targets = append(l.Targets, &result{Name: name})
 	}
@@ -145,7 +146,7 @@ func (r *report) print(w io.Writer) {
 		r.Machine, r.CPUs, r.Kernel, r.Go, r.Rounds, r.Window, r.Seconds)
 	for _, l := range r.Loads {
 		l.sum()
-		fmt.Fprintf(w, "\npoint select, %s, %d threads\n", l.Form, l.Threads)
+		fmt.Fprintf(w, "\n%s, %s, %d threads\n", l.Workload, l.Form, l.Threads)
 		t := table.NewWriter()
 		t.SetOutputMirror(w)
 		t.SetStyle(table.StyleLight)
