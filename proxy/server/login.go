@@ -80,6 +80,9 @@ func (l *login) run() (session.Identity, error) {
 	if err := l.conn.SetDeadline(time.Now().Add(l.settings.HandshakeTime)); err != nil {
 		return session.Identity{}, err
 	}
+	if l.server.isDraining() { // it may just have undone what hurry had set
+		_ = l.conn.SetDeadline(time.Now().Add(partTime)) // fails only on a closed connection
+	}
 	l.stream = wire.NewServerStream(l.conn, wire.Config{Pool: l.server.opts.Buffers, MaxPacket: loginPacket})
 	who, counted, err := l.exchange()
 	if err != nil {
@@ -100,7 +103,11 @@ func (l *login) tell(err error) {
 	if e == nil && !(errors.As(err, &timeout) && timeout.Timeout()) {
 		return
 	}
-	if e == nil {
+	switch {
+	case e != nil:
+	case l.server.isDraining():
+		e = sqlerr.ShuttingDown()
+	default:
 		e = sqlerr.BadHandshake()
 	}
 	_ = l.conn.SetWriteDeadline(time.Now().Add(time.Second))

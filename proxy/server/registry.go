@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -13,17 +14,19 @@ import (
 // registry knows the sessions of this instance. It implements session.Peers.
 type registry struct {
 	ids  ConnectionIDs
-	idle sync.Cond // signalled, under mu, when a session leaves
+	idle sync.Cond // signalled, under mu, when a session leaves and when its connection is closed
 
 	mu       sync.Mutex // guards what follows
 	max      int
 	sessions map[uint32]*session.Session
+	entering map[uint32]net.Conn // those still in the handshake
 	users    map[string]int
 	open     int // connections, those still in the handshake included
+	parting  int // those that have left and are being closed
 }
 
 func newRegistry(ids ConnectionIDs) *registry {
-	r := &registry{ids: ids, sessions: map[uint32]*session.Session{}, users: map[string]int{}}
+	r := &registry{ids: ids, sessions: map[uint32]*session.Session{}, entering: map[uint32]net.Conn{}, users: map[string]int{}}
 	r.idle.L = &r.mu
 	return r
 }
@@ -36,7 +39,7 @@ func (r *registry) limit(n int) {
 }
 
 // enter counts a new connection and gives it an id.
-func (r *registry) enter() (uint32, error) {
+func (r *registry) enter(conn net.Conn) (uint32, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.open >= r.max {
@@ -47,17 +50,35 @@ func (r *registry) enter() (uint32, error) {
 		return 0, sqlerr.TooManyConnections()
 	}
 	r.open++
-	r.sessions[id] = nil
+	r.sessions[id], r.entering[id] = nil, conn
 	return id, nil
 }
 
-// leave forgets a connection.
+// hurry gives those that are still in the handshake until a time to come out of it.
+func (r *registry) hurry(until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, conn := range r.entering {
+		_ = conn.SetDeadline(until) // fails only on a closed connection
+	}
+}
+
+// leave forgets a connection, which is then closed; parted says that it is.
 func (r *registry) leave(id uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open--
+	r.parting++
 	delete(r.sessions, id)
+	delete(r.entering, id)
 	r.ids.Put(id)
+	r.idle.Broadcast()
+}
+
+func (r *registry) parted() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parting--
 	r.idle.Broadcast()
 }
 
@@ -84,6 +105,7 @@ func (r *registry) add(id uint32, s *session.Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sessions[id] = s
+	delete(r.entering, id)
 }
 
 // killTimeout bounds the KILLs that are sent to backends.
@@ -139,7 +161,7 @@ func (r *registry) each(f func(*session.Session)) {
 	}
 }
 
-// wait returns when the last connection has left, or when ctx ends.
+// wait returns when the last connection is closed, or when ctx ends.
 func (r *registry) wait(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() {
 		r.mu.Lock()
@@ -149,10 +171,10 @@ func (r *registry) wait(ctx context.Context) error {
 	defer stop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.open > 0 && ctx.Err() == nil {
+	for r.open+r.parting > 0 && ctx.Err() == nil {
 		r.idle.Wait()
 	}
-	if r.open > 0 {
+	if r.open+r.parting > 0 {
 		return ctx.Err()
 	}
 	return nil

@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/proxy/session"
@@ -122,12 +125,15 @@ func (s *Server) isDraining() bool {
 
 // serve is one client's life.
 func (s *Server) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }() // whatever was to be said has been said
-	id, err := s.registry.enter()
+	id, err := s.registry.enter(conn)
 	if err != nil {
 		s.turnAway(conn, sqlerr.As(err))
+		_ = conn.Close() // whatever was to be said has been said
 		return
 	}
+	l := &login{server: s, settings: s.settings.Load(), conn: conn, id: id}
+	defer s.registry.parted()
+	defer func() { part(l.conn, conn) }()
 	defer s.registry.leave(id)
 	defer func() {
 		if p := recover(); p != nil {
@@ -137,7 +143,6 @@ func (s *Server) serve(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetKeepAlivePeriod(time.Minute) // a convenience: a socket without it still works
 	}
-	l := &login{server: s, settings: s.settings.Load(), conn: conn, id: id}
 	who, err := l.run()
 	if err != nil {
 		s.opts.Log.Debug("login failed", zap.Uint32("connection", id), zap.Stringer("client", conn.RemoteAddr()), zap.Error(err))
@@ -152,6 +157,28 @@ func (s *Server) serve(conn net.Conn) {
 	client.Serve(s.drain)
 }
 
+// partTime is how long a client may take to have the last words.
+const partTime = 500 * time.Millisecond
+
+// part ends a client's connection so that the last words reach it: a socket that is closed while unread bytes wait in it,
+// or come in afterwards, is reset, and what was under way to the client may be lost. A client that has gone, or goes when
+// it sees the end, is not waited for. speaks is the connection with its encryption, if it has one, raw the socket.
+func part(speaks, raw net.Conn) {
+	defer func() { _ = raw.Close() }() // nothing is under way any more
+	_ = raw.SetDeadline(time.Now().Add(partTime))
+	if secured, ok := speaks.(*tls.Conn); ok {
+		_ = secured.CloseWrite() // a convenience: the end of the socket follows
+	}
+	half, ok := raw.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(raw, partBytes)) // however it ends, the connection does
+}
+
+// partBytes is how much of what such a client still sends is read.
+const partBytes = 16 << 20
+
 // turnAway tells a client that cannot be let in why.
 func (s *Server) turnAway(conn net.Conn, e *sqlerr.Error) {
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
@@ -161,8 +188,8 @@ func (s *Server) turnAway(conn net.Conn, e *sqlerr.Error) {
 	}
 }
 
-// Shutdown stops accepting, lets transactions that are open go on until ctx ends, and then ends every session. Sessions
-// that are cut get error 1053; an error means that some would not end.
+// Shutdown stops accepting, lets transactions that are open go on until ctx ends, and then ends every session. Every client
+// gets error 1053, as sendOff in proxy/session has it; an error means that some sessions would not end.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	if s.draining {
@@ -176,14 +203,24 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 	close(s.drain)
 	defer s.lookout.end()
+	s.registry.hurry(time.Now().Add(partTime))
 	s.registry.each((*session.Session).Drain)
 	if err := s.registry.wait(ctx); err == nil {
 		return nil
 	}
 	cut, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
-	s.registry.each(func(c *session.Session) { c.Kill(cut, false) })
-	if err := s.registry.wait(cut); err != nil {
+	var kills errgroup.Group
+	kills.SetLimit(64) // a server that does not answer must not keep the others' sessions from being ended
+	s.registry.each(func(c *session.Session) {
+		kills.Go(func() error {
+			c.Kill(cut, false)
+			return nil
+		})
+	})
+	err := s.registry.wait(cut)
+	_ = kills.Wait() // none fails
+	if err != nil {
 		return fmt.Errorf("shutdown: sessions do not end: %w", err)
 	}
 	return nil

@@ -306,3 +306,14 @@ func verb(k parser.Kind) string {
 	}
 	return "SELECT"
 }
+
+// MayOpen reports why a client may not start in a database; nil if it may.
+func (srv *Server) MayOpen(who Identity, db string) error {
+	if !who.MayUse(db) {
+		return sqlerr.DatabaseAccessDenied(who.User, who.Host, db)
+	}
+	if _, ok := srv.Catalogs.Current().Database(db); !ok && db != "information_schema" {
+		return sqlerr.UnknownDatabase(db)
+	}
+	return nil
+}

@@ -103,8 +103,11 @@ func (s *Session) comProcessKill(payload []byte) error {
 	return s.respond(s.srv.Peers.Kill(s.who, uint32(id), false))
 }
 
+// lastWrite is how long a session that is ended may write to its client.
+const lastWrite = time.Second
+
 // Kill ends the statement under way, or the session. It is called by other goroutines. A COMMIT under way is not
-// interrupted: the session ends after it.
+// interrupted: the session ends after it. Otherwise a client that does not read its answer is waited for no longer.
 func (s *Session) Kill(ctx context.Context, query bool) {
 	s.mu.Lock()
 	if query {
@@ -121,6 +124,7 @@ func (s *Session) Kill(ctx context.Context, query bool) {
 		running = append(running, s.held...)
 		s.kills++
 	}
+	committing := s.committing
 	s.mu.Unlock()
 	for _, h := range running {
 		_ = h.lease.KillQuery(ctx) // a server that cannot be reached will not answer the statement either
@@ -130,6 +134,9 @@ func (s *Session) Kill(ctx context.Context, query bool) {
 	}
 	if !query {
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // ends the wait for a command; fails only on a closed connection
+		if !committing {
+			_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite))
+		}
 	}
 }
 

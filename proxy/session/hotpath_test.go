@@ -124,7 +124,7 @@ func TestArmLeavesADeadlineAlone(t *testing.T) {
 	conn := &deadlineConn{}
 	s.conn = conn
 	for range 3 {
-		if err := s.arm(); err != nil {
+		if err := s.arm(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -137,7 +137,7 @@ func TestArmLeavesADeadlineAlone(t *testing.T) {
 	s.since = s.since.Add(2 * time.Second) // a later command
 	s.state.SetVar("wait_timeout", "8")
 	for range 2 {
-		if err := s.arm(); err != nil {
+		if err := s.arm(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		s.since = s.since.Add(500 * time.Millisecond)
@@ -145,14 +145,14 @@ func TestArmLeavesADeadlineAlone(t *testing.T) {
 	if len(conn.deadlines) != 2 {
 		t.Fatalf("deadlines after a change of wait_timeout: %v", conn.deadlines)
 	}
-	if err := s.arm(); err != nil {
+	if err := s.arm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if len(conn.deadlines) != 2 {
 		t.Errorf("a deadline that is late enough was set again: %v", conn.deadlines)
 	}
 	s.since = s.since.Add(500 * time.Millisecond)
-	if err := s.arm(); err != nil {
+	if err := s.arm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if len(conn.deadlines) != 3 || conn.deadlines[2].Sub(s.since) < 8*time.Second {
@@ -164,7 +164,7 @@ func TestArmLeavesADeadlineAlone(t *testing.T) {
 func TestArmAfterKill(t *testing.T) {
 	s := newScripted(t, "bench").session
 	s.Kill(t.Context(), false)
-	if err := s.arm(); err == nil {
+	if err := s.arm(t.Context()); err == nil {
 		t.Error("a killed session waits for the next command")
 	}
 }

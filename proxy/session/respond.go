@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -57,6 +58,9 @@ func (s *Session) writeError(err error) error {
 	s.errors++
 	e := s.translate(err)
 	s.diag.failed(e)
+	if s.killState() == killConnection {
+		_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite)) // the server may have taken its time to end the statement
+	}
 	return s.client.Send(wire.Err{Error: e})
 }
 

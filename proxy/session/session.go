@@ -84,6 +84,7 @@ type Session struct {
 	// committing: the branches of a transaction are told to commit, which no KILL may interrupt.
 	committing bool
 	killsOver  sync.Cond // signalled, under mu, when kills is 0
+	waitedFor  bool      // the drain waits for it, although no command runs
 	pins       string    // why connections are held
 	dbShown    string
 	user       string
@@ -147,16 +148,16 @@ func (s *Session) Serve(draining <-chan struct{}) {
 	s.draining = draining
 	defer s.end(ctx)
 	for {
-		if err := s.arm(); err != nil {
+		if err := s.arm(ctx); err != nil {
 			return
 		}
 		cmd, payload, err := s.client.ReadCommand()
 		if err != nil {
-			s.readFailed(err)
+			s.readFailed(ctx, err)
 			return
 		}
 		if !s.begin(cmd) {
-			s.refuse(sqlerr.ConnectionKilled())
+			s.refuse(s.verdict())
 			return
 		}
 		err = s.dispatch(ctx, cmd, payload)
@@ -187,8 +188,8 @@ func (s *Session) drains() bool {
 
 // arm sets the deadline until which the next command has to come, counted from the end of the last. To set it costs
 // more than all else that a statement has to do with time: one that ends a little later than it should is left alone.
-func (s *Session) arm() error {
-	if err := s.over(); err != nil {
+func (s *Session) arm(ctx context.Context) error {
+	if err := s.over(ctx); err != nil {
 		return err
 	}
 	if v := s.state.Version(); v != s.patienceOf {
@@ -210,16 +211,16 @@ func (s *Session) arm() error {
 	if err := s.conn.SetReadDeadline(until); err != nil {
 		return err
 	}
-	return s.over() // Kill and Drain set a deadline too, which may just have been undone
+	return s.over(ctx) // Kill and Drain set a deadline too, which may just have been undone
 }
 
 // over tells the client that the session ends, if it does, between two commands.
-func (s *Session) over() error {
+func (s *Session) over(ctx context.Context) error {
 	switch {
-	case s.drains() && s.txn == nil:
-		s.refuse(sqlerr.ShuttingDown())
+	case s.drains() && !s.midway():
+		s.sendOff(ctx)
 	case s.killState() == killConnection:
-		s.refuse(sqlerr.ConnectionKilled())
+		s.refuse(s.verdict())
 	default:
 		return nil
 	}
@@ -227,14 +228,14 @@ func (s *Session) over() error {
 }
 
 // readFailed tells the client why its connection ends, where there is something to tell.
-func (s *Session) readFailed(err error) {
+func (s *Session) readFailed(ctx context.Context, err error) {
 	var sql *sqlerr.Error
 	switch {
 	case errors.Is(err, io.EOF):
 	case errors.As(err, &sql):
 		s.refuse(sql)
 	case s.drains():
-		s.refuse(sqlerr.ShuttingDown())
+		s.sendOff(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.killState() == killConnection:
 		s.refuse(sqlerr.ConnectionKilled())
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -244,7 +245,7 @@ func (s *Session) readFailed(err error) {
 
 // refuse sends a last error, without patience.
 func (s *Session) refuse(e *sqlerr.Error) {
-	_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite))
 	if s.client.Send(wire.Err{Error: e}) == nil {
 		_ = s.client.Flush()
 	}
@@ -252,20 +253,27 @@ func (s *Session) refuse(e *sqlerr.Error) {
 
 // end rolls back and gives everything up.
 func (s *Session) end(ctx context.Context) {
+	s.letGo(ctx)
+	s.prepared.closeAll()
+	if s.visit != nil {
+		s.visit.End()
+	}
+}
+
+// letGo rolls back and gives up the connections that the session holds.
+func (s *Session) letGo(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if s.txn != nil {
 		_ = s.txn.Rollback(ctx) // a branch that cannot is destroyed with its connection
 		s.txn = nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, h := range s.held {
 		h.drop()
 	}
 	s.held = nil
-	s.prepared.closeAll()
-	if s.visit != nil {
-		s.visit.End()
-	}
 }
 
 // begin notes the command for SHOW PROCESSLIST and reports whether the session may run it: a command that comes in just
@@ -283,7 +291,7 @@ func (s *Session) finish() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.command, s.shown, s.since, s.status = wire.ComSleep, s.shown[:0], time.Now(), ""
-	s.pins, s.dbShown, s.user = s.pinReasons(), s.db, s.who.User
+	s.pins, s.dbShown, s.user, s.waitedFor = s.pinReasons(), s.db, s.who.User, s.midway()
 	if s.killed == killQuery {
 		s.killed = alive
 	}

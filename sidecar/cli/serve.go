@@ -35,7 +35,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve clients",
-		Long: "Serve clients until SIGTERM or SIGINT; then finish statements and transactions for up to drain.deadline.\n\n" +
+		Long: "Serve clients until SIGTERM or SIGINT; then finish statements and transactions for up to drain.deadline. A second\n" +
+			"signal ends them at once, in order; a third one ends the process wherever it is.\n\n" +
 			"On SIGHUP, and when one of its files changes, the configuration is read again: fields that are live take effect.",
 		Args: cobra.NoArgs,
 	}
@@ -63,10 +64,13 @@ func serveCommand() *cobra.Command {
 		p.Ready(cmd.OutOrStdout())
 		r.process = p
 		r.follow(ctx)
-		stop() // a second signal ends the process at once
+		second, settled := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+		stop()
+		defer settled()
+		defer context.AfterFunc(second, settled)() // a third signal is the system's to handle
 		deadline := p.DrainDeadline()
 		log.Info("draining", zap.Duration("deadline", deadline))
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+		drain, cancel := context.WithTimeout(second, deadline)
 		defer cancel()
 		return p.Stop(drain)
 	}

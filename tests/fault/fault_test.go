@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"testing"
 	"time"
@@ -38,7 +39,16 @@ func startHeddle(t *testing.T, addrs ...string) (*harness.Heddle, *sql.DB) {
 
 func startWithoutRows(t *testing.T, addrs ...string) (*harness.Heddle, *sql.DB) {
 	t.Helper()
-	h := env.Heddle(t, harness.HeddleOptions{
+	h := startHeddleWith(t, nil, addrs...)
+	return h, h.Open(t, "root", "", "shop")
+}
+
+// startHeddleWith starts a heddle with further fields of its configuration.
+func startHeddleWith(t *testing.T, set map[string]string, addrs ...string) *harness.Heddle {
+	t.Helper()
+	all := map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s"}
+	maps.Copy(all, set)
+	return env.Heddle(t, harness.HeddleOptions{
 		Rules: []string{fmt.Sprintf(`database: shop
 defaults: {user: root}
 data_sources:
@@ -49,9 +59,8 @@ tables:
   accounts: {key: id}
 `, addrs[0], addrs[1])},
 		Users: "users: {root: {}}",
-		Set:   map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s"},
+		Set:   all,
 	})
-	return h, h.Open(t, "root", "", "shop")
 }
 
 func fill(t *testing.T, db *sql.DB) {
