@@ -69,6 +69,10 @@ differential: build-race ## Ask one plain server and heddle the same questions.
 differential-mariadb11: build ## Ask a MariaDB 11.4 and heddle over such servers the same questions (not in CI: 150 MB to fetch).
 	PATH="$$(scripts/mariadb11):$$PATH" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -run '^TestDifferential$$' ./tests/differential
 
+.PHONY: differential-mysql
+differential-mysql: build ## Ask a MySQL server and heddle over such servers the same questions (65 MB to fetch).
+	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -run '^TestDifferential$$' ./tests/differential
+
 .PHONY: interop
 interop: build-race ## Run stock drivers and command-line clients against heddle.
 	@scripts/need server client drivers load

@@ -15,6 +15,7 @@ import (
 type FarmOptions struct {
 	Dir       string // locked for as long as the Farm is open
 	Templates string // where the pristine data directory is cached; Dir if empty. May be shared by processes
+	Server    string // path of the program; "" looks for mariadbd, then for mysqld
 	Keep      bool   // false: the data directories are removed at Open and at Close
 
 	temporary bool // Close removes Dir
@@ -35,8 +36,8 @@ type Farm struct {
 // Spec describes a server to start.
 type Spec struct {
 	Name    string   // unique in the Farm, fit for a file name: ds_0
-	Flags   []string // further arguments of mariadbd; they win over the built-in ones
-	Version string   // what the server claims to be (SELECT VERSION(), handshake); its own version if empty
+	Flags   []string // further arguments of the server; they win over the built-in ones
+	Version string   // what a MariaDB claims to be (SELECT VERSION(), handshake); its own version if empty
 }
 
 // OpenFarm locks the directory, ends the servers that an earlier process left there, and makes the template if it
@@ -50,7 +51,7 @@ func OpenFarm(ctx context.Context, opts FarmOptions) (*Farm, error) {
 	if opts.Templates == "" {
 		opts.Templates = filepath.Join(dir, "templates")
 	}
-	tools, err := FindTools(ctx)
+	tools, err := FindTools(ctx, opts.Server)
 	if err != nil {
 		return nil, err
 	}

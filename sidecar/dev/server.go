@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Server is one private mariadbd. It may be stopped, killed and started again; it keeps its data directory and,
+// Server is one private mariadbd or mysqld. It may be stopped, killed and started again; it keeps its data directory and,
 // while nobody else takes it, its port.
 type Server struct {
 	farm *Farm
@@ -193,11 +193,16 @@ func (s *Server) arguments(port int) []string {
 		"--bind-address=127.0.0.1",
 		"--skip-name-resolve", "--performance-schema=OFF",
 		"--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0",
-		"--innodb-temp-data-file-path=ibtmp1:3M:autoextend", "--innodb-buffer-pool-load-at-startup=0",
+		"--innodb-buffer-pool-load-at-startup=0",
 		"--innodb-buffer-pool-dump-at-shutdown=0", "--max-connections=500", "--max-allowed-packet=64M",
-		"--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
 	}, asRoot()...)
-	args = append(args, sizes...)
+	args = append(args, s.farm.tools.sizes()...)
+	if s.farm.tools.mysql() { // with the charset and the collation that it has by itself
+		args = append(args, "--mysqlx=OFF", "--disable-log-bin", "--secure-file-priv=")
+	} else {
+		args = append(args, "--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
+			"--innodb-temp-data-file-path=ibtmp1:3M:autoextend")
+	}
 	if s.spec.Version != "" {
 		args = append(args, "--version="+s.spec.Version)
 	}
@@ -230,7 +235,7 @@ func (s *Server) explainExit(c *Child) error {
 	if strings.Contains(log, "Address already in use") {
 		return errPortTaken
 	}
-	return fmt.Errorf("mariadbd ended by itself: %v\n%s", c.err, log)
+	return fmt.Errorf("the server ended by itself: %v\n%s", c.err, log)
 }
 
 func (s *Server) logTail() string {

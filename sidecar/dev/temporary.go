@@ -10,8 +10,8 @@ import (
 
 // OpenTemporary opens a Farm in a fresh directory below parent, which Close removes: one for each test binary. The
 // template is shared by all below parent. What an earlier process left there, one that was killed or timed out, is
-// ended and removed first.
-func OpenTemporary(ctx context.Context, parent string) (*Farm, error) {
+// ended and removed first. server is as in FarmOptions.
+func OpenTemporary(ctx context.Context, parent, server string) (*Farm, error) {
 	parent, err := filepath.Abs(parent)
 	if err != nil {
 		return nil, fmt.Errorf("resolve %s: %w", parent, err)
@@ -32,7 +32,7 @@ func OpenTemporary(ctx context.Context, parent string) (*Farm, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a temporary directory: %w", err)
 	}
-	f, err := OpenFarm(ctx, FarmOptions{Dir: dir, Templates: filepath.Join(parent, "templates"), temporary: true})
+	f, err := OpenFarm(ctx, FarmOptions{Dir: dir, Templates: filepath.Join(parent, "templates"), Server: server, temporary: true})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}

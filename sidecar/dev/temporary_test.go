@@ -14,7 +14,7 @@ func TestTemporaryFarmsAndWhatTheyLeave(t *testing.T) {
 	}
 	abandoned := filepath.Join(parent, "run-abandoned")
 	cmd, ids := startHeddle(t, abandoned, "HEDDLE_DEV_TEST_UNBOUND=1")
-	living, err := OpenTemporary(t.Context(), parent)
+	living, err := OpenTemporary(t.Context(), parent, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestTemporaryFarmsAndWhatTheyLeave(t *testing.T) {
 	if !alive(ids[0]) || !alive(ids[1]) {
 		t.Fatal("the servers did not stay")
 	}
-	second, err := OpenTemporary(t.Context(), parent)
+	second, err := OpenTemporary(t.Context(), parent, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,17 +14,17 @@ import (
 // TestDifferential puts the cases to each layout: TestDifferential/<layout>/<topic>/<number>-<name>-<protocol>.
 func TestDifferential(t *testing.T) {
 	files := readFiles(t)
-	list, err := ReadUnsupported("unsupported.txt")
+	list, err := ReadUnsupported(listFile("unsupported"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := ReadKnown("known_differences.txt")
+	known, err := ReadKnown(listFile("known_differences"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	update := os.Getenv("HEDDLE_UPDATE_UNSUPPORTED") != ""
 	if stale := list.Stale(files); len(stale) > 0 && !update {
-		t.Errorf("unsupported.txt lists statements that are in no case:\n  %s", strings.Join(stale, "\n  "))
+		t.Errorf("%s lists statements that are in no case:\n  %s", listFile("unsupported"), strings.Join(stale, "\n  "))
 	}
 	collator := newCollator(t)
 	recordings := make([]func() (*Recording, error), len(files))
@@ -51,18 +51,18 @@ func TestDifferential(t *testing.T) {
 	t.Cleanup(func() {
 		switch {
 		case os.Getenv("HEDDLE_UPDATE_KNOWN") != "":
-			if err := known.Write("known_differences.txt", ran.has); err != nil {
+			if err := known.Write(listFile("known_differences"), ran.has); err != nil {
 				t.Error(err)
 			}
 		case !strings.Contains(flag.Lookup("test.run").Value.String(), "/"):
 			for _, line := range known.Gone(ran.has) {
-				t.Errorf("known_differences.txt: no longer true: %s", line)
+				t.Errorf("%s: no longer true: %s", listFile("known_differences"), line)
 			}
 		}
 		if !update {
 			return
 		}
-		if err := list.Write("unsupported.txt", ran.has); err != nil {
+		if err := list.Write(listFile("unsupported"), ran.has); err != nil {
 			t.Error(err)
 		}
 	})

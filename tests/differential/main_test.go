@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -18,6 +19,7 @@ var lab struct {
 	self     Side // a third server, which stands in for heddle
 	pool     *wire.Pool
 	heddles  map[string]*harness.Heddle
+	mysql    bool // the servers are MySQL's, not MariaDB's
 	backends []string
 }
 
@@ -36,6 +38,7 @@ func TestMain(m *testing.M) {
 func setUp(ctx context.Context, e *harness.Env) error {
 	lab.pool = wire.NewPool(0)
 	lab.plain = Side{Addr: e.Plain.Addr(), Pool: lab.pool}
+	lab.mysql = !strings.Contains(e.ServerVersion(), "MariaDB")
 	lab.heddles = map[string]*harness.Heddle{}
 	own := e.Shards[2]
 	lab.self = Side{Addr: own.Addr(), Pool: lab.pool}
@@ -56,6 +59,14 @@ func setUp(ctx context.Context, e *harness.Env) error {
 		return err
 	}
 	return startHeddles(ctx, e)
+}
+
+// listFile is the ratchet of that name for these servers: MySQL's differ from MariaDB's, and have lists of their own.
+func listFile(name string) string {
+	if lab.mysql {
+		return name + "_mysql.txt"
+	}
+	return name + ".txt"
 }
 
 // startHeddles starts a process for each layout, unless HEDDLE_DIFFERENTIAL_SELF says that only the comparison itself

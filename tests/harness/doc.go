@@ -1,4 +1,4 @@
-// Package harness gives the test layers their real servers: one plain MariaDB and N shards for the whole test
+// Package harness gives the test layers their real servers: one plain MariaDB or MySQL and N shards for the whole test
 // binary, heddle processes built from the working tree, a relay that breaks connections, and the questions that are
 // put to both sides. It asserts nothing about answers; that is the layers' work. Level: tests.
 //
@@ -7,7 +7,8 @@
 //	func TestMain(m *testing.M) { os.Exit(harness.Run(m, harness.Options{Plain: true, Shards: 4}, &env)) }
 //
 // Environment: HEDDLE_TEST_BINARY names a heddle to use instead of building one; HEDDLE_TEST_RACE=1 builds it with
-// the race detector, and a race that it reports fails the test.
+// the race detector, and a race that it reports fails the test. HEDDLE_TEST_SERVER names the server's program, a
+// mariadbd or a mysqld, in place of the mariadbd that is installed.
 //
 // Whatever ends the binary ends the servers: Close at the regular end, the parent-death signal on Linux after a
 // panic or a time-out, and the sweep of the next run everywhere.

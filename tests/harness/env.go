@@ -19,7 +19,7 @@ type Options struct {
 	Plain   bool     // one server to compare with
 	Shards  int      // servers behind heddle, named ds_0 …
 	Etcd    bool     // an etcd of its own
-	Flags   []string // further arguments of every mariadbd
+	Flags   []string // further arguments of every server
 	Version string   // what every mariadbd claims to be; "" its own version
 
 	// Setup runs before the tests, for what they share: schemas, a heddle process. Nil: nothing.
@@ -62,7 +62,7 @@ func Run(m *testing.M, opts Options, into **Env) int {
 // caller closes the Env.
 func Start(ctx context.Context, opts Options) (*Env, error) {
 	parent := filepath.Join(os.TempDir(), "heddle-tests-"+strconv.Itoa(os.Getuid()))
-	farm, err := dev.OpenTemporary(ctx, parent)
+	farm, err := dev.OpenTemporary(ctx, parent, os.Getenv("HEDDLE_TEST_SERVER"))
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +107,9 @@ func (e *Env) start(ctx context.Context, opts Options) error {
 	}
 	return nil
 }
+
+// ServerVersion is what the servers' program says of itself: 10.11.19-MariaDB…, 9.7.4….
+func (e *Env) ServerVersion() string { return e.farm.Tools().Version }
 
 // OnClose registers what Close does before the servers are ended, last registered first.
 func (e *Env) OnClose(f func() error) {
