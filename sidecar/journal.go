@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,7 +43,7 @@ func (s *stored) followDDL(ctx context.Context) error {
 func (s *stored) othersDDL(kv store.KV) {
 	e, err := journal.Decode(kv.Value)
 	if err != nil {
-		s.log.problem("the DDL journal", err)
+		s.log.problem("the DDL journal", &journal.DamagedError{ID: strings.TrimPrefix(kv.Key, layout.DDL), Err: err})
 		return
 	}
 	if e.Instance == s.process.config.Instance.Name && e.Ended.IsZero() {

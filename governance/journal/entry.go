@@ -110,6 +110,9 @@ type Entry struct {
 	UserVars map[string]string `json:"user_vars,omitempty"`
 	Texts    []Text            `json:"texts"` // as the servers get it
 	Targets  []Target          `json:"targets"`
+
+	// Damaged says why the record cannot be read; all but ID is empty then.
+	Damaged string `json:"damaged,omitempty"`
 }
 
 // Settled says that somebody has taken an entry off the list by hand.
@@ -126,6 +129,7 @@ const (
 	StateDone       = "done"
 	StateFailed     = "failed" // on every target: nothing was changed
 	StateSettled    = "settled"
+	StateDamaged    = "damaged" // nobody can say what it was
 )
 
 // State is what the targets come to.
@@ -135,6 +139,8 @@ func (e *Entry) State() string {
 		count[e.Targets[i].Status]++
 	}
 	switch {
+	case e.Damaged != "":
+		return StateDamaged
 	case e.Settled != nil:
 		return StateSettled
 	case count[Done] == len(e.Targets):

@@ -35,8 +35,11 @@ func (k dirKeeper) read(_ context.Context, id string) (record, error) {
 		return record{}, err
 	}
 	data, err := durable.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return record{}, fmt.Errorf("%w: %s", ErrNotFound, id)
+	case errors.Is(err, durable.ErrDamaged):
+		return record{id: id, version: "damaged", damaged: err}, nil
 	}
 	return record{id: id, data: data, version: layout.Checksum(data)}, err
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,11 +29,39 @@ var (
 	errChanged  = errors.New("somebody else has written the entry")
 )
 
+// A DamagedError is an entry whose record cannot be read.
+type DamagedError struct {
+	ID  string
+	Err error
+}
+
+// Error implements error.
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("entry %s of the DDL journal is damaged (%v); once you know that its tables are alike on all shards: heddle ddl forget %s", e.ID, e.Err, e.ID)
+}
+
+// Unwrap gives the cause.
+func (e *DamagedError) Unwrap() error { return e.Err }
+
 // record is an entry as it is kept; version is the keeper's own.
 type record struct {
 	id      string
 	data    []byte
 	version string // "": it does not exist
+	damaged error  // the keeper cannot say what data is
+}
+
+// entry reads a record.
+func (r *record) entry() (Entry, error) {
+	var e Entry
+	err := r.damaged
+	if err == nil {
+		e, err = Decode(r.data)
+	}
+	if err != nil {
+		return Entry{}, &DamagedError{r.id, err}
+	}
+	return e, nil
 }
 
 // keeper is where entries lie.
@@ -50,13 +79,22 @@ type Journal struct {
 	limits   limits
 	instance string
 	now      func() time.Time
+
+	begun atomic.Uint64 // entries since this Journal was opened
 }
 
+// pruneEvery is how many entries are begun before all are read again to see which of them go: what is kept may exceed its
+// bounds by as many for each instance.
+const pruneEvery = 16
+
 // limits are those above, and smaller ones in tests.
-type limits struct{ finished, finishedBytes, unfinished int }
+type limits struct {
+	finished, finishedBytes, unfinished int
+	pruneEvery                          uint64
+}
 
 func open(keep keeper, instance string, now func() time.Time) *Journal {
-	return &Journal{keep: keep, limits: limits{KeepFinished, KeepFinishedBytes, MaxUnfinished}, instance: instance, now: now}
+	return &Journal{keep: keep, limits: limits{KeepFinished, KeepFinishedBytes, MaxUnfinished, pruneEvery}, instance: instance, now: now}
 }
 
 // New prepares an entry of this instance: it gives it its id and its time.
@@ -68,9 +106,12 @@ func (j *Journal) New() *Entry {
 
 // Begin makes an entry durable. Nothing of its statement may be sent to a server before it returns without an error.
 func (j *Journal) Begin(ctx context.Context, e *Entry) error {
-	if err := j.prune(ctx); err != nil {
-		return err
+	if j.begun.Load()%j.limits.pruneEvery == 0 {
+		if err := j.prune(ctx); err != nil {
+			return err
+		}
 	}
+	j.begun.Add(1)
 	data, err := marshal(e)
 	if err != nil {
 		return err
@@ -90,24 +131,37 @@ func (j *Journal) End(ctx context.Context, id string, outcomes map[int]Outcome) 
 	})
 }
 
-// Settle takes an entry off the list of unfinished ones, whatever is done of it.
-func (j *Journal) Settle(ctx context.Context, id, by, why string) error {
-	return j.change(ctx, id, func(e *Entry) error {
+// Settle takes an entry off the list of unfinished ones, whatever is done of it. A damaged one is removed: there is nothing
+// to keep. A prefix of its id will do, if it is the only one.
+func (j *Journal) Settle(ctx context.Context, id, by, why string) (settled string, err error) {
+	r, err := j.find(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if _, err := r.entry(); err != nil {
+		return r.id, j.keep.remove(ctx, []string{r.id})
+	}
+	return r.id, j.change(ctx, r.id, func(e *Entry) error {
 		e.Settled = &Settled{By: by, Why: why, Time: j.now().UTC()}
 		return nil
 	})
 }
 
-// Get returns an entry. A prefix of its id will do, if it is the only one.
+// Get returns an entry. A prefix of its id will do, if it is the only one. One that cannot be read is a *DamagedError.
 func (j *Journal) Get(ctx context.Context, id string) (Entry, error) {
+	r, err := j.find(ctx, id)
+	if err != nil {
+		return Entry{}, err
+	}
+	return r.entry()
+}
+
+func (j *Journal) find(ctx context.Context, id string) (record, error) {
 	r, err := j.keep.read(ctx, id)
 	if errors.Is(err, ErrNotFound) {
 		r, err = j.byPrefix(ctx, id)
 	}
-	if err != nil {
-		return Entry{}, err
-	}
-	return Decode(r.data)
+	return r, err
 }
 
 func (j *Journal) byPrefix(ctx context.Context, prefix string) (record, error) {
@@ -125,7 +179,7 @@ func (j *Journal) byPrefix(ctx context.Context, prefix string) (record, error) {
 	return record{}, fmt.Errorf("%d entries of the DDL journal begin with %s", len(all), prefix)
 }
 
-// List returns all entries, oldest first.
+// List returns all entries, oldest first, the damaged ones with nothing but their ids and what is wrong.
 func (j *Journal) List(ctx context.Context) ([]Entry, error) {
 	all, err := j.keep.all(ctx)
 	if err != nil {
@@ -133,8 +187,8 @@ func (j *Journal) List(ctx context.Context) ([]Entry, error) {
 	}
 	out := make([]Entry, len(all))
 	for i, r := range all {
-		if out[i], err = Decode(r.data); err != nil {
-			return nil, err
+		if out[i], err = r.entry(); err != nil {
+			out[i] = Entry{ID: r.id, Damaged: err.Error()}
 		}
 	}
 	return out, nil
@@ -161,7 +215,7 @@ func (j *Journal) change(ctx context.Context, id string, f func(*Entry) error) e
 		if err != nil {
 			return err
 		}
-		e, err := Decode(r.data)
+		e, err := r.entry()
 		if err != nil {
 			return err
 		}
@@ -186,11 +240,8 @@ func (j *Journal) prune(ctx context.Context) error {
 	var gone []string
 	var finished, unfinished, size int
 	for _, r := range slices.Backward(all) {
-		e, err := Decode(r.data)
-		if err != nil {
-			return err
-		}
-		if !e.Finished() {
+		e, err := r.entry()
+		if err != nil || !e.Finished() { // a damaged one waits for somebody's hand as well
 			unfinished++
 			continue
 		}

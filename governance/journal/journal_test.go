@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,7 +110,7 @@ func TestStates(t *testing.T) {
 			t.Errorf("resumed: %s", got)
 		}
 		third := begin(t, j)
-		if err := j.Settle(t.Context(), third.ID, "ann", "by hand"); err != nil {
+		if _, err := j.Settle(t.Context(), third.ID, "ann", "by hand"); err != nil {
 			t.Fatal(err)
 		}
 		if got := state(t, j, third.ID); got != StateSettled {
@@ -171,7 +173,7 @@ func TestRetention(t *testing.T) {
 		for range 5 {
 			end(t, j, begin(t, j).ID, Done, Done)
 		}
-		j.limits.finished = 8
+		j.limits.finished, j.limits.pruneEvery = 8, 1
 		c.move(KeepFor + time.Minute)
 		begin(t, j)
 		all, err := j.List(t.Context())
@@ -204,7 +206,7 @@ func TestFull(t *testing.T) {
 	if err := j.Begin(t.Context(), entry(j)); !errors.Is(err, ErrFull) {
 		t.Errorf("one more: %v", err)
 	}
-	if err := j.Settle(t.Context(), "x0001", "ann", ""); err != nil {
+	if _, err := j.Settle(t.Context(), "x0001", "ann", ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Begin(t.Context(), entry(j)); err != nil {
@@ -212,19 +214,58 @@ func TestFull(t *testing.T) {
 	}
 }
 
+// A damaged entry is named, with the way to be rid of it, and is in the way of nothing else.
 func TestDamaged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ddl")
 	j := InDir(dir, "a", (&clock{at: time.Unix(1, 0)}).now)
-	e := begin(t, j)
+	j.limits.pruneEvery = 1
+	kept, e := begin(t, j), begin(t, j)
 	if err := os.WriteFile(filepath.Join(dir, e.ID), []byte("half of"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.List(t.Context()); err == nil {
-		t.Error("a damaged entry passes")
+	end(t, j, begin(t, j).ID, Done, Done)
+	if id, err := j.Unfinished(t.Context(), Name{"shop", "t"}); err != nil || id != kept.ID {
+		t.Errorf("the unfinished entry is %q, %v", id, err)
 	}
-	if err := j.Begin(t.Context(), entry(j)); err == nil {
-		t.Error("DDL goes on beside a damaged entry: nobody could say whether it is finished")
+	all, err := j.List(t.Context())
+	if err != nil || len(all) != 3 || all[1].ID != e.ID || all[1].State() != StateDamaged || all[1].Finished() {
+		t.Errorf("the list is %+v, %v", all, err)
 	}
+	var damaged *DamagedError
+	if _, err := j.Get(t.Context(), e.ID); !errors.As(err, &damaged) || !strings.Contains(err.Error(), "heddle ddl forget "+e.ID) {
+		t.Errorf("it is read: %v", err)
+	}
+	if id, err := j.Settle(t.Context(), e.ID, "ann", "it was never sent"); err != nil || id != e.ID {
+		t.Errorf("settled: %s, %v", id, err)
+	}
+	if _, err := j.Get(t.Context(), e.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after it is settled: %v", err)
+	}
+}
+
+// counting counts how often all entries are read.
+type counting struct {
+	keeper
+	reads int
+}
+
+func (k *counting) all(ctx context.Context) ([]record, error) {
+	k.reads++
+	return k.keeper.all(ctx)
+}
+
+// Not every DDL reads the whole journal.
+func TestBeginReadsLittle(t *testing.T) {
+	each(t, func(t *testing.T, j *Journal, _ *clock) {
+		k := &counting{keeper: j.keep}
+		j.keep = k
+		for range 2 * pruneEvery {
+			end(t, j, begin(t, j).ID, Done, Done)
+		}
+		if k.reads != 2 {
+			t.Errorf("%d statements have read the journal %d times, want 2", 2*pruneEvery, k.reads)
+		}
+	})
 }
 
 func TestTextKeepsBytes(t *testing.T) {

@@ -105,6 +105,10 @@ func listDDL(w io.Writer, entries []ddlEntry) error {
 	}
 	t := newTable("id", "state", "done", "database", "by", "statement")
 	for _, e := range entries {
+		if e.Damaged != "" {
+			t.AppendRow([]any{e.ID, e.State, "", "", "", e.Damaged})
+			continue
+		}
 		text := []rune(strings.Join(strings.Fields(string(e.Statement)), " "))
 		if len(text) > maxListed {
 			text = append(text[:maxListed-1], '…')
@@ -215,15 +219,11 @@ func (r *ddlRun) forget() *cobra.Command {
 	cmd.Flags().StringVar(&comment, "comment", "", "what was done")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return r.run(cmd, func(ctx context.Context, fleet *sidecar.Fleet) error {
-			e, err := fleet.Journal.Get(ctx, args[0])
+			id, err := fleet.Journal.Settle(ctx, args[0], (&rulesRun{author: author}).by(), comment)
 			if err != nil {
 				return err
 			}
-			by := (&rulesRun{author: author}).by()
-			if err := fleet.Journal.Settle(ctx, e.ID, by, comment); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is settled\n", e.ID)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is settled\n", id)
 			return err
 		})
 	}

@@ -246,12 +246,12 @@ func (w *run) decide(t *journal.Target, s *Step) {
 	}
 	if s.Action == actRun && w.later != "" {
 		s.Action = actNone
-		s.Found += ", but " + w.later + " has changed the table since"
+		s.Found += ", but " + w.later + " has changed the table since, or may have"
 		w.forced(s)
 	}
 }
 
-// superseded is the id of a later entry that has changed one of the tables: what is as before this statement may then be
+// superseded is the id of a later entry that has changed one of the tables, as a damaged one may have: what is as before this statement may then be
 // so because of that one.
 func (w *run) superseded(ctx context.Context) (string, error) {
 	all, err := w.Journal.List(ctx)
@@ -259,7 +259,7 @@ func (w *run) superseded(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, e := range all {
-		if e.ID > w.entry.ID && e.State() != journal.StateFailed && slices.ContainsFunc(w.entry.Tables, e.Concerns) {
+		if e.ID > w.entry.ID && e.State() != journal.StateFailed && (e.Damaged != "" || slices.ContainsFunc(w.entry.Tables, e.Concerns)) {
 			return e.ID, nil
 		}
 	}

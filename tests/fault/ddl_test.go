@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"os"
 	osexec "os/exec"
 	"path/filepath"
 	"regexp"
@@ -229,5 +230,31 @@ func TestDDLWithShardDown(t *testing.T) {
 	if err := env.Shards[1].Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	says(t, h, 0, []string{"nothing is unfinished"}, "ddl", "list")
+}
+
+// An entry of the journal that cannot be read, after a disk has lost it, is named and can be forgotten; other DDL goes on.
+func TestDamagedEntry(t *testing.T) {
+	h, db := startHeddle(t, addrs()...)
+	release := block(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := db.ExecContext(t.Context(), "ALTER TABLE accounts ADD COLUMN w INT")
+		ended <- err
+	}()
+	waiting(t, "w")
+	id := onlyEntry(t, h)
+	if err := os.WriteFile(filepath.Join(h.Dir, "state", "ddl", id), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if err := <-ended; err != nil { // it is done, on both shards; a warning says that the journal does not know
+		t.Errorf("DDL whose outcome the journal cannot take: %v", err)
+	}
+	exec(t, db, "CREATE TABLE IF NOT EXISTS others (id INT PRIMARY KEY)")
+	exec(t, db, "ALTER TABLE accounts ADD COLUMN u INT")
+	says(t, h, 0, []string{id, "damaged", "heddle ddl forget"}, "ddl", "list")
+	says(t, h, 1, []string{"damaged", "heddle ddl forget " + id}, "ddl", "resume", id)
+	says(t, h, 0, []string{id + " is settled"}, "ddl", "forget", id)
 	says(t, h, 0, []string{"nothing is unfinished"}, "ddl", "list")
 }
