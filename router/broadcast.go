@@ -78,6 +78,7 @@ func (p *planning) broadcastByKey(t *table, route *plan.Route, refused error) er
 		return err
 	}
 	keyed.Copies, keyed.Image = true, carried
+	keyed.Random = slices.ContainsFunc(p.choosing(), p.unlikeIn)
 	return nil
 }
 

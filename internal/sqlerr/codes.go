@@ -57,6 +57,7 @@ const (
 	CodeOutOfResources  uint16 = 1041
 
 	// Transactions and data.
+	CodeRecordChanged         uint16 = 1020
 	CodeDupEntry              uint16 = 1062
 	CodeLockWaitTimeout       uint16 = 1205
 	CodeDeadlock              uint16 = 1213

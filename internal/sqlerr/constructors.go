@@ -228,6 +228,11 @@ func TableClosed(db, table string) *Error {
 	return newf(CodeLockWaitTimeout, "HY000", "Table '%s.%s' is closed while its rows are given another place; try again", db, table)
 }
 
+// RowsChanged is a statement that found no rows to change, and then one. Nothing of it was done.
+func RowsChanged() *Error {
+	return newf(CodeRecordChanged, "HY000", "Rows have changed since the statement looked for them; try again")
+}
+
 // Fenced is a statement on an instance that has to stop while it has no lease. Nothing of it was done.
 func Fenced(db string) *Error {
 	return newf(CodeOptionPrevents, "HY000", "Heddle is running with instance.offline=fence and has lost its lease, so it cannot execute statements on database '%s'", db)

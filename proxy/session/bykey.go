@@ -64,11 +64,12 @@ func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKe
 		w.units = append(w.units, plan.RouteUnit{Index: i, Target: &route.Targets[i], Keep: [][]int32{keep}})
 	}
 	switch {
-	case len(w.units) == 0 && node.Copies:
+	case len(w.units) == 0 && node.Random:
 		return w, w.nothing() // asked anew, a condition at random could meet a row
 	case len(w.units) == 0:
 		// One shard runs the client's own text, which meets no row either, so that the answer has the form that it always has.
 		w.units, route.Template = []plan.RouteUnit{{Target: &route.Targets[0]}}, x.plan.Shape
+		return w, w.none(ctx, own, node.Copies)
 	default:
 		template := *node.Write.Template
 		template.Lists = append([]rewrite.List{}, template.Lists...)
@@ -78,10 +79,30 @@ func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKe
 	if node.Image != nil && len(w.keys) > 0 {
 		return w, w.image(ctx, node.Image, own)
 	}
+	return w, w.inTransaction(ctx, own)
+}
+
+// inTransaction executes the units in the statement's own transaction or, undone by a savepoint, in the client's.
+func (w *write) inTransaction(ctx context.Context, own bool) error {
 	if !own {
-		return w, w.atomically(ctx, false)
+		return w.atomically(ctx, false)
 	}
-	return w, w.execute(ctx)
+	return w.execute(ctx)
+}
+
+// none runs the client's own text where no row was found. Outside of REPEATABLE READ another client's row may have come
+// since, which a single copy of a broadcast table must not change.
+func (w *write) none(ctx context.Context, own, copies bool) error {
+	if err := w.inTransaction(ctx, own); err != nil || !copies {
+		return err
+	}
+	if w.total.AffectedRows == 0 && !w.info.matched() {
+		return nil
+	}
+	if !own && w.s.txn != nil {
+		w.undo(ctx)
+	}
+	return sqlerr.RowsChanged()
 }
 
 // nothing is an UPDATE or DELETE of no row of a broadcast table.

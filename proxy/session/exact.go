@@ -217,6 +217,9 @@ func typedBy(columns, answer []sqltypes.Column) []sqltypes.Column {
 		if out[i].OrgTable == "" {
 			out[i].Type, out[i].Length, out[i].Decimals = answer[i].Type, answer[i].Length, answer[i].Decimals
 			out[i].Flags, out[i].Collation = answer[i].Flags, answer[i].Collation
+			if answer[i].OrgName == "" {
+				out[i].OrgName = "" // it is no column of a temporary table when the statement runs
+			}
 		}
 	}
 	return out

@@ -385,6 +385,8 @@ type ByKey struct {
 	Write *Route // its template's list 0 takes the keys as row values
 	// Copies is set where each target of Write has all rows, and gets all keys: Input is of the first copy.
 	Copies bool
+	// Random is set where conditions or order may be others when they are evaluated again.
+	Random bool
 	// Image is set where only the first copy may evaluate what is written: the others are given its rows.
 	Image *Image
 }

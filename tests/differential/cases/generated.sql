@@ -73,3 +73,21 @@ SELECT SUM(id) OVER (PARTITION BY id) FROM users ORDER BY id, id;
 SELECT SUM(o.qty) OVER (PARTITION BY o.product_id) FROM users u LEFT JOIN orders o ON o.user_id = u.id WHERE NOT EXISTS (SELECT 1 FROM notes WHERE body LIKE '%a%');
 --@ expect temptable
 SELECT d.n FROM (SELECT qty AS k, COUNT(*) AS n, MIN(qty) AS m FROM orders GROUP BY qty) d FOR UPDATE;
+--@ case found: what a statement in parts says of a union's columns
+SELECT COUNT(*) FROM orders UNION ALL SELECT user_id FROM orders WHERE user_id IN (4, 99);
+--@ params int 4 | int 99 | int 99
+SELECT COUNT(*) FROM orders UNION ALL SELECT user_id FROM orders WHERE (user_id = ? OR user_id IN (?, ?));
+--@ params int 1 | int 5 | int 2 | int 3
+SELECT stock FROM products WHERE id IN (?, ?, ?, ?) UNION ALL SELECT user_id FROM orders;
+--@ case found: a broadcast update that cannot match or does not
+UPDATE products SET title = 'hammer' WHERE id IS NULL ORDER BY id LIMIT 2;
+UPDATE products SET title = 'hammer' WHERE (id <=> 5 AND stock = stock) AND id = 3 ORDER BY title DESC, id LIMIT 1;
+UPDATE products SET title = 'hammer' WHERE id = 77 ORDER BY id LIMIT 2;
+UPDATE products SET title = 'hammer' WHERE title = 'none' ORDER BY id LIMIT 2;
+UPDATE products SET title = 'hammer' ORDER BY id LIMIT 0;
+DELETE FROM products WHERE id IS NULL ORDER BY id LIMIT 2;
+BEGIN;
+UPDATE products SET title = 'hammer' WHERE id IS NULL ORDER BY id LIMIT 2;
+UPDATE products SET title = 'none' WHERE title = 'hammer' ORDER BY id LIMIT 2;
+UPDATE products SET title = 'hammer' WHERE title = 'hammer' ORDER BY id LIMIT 2;
+COMMIT;

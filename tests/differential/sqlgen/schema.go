@@ -54,6 +54,11 @@ var (
 		{"n", integer, []string{"1", "3", "5"}}}, false}
 )
 
+// Names are those by which statements call the tables.
+func Names() []string {
+	return []string{"users", "orders", "order_items", "products", "notes", "u", "o", "i", "p"}
+}
+
 // isKey reports whether c is a column of t's primary key.
 func (t *table) isKey(c column) bool {
 	for _, k := range t.key {
