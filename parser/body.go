@@ -21,6 +21,7 @@ type Body struct {
 	Keeps       bool     // leaves something behind in its connection: a temporary table, a prepared statement
 	SetsSystem  string   // a system variable that it sets
 	AssignedNew []string // columns of NEW that it assigns
+	Limits      bool     // LIMIT, or FETCH FIRST
 	Writes      bool     // a statement in it changes something
 	LoadsFile   bool     // LOAD_FILE()
 
@@ -162,6 +163,10 @@ func (r *reader) bodyWord(b *Body, i int) {
 	case "INSERT", "REPLACE", "UPDATE", "DELETE", "TRUNCATE", "LOAD", "CREATE", "ALTER", "DROP", "RENAME", "OPTIMIZE", "REPAIR", "LOCK",
 		"GRANT", "REVOKE", "ANALYZE", "CHECK", "CHECKSUM", "FLUSH", "CACHE":
 		r.bodyChange(b, i)
+	case "LIMIT":
+		b.Limits = true
+	case "FETCH":
+		b.Limits = b.Limits || r.any(i+1, "FIRST", "NEXT")
 	case "COMMIT":
 		b.Ends = true
 	case "ROLLBACK":

@@ -2,7 +2,6 @@ package router
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/catalog"
@@ -17,8 +16,10 @@ func (p *planning) broadcastWrite(t *table) error {
 			return p.refuse("a change of the broadcast table " + t.name + " that reads " + other.name + ", which is not a broadcast table")
 		}
 	}
-	if err := p.requireSchema(t); err != nil {
-		return err
+	for _, other := range p.tables {
+		if err := p.requireSchema(other); err != nil {
+			return err
+		}
 	}
 	nodes, err := p.commonNodes()
 	if err != nil {
@@ -35,6 +36,11 @@ func (p *planning) broadcastWrite(t *table) error {
 	if len(nodes) == 1 {
 		p.setRoot(route) // the only copy is like itself
 		return nil
+	}
+	for _, other := range p.tables {
+		if column := p.unlikeColumn(other); column != "" {
+			return p.refuse(column + " in a change of the broadcast table " + t.name)
+		}
 	}
 	route.Opcode = plan.Broadcast
 	inserts := p.stmt.Kind == parser.Insert || p.stmt.Kind == parser.Replace
@@ -150,26 +156,19 @@ func (p *planning) unlikeCopies(t *table) string {
 		return "LIMIT"
 	case rowByRow && c.Source != nil && t.schema != nil && t.schema.AutoIncrement() != nil:
 		return "INSERT … SELECT with an AUTO_INCREMENT column"
-	case rowByRow && t.schema != nil && unlikeDefaults(t):
+	case rowByRow && t.schema != nil && p.unlikeDefaults(t):
 		return "a column default that is not deterministic"
 	}
 	return ""
 }
 
 // unlikeDefaults reports whether a column's default is a function other than the clock.
-func unlikeDefaults(t *table) bool {
-	for i := range t.schema.Columns {
-		if unlikeDefault(&t.schema.Columns[i]) {
-			return true
-		}
-	}
-	return false
+func (p *planning) unlikeDefaults(t *table) bool {
+	return slices.ContainsFunc(t.schema.Columns, func(c catalog.Column) bool { return p.unlikeDefault(&c) })
 }
 
-func unlikeDefault(c *catalog.Column) bool {
-	d := lower(c.Default)
-	return c.HasDefault && !literalDefault(c.Default) && (strings.Contains(d, "uuid") || strings.Contains(d, "rand") || strings.Contains(d, "sysdate") ||
-		strings.Contains(d, "nextval") || strings.Contains(d, "sys_guid"))
+func (p *planning) unlikeDefault(c *catalog.Column) bool {
+	return p.defaultUses(c)&(unlike|parser.UseSequence) != 0
 }
 
 // setRoot puts the node of the statement's kind around its Route.

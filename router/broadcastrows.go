@@ -60,7 +60,7 @@ func (i *insertPlan) evaluateRow(row int, values []ast.ExprNode) (bool, error) {
 		span := i.valueSpan(row, n)
 		if d, ok := e.(*ast.DefaultExpr); ok && d.Name == nil {
 			c := i.t.schema.Column(i.lead[n])
-			if c == nil || !unlikeDefault(c) {
+			if c == nil || !i.p.unlikeDefault(c) {
 				continue
 			}
 			value, ok := i.evaluateDefault(c)
@@ -103,7 +103,7 @@ func (i *insertPlan) evaluateUpdate() (bool, error) {
 func (i *insertPlan) evaluateDefaults() bool {
 	for n := range i.t.schema.Columns {
 		c := &i.t.schema.Columns[n]
-		if !unlikeDefault(c) || i.leadIndex(c.Name) >= 0 {
+		if !i.p.unlikeDefault(c) || i.leadIndex(c.Name) >= 0 {
 			continue
 		}
 		if !i.n.Setlist && len(i.c.Columns) == 0 {

@@ -20,6 +20,9 @@ func (p *planning) planDDL() error {
 			return p.dropEach(refs)
 		}
 	}
+	if why := p.definitionRefusal(); why != "" {
+		return p.refuse(why)
+	}
 	lead, err := p.ddlTable()
 	if err != nil {
 		return err
@@ -28,6 +31,9 @@ func (p *planning) planDDL() error {
 		return p.ddlOnePlace()
 	}
 	if why := p.ddlRefusal(lead); why != "" {
+		return p.refuse(why)
+	}
+	if why := p.foreignKeyRefusal(lead); why != "" {
 		return p.refuse(why)
 	}
 	if lead.sharded() {

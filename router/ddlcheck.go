@@ -144,6 +144,8 @@ func addColumn(s *catalog.TableSchema, def *ast.ColumnDef, tableCollation string
 			c.AutoIncrement = true
 		case ast.ColumnOptionGenerated:
 			c.Generated = true
+		case ast.ColumnOptionReference:
+			s.ForeignKeys = append(s.ForeignKeys, foreignKey("", []string{c.Name}, o.Refer))
 		case ast.ColumnOptionCollate:
 			c.Collation = o.StrValue
 		}
@@ -177,22 +179,28 @@ func (p *planning) addConstraint(s *catalog.TableSchema, c *ast.Constraint) {
 	case ast.ConstraintUniq, ast.ConstraintUniqKey, ast.ConstraintUniqIndex:
 		s.Indexes = append(s.Indexes, index(c.Name, c.Keys))
 	case ast.ConstraintForeignKey:
-		fk := catalog.ForeignKey{Name: c.Name}
-		for _, k := range c.Keys {
-			if k.Column != nil {
-				fk.Columns = append(fk.Columns, k.Column.Name.O)
-			}
-		}
-		if c.Refer != nil && c.Refer.Table != nil {
-			fk.RefDatabase, fk.RefTable = c.Refer.Table.Schema.O, c.Refer.Table.Name.O
-			for _, k := range c.Refer.IndexPartSpecifications {
-				if k.Column != nil {
-					fk.RefColumns = append(fk.RefColumns, k.Column.Name.O)
-				}
-			}
-		}
-		s.ForeignKeys = append(s.ForeignKeys, fk)
+		s.ForeignKeys = append(s.ForeignKeys, foreignKey(c.Name, partNames(c.Keys), c.Refer))
 	}
+}
+
+func foreignKey(name string, columns []string, refer *ast.ReferenceDef) catalog.ForeignKey {
+	fk := catalog.ForeignKey{Name: name, Columns: columns}
+	if refer != nil && refer.Table != nil {
+		fk.RefDatabase, fk.RefTable = refer.Table.Schema.O, refer.Table.Name.O
+		fk.RefColumns = partNames(refer.IndexPartSpecifications)
+	}
+	return fk
+}
+
+// partNames are the columns of a key.
+func partNames(parts []*ast.IndexPartSpecification) []string {
+	var names []string
+	for _, part := range parts {
+		if part.Column != nil {
+			names = append(names, part.Column.Name.O)
+		}
+	}
+	return names
 }
 
 func index(name string, parts []*ast.IndexPartSpecification) catalog.Index {

@@ -20,12 +20,13 @@ type judge struct {
 	copies  string          // a broadcast table that is read
 	through bool            // rows are changed through what is judged
 
-	used  bool
-	uses  parser.Feature
-	vars  []string
-	ends  bool // it ends transactions
-	keeps bool
-	apart bool // of a database with several data sources
+	used   bool
+	uses   parser.Feature
+	vars   []string
+	ends   bool // it ends transactions
+	keeps  bool
+	limits bool // it has a LIMIT
+	apart  bool // of a database with several data sources
 }
 
 // maxPrograms bounds how many programs one statement may use.
@@ -136,6 +137,7 @@ func (j *judge) body(k kept, label string, b *parser.Body) error {
 	j.uses |= b.Uses.Bits
 	j.vars = append(j.vars, b.Vars...)
 	j.ends, j.keeps = j.ends || b.Ends, j.keeps || b.Keeps
+	j.limits = j.limits || b.Limits
 	j.apart = j.apart || len(k.layout.DataSources) > 1
 	j.session(k, label, b)
 	for _, n := range b.Names {

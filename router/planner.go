@@ -81,6 +81,9 @@ func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 		// What type a parameter has is known at its execution only; as a literal it may make another type of an expression.
 		return nil, p.refuse(inlinedParameters)
 	}
+	if why := p.columnRefusal(); why != "" {
+		return nil, p.refuse(why)
+	}
 	p.drift()
 	if err := p.checkPrograms(); err != nil {
 		return nil, err

@@ -103,9 +103,18 @@ func (p *planning) manyBody(g *judge, t *table, label string, body *parser.Body)
 		g.refuse(label, "has user variables, over several shards")
 		return
 	}
-	const unlike = parser.UseUUID | parser.UseRand | parser.UseSysdate | parser.UseNonDeterministic | parser.UseSequence
-	if t.broadcast() && g.uses&unlike != 0 {
+	const perCopy = parser.UseUUID | parser.UseRand | parser.UseSysdate | parser.UseNonDeterministic | parser.UseSequence
+	const perSession = parser.UseLastInsertID | parser.UseLastInsertIDArg | parser.UseFoundRows | parser.UseRowCount |
+		parser.UseSysVar | parser.UseVersion | parser.UseLock
+	switch {
+	case t.broadcast() && g.uses&perCopy != 0:
 		g.refuse(label, "is not deterministic, on every copy of a broadcast table")
+		return
+	case t.broadcast() && g.uses&perSession != 0:
+		g.refuse(label, "asks for what each server has its own of, on every copy of a broadcast table")
+		return
+	case t.broadcast() && g.limits:
+		g.refuse(label, "has a LIMIT, which may choose other rows on every copy of a broadcast table")
 		return
 	}
 	for _, column := range body.AssignedNew {

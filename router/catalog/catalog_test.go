@@ -180,11 +180,11 @@ func rows(lines ...string) (out []catalog.Row) {
 
 func TestFromRows(t *testing.T) {
 	got, err := catalog.FromRows("shop", "orders",
-		rows("id|bigint(20) unsigned|bigint|~|~|NO|~|auto_increment",
-			"name|varchar(30)|varchar|utf8mb4|utf8mb4_general_ci|YES|NULL|",
-			"at|datetime|datetime|~|~|NO|current_timestamp()|on update current_timestamp()",
-			"twice|int(11)|int|~|~|YES|NULL|STORED GENERATED",
-			"hidden|int(11)|int|~|~|NO|'5'|INVISIBLE"),
+		rows("id|bigint(20) unsigned|bigint|~|~|NO|~|auto_increment|~",
+			"name|varchar(30)|varchar|utf8mb4|utf8mb4_general_ci|YES|NULL||~",
+			"at|datetime|datetime|~|~|NO|current_timestamp()|on update current_timestamp()|~",
+			"twice|int(11)|int|~|~|YES|NULL|STORED GENERATED|`id` * 2",
+			"hidden|int(11)|int|~|~|NO|'5'|INVISIBLE|~"),
 		rows("by_name|0|name|10", "by_name|0|at|~", "PRIMARY|0|id|~"),
 		rows("fk|name|shop_0|users|name"))
 	if err != nil {
@@ -196,7 +196,7 @@ func TestFromRows(t *testing.T) {
 			{Name: "id", Type: "bigint(20) unsigned", DataType: "bigint", AutoIncrement: true, Key: bigint},
 			{Name: "name", Type: "varchar(30)", DataType: "varchar", Charset: "utf8mb4", Collation: "utf8mb4_general_ci", Nullable: true, Key: text},
 			{Name: "at", Type: "datetime", DataType: "datetime", HasDefault: true, Default: "current_timestamp()", OnUpdate: true, Key: sharding.ParseKeyType("datetime", "", true)},
-			{Name: "twice", Type: "int(11)", DataType: "int", Nullable: true, Generated: true, Key: sharding.ParseKeyType("int(11)", "", false)},
+			{Name: "twice", Type: "int(11)", DataType: "int", Nullable: true, Generated: true, Expression: "`id` * 2", Key: sharding.ParseKeyType("int(11)", "", false)},
 			{Name: "hidden", Type: "int(11)", DataType: "int", HasDefault: true, Default: "'5'", Invisible: true, Key: sharding.ParseKeyType("int(11)", "", true)},
 		},
 		Indexes: []catalog.Index{

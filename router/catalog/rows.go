@@ -12,7 +12,7 @@ import (
 // The questions whose answers FromRows reads, with the physical schema and table as arguments. They name their
 // columns: servers differ in what * would give.
 const (
-	ColumnsQuery = "SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, EXTRA" +
+	ColumnsQuery = "SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, GENERATION_EXPRESSION" +
 		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"
 	IndexesQuery = "SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART" +
 		" FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY INDEX_NAME, SEQ_IN_INDEX"
@@ -30,8 +30,8 @@ type Row [][]byte
 func FromRows(database, table string, columns, indexes, foreignKeys []Row) (TableSchema, error) {
 	t := TableSchema{Database: database, Name: table}
 	for _, r := range columns {
-		if len(r) != 8 {
-			return t, fmt.Errorf("catalog: columns of %s.%s: %d cells in a row, want 8", database, table, len(r))
+		if len(r) != 9 {
+			return t, fmt.Errorf("catalog: columns of %s.%s: %d cells in a row, want 9", database, table, len(r))
 		}
 		t.Columns = append(t.Columns, columnFromRow(r))
 	}
@@ -75,6 +75,9 @@ func columnFromRow(r Row) Column {
 		OnUpdate:      strings.Contains(extra, "on update"),
 		Generated:     strings.Contains(extra, "virtual generated") || strings.Contains(extra, "stored generated") || strings.Contains(extra, "persistent"),
 		Invisible:     strings.Contains(extra, "invisible"),
+	}
+	if c.Generated {
+		c.Expression = string(r[8])
 	}
 	// MariaDB writes the implicit default of a nullable column as the word NULL, MySQL as a NULL cell.
 	if d := r[6]; d != nil && string(d) != "NULL" {

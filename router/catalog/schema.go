@@ -32,6 +32,7 @@ type Column struct {
 	OnUpdate      bool   // ON UPDATE CURRENT_TIMESTAMP
 	AutoIncrement bool
 	Generated     bool             // VIRTUAL or STORED: never given a value
+	Expression    string           // of a generated column: its text, as the server prints it
 	Invisible     bool             // not part of SELECT * nor of INSERT without a column list
 	Key           sharding.KeyType // as a sharding key; Unsupported where the type cannot be one
 }

@@ -1,5 +1,8 @@
 -- Stored programs and views: what names tables of one place works, what names sharded tables is refused.
 --@ setup
+DROP TABLE IF EXISTS b2;
+DROP TABLE IF EXISTS b1;
+DROP TABLE IF EXISTS s1;
 DROP TABLE IF EXISTS users;
 DROP TABLE IF EXISTS notes;
 DROP TABLE IF EXISTS audit;
@@ -8,6 +11,8 @@ CREATE TABLE users (id BIGINT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL DE
 CREATE TABLE notes (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, body VARCHAR(40));
 CREATE TABLE audit (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, what VARCHAR(80));
 CREATE TABLE products (id INT NOT NULL PRIMARY KEY, title VARCHAR(20), price INT);
+DROP TABLE IF EXISTS countries;
+CREATE TABLE countries (code CHAR(2) NOT NULL PRIMARY KEY);
 --@ data
 DROP PROCEDURE IF EXISTS p1;
 DROP PROCEDURE IF EXISTS p2;
@@ -18,6 +23,10 @@ DROP TRIGGER IF EXISTS tr2;
 DROP EVENT IF EXISTS e1;
 DROP VIEW IF EXISTS v1;
 DROP VIEW IF EXISTS v2;
+DROP TABLE IF EXISTS b2;
+DROP TABLE IF EXISTS b1;
+DROP TABLE IF EXISTS s1;
+DROP TABLE IF EXISTS plain;
 DELETE FROM users;
 DELETE FROM notes;
 DELETE FROM audit;
@@ -166,6 +175,63 @@ SELECT name FROM users WHERE id = 15;
 CREATE TRIGGER tr2 AFTER INSERT ON users FOR EACH ROW INSERT INTO audit (what) VALUES (NEW.name);
 --@ case triggers that move rows [text]
 CREATE TRIGGER tr2 BEFORE INSERT ON users FOR EACH ROW SET NEW.id = NEW.id + 1;
+--@ case triggers on broadcast tables
+CREATE TRIGGER tr1 BEFORE INSERT ON products FOR EACH ROW SET NEW.title = CONCAT('<', NEW.title, '>');
+INSERT INTO products VALUES (7,'x',1), (8,'y',2);
+CREATE OR REPLACE TRIGGER tr1 BEFORE INSERT ON products FOR EACH ROW SET NEW.price = YEAR(NOW());
+INSERT INTO products (id) VALUES (9);
+SELECT id, title, price = YEAR(NOW()) FROM products ORDER BY id;
+--@ case triggers that copies would run differently [text]
+CREATE TRIGGER tr1 BEFORE INSERT ON products FOR EACH ROW SET NEW.title = LEFT(UUID(), 20);
+--@ case triggers on broadcast tables that know the session [text]
+CREATE TRIGGER tr1 BEFORE INSERT ON products FOR EACH ROW SET NEW.price = LAST_INSERT_ID();
+--@ case triggers on broadcast tables that know the server [text]
+CREATE TRIGGER tr1 BEFORE INSERT ON products FOR EACH ROW SET NEW.title = @@hostname;
+--@ case triggers on broadcast tables that count rows [text]
+CREATE TRIGGER tr1 BEFORE INSERT ON products FOR EACH ROW SET NEW.price = ROW_COUNT();
+--@ case triggers on broadcast tables that choose rows [text]
+CREATE TRIGGER tr1 BEFORE UPDATE ON products FOR EACH ROW SET NEW.title = (SELECT code FROM countries LIMIT 1);
+--@ case defaults that know the session [text]
+CREATE TABLE b1 (id INT NOT NULL PRIMARY KEY, c BIGINT DEFAULT (CONNECTION_ID()));
+--@ case defaults that know the user [text]
+CREATE TABLE s1 (id INT NOT NULL PRIMARY KEY, c VARCHAR(80) DEFAULT (CURRENT_USER()));
+--@ case defaults that know the user in single tables [text]
+CREATE TABLE plain (id INT NOT NULL PRIMARY KEY, c VARCHAR(80) DEFAULT (USER()));
+--@ case generated columns that know the database [text]
+CREATE TABLE b1 (id INT NOT NULL PRIMARY KEY, c VARCHAR(80) AS (DATABASE()) VIRTUAL);
+--@ case generated columns that copies evaluate differently
+CREATE TABLE b1 (id INT NOT NULL PRIMARY KEY, v INT, r DOUBLE AS (RAND() * v) VIRTUAL);
+INSERT INTO b1 (id, v) VALUES (1,0);
+--@ follows
+SELECT * FROM b1;
+--@ case defaults that copies evaluate once
+CREATE TABLE b1 (id INT NOT NULL PRIMARY KEY, v INT DEFAULT (@@server_id), w VARCHAR(90) DEFAULT (VERSION()), t DATETIME(6) DEFAULT (NOW(6)));
+INSERT INTO b1 (id) VALUES (1), (2);
+SELECT COUNT(DISTINCT v), COUNT(DISTINCT w), COUNT(DISTINCT t) FROM b1;
+--@ case foreign keys between broadcast tables
+CREATE TABLE b1 (id INT NOT NULL PRIMARY KEY, v INT);
+CREATE TABLE b2 (id INT NOT NULL PRIMARY KEY, one INT, FOREIGN KEY (one) REFERENCES b1 (id) ON DELETE CASCADE ON UPDATE CASCADE);
+INSERT INTO b1 VALUES (1,1),(2,2),(3,3);
+INSERT INTO b2 VALUES (10,1),(11,2),(12,2),(13,NULL);
+UPDATE b1 SET id = 9 WHERE id = 1;
+DELETE FROM b1 WHERE id = 2;
+SELECT * FROM b2 ORDER BY id;
+INSERT INTO b2 VALUES (14,77);
+DELETE FROM b1;
+SELECT * FROM b2 ORDER BY id;
+--@ case foreign keys from sharded to broadcast tables
+CREATE TABLE s1 (id INT NOT NULL PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES products (id) ON DELETE SET NULL ON UPDATE CASCADE);
+INSERT INTO s1 VALUES (1,1),(2,1),(3,2),(4,2),(5,NULL);
+UPDATE products SET id = 20 WHERE id = 2;
+DELETE FROM products WHERE id = 1;
+SELECT * FROM s1 ORDER BY id;
+DROP TABLE s1;
+--@ case foreign keys that move rows [text]
+CREATE TABLE s1 (id INT NOT NULL PRIMARY KEY REFERENCES products (id) ON UPDATE CASCADE);
+--@ case foreign keys from broadcast to other tables [text]
+CREATE TABLE b1 (id INT NOT NULL PRIMARY KEY, n INT, FOREIGN KEY (n) REFERENCES notes (id) ON DELETE CASCADE);
+--@ case foreign keys from broadcast to sharded tables [text]
+CREATE TABLE b1 (id INT NOT NULL PRIMARY KEY, n BIGINT, FOREIGN KEY (n) REFERENCES users (id) ON DELETE CASCADE);
 --@ case events [text]
 CREATE EVENT e1 ON SCHEDULE AT '2037-01-01 00:00:00' DO DELETE FROM audit;
 CREATE EVENT e1 ON SCHEDULE AT '2037-01-01 00:00:00' DO DELETE FROM audit;
