@@ -237,6 +237,10 @@ func (a *Answer) RelayInfile(request []byte, client *wire.ServerStream) error {
 		if failed, ok := err.(*wire.RelayError); ok && failed.FromSource {
 			return &ClientError{failed.Err}
 		}
+		// The client sends on, whatever became of the server, and must not have its rows taken for commands.
+		if rest := relay.Drop(client.Reader); rest != nil {
+			return &ClientError{rest}
+		}
 		return a.fail(err)
 	}
 	if err := stream.Flush(); err != nil {

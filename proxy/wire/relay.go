@@ -1,6 +1,11 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"io"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+)
 
 // RelayEnd says which packet ends a Relay.
 type RelayEnd uint8
@@ -56,6 +61,9 @@ func (x *Relay) Run(dst *Writer, src *Reader) error {
 	}
 }
 
+// Drop reads on to the end without relaying: after a failure of the destination, so that the source can be told of it.
+func (x *Relay) Drop(src *Reader) error { return x.Run(NewWriter(io.Discard, src.pool), src) }
+
 // Step relays what the source has in its buffer; if that is not one whole packet, it first reads once or more until
 // it is. It reports whether the end was reached. Between two Steps the caller may look at a limit or a KILL.
 func (x *Relay) Step(dst *Writer, src *Reader) (done bool, err error) {
@@ -83,6 +91,9 @@ func (x *Relay) Step(dst *Writer, src *Reader) (done bool, err error) {
 func (x *Relay) whole(dst *Writer, src *Reader) (end int, done bool) {
 	buf := src.buf[:src.wr]
 	for end = src.rd; len(buf)-end >= headerSize; {
+		if src.checkSeq && buf[end+3] != *src.seq {
+			return end, false // more says so
+		}
 		n := getU24(buf[end:])
 		next := end + headerSize + n
 		if !x.cont && x.End == EndOfRows {
@@ -96,7 +107,7 @@ func (x *Relay) whole(dst *Writer, src *Reader) (end int, done bool) {
 		if next > len(buf) {
 			return end, false
 		}
-		x.stamp(dst, buf[end:], n)
+		x.stamp(dst, src, buf[end:], n)
 		end = next
 		if n == 0 && x.End == EndOfFile {
 			return end, true
@@ -112,8 +123,10 @@ func endsRows(first byte, length int) bool {
 	return first == 0xff || first == 0xfe && length < MaxFrame
 }
 
-// stamp gives the packet at h dst's next sequence id and counts it.
-func (x *Relay) stamp(dst *Writer, h []byte, n int) {
+// stamp gives the packet at h dst's next sequence id and counts it. What is said to the source next follows on the packet
+// as it came.
+func (x *Relay) stamp(dst *Writer, src *Reader, h []byte, n int) {
+	*src.seq = h[3] + 1
 	h[3] = *dst.seq
 	*dst.seq++
 	x.cont = n == MaxFrame
@@ -127,6 +140,9 @@ func (x *Relay) stamp(dst *Writer, h []byte, n int) {
 func (x *Relay) more(dst *Writer, src *Reader) error {
 	if err := src.fill(headerSize); err != nil {
 		return &RelayError{FromSource: true, Err: err}
+	}
+	if src.checkSeq && src.buf[src.rd+3] != *src.seq {
+		return &RelayError{FromSource: true, Err: sqlerr.PacketsOutOfOrder()}
 	}
 	n := getU24(src.buf[src.rd:])
 	if headerSize+n <= src.pool.size {
@@ -142,7 +158,7 @@ func (x *Relay) more(dst *Writer, src *Reader) error {
 		}
 		return nil
 	}
-	x.stamp(dst, src.buf[src.rd:], n)
+	x.stamp(dst, src, src.buf[src.rd:], n)
 	x.left = headerSize + n
 	return x.piece(dst, src)
 }

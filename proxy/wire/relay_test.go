@@ -104,7 +104,7 @@ func TestRelayTellsTheFailingSide(t *testing.T) {
 		t.Errorf("source: %v", err)
 	}
 	src = newTestReader(strings.NewReader(strings.Repeat(packet(0, strings.Repeat("r", 900)), 30)), 1<<20, false)
-	err = new(Relay).Run(NewWriter(&failingWriter{left: 2000}, NewPool(0)), src)
+	err = new(Relay).Run(NewWriter(&narrowWriter{left: 2000}, NewPool(0)), src)
 	if !errors.As(err, &side) || side.FromSource || !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("destination: %v", err)
 	}
@@ -227,6 +227,71 @@ func BenchmarkReadPacket10kRows(b *testing.B) {
 			if err := ParseTextRow(p, row); err != nil {
 				b.Fatal(err)
 			}
+		}
+	}
+}
+
+// A client's file is checked for its sequence, and what the client is told afterwards follows on its last packet.
+func TestRelayFileSequence(t *testing.T) {
+	in := packet(2, "a,1\n") + packet(3, strings.Repeat("b", 3000)) + packet(4, "") + packet(0, "\x0e")
+	for name, r := range map[string]io.Reader{"whole": strings.NewReader(in), "bytes": iotest.OneByteReader(strings.NewReader(in))} {
+		var out, answer bytes.Buffer
+		client := NewServerStream(struct {
+			io.Reader
+			io.Writer
+		}{r, &answer}, Config{Pool: NewPool(1 << 10)})
+		client.seq = 2
+		dst := NewWriter(&out, NewPool(1<<10))
+		*dst.seq = 2
+		x := Relay{End: EndOfFile}
+		if err := x.Run(dst, client.Reader); err != nil || x.Packets != 3 {
+			t.Fatalf("%s: %d packets, %v", name, x.Packets, err)
+		}
+		if client.Sequence() != 5 || *dst.seq != 5 {
+			t.Errorf("%s: the answers have the ids %d to the client and %d to the server", name, client.Sequence(), *dst.seq)
+		}
+		if cmd, _, err := client.ReadCommand(); err != nil || cmd != ComPing {
+			t.Errorf("%s: the next command: %v, %v", name, cmd, err)
+		}
+	}
+	var out bytes.Buffer
+	src := newTestReader(strings.NewReader(packet(2, "a")+packet(4, "b")), 1<<30, true)
+	*src.seq = 2
+	x := Relay{End: EndOfFile}
+	var failed *RelayError
+	if err := x.Run(NewWriter(&out, NewPool(0)), src); !errors.As(err, &failed) || !failed.FromSource {
+		t.Errorf("a packet is missing: %v", err)
+	}
+}
+
+// narrowWriter is a destination that takes a number of bytes.
+type narrowWriter struct{ left int }
+
+func (w *narrowWriter) Write(p []byte) (int, error) {
+	if w.left -= len(p); w.left < 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return len(p), nil
+}
+
+// A file whose destination is lost is read to its end, wherever that was.
+func TestRelayDrop(t *testing.T) {
+	in := packet(2, strings.Repeat("a", 5000)) + packet(3, strings.Repeat("b", 900)) + packet(4, "c") + packet(5, "") + packet(0, "\x0e")
+	for left := range 7000 {
+		src := newTestReader(strings.NewReader(in), 1<<30, true)
+		*src.seq = 2
+		x := Relay{End: EndOfFile}
+		dst := NewWriter(&narrowWriter{left}, NewPool(1<<10))
+		if err := errors.Join(x.Run(dst, src), dst.Flush()); err == nil {
+			break
+		}
+		if x.Packets < 4 {
+			if err := x.Drop(src); err != nil {
+				t.Fatalf("after %d bytes: %v", left, err)
+			}
+		}
+		if cmd, _, err := src.ReadCommand(); err != nil || cmd != ComPing {
+			t.Fatalf("after %d bytes: %v, %v", left, cmd, err)
 		}
 	}
 }

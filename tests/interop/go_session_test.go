@@ -6,9 +6,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
+	"testing/iotest"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -232,4 +234,34 @@ func residentMemory(pid int) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("no VmRSS of process %d", pid)
+}
+
+// goLoadDataLocal loads a file of several packets, and one that cannot be read.
+func goLoadDataLocal(g *goTarget) error {
+	if err := g.exec("DROP TABLE IF EXISTS loaded", "CREATE TABLE loaded (id INT NOT NULL PRIMARY KEY, v VARCHAR(60))"); err != nil {
+		return err
+	}
+	var text strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&text, "%d,%s\n", i, strings.Repeat("v", 50))
+	}
+	mysql.RegisterReaderHandler("rows", func() io.Reader { return strings.NewReader(text.String()) })
+	defer mysql.DeregisterReaderHandler("rows")
+	unreadable := errors.New("unreadable")
+	mysql.RegisterReaderHandler("broken", func() io.Reader { return iotest.ErrReader(unreadable) })
+	defer mysql.DeregisterReaderHandler("broken")
+	ctx := g.t.Context()
+	conn, err := g.with(func(c *mysql.Config) { c.MaxAllowedPacket = 1 << 20 }).Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	const load = "LOAD DATA LOCAL INFILE 'Reader::%s' INTO TABLE loaded FIELDS TERMINATED BY ','"
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf(load, "rows")); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf(load, "broken")); !errors.Is(err, unreadable) {
+		return fmt.Errorf("a file that cannot be read: %v", err)
+	}
+	return want(ctx, conn, 3000, "SELECT COUNT(*) FROM loaded")
 }

@@ -134,6 +134,7 @@ var goChecks = []struct {
 	{"metadata", false, goMetadata},
 	{"session_variables", false, goVariables},
 	{"kill_query", false, goKill},
+	{"load_data_local", false, goLoadDataLocal},
 	{"cancel", false, goCancel},
 	{"tls", false, func(g *goTarget) error {
 		return goLogin(g, "native", nativePassword, "interop")

@@ -1,3 +1,5 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.BatchUpdateException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -28,12 +30,33 @@ final class Statements {
         checks.put("found_rows", Statements::foundRows);
         checks.put("warnings", Statements::warnings);
         checks.put("max_rows", Statements::maxRows);
+        checks.put("load_data_local", Statements::loadDataLocal);
     }
 
     static void accounts(Connection c) throws SQLException {
         Expect.run(c, "DROP TABLE IF EXISTS accounts",
             "CREATE TABLE accounts (id INT NOT NULL PRIMARY KEY, balance INT NOT NULL)",
             "INSERT INTO accounts VALUES (1, 100), (2, 100), (3, 100), (4, 100)");
+    }
+
+    /** A file of several packets, and one that does not exist. */
+    private static void loadDataLocal(Connection c, Target t) throws Exception {
+        Expect.run(c, "DROP TABLE IF EXISTS loaded", "CREATE TABLE loaded (id INT NOT NULL PRIMARY KEY, v VARCHAR(60))");
+        Path file = Files.createTempFile("rows", ".csv");
+        String load = " INTO TABLE loaded FIELDS TERMINATED BY ','";
+        try (Connection own = t.open(t.mariadb ? "allowLocalInfile=true" : "allowLoadLocalInfile=true")) {
+            Files.write(file, IntStream.range(0, 60000).mapToObj(i -> i + "," + "v".repeat(50)).toList());
+            Expect.equal(60000, Expect.update(own, "LOAD DATA LOCAL INFILE '" + file + "'" + load));
+            Expect.equal("60000", Expect.one(own, "SELECT COUNT(*) FROM loaded"));
+            try {
+                Expect.update(own, "LOAD DATA LOCAL INFILE '" + file + ".missing'" + load);
+                throw new AssertionError("a file that does not exist was loaded");
+            } catch (SQLException e) {
+                Expect.equal("60000", Expect.one(own, "SELECT COUNT(*) FROM loaded"));
+            }
+        } finally {
+            Files.delete(file);
+        }
     }
 
     private static String sum(Connection c) throws SQLException {

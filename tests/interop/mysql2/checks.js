@@ -3,6 +3,7 @@
 
 const assert = require('node:assert');
 const fs = require('node:fs');
+const { Readable } = require('node:stream');
 const types = require('./types.js');
 
 // fails expects an error of the server.
@@ -258,6 +259,22 @@ async function attributes(_, target) {
   }
 }
 
+// load_data_local sends a file of several packets, and one that is empty.
+async function load_data_local(c) {
+  await c.query('DROP TABLE IF EXISTS loaded');
+  await c.query('CREATE TABLE loaded (id INT NOT NULL PRIMARY KEY, v VARCHAR(60))');
+  const file = Array.from({ length: 3000 }, (_, i) => `${i},${'v'.repeat(50)}\n`).join('');
+  const pieces = (text) => Readable.from(text ? text.match(/[^]{1,20000}/g).map((t) => Buffer.from(t)) : []);
+  for (const [text, loaded] of [[file, 3000], ['', 0]]) {
+    const [r] = await c.query({
+      sql: "LOAD DATA LOCAL INFILE 'rows' INTO TABLE loaded FIELDS TERMINATED BY ','",
+      infileStreamFactory: () => pieces(text),
+    });
+    assert.strictEqual(r.affectedRows, loaded);
+    assert.deepStrictEqual(await rows(c, 'SELECT COUNT(*), SUM(id) FROM loaded'), [['3000', '4498500']]);
+  }
+}
+
 async function ping_and_reset(c) {
   await c.ping();
   await c.query('SET @mine = 1');
@@ -274,6 +291,7 @@ module.exports = {
   types_text: types.text,
   prepared_reuse, transactions, stream, generated_keys, generated_big_keys, errors, batch, multi_statements, metadata,
   session_variables, charsets, kill_query, tls, tls_status, change_user, compression, attributes, ping_and_reset,
+  load_data_local,
   login_native: login('native', 'INTEROP_NATIVE', () => ({})),
   login_native_tls: login('native', 'INTEROP_NATIVE', () => ({ ssl: { ca: ca() } })),
   login_sha2: sha2,

@@ -1,5 +1,6 @@
 """Transactions, results, keys, errors, logins and session variables."""
 
+import tempfile
 import threading
 import time
 
@@ -196,11 +197,29 @@ def large_packets(c, target):
         p.close()
 
 
+def load_data_local(c, target):
+    run(c, "DROP TABLE IF EXISTS loaded", "CREATE TABLE loaded (id INT NOT NULL PRIMARY KEY, v VARCHAR(60))")
+    p = target.open(local_infile=True, autocommit=True)
+    try:
+        with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+            file.writelines(f"{i},{'v' * 50}\n" for i in range(3000))  # several packets
+            file.flush()
+            load = "LOAD DATA LOCAL INFILE '{}' INTO TABLE loaded FIELDS TERMINATED BY ','"
+            with p.cursor() as cursor:
+                equal(3000, cursor.execute(load.format(file.name)))
+                equal(0, cursor.execute(load.format(file.name).replace("INTO", "IGNORE INTO")))
+            equal((3000, 4498500), rows(p, "SELECT COUNT(*), SUM(id) FROM loaded")[0])
+        fails(1017, err.OperationalError, lambda: run(p, load.format("/no/such/file")))
+        equal(3000, one(p, "SELECT COUNT(*) FROM loaded"))
+    finally:
+        p.close()
+
+
 def checks(target):
     found = {
         f.__name__: f
         for f in (transactions, stream, generated_keys, errors, batch, multi_statements, metadata, session_variables,
-                  kill_query, tls_status, attributes, large_packets)
+                  kill_query, tls_status, attributes, large_packets, load_data_local)
     }
     found["login_native"] = login("native", False)
     found["login_native_tls"] = login("native", True)
