@@ -83,6 +83,11 @@ func (t *tree) preparedColumns(ctx context.Context) ([]sqltypes.Column, error) {
 		return nil, nil
 	}
 	return t.x.st.described.get(t.sessionKey(), func() ([]sqltypes.Column, error) {
+		if h := t.s.find(route.Targets[0].DataSource); h != nil && h.lease.Conn().Busy() {
+			if err := t.buffer(ctx, h); err != nil {
+				return nil, err
+			}
+		}
 		x := *t.x
 		x.args = &args{scan: x.args.scan, text: x.args.text, folds: x.args.folds}
 		any := &tree{s: t.s, x: &x}

@@ -33,6 +33,8 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 		columns, err = t.preparedColumns(ctx)
 	case parts:
 		columns, err = t.partsColumns(ctx, gather)
+	case computes(root) && x.plan.Trial == nil: // before rows keep the connections
+		columns, err = t.preparedColumns(ctx)
 	}
 	if err != nil {
 		return err
