@@ -150,7 +150,7 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 func sessionConfig(c *config.Config) session.Config {
 	return session.Config{
 		WaitTimeout: c.Limits.WaitTimeout, InteractiveTimeout: c.Limits.WaitTimeout,
-		MaxPacket: int(c.Limits.MaxAllowedPacket), QueryMemory: int64(c.Memory.Query),
+		MaxPacket: int(c.Limits.MaxAllowedPacket), QueryMemory: int64(c.Memory.Query), FanOut: c.Limits.FanOut,
 		MaxPrepared: 16382, PreparedBytes: int(c.Memory.Session),
 	}
 }

@@ -44,13 +44,16 @@ func source(c *config.Config, ds *rule.DataSource) (backend.DataSource, error) {
 		Name: ds.Name, Addr: ds.Address, User: ds.User, Password: backend.Secret(password),
 		Attrs: map[string]string{"program_name": "heddle", "_client_name": "heddle"},
 		Limits: backend.Limits{
-			MaxOpen: c.Pool.Max, IdleTime: c.Pool.IdleTimeout, Lifetime: c.Pool.MaxLifetime,
+			MaxOpen: c.Pool.Max, MinIdle: c.Pool.MinIdle, IdleTime: c.Pool.IdleTimeout, Lifetime: c.Pool.MaxLifetime,
 			WaitTimeout: c.Pool.WaitTimeout, ConnectTimeout: c.Pool.ConnectTimeout,
 		},
 	}
 	if p := ds.Pool; p != (rule.Pool{}) {
 		if p.Max > 0 {
 			out.Limits.MaxOpen = p.Max
+		}
+		if p.MinIdle > 0 {
+			out.Limits.MinIdle = p.MinIdle
 		}
 		if p.Wait > 0 {
 			out.Limits.WaitTimeout = p.Wait

@@ -30,11 +30,13 @@ type pool struct {
 	mu     sync.Mutex // guards what follows
 	limits Limits
 	idle   idleSet
-	open   int // taken places: connections, and dials under way
+	flags  Flags // of the last borrower
+	open   int   // taken places: connections, and dials under way
 	queue  queue
 	down   downtime
 	doomed []*Conn // to be closed as soon as mu is free
 
+	warming  bool // a connection is being opened that nobody has asked for
 	draining bool
 	empty    chan struct{} // closed when draining and nothing is open
 	count    counters
@@ -103,6 +105,7 @@ func (p *pool) acquire(ctx context.Context, w want) (*Lease, error) {
 		p.mu.Unlock()
 		return nil, errRetired
 	}
+	p.flags = w.flags
 	if p.queue.empty() {
 		if c, ok := p.take(&w); ok {
 			p.count.acquired++
@@ -273,7 +276,8 @@ func (p *pool) reap(c *Conn) {
 	}
 }
 
-// sweep closes idle connections that have been unused or have lived for too long, or that the server has ended.
+// sweep closes idle connections that have been unused or have lived for too long, or that the server has ended, and opens
+// those that are to be there.
 func (p *pool) sweep() {
 	now := p.now()
 	p.mu.Lock()
@@ -282,12 +286,43 @@ func (p *pool) sweep() {
 		case !c.Alive():
 			p.count.dead++
 			p.evict(c)
-		case now-c.slot.since >= p.limits.IdleTime || now >= c.slot.expires:
+		case now >= c.slot.expires, now-c.slot.since >= p.limits.IdleTime && p.idle.n > p.limits.MinIdle:
 			p.evict(c)
 		}
 	}
 	p.dispatch()
+	warm := p.limits.MinIdle > p.idle.n
 	p.unlock()
+	if warm {
+		p.warm()
+	}
+}
+
+// warm opens idle connections in the background, up to Limits.MinIdle, for borrowers like the last one. A server that does
+// not answer is left to the statements and to the next sweep.
+func (p *pool) warm() {
+	p.work.start(func() {
+		for {
+			p.mu.Lock()
+			need := !p.draining && !p.warming && p.queue.empty() && p.idle.n < p.limits.MinIdle && p.open < p.limits.MaxOpen
+			if !need || p.down.judge(p.now()) == refuse {
+				p.mu.Unlock()
+				return
+			}
+			p.open++
+			p.warming = true
+			flags := p.flags
+			p.mu.Unlock()
+			c, err := p.dialNow(context.Background(), flags)
+			p.mu.Lock()
+			p.warming = false
+			p.mu.Unlock()
+			if err != nil {
+				return // it has been noted
+			}
+			p.giveBack(c)
+		}
+	})
 }
 
 // resize changes the limits of a pool in use.
@@ -299,6 +334,9 @@ func (p *pool) resize(l Limits) {
 	}
 	p.dispatch()
 	p.unlock()
+	if l.MinIdle > 0 {
+		p.warm()
+	}
 }
 
 // drain ends the pool: idle connections are closed, those that wait are sent away, lent connections are closed as

@@ -401,3 +401,54 @@ func TestEndedLeaseHasNoPower(t *testing.T) {
 		f.close(t, p)
 	})
 }
+
+// Connections are there before anybody asks, however long nobody does, and are made anew where they end.
+func TestMinIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f fakeServer
+		limits := Limits{MaxOpen: 3, MinIdle: 2, IdleTime: time.Minute, Lifetime: time.Hour, RetryAfter: 10 * time.Second}
+		p := f.pools(t, testSource("ds", "x:1", limits))
+		idle := func(when string, want int) {
+			t.Helper()
+			synctest.Wait()
+			if s := p.Stats()[0]; s.Idle != want || int(f.open.Load()) != s.Open {
+				t.Errorf("%s: %+v, %d open, want %d idle", when, s, f.open.Load(), want)
+			}
+		}
+		idle("at the start", 2)
+		time.Sleep(10 * time.Minute)
+		idle("after a while without work", 2)
+		if n := f.dials.Load(); n != 2 {
+			t.Errorf("%d connections were opened, want 2: those that nobody uses stay", n)
+		}
+		time.Sleep(time.Hour)
+		idle("after their lifetime", 2)
+		a, b := acquire(t, p, "ds", FlagFoundRows, nil), acquire(t, p, "ds", FlagFoundRows, nil)
+		time.Sleep(2 * time.Second)
+		idle("within the bound", 1)
+		a.Release()
+		b.Release()
+		time.Sleep(2 * time.Hour)
+		idle("after their lifetimes", 2)
+		if n := p.Stats()[0].IdleBy[FlagFoundRows]; n != 2 {
+			t.Errorf("%d are for borrowers like the last one, want 2", n)
+		}
+		f.down.Store(true)
+		time.Sleep(2 * time.Hour)
+		idle("while the server is down", 0)
+		before := f.dials.Load()
+		time.Sleep(time.Minute)
+		if n := f.dials.Load() - before; n < 3 || n > 20 {
+			t.Errorf("%d dials in a minute of a server that is down", n)
+		}
+		f.down.Store(false)
+		time.Sleep(30 * time.Second)
+		idle("after it is back", 2)
+		limits.MinIdle = 3
+		if err := p.Set([]DataSource{testSource("ds", "x:1", limits)}); err != nil {
+			t.Fatal(err)
+		}
+		idle("after a change", 3)
+		f.close(t, p)
+	})
+}

@@ -113,7 +113,7 @@ func (p *Pools) Set(sources []DataSource) error {
 // sameDialing reports whether l leaves alone what the pool's connections were made with.
 func (p *pool) sameDialing(l Limits) bool {
 	had := p.ds.Limits
-	had.MaxOpen, had.MaxIdle, had.WaitTimeout, had.IdleTime = l.MaxOpen, l.MaxIdle, l.WaitTimeout, l.IdleTime
+	had.MaxOpen, had.MaxIdle, had.MinIdle, had.WaitTimeout, had.IdleTime = l.MaxOpen, l.MaxIdle, l.MinIdle, l.WaitTimeout, l.IdleTime
 	had.Lifetime, had.RetryAfter = l.Lifetime, l.RetryAfter
 	return had == l
 }

@@ -59,6 +59,7 @@ type TLS struct {
 type Limits struct {
 	MaxOpen        int           // connections, lent and idle; default 100
 	MaxIdle        int           // connections kept while nobody uses them; default MaxOpen
+	MinIdle        int           // connections opened and kept though nobody uses them, within MaxOpen and MaxIdle
 	WaitTimeout    time.Duration // for a free connection; default 10 s
 	ConnectTimeout time.Duration // for dial and login; default 5 s
 	IdleTime       time.Duration // after which an unused connection is closed; default 10 min
@@ -79,6 +80,7 @@ func orDefault[T int | time.Duration](v *T, def T) {
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.MaxOpen, 100)
 	orDefault(&l.MaxIdle, l.MaxOpen)
+	l.MinIdle = min(l.MinIdle, l.MaxIdle)
 	orDefault(&l.WaitTimeout, 10*time.Second)
 	orDefault(&l.ConnectTimeout, 5*time.Second)
 	orDefault(&l.IdleTime, 10*time.Minute)

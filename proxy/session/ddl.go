@@ -63,30 +63,37 @@ type outcome struct {
 // everywhere runs every unit, whatever the others say: those of different data sources at the same time.
 func (w *write) everywhere(ctx context.Context) []outcome {
 	var outcomes []outcome
-	queues := w.queues()
-	for len(queues) > 0 {
-		type sent struct {
-			h      *held
-			unit   *plan.RouteUnit
-			answer *exec.Answer
+	for queues := w.queues(); len(queues) > 0; queues = rest(queues) {
+		for _, some := range w.s.fanned(queues) {
+			outcomes = append(outcomes, w.outcomesOf(ctx, some)...)
 		}
-		var under []sent
-		for _, q := range queues {
-			h, answer, err := w.start(ctx, q[0])
-			if err != nil {
-				outcomes = append(outcomes, w.failedAt(ctx, h, q[0], err))
-				continue
-			}
-			under = append(under, sent{h, q[0], answer})
+	}
+	return outcomes
+}
+
+// outcomesOf runs the first unit of each queue at the same time.
+func (w *write) outcomesOf(ctx context.Context, queues [][]*plan.RouteUnit) []outcome {
+	type sent struct {
+		h      *held
+		unit   *plan.RouteUnit
+		answer *exec.Answer
+	}
+	var under []sent
+	var outcomes []outcome
+	for _, q := range queues {
+		h, answer, err := w.start(ctx, q[0])
+		if err != nil {
+			outcomes = append(outcomes, w.failedAt(ctx, h, q[0], err))
+			continue
 		}
-		for _, u := range under {
-			if err := w.finish(ctx, u.h, u.unit.Target, u.answer); err != nil {
-				outcomes = append(outcomes, w.failedAt(ctx, u.h, u.unit, err))
-				continue
-			}
-			outcomes = append(outcomes, outcome{unit: u.unit})
+		under = append(under, sent{h, q[0], answer})
+	}
+	for _, u := range under {
+		if err := w.finish(ctx, u.h, u.unit.Target, u.answer); err != nil {
+			outcomes = append(outcomes, w.failedAt(ctx, u.h, u.unit, err))
+			continue
 		}
-		queues = rest(queues)
+		outcomes = append(outcomes, outcome{unit: u.unit})
 	}
 	return outcomes
 }

@@ -173,8 +173,7 @@ type Config struct {
 	InteractiveTimeout time.Duration // of an idle interactive client
 	MaxPacket          int           // bytes of a statement
 	QueryMemory        int64         // bytes that one statement's operators may hold
-	SpillDir           string        // "" : no spilling
+	FanOut             int           // units of one statement that shards work on at the same time; 0: no bound
 	MaxPrepared        int           // prepared statements of a session
 	PreparedBytes      int           // their texts and pending parameters, bytes
-	SlowClient         time.Duration // a client that takes nothing for so long is cut
 }

@@ -200,7 +200,8 @@ func (t *tree) leaves(ctx context.Context, node plan.Node) ([]merge.RowStream, e
 	return nil, sqlerr.Internal("a plan with a write below an operator")
 }
 
-// open sends a Route's units, all before the first answer is read, and returns their rows in data source order.
+// open sends a Route's units and returns their rows in data source order. As many as limits.fan_out allows are sent before
+// the first answer is read; then each waits until an earlier one has begun to answer.
 func (t *tree) open(ctx context.Context, route *plan.Route) ([]merge.RowStream, error) {
 	units, err := t.s.router.Route(ctx, route, t.x.args)
 	if err != nil {
@@ -219,6 +220,11 @@ func (t *tree) open(ctx context.Context, route *plan.Route) ([]merge.RowStream, 
 	}
 	defer t.s.fixClock(t.x, map[bool]int{true: 2, false: 1}[several])()
 	for i := range units {
+		if most := t.s.config.FanOut; most > 0 && i >= most {
+			if err := t.streams[from+i-most].begin(ctx); err != nil {
+				return t.fail(from, err)
+			}
+		}
 		if err := t.start(ctx, route, &units[i], several); err != nil {
 			return t.fail(from, err)
 		}

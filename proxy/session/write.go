@@ -186,6 +186,24 @@ func (w *write) queues() [][]*plan.RouteUnit {
 
 // round runs the first unit of each queue, all sent before the first answer is read.
 func (w *write) round(ctx context.Context, queues [][]*plan.RouteUnit) error {
+	for _, some := range w.s.fanned(queues) {
+		if err := w.atOnce(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fanned divides what is to run at the same time into as much as limits.fan_out lets run so.
+func (s *Session) fanned(queues [][]*plan.RouteUnit) [][][]*plan.RouteUnit {
+	if most := s.config.FanOut; most > 0 && len(queues) > most {
+		return slices.Collect(slices.Chunk(queues, most))
+	}
+	return [][][]*plan.RouteUnit{queues}
+}
+
+// atOnce runs the first unit of each queue at the same time.
+func (w *write) atOnce(ctx context.Context, queues [][]*plan.RouteUnit) error {
 	type sent struct {
 		h       *held
 		target  *plan.Target
