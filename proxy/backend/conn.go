@@ -40,9 +40,10 @@ type Conn struct {
 	broken atomic.Bool
 
 	status    wire.Status
-	busy      bool  // a command's answer has not been read to its end
-	uncertain bool  // an ERR ended the last command: it does not say whether a transaction is open
-	mark      int64 // link.sent when the command under way began
+	types     []byte // PrepareFor's, kept for the next
+	busy      bool   // a command's answer has not been read to its end
+	uncertain bool   // an ERR ended the last command: it does not say whether a transaction is open
+	mark      int64  // link.sent when the command under way began
 
 	applied  applied
 	applying bool // the command under way is our own hand-over

@@ -24,15 +24,54 @@ type Stmt struct {
 // variables under which it is read.
 type stmtKey struct {
 	schema, dialect, sql string
+	types                string // of the parameters, where the server keeps them; see appendTypes
 }
 
 // Prepare gives the prepared statement for sql in the connection's schema, from the connection's cache if it is
 // there. The result may be used until the next Prepare on this connection, which may close it.
 func (c *Conn) Prepare(ctx context.Context, sql string) (*Stmt, error) {
-	key := stmtKey{c.applied.schema, c.applied.dialect, sql}
+	return c.prepare(ctx, stmtKey{c.applied.schema, c.applied.dialect, sql, ""})
+}
+
+// PrepareFor is Prepare for an execution with params. It allocates nothing where the statement is in the cache.
+func (c *Conn) PrepareFor(ctx context.Context, sql []byte, params []wire.Param) (*Stmt, error) {
+	c.types = c.types[:0]
+	if c.info.Flavour.keepsTypes() {
+		c.types = appendTypes(c.types, params)
+	}
+	if !c.broken.Load() {
+		if s := c.stmts.find(c.applied.schema, c.applied.dialect, sql, c.types); s != nil {
+			return s, nil
+		}
+	}
+	return c.prepare(ctx, stmtKey{c.applied.schema, c.applied.dialect, string(sql), string(c.types)})
+}
+
+// appendTypes appends what decides how a server understands params. MySQL resolves a statement anew at an execution
+// whose types do not fit, and stays with that: a parameter that was a number once is a number when it is a string the
+// next time. One client's numbers must not change what another client's strings find, so each list of types has a
+// statement of its own.
+func appendTypes(b []byte, params []wire.Param) []byte {
+	for i := range params {
+		p := &params[i]
+		typ := byte(p.Type)
+		if p.Value.Kind == sqltypes.KindNull {
+			typ = byte(sqltypes.Null)
+		}
+		if p.Unsigned {
+			b = append(b, typ, 'u')
+		} else {
+			b = append(b, typ, 's')
+		}
+	}
+	return b
+}
+
+func (c *Conn) prepare(ctx context.Context, key stmtKey) (*Stmt, error) {
 	if s := c.stmts.get(key); s != nil && !c.broken.Load() {
 		return s, nil
 	}
+	sql := key.sql
 	s, err := c.PrepareOwn(ctx, sql)
 	if err != nil {
 		return nil, err
@@ -52,14 +91,6 @@ func (c *Conn) Since(epoch uint64) {
 	for c.stmts.oldest != nil {
 		c.stmts.remove(c.stmts.oldest)
 	}
-}
-
-// Prepared is what Prepare would give without asking the server; nil where it would have to ask. It allocates nothing.
-func (c *Conn) Prepared(sql []byte) *Stmt {
-	if c.broken.Load() {
-		return nil
-	}
-	return c.stmts.find(c.applied.schema, c.applied.dialect, sql)
 }
 
 // PrepareOwn prepares sql anew, outside the cache: for a statement that must outlive others, as one with an open

@@ -23,9 +23,9 @@ func (k *stmtCache) init(count, bytes int) { k.maxCount, k.maxBytes = count, byt
 
 func (k *stmtCache) get(key stmtKey) *Stmt { return k.touch(k.byKey[key]) }
 
-// find is get without a string of the text.
-func (k *stmtCache) find(schema, dialect string, sql []byte) *Stmt {
-	return k.touch(k.byKey[stmtKey{schema, dialect, string(sql)}])
+// find is get without strings of the text and the types.
+func (k *stmtCache) find(schema, dialect string, sql, types []byte) *Stmt {
+	return k.touch(k.byKey[stmtKey{schema, dialect, string(sql), string(types)}])
 }
 
 // touch makes s, unless it is nil, the one used last.
@@ -41,7 +41,7 @@ func (k *stmtCache) put(s *Stmt) {
 	if k.byKey == nil {
 		k.byKey = map[stmtKey]*Stmt{}
 	}
-	s.size = stmtOverhead + len(s.key.sql) + len(s.key.schema) + len(s.key.dialect) + columnsSize(s.Params) + columnsSize(s.Columns)
+	s.size = stmtOverhead + len(s.key.sql) + len(s.key.schema) + len(s.key.dialect) + len(s.key.types) + columnsSize(s.Params) + columnsSize(s.Columns)
 	k.byKey[s.key] = s
 	k.bytes += s.size
 	k.link(s)

@@ -24,12 +24,9 @@ func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 		}
 		return NewAnswer(conn, TextRows), nil
 	}
-	stmt := conn.Prepared(u.SQL)
-	if stmt == nil {
-		var err error
-		if stmt, err = conn.Prepare(ctx, string(u.SQL)); err != nil {
-			return nil, err
-		}
+	stmt, err := conn.PrepareFor(ctx, u.SQL, u.Params)
+	if err != nil {
+		return nil, err
 	}
 	execute := wire.StmtExecute{StatementID: stmt.ID, Flags: u.Cursor, Params: u.Params}
 	if err := conn.SendExecute(ctx, &execute); err != nil {

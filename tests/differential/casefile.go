@@ -63,14 +63,18 @@ type Step struct {
 //	--@ dump TABLE CODE …           exceptions for the table's comparison after a case that writes
 //	--@ follows                     the next statement is about the one before it: not compared where that is refused
 //	--@ bytes                       in the next statement \xNN stands for a byte
+//	--@ mysql OLD => NEW            on MySQL's servers NEW stands for OLD in all lines that follow, as where a type or a
+//	                                collation is MariaDB's alone
 //
 // Other comments at the beginning of a line are dropped.
-func ParseFile(path string) (*File, error) {
+//
+// mysql says that the servers are MySQL's.
+func ParseFile(path string, mysql bool) (*File, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err := parse(strings.TrimSuffix(filepath.Base(path), ".sql"), text)
+	f, err := parse(strings.TrimSuffix(filepath.Base(path), ".sql"), text, mysql)
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", path, err)
 	}
@@ -85,12 +89,14 @@ type fileParser struct {
 	dumps   map[string]Expect
 	always  Expect // where a statement's exceptions begin
 	bytes   bool
+	mysql   bool
+	instead []string // pairs for a Replacer
 	text    strings.Builder
 	start   int
 }
 
-func parse(topic string, text []byte) (*File, error) {
-	p := &fileParser{file: &File{Topic: topic}, section: "setup", dumps: map[string]Expect{}}
+func parse(topic string, text []byte, mysql bool) (*File, error) {
+	p := &fileParser{mysql: mysql, file: &File{Topic: topic}, section: "setup", dumps: map[string]Expect{}}
 	for i, line := range bytes.Split(text, []byte("\n")) {
 		if err := p.line(string(line), i+1); err != nil {
 			return nil, fmt.Errorf("%d: %w", i+1, err)
@@ -108,6 +114,9 @@ func parse(topic string, text []byte) (*File, error) {
 }
 
 func (p *fileParser) line(line string, n int) error {
+	if p.mysql && !strings.HasPrefix(line, "--@ mysql") {
+		line = strings.NewReplacer(p.instead...).Replace(line)
+	}
 	if p.text.Len() == 0 {
 		if directive, ok := strings.CutPrefix(line, "--@"); ok {
 			return p.directive(strings.TrimSpace(directive), n)
@@ -178,6 +187,12 @@ func (p *fileParser) directive(text string, n int) (err error) {
 		p.next.Runs = append(p.next.Runs, run)
 	case "bytes":
 		p.bytes = true
+	case "mysql":
+		old, instead, ok := strings.Cut(rest, " => ")
+		if !ok {
+			return fmt.Errorf("mysql wants OLD => NEW")
+		}
+		p.instead = append(p.instead, old, instead)
 	case "follows":
 		p.next.Follows = true
 	case "dump":

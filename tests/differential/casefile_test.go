@@ -34,7 +34,7 @@ SELECT '\xe9\\';
 SELECT ?, ?;
 --@ follows
 UPDATE t1 SET id = 2;
-`))
+`), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestParseRefuses(t *testing.T) {
 		{"--@ case a\nSELECT 1 LIMIT 1;\n", "needs the exception limit"},
 		{"--@ case a\n--@ params nope 1\nSELECT ?;\n", "no kind"},
 	} {
-		if _, err := parse("t", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := parse("t", []byte(c.text), false); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: error %v, want %q", c.text, err, c.want)
 		}
 	}
@@ -174,6 +174,20 @@ func TestRulesOfLayouts(t *testing.T) {
 		}
 		if text := l.Rules("shop", []string{"127.0.0.1:1", "127.0.0.1:2"}); strings.Contains(text, "suffix") != l.Suffixed || strings.Contains(text, "%!") {
 			t.Errorf("%s: %s", l.Name, text)
+		}
+	}
+}
+
+// TestParseForMySQL: what a case file says in place of MariaDB's own is for MySQL's servers only.
+func TestParseForMySQL(t *testing.T) {
+	const text = "--@ mysql UUID => CHAR(36)\n--@ setup\nCREATE TABLE t (id UUID);\n"
+	for mysql, want := range map[bool]string{false: "CREATE TABLE t (id UUID)", true: "CREATE TABLE t (id CHAR(36))"} {
+		f, err := parse("t", []byte(text), mysql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Setup[0] != want {
+			t.Errorf("mysql=%v: %q, want %q", mysql, f.Setup[0], want)
 		}
 	}
 }

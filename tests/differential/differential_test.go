@@ -76,7 +76,7 @@ func readFiles(t *testing.T) []*File {
 	}
 	var files []*File
 	for _, path := range paths {
-		f, err := ParseFile(path)
+		f, err := ParseFile(path, lab.mysql)
 		if err != nil {
 			t.Fatal(err)
 		}

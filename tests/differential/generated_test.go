@@ -26,7 +26,7 @@ func TestGenerated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := ParseFile("cases/generated.sql")
+	file, err := ParseFile("cases/generated.sql", lab.mysql)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestPassThrough(t *testing.T) {
 	}
 	update := os.Getenv("HEDDLE_UPDATE_UNSUPPORTED") != ""
 	for _, path := range paths {
-		f, err := ParseFile(path)
+		f, err := ParseFile(path, lab.mysql)
 		if err != nil {
 			t.Fatal(err)
 		}

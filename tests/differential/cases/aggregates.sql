@@ -1,4 +1,5 @@
 -- GROUP BY, all aggregates, HAVING, DISTINCT, expressions over aggregates.
+--@ mysql '0000-00-00 => '1970-01-02
 --@ setup
 DROP TABLE IF EXISTS s1;
 CREATE TABLE s1 (

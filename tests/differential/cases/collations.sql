@@ -1,4 +1,9 @@
 -- Order, groups and DISTINCT by text of each collation family.
+--@ mysql utf8mb4_uca1400_ai_ci => utf8mb4_0900_ai_ci
+--@ mysql utf8mb4_uca1400_as_cs => utf8mb4_0900_as_cs
+--@ mysql utf8mb4_general_nopad_ci => utf8mb4_0900_as_ci
+--@ mysql utf8mb4_nopad_bin => utf8mb4_0900_bin
+--@ mysql utf8mb4_uca1400_nopad_ai_ci => utf8mb4_de_pb_0900_ai_ci
 --@ setup
 DROP TABLE IF EXISTS s1;
 CREATE TABLE s1 (

@@ -1,4 +1,5 @@
 -- Lists of any length: IN (…) and the rows of VALUES share a plan, whatever their length.
+--@ mysql utf8mb4_uca1400_ai_ci => utf8mb4_0900_ai_ci
 --@ setup
 DROP TABLE IF EXISTS s1;
 DROP TABLE IF EXISTS c1;

@@ -1,4 +1,6 @@
 -- How the columns of an answer are described: each type as a column, aggregated, computed, united, grouped, derived.
+--@ mysql  UUID, =>  CHAR(36),
+--@ mysql  INET6 =>  VARCHAR(39)
 --@ setup
 DROP TABLE IF EXISTS s3;
 CREATE TABLE s3 (id BIGINT PRIMARY KEY, ti TINYINT, bi BIGINT UNSIGNED, ye YEAR, de DECIMAL(10,3), fl FLOAT, dbl DOUBLE(8,2), bt BIT(12), da DATE, dt DATETIME(3), ts TIMESTAMP NULL, tm TIME(2), ch CHAR(5), vc VARCHAR(20), vb VARBINARY(8), tt TINYTEXT, tx TEXT, bl BLOB, en ENUM('low','high','a'), st SET('x','y'), js JSON, uu UUID, i6 INET6);

@@ -1,4 +1,7 @@
 -- ORDER BY over shards, with keys of every type and with expressions.
+--@ mysql  UUID, =>  CHAR(36),
+--@ mysql  INET6 =>  VARCHAR(39)
+--@ mysql '0000-00-00 => '1970-01-02
 --@ setup
 DROP TABLE IF EXISTS s1;
 CREATE TABLE s1 (

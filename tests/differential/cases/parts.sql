@@ -1,5 +1,9 @@
 -- Statements that run in parts: queries inside of others that say nothing of the rows around them, set operations, and
 -- what one server has to see all rows of a table for.
+--@ mysql  UUID, =>  CHAR(36),
+--@ mysql  INET6 =>  VARCHAR(39)
+--@ mysql utf8mb4_nopad_bin => utf8mb4_0900_bin
+--@ mysql '0000-00-00 => '1970-01-02
 --@ setup
 DROP TABLE IF EXISTS users;
 DROP TABLE IF EXISTS orders;

@@ -1,4 +1,8 @@
 -- Values of every type in and out, literals and parameters, text and binary rows.
+--@ mysql  UUID, =>  CHAR(36),
+--@ mysql  INET6 =>  VARCHAR(39)
+--@ mysql  INET4 =>  VARCHAR(15)
+--@ mysql '0000-00-00 => '1970-01-02
 --@ setup
 DROP TABLE IF EXISTS s1;
 DROP TABLE IF EXISTS s2;
