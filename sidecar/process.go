@@ -30,6 +30,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/router/sharding"
 	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/observe"
 )
 
 // Process is one running heddle.
@@ -46,6 +47,8 @@ type Process struct {
 	catalogs  *catalogs
 	accounts  *accounts
 	documents documents
+	observer  *observe.Server
+	plans     *plancache.Cache[*session.Statement]
 	server    *server.Server
 	listeners []net.Listener
 	serving   errgroup.Group
@@ -54,7 +57,7 @@ type Process struct {
 // Start builds every part from the configuration and begins to accept clients; when it returns, statements are
 // accepted. The caller ends it with Stop.
 func Start(ctx context.Context, c *config.Config, log *zap.Logger) (*Process, error) {
-	p := &Process{config: c, log: log, accounts: &accounts{}}
+	p := &Process{config: c, log: log, accounts: &accounts{}, observer: observe.New(version())}
 	p.live.Store(c)
 	if err := p.start(ctx); err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -65,6 +68,11 @@ func Start(ctx context.Context, c *config.Config, log *zap.Logger) (*Process, er
 }
 
 func (p *Process) start(ctx context.Context) error {
+	if p.config.Admin.Address != "" {
+		if err := p.observer.Listen(p.config.Admin.Address); err != nil {
+			return err
+		}
+	}
 	buffers := wire.NewPool(0)
 	p.servers = &servers{config: p.config, log: p.log}
 	p.pools = backend.NewPools(backend.Options{Buffers: buffers, Met: p.servers.met})
@@ -87,7 +95,14 @@ func (p *Process) start(ctx context.Context) error {
 		return err
 	}
 	p.server = server.New(opts, p.shared)
-	return p.listen()
+	p.observer.Read(observe.Sources{
+		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
+	})
+	if err := p.listen(); err != nil {
+		return err
+	}
+	p.observer.Ready()
+	return nil
 }
 
 // open gets the documents and connects what they name.
@@ -129,8 +144,9 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 	weigher := &weigher{pools: p.pools}
 	keyer := sharding.Keyer{Charset: "utf8mb4", Weigher: weigher, ExactText: flavour.MariaDB}
 	p.catalogs.setLowerCase(p.servers.infos[0].LowerCaseTableNames)
+	p.plans = plancache.New(int(c.PlanCache.Size), (*session.Statement).Size, nil)
 	srv := &session.Server{
-		Catalogs: p.catalogs, Pools: p.pools, Cache: plancache.New(int(c.PlanCache.Size), (*session.Statement).Size, nil),
+		Catalogs: p.catalogs, Pools: p.pools, Cache: p.plans, Meter: p.observer,
 		Planner: &router.Planner{Generators: keygen.NewSet(nil, p.documents.workers(), p.documents.segments()), Keyer: keyer},
 		Keyer:   keyer,
 		Gate:    p.documents.door(),
@@ -290,6 +306,7 @@ func (p *Process) Addr() string { return p.listeners[0].Addr().String() }
 // Stop drains and ends the process: clients first, until ctx ends, then what served them.
 func (p *Process) Stop(ctx context.Context) error {
 	var errs []error
+	p.observer.NotReady("draining")
 	if p.server != nil {
 		errs = append(errs, p.server.Shutdown(ctx), p.serving.Wait())
 	}
@@ -302,6 +319,7 @@ func (p *Process) Stop(ctx context.Context) error {
 		errs = append(errs, p.pools.Close(rest))
 		p.servers.work.Wait()
 	}
+	errs = append(errs, p.observer.Close(rest))
 	return errors.Join(errs...)
 }
 

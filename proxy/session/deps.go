@@ -106,6 +106,23 @@ type Peers interface {
 	List() []Info
 }
 
+// Meter counts what sessions do. Its methods are called for every statement: they neither wait nor allocate.
+type Meter interface {
+	// Statement counts a statement that is about to be run.
+	Statement(kind parser.Kind)
+	// Took notes the time of a query or an execution, up to the last byte of its answer.
+	Took(d time.Duration)
+	// Failed counts an error that a client was sent.
+	Failed(code uint16)
+}
+
+// unmetered is the Meter of who has none.
+type unmetered struct{}
+
+func (unmetered) Statement(parser.Kind) {}
+func (unmetered) Took(time.Duration)    {}
+func (unmetered) Failed(uint16)         {}
+
 // Cache keeps statements by their key.
 type Cache interface {
 	// Get returns the statement of a key; the key is not kept.
@@ -127,6 +144,7 @@ type Server struct {
 	Rules    RuleAdmin // makes and ends databases
 	Auth     Authenticator
 	Peers    Peers
+	Meter    Meter // nil: nothing is counted
 	Log      *zap.Logger
 
 	Flavour parser.Flavour
@@ -149,6 +167,9 @@ type Server struct {
 // Init completes a Server whose fields are set. It is called once, before the first session.
 func (srv *Server) Init() {
 	srv.own, srv.shows = handlers(), shows()
+	if srv.Meter == nil {
+		srv.Meter = unmetered{}
+	}
 	srv.SetConfig(srv.Config)
 }
 

@@ -223,6 +223,7 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 	for i := range request.Params {
 		stmt.values = append(stmt.values, request.Params[i].Value)
 	}
+	s.srv.Meter.Statement(st.parsed.Kind)
 	x := execution{
 		st: st, plan: st.plan, form: exec.BinaryRows, params: request.Params,
 		own: st.argsOf(&stmt.scan, stmt.text),

@@ -47,6 +47,7 @@ func (s *Session) query(ctx context.Context, text []byte, only bool) (rest []byt
 		return nil, s.writeError(err)
 	}
 	defer release()
+	s.srv.Meter.Statement(st.parsed.Kind)
 	failed := s.failures()
 	x := execution{st: st, plan: st.plan, form: exec.TextRows, own: st.argsOf(&s.scan, text[:s.scan.End])}
 	x.args = &x.own

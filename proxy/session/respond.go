@@ -58,6 +58,7 @@ func (s *Session) writeError(err error) error {
 	s.errors++
 	e := s.translate(err)
 	s.diag.failed(e)
+	s.srv.Meter.Failed(e.Code)
 	if s.killState() == killConnection {
 		_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite)) // the server may have taken its time to end the statement
 	}

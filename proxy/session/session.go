@@ -290,7 +290,11 @@ func (s *Session) begin(cmd wire.Command) bool {
 func (s *Session) finish() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.command, s.shown, s.since, s.status = wire.ComSleep, s.shown[:0], time.Now(), ""
+	now := time.Now()
+	if s.command == wire.ComQuery || s.command == wire.ComStmtExecute {
+		s.srv.Meter.Took(now.Sub(s.since))
+	}
+	s.command, s.shown, s.since, s.status = wire.ComSleep, s.shown[:0], now, ""
 	s.pins, s.dbShown, s.user, s.waitedFor = s.pinReasons(), s.db, s.who.User, s.midway()
 	if s.killed == killQuery {
 		s.killed = alive

@@ -130,6 +130,7 @@ func (d *devRun) start(ctx context.Context) error {
 func (d *devRun) config() (*config.Config, error) {
 	return config.Load(config.Sources{Flags: map[string]string{
 		"listen-address": d.listen, "state-dir": d.stack.StateDir(), "log-level": d.log, "log-format": "console",
+		"admin-address": "", // a second one on the machine must not find it taken
 		"instance-name": "dev", "etcd-endpoints": d.stack.Etcd().Endpoint(),
 	}})
 }

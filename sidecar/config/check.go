@@ -174,11 +174,3 @@ func (k *checker) directory(field, path string) {
 		k.fail(field, "%s is not a directory", path)
 	}
 }
-
-// SpillDir is the directory of temporary files, the default filled in.
-func (c *Config) SpillDir() string {
-	if c.Spill.Dir != "" {
-		return c.Spill.Dir
-	}
-	return filepath.Join(c.State.Dir, "spill")
-}

@@ -7,6 +7,7 @@
 package config
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/heddle-mesh/heddle/router/rule"
@@ -132,3 +133,11 @@ type Admin struct{ Address string }
 
 // UsesEtcd reports whether documents come from etcd rather than from files.
 func (c *Config) UsesEtcd() bool { return len(c.Etcd.Endpoints) > 0 }
+
+// SpillDir is the directory of temporary files, the default filled in.
+func (c *Config) SpillDir() string {
+	if c.Spill.Dir != "" {
+		return c.Spill.Dir
+	}
+	return filepath.Join(c.State.Dir, "spill")
+}

@@ -201,7 +201,7 @@ var table = []section{
 	}},
 	{"admin", "The HTTP side for operators.", []Field{
 		{Name: "admin.address", Kind: Address, Default: "127.0.0.1:9307",
-			Doc: "Address (host:port) of health and metrics. Empty: none.",
+			Doc: "Address (host:port) of /healthz, /readyz, /metrics for Prometheus and, to clients on the same machine, /debug/pprof/. Empty: none.",
 			at:  func(c *Config) any { return &c.Admin.Address }},
 	}},
 }

@@ -18,6 +18,7 @@ var rules = map[string]func([]*File) []string{
 	"NoSleep":        NoSleep,
 	"NoSkip":         NoSkip,
 	"MainIsSmall":    MainIsSmall,
+	"Settings":       Settings,
 }
 
 func TestRepository(t *testing.T) {
@@ -110,6 +111,7 @@ func TestRulesBite(t *testing.T) {
 		{"NoSkip", "txn/a_test.go", `package txn; type s int; func f(x s) { x.Skip() }; func (s) Skip() {}`, ""},
 		{"MainIsSmall", "cmd/x/main.go", "package main; func main() {" + strings.Repeat("\n", 41) + "}", "main has"},
 		{"MainIsSmall", "cmd/x/main.go", "package main; func main() {}", ""},
+		{"Settings", "sidecar/config/table.go", "package config; var x = func(c *Config) any { return &c.Pool.Max }", "nothing reads Pool.Max"},
 	} {
 		got := rules[c.rule]([]*File{fake(t, c.file, c.src)})
 		switch {

@@ -1,0 +1,118 @@
+// Package observe is the HTTP side for operators: whether the process lives and accepts statements, what it has counted,
+// and profiles of it. It only looks; nothing can be changed through it, and it has no word of rules or of statements' texts.
+// Level: sidecar, below the process that fills it in.
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+)
+
+// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /debug/pprof/.
+type Server struct {
+	*Meter
+	registry *prometheus.Registry
+	why      atomic.Pointer[string] // it is not ready; nil: it is
+	listener net.Listener
+	http     http.Server
+	serving  errgroup.Group
+}
+
+// New returns a server that counts and does not listen yet. version is what the metrics name.
+func New(version string) *Server {
+	s := &Server{Meter: newMeter(), registry: prometheus.NewRegistry()}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": version}})
+	build.Set(1)
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
+	s.registry.MustRegister(s.Meter.all()...)
+	s.NotReady("starting")
+	return s
+}
+
+// Listen begins to answer on address.
+func (s *Server) Listen(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("admin.address: listen for operators: %w", err)
+	}
+	s.listener = l
+	s.http = http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	s.serving.Go(func() error {
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve operators: %w", err)
+		}
+		return nil
+	})
+	return nil
+}
+
+// Addr is where it listens; "" where it does not.
+func (s *Server) Addr() string {
+	if s.listener == nil {
+		return ""
+	}
+	return s.listener.Addr().String()
+}
+
+// Read registers what the metrics are read from, once it is there.
+func (s *Server) Read(from Sources) { s.registry.MustRegister(newCollector(from)) }
+
+// Ready has /readyz say that statements are accepted.
+func (s *Server) Ready() { s.why.Store(nil) }
+
+// NotReady has /readyz say why they are not.
+func (s *Server) NotReady(why string) { s.why.Store(&why) }
+
+// Close stops listening and waits, until ctx ends, for answers under way.
+func (s *Server) Close(ctx context.Context) error {
+	if s.listener == nil {
+		return nil
+	}
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close() // a profile under way is cut
+	}
+	return s.serving.Wait()
+}
+
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if why := s.why.Load(); why != nil {
+			http.Error(w, *why, http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/debug/pprof/", local(pprof.Index))
+	mux.HandleFunc("/debug/pprof/cmdline", local(pprof.Cmdline))
+	mux.HandleFunc("/debug/pprof/profile", local(pprof.Profile))
+	mux.HandleFunc("/debug/pprof/symbol", local(pprof.Symbol))
+	mux.HandleFunc("/debug/pprof/trace", local(pprof.Trace))
+	return mux
+}
+
+// local lets only clients on this machine in: a profile costs time, and a dump of goroutines tells what nobody outside has
+// to know.
+func local(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+			http.Error(w, "profiles are for clients on the same machine", http.StatusForbidden)
+			return
+		}
+		next(w, r)
+	}
+}
