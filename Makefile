@@ -109,6 +109,10 @@ fmt: ## Fail if gofmt would change a file.
 fmt-write: ## Let gofmt change the files.
 	@scripts/fmt -w
 
+.PHONY: tidy
+tidy: ## Fail if go.mod or go.sum would be changed by go mod tidy.
+	go mod tidy -diff
+
 .PHONY: cross
 cross: ## Build and vet for linux/arm64, darwin/arm64 and darwin/amd64.
 	for target in linux/arm64 darwin/arm64 darwin/amd64; do \
@@ -118,7 +122,7 @@ cross: ## Build and vet for linux/arm64, darwin/arm64 and darwin/amd64.
 	done
 
 .PHONY: verify
-verify: fmt vet test cross ## What CI runs; there with CI=true, so that what is missing is installed.
+verify: fmt vet tidy test cross ## What CI runs; there with CI=true, so that what is missing is installed.
 
 .PHONY: clean
 clean: ## Remove what was built here; the go command's caches and kept demo data stay.
