@@ -29,6 +29,7 @@ type client struct {
 	sql    []byte
 	exec   wire.StmtExecute
 	params []wire.Param
+	onRow  func() // called for a row, if it is set
 }
 
 // statement is a text with a question mark for each parameter, and no other.
@@ -187,6 +188,9 @@ func (c *client) readRows() (rows int, err error) {
 			return rows, nil
 		}
 		rows++
+		if c.onRow != nil {
+			c.onRow()
+		}
 	}
 }
 

@@ -66,7 +66,7 @@ func parseOptions(args []string) (*options, error) {
 	quick := f.Bool("quick", false, "three short rounds: whether it works, not how fast")
 	threads := f.String("threads", "1,8,64", "client threads, one measurement each")
 	forms := f.String("forms", "text,prepared", "protocols")
-	works := f.String("workloads", "point", "workloads, or all: what is in the table of README.md")
+	works := f.String("workloads", "point", "workloads, all, or none (with -sizes): their names are in README.md")
 	f.BoolVar(&o.sizes, "sizes", false, "measure memory too: a million rows, 10,000 connections, 10,000 tables, 100,000 statements")
 	targets := f.String("targets", "", "targets to measure, by their names in the table (default all)")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds; each measures every target once, in another order")
@@ -115,6 +115,9 @@ func parseOptions(args []string) (*options, error) {
 		*works = strings.TrimSuffix(*works, ",")
 	}
 	for _, s := range strings.Split(*works, ",") {
+		if s == "none" && o.sizes {
+			break
+		}
 		if _, err := newWork(s, text, 1); err != nil {
 			return nil, err
 		}
@@ -146,6 +149,11 @@ func run(ctx context.Context, o *options) (err error) {
 					return err
 				}
 			}
+		}
+	}
+	if o.sizes {
+		if r.Sizes, err = lab.sizes(ctx, o); err != nil {
+			return err
 		}
 	}
 	r.Seconds = time.Since(began).Seconds()

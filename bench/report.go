@@ -27,6 +27,7 @@ type report struct {
 	Rows    int      `json:"rows"`
 	Seconds float64  `json:"seconds"`
 	Loads   []*load  `json:"loads"`
+	Sizes   []size   `json:"sizes,omitempty"`
 	names   []string // of the targets, in order
 }
 
@@ -147,10 +148,7 @@ func (r *report) print(w io.Writer) {
 	for _, l := range r.Loads {
 		l.sum()
 		fmt.Fprintf(w, "\n%s, %s, %d threads\n", l.Workload, l.Form, l.Threads)
-		t := table.NewWriter()
-		t.SetOutputMirror(w)
-		t.SetStyle(table.StyleLight)
-		t.Style().Format.Header = layout.FormatDefault
+		t := newTable(w)
 		t.AppendHeader(table.Row{"", "queries/s", "÷ direct", "÷ relay", "CPU µs/query", "CPU ÷ relay", "reads+writes/query", "added p50 µs", "added p99 µs"})
 		for _, x := range l.Targets {
 			t.AppendRow(table.Row{x.Name, x.QPS.format("%.0f"), x.ToDirect.format("%.2f"), x.ToRelay.format("%.2f"), x.CPU.format("%.1f"),
@@ -158,6 +156,15 @@ func (r *report) print(w io.Writer) {
 		}
 		t.Render()
 	}
+	printSizes(w, r.Sizes)
+}
+
+func newTable(w io.Writer) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = layout.FormatDefault
+	return t
 }
 
 func (s spread) format(verb string) string {

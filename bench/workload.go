@@ -67,6 +67,8 @@ var (
 
 const rangeSize = 100
 
+func integer(n int64) sqltypes.Value { return sqltypes.IntValue(n) }
+
 func (w *work) anyID() int64 { return 1 + rand.Int64N(int64(w.rows)) }
 
 // expect runs a statement that must give so many rows.
@@ -79,7 +81,7 @@ func (w *work) expect(c *client, rows int, st *statement, args ...sqltypes.Value
 }
 
 func (w *work) point(c *client) (int, error) {
-	return 1, w.expect(c, 1, pointSelect, sqltypes.IntValue(w.anyID()))
+	return 1, w.expect(c, 1, pointSelect, integer(w.anyID()))
 }
 
 // reads are the statements of sysbench's read-only transaction.
@@ -96,7 +98,7 @@ func (w *work) reads(c *client) (int, error) {
 	}{{simpleRange, rangeSize}, {sumRange, 1}, {orderRange, rangeSize}, {distinctRange, rangeSize}}
 	for _, r := range ranges {
 		first := 1 + rand.Int64N(int64(max(1, w.rows-rangeSize)))
-		err := w.expect(c, r.rows, r.st, sqltypes.IntValue(first), sqltypes.IntValue(first+rangeSize-1))
+		err := w.expect(c, r.rows, r.st, integer(first), integer(first+rangeSize-1))
 		if err != nil {
 			return 0, err
 		}
@@ -112,16 +114,16 @@ func (w *work) readWrite(c *client) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := w.expect(c, 0, indexUpdate, sqltypes.IntValue(w.anyID())); err != nil {
+		if err := w.expect(c, 0, indexUpdate, integer(w.anyID())); err != nil {
 			return 0, err
 		}
 		id := w.anyID()
 		text := filler(id+int64(w.rows)*rand.Int64N(1000), 119) // no two rows have the same
-		if err := w.expect(c, 0, otherUpdate, text, sqltypes.IntValue(id)); err != nil {
+		if err := w.expect(c, 0, otherUpdate, text, integer(id)); err != nil {
 			return 0, err
 		}
 		id = w.anyID()
-		if err := w.expect(c, 0, deleteRow, sqltypes.IntValue(id)); err != nil {
+		if err := w.expect(c, 0, deleteRow, integer(id)); err != nil {
 			return 0, err
 		}
 		return n + 4, w.expect(c, 0, insertRow, w.row(id)...)
@@ -154,7 +156,7 @@ func (w *work) insert(c *client) (int, error) {
 }
 
 func (w *work) row(id int64) []sqltypes.Value {
-	return []sqltypes.Value{sqltypes.IntValue(id), sqltypes.IntValue(w.anyID()), filler(id, 119), filler(id, 59)}
+	return []sqltypes.Value{integer(id), integer(w.anyID()), filler(id, 119), filler(id, 59)}
 }
 
 // filler is a text of so many letters that tells its number.
@@ -165,7 +167,7 @@ func filler(n int64, letters int) sqltypes.Value {
 func (w *work) orderLimit(c *client) (int, error) {
 	const size = 1000
 	first := 1 + rand.Int64N(int64(max(1, w.rows-size)))
-	return 1, w.expect(c, min(10, w.rows), orderLimit, sqltypes.IntValue(first), sqltypes.IntValue(first+size-1))
+	return 1, w.expect(c, min(10, w.rows), orderLimit, integer(first), integer(first+size-1))
 }
 
 func (w *work) groupBy(c *client) (int, error) { return 1, w.expect(c, min(10, w.rows), groupBy) }
