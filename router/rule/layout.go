@@ -11,6 +11,8 @@ type Layout struct {
 	Broadcast         []*BroadcastTable
 	Single            []*SingleTable // only those the document states
 	Binding           [][]string
+
+	slots *sharding.SlotTable // one for all tables by hash_slot: it is 32 KiB
 }
 
 // ShardedTable is a table whose rows are spread over Nodes by the value of Key.

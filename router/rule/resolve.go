@@ -104,7 +104,10 @@ func (d *Document) shardedTable(l *Layout, t *Table) (*ShardedTable, error) {
 		ForeignKeysUnchecked: t.ForeignKeysUnchecked,
 	}
 	if out.Algorithm.Type == sharding.Default {
-		out.Slots = d.slotTable()
+		if l.slots == nil {
+			l.slots = d.slotTable()
+		}
+		out.Slots = l.slots
 	}
 	return out, nil
 }
@@ -228,9 +231,10 @@ func (d *Document) slotTable() *sharding.SlotTable {
 	}
 	t := &sharding.SlotTable{}
 	for _, a := range d.Slots {
+		shard := index[a.Shard]
 		for _, r := range a.Ranges {
 			for s := max(r.First, 0); s <= min(r.Last, sharding.SlotCount-1); s++ {
-				t[s] = index[a.Shard]
+				t[s] = shard
 			}
 		}
 	}
