@@ -52,26 +52,41 @@ func (s *Session) commit(ctx context.Context) error {
 	if s.txn == nil {
 		return nil
 	}
-	err := s.commitBranches(ctx)
+	s.closeToKills()
+	defer s.openToKills()
+	err := s.txn.Commit(ctx)
 	s.endTransaction()
 	s.settle(ctx)
 	return err
 }
 
-// commitBranches sends COMMIT to every branch. A KILL must not strike some of them when others have committed: one that
-// is under way ends first, and none is sent until the branches have answered.
-func (s *Session) commitBranches(ctx context.Context) error {
+// closeToKills begins what a KILL must not strike: it could end the COMMIT of some branches when others have committed. One
+// that is under way ends first, and none is sent until openToKills. It reports whether the statement has been killed.
+func (s *Session) closeToKills() (killed bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for s.kills > 0 {
 		s.killsOver.Wait()
 	}
 	s.committing = true
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.committing = false
-		s.mu.Unlock()
-	}()
+	return s.killed != alive
+}
+
+func (s *Session) openToKills() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.committing = false
+}
+
+// commitOwn commits the transaction that a statement has begun for itself, unless it has been killed, perhaps while no
+// server worked on it.
+func (s *Session) commitOwn(ctx context.Context) error {
+	killed := s.closeToKills()
+	defer s.openToKills()
+	if killed {
+		_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
+		return sqlerr.Interrupted()
+	}
 	return s.txn.Commit(ctx)
 }
 
@@ -81,7 +96,7 @@ func (s *Session) endOwn(ctx context.Context, err error) error {
 		return err // a shard has lost it, and it has ended everywhere
 	}
 	if err == nil {
-		err = s.commitBranches(ctx)
+		err = s.commitOwn(ctx)
 	} else {
 		_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
 	}

@@ -103,7 +103,7 @@ func (w *write) atomically(ctx context.Context, own bool) error {
 			}
 			return err
 		}
-		return s.commitBranches(ctx)
+		return s.commitOwn(ctx)
 	}
 	if err := w.savepoint(ctx); err != nil {
 		return err
