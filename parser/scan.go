@@ -63,6 +63,14 @@ type prevToken struct {
 	bs, be     int
 }
 
+// argSize is about what an Arg weighs, bytes.
+const argSize = 48
+
+// Weight estimates the bytes that the scan keeps, its text included.
+func (s *Scan) Weight() int {
+	return cap(s.Key) + cap(s.Args)*argSize + len(s.text)
+}
+
 // Scan reads the first statement of text. text must not change while the Scan is used. The error is a
 // *TextError: a server would answer 1064.
 func (s *Scan) Scan(text []byte, mode Mode) error {

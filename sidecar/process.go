@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,6 +69,7 @@ func Start(ctx context.Context, c *config.Config, log *zap.Logger) (*Process, er
 }
 
 func (p *Process) start(ctx context.Context) error {
+	limitHeap(p.config)
 	if p.config.Admin.Address != "" {
 		if err := p.observer.Listen(p.config.Admin.Address); err != nil {
 			return err
@@ -103,6 +105,17 @@ func (p *Process) start(ctx context.Context) error {
 	}
 	p.observer.Ready()
 	return nil
+}
+
+// overhead is what the process needs beside what clients make it hold and its plans.
+const overhead = 192 << 20
+
+// limitHeap has garbage collected in time: what the clients hold is within memory.process, and garbage must not double it.
+// Who sets GOMEMLIMIT knows better.
+func limitHeap(c *config.Config) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(c.Memory.Process) + int64(c.PlanCache.Size) + overhead)
+	}
 }
 
 // open gets the documents and connects what they name.
@@ -167,7 +180,7 @@ func sessionConfig(c *config.Config) session.Config {
 	return session.Config{
 		WaitTimeout: c.Limits.WaitTimeout, InteractiveTimeout: c.Limits.WaitTimeout,
 		MaxPacket: int(c.Limits.MaxAllowedPacket), QueryMemory: int64(c.Memory.Query), FanOut: c.Limits.FanOut,
-		MaxPrepared: 16382, PreparedBytes: int(c.Memory.Session),
+		MaxPrepared: 16382, SessionMemory: int64(c.Memory.Session),
 	}
 }
 

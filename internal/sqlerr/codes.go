@@ -19,6 +19,7 @@ const (
 	CodeNetPacketTooLarge        uint16 = 1153
 	CodeNetPacketsOutOfOrder     uint16 = 1156
 	CodeNetUncompress            uint16 = 1157
+	CodeNetReadTimeout           uint16 = 1159
 	CodeMalformedPacket          uint16 = 1835
 	CodeTooManyUserConns         uint16 = 1203
 	CodeUserLimitReached         uint16 = 1226

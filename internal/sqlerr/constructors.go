@@ -77,6 +77,21 @@ func PacketTooLarge() *Error {
 	return newf(CodeNetPacketTooLarge, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes")
 }
 
+// LongDataTooLong is what an execution says whose parameter came in pieces that are together too long.
+func LongDataTooLong() *Error {
+	return newf(CodeUnknownError, "HY000", "Parameter of prepared statement which is set through mysql_send_long_data() is longer than 'max_allowed_packet' bytes")
+}
+
+// WrongLongData is what an execution says for which a piece of a parameter came that the statement does not have.
+func WrongLongData() *Error {
+	return newf(CodeWrongArguments, "HY000", "Incorrect arguments to mysqld_stmt_send_long_data")
+}
+
+// ReadTimeout is a client that pauses for too long in the middle of a statement.
+func ReadTimeout() *Error {
+	return newf(CodeNetReadTimeout, "08S01", "Got timeout reading communication packets")
+}
+
 // PacketsOutOfOrder is a packet whose sequence id is not the next one.
 func PacketsOutOfOrder() *Error {
 	return newf(CodeNetPacketsOutOfOrder, "08S01", "Got packets out of order")
@@ -146,7 +161,7 @@ func BackendLost(dataSource, why string) *Error {
 
 // MemoryExceeded is an operator that ran over its budget; setting names what raises it.
 func MemoryExceeded(operator, setting string) *Error {
-	return newf(CodeOutOfSortMemory, "HY001", "Out of memory in %s: the result needs more than '%s' allows", operator, setting)
+	return newf(CodeOutOfSortMemory, "HY001", "Out of memory in %s: it needs more than '%s' allows", operator, setting)
 }
 
 // PartialCommit is a transaction of which some shards committed and others did not.

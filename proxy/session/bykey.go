@@ -135,7 +135,7 @@ func (s *Session) keysByTarget(ctx context.Context, x *execution, node *plan.ByK
 	if len(x.params) > 0 {
 		text.form = x.form
 	}
-	t := &tree{s: s, x: &text, origin: true, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
+	t := &tree{s: s, x: &text, origin: true, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
 	defer t.release()
 	rows, err := merge.Build(input, t.leavesOf(ctx), t.options())
 	if err != nil {

@@ -166,7 +166,9 @@ func (s *Session) reset(ctx context.Context) error {
 	s.held, s.locked = nil, nil
 	s.mu.Unlock()
 	s.prepared.closeAll()
-	clear(s.named)
+	for name := range s.named {
+		s.forgetNamed(name)
+	}
 	s.state.Reset()
 	s.setShardValues(nil)
 	s.diag = diagnostics{}

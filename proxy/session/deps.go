@@ -196,5 +196,5 @@ type Config struct {
 	QueryMemory        int64         // bytes that one statement's operators may hold
 	FanOut             int           // units of one statement that shards work on at the same time; 0: no bound
 	MaxPrepared        int           // prepared statements of a session
-	PreparedBytes      int           // their texts and pending parameters, bytes
+	SessionMemory      int64         // bytes that one session may hold: its statement, its prepared statements, its operators
 }

@@ -40,7 +40,9 @@ func (i *infoSum) divide(n int) {
 }
 
 // matched reports whether a row met the conditions of an UPDATE.
-func (i *infoSum) matched() bool { return len(i.names) > 0 && i.names[0] == "Rows matched" && i.values[0] > 0 }
+func (i *infoSum) matched() bool {
+	return len(i.names) > 0 && i.names[0] == "Rows matched" && i.values[0] > 0
+}
 
 // text is the sum, with the statement's own number of warnings.
 func (i *infoSum) text(warnings uint16) []byte {

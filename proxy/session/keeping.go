@@ -51,7 +51,7 @@ func (s *Session) keysStay(ctx context.Context, x *execution, node *plan.Keeping
 	if len(x.params) > 0 {
 		text.form = x.form
 	}
-	t := &tree{s: s, x: &text, origin: true, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
+	t := &tree{s: s, x: &text, origin: true, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
 	defer t.release()
 	rows, err := merge.Build(node.Input, t.leavesOf(ctx), t.options())
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
@@ -26,7 +27,9 @@ type prepared struct {
 	types  []wire.ParamType // as the client last declared them
 	values []sqltypes.Value // of the execution under way, as they alias its packet
 	long   map[uint16][]byte
-	bytes  int
+	held   int64         // bytes of the budget, for long
+	failed *sqlerr.Error // why long is not what the client has sent
+	bytes  int64         // of the budget, for the rest
 	cursor *cursor
 	labels []label // of SQL's PREPARE: see execution.labels
 }
@@ -40,39 +43,59 @@ type cursor struct {
 
 // prepareds are a session's prepared statements.
 type prepareds struct {
-	byID  map[uint32]*prepared
-	next  uint32
-	bytes int
+	byID   map[uint32]*prepared
+	next   uint32
+	budget *merge.Budget
 }
 
-func (p *prepareds) init() { p.byID = map[uint32]*prepared{} }
+func (p *prepareds) init(budget *merge.Budget) {
+	p.byID, p.budget = map[uint32]*prepared{}, budget
+}
 
 func (p *prepareds) closeAll() {
-	clear(p.byID)
-	p.bytes = 0
+	for id := range p.byID {
+		p.remove(id)
+	}
 }
 
 // add gives the statement an id, within the session's limits.
 func (p *prepareds) add(stmt *prepared, c *Config) error {
-	stmt.bytes = 256 + 3*len(stmt.text)
 	if len(p.byID) >= c.MaxPrepared {
 		return sqlerr.TooManyPrepared(c.MaxPrepared)
 	}
-	if p.bytes+stmt.bytes > c.PreparedBytes {
-		return sqlerr.MemoryExceeded("prepared statements", "session.prepared_bytes")
+	if err := p.charge(stmt); err != nil {
+		return err
 	}
 	p.next++
 	stmt.id = p.next
 	p.byID[stmt.id] = stmt
-	p.bytes += stmt.bytes
 	return nil
 }
 
+// charge takes the statement's memory, which remove or discharge gives back.
+func (p *prepareds) charge(stmt *prepared) error {
+	bytes := 256 + 3*int64(len(stmt.text))
+	if err := p.budget.Reserve("prepared statements", bytes); err != nil {
+		return err
+	}
+	stmt.bytes = bytes
+	return nil
+}
+
+func (p *prepareds) discharge(stmt *prepared) { p.budget.Release(stmt.bytes) }
+
 func (p *prepareds) remove(id uint32) {
 	if stmt := p.byID[id]; stmt != nil {
-		p.bytes -= stmt.bytes
+		p.forgetLong(stmt)
+		p.discharge(stmt)
 		delete(p.byID, id)
 	}
+}
+
+// forgetLong forgets what COM_STMT_SEND_LONG_DATA has brought.
+func (p *prepareds) forgetLong(stmt *prepared) {
+	p.budget.Release(stmt.held)
+	stmt.long, stmt.held = nil, 0
 }
 
 // comStmtPrepare answers with the shape that a shard gives the statement.
@@ -187,6 +210,9 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 		return s.writeError(sqlerr.UnknownStatement(id, "mysqld_stmt_execute"))
 	}
 	s.showing(stmt.text)
+	if stmt.failed != nil {
+		return s.writeError(stmt.failed) // until the client resets the statement, as on servers
+	}
 	var longData func(int) ([]byte, bool)
 	if stmt.long != nil {
 		longData = stmt.longData
@@ -198,7 +224,7 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 	if request.TypesSent {
 		stmt.types = append(stmt.types[:0], request.Types...)
 	}
-	defer func() { stmt.long = nil }()
+	defer s.prepared.forgetLong(stmt)
 	s.closeCursor(ctx, stmt)
 	return s.executePrepared(ctx, stmt, request)
 }
@@ -263,16 +289,51 @@ func (s *Session) comStmtSendLongData(payload []byte) error {
 		return nil
 	}
 	stmt := s.prepared.byID[m.StatementID]
-	if stmt == nil || int(m.Param) >= stmt.params || len(stmt.long[m.Param])+len(m.Data) > s.config.MaxPacket {
+	if stmt == nil || stmt.failed != nil {
 		return nil
+	}
+	if int(m.Param) >= stmt.params {
+		stmt.failed = sqlerr.WrongLongData()
+		return nil
+	}
+	if err := s.addLong(stmt, m.Param, m.Data); err != nil {
+		s.prepared.forgetLong(stmt)
+		stmt.failed = sqlerr.As(err)
+	}
+	return nil
+}
+
+// addLong appends a piece to a parameter. Memory is taken in steps that grow, and never more than the limit needs.
+func (s *Session) addLong(stmt *prepared, param uint16, piece []byte) error {
+	have := stmt.long[param]
+	need := len(have) + len(piece)
+	if need > s.config.MaxPacket {
+		return sqlerr.LongDataTooLong()
+	}
+	if need > cap(have) || have == nil {
+		size := need
+		if len(have) > 0 {
+			size = max(need, min(need+need/2, s.config.MaxPacket))
+		}
+		const what = "the parameters of a prepared statement"
+		err := s.memory.Reserve(what, int64(size))
+		if err != nil && size > need {
+			size = need
+			err = s.memory.Reserve(what, int64(size))
+		}
+		if err != nil {
+			return err
+		}
+		s.memory.Release(int64(cap(have)))
+		stmt.held += int64(size - cap(have))
+		grown := make([]byte, len(have), size)
+		copy(grown, have)
+		have = grown
 	}
 	if stmt.long == nil {
 		stmt.long = map[uint16][]byte{}
 	}
-	if stmt.long[m.Param] == nil {
-		stmt.long[m.Param] = []byte{}
-	}
-	stmt.long[m.Param] = append(stmt.long[m.Param], m.Data...)
+	stmt.long[param] = append(have, piece...)
 	return nil
 }
 
@@ -297,7 +358,8 @@ func (s *Session) comStmtReset(ctx context.Context, payload []byte) error {
 	if stmt == nil {
 		return s.writeError(sqlerr.UnknownStatement(id, "mysqld_stmt_reset"))
 	}
-	stmt.long = nil
+	s.prepared.forgetLong(stmt)
+	stmt.failed = nil
 	s.closeCursor(ctx, stmt)
 	s.settle(ctx)
 	return s.respond(nil)

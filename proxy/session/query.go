@@ -27,14 +27,17 @@ func (s *Session) comQuery(ctx context.Context, payload []byte) error {
 
 // query runs the first statement of text and returns what follows it, nil at the end: after the last statement and
 // after one that failed. An error it returns is the client connection's.
-func (s *Session) query(ctx context.Context, text []byte, only bool) (rest []byte, err error) {
+func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []byte, err error) {
 	s.showing(text)
 	st, err := s.lookup(ctx, text)
 	if err == nil && s.scan.Next >= 0 {
 		if !s.client.Caps.Has(wire.CapMultiStatements) {
 			err = sqlerr.Syntax(string(text[s.scan.Next:]))
 		} else {
-			rest = append([]byte(nil), text[s.scan.Next:]...)
+			rest = text[s.scan.Next:]
+			if first { // the client's buffer is read into where one of the statements loads its file
+				rest = append([]byte(nil), rest...)
+			}
 		}
 	}
 	if err != nil {

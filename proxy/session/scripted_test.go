@@ -246,7 +246,7 @@ func newScripted(tb testing.TB, database string) *scripted {
 		Pools:    s.pools(tb), Planner: &router.Planner{}, Keyer: sharding.Keyer{Charset: "utf8mb4"}, Cache: mapCache{},
 		Log: zap.NewNop(), Flavour: parser.Flavour{MariaDB: true, Version: 101119},
 		Initial: Initial{SQLMode: "STRICT_TRANS_TABLES", Charset: "utf8mb4", Collation: "utf8mb4_general_ci", Autocommit: true},
-		Config:  Config{WaitTimeout: time.Hour, InteractiveTimeout: time.Hour, MaxPacket: 1 << 20, MaxPrepared: 10, PreparedBytes: 1 << 20},
+		Config:  Config{WaitTimeout: time.Hour, InteractiveTimeout: time.Hour, MaxPacket: 1 << 20, MaxPrepared: 10, SessionMemory: 1 << 20},
 	}
 	srv.Init()
 	stream := wire.NewServerStream(s.client, wire.Config{Pool: wire.NewPool(0)})

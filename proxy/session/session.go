@@ -14,6 +14,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/rewrite"
@@ -58,6 +59,7 @@ type Session struct {
 
 	more       bool          // the result being written is not the command's last
 	deadline   time.Time     // of the wait for a command; the zero Time: none
+	paced      bool          // receiving has set the deadline
 	patience   time.Duration // how long a command is waited for; 0: without end
 	patienceOf uint64        // version of the state that it was read from
 
@@ -68,6 +70,7 @@ type Session struct {
 	names  []byte       // of the column definition that is being renamed
 	wide   *wideCharset // of the results, if it is one; follows character_set_results
 
+	memory   *merge.Budget // under that of the process
 	diag     diagnostics
 	prepared prepareds
 	named    map[string]*prepared // SQL PREPARE, by lower case name
@@ -121,7 +124,9 @@ func New(srv *Server, c Client) *Session {
 		since: now, command: wire.ComSleep, user: c.Who.User, host: c.Who.Host, dbShown: c.Database,
 	}
 	s.killsOver.L = &s.mu
-	s.prepared.init()
+	s.memory = merge.NewBudget(s.config.SessionMemory, "memory.session", srv.Memory)
+	s.prepared.init(s.memory)
+	s.client.BoundLong(&wire.Long{Budget: s.memory, Wait: s.receiving})
 	if srv.Gate != nil {
 		s.visit = srv.Gate.Join(s.cut)
 	}
@@ -152,15 +157,23 @@ func (s *Session) Serve(draining <-chan struct{}) {
 			return
 		}
 		cmd, payload, err := s.client.ReadCommand()
-		if err != nil {
+		refused, _ := errors.AsType[*wire.Refused](err)
+		if err != nil && refused == nil {
 			s.readFailed(ctx, err)
+			return
+		}
+		if err := s.received(); err != nil {
 			return
 		}
 		if !s.begin(cmd) {
 			s.refuse(s.verdict())
 			return
 		}
-		err = s.dispatch(ctx, cmd, payload)
+		if refused != nil {
+			err = s.answerRefused(refused)
+		} else {
+			err = s.dispatch(ctx, cmd, payload)
+		}
 		if err == nil {
 			err = s.client.Flush()
 		}
@@ -238,6 +251,8 @@ func (s *Session) readFailed(ctx context.Context, err error) {
 		s.sendOff(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.killState() == killConnection:
 		s.refuse(sqlerr.ConnectionKilled())
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.paced:
+		s.refuse(sqlerr.ReadTimeout())
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.srv.Log.Debug("client idle for too long", zap.Uint32("connection", s.id))
 	}
@@ -255,6 +270,10 @@ func (s *Session) refuse(e *sqlerr.Error) {
 func (s *Session) end(ctx context.Context) {
 	s.letGo(ctx)
 	s.prepared.closeAll()
+	for name := range s.named {
+		s.forgetNamed(name)
+	}
+	s.client.Release()
 	if s.visit != nil {
 		s.visit.End()
 	}
@@ -288,6 +307,7 @@ func (s *Session) begin(cmd wire.Command) bool {
 
 // finish notes the end of the command and reports whether the session goes on.
 func (s *Session) finish() bool {
+	s.slim()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()

@@ -26,7 +26,7 @@ func onPrepare(s *Session, ctx context.Context, x *execution) error {
 	if err != nil {
 		return s.writeError(err)
 	}
-	delete(s.named, strings.ToLower(d.Name)) // as servers do, even if the new text is wrong
+	s.forgetNamed(strings.ToLower(d.Name)) // as servers do, even if the new text is wrong
 	stmt, _, columns, err := s.prepareText(ctx, text)
 	s.settle(ctx)
 	if err != nil {
@@ -34,6 +34,9 @@ func onPrepare(s *Session, ctx context.Context, x *execution) error {
 	}
 	if len(s.named) >= s.config.MaxPrepared {
 		return s.writeError(sqlerr.TooManyPrepared(s.config.MaxPrepared))
+	}
+	if err := s.prepared.charge(stmt); err != nil {
+		return s.writeError(err)
 	}
 	stmt.label(columns)
 	s.named[strings.ToLower(d.Name)] = stmt
@@ -244,8 +247,16 @@ func onDeallocate(s *Session, _ context.Context, x *execution) error {
 	if s.named[name] == nil {
 		return s.writeError(sqlerr.UnknownStatementName(x.st.parsed.Prepare.Name, "DEALLOCATE PREPARE"))
 	}
-	delete(s.named, name)
+	s.forgetNamed(name)
 	return s.respond(nil)
+}
+
+// forgetNamed forgets the statement of a name, if there is one.
+func (s *Session) forgetNamed(name string) {
+	if stmt := s.named[name]; stmt != nil {
+		s.prepared.discharge(stmt)
+		delete(s.named, name)
+	}
 }
 
 // interpolate writes the parameters of a text as literals.

@@ -29,7 +29,7 @@ func (s *Session) runTransfer(ctx context.Context, x *execution, node *plan.Tran
 	if own {
 		s.txn = txn.New(txn.Options{})
 	}
-	t := &transfer{s: s, x: x, node: node, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
+	t := &transfer{s: s, x: x, node: node, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
 	defer func() { t.budget.Release(t.reserved) }()
 	w, err := t.run(ctx, own)
 	if own {

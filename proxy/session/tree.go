@@ -23,7 +23,7 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	}
 	limit, restore := s.selectLimit(x)
 	defer restore()
-	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.srv.Memory)}
+	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
 	defer t.release()
 	var columns []sqltypes.Column
 	var err error

@@ -20,8 +20,8 @@ const (
 	// with the read that ends the wait, little enough for 10,000 idle connections.
 	inlineSize = 256
 
-	// joinChunk is the first step in which a payload longer than a buffer grows; it then doubles.
-	joinChunk = 64 << 10
+	// earnest is how much of a payload longer than a buffer has to arrive before memory is taken for all of its packet.
+	earnest = 256 << 10
 )
 
 // ErrBufferedBytes is returned when a stream is to be switched to TLS or to compression while bytes of the old layer
@@ -45,6 +45,9 @@ type Reader struct {
 	buf    []byte // inline[:], or the lease's bytes
 	rd, wr int    // unread bytes are buf[rd:wr]
 	joined []byte // the last payload that did not fit into buf
+
+	long    *Long
+	charged int64 // of long's budget, for joined
 
 	received int64
 }
@@ -81,7 +84,7 @@ func (r *Reader) TakeBuffered() []byte {
 
 // Release gives the buffer back to the pool if nothing unread is in it. Payloads that were returned become invalid.
 func (r *Reader) Release() {
-	r.joined = nil
+	r.drop()
 	if r.rd != r.wr || r.lease == nil {
 		return
 	}
@@ -93,6 +96,7 @@ func (r *Reader) Release() {
 // that the peer closed the connection between packets.
 func (r *Reader) Await() error {
 	if r.rd != r.wr {
+		r.drop()
 		return nil
 	}
 	r.Release()
@@ -121,16 +125,13 @@ func (r *Reader) ReadCommand() (Command, []byte, error) {
 }
 
 // ReadPacket reads one payload, joined if it came in several packets. It is valid until the next call. A payload over
-// the limit is sqlerr.PacketTooLarge, and the stream is then of no further use.
+// the limit is sqlerr.PacketTooLarge, and the stream is then of no further use; but see Refused.
 func (r *Reader) ReadPacket() ([]byte, error) {
 	n, err := r.peekHeader()
 	if err != nil {
 		return nil, err
 	}
-	if n > r.max {
-		return nil, sqlerr.PacketTooLarge()
-	}
-	if n == MaxFrame || headerSize+n > r.pool.size {
+	if n == MaxFrame || n > r.max || headerSize+n > r.pool.size {
 		return r.readJoined()
 	}
 	if err := r.fill(headerSize + n); err != nil {
@@ -167,51 +168,6 @@ func (r *Reader) peekHeader() (length int, err error) {
 		*r.seq = h[3]
 	}
 	return getU24(h), nil
-}
-
-// readJoined reads a payload that does not fit into the buffer or that goes on in further packets. It grows with the
-// bytes that arrive, never by the length that the header promises.
-func (r *Reader) readJoined() ([]byte, error) {
-	r.joined = r.joined[:0]
-	for {
-		n, err := r.peekHeader()
-		if err != nil {
-			return nil, err
-		}
-		if n > r.max-len(r.joined) {
-			return nil, sqlerr.PacketTooLarge()
-		}
-		r.rd += headerSize
-		*r.seq++
-		if err := r.appendJoined(n); err != nil {
-			return nil, err
-		}
-		if n < MaxFrame {
-			return r.joined, nil
-		}
-	}
-}
-
-func (r *Reader) appendJoined(n int) error {
-	have := min(n, r.wr-r.rd)
-	r.joined = append(r.joined, r.buf[r.rd:r.rd+have]...)
-	r.rd += have
-	for n -= have; n > 0; {
-		start := len(r.joined)
-		step := min(n, max(joinChunk, start))
-		if cap(r.joined)-start < step {
-			grown := make([]byte, start, start+step)
-			copy(grown, r.joined)
-			r.joined = grown
-		}
-		k, err := io.ReadFull(r.src, r.joined[start:start+step])
-		r.joined = r.joined[:start+k]
-		r.received += int64(k)
-		if n -= k; err != nil {
-			return unexpected(err)
-		}
-	}
-	return nil
 }
 
 // fill makes at least n unread bytes available at buf[rd:]; n is at most the pool's buffer size.

@@ -135,7 +135,7 @@ func TestPromisedLengthIsNotAllocated(t *testing.T) {
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatalf("err = %v", err)
 	}
-	if cap(r.joined) > 4*joinChunk {
+	if cap(r.joined) > earnest {
 		t.Errorf("%d bytes were allocated for 5000", cap(r.joined))
 	}
 }
