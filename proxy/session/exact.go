@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -113,13 +114,37 @@ func (t *tree) runColumns(ctx context.Context) ([]sqltypes.Column, error) {
 		c := &from.columns[i]
 		key = append(key, byte(c.Type), byte(c.Flags), byte(c.Flags>>8), c.Decimals)
 	}
+	var named []sqltypes.Column
+	if len(t.x.params) > 0 {
+		var err error
+		if named, err = t.preparedColumns(ctx); err != nil {
+			return nil, err
+		}
+		t.named, key = named, t.paramKey(key)
+	}
 	return t.x.st.ran.get(key, func() ([]sqltypes.Column, error) {
 		columns, err := t.trial(ctx, from.target)
 		if columns == nil && err == nil {
 			return t.preparedColumns(ctx)
 		}
-		return logicalColumns(columns, t.s, from.route, from.target), err
+		if err != nil || named == nil {
+			return logicalColumns(columns, t.s, from.route, from.target), err
+		}
+		return typedBy(named, logicalColumns(columns, t.s, from.route, from.target)), nil
 	})
+}
+
+// paramKey adds what types may hang on of parameters outside of WHERE and LIMIT: their kinds, and how long they are.
+func (t *tree) paramKey(key []byte) []byte {
+	for _, i := range t.x.st.parsed.Defining() {
+		if t.x.st.parsed.Args[i].Kind != parser.ArgParam {
+			continue
+		}
+		if v, err := t.x.args.Value(i); err == nil {
+			key = append(strconv.AppendInt(append(key, byte(v.Kind)), int64(len(v.Bytes)), 10), 0)
+		}
+	}
+	return key
 }
 
 // partsColumns are runColumns for a statement in parts, asked before they keep its connections.
@@ -140,7 +165,7 @@ func (t *tree) partsColumns(ctx context.Context, n *plan.Gather) ([]sqltypes.Col
 }
 
 // partsWithParameters are partsColumns of an execution with parameters. The trial has their values as literals, after
-// which it would name columns: the names are those of the preparation.
+// which it would name columns: the names are those of the preparation, here as in runColumns.
 func (t *tree) partsWithParameters(ctx context.Context, n *plan.Gather) ([]sqltypes.Column, error) {
 	named, err := t.preparedColumns(ctx)
 	if err != nil {
@@ -222,6 +247,9 @@ func typedBy(columns, answer []sqltypes.Column) []sqltypes.Column {
 		if out[i].OrgTable == "" {
 			out[i].Type, out[i].Length, out[i].Decimals = answer[i].Type, answer[i].Length, answer[i].Decimals
 			out[i].Flags, out[i].Collation = answer[i].Flags, answer[i].Collation
+			if columns[i].Flags&sqltypes.FlagNotNull == 0 {
+				out[i].Flags &^= sqltypes.FlagNotNull // what a parameter might have made NULL stays so
+			}
 			if answer[i].OrgName == "" {
 				out[i].OrgName = "" // it is no column of a temporary table when the statement runs
 			}

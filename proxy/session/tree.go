@@ -29,6 +29,8 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	var err error
 	gather, parts := root.(*plan.Gather)
 	switch {
+	case parts && len(x.params) > 0 && limit != 0:
+		columns, err = t.partsColumns(ctx, gather) // its trial has the LIMIT 0 of an execution
 	case limit == 0 || takesNone(x): // one server does not even begin to run it
 		columns, err = t.preparedColumns(ctx)
 	case parts:
@@ -50,12 +52,11 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 		_ = rows.Close() // the first error is the one to report
 		return err
 	}
-	if parts && len(x.params) > 0 {
-		if t.named != nil {
-			columns = measuredBy(columns, t.named, rows.Columns())
-		} else {
-			columns = typedBy(columns, rows.Columns())
-		}
+	switch {
+	case t.named != nil:
+		columns = measuredBy(columns, t.named, rows.Columns())
+	case parts && len(x.params) > 0:
+		columns = typedBy(columns, rows.Columns())
 	}
 	if route, ok := root.(*plan.Route); ok && x.st.parsed.Kind == parser.TableAdmin {
 		rows = &namedRows{RowStream: rows, route: route, target: &route.Targets[0]}

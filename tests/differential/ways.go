@@ -11,8 +11,9 @@ import (
 // One server describes the columns of one SELECT otherwise from one execution to the next: as the expressions that they
 // are, or as the columns of the temporary table through which it went, which has no keys, other lengths and decimals of
 // what is computed, and other flags. Its optimizer chooses by the values in the statement and by how many rows it believes
-// the tables to have, and a shard has others than one server (TestOneServerDescribesColumnsInSeveralWays); before groups are
-// made, only some columns go through the table. A generated statement passes where each column is described in one of the
+// the tables to have, and a shard has others than one server; a query inside another it evaluates before it chooses, if that is cheap, and where no
+// row can meet the conditions then, nothing goes through a table (TestOneServerDescribesColumnsInSeveralWays). Before groups
+// are made, only some columns go through the table. A generated statement passes where each column is described in one of the
 // ways in which the plain server describes it.
 
 // waysOf are the descriptions that a server has for the columns of a SELECT: of a preparation, which goes no way, and of
@@ -29,10 +30,15 @@ func waysOf(ctx context.Context, clients *Clients, step *Step) ([][]sqltypes.Col
 	if p := prepared[0].Prepared; p != nil && p.Err == nil {
 		out = append(out, p.Columns)
 	}
+	rest := strings.TrimLeft(step.SQL, " \t\n")[len("SELECT"):]
+	texts := conditionsOtherwise(step.SQL)
 	for _, hint := range []string{"SELECT SQL_BUFFER_RESULT", "SELECT STRAIGHT_JOIN", "SELECT STRAIGHT_JOIN SQL_BUFFER_RESULT",
 		"SET STATEMENT join_cache_level=0 FOR SELECT STRAIGHT_JOIN"} {
+		texts = append(texts, hint+rest)
+	}
+	for _, text := range texts {
 		hinted := *step
-		hinted.SQL = hint + strings.TrimLeft(step.SQL, " \t\n")[len("SELECT"):]
+		hinted.SQL = text
 		answers, err := clients.Play(ctx, &hinted, Text)
 		if err != nil {
 			return nil, err
@@ -42,6 +48,34 @@ func waysOf(ctx context.Context, clients *Clients, step *Step) ([][]sqltypes.Col
 		}
 	}
 	return out, nil
+}
+
+// conditionsOtherwise are the statement with conditions that no row meets, and with conditions of which the server cannot
+// say so before it runs; of a statement without a query in them there are none.
+func conditionsOtherwise(sql string) []string {
+	list := tokens(sql)
+	from, to, queries := -1, len(sql), false
+	for _, t := range list {
+		word := strings.ToUpper(t.text)
+		switch {
+		case t.depth > 0:
+			queries = queries || from >= 0 && word == "SELECT"
+		case word == "WHERE":
+			from = t.end
+		case from >= 0 && slices.Contains([]string{"GROUP", "HAVING", "ORDER", "LIMIT", "FOR", "UNION", "EXCEPT", "INTERSECT"}, word):
+			to = t.start
+		default:
+			continue
+		}
+		if to < len(sql) {
+			break
+		}
+	}
+	if !queries {
+		return nil
+	}
+	where := sql[:from] + " (" + sql[from:to] + ")"
+	return []string{where + " AND 1 = 0 " + sql[to:], where + " OR RAND() >= 0 " + sql[to:]}
 }
 
 // wayward are the classes of differences that come from the way to the answer.

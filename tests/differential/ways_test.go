@@ -60,6 +60,18 @@ func TestOneServerDescribesColumnsInSeveralWays(t *testing.T) {
 		t.Errorf("%s: with few rows %v, with many %v, ways %v", joined.SQL, few, many, ways)
 	}
 
+	// The rows of a query inside another, which make the conditions impossible, or do not.
+	inner := &Step{SQL: "SELECT MAX(level) FROM t WHERE NOT EXISTS (SELECT 1 FROM t WHERE a = 1) GROUP BY level", On: "a"}
+	impossible := run(inner.SQL)[0].Results[0].Columns
+	if ways, err = waysOf(t.Context(), clients, inner); err != nil {
+		t.Fatal(err)
+	}
+	run("DELETE FROM t WHERE a = 1")
+	possible := run(inner.SQL)[0].Results[0].Columns
+	if same(impossible, possible) || len(ways) != 7 || !same(impossible, ways[1]) || !same(possible, ways[2]) {
+		t.Errorf("%s: impossible %v, possible %v, ways %v", inner.SQL, impossible, possible, ways)
+	}
+
 	// The values of two executions of one prepared statement.
 	answers := run("SELECT MAX(level) FROM t WHERE id BETWEEN ? AND ? GROUP BY level", "int 1 | int 9", "int 9 | int 1")
 	if a, b := answers[0].Results[0].Columns, answers[1].Results[0].Columns; same(a, b) {

@@ -91,3 +91,23 @@ UPDATE products SET title = 'hammer' WHERE id IS NULL ORDER BY id LIMIT 2;
 UPDATE products SET title = 'none' WHERE title = 'hammer' ORDER BY id LIMIT 2;
 UPDATE products SET title = 'hammer' WHERE title = 'hammer' ORDER BY id LIMIT 2;
 COMMIT;
+--@ case found: a statement in parts that takes no row
+--@ expect temptable
+--@ params int 0
+--@ params int 1
+SELECT MAX(code) FROM users WHERE score > (SELECT SUM(qty) FROM orders) GROUP BY name HAVING COUNT(*) > 1 ORDER BY name DESC LIMIT ?;
+--@ expect temptable
+--@ params int 3 | int 0
+--@ params int 3 | int 2
+SELECT id + ?, MAX(code) FROM users WHERE score > (SELECT MIN(qty) FROM orders) GROUP BY id ORDER BY id LIMIT ?;
+--@ case parameters and NOT NULL
+--@ params int 3
+SELECT COUNT(*) + ? FROM users;
+--@ params int 3
+SELECT COUNT(*) + ?, MIN(id) FROM users GROUP BY country ORDER BY 2;
+--@ params int 3
+SELECT id + ? FROM users ORDER BY id;
+--@ params int 3
+SELECT id + ? FROM users WHERE id IN (SELECT user_id FROM orders) ORDER BY id;
+--@ params int 3 | int 2
+SELECT id + ?, COUNT(*) FROM users WHERE id > (SELECT MIN(user_id) FROM orders) GROUP BY id ORDER BY id LIMIT ?;
