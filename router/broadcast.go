@@ -25,6 +25,9 @@ func (p *planning) broadcastWrite(t *table) error {
 	if err != nil {
 		return err
 	}
+	if why := p.cascadesFromShards(t); why != "" && len(nodes) > 1 {
+		return p.refuse(why)
+	}
 	if len(nodes) < len(t.nodes()) {
 		return p.refuse("a change of the broadcast table " + t.name + " with tables that not all of its copies are beside")
 	}
@@ -183,4 +186,22 @@ func (p *planning) setRoot(route *plan.Route) {
 	default:
 		p.plan.Root = route
 	}
+}
+
+// cascadesFromShards names a foreign key of a broadcast table that points to a sharded one, whose actions each copy would
+// see of its own shard's rows only.
+func (p *planning) cascadesFromShards(t *table) string {
+	if t.schema == nil {
+		return ""
+	}
+	for _, fk := range t.schema.ForeignKeys {
+		db := fk.RefDatabase
+		if db == "" {
+			db = t.db
+		}
+		if place, ok := p.snap.Place(db, fk.RefTable); ok && place.Kind == catalog.KindSharded {
+			return "a change of the broadcast table " + t.name + ", whose foreign key " + fk.Name + " points to the sharded table " + fk.RefTable
+		}
+	}
+	return ""
 }

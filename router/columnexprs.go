@@ -7,7 +7,6 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/rule"
-	"github.com/pingcap/tidb/pkg/parser/ast"
 )
 
 // Defaults and generated columns are evaluated by the servers. What they ask of the session, a server answers with what
@@ -125,80 +124,4 @@ func (p *planning) unlikeColumn(t *table) string {
 		}
 	}
 	return ""
-}
-
-// foreignKeyRefusal names a foreign key by which a server would change rows where the other copies or shards do not.
-func (p *planning) foreignKeyRefusal(lead *table) string {
-	for i, ref := range p.stmt.Tables {
-		t := p.byRef[i]
-		if t != nil && lead.broadcast() && len(lead.nodes()) > 1 && ref.Role == parser.RoleReference && !t.broadcast() {
-			return "DDL of the broadcast table " + lead.name + " that names " + t.name + ", which is not a broadcast table"
-		}
-	}
-	if !lead.sharded() || len(lead.nodes()) == 1 {
-		return ""
-	}
-	for _, fk := range p.definedForeignKeys() {
-		moves := fk.refer.OnUpdate != nil && fk.refer.OnUpdate.ReferOpt != ast.ReferOptionNoOption &&
-			fk.refer.OnUpdate.ReferOpt != ast.ReferOptionRestrict && fk.refer.OnUpdate.ReferOpt != ast.ReferOptionNoAction
-		clears := fk.refer.OnDelete != nil && (fk.refer.OnDelete.ReferOpt == ast.ReferOptionSetNull || fk.refer.OnDelete.ReferOpt == ast.ReferOptionSetDefault)
-		target, ok := p.snap.Place(orDefault(fk.refer.Table.Schema.O, lead.db), fk.refer.Table.Name.O)
-		if ok && target.Kind == catalog.KindSharded || !moves && !clears {
-			continue
-		}
-		for _, column := range fk.columns {
-			if lead.keyIndex(column) >= 0 {
-				return "a foreign key that changes the sharding key " + lead.name + "." + column + " with the row that it points to"
-			}
-		}
-	}
-	return ""
-}
-
-func orDefault(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
-// definedKey is a foreign key in the text of a CREATE or ALTER TABLE.
-type definedKey struct {
-	columns []string
-	refer   *ast.ReferenceDef
-}
-
-func (p *planning) definedForeignKeys() []definedKey {
-	var out []definedKey
-	constraint := func(c *ast.Constraint) {
-		if c == nil || c.Tp != ast.ConstraintForeignKey || c.Refer == nil || c.Refer.Table == nil {
-			return
-		}
-		out = append(out, definedKey{columns: partNames(c.Keys), refer: c.Refer})
-	}
-	columns := func(defs []*ast.ColumnDef) {
-		for _, def := range defs {
-			for _, o := range def.Options {
-				if o.Tp == ast.ColumnOptionReference && o.Refer != nil && o.Refer.Table != nil {
-					out = append(out, definedKey{columns: []string{def.Name.Name.O}, refer: o.Refer})
-				}
-			}
-		}
-	}
-	switch n := p.stmt.AST.(type) {
-	case *ast.CreateTableStmt:
-		columns(n.Cols)
-		for _, c := range n.Constraints {
-			constraint(c)
-		}
-	case *ast.AlterTableStmt:
-		for _, spec := range n.Specs {
-			columns(spec.NewColumns)
-			constraint(spec.Constraint)
-			for _, c := range spec.NewConstraints {
-				constraint(c)
-			}
-		}
-	}
-	return out
 }

@@ -33,10 +33,10 @@ func (p *planning) planDDL() error {
 	if why := p.ddlRefusal(lead); why != "" {
 		return p.refuse(why)
 	}
-	if why := p.foreignKeyRefusal(lead); why != "" {
-		return p.refuse(why)
-	}
 	if lead.sharded() {
+		if err := p.requireLike(); err != nil {
+			return err
+		}
 		for _, why := range []string{p.keyColumnChange(lead), p.ddlCheck(lead)} {
 			if why != "" {
 				return p.refuse(why)
@@ -135,6 +135,9 @@ func (p *planning) ddlRefusal(lead *table) string {
 			if renames || p.stmt.Kind == parser.AlterTable && p.renamesTo(i) {
 				return "renaming the " + lead.place.Kind.String() + " table " + lead.name + ": its name stands in the rules; " +
 					"create a table that the rules name and copy the rows, or change the rules"
+			}
+			if lead.broadcast() && t.sharded() && len(lead.nodes()) > 1 {
+				return "DDL of the broadcast table " + lead.name + " that names the sharded table " + t.name + ": what a foreign key does to its copies would differ"
 			}
 			if !t.sharded() && !t.broadcast() && len(distinctSources(lead.nodes())) > 1 {
 				return "DDL of the " + lead.place.Kind.String() + " table " + lead.name + " that names the single table " + t.name

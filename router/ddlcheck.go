@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
@@ -36,12 +37,15 @@ func (p *planning) ddlCheck(t *table) string {
 func (p *planning) tableAfter(t *table) *catalog.TableSchema {
 	switch n := p.stmt.AST.(type) {
 	case *ast.CreateTableStmt:
-		if n.ReferTable != nil || n.Select != nil {
+		if n.ReferTable != nil {
+			return p.schemaLike(t)
+		}
+		if n.Select != nil {
 			return nil
 		}
 		s := &catalog.TableSchema{Database: t.db, Name: t.name}
 		for _, c := range n.Cols {
-			addColumn(s, c, collationOption(n.Options))
+			p.addColumn(s, c, collationOption(n.Options))
 		}
 		for _, c := range n.Constraints {
 			p.addConstraint(s, c)
@@ -67,6 +71,33 @@ func (p *planning) tableAfter(t *table) *catalog.TableSchema {
 	return nil
 }
 
+// like is the table of CREATE TABLE … LIKE; nil where the statement is another.
+func (p *planning) like() *table {
+	if n, ok := p.stmt.AST.(*ast.CreateTableStmt); ok && n.ReferTable != nil {
+		return p.roleTable(parser.RoleReference)
+	}
+	return nil
+}
+
+// requireLike asks for the schema that CREATE TABLE … LIKE copies.
+func (p *planning) requireLike() error {
+	if l := p.like(); l != nil {
+		return p.requireSchema(l)
+	}
+	return nil
+}
+
+// schemaLike is the schema of t as CREATE TABLE … LIKE makes it, which leaves foreign keys out.
+func (p *planning) schemaLike(t *table) *catalog.TableSchema {
+	l := p.like()
+	if l == nil || l.schema == nil {
+		return nil
+	}
+	s := cloneSchema(l.schema)
+	s.Database, s.Name, s.ForeignKeys = t.db, t.name, nil
+	return s
+}
+
 // alter applies what matters of one ALTER TABLE clause.
 func (p *planning) alter(s *catalog.TableSchema, spec *ast.AlterTableSpec) {
 	switch spec.Tp {
@@ -74,7 +105,7 @@ func (p *planning) alter(s *catalog.TableSchema, spec *ast.AlterTableSpec) {
 		p.addConstraint(s, spec.Constraint)
 	case ast.AlterTableAddColumns:
 		for _, c := range spec.NewColumns {
-			addColumn(s, c, "")
+			p.addColumn(s, c, "")
 		}
 	case ast.AlterTableModifyColumn, ast.AlterTableChangeColumn:
 		for _, c := range spec.NewColumns {
@@ -83,7 +114,7 @@ func (p *planning) alter(s *catalog.TableSchema, spec *ast.AlterTableSpec) {
 				old = spec.OldColumnName.Name.O
 			}
 			removeColumn(s, old)
-			addColumn(s, c, "")
+			p.addColumn(s, c, "")
 		}
 	case ast.AlterTableDropColumn:
 		removeColumn(s, spec.OldColumnName.Name.O)
@@ -93,6 +124,8 @@ func (p *planning) alter(s *catalog.TableSchema, spec *ast.AlterTableSpec) {
 				s.Columns[i].Name = spec.NewColumnName.Name.O
 			}
 		}
+	case ast.AlterTableDropForeignKey:
+		s.ForeignKeys = slices.DeleteFunc(s.ForeignKeys, func(fk catalog.ForeignKey) bool { return strings.EqualFold(fk.Name, spec.Name) })
 	case ast.AlterTableDropIndex, ast.AlterTableDropPrimaryKey:
 		name := spec.Name
 		if spec.Tp == ast.AlterTableDropPrimaryKey {
@@ -124,9 +157,9 @@ func removeColumn(s *catalog.TableSchema, name string) {
 	}
 }
 
-// addColumn adds a column's definition, and the keys that stand in it.
-func addColumn(s *catalog.TableSchema, def *ast.ColumnDef, tableCollation string) {
-	c := catalog.Column{Name: def.Name.Name.O, Type: strings.ToLower(def.Tp.CompactStr()), Nullable: true, Collation: def.Tp.GetCollate()}
+// addColumn adds a column's definition, and the keys that stand in it. MySQL before 9.0 takes no notice of REFERENCES in it.
+func (p *planning) addColumn(s *catalog.TableSchema, def *ast.ColumnDef, tableCollation string) {
+	c := catalog.Column{Name: def.Name.Name.O, Type: columnType(def), Nullable: true, Collation: def.Tp.GetCollate()}
 	if mysql.HasUnsignedFlag(def.Tp.GetFlag()) && !strings.Contains(c.Type, "unsigned") {
 		c.Type += " unsigned"
 	}
@@ -144,10 +177,12 @@ func addColumn(s *catalog.TableSchema, def *ast.ColumnDef, tableCollation string
 			c.AutoIncrement = true
 		case ast.ColumnOptionGenerated:
 			c.Generated = true
-		case ast.ColumnOptionReference:
-			s.ForeignKeys = append(s.ForeignKeys, foreignKey("", []string{c.Name}, o.Refer))
 		case ast.ColumnOptionCollate:
 			c.Collation = o.StrValue
+		case ast.ColumnOptionReference:
+			if p.env.Mode.Flavour.MariaDB || p.env.Mode.Flavour.Version >= 90000 {
+				s.ForeignKeys = append(s.ForeignKeys, foreignKey("", []string{c.Name}, o.Refer))
+			}
 		}
 	}
 	if c.Collation == "" || c.Collation == "binary" && isCharacter(c.DataType) {
@@ -160,7 +195,18 @@ func addColumn(s *catalog.TableSchema, def *ast.ColumnDef, tableCollation string
 	s.Columns = append(s.Columns, c)
 }
 
-func isCharacter(dataType string) bool { return dataType == "char" || dataType == "varchar" }
+// columnType is a column's type as a server writes it. The members of an ENUM keep their case.
+func columnType(def *ast.ColumnDef) string {
+	name, args, found := strings.Cut(def.Tp.CompactStr(), "(")
+	if !found {
+		return strings.ToLower(name)
+	}
+	return strings.ToLower(name) + "(" + args
+}
+
+func isCharacter(dataType string) bool {
+	return dataType == "char" || dataType == "varchar" || dataType == "enum"
+}
 
 func collationOption(options []*ast.TableOption) string {
 	for _, o := range options {
@@ -183,11 +229,19 @@ func (p *planning) addConstraint(s *catalog.TableSchema, c *ast.Constraint) {
 	}
 }
 
+// foreignKey reads REFERENCES.
 func foreignKey(name string, columns []string, refer *ast.ReferenceDef) catalog.ForeignKey {
 	fk := catalog.ForeignKey{Name: name, Columns: columns}
-	if refer != nil && refer.Table != nil {
-		fk.RefDatabase, fk.RefTable = refer.Table.Schema.O, refer.Table.Name.O
-		fk.RefColumns = partNames(refer.IndexPartSpecifications)
+	if refer == nil || refer.Table == nil {
+		return fk
+	}
+	fk.RefDatabase, fk.RefTable = refer.Table.Schema.O, refer.Table.Name.O
+	fk.RefColumns = partNames(refer.IndexPartSpecifications)
+	if refer.OnDelete != nil {
+		fk.OnDelete = refer.OnDelete.ReferOpt.String()
+	}
+	if refer.OnUpdate != nil {
+		fk.OnUpdate = refer.OnUpdate.ReferOpt.String()
 	}
 	return fk
 }
@@ -215,27 +269,94 @@ func index(name string, parts []*ast.IndexPartSpecification) catalog.Index {
 	return idx
 }
 
-// keyColumnChange names a change of the sharding key's own columns, which would say anew where rows live.
+// keyColumnChange names a change of the sharding key's own columns, which would say anew where rows live, or of the
+// rows themselves behind Heddle's back. It reads the words: the grammar does not know all of ALTER TABLE.
 func (p *planning) keyColumnChange(t *table) string {
-	n, ok := p.stmt.AST.(*ast.AlterTableStmt)
-	if !ok || p.stmt.Kind != parser.AlterTable {
+	if p.stmt.Kind != parser.AlterTable {
 		return ""
 	}
-	for _, spec := range n.Specs {
-		names := []string{}
-		if spec.OldColumnName != nil {
-			names = append(names, spec.OldColumnName.Name.O)
+	for i, tok := range p.stmt.Tokens {
+		if tok.Depth > 0 {
+			continue
 		}
-		if spec.Tp == ast.AlterTableModifyColumn || spec.Tp == ast.AlterTableChangeColumn {
-			for _, c := range spec.NewColumns {
-				names = append(names, c.Name.Name.O)
+		word := func(n int) string {
+			if i+n < len(p.stmt.Tokens) {
+				return p.stmt.Tokens[i+n].Word
 			}
+			return ""
 		}
-		for _, name := range names {
-			if t.keyIndex(name) >= 0 {
-				return "ALTER TABLE of the sharding key " + t.name + "." + name
+		switch {
+		case tok.Is("MODIFY") || tok.Is("CHANGE") || tok.Is("DROP") || tok.Is("RENAME"):
+			if k := p.namedKey(t, i+1); k != "" {
+				return "ALTER TABLE of the sharding key " + t.name + "." + k
 			}
+		case tok.Is("CONVERT") && word(1) == "TO":
+			if k := p.convertedKey(t, i+2); k != "" {
+				return "ALTER TABLE … CONVERT TO a character set or collation that the sharding key " + t.name + "." + k +
+					" does not have, or that is not named with its COLLATE"
+			}
+		case tok.Is("EXCHANGE") && word(1) == "PARTITION", tok.Is("CONVERT") && (word(1) == "TABLE" || word(1) == "PARTITION"),
+			tok.Is("IMPORT") && (word(1) == "TABLESPACE" || word(1) == "PARTITION"):
+			return "ALTER TABLE … " + tok.Word + " " + word(1) + " of the sharded table " + t.name + ": its rows may belong to other shards"
 		}
 	}
 	return ""
+}
+
+// namedKey is the key column that a clause of ALTER TABLE names, the words COLUMN and IF EXISTS aside; empty: none.
+func (p *planning) namedKey(t *table, at int) string {
+	for _, optional := range []string{"COLUMN", "IF", "EXISTS"} {
+		if at < len(p.stmt.Tokens) && p.stmt.Tokens[at].Is(optional) && t.keyIndex(optional) < 0 {
+			at++
+		}
+	}
+	if at >= len(p.stmt.Tokens) || !p.stmt.Tokens[at].Ident() {
+		return ""
+	}
+	if k := t.keyIndex(identText(p.stmt.Text, p.stmt.Tokens[at])); k >= 0 {
+		return t.place.Sharded.Key[k]
+	}
+	return ""
+}
+
+// convertedKey is a key column that CONVERT TO would give another collation; at is behind TO. The default collation of
+// a character set is each server's own affair.
+func (p *planning) convertedKey(t *table, at int) string {
+	if t.schema == nil {
+		return ""
+	}
+	words := p.stmt.Tokens[at:]
+	if len(words) > 0 && words[0].Is("CHARACTER") {
+		words = words[1:]
+	}
+	var charset, collate string
+	if len(words) > 1 {
+		charset, words = nameText(p.stmt.Text, words[1]), words[2:]
+	}
+	if len(words) > 1 && words[0].Is("COLLATE") {
+		if words = words[1:]; words[0].Is("=") {
+			words = words[1:]
+		}
+		if len(words) > 0 {
+			collate = nameText(p.stmt.Text, words[0])
+		}
+	}
+	for _, k := range t.place.Sharded.Key {
+		c := t.schema.Column(k)
+		if c == nil || c.Collation == "" {
+			continue
+		}
+		if !strings.EqualFold(collate, c.Collation) || !strings.EqualFold(charset, c.Charset) {
+			return k
+		}
+	}
+	return ""
+}
+
+// nameText is a name that may be written as a string.
+func nameText(text string, t parser.Token) string {
+	if t.Kind == parser.String {
+		return strings.Trim(t.Span.In(text), `'"`)
+	}
+	return identText(text, t)
 }

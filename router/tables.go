@@ -156,8 +156,24 @@ func (p *planning) attachAlgorithm(t *table) error {
 		t.keys = append(t.keys, t.schema.Columns[i].Key)
 	}
 	a, err := p.algorithm(t)
-	t.algorithm = a
-	return err
+	if t.algorithm = a; err != nil || len(t.schema.ForeignKeys) == 0 || !p.readsOrWrites() {
+		return err
+	}
+	for _, f := range catalog.KeyActions(p.snap, t.place.Sharded, t.place.Layout, t.schema) {
+		return p.refuse("a statement on a sharded table whose rows may not be where their keys are: " + f.String())
+	}
+	return nil
+}
+
+// readsOrWrites reports whether the statement is about rows, not about definitions alone.
+func (p *planning) readsOrWrites() bool {
+	for i := range p.stmt.Tables {
+		switch p.stmt.Tables[i].Role {
+		case parser.RoleRead, parser.RoleInsert, parser.RoleUpdate, parser.RoleDelete:
+			return true
+		}
+	}
+	return false
 }
 
 // need records a table whose schema has to be loaded; missing reports them.

@@ -176,7 +176,8 @@ func (c *catalogs) readAt(ctx context.Context, name router.Name, node rule.Node)
 	defer lease.Release()
 	var answers [3][]catalog.Row
 	for i, query := range []string{catalog.ColumnsQuery, catalog.IndexesQuery, catalog.ForeignKeysQuery} {
-		rows, err := ask(ctx, lease.Conn(), query, node.Schema, node.Table)
+		params := slices.Repeat([]string{node.Schema, node.Table}, strings.Count(query, "?")/2)
+		rows, err := ask(ctx, lease.Conn(), query, params...)
 		if err != nil {
 			return catalog.TableSchema{}, false, fmt.Errorf("read the schema of %s.%s: %w", name.Database, name.Table, err)
 		}
@@ -202,7 +203,7 @@ func (c *catalogs) neutral(ctx context.Context, dataSource string) (*backend.Lea
 	return lease, nil
 }
 
-// ask runs a query with two text parameters.
+// ask runs a query with text parameters.
 func ask(ctx context.Context, conn *backend.Conn, query string, params ...string) ([]catalog.Row, error) {
 	for _, p := range params {
 		// A literal yields to the column's collation, whatever the charset's default collation is.

@@ -186,7 +186,7 @@ func TestFromRows(t *testing.T) {
 			"twice|int(11)|int|~|~|YES|NULL|STORED GENERATED|`id` * 2",
 			"hidden|int(11)|int|~|~|NO|'5'|INVISIBLE|~"),
 		rows("by_name|0|name|10", "by_name|0|at|~", "PRIMARY|0|id|~"),
-		rows("fk|name|shop_0|users|name"))
+		rows("fk|name|shop_0|users|name|SET NULL|CASCADE"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestFromRows(t *testing.T) {
 			{Name: "PRIMARY", Unique: true, Columns: []catalog.IndexColumn{{Name: "id"}}},
 			{Name: "by_name", Unique: true, Columns: []catalog.IndexColumn{{Name: "name", Prefix: 10}, {Name: "at"}}},
 		},
-		ForeignKeys: []catalog.ForeignKey{{Name: "fk", Columns: []string{"name"}, RefDatabase: "shop_0", RefTable: "users", RefColumns: []string{"name"}}},
+		ForeignKeys: []catalog.ForeignKey{{Name: "fk", Columns: []string{"name"}, RefDatabase: "shop_0", RefTable: "users", RefColumns: []string{"name"}, OnDelete: "SET NULL", OnUpdate: "CASCADE"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -237,6 +237,10 @@ func TestCheckTable(t *testing.T) {
 	fk := func(table string, column, ref string) catalog.ForeignKey {
 		return catalog.ForeignKey{Name: "fk", Columns: []string{column}, RefTable: table, RefColumns: []string{ref}}
 	}
+	acts := func(fk catalog.ForeignKey, onDelete, onUpdate string) catalog.TableSchema {
+		fk.OnDelete, fk.OnUpdate = onDelete, onUpdate
+		return catalog.TableSchema{Columns: []catalog.Column{column("user_id", "bigint(20)"), column("kind", "int(11)"), column("c", "int(11)")}, ForeignKeys: []catalog.ForeignKey{fk}}
+	}
 	prefix := unique("u", "name")
 	prefix.Columns[0].Prefix = 5
 	userID, name := column("user_id", "bigint(20)"), column("name", "varchar(20) collate utf8mb4_general_ci")
@@ -261,6 +265,13 @@ func TestCheckTable(t *testing.T) {
 		"foreign key elsewhere":     {"orders", catalog.TableSchema{Columns: []catalog.Column{userID}, ForeignKeys: []catalog.ForeignKey{fk("blobs", "user_id", "name")}}, "not in its binding group"},
 		"foreign key off the key":   {"orders", catalog.TableSchema{Columns: []catalog.Column{userID}, ForeignKeys: []catalog.ForeignKey{fk("users", "user_id", "parent")}}, "does not point to the sharding key"},
 		"foreign key unchecked":     {"events", catalog.TableSchema{Columns: []catalog.Column{userID, column("kind", "int(11)")}, ForeignKeys: []catalog.ForeignKey{fk("settings", "s", "id")}}, ""},
+		"delete empties the key":    {"orders", acts(fk("users", "user_id", "id"), "SET NULL", "RESTRICT"), "orders.user_id: the foreign key fk changes the sharding key ON DELETE SET NULL"},
+		"update empties the key":    {"orders", acts(fk("users", "user_id", "id"), "CASCADE", "SET NULL"), "changes the sharding key ON UPDATE SET NULL"},
+		"key follows its group":     {"orders", acts(fk("users", "user_id", "id"), "CASCADE", "CASCADE"), ""},
+		"key follows a copy":        {"orders", acts(fk("countries", "user_id", "id"), "", "CASCADE"), "changes the sharding key ON UPDATE CASCADE"},
+		"unchecked key is emptied":  {"events", acts(fk("settings", "user_id", "id"), "SET NULL", ""), "changes the sharding key ON DELETE SET NULL"},
+		"unchecked key follows":     {"events", acts(fk("settings", "user_id", "id"), "", "CASCADE"), "changes the sharding key ON UPDATE CASCADE"},
+		"actions beside the key":    {"orders", acts(fk("countries", "c", "id"), "SET NULL", "CASCADE"), ""},
 	} {
 		s := snapshot(t, 0, shop)
 		p, _ := s.Place("shop", x.table)

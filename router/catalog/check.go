@@ -41,13 +41,15 @@ func (f Finding) String() string {
 //     (whose values differ everywhere), or the rule says unique: per_shard.
 //   - The generated column exists and its type holds what is generated.
 //   - A foreign key stays on the row's own shard: it points into the binding group along the sharding key, or to
-//     a broadcast table, or the rule says foreign_keys: unchecked.
+//     a broadcast table, or the rule says foreign_keys: unchecked. Whatever the rule says, it does not change the
+//     sharding key: a row whose key a server changes by itself stays on the shard of the old one.
 func CheckTable(ctx context.Context, s *Snapshot, t *rule.ShardedTable, l *rule.Layout, schema *TableSchema, keyer sharding.Keyer) []Finding {
 	c := &checker{snapshot: s, rule: t, layout: l, schema: schema}
 	c.key(ctx, keyer)
 	c.unique()
 	c.generator()
 	c.foreignKeys()
+	c.findings = append(c.findings, KeyActions(s, t, l, schema)...)
 	return c.findings
 }
 
@@ -216,4 +218,49 @@ func (c *checker) leaves(fk ForeignKey) string {
 		}
 	}
 	return ""
+}
+
+// KeyActions are the foreign keys whose actions change the sharding key of a row that stays where it is: by then no
+// condition on the key finds it. The key may follow that of a table in the binding group, which Heddle lets change
+// within the shard only.
+func KeyActions(s *Snapshot, t *rule.ShardedTable, l *rule.Layout, schema *TableSchema) []Finding {
+	c := &checker{snapshot: s, rule: t, layout: l, schema: schema}
+	for _, fk := range schema.ForeignKeys {
+		for _, k := range t.Key {
+			if len(t.Nodes) > 1 && slices.ContainsFunc(fk.Columns, func(n string) bool { return strings.EqualFold(n, k) }) {
+				c.keyAction(fk, k)
+			}
+		}
+	}
+	return c.findings
+}
+
+// keyAction judges the actions of a foreign key that has the key column k.
+func (c *checker) keyAction(fk ForeignKey, k string) {
+	name := "the foreign key " + fk.Name
+	if fk.Name == "" {
+		name = "a foreign key"
+	}
+	changes := func(when, action string) {
+		c.add(k, fmt.Sprintf("%s changes the sharding key %s %s, and the row would stay on the shard of its old key", name, when, action),
+			"use RESTRICT or, for ON DELETE, CASCADE")
+	}
+	for _, a := range []struct{ when, action string }{{"ON DELETE", fk.OnDelete}, {"ON UPDATE", fk.OnUpdate}} {
+		if a.action == "SET NULL" || a.action == "SET DEFAULT" {
+			changes(a.when, a.action)
+		}
+	}
+	if fk.OnUpdate == "CASCADE" && !c.followsKey(fk) {
+		changes("ON UPDATE", "CASCADE")
+	}
+}
+
+// followsKey reports whether a foreign key points along the sharding key into the table's own binding group.
+func (c *checker) followsKey(fk ForeignKey) bool {
+	db := fk.RefDatabase
+	if db == "" {
+		db = c.schema.Database
+	}
+	target, ok := c.snapshot.Place(db, fk.RefTable)
+	return ok && target.Kind == KindSharded && c.leaves(fk) == ""
 }

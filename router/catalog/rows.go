@@ -16,9 +16,11 @@ const (
 		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"
 	IndexesQuery = "SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART" +
 		" FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY INDEX_NAME, SEQ_IN_INDEX"
-	ForeignKeysQuery = "SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME" +
-		" FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND REFERENCED_TABLE_NAME IS NOT NULL" +
-		" ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION"
+	// ForeignKeysQuery takes the schema and the table twice: a server opens those tables only that a condition names.
+	ForeignKeysQuery = "SELECT k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME," +
+		" r.DELETE_RULE, r.UPDATE_RULE FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r" +
+		" ON r.CONSTRAINT_NAME = k.CONSTRAINT_NAME WHERE k.TABLE_SCHEMA = ? AND k.TABLE_NAME = ? AND k.REFERENCED_TABLE_NAME IS NOT NULL" +
+		" AND r.CONSTRAINT_SCHEMA = ? AND r.TABLE_NAME = ? ORDER BY k.CONSTRAINT_NAME, k.ORDINAL_POSITION"
 )
 
 // Row is one row of an answer: a cell per column as text, nil for NULL.
@@ -51,8 +53,8 @@ func FromRows(database, table string, columns, indexes, foreignKeys []Row) (Tabl
 		return strings.Compare(a.Name, b.Name)
 	})
 	for _, r := range foreignKeys {
-		if len(r) != 5 {
-			return t, fmt.Errorf("catalog: foreign keys of %s.%s: %d cells in a row, want 5", database, table, len(r))
+		if len(r) != 7 {
+			return t, fmt.Errorf("catalog: foreign keys of %s.%s: %d cells in a row, want 7", database, table, len(r))
 		}
 		t.addForeignKeyPart(r)
 	}
@@ -100,7 +102,10 @@ func (t *TableSchema) addIndexPart(r Row) {
 func (t *TableSchema) addForeignKeyPart(r Row) {
 	name := string(r[0])
 	if n := len(t.ForeignKeys); n == 0 || t.ForeignKeys[n-1].Name != name {
-		t.ForeignKeys = append(t.ForeignKeys, ForeignKey{Name: name, RefDatabase: string(r[2]), RefTable: string(r[3])})
+		t.ForeignKeys = append(t.ForeignKeys, ForeignKey{
+			Name: name, RefDatabase: string(r[2]), RefTable: string(r[3]),
+			OnDelete: strings.ToUpper(string(r[5])), OnUpdate: strings.ToUpper(string(r[6])),
+		})
 	}
 	last := &t.ForeignKeys[len(t.ForeignKeys)-1]
 	last.Columns = append(last.Columns, string(r[1]))

@@ -57,6 +57,8 @@ type ForeignKey struct {
 	RefDatabase string // logical; empty: the table's own
 	RefTable    string
 	RefColumns  []string
+	OnDelete    string // the action, upper case: "SET NULL"; empty: that of a constraint that names none
+	OnUpdate    string
 }
 
 // Column finds a column by name, whose case never counts; nil when there is none.
@@ -77,6 +79,18 @@ func (t *TableSchema) AutoIncrement() *Column {
 		}
 	}
 	return nil
+}
+
+// UniqueOn reports whether a unique key has the column.
+func (t *TableSchema) UniqueOn(column string) bool {
+	for _, index := range t.Indexes {
+		for _, part := range index.Columns {
+			if index.Unique && strings.EqualFold(part.Name, column) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // KeyTypes are the types of the named columns as sharding keys, FamilyUnknown where there is no such column.

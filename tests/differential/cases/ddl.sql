@@ -9,11 +9,13 @@ CREATE TABLE products (id INT NOT NULL PRIMARY KEY, title VARCHAR(20));
 --@ dump users clock=3
 --@ data
 DROP VIEW IF EXISTS v9;
+DROP TABLE IF EXISTS orders;
+DROP TABLE IF EXISTS u1;
+DROP TABLE IF EXISTS k1;
 DROP TABLE IF EXISTS s1;
 DROP TABLE IF EXISTS s2;
 DROP TABLE IF EXISTS t9;
 DROP TABLE IF EXISTS b2;
-DROP TABLE IF EXISTS k1;
 DELETE FROM users;
 DELETE FROM notes;
 DELETE FROM products;
@@ -280,3 +282,71 @@ FLUSH TABLES;
 EXPLAIN SELECT * FROM notes WHERE id = 1;
 --@ case explain of one shard
 EXPLAIN SELECT * FROM users WHERE id = 1;
+--@ case a foreign key empties the sharding key at a delete
+CREATE TABLE orders (user_id BIGINT, id INT, KEY (user_id), FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE SET NULL);
+--@ case a foreign key empties the sharding key at an update
+CREATE TABLE orders (user_id BIGINT, id INT, KEY (user_id), FOREIGN KEY (user_id) REFERENCES users (id) ON UPDATE SET NULL);
+--@ case a foreign key in a column empties the sharding key
+CREATE TABLE orders (user_id BIGINT REFERENCES users (id) ON DELETE SET NULL, id INT);
+--@ case an added foreign key empties the sharding key
+CREATE TABLE orders (user_id BIGINT, id INT, KEY (user_id));
+INSERT INTO orders VALUES (1,1),(2,2),(3,3),(NULL,4);
+ALTER TABLE orders ADD CONSTRAINT f1 FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE SET NULL;
+--@ case a foreign key that follows its group
+CREATE TABLE orders (user_id BIGINT, id INT, KEY (user_id));
+INSERT INTO orders VALUES (1,1),(2,2),(3,3),(NULL,4);
+ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE ON UPDATE CASCADE;
+DELETE FROM users WHERE id = 2;
+SELECT id FROM orders WHERE user_id IS NULL;
+SELECT id FROM orders WHERE user_id = 2;
+SELECT id FROM orders ORDER BY id;
+DROP TABLE orders;
+--@ case a sharding key that follows a broadcast table
+CREATE TABLE b2 (id BIGINT PRIMARY KEY);
+CREATE TABLE s1 (id BIGINT PRIMARY KEY, v INT, FOREIGN KEY (id) REFERENCES b2 (id) ON UPDATE CASCADE);
+DROP TABLE s1;
+--@ case columns that follow a broadcast table
+CREATE TABLE b2 (id BIGINT PRIMARY KEY);
+INSERT INTO b2 VALUES (1),(2),(3),(4);
+CREATE TABLE s2 (id BIGINT PRIMARY KEY, b BIGINT, KEY (b), FOREIGN KEY (b) REFERENCES b2 (id) ON UPDATE CASCADE ON DELETE SET NULL);
+INSERT INTO s2 VALUES (1,1),(2,2),(3,3),(4,4);
+UPDATE b2 SET id = 1001 WHERE id = 1;
+DELETE FROM b2 WHERE id = 2;
+SELECT * FROM s2 ORDER BY id;
+DROP TABLE s2;
+--@ case a broadcast table that follows shards
+CREATE TABLE s1 (id BIGINT PRIMARY KEY);
+CREATE TABLE b2 (id BIGINT PRIMARY KEY, s BIGINT, FOREIGN KEY (s) REFERENCES s1 (id) ON DELETE CASCADE);
+DROP TABLE b2;
+--@ case convert the sharding key to another collation
+CREATE TABLE k1 (k VARCHAR(20) CHARACTER SET latin1, v INT) CHARACTER SET latin1;
+ALTER TABLE k1 CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+--@ case convert the sharding key to a default collation
+CREATE TABLE k1 (k VARCHAR(20), v INT) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+ALTER TABLE k1 CONVERT TO CHARACTER SET utf8mb4;
+--@ case convert the sharding key to what it is
+CREATE TABLE k1 (k VARCHAR(20) CHARACTER SET latin1, v INT) CHARACTER SET latin1;
+INSERT INTO k1 VALUES ('a',1),('b',2),('E',3),('B',4),('zz',5),('q',6);
+ALTER TABLE k1 CONVERT TO CHARACTER SET latin1 COLLATE latin1_swedish_ci;
+ALTER TABLE k1 CONVERT TO CHARSET 'latin1' COLLATE latin1_swedish_ci, ADD COLUMN w INT;
+ALTER TABLE k1 DEFAULT CHARACTER SET utf8mb4;
+SELECT v FROM k1 WHERE k = 'a';
+SELECT v FROM k1 WHERE k = 'e';
+SELECT v FROM k1 WHERE k = 'zz';
+DROP TABLE k1;
+CREATE TABLE s1 (id BIGINT PRIMARY KEY, v VARCHAR(20)) CHARACTER SET latin1;
+ALTER TABLE s1 CONVERT TO CHARACTER SET utf8mb4;
+DROP TABLE s1;
+--@ case words of alter that the grammar does not know
+CREATE TABLE k1 (k VARCHAR(20) COLLATE utf8mb4_general_ci, v INT);
+ALTER TABLE k1 PAGE_CHECKSUM=1, MODIFY COLUMN IF EXISTS k VARCHAR(30) COLLATE utf8mb4_bin;
+--@ case unique keys that come with like
+CREATE TABLE u1 (id BIGINT PRIMARY KEY, e VARCHAR(20), UNIQUE KEY (e));
+CREATE TABLE s1 LIKE u1;
+--@ case an enum as sharding key
+CREATE TABLE k1 (k ENUM('a','B','c'), v INT);
+INSERT INTO k1 VALUES ('a',1),('B',2),('c',3),(NULL,4),('b',5);
+SELECT v FROM k1 WHERE k = 'b' ORDER BY v;
+SELECT v FROM k1 WHERE k = 'a';
+SELECT v FROM k1 WHERE k IS NULL;
+DROP TABLE k1;
