@@ -165,10 +165,16 @@ func (i *insertPlan) keepsKey(a parser.Assign) bool {
 		words = append(words, strings.ToUpper(identText(i.p.stmt.Text, t)))
 	}
 	column := strings.ToUpper(a.Column)
+	expr := a.Expr
+	if tokens := i.p.tokensIn(a.Expr); len(words) > 3 && words[0] == "LAST_INSERT_ID" && words[1] == "(" && words[len(words)-1] == ")" {
+		// which gives its argument
+		expr = parser.Span{Start: tokens[2].Start, End: tokens[len(tokens)-2].End}
+		words = words[2 : len(words)-1]
+	}
 	if len(words) == 4 && (words[0] == "VALUES" || words[0] == "VALUE") && words[1] == "(" && words[2] == column && words[3] == ")" {
 		return true
 	}
-	if !i.p.plainColumn(a.Expr) || len(words) == 0 || words[len(words)-1] != column {
+	if !i.p.plainColumn(expr) || len(words) == 0 || words[len(words)-1] != column {
 		return false
 	}
 	return len(words) == 1 || len(words) == 3 && words[0] == strings.ToUpper(i.t.name)
@@ -202,6 +208,7 @@ func (i *insertPlan) generated() error {
 		return sqlerr.KeygenUnavailable(err.Error())
 	}
 	i.gen = &plan.Generate{Generator: gen, Column: g.Column, Key: i.t.keyIndex(g.Column), ZeroIsValue: i.p.env.NoAutoValueOnZero}
+	i.gen.Fresh = (i.n.IsReplace || i.c.Ignore || len(i.c.OnDupSet) > 0) && i.t.schema.UniqueOn(g.Column)
 	if col := i.t.column(g.Column); col >= 0 && !numeric(i.t.schema.Columns[col].DataType) {
 		i.gen.ZeroIsValue = true
 	}

@@ -64,7 +64,7 @@ func openFiles(p *Process) (documents, error) {
 	if err != nil {
 		return nil, err
 	}
-	claims, err := newSoleClaims(p.config.State.Dir)
+	claims, err := newSoleClaims(p.config.State.Dir, p.floor)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}

@@ -20,6 +20,8 @@ import (
 type soleClaims struct {
 	dir string
 	now func() time.Time
+	// floor is the greatest key in the table of a segment that is used for the first time.
+	floor func(ctx context.Context, name string) (uint64, error)
 
 	mu    sync.Mutex // guards the files of dir, and until
 	until time.Time  // end of the worker claim, on disk
@@ -33,12 +35,12 @@ const (
 	workerFile = "worker"
 )
 
-func newSoleClaims(dir string) (*soleClaims, error) {
+func newSoleClaims(dir string, floor func(context.Context, string) (uint64, error)) (*soleClaims, error) {
 	dir = filepath.Join(dir, "claims")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of claims: %w", err)
 	}
-	return &soleClaims{dir: dir, now: time.Now}, nil
+	return &soleClaims{dir: dir, now: time.Now, floor: floor}, nil
 }
 
 // Worker returns worker 0 and the end of its claim.
@@ -68,19 +70,44 @@ func (c *soleClaims) Worker() (id uint16, until time.Time, err error) {
 }
 
 // NextRange returns the first of n numbers that were never given before. The new floor is on disk before they are.
-func (c *soleClaims) NextRange(_ context.Context, name string, n uint64) (first uint64, err error) {
+func (c *soleClaims) NextRange(ctx context.Context, name string, n uint64) (first uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	file := "segment " + url.PathEscape(name)
-	floor, err := c.read(file)
+	given, _, err := c.given(ctx, name)
 	if err != nil {
 		return 0, err
 	}
-	if floor+n < floor {
+	if given+n < given {
 		return 0, fmt.Errorf("segment %s is exhausted", name)
 	}
-	return floor + 1, c.write(file, floor+n)
+	return given + 1, c.write(segmentFile(name), given+n)
 }
+
+// Raise has later ranges begin at next or above, which is on disk before the rows are.
+func (c *soleClaims) Raise(ctx context.Context, name string, next uint64) (mark uint64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	given, known, err := c.given(ctx, name)
+	if err != nil || known && given+1 >= next {
+		return given + 1, err
+	}
+	given = max(given, next-1)
+	return given + 1, c.write(segmentFile(name), given)
+}
+
+// given is the greatest number of a segment that was given, or that a row has which was there before the segment.
+func (c *soleClaims) given(ctx context.Context, name string) (n uint64, known bool, err error) {
+	n, err = c.read(segmentFile(name))
+	if err != nil || n > 0 {
+		return n, n > 0, err
+	}
+	if n, err = c.floor(ctx, name); err != nil {
+		return 0, false, fmt.Errorf("the greatest value of %s: %w", name, err)
+	}
+	return n, false, nil
+}
+
+func segmentFile(name string) string { return "segment " + url.PathEscape(name) }
 
 func (c *soleClaims) read(file string) (uint64, error) {
 	text, err := durable.Read(filepath.Join(c.dir, file))

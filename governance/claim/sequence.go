@@ -56,10 +56,9 @@ func (s *Sequences) NextRange(ctx context.Context, name string, n uint64) (first
 	return s.advance(ctx, name, 0, n)
 }
 
-// Raise makes the sequence go on at next or above: for ALTER TABLE … AUTO_INCREMENT, and for keys that a client gave.
-func (s *Sequences) Raise(ctx context.Context, name string, next uint64) error {
-	_, err := s.advance(ctx, name, next, 0)
-	return err
+// Raise implements router/keygen.Segments: the sequence goes on at next or above, of keys that a client gave.
+func (s *Sequences) Raise(ctx context.Context, name string, next uint64) (mark uint64, err error) {
+	return s.advance(ctx, name, next, 0)
 }
 
 func (s *Sequences) advance(ctx context.Context, name string, least, n uint64) (uint64, error) {
@@ -75,6 +74,10 @@ func (s *Sequences) advance(ctx context.Context, name string, least, n uint64) (
 		first := max(seq.Next, least, s.known(name))
 		if first > math.MaxInt64 || n > math.MaxInt64-first {
 			return 0, fmt.Errorf("sequence %s has run out at %d", name, first)
+		}
+		if n == 0 && kv.Modified != 0 && first == seq.Next {
+			s.remember(name, first)
+			return first, nil
 		}
 		seq.Next = first + n
 		data, err := json.Marshal(seq)

@@ -44,10 +44,10 @@ func TestRanges(t *testing.T) {
 	if got := rng(t, newSequences(t, s, c, 41), "shop.items", 1); got != 42 {
 		t.Fatalf("above what is there: %d", got)
 	}
-	if err := a.Raise(t.Context(), "shop.orders", 1000); err != nil {
+	if _, err := a.Raise(t.Context(), "shop.orders", 1000); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Raise(t.Context(), "shop.orders", 5); err != nil {
+	if _, err := a.Raise(t.Context(), "shop.orders", 5); err != nil {
 		t.Fatal(err)
 	}
 	if got := rng(t, b, "shop.orders", 1); got != 1000 {

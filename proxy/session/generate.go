@@ -2,10 +2,14 @@ package session
 
 import (
 	"context"
+	"errors"
+	"math"
 	"strconv"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/plan"
 )
 
@@ -18,6 +22,7 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 	g := rows.Generate
 	ids := make([]sqltypes.Value, rows.Count(x.args)) // NULL where the client gave one
 	var missing []int
+	var highest uint64
 	for i := range ids {
 		v := sqltypes.NullValue
 		if given := rows.GivenAt(i); given != nil {
@@ -27,17 +32,17 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 		}
 		if asksForID(v, g.ZeroIsValue) {
 			missing = append(missing, i)
-		} else if id, ok := integer(v); ok {
+			continue
+		}
+		highest = max(highest, reach(v))
+		if id, ok := integer(v); ok {
 			insertID = id
 		}
 	}
 	x.args.generated = ids
-	if len(missing) == 0 {
-		return insertID, nil
-	}
-	batch, err := g.Generator.Next(ctx, len(missing))
-	if err != nil {
-		return 0, sqlerr.KeygenUnavailable(err.Error())
+	batch, err := nextIDs(ctx, g, highest, len(missing))
+	if err != nil || len(missing) == 0 {
+		return insertID, err
 	}
 	for n, row := range missing {
 		ids[row] = batch.Value(n)
@@ -47,6 +52,68 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 	}
 	x.generatedID = batch.First
 	return batch.First, nil
+}
+
+// nextIDs are n ids, n being 0 too, of a statement whose rows have others of their own, up to highest: as on one
+// server, generated ids go on above those.
+func nextIDs(ctx context.Context, g *plan.Generate, highest uint64, n int) (batch keygen.Batch, err error) {
+	raiser, counts := g.Generator.(keygen.Raiser)
+	if counts && highest > 0 {
+		if err := raiser.Raise(ctx, highest); err != nil {
+			return batch, sqlerr.KeygenUnavailable(err.Error())
+		}
+	}
+	switch {
+	case n == 0:
+		return batch, nil
+	case counts && g.Fresh:
+		batch, err = raiser.Fresh(ctx, n)
+	default:
+		batch, err = g.Generator.Next(ctx, n)
+	}
+	if err != nil {
+		err = sqlerr.KeygenUnavailable(err.Error())
+	}
+	return batch, err
+}
+
+// reach is the greatest id that a column of integers can make of a value.
+func reach(v sqltypes.Value) uint64 {
+	switch v.Kind {
+	case sqltypes.KindInt:
+		return uint64(max(v.Int, 0))
+	case sqltypes.KindUint:
+		return uint64(v.Int)
+	case sqltypes.KindBinary:
+		var n uint64 // an hexadecimal literal is a number
+		for _, b := range v.Bytes[max(len(v.Bytes)-8, 0):] {
+			n = n<<8 | uint64(b)
+		}
+		return max(n, reachOf(string(v.Bytes)))
+	case sqltypes.KindDecimal, sqltypes.KindDouble, sqltypes.KindString:
+		return reachOf(string(v.Bytes))
+	}
+	return 0
+}
+
+// reachOf reads the number that text begins with, rounded up.
+func reachOf(text string) uint64 {
+	text = strings.TrimLeft(text, " \t\r\n\v\f")
+	end := len(text) - len(strings.TrimLeft(text, "+-.0123456789eE"))
+	for ; end > 0; end-- {
+		if n, err := strconv.ParseUint(strings.TrimPrefix(text[:end], "+"), 10, 64); err == nil {
+			return n
+		}
+		f, err := strconv.ParseFloat(text[:end], 64)
+		switch {
+		case err != nil && !errors.Is(err, strconv.ErrRange):
+		case f >= math.MaxUint64:
+			return math.MaxUint64
+		default:
+			return uint64(math.Ceil(max(f, 0)))
+		}
+	}
+	return 0
 }
 
 // asksForID reports whether a value in a generated column asks for a generated one.

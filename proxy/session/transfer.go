@@ -80,9 +80,7 @@ func (t *transfer) run(ctx context.Context, own bool) (*write, error) {
 	if err := w.transfer(ctx, batches, own); err != nil {
 		return nil, err
 	}
-	if insertID != 0 {
-		w.total.LastInsertID = insertID
-	}
+	w.identify(insertID)
 	return w, nil
 }
 
@@ -180,22 +178,22 @@ func (t *transfer) generate(ctx context.Context) (insertID uint64, err error) {
 		at = t.node.Columns
 	}
 	var missing []int
+	var highest uint64
 	for i := range t.rows {
 		if at == t.node.Columns {
 			t.rows[i] = append(t.rows[i], sqltypes.NullValue)
 		}
 		if v := t.rows[i][at]; asksForID(v, g.ZeroIsValue) {
 			missing = append(missing, i)
+			continue
 		} else if id, err := strconv.ParseUint(string(v.AppendText(nil)), 10, 64); err == nil {
 			insertID = id
 		}
+		highest = max(highest, reach(t.rows[i][at]))
 	}
-	if len(missing) == 0 {
-		return insertID, nil
-	}
-	batch, err := g.Generator.Next(ctx, len(missing))
-	if err != nil {
-		return 0, sqlerr.KeygenUnavailable(err.Error())
+	batch, err := nextIDs(ctx, g, highest, len(missing))
+	if err != nil || len(missing) == 0 {
+		return insertID, err
 	}
 	for n, row := range missing {
 		t.rows[row][at] = batch.Value(n)

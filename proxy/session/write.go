@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -50,10 +51,30 @@ func (s *Session) runWrite(ctx context.Context, x *execution, route *plan.Route)
 	if err := w.run(ctx); err != nil {
 		return err
 	}
-	if insertID != 0 {
-		w.total.LastInsertID = insertID
-	}
+	w.identify(insertID)
 	return w.respond(ctx)
+}
+
+// identify gives the OK the insert id that one server gives: insertID, unless no row has it or LAST_INSERT_ID(expr) was
+// said, of which only the shard knows.
+func (w *write) identify(insertID uint64) {
+	if insertID == 0 {
+		return
+	}
+	said, generated := w.total.LastInsertID, w.x.generatedID != 0
+	c := w.x.st.parsed.Clauses
+	updates := c != nil && len(c.OnDupSet) > 0
+	if c != nil && c.Ignore && !updates && w.total.AffectedRows == 0 {
+		w.total.LastInsertID, w.x.generatedID = 0, 0
+		return
+	}
+	if said == 0 || w.selected || generated && !updates || !w.x.st.parsed.Uses.Has(parser.UseLastInsertIDArg) {
+		w.total.LastInsertID = insertID
+		return
+	}
+	if generated || !updates || said != insertID || w.total.AffectedRows != 1 {
+		w.x.generatedID = said // which LAST_INSERT_ID() is from now on; not that of a new row that came with its id
+	}
 }
 
 // write is one statement that changes rows on several shards, or whose OK the proxy makes.

@@ -27,6 +27,17 @@ type Generator interface {
 	Next(ctx context.Context, n int) (Batch, error)
 }
 
+// Raiser is a Generator that counts: a key that a client gives may be one that is due later.
+type Raiser interface {
+	Generator
+	// Raise is told of a key before a client's row with it is stored. Later calls of Next on this instance, and of Fresh
+	// on every one, give keys above it.
+	Raise(ctx context.Context, key uint64) error
+	// Fresh is Next for a statement that would pass over, replace or change a row that has the key already. Its keys are
+	// above all that any instance has given or Raise was told of.
+	Fresh(ctx context.Context, n int) (Batch, error)
+}
+
 // WorkerIDs is the claim of a worker id, held by the instance.
 type WorkerIDs interface {
 	// Worker returns the claimed id (0 … MaxWorker) and the time until which it is this instance's alone. It answers
@@ -39,6 +50,8 @@ type WorkerIDs interface {
 type Segments interface {
 	// NextRange returns the first of n numbers (first ≥ 1) that are given to nobody else, ever; n ≥ 1.
 	NextRange(ctx context.Context, name string, n uint64) (first uint64, err error)
+	// Raise has later ranges begin at next or above. mark is where they begin.
+	Raise(ctx context.Context, name string, next uint64) (mark uint64, err error)
 }
 
 // Clock is the time as generators see it.

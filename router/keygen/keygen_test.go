@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -174,6 +175,63 @@ func TestSegmentLivesOnWhatItHolds(t *testing.T) {
 	segments.Fail(nil)
 	if b := must(t, g, 1); b.First != 11 {
 		t.Errorf("first id afterwards is %d", b.First)
+	}
+}
+
+// A client's own key is passed by everything that is given after it, and by Fresh on other instances too.
+func TestSegmentPassesKeysOfClients(t *testing.T) {
+	segments := &keygentest.Segments{}
+	cfg := keygen.Config{Name: "s", Segments: segments, Properties: map[string]any{"step": int64(10)}}
+	a, b := build(t, "segment", cfg).(keygen.Raiser), build(t, "segment", cfg).(keygen.Raiser)
+	raise := func(g keygen.Raiser, key uint64) {
+		t.Helper()
+		if err := g.Raise(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := func(g keygen.Raiser, want uint64) {
+		t.Helper()
+		if got := must(t, g, 1).First; got != want {
+			t.Errorf("the next key is %d, want %d", got, want)
+		}
+	}
+	next(a, 1)
+	raise(a, 4) // within the range that is held: the store need not know
+	calls := segments.Calls
+	next(a, 5)
+	raise(a, 3)
+	next(a, 6)
+	next(b, 21) // 11 to 20 are a's, claimed ahead
+	raise(b, 15)
+	if fresh, err := b.Fresh(t.Context(), 2); err != nil || fresh.First != 31 {
+		t.Errorf("fresh: %v, %v", fresh, err)
+	}
+	raise(b, 1000)
+	if fresh, err := a.Fresh(t.Context(), 1); err != nil || fresh.First != 1001 {
+		t.Errorf("fresh beyond another's key: %v, %v", fresh, err)
+	}
+	next(b, 1002)
+	raise(b, math.MaxUint64)
+	refused(t, b, 1, "run out")
+	if segments.Calls == calls {
+		t.Error("the store was not asked")
+	}
+}
+
+// Keys that clients give one after the other cost the store a call in a step.
+func TestSegmentRaisesByTheStep(t *testing.T) {
+	segments := &keygentest.Segments{}
+	g := build(t, "segment", keygen.Config{Name: "s", Segments: segments}).(keygen.Raiser)
+	for key := range uint64(5000) {
+		if err := g.Raise(t.Context(), key+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if segments.Calls > 20 {
+		t.Errorf("%d calls", segments.Calls)
+	}
+	if first := must(t, g, 1).First; first <= 5000 {
+		t.Errorf("the key %d is a row's", first)
 	}
 }
 

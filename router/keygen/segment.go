@@ -27,6 +27,8 @@ type segment struct {
 	mu    sync.Mutex // guards what follows
 	now   span
 	ahead span
+	mark  uint64 // later ranges begin here or above
+	rises int    // of mark by Raise since the last key
 }
 
 // span is the numbers from first up to, not including, end.
@@ -58,11 +60,8 @@ func newSegment(cfg Config) (Generator, error) {
 
 // Next implements Generator.
 func (g *segment) Next(ctx context.Context, n int) (Batch, error) {
-	if n < 1 || n > math.MaxInt32 {
-		return Batch{}, sqlerr.KeygenUnavailable(fmt.Sprintf("segment gives 1 to %d ids to one statement, not %d", math.MaxInt32, n))
-	}
-	if g.segments == nil {
-		return Batch{}, sqlerr.KeygenUnavailable("segment has no store")
+	if err := g.usable(n); err != nil {
+		return Batch{}, err
 	}
 	want := uint64(n)
 	for {
@@ -74,6 +73,72 @@ func (g *segment) Next(ctx context.Context, n int) (Batch, error) {
 			return Batch{}, err
 		}
 	}
+}
+
+func (g *segment) usable(n int) error {
+	switch {
+	case n < 1 || n > math.MaxInt32:
+		return sqlerr.KeygenUnavailable(fmt.Sprintf("segment gives 1 to %d ids to one statement, not %d", math.MaxInt32, n))
+	case g.segments == nil:
+		return sqlerr.KeygenUnavailable("segment has no store")
+	}
+	return nil
+}
+
+// Fresh implements Raiser: only the store knows what others were told of.
+func (g *segment) Fresh(ctx context.Context, n int) (Batch, error) {
+	if err := g.usable(n); err != nil {
+		return Batch{}, err
+	}
+	g.fetch.Lock()
+	defer g.fetch.Unlock()
+	s, err := g.claim(ctx, uint64(n))
+	return Batch{First: s.first, Step: 1}, err
+}
+
+// manyRises is how many keys in turn make a load of rows that have theirs: from then on the store is raised by a step
+// at a time.
+const manyRises = 8
+
+// Raise implements Raiser. Ranges that others hold are not taken from them: a key in one is found by its row.
+func (g *segment) Raise(ctx context.Context, key uint64) error {
+	if !g.pass(key) {
+		return nil
+	}
+	if g.segments == nil {
+		return sqlerr.KeygenUnavailable("segment has no store")
+	}
+	g.fetch.Lock()
+	defer g.fetch.Unlock()
+	if !g.pass(key) { // a range was claimed meanwhile
+		return nil
+	}
+	next := min(key, math.MaxInt64-1) + 1
+	g.mu.Lock()
+	if g.rises++; g.rises > manyRises {
+		next = min(next, math.MaxInt64-g.step) + g.step
+	}
+	g.mu.Unlock()
+	mark, err := g.segments.Raise(ctx, g.name, next)
+	if err != nil {
+		return sqlerr.KeygenUnavailable(fmt.Sprintf("raise %s above %d: %v", g.name, key, err))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mark = max(g.mark, mark)
+	return nil
+}
+
+// pass drops the numbers up to key from what is held, and reports whether ranges yet to be claimed may have some.
+func (g *segment) pass(key uint64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range []*span{&g.now, &g.ahead} {
+		if s.left() > 0 && key >= s.first {
+			s.first = min(key, s.end-1) + 1
+		}
+	}
+	return key >= g.mark && g.mark < math.MaxInt64
 }
 
 // take gives n consecutive numbers of what is held; a range too short for them is thrown away, not split.
@@ -93,6 +158,7 @@ func (g *segment) takeLocked(n uint64) (uint64, bool) {
 	}
 	first := g.now.first
 	g.now.first += n
+	g.rises = 0
 	return first, true
 }
 
@@ -151,7 +217,7 @@ func (g *segment) low() bool {
 	return g.ahead.left() == 0 && g.now.left() <= g.step/2
 }
 
-// claim asks the store for n numbers.
+// claim asks the store for n numbers. fetch is held.
 func (g *segment) claim(ctx context.Context, n uint64) (span, error) {
 	claimed := g.clock.Now()
 	first, err := g.segments.NextRange(ctx, g.name, n)
@@ -164,5 +230,8 @@ func (g *segment) claim(ctx context.Context, n uint64) (span, error) {
 	if first < 1 || first > math.MaxInt64 || n > math.MaxInt64-first {
 		return span{}, sqlerr.KeygenUnavailable(fmt.Sprintf("the sequence %s has run out", g.name))
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mark, g.rises = max(g.mark, first+n), 0
 	return span{first: first, end: first + n, claimed: claimed}, nil
 }

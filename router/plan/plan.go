@@ -169,6 +169,7 @@ type Generate struct {
 	// Given has for each row the expression that the client gave for the column; a nil Expr is a row that
 	// always needs an id, a row whose value is NULL at run time needs one as well, and 0 too unless ZeroIsValue.
 	Given       []*Expr
+	Fresh       bool // the statement takes no notice of a row that has the id already: keygen.Raiser's Fresh
 	ZeroIsValue bool // NO_AUTO_VALUE_ON_ZERO, or a column that is no number
 	// Key is the index of the column in the sharding key, -1 where it is not part of it.
 	Key int

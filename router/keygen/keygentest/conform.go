@@ -82,6 +82,21 @@ func (s *Segments) NextRange(_ context.Context, name string, n uint64) (uint64, 
 	return first, nil
 }
 
+// Raise implements keygen.Segments.
+func (s *Segments) Raise(_ context.Context, name string, next uint64) (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Calls++
+	if s.Err != nil {
+		return 0, s.Err
+	}
+	if s.next == nil {
+		s.next = map[string]uint64{}
+	}
+	s.next[name] = max(s.next[name], next-1)
+	return s.next[name] + 1, nil
+}
+
 // Fail sets the answer of later calls; nil ends it.
 func (s *Segments) Fail(err error) {
 	s.mu.Lock()

@@ -101,3 +101,73 @@ UPDATE notes SET body = 'u' WHERE id = 1;
 SELECT LAST_INSERT_ID();
 SET LAST_INSERT_ID = 7;
 SELECT LAST_INSERT_ID();
+--@ case given ids ahead of generated ones
+INSERT INTO g1 (id, v) VALUES (8000000000000000002, 'x');
+INSERT INTO g1 (id, v) VALUES (8000000000000000001, 'w'),(8000000000000000004, 'y'),(8000000000000000003, 'z');
+--@ expect geninsert
+REPLACE INTO g1 (v) VALUES ('r'),('s');
+SELECT v FROM g1 ORDER BY v;
+SELECT v FROM g1 WHERE id > 8000000000000000004 ORDER BY id;
+DELETE FROM g1;
+--@ case given ids ahead of those of insert ignore
+INSERT INTO g1 (id, v) VALUES (8000000000000000102, 'x'),(8000000000000000101, 'w'),(8000000000000000103, 'z');
+--@ expect geninsert
+INSERT IGNORE INTO g1 (v) VALUES ('i'),('j'),('k');
+SELECT v FROM g1 ORDER BY v;
+DELETE FROM g1;
+--@ case given ids ahead of those of on duplicate key update
+INSERT INTO g1 (id, v) VALUES (8000000000000000202, 'x'),(8000000000000000201, 'w'),(8000000000000000203, 'z');
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('d') ON DUPLICATE KEY UPDATE v = 'stranger';
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('e') ON DUPLICATE KEY UPDATE v = 'stranger';
+SELECT v FROM g1 ORDER BY v;
+DELETE FROM g1;
+--@ case given ids ahead of those of insert
+INSERT INTO g1 (id, v) VALUES (8000000000000000302, 'x'),(8000000000000000301, 'w'),(8000000000000000303, 'z');
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('p');
+SELECT v FROM g1 ORDER BY id;
+DELETE FROM g1;
+--@ case given and generated ids in one statement
+--@ expect geninsert
+REPLACE INTO g1 (id, v) VALUES (NULL, 'd'),(8000000000000002000, 'e'),(NULL, 'f');
+SELECT COUNT(*) FROM g1;
+SELECT v FROM g1 ORDER BY v;
+DELETE FROM g1;
+--@ case given ids of a query
+INSERT INTO g1 (id, v) SELECT 8000000000000003000 + id, body FROM notes;
+--@ expect geninsert
+REPLACE INTO g1 (v) VALUES ('r'),('s');
+SELECT v FROM g1 ORDER BY id;
+DELETE FROM g1;
+--@ case given ids that are no integers
+--@ params str 8000000000000004000 | str x
+INSERT INTO g1 (id, v) VALUES (?, ?);
+INSERT INTO g1 (id, v) VALUES ('8000000000000004002 ', 'z');
+--@ expect geninsert
+REPLACE INTO g1 (v) VALUES ('r'),('s'),('t');
+SELECT COUNT(*) FROM g1;
+DELETE FROM g1;
+--@ case ignored rows have no insert id
+INSERT INTO g2 (owner, id, v) VALUES (1, 100, 'x');
+INSERT IGNORE INTO g2 (owner, id, v) VALUES (1, 100, 'y');
+SELECT LAST_INSERT_ID();
+--@ case last_insert_id with an argument in the values
+INSERT INTO g2 (owner, id, v) VALUES (1, 600, LAST_INSERT_ID(66));
+SELECT LAST_INSERT_ID();
+SELECT * FROM g2;
+--@ case the id of the row that is there
+INSERT INTO g1 (id, v) VALUES (500, 'x');
+INSERT INTO g1 (id, v) VALUES (500, 'y') ON DUPLICATE KEY UPDATE v = 'z', id = LAST_INSERT_ID(id);
+SELECT LAST_INSERT_ID();
+INSERT INTO g1 (id, v) VALUES (501, 'y') ON DUPLICATE KEY UPDATE v = 'z', id = LAST_INSERT_ID(id);
+SELECT LAST_INSERT_ID();
+INSERT INTO g1 (id, v) VALUES (501, 'y') ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(g1.id);
+SELECT LAST_INSERT_ID();
+INSERT INTO g1 (id, v) VALUES (500, 'q') ON DUPLICATE KEY UPDATE id = id, v = VALUES(v);
+INSERT INTO g1 (id, v) VALUES (500, 'r') ON DUPLICATE KEY UPDATE id = VALUES(id), v = VALUES(v);
+SELECT * FROM g1 ORDER BY id;
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('new') ON DUPLICATE KEY UPDATE v = 'z', id = LAST_INSERT_ID(id);
+SELECT v FROM g1 WHERE id = LAST_INSERT_ID();
