@@ -59,7 +59,10 @@ SELECT MAX(c) FROM (SELECT country, COUNT(*) c FROM users GROUP BY country) t;
 SELECT COUNT(*) FROM (SELECT DISTINCT country FROM users) t;
 SELECT COUNT(*) FROM (SELECT id FROM users ORDER BY id LIMIT 3) t;
 SELECT id FROM (SELECT id FROM users ORDER BY score DESC, id LIMIT 3) t ORDER BY id;
-SELECT t.id, o.id FROM (SELECT id FROM users WHERE score > 5) t JOIN orders o ON o.user_id = t.id ORDER BY t.id, o.id;
+SELECT t.id, o.id FROM (SELECT id FROM users WHERE score > 5) t JOIN orders o ON o.user_id = t.id;
+-- In the order of the text: sorted in a temporary table a column is of the table inside, else of the derived one, and which
+-- table is read first is for each version and each number of rows to choose.
+SELECT STRAIGHT_JOIN t.id, o.id FROM (SELECT id FROM users WHERE score > 5) t JOIN orders o ON o.user_id = t.id ORDER BY t.id, o.id;
 SELECT AVG(s) FROM (SELECT user_id, SUM(amount) s FROM orders GROUP BY user_id) t;
 SELECT * FROM (SELECT id FROM users WHERE id = 1) t;
 SELECT * FROM (SELECT 1 AS a UNION SELECT 2) t ORDER BY a;
