@@ -22,7 +22,7 @@ func explainCommand() *cobra.Command {
 		Short: "Show how a statement would be planned, without a server",
 		Long: "Plan a statement by rules, without connecting to anything, and print the plan as EXPLAIN FORMAT=HEDDLE does. What\n" +
 			"is not declared by --schema or --types is assumed, and said. Where the plan depends on what only a server knows,\n" +
-			"the question is printed in place of the plan.",
+			"it is the one for a likely answer, and a note says what the server would be asked.",
 		Args: cobra.ExactArgs(1),
 	}
 	f := cmd.Flags()
@@ -47,10 +47,13 @@ func explainCommand() *cobra.Command {
 		for _, a := range answer.Assumed {
 			fmt.Fprintln(cmd.ErrOrStderr(), "assumed:", a)
 		}
+		for _, a := range answer.Asked {
+			fmt.Fprintln(cmd.ErrOrStderr(), "note:", a)
+		}
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimRight(answer.Plan+answer.Ask, "\n"))
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimRight(answer.Plan, "\n"))
 		return err
 	}
 	return cmd

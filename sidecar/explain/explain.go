@@ -1,5 +1,5 @@
 // Package explain plans a statement without a server: from rules, and from what the caller says of the tables. Where
-// only a server could tell, it says what the server would be asked.
+// only a server could tell, it goes by a likely answer and says what the server would be asked.
 //
 // It runs nothing and opens nothing. Its level: sidecar, below the command line.
 package explain
@@ -7,7 +7,7 @@ package explain
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
@@ -30,8 +30,8 @@ type Input struct {
 
 // Answer is what became of planning.
 type Answer struct {
-	Plan    string   // plan.Format; "" where a server would have to be asked first
-	Ask     string   // what it would be asked, and where
+	Plan    string   // plan.Format
+	Asked   []string // what servers would be asked first, and which; the plan is for likely answers
 	Assumed []string // what was assumed for want of knowledge
 }
 
@@ -62,10 +62,11 @@ type explanation struct {
 	snap    *catalog.Snapshot
 	facts   *router.Facts
 	assumed []string
+	asked   []string
 }
 
-// rounds bounds how often planning may ask for tables.
-const rounds = 16
+// rounds bounds how often planning may ask.
+const rounds = 64
 
 func (e *explanation) plan(ctx context.Context, stmt *parser.Statement) (Answer, error) {
 	keyer := sharding.Keyer{Charset: "utf8mb4", ExactText: e.mode.Flavour.MariaDB}
@@ -78,19 +79,22 @@ func (e *explanation) plan(ctx context.Context, stmt *parser.Statement) (Answer,
 		switch {
 		case err == nil:
 			text, err := e.format(ctx, keyer, p, stmt)
-			return Answer{Plan: text, Assumed: e.assumed}, err
+			return e.answer(text), err
 		case errors.As(err, &tables):
 			e.assume(tables.Names)
 		case errors.As(err, &programs):
 			e.noPrograms(programs)
 		case errors.As(err, &columns):
-			return Answer{Ask: fmt.Sprintf("%s, schema %s, would be asked for the columns of: %s", columns.Target.DataSource, columns.Target.Schema, columns.SQL),
-				Assumed: e.assumed}, nil
+			e.guess(columns)
 		default:
-			return Answer{Assumed: e.assumed}, err
+			return e.answer(""), err
 		}
 	}
-	return Answer{}, errors.New("planning asks for tables without end")
+	return Answer{}, errors.New("planning asks without end")
+}
+
+func (e *explanation) answer(plan string) Answer {
+	return Answer{Plan: plan, Asked: e.asked, Assumed: slices.Compact(slices.Sorted(slices.Values(e.assumed)))}
 }
 
 // noPrograms takes the data sources for ones that keep no view, trigger or routine.
