@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"strings"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/tests/harness"
 )
 
 func TestStoreStopsAndComesBack(t *testing.T) {
@@ -101,41 +103,91 @@ func TestFencedWithoutLease(t *testing.T) {
 	eventually(t, 20*time.Second, "statements run again", func() bool { return round(t.Context(), db, 1) == nil })
 }
 
+// An instance that ends gives back what it held in the store, after its last statement: at the end of the drain, and at a
+// second signal, which ends transactions.
 func TestLeaving(t *testing.T) {
-	l := newLab(t, env.Etcd.Endpoint())
-	h, err := env.StartHeddle(t.Context(), l.options("a", ""))
-	if err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		name  string
+		twice bool
+	}{{"drained", false}, {"a second signal", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t, env.Etcd.Endpoint())
+			h, err := env.StartHeddle(t.Context(), l.options("a", ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			db := l.open(h)
+			l.create(db)
+			tx, err := db.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.ExecContext(t.Context(), "INSERT INTO t (n) VALUES (1)"); err != nil {
+				t.Fatal(err)
+			}
+			if until := l.workerUntil(); until < time.Hour {
+				t.Errorf("the worker id that the INSERT needs is claimed for %v", until)
+			}
+			if err := h.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, 5*time.Second, "no new client", func() bool { return h.Open(t, "root", "", "").PingContext(t.Context()) != nil })
+			if _, err := l.store.Get(t.Context(), layout.InstanceKey("a")); err != nil {
+				t.Errorf("the lease was given back before the transaction had ended: %v", err)
+			}
+			if c.twice {
+				if err := h.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+			} else if err := tx.Commit(); err != nil {
+				t.Errorf("a transaction of before: %v", err)
+			}
+			<-h.Done()
+			if _, err := l.store.Get(t.Context(), layout.InstanceKey("a")); !store.IsNotFound(err) {
+				t.Errorf("the lease was not given back: %v", err)
+			}
+			if until := l.workerUntil(); until > 5*time.Minute {
+				t.Errorf("the worker id is claimed for another %v", until)
+			}
+			if _, err := l.store.Get(t.Context(), layout.MemberKey("a")); err != nil {
+				t.Errorf("an instance that comes back is a member: %v", err)
+			}
+			if err := h.Close(); err != nil {
+				t.Error(err)
+			}
+			if n := l.rowsOnShards(); n != map[bool]int{false: 1, true: 0}[c.twice] {
+				t.Errorf("%d rows", n)
+			}
+		})
 	}
-	db := l.open(h)
-	l.create(db)
-	tx, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// workerUntil is for how long the one worker id of the mesh is still claimed.
+func (l *lab) workerUntil() time.Duration {
+	l.t.Helper()
+	list, err := l.store.List(l.t.Context(), layout.Workers)
+	if err != nil || len(list.KVs) != 1 {
+		l.t.Fatalf("%d worker ids are claimed, %v", len(list.KVs), err)
 	}
-	if _, err := tx.ExecContext(t.Context(), "INSERT INTO t (n) VALUES (1)"); err != nil {
-		t.Fatal(err)
+	var claim struct{ Until time.Time }
+	if err := json.Unmarshal(list.KVs[0].Value, &claim); err != nil {
+		l.t.Fatal(err)
 	}
-	if err := h.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	return time.Until(claim.Until)
+}
+
+// rowsOnShards counts the rows of t on the shards themselves.
+func (l *lab) rowsOnShards() int {
+	l.t.Helper()
+	total := 0
+	for _, s := range env.Shards {
+		var n int
+		if err := harness.Open(l.t, s.Config(l.database)).QueryRowContext(l.t.Context(), "SELECT COUNT(*) FROM t").Scan(&n); err != nil {
+			l.t.Fatal(err)
+		}
+		total += n
 	}
-	eventually(t, 5*time.Second, "no new client", func() bool { return h.Open(t, "root", "", "").PingContext(t.Context()) != nil })
-	if _, err := l.store.Get(t.Context(), layout.InstanceKey("a")); err != nil {
-		t.Errorf("the lease was given back before the transaction had ended: %v", err)
-	}
-	if err := tx.Commit(); err != nil {
-		t.Errorf("a transaction of before: %v", err)
-	}
-	<-h.Done()
-	if _, err := l.store.Get(t.Context(), layout.InstanceKey("a")); !store.IsNotFound(err) {
-		t.Errorf("the lease was not given back: %v", err)
-	}
-	if _, err := l.store.Get(t.Context(), layout.MemberKey("a")); err != nil {
-		t.Errorf("an instance that comes back is a member: %v", err)
-	}
-	if err := h.Close(); err != nil {
-		t.Error(err)
-	}
+	return total
 }
 
 func TestSequenceBeginsAboveTheRows(t *testing.T) {
