@@ -20,11 +20,7 @@ func (c *Conn) Send(ctx context.Context, cmd wire.Command, parts ...[]byte) erro
 	err := c.sendClosed()
 	if err == nil {
 		c.stream.ResetSequence()
-		b := append(c.stream.Start(), byte(cmd))
-		for _, p := range parts {
-			b = append(b, p...)
-		}
-		err = c.stream.Finish(b)
+		err = c.stream.WriteParts(byte(cmd), parts)
 	}
 	return c.sent(cmd, err)
 }

@@ -291,3 +291,28 @@ func TestAbandonedPacketIsNotSent(t *testing.T) {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }
+
+// A payload in parts arrives as the same payload in one piece does.
+func TestWriteParts(t *testing.T) {
+	big := bytes.Repeat([]byte("0123456789abcdef"), 3<<20)
+	for _, sizes := range [][]int{{}, {0}, {10}, {500, 600}, {2000}, {100, 5000, 3}, {MaxFrame - 2}, {MaxFrame - 1}, {MaxFrame}, {MaxFrame - 2, 1}, {9, 2*MaxFrame - 10}, {20 << 20, 0, 20 << 20}} {
+		var want []byte
+		var parts [][]byte
+		for _, n := range sizes {
+			parts = append(parts, big[:n])
+			want = append(want, big[:n]...)
+		}
+		var one, many bytes.Buffer
+		w := NewWriter(&one, NewPool(1<<10))
+		if err := errors.Join(w.Finish(append(append(w.Start(), 3), want...)), w.WritePacket([]byte("next")), w.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		w = NewWriter(&many, NewPool(1<<10))
+		if err := errors.Join(w.WriteParts(3, parts), w.WritePacket([]byte("next")), w.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(one.Bytes(), many.Bytes()) {
+			t.Errorf("%v: %d bytes, want %d", sizes, many.Len(), one.Len())
+		}
+	}
+}

@@ -119,6 +119,55 @@ func (w *Writer) WritePacket(payload []byte) error {
 	}
 }
 
+// WriteParts writes one payload that begins with a byte and goes on with parts. A long part is not copied.
+func (w *Writer) WriteParts(first byte, parts [][]byte) error {
+	n := 1
+	for _, p := range parts {
+		n += len(p)
+	}
+	b := append(w.Start(), first)
+	if n+headerSize <= w.pool.size {
+		for _, p := range parts {
+			b = append(b, p...)
+		}
+		return w.Finish(b)
+	}
+	w.open = false
+	w.buf = w.frame(b[:w.start], n)
+	w.buf = append(w.buf, first)
+	room := min(n, MaxFrame) - 1 // of the packet under way
+	for i := 0; ; {
+		if room == 0 && n >= MaxFrame {
+			n -= MaxFrame
+			if err := w.raw(w.frame(nil, n)); err != nil {
+				return err
+			}
+			if room = min(n, MaxFrame); room == 0 {
+				return nil
+			}
+		}
+		if i == len(parts) {
+			return w.err
+		}
+		k := min(room, len(parts[i]))
+		if err := w.raw(parts[i][:k]); err != nil {
+			return err
+		}
+		room -= k
+		if parts[i] = parts[i][k:]; len(parts[i]) == 0 {
+			i++
+		}
+	}
+}
+
+// frame appends the header of the next packet of a payload of which n bytes are left.
+func (w *Writer) frame(b []byte, n int) []byte {
+	n = min(n, MaxFrame)
+	b = append(b, byte(n), byte(n>>8), byte(n>>16), *w.seq)
+	*w.seq++
+	return b
+}
+
 // raw sends bytes that already are packets, or pieces of one: into the buffer if they fit, else straight through.
 func (w *Writer) raw(p []byte) error {
 	if w.err != nil {
