@@ -21,6 +21,8 @@ type held struct {
 	branch     bool           // part of the transaction
 	pins       []string       // why it is kept beyond the statement
 	since      time.Time      // of the first of them
+	locks      possessions    // by GET_LOCK
+	temporary  possessions    // tables
 	used       bool           // by the statement under way
 	warned     []sqltypes.Row // SHOW WARNINGS of the transaction control that it has run
 }

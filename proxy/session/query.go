@@ -67,6 +67,9 @@ func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []by
 func (s *Session) execute(ctx context.Context, x *execution) error {
 	kind := x.st.parsed.Kind
 	s.diag.begin(x.st.parsed)
+	if len(s.held) > 0 {
+		s.obscure(kind)
+	}
 	if err := s.mourn(kind); err != nil {
 		return s.writeError(err)
 	}

@@ -268,8 +268,8 @@ func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error 
 			return err
 		}
 	}
-	if x.plan.Pin != "" && x.plan.Pin != assignedPin {
-		s.pinned(h, x.plan.Pin)
+	if x.plan.Pin != "" || len(h.pins) > 0 {
+		s.followPins(ctx, x, h)
 	}
 	return nil
 }

@@ -421,6 +421,7 @@ func (w *write) respond(ctx context.Context) error {
 		for _, h := range w.s.held {
 			if h.used {
 				w.s.pinned(h, w.x.plan.Pin)
+				h.locks.vague, h.temporary.vague = true, true
 			}
 		}
 	}

@@ -1,0 +1,159 @@
+package session
+
+import (
+	"context"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+)
+
+// The planner's reasons to keep a connection that can be seen to go.
+const (
+	getLockPin   = "GET_LOCK"
+	temporaryPin = "temporary table"
+)
+
+// possessions are what a connection is pinned for, as far as its statements tell names: never fewer than there are,
+// unless it is vague. A pin whose possessions are vague stays until the session ends or is reset.
+type possessions struct {
+	names map[string]bool
+	vague bool
+}
+
+func (p *possessions) add(name string) {
+	if p.names == nil {
+		p.names = map[string]bool{}
+	}
+	p.names[name] = true
+}
+
+// gone reports whether nothing is left.
+func (p *possessions) gone() bool { return len(p.names) == 0 && !p.vague }
+
+// followPins keeps the connection for what the statement has left on it, or lets go of it when the last of that has gone.
+func (s *Session) followPins(ctx context.Context, x *execution, h *held) {
+	st, pin := x.st.parsed, x.plan.Pin
+	if pin != "" && pin != assignedPin && pin != getLockPin {
+		s.pinned(h, pin)
+	}
+	if st.Uses.Has(parser.UseLock) {
+		s.followLocks(ctx, x, h)
+	}
+	switch st.Kind {
+	case parser.CreateTemporaryTable:
+		s.eachChanged(st, h.temporary.add)
+	case parser.DropTemporaryTable: // as it succeeded, none of these names is a temporary table's any more
+		s.eachChanged(st, func(name string) { delete(h.temporary.names, name) })
+		if h.temporary.gone() {
+			h.unpin(temporaryPin)
+		}
+	}
+}
+
+// eachChanged calls f for each table that a statement makes or drops.
+func (s *Session) eachChanged(st *parser.Statement, f func(name string)) {
+	for i := range st.Tables {
+		t := &st.Tables[i]
+		if t.Role != parser.RoleDDL {
+			continue
+		}
+		db := t.Schema
+		if db == "" {
+			db = s.db
+		}
+		f(db + "." + t.Name)
+	}
+}
+
+// obscure notes that a statement may give temporary tables other names, or make some that it does not name.
+func (s *Session) obscure(kind parser.Kind) {
+	switch kind {
+	case parser.AlterTable, parser.RenameTable, parser.Call, parser.Compound, parser.ExecuteImmediate:
+		for _, h := range s.held {
+			h.temporary.vague = h.temporary.vague || h.pinnedBy(temporaryPin)
+		}
+	}
+}
+
+// followLocks notes which locks the connection may have, and asks the server when a statement may have released some:
+// whether it has, and how many times each was taken, only the server knows.
+func (s *Session) followLocks(ctx context.Context, x *execution, h *held) {
+	taken, released, ok := lockCalls(x)
+	if !ok {
+		h.locks.vague = true
+	}
+	for _, name := range taken {
+		h.locks.add(name)
+	}
+	if !h.locks.gone() {
+		s.pinned(h, getLockPin)
+	}
+	if !released || h.locks.vague || len(h.locks.names) == 0 {
+		return
+	}
+	var names, questions []string
+	for name := range h.locks.names {
+		names = append(names, name)
+		questions = append(questions, "IS_USED_LOCK('"+name+"') <=> CONNECTION_ID()")
+	}
+	_, row, err := oneRow(ctx, h, questions...)
+	if err != nil {
+		return // it stays pinned; a connection that is lost is seen by settle
+	}
+	for i, cell := range row {
+		if string(cell) == "0" {
+			delete(h.locks.names, names[i])
+		}
+	}
+	if h.locks.gone() {
+		h.unpin(getLockPin)
+	}
+}
+
+// lockCalls reads which locks a statement may take, and whether it may release some; ok is false where its text does not
+// tell.
+func lockCalls(x *execution) (taken []string, released, ok bool) {
+	st := x.st.parsed
+	if st.Kind != parser.Select && st.Kind != parser.Do || x.plan.Program != nil || st.Uses.Has(parser.UseUnknownFunction|parser.UseWordCall) {
+		return nil, false, false
+	}
+	calls := 0
+	for i := range st.Tokens {
+		t := st.Tokens[i:]
+		if len(t) < 2 || !t[1].Is("(") || t[0].Kind != parser.Word {
+			continue
+		}
+		switch t[0].Word {
+		case "IS_FREE_LOCK":
+			calls++
+		case "RELEASE_LOCK", "RELEASE_ALL_LOCKS":
+			calls++
+			released = true
+		case "GET_LOCK":
+			calls++
+			if len(t) < 4 || t[2].Arg < 0 || !t[3].Is(",") {
+				return nil, false, false
+			}
+			v, err := x.args.Value(t[2].Arg)
+			if err != nil || !plainName(&v) {
+				return nil, false, false
+			}
+			taken = append(taken, string(v.Bytes))
+		}
+	}
+	for _, at := range st.Uses.At {
+		if at.Use == parser.UseLock {
+			calls--
+		}
+	}
+	return taken, released, calls == 0
+}
+
+// plainName reports whether a value is a lock's name that reads the same whatever the charset and the mode.
+func plainName(v *sqltypes.Value) bool {
+	if v.Kind != sqltypes.KindString || len(v.Bytes) == 0 || len(v.Bytes) > 64 {
+		return false
+	}
+	return strings.IndexFunc(string(v.Bytes), func(r rune) bool { return r <= ' ' || r > '~' || r == '\'' || r == '\\' }) < 0
+}

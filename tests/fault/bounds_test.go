@@ -1,0 +1,148 @@
+package fault
+
+import (
+	"database/sql"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// A connection is kept for a lock or a temporary table as long as there is one, and no longer.
+func TestPinsAreGivenBack(t *testing.T) {
+	h, _ := startWithoutRows(t, env.Shards[0].Addr(), env.Shards[1].Addr())
+	conn, err := h.Open(t, "root", "", "shop").Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	watch := h.Open(t, "root", "", "shop")
+	const lock, table = "GET_LOCK", "temporary table"
+	for _, c := range []struct {
+		sql  string
+		args []any
+		want string // the pins afterwards
+	}{
+		{"SELECT IS_FREE_LOCK('a')", nil, ""},
+		{"SELECT GET_LOCK('a', 0)", nil, lock},
+		{"CREATE TEMPORARY TABLE tt (a INT)", nil, lock + ", " + table},
+		{"SELECT RELEASE_LOCK('a')", nil, table},
+		{"DROP TEMPORARY TABLE tt", nil, ""},
+
+		{"SELECT GET_LOCK('a', 0)", nil, lock}, // counted: taken twice, released twice
+		{"SELECT GET_LOCK(?, 0)", []any{"a"}, lock},
+		{"DO RELEASE_LOCK('a')", nil, lock},
+		{"SELECT RELEASE_LOCK('nobodys')", nil, lock},
+		{"SELECT RELEASE_LOCK(?)", []any{"a"}, ""},
+		{"SELECT GET_LOCK('a', 0), GET_LOCK('b', 0)", nil, lock},
+		{"SELECT RELEASE_LOCK('b') FROM (SELECT 1) d WHERE 1 = 0", nil, lock},
+		{"SELECT RELEASE_LOCK('a')", nil, lock},
+		{"SELECT RELEASE_LOCK('b')", nil, ""},
+		{"SELECT GET_LOCK('a', 0), GET_LOCK('b', 0)", nil, lock},
+		{"SELECT RELEASE_ALL_LOCKS()", nil, ""},
+
+		{"CREATE TEMPORARY TABLE tt (a INT)", nil, table},
+		{"CREATE TEMPORARY TABLE IF NOT EXISTS tt (a INT)", nil, table},
+		{"CREATE TEMPORARY TABLE uu (a INT)", nil, table},
+		{"DROP TEMPORARY TABLE tt", nil, table},
+		{"DROP TEMPORARY TABLE IF EXISTS tt, none", nil, table},
+		{"DROP TEMPORARY TABLE uu", nil, ""},
+		{"CREATE TEMPORARY TABLE tt AS SELECT GET_LOCK('a', 0) x", nil, table + ", " + lock},
+		{"DROP TEMPORARY TABLE tt", nil, lock}, // and stays: only statements that do nothing else are followed
+		{"SELECT RELEASE_LOCK('a')", nil, lock},
+	} {
+		rows, err := conn.QueryContext(t.Context(), c.sql, c.args...)
+		if err != nil {
+			t.Fatalf("%s: %v", c.sql, err)
+		}
+		for rows.Next() {
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatalf("%s: %v", c.sql, err)
+		}
+		got := pins(t, watch)
+		for end := time.Now().Add(5 * time.Second); got != c.want && time.Now().Before(end); {
+			got = pins(t, watch) // they are shown once the statement is over, which the client may hear first
+		}
+		if got != c.want {
+			t.Errorf("after %s: pinned by %q, want %q", c.sql, got, c.want)
+		}
+	}
+}
+
+// pins are the reasons for which connections are kept, as SHOW PROCESSLIST has them.
+func pins(t *testing.T, db *sql.DB) (found string) {
+	t.Helper()
+	a, err := harness.Ask(t.Context(), db, "SHOW PROCESSLIST")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range a.Rows {
+		for _, cell := range row {
+			if text, ok := cell.(string); ok {
+				if _, reasons, ok := strings.Cut(text, " pinned by "); ok {
+					found += reasons
+				}
+			}
+		}
+	}
+	return found
+}
+
+// What a statement is too long for is said, and the connection goes on.
+func TestLongStatements(t *testing.T) {
+	h := env.Heddle(t, harness.HeddleOptions{
+		Rules: []string{"database: shop\ndefaults: {user: root}\ndata_sources:\n  ds_0: {address: \"" + env.Shards[0].Addr() + "\", schema: shop}\n"},
+		Users: "users: {root: {}}",
+		Set:   map[string]string{"memory.query": "1MiB", "memory.session": "5MiB", "memory.process": "12MiB", "limits.max_allowed_packet": "8MiB"},
+	})
+	cfg := h.Config("root", "", "shop")
+	cfg.MaxAllowedPacket = 1 << 30
+	db := harness.Open(t, cfg)
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, c := range []struct {
+		name  string
+		bytes int
+		code  uint16
+		text  string
+	}{
+		{"within all limits", 2 << 20, 0, ""},
+		{"more than a session may have", 6 << 20, 1038, "memory.session"},
+		{"more than max_allowed_packet", 9 << 20, 1153, "max_allowed_packet"},
+		{"several packets more", 40 << 20, 1153, "max_allowed_packet"},
+		{"within all limits again", 2 << 20, 0, ""},
+	} {
+		var n int
+		err := conn.QueryRowContext(t.Context(), "SELECT LENGTH('"+strings.Repeat("x", c.bytes)+"')").Scan(&n)
+		var e *mysql.MySQLError
+		switch {
+		case c.code == 0 && (err != nil || n != c.bytes):
+			t.Errorf("%s: %d, %v", c.name, n, err)
+		case c.code != 0 && (!errors.As(err, &e) || e.Number != c.code || !strings.Contains(e.Message, c.text)):
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	// The driver sends a parameter of such a length in pieces. One that does not fit fails its execution only.
+	cfg.MaxAllowedPacket = 1 << 20
+	pieces, err := harness.Open(t, cfg).PrepareContext(t.Context(), "SELECT LENGTH(?)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := pieces.QueryRowContext(t.Context(), strings.Repeat("x", 2<<20)).Scan(&n); err != nil || n != 2<<20 {
+		t.Errorf("a parameter in pieces: %d, %v", n, err)
+	}
+	var e *mysql.MySQLError
+	if err := pieces.QueryRowContext(t.Context(), strings.Repeat("x", 7<<20)).Scan(&n); !errors.As(err, &e) || e.Number != 1038 {
+		t.Errorf("a parameter beyond the session's memory: %d, %v", n, err)
+	}
+}
