@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -162,6 +163,7 @@ type Server struct {
 	current atomic.Pointer[Config]
 	own     map[parser.Kind]handler
 	shows   map[string]handler
+	parsing sync.Mutex // held while a long text is parsed
 }
 
 // Init completes a Server whose fields are set. It is called once, before the first session.

@@ -48,6 +48,15 @@ func (s *Session) answerRefused(refused *wire.Refused) error {
 	return s.writeError(refused.Err)
 }
 
+// parseInTurn has texts parsed one after the other that are long: a parser makes several times a text of garbage.
+func (srv *Server) parseInTurn(text []byte, parse func() (*parser.Statement, error)) (*parser.Statement, error) {
+	if len(text) >= bigBuffer {
+		srv.parsing.Lock()
+		defer srv.parsing.Unlock()
+	}
+	return parse()
+}
+
 // bigBuffer is from which size on a buffer is not kept for the next statement, bytes.
 const bigBuffer = 1 << 20
 

@@ -153,7 +153,7 @@ func (s *Session) lookupWhole(ctx context.Context, text []byte) (*Statement, err
 // prepareFolded makes one statement for all texts that differ from this one in the lengths of their lists only. Nil:
 // there is none, or an error that is to be told of the text as it is.
 func (s *Session) prepareFolded(ctx context.Context, text []byte) *Statement {
-	parsed, err := s.scan.ParseFolded()
+	parsed, err := s.srv.parseInTurn(text, s.scan.ParseFolded)
 	if err != nil || !cacheable[parsed.Kind] || s.srv.own[parsed.Kind] != nil || s.substitutes(parsed) || s.mayPlan(parsed) != nil {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (s *Session) planAgain(ctx context.Context, x *execution, scatter bool) err
 
 // prepareStatement parses and plans, and caches what is worth it.
 func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement, error) {
-	parsed, err := parser.Parse(string(text), s.mode)
+	parsed, err := s.srv.parseInTurn(text, func() (*parser.Statement, error) { return parser.Parse(string(text), s.mode) })
 	if err != nil {
 		return nil, syntaxError(err)
 	}
