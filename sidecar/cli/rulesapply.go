@@ -13,6 +13,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/admin"
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar"
 	"github.com/heddle-mesh/heddle/sidecar/mesh"
 )
 
@@ -35,8 +36,9 @@ func (r *rulesRun) apply() *cobra.Command {
 		Short: "Bring documents into force",
 		Long: "Validate the documents of files and bring them into force, one after the other, rules before users. Instances adopt\n" +
 			"them at once. A change of placement, which says anew where rows live, goes through a barrier: every instance\n" +
-			"holds the tables, then all of them go on by the new rules, or none does. It moves no rows and looks at none;\n" +
-			"for tables that the document in force names it is refused without --force-placement.",
+			"holds the tables, then all of them go on by the new rules, or none does. It moves no rows. It is refused without\n" +
+			"--force-placement for tables that the document in force names, and for those that it does not name where the\n" +
+			"default data source, which is asked from here, has rows of them, or cannot be asked.",
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "file of documents, separated by ---; - is standard input; repeatable")
@@ -81,7 +83,7 @@ func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, dry
 		return out, nil
 	}
 	if len(seen.Tables) > 0 && !force {
-		if err := mayPlace(ctx, docs, p, seen.Tables); err != nil {
+		if err := r.mayPlace(ctx, docs, p, seen.Tables); err != nil {
 			return out, err
 		}
 	}
@@ -95,17 +97,37 @@ func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, dry
 }
 
 // mayPlace refuses a change of placement of tables that may have rows.
-func mayPlace(ctx context.Context, docs *admin.Documents, p mesh.Part, tables []string) error {
+func (r *rulesRun) mayPlace(ctx context.Context, docs *admin.Documents, p mesh.Part, tables []string) error {
 	active, err := docs.Get(ctx, p.Name)
 	if err != nil {
 		return err
 	}
-	risky, err := mesh.MayHoldRows(active.Bytes(), tables)
-	if err != nil || len(risky) == 0 {
+	risky, unnamed, source, err := mesh.MayHoldRows(active.Bytes(), tables)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s: rows of %s would be looked for elsewhere. Nothing here moves rows, or looks whether there are any: "+
-		"give --force-placement if these tables are empty, or if you move their rows yourself", p.Document, tableList(risky))
+	if len(risky) > 0 {
+		return fmt.Errorf("%s: rows of %s would be looked for elsewhere. Nothing here moves rows, or looks whether there are any: "+
+			"give --force-placement if these tables are empty, or if you move their rows yourself", p.Document, tableList(risky))
+	}
+	if len(unnamed) == 0 || source == nil {
+		return nil
+	}
+	c, err := r.load()
+	if err != nil {
+		return err
+	}
+	filled, err := sidecar.WithRows(ctx, c, source, unnamed)
+	if err != nil {
+		return fmt.Errorf("%s: whether %s has tables that the document in force does not name, and rows in them, could not be asked: %w. "+
+			"Give --force-placement if you know that there are no rows of %s", p.Document, source.Name, err, tableList(tables))
+	}
+	if len(filled) > 0 {
+		return fmt.Errorf("%s: %s has rows on %s, where it is served from though the document in force does not name it; they would be "+
+			"looked for elsewhere. Nothing here moves rows: give --force-placement if you move them yourself, or if nobody needs them",
+			p.Document, tableList(filled), source.Name)
+	}
+	return nil
 }
 
 func tableList(tables []string) string {

@@ -41,6 +41,9 @@ func (r *rulesRun) get() *cobra.Command {
 				active, err = a.Of(doc.Kind).Get(ctx, doc.Name)
 				v = active.Version
 			}
+			if errors.Is(err, admin.ErrNotFound) && doc.Kind == layout.Rules && (doc.Name == layout.Users || doc.Name == layout.Users+"/"+layout.Mesh) {
+				return fmt.Errorf("%w; the users are `heddle rules get --users`", err)
+			}
 			if err != nil {
 				return err
 			}

@@ -74,8 +74,8 @@ func TestPlacement(t *testing.T) {
 			if c.was == "" {
 				return
 			}
-			if risky, err := MayHoldRows([]byte(c.was), moved); err != nil || !slices.Equal(risky, c.risky) {
-				t.Errorf("%v, %v", risky, err)
+			if risky, unnamed, _, err := MayHoldRows([]byte(c.was), moved); err != nil || !slices.Equal(risky, c.risky) || len(risky)+len(unnamed) != len(moved) {
+				t.Errorf("%v, %v, %v", risky, unnamed, err)
 			}
 		})
 	}
@@ -97,6 +97,12 @@ func TestDocumentsAreValidatedTogether(t *testing.T) {
 	var invalid *admin.Invalid
 	if err := apply("crm", elsewhere.Replace(crm), 1); !errors.As(err, &invalid) {
 		t.Errorf("one name for two servers: %v", err)
+	}
+	for block, more := range map[string]string{"tls": "tls: {mode: verify_identity}", "pool": "pool: {max: 3}", "replicas": `replicas: ["10.0.0.8:3306"]`} {
+		err := apply("crm", strings.Replace(crm, `{address: "10.0.0.1:3306"`, `{address: "10.0.0.1:3306", `+more, 1), 1)
+		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), "another "+block+` in the document of database "crm" than in that of "shop"`) {
+			t.Errorf("another %s: %v", block, err)
+		}
 	}
 	if err := apply("crm", shop, 1); !errors.As(err, &invalid) {
 		t.Errorf("the document of another database: %v", err)

@@ -108,19 +108,21 @@ func named(l *rule.Layout) []string {
 	return out
 }
 
-// MayHoldRows are those of tables that a document names, or all it does not name: by the document alone, nobody can say
-// that they are empty. A table that the document does not name is taken for a new one.
-func MayHoldRows(was []byte, tables []string) ([]string, error) {
+// MayHoldRows parts tables that a document in force would have elsewhere: those that it names, or all that it does not
+// name, of which nobody can say by the document that they are empty; and those that it does not name, which are new, or are
+// served as single tables of its default data source: unnamed returns where that is, for the server to be asked.
+func MayHoldRows(was []byte, tables []string) (risky []string, unnamed []rule.Node, source *rule.DataSource, err error) {
 	l, err := layoutOf(was)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	known := append(named(l), rule.AllUnlisted)
-	var out []string
 	for _, t := range tables {
 		if slices.Contains(known, t) {
-			out = append(out, t)
+			risky = append(risky, t)
+		} else {
+			unnamed = append(unnamed, l.SingleNode(l.DefaultDataSource, t))
 		}
 	}
-	return out, nil
+	return risky, unnamed, l.DataSource(l.DefaultDataSource), nil
 }

@@ -67,6 +67,8 @@ func TestCommandLine(t *testing.T) {
 		{"rules get", 0, []string{"rules/" + l.database, "users/mesh"}},
 		{"rules get " + l.database, 0, []string{"ds_1: 0-8191"}},
 		{"rules get nobody", 1, []string{"no such document"}},
+		{"rules get users", 1, []string{"no such document", "--users"}},
+		{"rules get users/mesh", 1, []string{"no such document", "--users"}},
 		{"mesh instances", 0, []string{"a ", "serve"}},
 		{"mesh evict a", 1, []string{"it is alive"}},
 		{"rules drop " + l.database, 1, []string{"--force-placement"}},
@@ -89,6 +91,41 @@ func TestCommandLine(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(out), &status); err != nil || code != 0 || len(status) != 2 || status[0].Instances[0].Instance != "a" {
 		t.Errorf("%d, %v: %s", code, err, out)
+	}
+}
+
+// TestUnnamedTableWithRows: a table that the rules do not name is served from the default data source; where it has rows
+// there, naming it is a change of placement as any other.
+func TestUnnamedTableWithRows(t *testing.T) {
+	l := newLab(t, env.Etcd.Endpoint())
+	db := l.open(l.start("a", ""))
+	for _, text := range []string{"CREATE TABLE shop_settings (id BIGINT PRIMARY KEY)", "INSERT INTO shop_settings VALUES (1), (2)", "CREATE TABLE nothing (id INT)"} {
+		if _, err := db.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, c := range []struct {
+		text, flag string
+		code       int
+		says       string
+	}{
+		{l.rules("broadcast: [shop_settings]\n"), "", 1, "shop_settings has rows on ds_0"},
+		{l.rules("  shop_settings: {key: id}\n"), "--dry-run", 1, "--force-placement"},
+		{l.rules("  shop_settings: {key: id}\n  nothing: {key: id}\n"), "", 1, "shop_settings has rows on ds_0"},
+		{l.rules("single: {ds_1: [shop_settings]}\n"), "", 1, "shop_settings has rows on ds_0"},
+		{l.rules("single: {ds_0: [shop_settings]}\n"), "", 0, "version 2 is in force"},
+		{l.rules("broadcast: [nothing, newer]\n"), "", 0, "version 3 is in force"},
+		{l.rules("broadcast: [nothing, newer, shop_settings]\n"), "", 1, "shop_settings has rows on ds_0"},
+		{l.rules("broadcast: [nothing, newer, shop_settings]\n"), "--force-placement", 0, "version 4 is in force"},
+	} {
+		path := filepath.Join(t.TempDir(), "rules.yaml")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, out := command(t, l.endpoint, "/"+l.database, strings.Fields("rules apply "+c.flag+" -f "+path)...)
+		if code != c.code || !strings.Contains(out, c.says) {
+			t.Errorf("%d: exit code %d, want %d and %q:\n%s", i, code, c.code, c.says, out)
+		}
 	}
 }
 
