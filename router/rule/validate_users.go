@@ -1,6 +1,9 @@
 package rule
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+)
 
 // ValidateUsers reports everything that is wrong with a document of users.
 func ValidateUsers(u *Users) Problems {
@@ -66,8 +69,25 @@ func ValidateTogether(docs []*Document) Problems {
 				problems = append(problems, d.source.problem("data_sources."+ds.Name,
 					fmt.Sprintf("data source %q has another address or account in the document of database %q", ds.Name, f.doc.Database),
 					"one name means one server and account in all documents"))
+			} else if apart := connectedOtherwise(f.ds, ds); apart != "" {
+				problems = append(problems, d.source.problem("data_sources."+ds.Name,
+					fmt.Sprintf("data source %q has another %s in the document of database %q than in that of %q", ds.Name, apart, f.doc.Database, d.Database),
+					"one name means one pool of connections in all documents: write the same block in both"))
 			}
 		}
 	}
 	return problems
+}
+
+// connectedOtherwise names the first block in which two declarations of one server differ.
+func connectedOtherwise(a, b DataSource) string {
+	switch {
+	case !reflect.DeepEqual(a.TLS, b.TLS):
+		return "tls"
+	case a.Pool != b.Pool:
+		return "pool"
+	case !reflect.DeepEqual(a.Replicas, b.Replicas):
+		return "replicas"
+	}
+	return ""
 }
