@@ -24,7 +24,7 @@ LAYER = $(LAYER_ENV) $(GOTEST) $(RACE) -count=1 -v
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-23s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Install MariaDB's programs if they are missing, build, run `heddle dev`; flags in ARGS="--servers 4".

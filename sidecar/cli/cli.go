@@ -14,10 +14,12 @@ func Main(args []string, out, errOut io.Writer) int {
 	root := &cobra.Command{
 		Use:           "heddle",
 		Short:         "Many MySQL and MariaDB servers as one",
+		Version:       buildVersion(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.AddCommand(serveCommand(), checkCommand(), devCommand(), rulesCommand(), explainCommand(), ddlCommand(), meshCommand(), versionCommand())
+	root.SetVersionTemplate("heddle {{.Version}}\n")
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)

@@ -69,7 +69,7 @@ func serveCommand() *cobra.Command {
 		defer settled()
 		defer context.AfterFunc(second, settled)() // a third signal is the system's to handle
 		deadline := p.DrainDeadline()
-		log.Info("draining", zap.Duration("deadline", deadline))
+		log.Info("draining", zap.Stringer("deadline", deadline))
 		drain, cancel := context.WithTimeout(second, deadline)
 		defer cancel()
 		return p.Stop(drain)
@@ -153,11 +153,31 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			version := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				version = info.Main.Version
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "heddle", version)
+			fmt.Fprintln(cmd.OutOrStdout(), "heddle", buildVersion())
 		},
 	}
+}
+
+// buildVersion is the module's version, or, of a build in a clone, the commit.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	revision, changed := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = ", changed since"
+		}
+	}
+	if revision == "" {
+		return "(devel)"
+	}
+	return "(devel, commit " + revision[:min(12, len(revision))] + changed + ")"
 }

@@ -44,7 +44,7 @@ var table = []section{
 			Doc: "Name in logs, in the process list and in etcd; unique over the live instances. Empty: the host name.",
 			at:  func(c *Config) any { return &c.Instance.Name }},
 		{Name: "instance.zone", Kind: Text, Example: "eu-1a",
-			Doc: "Where it runs; peers and replicas of the same zone are preferred.",
+			Doc: "Where it runs: a label that the other instances and `heddle mesh instances` see. Nothing is routed by it yet.",
 			at:  func(c *Config) any { return &c.Instance.Zone }},
 		{Name: "instance.labels", Kind: Map, Example: "team: checkout",
 			Doc: "Free labels, by which rules can be tried on some instances first.",
