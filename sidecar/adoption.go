@@ -112,6 +112,7 @@ func (a *adoption) settle() error {
 	if len(a.sources) > 0 {
 		a.opened()
 	}
+	a.process.tellReplicas(now.Value.layouts)
 	a.log.Info("rules adopted", zap.String("from", now.Source), zap.Any("versions", versions(now)))
 	return nil
 }

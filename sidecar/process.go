@@ -132,6 +132,7 @@ func (p *Process) adopt(version uint64, layouts []*rule.Layout) error {
 	if err != nil {
 		return err
 	}
+	p.tellReplicas(layouts)
 	return p.adoptFrom(list, version, layouts)
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"go.uber.org/zap"
+
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/config"
@@ -33,6 +35,15 @@ func sources(c *config.Config, layouts []*rule.Layout) ([]backend.DataSource, er
 		}
 	}
 	return out, nil
+}
+
+// tellReplicas logs what operators may take for granted.
+func (p *Process) tellReplicas(layouts []*rule.Layout) {
+	for _, l := range layouts {
+		if note := rule.UnreadReplicas(l.DataSources); note != "" {
+			p.log.Warn(note, zap.String("database", l.Database))
+		}
+	}
 }
 
 func source(c *config.Config, ds *rule.DataSource) (backend.DataSource, error) {

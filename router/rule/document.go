@@ -52,10 +52,11 @@ type DataSource struct {
 	Pool     Pool
 }
 
-// Replica is a server that follows a data source's primary; account, schema and TLS are the data source's.
+// Replica is a server that follows a data source's primary; account, schema and TLS are the data source's. It is read and
+// checked, and nothing is sent to it yet: see UnreadReplicas.
 type Replica struct {
 	Address string
-	Weight  int // share of reads; 0 reads as 1
+	Weight  int // share of reads, once replicas are read from; 0 reads as 1
 }
 
 // TLS says how a backend connection is protected. The modes are those of MySQL's own clients.

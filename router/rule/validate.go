@@ -167,3 +167,17 @@ func (v *validator) known(path, source string) bool {
 	v.problem(path, fmt.Sprintf("unknown data source %q", source), "declared: "+strings.Join(names, ", "))
 	return false
 }
+
+// UnreadReplicas is what has to be said of data sources that declare replicas; "" where none does.
+func UnreadReplicas(sources []DataSource) string {
+	var names []string
+	for i := range sources {
+		if len(sources[i].Replicas) > 0 {
+			names = append(names, sources[i].Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "replicas of " + strings.Join(names, ", ") + " are not read from: all statements go to the data source's own address"
+}

@@ -46,8 +46,13 @@ func validateCommand(out *output) *cobra.Command {
 			return err
 		}
 		return errors.Join(out.print(cmd.OutOrStdout(), append([]rule.Problem{}, all...), func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, "valid")
-			return err
+			fmt.Fprintln(w, "valid")
+			for _, d := range docs {
+				if note := rule.UnreadReplicas(d.DataSources); note != "" {
+					fmt.Fprintln(w, "note:", note)
+				}
+			}
+			return nil
 		}), err)
 	}
 	return cmd

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 )
@@ -111,13 +112,19 @@ func checkCommand() *cobra.Command {
 		if err == nil {
 			err = c.Check()
 		}
+		var docs []*rule.Document
 		if err == nil && !c.UsesEtcd() {
-			_, _, err = sidecar.ReadRules(c.Rules.File)
+			docs, _, err = sidecar.ReadRules(c.Rules.File)
 		}
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
+		for _, d := range docs {
+			if note := rule.UnreadReplicas(d.DataSources); note != "" {
+				fmt.Fprintln(cmd.OutOrStdout(), "note:", note)
+			}
+		}
 		if !*online {
 			return nil
 		}

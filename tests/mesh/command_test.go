@@ -45,6 +45,7 @@ func TestCommandLine(t *testing.T) {
 	}
 	wrong := write("wrong.yaml", l.rules("  u: {kye: id}\n"))
 	wider := write("wider.yaml", l.rules("  u: {key: id}\n")+"---\nusers: {root: {}, ann: {}}\n")
+	replicas := write("replicas.yaml", strings.Replace(l.rules(""), "ds_0: {", `ds_0: {replicas: ["127.0.0.1:1"], `, 1))
 	moved := write("moved.yaml", l.swapped())
 	for _, c := range []struct {
 		args string
@@ -54,6 +55,8 @@ func TestCommandLine(t *testing.T) {
 		{"rules validate -f " + wrong, 3, []string{"11:3: tables.u", `unknown key "kye"`, "  |       ^"}},
 		{"rules apply -f " + wrong, 3, []string{`unknown key "kye"`}},
 		{"rules validate -f " + wider, 0, []string{"valid"}},
+		{"rules validate -f " + replicas, 0, []string{"valid", "replicas of ds_0 are not read from"}},
+		{"--version", 0, []string{"heddle "}},
 		{"rules diff -f " + wider, 0, []string{"+  u: {key: id}"}},
 		{"rules apply --dry-run -f " + wider, 0, []string{"would change (version 1 is in force)", "rows live elsewhere: u"}},
 		{"rules apply --author ann --comment because -f " + wider, 0, []string{"rules/" + l.database + ": version 2 is in force (before: 1)", "users/mesh: version 2"}},
