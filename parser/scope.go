@@ -137,7 +137,11 @@ func (r *reader) resolve(schema, name string, i int) (scopeTable, bool) {
 		}
 		for _, t := range r.blocks[b].tables {
 			if schema != "" {
-				if t.alias == "" && strings.EqualFold(t.name, name) && (t.schema == "" || strings.EqualFold(t.schema, schema)) {
+				known := t.alias
+				if known == "" {
+					known = t.name
+				}
+				if strings.EqualFold(known, name) && (t.schema == "" || strings.EqualFold(t.schema, schema)) {
 					return t, true
 				}
 				continue

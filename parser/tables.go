@@ -291,7 +291,7 @@ func (r *reader) deleteList(i, end int) {
 	}
 }
 
-// qualifiers finds tbl.col and db.tbl.col whose tbl is a table's own name.
+// qualifiers finds tbl.col whose tbl is a table's own name, and db.tbl.col whose tbl is that or an alias.
 func (r *reader) qualifiers(start int) {
 	for i := start; i < len(r.t); i++ {
 		if !r.at(i).Ident() || !r.is(i+1, ".") || r.is(i-1, ".") || r.at(i-1).Kind == SysVar || r.tableAt[i] {
@@ -316,7 +316,7 @@ func (r *reader) qualifiers(start int) {
 			continue
 		}
 		q.ColumnSpan = r.t[col].Span
-		if t, ok := r.resolve(q.Schema, q.Name, i); ok && t.alias == "" && t.stored {
+		if t, ok := r.resolve(q.Schema, q.Name, i); ok && t.stored && (t.alias == "" || q.Schema != "") {
 			r.st.Qualifiers = append(r.st.Qualifiers, q)
 		}
 	}

@@ -17,7 +17,7 @@ var functionUse = func() map[string]Feature {
 		"PS_CURRENT_THREAD_ID": UseConnectionID, "CURRENT_USER": UseCurrentUser, "USER": UseCurrentUser,
 		"SESSION_USER": UseCurrentUser, "SYSTEM_USER": UseCurrentUser, "CURRENT_ROLE": UseCurrentUser,
 		"DATABASE": UseDatabase, "SCHEMA": UseDatabase, "VERSION": UseVersion, "DEFAULT": UseDefaultFunc, "VALUES": UseDefaultFunc,
-		"VALUE": UseDefaultFunc, "JSON_TABLE": UseJSONTable,
+		"VALUE": UseDefaultFunc, "JSON_TABLE": UseJSONTable, "ROWNUM": UseRowNum,
 	}
 	for _, f := range []string{"NOW", "CURRENT_TIMESTAMP", "CURDATE", "CURRENT_DATE", "CURTIME", "CURRENT_TIME", "UTC_DATE",
 		"UTC_TIME", "UTC_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP", "UNIX_TIMESTAMP"} {

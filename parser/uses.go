@@ -41,6 +41,7 @@ const (
 	UseIndexHint
 	UseProcedureAnalyse
 	UseDefaultFunc // DEFAULT(col), VALUES(col)
+	UseRowNum      // ROWNUM(), which counts the rows that a server has found
 	UseWordCall    // a word of the grammar before a parenthesis that is not reserved: a stored function may have its name
 )
 

@@ -124,6 +124,8 @@ func (r *reader) wordUse(u *Uses, i int) {
 		}
 		if up := strings.ToUpper(r.name(i)); (up == "NEXTVAL" || up == "CURRVAL") && r.st.Mode.SQLMode.Has(Oracle) {
 			u.add(UseSequence, up, i)
+		} else if up == "ROWNUM" && r.st.Mode.SQLMode.Has(Oracle) && !r.is(i-1, ".") && !r.is(i+1, "(") {
+			u.add(UseRowNum, up, i)
 		}
 		return
 	}

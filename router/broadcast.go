@@ -95,7 +95,7 @@ func (p *planning) broadcastByKey(t *table, route *plan.Route, refused error) er
 const onceOnly = parser.UseSequence | parser.UseUserVarWrite | parser.UseLock | parser.UseLastInsertIDArg
 
 // unlike are the features that copies may evaluate differently.
-const unlike = parser.UseUUID | parser.UseSysdate | parser.UseRand | parser.UseNonDeterministic | parser.UseUnknownFunction |
+const unlike = parser.UseUUID | parser.UseSysdate | parser.UseRand | parser.UseRowNum | parser.UseNonDeterministic | parser.UseUnknownFunction |
 	parser.UseConnectionID | parser.UseCurrentUser | parser.UseSysVar | parser.UseVersion
 
 // unlikeIn reports whether a part of the text holds anything that copies may evaluate differently.

@@ -125,6 +125,9 @@ func (p *planning) changedSources(b *block, ch *change) ([]*source, error) {
 		for _, t := range ch.delete {
 			s := p.sourceNamed(b, t.Name.O)
 			if s == nil {
+				if t := p.stmt.Tokens; len(t) > 2 && t[1].Is("HISTORY") && t[2].Is("FROM") {
+					return nil, p.refuse("DELETE HISTORY on a sharded table")
+				}
 				return nil, p.refuse("a DELETE whose targets Heddle cannot find")
 			}
 			add(s)

@@ -1,7 +1,9 @@
 package router
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
@@ -63,8 +65,10 @@ func (p *planning) gatherRefusal() string {
 		return "locks and sequences over several shards"
 	case uses.Has(parser.UseUserVarWrite | parser.UseOutfile | parser.UseLastInsertIDArg | parser.UseProcedureAnalyse):
 		return "what a query leaves behind over several shards"
+	case uses.Has(parser.UseSystemTime):
+		return "FOR SYSTEM_TIME over several shards"
 	}
-	return ""
+	return p.ofAllRows() // in one place too the rows need not come in the order of one server
 }
 
 // gatherPlace finds a place that has all tables of the statement: of the sharded ones a part.
@@ -170,7 +174,11 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 			return err
 		}
 		temporary = append(temporary, t)
-		root.Parts = append(root.Parts, plan.GatheredPart{Name: name, Node: sub.Root, Shape: g.shape(part), Binary: part.binary})
+		shape, err := g.keptShape(part)
+		if err != nil {
+			return err
+		}
+		root.Parts = append(root.Parts, plan.GatheredPart{Name: name, Node: sub.Root, Shape: shape, Binary: part.binary})
 		rest.client(parser.Span{Start: at, End: part.span.Start})
 		part.replace(rest, name)
 		at = part.span.End
@@ -211,6 +219,19 @@ func (g *gathering) shape(part *gatheredPart) *rewrite.Template {
 	}
 	t.CountParams()
 	return t
+}
+
+// keptShape is the shape of a part whose JSON the statement's functions still take for JSON.
+func (g *gathering) keptShape(part *gatheredPart) (*rewrite.Template, error) {
+	shape := g.shape(part)
+	if !g.p.env.Mode.Flavour.MariaDB || !slices.ContainsFunc(g.p.stmt.Tokens, func(t parser.Token) bool { return strings.HasPrefix(t.Word, "JSON_") }) {
+		return shape, nil
+	}
+	cols, err := g.p.describeText(g.place, shape)
+	if err != nil {
+		return nil, err
+	}
+	return g.p.keepJSON(shape, cols, func(i int) string { return ident(cols[i].Name) }), nil
 }
 
 // temporary describes a part's temporary table for the planning of the rest.

@@ -202,7 +202,7 @@ func (g *gathering) onlyTable(q queryGroup) (*gatheredPart, error) {
 // query makes a part of a query, if a server can answer it by itself: a name of the rows around it would be unknown.
 func (g *gathering) query(q queryGroup) (*gatheredPart, error) {
 	p := g.p
-	if p.usesIn(q.span, parser.UseRand|parser.UseUUID|parser.UseNonDeterministic|parser.UseSysdate|parser.UseUnknownFunction) {
+	if p.usesIn(q.span, parser.UseRand|parser.UseRowNum|parser.UseUUID|parser.UseNonDeterministic|parser.UseSysdate|parser.UseUnknownFunction) {
 		return nil, sqlerr.NotSupported("a query inside another that may give another answer each time")
 	}
 	for i := range p.stmt.Tables {

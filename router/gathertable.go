@@ -67,7 +67,7 @@ func (g *gathering) tableRows(part *gatheredPart, at int) error {
 		}
 	}
 	from := parser.Span{Start: part.span.Start, End: max(part.span.End, ref.AliasSpan.End)}
-	random := parser.UseRand | parser.UseUUID | parser.UseNonDeterministic | parser.UseSysdate | parser.UseUnknownFunction
+	random := parser.UseRand | parser.UseRowNum | parser.UseUUID | parser.UseNonDeterministic | parser.UseSysdate | parser.UseUnknownFunction
 	var texts []*partText
 	add := func(from parser.Span, order string) {
 		t := &partText{p: p}

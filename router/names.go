@@ -167,6 +167,12 @@ func (p *planning) qualifierSplices(targets []plan.Target) []rewrite.Splice {
 	var out []rewrite.Splice
 	for i := range p.stmt.Qualifiers {
 		q := &p.stmt.Qualifiers[i]
+		if t := p.aliased(q); t != nil {
+			if p.schemaMoves(t, q.Schema, targets) {
+				out = append(out, splice(q.SchemaSpan, rewrite.Piece{Op: rewrite.Schema, N: t.index}))
+			}
+			continue
+		}
 		t := p.qualified(q)
 		if t == nil {
 			continue
@@ -179,6 +185,20 @@ func (p *planning) qualifierSplices(targets []plan.Target) []rewrite.Splice {
 		}
 	}
 	return out
+}
+
+// aliased finds the table whose alias stands behind a schema: to a server it is in the schema of its table.
+func (p *planning) aliased(q *parser.Qualifier) *table {
+	if !q.SchemaSpan.Present() {
+		return nil
+	}
+	for i := range p.stmt.Tables {
+		t := p.byRef[i]
+		if t != nil && t.gathered == nil && p.stmt.Tables[i].Alias != "" && p.sameName(p.stmt.Tables[i].Alias, q.Name) && p.sameName(t.db, q.Schema) {
+			return t
+		}
+	}
+	return nil
 }
 
 // qualified finds the table that a qualifier names.

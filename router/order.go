@@ -67,7 +67,7 @@ func (f *fanOut) orderItem(by *ast.ByItem, item parser.Item) (orderItem, error) 
 		return o, err
 	}
 	o.expr = expr
-	o.random = f.p.usesIn(item.Expr, parser.UseRand|parser.UseUUID|parser.UseNonDeterministic|parser.UseSysdate|parser.UseUnknownFunction)
+	o.random = f.p.usesIn(item.Expr, parser.UseRand|parser.UseRowNum|parser.UseUUID|parser.UseNonDeterministic|parser.UseSysdate|parser.UseUnknownFunction)
 	for i, it := range f.c.List {
 		if !it.Star && f.p.sameTokens(it.Expr, item.Expr) {
 			o.field = i

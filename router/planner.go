@@ -74,7 +74,13 @@ func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	if err := p.guard(); err != nil {
 		return nil, err
 	}
+	if err := p.relevance(); err != nil {
+		return nil, err
+	}
 	if err := p.dispatch(); err != nil {
+		return nil, err
+	}
+	if err := p.changesAlike(); err != nil {
 		return nil, err
 	}
 	if p.inlined {

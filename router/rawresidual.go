@@ -97,6 +97,7 @@ func (g *grouping) byRows() error {
 	for i := range cols[:min(len(cols), len(r.exprs))] {
 		r.exprs[i] = exactly(&cols[i], r.exprs[i])
 	}
+	shape = g.p.keepJSON(shape, cols, partName)
 	g.route.Template = r.rows(false)
 	g.p.plan.Root = &plan.Residual{
 		Input: g.route, Target: g.route.Targets[0], Shape: shape, Final: final, Result: g.cols[:g.visible],

@@ -60,6 +60,7 @@ func (g *grouping) residual(orders []orderItem) error {
 		at := g.output[i].Column
 		g.hidden[at] = exactly(&types[i], g.hidden[at])
 	}
+	shape = g.p.keepJSON(shape, types, partName)
 	if err := g.makeKeys(groupCols, argCols); err != nil {
 		return err
 	}

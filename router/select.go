@@ -104,7 +104,14 @@ func (p *planning) refuseUnread(lead *table) error {
 	if _, err := p.describeText(route, route.Template); err != nil {
 		return err
 	}
-	return p.refuse(unread(p.stmt.Kind) + " on the sharded table " + lead.name)
+	what := unread(p.stmt.Kind)
+	switch {
+	case p.stmt.Uses.Has(parser.UseSystemTime):
+		what = "FOR SYSTEM_TIME"
+	case p.stmt.Kind == parser.Do:
+		what = "DO with a query"
+	}
+	return p.refuse(what + " on the sharded table " + lead.name)
 }
 
 // planOnlyNode plans a statement on sharded tables that have one node only.
@@ -319,6 +326,9 @@ func (f *fanOut) trial() *rewrite.Template {
 func (p *planning) fanOutRefusal(q *query) string {
 	uses := p.stmt.Uses
 	c := p.stmt.Clauses
+	if why := p.ofAllRows(); why != "" {
+		return why
+	}
 	switch {
 	case c == nil:
 		return "a select of a form that Heddle cannot read over several shards"

@@ -144,6 +144,13 @@ func (p *planning) routeTo(nodes []rule.Node, lead *table) (*plan.Route, error) 
 	if t := p.bareAndAliased(targets); t != nil {
 		return nil, p.refuse("a statement that changes and reads " + t.name + " and qualifies its columns, where its actual name is another")
 	}
+	if p.stmt.Uses.Has(parser.UseSystemTime) {
+		for _, t := range p.tables {
+			if t.gathered == nil && p.renamed(t, targets) {
+				return nil, p.refuse("FOR SYSTEM_TIME of " + t.name + ", whose actual name is another")
+			}
+		}
+	}
 	route := &plan.Route{Targets: targets, Tables: p.tableNames(), Databases: p.databaseNames()}
 	route.Template = p.compile(targets, nil)
 	p.plan.Rename = p.plan.Rename || p.anyRenamed(targets)

@@ -103,7 +103,7 @@ func (p *planning) manyBody(g *judge, t *table, label string, body *parser.Body)
 		g.refuse(label, "has user variables, over several shards")
 		return
 	}
-	const perCopy = parser.UseUUID | parser.UseRand | parser.UseSysdate | parser.UseNonDeterministic | parser.UseSequence
+	const perCopy = parser.UseUUID | parser.UseRand | parser.UseRowNum | parser.UseSysdate | parser.UseNonDeterministic | parser.UseSequence
 	const perSession = parser.UseLastInsertID | parser.UseLastInsertIDArg | parser.UseFoundRows | parser.UseRowCount |
 		parser.UseSysVar | parser.UseVersion | parser.UseLock
 	switch {

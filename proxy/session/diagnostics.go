@@ -28,6 +28,7 @@ type diagnostics struct {
 	total      int // of conditions, those that are not kept included
 	rowCount   int64
 	foundRows  uint64
+	foundAfter string // what makes foundRows unknown, "": it is known
 	lastID     uint64
 
 	stale   bool // the conditions are of an earlier statement
@@ -66,7 +67,13 @@ func (d *diagnostics) succeeded(ok *wire.OK) {
 }
 
 // rowsSent takes note of a result set.
-func (d *diagnostics) rowsSent(n uint64) { d.rowCount, d.foundRows = -1, n }
+func (d *diagnostics) rowsSent(n uint64) {
+	d.rowCount = -1
+	d.found(n)
+}
+
+// found takes note of what FOUND_ROWS() is.
+func (d *diagnostics) found(n uint64) { d.foundRows, d.foundAfter = n, "" }
 
 // failed takes note of the error that the client is sent.
 func (d *diagnostics) failed(e *sqlerr.Error) {
@@ -101,8 +108,8 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 	if len(d.heard) == 0 || d.heard[len(d.heard)-1] == t {
 		return false
 	}
-	if c.code == codeNoDefault {
-		return slices.Contains(d.conditions, c) // a server says it once, however many rows lack the value
+	if c.code == codeNoDefault || c.code == codeAmbiguous {
+		return slices.Contains(d.conditions, c) // a server says it once, however many rows it tells of
 	}
 	if c.code != codeTruncatedValue {
 		return false
@@ -117,6 +124,7 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 
 // The conditions that tell of the statement and not of its rows.
 const (
+	codeAmbiguous      = 1052 // ER_NON_UNIQ_ERROR
 	codeTruncatedValue = 1292 // ER_TRUNCATED_WRONG_VALUE
 	codeNoDefault      = 1364 // ER_NO_DEFAULT_FOR_FIELD
 )

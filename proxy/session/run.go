@@ -261,7 +261,7 @@ func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error 
 		if err != nil {
 			return err
 		}
-		s.diag.foundRows = n
+		s.diag.found(n)
 	}
 	if uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg) || x.plan.Program != nil && len(x.plan.Program.Vars) > 0 {
 		if err := s.readBackAssigned(ctx, x, h); err != nil {
@@ -347,6 +347,9 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 			s.more = outer || a.OK.Status.Has(wire.StatusMoreResults)
 			s.followTransaction(x, t, &a.OK)
 			s.diag.succeeded(&a.OK)
+			if x.st.parsed.Kind == parser.Select { // INTO
+				s.foundBy(x, a.OK.AffectedRows)
+			}
 			ok := wire.OK{
 				AffectedRows: a.OK.AffectedRows, LastInsertID: a.OK.LastInsertID,
 				Status: a.OK.Status, Warnings: a.OK.Warnings, Info: a.OK.Info,
@@ -417,6 +420,9 @@ func (s *Session) relayRows(x *execution, route *plan.Route, t *plan.Target, a *
 		return err
 	}
 	s.diag.rowsSent(uint64(rows))
+	if x.st.found != foundSent {
+		s.foundBy(x, uint64(rows))
+	}
 	s.more = outer || a.OK.Status.Has(wire.StatusMoreResults)
 	var own uint16
 	if explains(x.st.parsed) {

@@ -25,6 +25,9 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 		if set[i].Name == "completion_type" && set[i].Scope != parser.ScopeUser && !set[i].Default {
 			return s.writeError(sqlerr.NotSupported("SET completion_type"))
 		}
+		if err := s.mayLimit(&set[i], x); err != nil {
+			return s.writeError(err)
+		}
 		switch set[i].Scope {
 		case parser.ScopeRole, parser.ScopeDefaultRole, parser.ScopePassword:
 			return s.writeError(sqlerr.NotSupported("SET ROLE and SET PASSWORD: accounts are those of the users document, and have no roles"))
@@ -44,6 +47,42 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 		return s.writeError(err)
 	}
 	return s.onServer(ctx, x, set)
+}
+
+// examined are the variables that limit how many rows a query may examine, and the values at which they limit nothing.
+var examined = map[string]string{"sql_big_selects": "1", "max_join_size": "18446744073709551615", "sql_max_join_size": "18446744073709551615"}
+
+// mayLimit refuses a limit of the rows that a query may examine where a server sees a part of them only. x is nil where
+// the value is not looked at.
+func (s *Session) mayLimit(a *parser.Assignment, x *execution) error {
+	without, known := examined[a.Name]
+	if !known || a.Default || a.Scope == parser.ScopeUser || !s.spreads() {
+		return nil
+	}
+	if x != nil && a.Arg >= 0 {
+		if v, err := x.args.Value(a.Arg); err == nil && string(v.AppendText(nil)) == without {
+			return nil
+		}
+	}
+	if x != nil && without == "1" && (a.Word == "ON" || a.Word == "TRUE") {
+		return nil
+	}
+	return sqlerr.NotSupported("a limit by " + a.Name + " of the rows that a query may examine, over several shards")
+}
+
+// spreads reports whether any database is on several shards.
+func (s *Session) spreads() bool {
+	for _, l := range s.srv.Catalogs.Current().Layouts() {
+		if len(l.DataSources) > 1 {
+			return true
+		}
+		for _, t := range l.Tables {
+			if len(t.Nodes) > 1 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // maySet refuses a SET whose tables may be on other servers than the one that would run it.

@@ -110,9 +110,9 @@ func onShowWarnings(s *Session, ctx context.Context, x *execution) error {
 
 // answerList is answerRows for what a server takes from lists of its own, and not from a query: FOUND_ROWS() stays.
 func (s *Session) answerList(ctx context.Context, columns []sqltypes.Column, rows []sqltypes.Row, form exec.Form) error {
-	found := s.diag.foundRows
+	found, after := s.diag.foundRows, s.diag.foundAfter
 	err := s.answerRows(ctx, columns, rows, form)
-	s.diag.foundRows = found
+	s.diag.foundRows, s.diag.foundAfter = found, after
 	return err
 }
 

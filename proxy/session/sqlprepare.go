@@ -168,13 +168,20 @@ func onExecuteImmediate(s *Session, ctx context.Context, x *execution) error {
 // executeText runs a text with values in the places of its parameters.
 func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared, using []parser.Span) error {
 	expressions := make([]string, len(using))
+	left := ""
 	for i, span := range using {
 		expressions[i] = x.st.parsed.Text[span.Start:span.End]
+		if word := strings.ToUpper(expressions[i]); s.srv.Flavour.MariaDB && (word == "DEFAULT" || word == "IGNORE") {
+			left = word
+		}
 	}
 	if len(using) > 0 && s.leavesValues(x.st.parsed, stmt) {
 		if done, err := s.executeThere(ctx, stmt, expressions); done || err != nil {
 			return err
 		}
+	}
+	if left != "" {
+		return s.writeError(sqlerr.NotSupported("EXECUTE … USING " + left))
 	}
 	values, err := s.evaluate(ctx, expressions...)
 	if err != nil {

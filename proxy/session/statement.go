@@ -27,6 +27,8 @@ type Statement struct {
 	described, ran shapes
 	programs       uint64 // version of what was known of stored programs
 
+	found foundRule
+
 	typed bool // a server was asked about the types of the statement's expressions
 
 	// Marks stand in the cache where a key does not tell all that a plan depends on, and say by which longer one to look
@@ -231,6 +233,11 @@ func (s *Session) mayPlan(parsed *parser.Statement) error {
 	if err := s.mayRun(parsed); err != nil {
 		return err
 	}
+	for i := range parsed.PrefixSet {
+		if err := s.mayLimit(&parsed.PrefixSet[i], nil); err != nil {
+			return err
+		}
+	}
 	if parsed.Kind == parser.Account && ofOwnAccount(parsed) {
 		return sqlerr.NotSupported("statements on the client's own account") // it would be the data source's
 	}
@@ -270,7 +277,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	for range maxPlanningRounds {
 		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
 		if err == nil {
-			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion()}
+			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion(), found: foundRuleOf(parsed)}
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			return st, nil
 		}

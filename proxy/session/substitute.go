@@ -81,6 +81,9 @@ func (s *Session) runSubstituted(ctx context.Context, x *execution) error {
 	if err != nil {
 		return s.writeError(syntaxError(err))
 	}
+	if err := s.answerable(parsed); err != nil {
+		return s.writeError(err)
+	}
 	replaced := s.substitute(parsed)
 	again, err := parser.Parse(replaced, s.mode)
 	if err != nil {

@@ -93,6 +93,11 @@ func (s *Session) systemAnswer(ctx context.Context, x *execution) (*sysview.Answ
 		return nil, err
 	}
 	st, err := parser.Parse(text, s.mode)
+	if err == nil {
+		if err := s.answerable(st); err != nil {
+			return nil, err
+		}
+	}
 	if err == nil && s.substitutes(st) && (st.Show == nil || st.Show.What != "GRANTS") {
 		st, err = parser.Parse(s.substitute(st), s.mode)
 	}
@@ -172,6 +177,9 @@ func (s *Session) systemSet(ctx context.Context, st *parser.Statement, text stri
 	asks, err := s.asksSystem(st)
 	if err != nil || !asks && !s.substitutes(st) {
 		return text, err
+	}
+	if err := s.answerable(st); err != nil {
+		return "", err
 	}
 	again, err := parser.Parse(text, s.mode)
 	if err == nil && s.substitutes(again) {

@@ -68,8 +68,11 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 		return t.discard(ctx, rows)
 	}
 	err = s.writeRows(ctx, labelled(defined(rows, columns), x.labels), x.form, func() *wire.OK { return t.end(ctx) })
+	if x.st.found != foundSent && err == nil {
+		s.foundBy(x, s.diag.foundRows)
+	}
 	if t.counted && x.st.parsed.Uses.Has(parser.UseCalcFoundRows) {
-		s.diag.foundRows = t.found
+		s.diag.found(t.found)
 	}
 	return err
 }

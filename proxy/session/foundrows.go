@@ -1,0 +1,82 @@
+package session
+
+import (
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+)
+
+// foundRule says what FOUND_ROWS() is after a statement, by the rows that it has sent. The server that ran it would
+// know, but its connection may be another client's by then; where the rows sent do not tell, FOUND_ROWS() is refused.
+type foundRule uint8
+
+const (
+	foundSent   foundRule = iota // as many as were sent: LIMIT ends the statement where it has sent enough
+	foundBehind                  // those that OFFSET has passed over are found too
+	foundUnited                  // a UNION is made whole before a LIMIT, the session's as well
+	foundHidden                  // the server alone knows
+)
+
+// foundRuleOf finds the rule of a statement.
+func foundRuleOf(st *parser.Statement) foundRule {
+	switch st.Kind {
+	case parser.Select:
+	case parser.Call, parser.Compound:
+		return foundHidden // it is the count of some query of a body
+	default:
+		return foundSent
+	}
+	limited := false
+	for _, t := range st.Tokens {
+		limited = limited || t.Is("LIMIT") || t.Is("FETCH")
+	}
+	c := st.Clauses
+	switch {
+	case len(st.Tokens) > 0 && (st.Tokens[0].Is("VALUES") || st.Tokens[0].Is("TABLE")):
+		return foundHidden
+	case c == nil || c.Paren || c.Inner != nil:
+		return map[bool]foundRule{true: foundHidden, false: foundSent}[limited]
+	case len(c.Branches) > 0:
+		return map[bool]foundRule{true: foundHidden, false: foundUnited}[limited]
+	case c.Limit == nil:
+		return foundSent
+	case c.Limit.WithTies || c.Limit.RowsExamined || c.Limit.Offset < 0 && c.Limit.OffsetSpan.Present():
+		return foundHidden
+	case c.Limit.Offset >= 0:
+		return foundBehind
+	}
+	return foundSent
+}
+
+// foundBy takes note of FOUND_ROWS() after a statement that has sent n rows.
+func (s *Session) foundBy(x *execution, n uint64) {
+	s.diag.found(n)
+	switch x.st.found {
+	case foundBehind:
+		offset, err := x.args.Value(x.st.parsed.Clauses.Limit.Offset)
+		skipped := uint64(offset.Int) // of either sign: the same bits
+		if offset.Kind == sqltypes.KindInt {
+			skipped = uint64(offset.Int)
+		}
+		switch {
+		case err != nil || offset.Kind != sqltypes.KindInt && offset.Kind != sqltypes.KindUint || n == 0 && skipped > 0:
+			s.diag.foundAfter = "a LIMIT whose OFFSET is behind the last row"
+		default:
+			s.diag.foundRows = n + skipped
+		}
+	case foundUnited:
+		if _, limited := s.state.Var("sql_select_limit"); limited {
+			s.diag.foundAfter = "a UNION under sql_select_limit"
+		}
+	case foundHidden:
+		s.diag.foundAfter = "a UNION or parenthesised query with LIMIT, LIMIT … WITH TIES, VALUES or a stored program"
+	}
+}
+
+// answerable refuses a question whose answer the session does not know.
+func (s *Session) answerable(st *parser.Statement) error {
+	if s.diag.foundAfter == "" || !st.Uses.Has(parser.UseFoundRows) {
+		return nil
+	}
+	return sqlerr.NotSupported("FOUND_ROWS() after " + s.diag.foundAfter + "; SQL_CALC_FOUND_ROWS makes it known")
+}
