@@ -288,8 +288,10 @@ func storedForm(column string, t sharding.KeyType) (string, sqltypes.Kind) {
 		return column, sqltypes.KindDecimal
 	case sharding.FamilyDate:
 		return column, sqltypes.KindDate
-	case sharding.FamilyDatetime, sharding.FamilyTimestamp:
+	case sharding.FamilyDatetime:
 		return column, sqltypes.KindDatetime
+	case sharding.FamilyTimestamp: // local time would have an hour twice
+		return "CONCAT('1970-01-01 00:00:00' + INTERVAL UNIX_TIMESTAMP(" + column + ") SECOND, '" + sharding.UTC + "')", sqltypes.KindDatetime
 	case sharding.FamilyTime:
 		return column, sqltypes.KindTime
 	case sharding.FamilyString, sharding.FamilyEnum:

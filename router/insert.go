@@ -120,7 +120,8 @@ func (p *planning) clockOf(t *table) {
 	}
 	for _, c := range t.schema.Columns {
 		def := strings.ToLower(c.Default)
-		if c.OnUpdate || c.HasDefault && (strings.HasPrefix(def, "current_timestamp") || strings.HasPrefix(def, "now(")) {
+		null := c.DataType == "timestamp" && !c.Nullable // which may stand for the time
+		if c.OnUpdate || null || c.HasDefault && (strings.HasPrefix(def, "current_timestamp") || strings.HasPrefix(def, "now(")) {
 			p.plan.Clock = true
 		}
 	}

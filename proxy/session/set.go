@@ -28,6 +28,9 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 		if err := s.mayLimit(&set[i], x); err != nil {
 			return s.writeError(err)
 		}
+		if set[i].Name == "sql_auto_is_null" && set[i].Scope != parser.ScopeUser && !s.autoIsNull(x, &set[i]) {
+			return s.writeError(sqlerr.NotSupported("SET sql_auto_is_null to anything but 0: shards do not know the last generated id of the others"))
+		}
 		switch set[i].Scope {
 		case parser.ScopeRole, parser.ScopeDefaultRole, parser.ScopePassword:
 			return s.writeError(sqlerr.NotSupported("SET ROLE and SET PASSWORD: accounts are those of the users document, and have no roles"))
@@ -83,6 +86,15 @@ func (s *Session) spreads() bool {
 		}
 	}
 	return false
+}
+
+// autoIsNull reports whether the session can have a value of sql_auto_is_null: 0, or any on a database of one server.
+func (s *Session) autoIsNull(x *execution, a *parser.Assignment) bool {
+	if layout, ok := s.srv.Catalogs.Current().Database(s.db); ok && layout.Database == "" || a.Default {
+		return true
+	}
+	on, ok := s.switchWord(x, a)
+	return ok && !on
 }
 
 // maySet refuses a SET whose tables may be on other servers than the one that would run it.
@@ -381,7 +393,30 @@ func (s *Session) modeChanged() {
 	if v, ok := s.state.Var("character_set_connection"); ok {
 		s.router.Keyer.Charset = plainText(v)
 	}
+	s.router.Keyer.Zone = nil
+	if v, ok := s.state.Var("time_zone"); ok {
+		s.router.Keyer.Zone = fixedZone(plainText(v))
+	}
 	s.rekey()
+}
+
+// fixedZone reads a time_zone that is an offset; nil for others: what a server's tables of zones say, or its system, a
+// server is asked for.
+func fixedZone(text string) *time.Location {
+	hours, minutes, _ := strings.Cut(text, ":")
+	if hours == "" || hours[0] != '+' && hours[0] != '-' {
+		return nil
+	}
+	h, err := strconv.Atoi(hours[1:])
+	m, errMinutes := strconv.Atoi(minutes)
+	if err != nil || errMinutes != nil || h < 0 || h > 14 || m < 0 || m > 59 {
+		return nil
+	}
+	offset := (h*60 + m) * 60
+	if hours[0] == '-' {
+		offset = -offset
+	}
+	return time.FixedZone(text, offset)
 }
 
 // modeStatus are the status flags that sql_mode decides.

@@ -281,6 +281,14 @@ func TestTimestampsOfDoubleAndMissingHours(t *testing.T) {
 	if _, v := (sharding.Keyer{}).ForCompare(t.Context(), sqltypes.StringValue("2026-01-02 05:30:00"), ts); v != sharding.Unknown {
 		t.Errorf("without a zone: %v", v)
 	}
+	stored := sqltypes.Value{Kind: sqltypes.KindDatetime, Bytes: []byte("2026-10-25 00:30:00.500" + sharding.UTC)}
+	fine := columns("timestamp(3)")[0].Type
+	if key, err := k.ForStore(t.Context(), stored, fine); err != nil || string(key.Canon) != "2026-10-25 00:30:00.5" {
+		t.Errorf("what a server has stored: %q, %v", key.Canon, err)
+	}
+	if _, err := k.ForStore(t.Context(), stored, columns("datetime(3)")[0].Type); err == nil {
+		t.Error("a moment for a DATETIME")
+	}
 	zone, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)

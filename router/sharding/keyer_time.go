@@ -13,13 +13,14 @@ import (
 type moment struct {
 	time.Time // in UTC, whatever zone it was written for
 	hasTime   bool
+	utc       bool // it was written for UTC
 }
 
 // readMoment reads "2006-01-02" and "2006-01-02 15:04:05[.ffffff]", years 0001 … 9999.
 func readMoment(s []byte) (moment, bool) {
 	if len(s) == len("2006-01-02") {
 		t, err := time.Parse("2006-01-02", string(s))
-		return moment{t, false}, err == nil && t.Year() > 0
+		return moment{Time: t}, err == nil && t.Year() > 0
 	}
 	if len(s) < len("2006-01-02 15:04:05") || len(s) > len("2006-01-02 15:04:05.999999") {
 		return moment{}, false
@@ -28,17 +29,25 @@ func readMoment(s []byte) (moment, bool) {
 		return moment{}, false
 	}
 	t, err := time.Parse("2006-01-02 15:04:05.999999", string(s))
-	return moment{t, true}, err == nil && t.Year() > 0
+	return moment{Time: t, hasTime: true}, err == nil && t.Year() > 0
 }
 
 // momentOf reads the values that stand for a date or a date and time.
 func momentOf(v sqltypes.Value) (moment, bool) {
 	switch v.Kind {
-	case sqltypes.KindDate, sqltypes.KindDatetime, sqltypes.KindString:
+	case sqltypes.KindDatetime:
+		text, utc := bytes.CutSuffix(v.Bytes, []byte(UTC))
+		m, ok := readMoment(text)
+		m.utc = utc
+		return m, ok
+	case sqltypes.KindDate, sqltypes.KindString:
 		return readMoment(v.Bytes)
 	}
 	return moment{}, false
 }
+
+// UTC ends the text of a KindDatetime that tells the moment a TIMESTAMP has stored, whatever the session's zone.
+const UTC = "+00:00"
 
 func (m moment) midnight() bool { return m.Equal(m.Truncate(24 * time.Hour)) }
 
@@ -58,7 +67,7 @@ func fraction(t time.Time) int {
 
 func (k Keyer) compareDate(v sqltypes.Value, t KeyType) (Key, Verdict) {
 	m, ok := momentOf(v)
-	if !ok {
+	if !ok || m.utc && t.Family != FamilyTimestamp {
 		return Key{}, Unknown
 	}
 	if t.Family == FamilyDate {
@@ -84,8 +93,8 @@ func (k Keyer) compareDate(v sqltypes.Value, t KeyType) (Key, Verdict) {
 // toUTC reads m as local time of the session. It reports false without a zone, and for an hour that the zone skips
 // or has twice.
 func (k Keyer) toUTC(m moment) (moment, bool) {
-	if k.Zone == nil {
-		return m, false
+	if m.utc || k.Zone == nil {
+		return m, m.utc
 	}
 	y, mo, d := m.Date()
 	local := time.Date(y, mo, d, m.Hour(), m.Minute(), m.Second(), m.Nanosecond(), k.Zone)
@@ -100,12 +109,12 @@ func (k Keyer) toUTC(m moment) (moment, bool) {
 			return m, false
 		}
 	}
-	return moment{local.UTC(), true}, true
+	return moment{Time: local.UTC(), hasTime: true, utc: true}, true
 }
 
 func (k Keyer) storeDate(v sqltypes.Value, t KeyType) (Key, error) {
 	m, ok := momentOf(v)
-	if !ok {
+	if !ok || m.utc && t.Family != FamilyTimestamp {
 		return Key{}, doubtful("it is not a full ISO date, as '2006-01-02' or '2006-01-02 15:04:05'")
 	}
 	if t.Family == FamilyDate {

@@ -171,3 +171,10 @@ SELECT * FROM g1 ORDER BY id;
 --@ expect geninsert
 INSERT INTO g1 (v) VALUES ('new') ON DUPLICATE KEY UPDATE v = 'z', id = LAST_INSERT_ID(id);
 SELECT v FROM g1 WHERE id = LAST_INSERT_ID();
+--@ case the last id where a column is null
+SET sql_auto_is_null = 1;
+--@ case no last id where a column is null
+SET sql_auto_is_null = 0;
+--@ expect geninsert
+INSERT INTO g1 (v) VALUES ('a');
+SELECT v FROM g1 WHERE id IS NULL;
