@@ -166,12 +166,13 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		Gate:    p.documents.door(),
 		Journal: p.documents.ddl(),
 		Rules:   p.documents.rulesBySQL(),
-		Log:     p.log, Flavour: flavour, Version: version, Collations: collations,
-		Initial: p.servers.initial(),
-		Memory:  merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),
-		Spill:   spill(c),
-		Config:  sessionConfig(c),
-		Start:   time.Now(),
+		Log:     p.log, Flavour: flavour, Version: version, OwnVersion: p.servers.ownVersion(version),
+		Collations: collations,
+		Initial:    p.servers.initial(),
+		Memory:     merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),
+		Spill:      spill(c),
+		Config:     sessionConfig(c),
+		Start:      time.Now(),
 	}
 	srv.Init()
 	return srv, nil

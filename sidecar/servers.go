@@ -114,6 +114,17 @@ func (s *servers) oldest() backend.ServerInfo {
 	return low
 }
 
+// ownVersion is the claimed version as VERSION() says it, where it is not what each server says; "" where it is.
+func (s *servers) ownVersion(claimed string) string {
+	claimed = strings.TrimPrefix(claimed, "5.5.5-")
+	for _, i := range s.infos {
+		if strings.TrimPrefix(i.Version, "5.5.5-") != claimed {
+			return claimed
+		}
+	}
+	return ""
+}
+
 // charsetCollations are the default collations that the servers have configured for charsets; none where one of the
 // servers knows no such thing, and would not know the collations either.
 func (s *servers) charsetCollations() map[string]string {

@@ -150,6 +150,8 @@ type Server struct {
 
 	Flavour parser.Flavour
 	Version string // as the greeting has it
+	// OwnVersion is what VERSION() answers where servers would say something else; "" where all of them say the same.
+	OwnVersion string
 	// Initial are the servers' values of session variables that the proxy itself has to know.
 	Initial Initial
 

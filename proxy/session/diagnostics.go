@@ -108,8 +108,10 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 	if len(d.heard) == 0 || d.heard[len(d.heard)-1] == t {
 		return false
 	}
-	if c.code == codeNoDefault || c.code == codeAmbiguous {
-		return slices.Contains(d.conditions, c) // a server says it once, however many rows it tells of
+	switch c.code {
+	case codeNoDefault, codeAmbiguous, // a server says it once, however many rows it tells of
+		sqlerr.CodeSyntax, codeDeprecated, codeDeprecatedAlone, codeAliasOfCharset, codeDeprecatedCollation: // of the text
+		return slices.Contains(d.conditions, c)
 	}
 	if c.code != codeTruncatedValue {
 		return false
@@ -127,6 +129,11 @@ const (
 	codeAmbiguous      = 1052 // ER_NON_UNIQ_ERROR
 	codeTruncatedValue = 1292 // ER_TRUNCATED_WRONG_VALUE
 	codeNoDefault      = 1364 // ER_NO_DEFAULT_FOR_FIELD
+
+	codeDeprecated          = 1287 // ER_WARN_DEPRECATED_SYNTAX
+	codeDeprecatedAlone     = 1681 // ER_WARN_DEPRECATED_SYNTAX_NO_REPLACEMENT
+	codeAliasOfCharset      = 3719 // ER_DEPRECATED_UTF8_ALIAS
+	codeDeprecatedCollation = 3778 // ER_WARN_DEPRECATED_COLLATION
 )
 
 // count is the number of conditions as packets carry it.

@@ -184,11 +184,13 @@ func (t *tree) create(ctx context.Context, n *plan.Gather, target *plan.Target, 
 		return nil, err
 	}
 	verb := "CREATE TEMPORARY TABLE "
-	if t.s.srv.Flavour.MariaDB {
-		// What a statement that failed has left in an open transaction is not in the way.
-		verb = "SET STATEMENT sql_mode='' FOR CREATE OR REPLACE TEMPORARY TABLE "
-	}
 	h.lease.Taint("a temporary table")
+	// What a statement that failed has left in an open transaction is not in the way.
+	if t.s.srv.Flavour.MariaDB {
+		verb = "SET STATEMENT sql_mode='' FOR CREATE OR REPLACE TEMPORARY TABLE "
+	} else if err := h.Exec(ctx, "DROP TEMPORARY TABLE IF EXISTS `"+target.Schema+"`.`"+name+"`"); err != nil {
+		return nil, t.s.failed(ctx, h, n.Place, target, err)
+	}
 	if err := h.Exec(ctx, verb+text); err != nil {
 		return nil, t.s.failed(ctx, h, n.Place, target, err)
 	}

@@ -449,12 +449,17 @@ func (s *Session) failed(ctx context.Context, h *held, route *plan.Route, t *pla
 		s.endTransaction()
 		s.lost = h.lease.Conn().Broken()
 	}
+	if e := sqlerr.As(err); e != nil && e.Code == codeCannotReopen && strings.Contains(e.Msg, "'heddle gather ") {
+		return sqlerr.NotSupported("a part of a statement that is read twice, over several shards: MySQL opens a temporary table once in a statement")
+	}
 	if e := sqlerr.As(err); e != nil && h != nil && !h.lease.Conn().Broken() {
 		s.errorDiagnostics(ctx, h, route, t, e)
 		return logicalError(e, route, t)
 	}
 	return err
 }
+
+const codeCannotReopen = 1137 // ER_CANT_REOPEN_TABLE
 
 // transactionLost reports whether a shard has rolled back its whole transaction.
 func (s *Session) transactionLost(ctx context.Context, h *held, err error) bool {

@@ -363,6 +363,9 @@ func (s *Session) literal(cell []byte, column *sqltypes.Column) string {
 		return string(cell) + "e0"
 	}
 	hex := string(sqltypes.BinaryValue(cell).AppendSQL(nil))
+	if column.Type == sqltypes.JSON { // described as bytes, and made of utf8mb4 only
+		return "_utf8mb4 " + hex
+	}
 	if column.Collation == sqltypes.CollationBinary {
 		return hex
 	}

@@ -14,7 +14,7 @@ import (
 // their places, under the label that the call would have had.
 
 // answered are the functions whose values only the session knows.
-const answered = parser.UseFoundRows | parser.UseRowCount | parser.UseConnectionID | parser.UseCurrentUser | parser.UseDatabase
+const answered = parser.UseFoundRows | parser.UseRowCount | parser.UseConnectionID | parser.UseCurrentUser | parser.UseDatabase | parser.UseVersion
 
 // answeredVars are the system variables whose values only the session knows.
 var answeredVars = map[string]bool{
@@ -65,7 +65,12 @@ func (s *Session) substituted(kind parser.Kind, use parser.UseAt) bool {
 		return !ok || layout.Database != "" // a server whose schemas pass through knows itself
 	case parser.UseConnectionID, parser.UseCurrentUser:
 		return true
+	case parser.UseVersion:
+		return s.srv.OwnVersion != ""
 	case parser.UseSysVar:
+		if use.Name == "version" {
+			return s.srv.OwnVersion != ""
+		}
 		return answeredVars[use.Name] && kind != parser.Compound
 	}
 	return false
@@ -196,6 +201,8 @@ func (s *Session) answer(use parser.UseAt) (string, bool) {
 			return "IF(TRUE, NULL, DATABASE())", true
 		}
 		return "IF(TRUE, " + systemText(s.db) + ", DATABASE())", true
+	case parser.UseVersion:
+		return "IF(TRUE, " + systemText(s.srv.OwnVersion) + ", VERSION())", true
 	case parser.UseSysVar:
 		return s.answerVariable(use.Name)
 	}
@@ -208,6 +215,8 @@ func (s *Session) answerVariable(name string) (string, bool) {
 		return "IF(TRUE, CAST(" + strconv.Itoa(s.diag.total) + " AS UNSIGNED), @@warning_count)", true
 	case "error_count":
 		return "IF(TRUE, CAST(" + strconv.Itoa(s.diag.errors()) + " AS UNSIGNED), @@error_count)", true
+	case "version":
+		return "IF(TRUE, " + systemText(s.srv.OwnVersion) + ", @@version)", true
 	case shardValueVar:
 		return s.shardValueText(), true
 	case "pseudo_thread_id":

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
 // File is one topic: tables, their data, and cases.
@@ -172,6 +174,9 @@ func (p *fileParser) directive(text string, n int) (err error) {
 	case "case":
 		var c Case
 		c, err = parseCase(rest, n)
+		if p.mysql {
+			c.Opts.Caps &^= wire.CapMariaDBExtendedMetadata
+		}
 		p.section, p.on = "case", "a"
 		p.file.Cases = append(p.file.Cases, c)
 	case "on":

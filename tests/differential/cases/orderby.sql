@@ -2,6 +2,7 @@
 --@ mysql  UUID, =>  CHAR(36),
 --@ mysql  INET6 =>  VARCHAR(39)
 --@ mysql '0000-00-00 => '1970-01-02
+--@ mysql 838:59:59.99 => 838:59:59
 --@ setup
 DROP TABLE IF EXISTS s1;
 CREATE TABLE s1 (

@@ -4,6 +4,7 @@
 --@ mysql  INET6 =>  VARCHAR(39)
 --@ mysql utf8mb4_nopad_bin => utf8mb4_0900_bin
 --@ mysql '0000-00-00 => '1970-01-02
+--@ mysql 838:59:59.99 => 838:59:59
 --@ setup
 DROP TABLE IF EXISTS users;
 DROP TABLE IF EXISTS orders;

@@ -3,6 +3,8 @@
 --@ mysql  INET6 =>  VARCHAR(39)
 --@ mysql  INET4 =>  VARCHAR(15)
 --@ mysql '0000-00-00 => '1970-01-02
+--@ mysql 838:59:59.999999 => 838:59:59
+--@ mysql vi VARCHAR(20) => vi VARCHAR(200)
 --@ setup
 DROP TABLE IF EXISTS s1;
 DROP TABLE IF EXISTS s2;
