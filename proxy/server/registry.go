@@ -130,14 +130,7 @@ func (r *registry) Kill(by session.Identity, id uint32, query bool) error {
 
 // List returns the sessions, by id.
 func (r *registry) List() []session.Info {
-	r.mu.Lock()
-	all := make([]*session.Session, 0, len(r.sessions))
-	for _, s := range r.sessions {
-		if s != nil {
-			all = append(all, s)
-		}
-	}
-	r.mu.Unlock()
+	all := r.all()
 	out := make([]session.Info, len(all))
 	for i, s := range all {
 		out[i] = s.Info()
@@ -146,19 +139,17 @@ func (r *registry) List() []session.Info {
 	return out
 }
 
-// each calls f for every session.
-func (r *registry) each(f func(*session.Session)) {
+// all are the sessions of clients that have logged in.
+func (r *registry) all() []*session.Session {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	all := make([]*session.Session, 0, len(r.sessions))
 	for _, s := range r.sessions {
 		if s != nil {
 			all = append(all, s)
 		}
 	}
-	r.mu.Unlock()
-	for _, s := range all {
-		f(s)
-	}
+	return all
 }
 
 // wait returns when the last connection is closed, or when ctx ends.

@@ -204,7 +204,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	close(s.drain)
 	defer s.lookout.end()
 	s.registry.hurry(time.Now().Add(partTime))
-	s.registry.each((*session.Session).Drain)
+	for _, c := range s.registry.all() {
+		c.Drain()
+	}
 	if err := s.registry.wait(ctx); err == nil {
 		return nil
 	}
@@ -212,15 +214,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer cancel()
 	var kills errgroup.Group
 	kills.SetLimit(64) // a server that does not answer must not keep the others' sessions from being ended
-	left := 0
-	s.registry.each(func(c *session.Session) {
-		left++
+	left := s.registry.all()
+	s.opts.Log.Warn("the drain's deadline is over; sessions that had not ended are cut", zap.Int("sessions", len(left)))
+	for _, c := range left {
 		kills.Go(func() error {
 			c.Kill(cut, false)
 			return nil
 		})
-	})
-	s.opts.Log.Warn("the drain's deadline is over; sessions that had not ended are cut", zap.Int("sessions", left))
+	}
 	err := s.registry.wait(cut)
 	_ = kills.Wait() // none fails
 	if err != nil {

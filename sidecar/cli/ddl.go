@@ -219,7 +219,7 @@ func (r *ddlRun) forget() *cobra.Command {
 	cmd.Flags().StringVar(&comment, "comment", "", "what was done")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return r.run(cmd, func(ctx context.Context, fleet *sidecar.Fleet) error {
-			id, err := fleet.Journal.Settle(ctx, args[0], (&rulesRun{author: author}).by(), comment)
+			id, err := fleet.Journal.Settle(ctx, args[0], authorOr(author), comment)
 			if err != nil {
 				return err
 			}

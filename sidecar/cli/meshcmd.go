@@ -101,7 +101,7 @@ func initCommand(load func() (*config.Config, error)) *cobra.Command {
 	cmd.Flags().StringVar(&author, "author", "", "who vouches (default: the user)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withStore(cmd, load, func(ctx context.Context, s store.Store) error {
-			by := (&rulesRun{author: author}).by()
+			by := authorOr(author)
 			if err := claim.Fresh(ctx, s, time.Now(), by); err != nil {
 				return err
 			}
@@ -122,7 +122,7 @@ func restoredCommand(load func() (*config.Config, error)) *cobra.Command {
 	cmd.Flags().StringVar(&author, "author", "", "who says so (default: the user)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withStore(cmd, load, func(ctx context.Context, s store.Store) error {
-			by := (&rulesRun{author: author}).by()
+			by := authorOr(author)
 			err := claim.Restored(ctx, s, time.Now(), by)
 			if err == nil {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), "noted; new claims are used when those that the backup does not know have ended")

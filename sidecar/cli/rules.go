@@ -84,10 +84,10 @@ func (r *rulesRun) run(cmd *cobra.Command, f func(ctx context.Context, a *mesh.A
 	})
 }
 
-// by is who makes a change.
-func (r *rulesRun) by() string {
-	if r.author != "" {
-		return r.author
+// authorOr is who makes a change: whom the flag names, else the user.
+func authorOr(flag string) string {
+	if flag != "" {
+		return flag
 	}
 	if name := os.Getenv("USER"); name != "" {
 		return name

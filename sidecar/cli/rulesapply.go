@@ -69,7 +69,7 @@ func (r *rulesRun) apply() *cobra.Command {
 // applyOne looks first what would happen, so that a placement is only changed by who means it.
 func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, dry, force bool) (applied, error) {
 	docs := a.Of(p.Kind)
-	change := admin.Application{Name: p.Name, Document: p.Text, Author: r.by(), Comment: r.comment, Base: r.base, DryRun: true}
+	change := admin.Application{Name: p.Name, Document: p.Text, Author: authorOr(r.author), Comment: r.comment, Base: r.base, DryRun: true}
 	if r.base == fromStart {
 		change.Base = admin.AnyBase
 	}

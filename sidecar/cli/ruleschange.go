@@ -33,7 +33,7 @@ func (r *rulesRun) rollback() *cobra.Command {
 			return err
 		}
 		return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
-			res, err := a.Of(doc.Kind).Rollback(ctx, doc.Name, to, r.by(), r.comment, r.anyBase())
+			res, err := a.Of(doc.Kind).Rollback(ctx, doc.Name, to, authorOr(r.author), r.comment, r.anyBase())
 			if errors.Is(err, admin.ErrPlacement) {
 				return fmt.Errorf("%w; `heddle rules get %s --version %d` prints it, to be applied as a new version", err, doc.Name, to)
 			}
@@ -79,7 +79,7 @@ func (r *rulesRun) drop() *cobra.Command {
 			return err
 		}
 		return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
-			res, err := a.Of(doc.Kind).Drop(ctx, doc.Name, r.by(), r.comment, r.anyBase())
+			res, err := a.Of(doc.Kind).Drop(ctx, doc.Name, authorOr(r.author), r.comment, r.anyBase())
 			if err != nil {
 				return err
 			}

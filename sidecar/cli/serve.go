@@ -54,6 +54,9 @@ func serveCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		for _, name := range config.UnknownEnv(os.Environ()) {
+			log.Warn("no field of the configuration has this environment variable; one that a secret refers to is fine", zap.String("variable", name))
+		}
 		r := &reloader{load: load, file: *file, level: level, log: log, config: c}
 		r.last = r.appearance() // what changes while the process starts has changed
 		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)

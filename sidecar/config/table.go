@@ -172,7 +172,7 @@ var table = []section{
 			Doc: "One statement; beyond it the merge spills to disk, or fails where it cannot.",
 			at:  func(c *Config) any { return &c.Memory.Query }},
 		{Name: "memory.session", Kind: Bytes, Default: "128MiB", Min: mib, Reload: true,
-			Doc: "One client: its statement, cursors and prepared statements together.",
+			Doc: "One client's prepared statements: their texts and the parameters sent ahead.",
 			at:  func(c *Config) any { return &c.Memory.Session }},
 		{Name: "memory.process", Kind: Bytes, Default: "1GiB", Min: mib, Reload: true,
 			Doc: "All clients together.",
