@@ -11,7 +11,7 @@ import (
 )
 
 // strikes is how many KILLs are spread over the time that a statement takes.
-const strikes = 12
+const strikes = 8
 
 // killable are statements that write on both shards: in one step, in several with a transaction of their own, and the
 // client's COMMIT.
@@ -53,7 +53,7 @@ func TestKillStrikesAnywhere(t *testing.T) {
 		whole := k.round(-1)
 		for i := range strikes {
 			undo(t, k.on, k.undoing())
-			k.round(whole * time.Duration(i) / (strikes - 3)) // the last come after its end
+			k.round(whole * time.Duration(i) / (strikes - 2)) // the last come after its end
 		}
 		if k.struck == 0 && k.write != "COMMIT" || k.survived == 0 {
 			t.Errorf("%d statements of %v were killed and %d were not: the KILLs do not come all over them", k.struck, whole, k.survived)
