@@ -59,6 +59,7 @@ const (
 
 	// Transactions and data.
 	CodeRecordChanged         uint16 = 1020
+	CodeBadNull               uint16 = 1048
 	CodeDupEntry              uint16 = 1062
 	CodeLockWaitTimeout       uint16 = 1205
 	CodeDeadlock              uint16 = 1213

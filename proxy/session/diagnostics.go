@@ -34,6 +34,8 @@ type diagnostics struct {
 	stale   bool // the conditions are of an earlier statement
 	fetched bool // conditions of the statement under way have been read from a shard
 	limit   int  // how many are kept
+	// rows is the number that a row has in the statement by the number that it has on the shard that is heard; nil: the same.
+	rows func(n int) int
 	heard   []*plan.Target
 }
 
@@ -192,7 +194,7 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 		if err != nil {
 			continue
 		}
-		c := condition{string(row[0]), uint16(code), logicalText(string(row[2]), route, t)}
+		c := condition{string(row[0]), uint16(code), s.diag.numbered(logicalText(string(row[2]), route, t))}
 		if s.diag.ofConstant(c, t, s.shown) {
 			n--
 			continue
@@ -205,6 +207,21 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 		s.diag.total += extra
 	}
 	return nil
+}
+
+// numbered is a condition's text with the number that its row has in the statement.
+func (d *diagnostics) numbered(msg string) string {
+	const before = " at row "
+	at := strings.LastIndex(msg, before)
+	if d.rows == nil || at < 0 {
+		return msg
+	}
+	at += len(before)
+	n, err := strconv.Atoi(msg[at:])
+	if err != nil {
+		return msg
+	}
+	return msg[:at] + strconv.Itoa(d.rows(n))
 }
 
 // controlWarnings takes over what the server has warned of at the end of a transaction or of a part of it. Over shards

@@ -227,7 +227,7 @@ func (s *Session) fanned(queues [][]*plan.RouteUnit) [][][]*plan.RouteUnit {
 func (w *write) atOnce(ctx context.Context, queues [][]*plan.RouteUnit) error {
 	type sent struct {
 		h       *held
-		target  *plan.Target
+		unit    *plan.RouteUnit
 		answer  *exec.Answer
 		measure *unitMeasure
 	}
@@ -243,10 +243,12 @@ func (w *write) atOnce(ctx context.Context, queues [][]*plan.RouteUnit) error {
 			first = w.s.failed(ctx, h, w.route, q[0].Target, err)
 			break
 		}
-		under = append(under, sent{h, q[0].Target, answer, m})
+		under = append(under, sent{h, q[0], answer, m})
 	}
+	defer func() { w.s.diag.rows = nil }()
 	for i, u := range under {
-		err := w.finish(ctx, u.h, u.target, u.answer)
+		w.s.diag.rows = w.rowNumbers(u.unit)
+		err := w.finish(ctx, u.h, u.unit.Target, u.answer)
 		if u.measure != nil {
 			w.x.seen.Units = append(w.x.seen.Units, u.measure.changed(u.answer))
 		}
@@ -255,9 +257,9 @@ func (w *write) atOnce(ctx context.Context, queues [][]*plan.RouteUnit) error {
 		}
 		// failed may end the transaction, whose connections still owe answers: those are read first.
 		for _, rest := range under[i+1:] {
-			_ = w.finish(ctx, rest.h, rest.target, rest.answer) // the lowest data source's error is the statement's
+			_ = w.finish(ctx, rest.h, rest.unit.Target, rest.answer) // the lowest data source's error is the statement's
 		}
-		return w.s.failed(ctx, u.h, w.route, u.target, err)
+		return w.s.failed(ctx, u.h, w.route, u.unit.Target, w.ofStatement(u.unit, err))
 	}
 	return first
 }

@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -49,7 +50,7 @@ func (c *Comparer) Compare(step *Step, plain, heddle, unlimited *Answer) []Diffe
 		}
 		c.result(d, step, &plain.Results[i], &heddle.Results[i], all)
 	}
-	d.warnings(plain.Warnings, heddle.Warnings)
+	d.warnings(step, plain.Warnings, heddle.Warnings)
 	return d.list
 }
 
@@ -149,17 +150,24 @@ func (d *differences) columns(what string, e Expect, plain, heddle []sqltypes.Co
 	}
 }
 
-// warnings are a multiset of level and code; the texts may differ, a shard counts its own rows.
-func (d *differences) warnings(plain, heddle []Warning) {
-	keys := func(list []Warning) string {
-		var out []string
-		for _, w := range list {
-			out = append(out, w.Level+" "+w.Code)
+// rowOf is the place of a row among those that an UPDATE has met: over shards they have no order.
+var rowOf = regexp.MustCompile(` at row \d+$`)
+
+// warnings are a multiset: shards warn in an order of their own.
+func (d *differences) warnings(step *Step, plain, heddle []Warning) {
+	unordered := clausesOf(step.SQL).first == "UPDATE"
+	sorted := func(list []Warning) []Warning {
+		list = slices.Clone(list)
+		for i := range list {
+			if unordered {
+				list[i].Message = rowOf.ReplaceAllString(list[i].Message, "")
+			}
 		}
-		slices.Sort(out)
-		return strings.Join(out, ", ")
+		return slices.SortedFunc(slices.Values(list), func(a, b Warning) int {
+			return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Level, b.Level), cmp.Compare(a.Message, b.Message))
+		})
 	}
-	if keys(plain) != keys(heddle) {
+	if !slices.Equal(sorted(plain), sorted(heddle)) {
 		d.add("warnings", fmt.Sprint(plain), fmt.Sprint(heddle))
 	}
 }

@@ -390,3 +390,18 @@ SELECT id, r FROM b1 ORDER BY id;
 UPDATE b1 SET u = UUID() WHERE RAND() > 2;
 UPDATE b1 SET u = UUID() WHERE id > 1000 LIMIT 3;
 DELETE FROM b1 WHERE RAND() > 2;
+--@ case rows that warn, by their numbers in the statement
+SET SESSION sql_mode = '';
+INSERT INTO s1 (id, a) VALUES (501, 'x'), (502, 1), (503, 'y'), (504, 2), (505, 'z');
+--@ params int 511 | str x | int 512 | int 1 | int 513 | str y
+INSERT INTO s1 (id, a) VALUES (?, ?), (?, ?), (?, ?);
+REPLACE INTO s1 (id, a) VALUES (501, 1), (502, 'x'), (503, 3);
+INSERT INTO s1 (id, a) VALUES (501, 1), (502, 2), (503, 3) ON DUPLICATE KEY UPDATE a = 'no';
+INSERT INTO products (id, stock) VALUES (501, 'x'), (502, 1), (503, 'y');
+INSERT INTO s1 (id, a) SELECT id + 600, CONCAT(stock, 'x') FROM products WHERE id > 500 ORDER BY id;
+UPDATE s1 SET a = 'q' WHERE id > 500;
+--@ case NULL for NOT NULL without strict mode
+SET SESSION sql_mode = '';
+INSERT INTO k1 (k, v) VALUES ('n1', 1);
+INSERT INTO c1 (a, b, v) VALUES (1, 'x', 1), (1, 'x', 2), (2, NULL, 3);
+INSERT INTO s1 (id, a) VALUES (NULL, 3);

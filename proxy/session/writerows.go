@@ -1,0 +1,58 @@
+package session
+
+import (
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/router/plan"
+)
+
+// inserts reports whether the units' list 0 are rows of the statement, in its order.
+func (w *write) inserts() bool { return w.selected || w.route.Rows != nil }
+
+// rowNumbers tells the numbers of the statement's rows by those of a unit's. An UPDATE's rows have no order over shards:
+// each shard counts on where the one before it ended.
+func (w *write) rowNumbers(unit *plan.RouteUnit) func(n int) int {
+	if w.inserts() {
+		if len(unit.Keep) == 0 || unit.Keep[0] == nil {
+			return nil
+		}
+		return func(n int) int {
+			if n < 1 || n > len(unit.Keep[0]) {
+				return n
+			}
+			return int(unit.Keep[0][n-1]) + 1
+		}
+	}
+	before := 0
+	if len(w.info.values) > 0 && w.route.Opcode != plan.Broadcast {
+		before = int(w.info.values[0])
+	}
+	return func(n int) int { return n + before }
+}
+
+// ofStatement is a unit's error as one of the statement. Without strict mode a server stores an implicit default for NULL,
+// but not where an INSERT has one row only; the unit's row is one of several.
+func (w *write) ofStatement(unit *plan.RouteUnit, err error) error {
+	e := sqlerr.As(err)
+	if e == nil {
+		return err
+	}
+	alone := w.inserts() && len(unit.Keep) > 0 && len(unit.Keep[0]) == 1 && (w.selected || w.route.Rows.Several())
+	if e.Code == sqlerr.CodeBadNull && alone && !w.s.strict() {
+		return sqlerr.NotSupported("NULL for a NOT NULL column without strict mode in an INSERT of several rows, one of them alone on its shard")
+	}
+	numbered := *e
+	numbered.Msg = w.s.diag.numbered(e.Msg)
+	return &numbered
+}
+
+// strict reports whether values that a column cannot hold are errors.
+func (s *Session) strict() bool {
+	mode, ok := s.state.Var("sql_mode")
+	if !ok {
+		mode = s.srv.Initial.SQLMode
+	}
+	mode = strings.ToUpper(mode)
+	return strings.Contains(mode, "STRICT_") || strings.Contains(mode, "TRADITIONAL")
+}
