@@ -72,6 +72,9 @@ func (p *planning) definitionRefusal() string {
 			l = t.place.Layout
 		}
 	}
+	if l == nil || l.Database == "" {
+		return "" // of a plain proxy the definitions are the server's
+	}
 	if why := askOfSession(uses, l); why != "" {
 		return "a column whose default or expression " + why
 	}

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,12 +46,76 @@ func (p *planning) gather() error {
 	if err != nil {
 		return err
 	}
+	g := &gathering{p: p, place: place}
+	if p.stmt.Clauses == nil { // SET or DO
+		g.find()
+		return g.choose()
+	}
 	if _, err := p.describeText(place, place.Template); err != nil {
 		return err // a mistake is answered as a server answers it
 	}
-	g := &gathering{p: p, place: place}
+	if into := p.stmt.Clauses.Into; into.Present() {
+		return g.assigned(into.Span)
+	}
 	g.find()
 	return g.choose()
+}
+
+// assigned plans a SELECT … INTO @x: queries inside of it are parts, or all of it without the INTO is.
+func (g *gathering) assigned(into parser.Span) error {
+	if g.find(); len(g.direct) == 0 {
+		return g.choose()
+	}
+	err := g.whole(into)
+	if p := g.p; p.intoFirst || !isRefusal(err) {
+		return err
+	}
+	return g.choose()
+}
+
+// whole makes one part of the query around INTO. Where that stands in the middle, the statement is planned with it at its
+// end, and it comes to stand before FROM again: at the end servers warn of it.
+func (g *gathering) whole(into parser.Span) error {
+	p := g.p
+	end := strings.TrimRight(p.stmt.Text, " \t\r\n")
+	if into.End < len(end) {
+		moved := &partText{p: p}
+		moved.client(parser.Span{End: into.Start})
+		moved.client(parser.Span{Start: into.End, End: len(end)})
+		moved.made(" ")
+		moved.client(into)
+		stmt, err := moved.parse()
+		if err != nil {
+			return err
+		}
+		sub, err := p.moved(stmt)
+		if err != nil {
+			return err
+		}
+		renumber(sub.Root, moved.origins)
+		p.plan.Root, p.plan.Rename = sub.Root, p.plan.Rename || sub.Rename
+		p.plan.Shape = p.compile(g.place.Targets, nil)
+		return nil
+	}
+	part, err := g.query(queryGroup{span: parser.Span{Start: p.stmt.Tokens[0].Start, End: into.Start}})
+	if err == nil && p.intoFirst {
+		part.span.End = into.End
+		list := part.replace
+		part.replace = func(t *partText, name string) {
+			from := " FROM " + ident(name)
+			query := &partText{p: p}
+			list(query, name)
+			t.text.WriteString(strings.TrimSuffix(query.text.String(), from))
+			t.origins = append(t.origins, query.origins...)
+			t.made(" ")
+			t.client(into)
+			t.made(from)
+		}
+	}
+	if errors.Is(err, errNotHeld) {
+		return sqlerr.NotSupported("digits or collations of a query with INTO over several shards")
+	}
+	return g.try([]*gatheredPart{part}, err)
 }
 
 // gatherRefusal names what has to be seen by the rows' own shards, or in one go.
@@ -59,16 +124,39 @@ func (p *planning) gatherRefusal() string {
 	switch {
 	case len(p.values) > 0 || p.route != "":
 		return "a hint in a statement whose tables one server has to see together"
-	case p.anySharded() == nil, p.gathered != nil, p.stmt.Kind != parser.Select, p.stmt.Clauses == nil, p.stmt.Executable, p.stmt.Prefix.Present():
+	case p.anySharded() == nil, p.gathered != nil, p.stmt.Executable, p.stmt.Prefix.Present():
+		return "a statement of this form over several shards"
+	case p.stmt.Kind == parser.Set, p.stmt.Kind == parser.Do:
+		if uses.Has(parser.UseSequence | parser.UseLock | parser.UseLastInsertIDArg) {
+			return "what an expression leaves behind over several shards"
+		}
+		return p.ofAllRows()
+	case p.stmt.Kind != parser.Select, p.stmt.Clauses == nil:
 		return "a statement of this form over several shards"
 	case uses.Has(parser.UseForUpdate | parser.UseForShare | parser.UseSequence | parser.UseLock):
 		return "locks and sequences over several shards"
-	case uses.Has(parser.UseUserVarWrite | parser.UseOutfile | parser.UseLastInsertIDArg | parser.UseProcedureAnalyse):
+	case uses.Has(parser.UseUserVarWrite) && !p.assignsInto():
+		return "the assignment of user variables in a query over several shards"
+	case uses.Has(parser.UseOutfile | parser.UseLastInsertIDArg | parser.UseProcedureAnalyse):
 		return "what a query leaves behind over several shards"
 	case uses.Has(parser.UseSystemTime):
 		return "FOR SYSTEM_TIME over several shards"
 	}
 	return p.ofAllRows() // in one place too the rows need not come in the order of one server
+}
+
+// assignsInto reports whether all that a query assigns are the variables of its INTO.
+func (p *planning) assignsInto() bool {
+	c := p.stmt.Clauses
+	if c == nil || !c.Into.Present() || len(c.Branches) > 0 || c.Paren {
+		return false
+	}
+	for _, at := range p.stmt.Uses.At {
+		if at.Use == parser.UseUserVarWrite && !within(p.stmt.Tokens[at.Tok].Span, c.Into.Span) {
+			return false
+		}
+	}
+	return true
 }
 
 // gatherPlace finds a place that has all tables of the statement: of the sharded ones a part.
@@ -184,7 +272,7 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 		at = part.span.End
 	}
 	rest.client(parser.Span{Start: at, End: len(p.stmt.Text)})
-	stmt, err := rest.parse()
+	stmt, err := rest.parseAs(p.stmt.Kind)
 	if err != nil {
 		return err
 	}
@@ -196,7 +284,9 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 	root.Input = sub.Root
 	p.plan.Root, p.plan.Rename = root, p.plan.Rename || sub.Rename
 	p.plan.Shape = p.compile(g.place.Targets, nil)
-	p.plan.Trial = (&fanOut{p: p, c: p.stmt.Clauses, route: g.place}).trial()
+	if p.stmt.Clauses != nil && !p.stmt.Clauses.Into.Present() {
+		p.plan.Trial = (&fanOut{p: p, c: p.stmt.Clauses, route: g.place}).trial()
+	}
 	return nil
 }
 

@@ -110,6 +110,9 @@ func (h *holder) materialised() bool {
 
 // underSetOperation reports whether the query is a branch in parentheses of the statement's set operation.
 func (h *holder) underSetOperation() bool {
+	if h.g.p.stmt.Clauses == nil {
+		return false
+	}
 	for _, b := range h.g.p.stmt.Clauses.Branches {
 		if b.Paren && b.Span.Start < h.q.span.Start && within(h.q.span, b.Span) && h.g.p.stmt.Tokens[h.q.open].Start == b.Start {
 			return true
@@ -121,7 +124,7 @@ func (h *holder) underSetOperation() bool {
 // derived reports whether the query stands in the FROM clause, or is what WITH defines.
 func (h *holder) derived() bool {
 	c, tokens := h.g.p.stmt.Clauses, h.g.p.stmt.Tokens
-	if h.q.open == 0 {
+	if h.q.open == 0 || c == nil {
 		return false
 	}
 	before := tokens[h.q.open-1]

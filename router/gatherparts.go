@@ -45,9 +45,11 @@ func (t *partText) made(words string, numbers ...string) {
 }
 
 // parse reads the text, which has to have the arguments that were put into it.
-func (t *partText) parse() (*parser.Statement, error) {
+func (t *partText) parse() (*parser.Statement, error) { return t.parseAs(parser.Select) }
+
+func (t *partText) parseAs(kind parser.Kind) (*parser.Statement, error) {
 	stmt, err := parser.Parse(t.text.String(), t.p.stmt.Mode)
-	if err != nil || stmt.Kind != parser.Select || len(stmt.Args) != len(t.origins) {
+	if err != nil || stmt.Kind != kind || len(stmt.Args) != len(t.origins) {
 		return nil, sqlerr.NotSupported("a part of the statement that cannot be read by itself")
 	}
 	return stmt, nil
@@ -62,7 +64,7 @@ func sortedParts(parts []*gatheredPart) []*gatheredPart {
 // operation that names one itself is such a query.
 func (g *gathering) find() {
 	all := g.queryGroups()
-	if c := g.p.stmt.Clauses; len(c.Branches) > 1 {
+	if c := g.p.stmt.Clauses; c != nil && len(c.Branches) > 1 {
 		for _, b := range c.Branches {
 			if !b.Paren && g.holdsSharded(b.Span, all) {
 				all = append(all, queryGroup{span: b.Span, branch: true})
@@ -202,6 +204,9 @@ func (g *gathering) onlyTable(q queryGroup) (*gatheredPart, error) {
 // query makes a part of a query, if a server can answer it by itself: a name of the rows around it would be unknown.
 func (g *gathering) query(q queryGroup) (*gatheredPart, error) {
 	p := g.p
+	if p.usesIn(q.span, parser.UseUserVarWrite|parser.UseForUpdate|parser.UseForShare) {
+		return nil, sqlerr.NotSupported("a query inside another that assigns or locks over several shards")
+	}
 	if p.usesIn(q.span, parser.UseRand|parser.UseRowNum|parser.UseUUID|parser.UseNonDeterministic|parser.UseSysdate|parser.UseUnknownFunction) {
 		return nil, sqlerr.NotSupported("a query inside another that may give another answer each time")
 	}
@@ -211,7 +216,8 @@ func (g *gathering) query(q queryGroup) (*gatheredPart, error) {
 		}
 	}
 	part := &gatheredPart{span: q.span, shape: p.compileSpan(g.place.Targets, q.span, nil).Pieces}
-	cols, failed, err := p.describeDraft(g.place, &rewrite.Template{Pieces: part.shape}, true)
+	// Around a query of SET and DO there are no rows: what it does not know is a mistake.
+	cols, failed, err := p.describeDraft(g.place, &rewrite.Template{Pieces: part.shape}, p.stmt.Clauses != nil)
 	if err != nil {
 		return nil, err
 	}

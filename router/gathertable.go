@@ -14,6 +14,9 @@ import (
 func (g *gathering) table(at int) (*gatheredPart, error) {
 	p := g.p
 	ref, t := &p.stmt.Tables[at], p.byRef[at]
+	if p.stmt.Clauses == nil {
+		return nil, sqlerr.NotSupported("digits or collations of a query in an expression over several shards")
+	}
 	if p.stmt.Uses.Has(parser.UseMatch | parser.UseDefaultFunc | parser.UseSystemTime | parser.UsePartition | parser.UseIndexHint) {
 		return nil, sqlerr.NotSupported("what only the table itself has over several shards")
 	}

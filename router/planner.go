@@ -47,7 +47,11 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 
 // plan is Plan for a statement that may name temporary tables.
 func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts, temporary []*gathered) (*plan.Plan, error) {
-	p := &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, gathered: temporary}
+	return pl.begin(ctx, &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, gathered: temporary})
+}
+
+func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
+	stmt, env, snap, facts := p.stmt, p.env, p.snap, p.facts
 	p.src = rewrite.Source{Text: stmt.Text, Args: make([]rewrite.Span, len(stmt.Args))}
 	for i, a := range stmt.Args {
 		p.src.Args[i] = rewrite.Span(a.Span())
@@ -63,6 +67,9 @@ func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	p.part = func(part *parser.Statement) (*plan.Plan, error) { return pl.Plan(ctx, part, env, snap, facts) }
 	p.over = func(part *parser.Statement, temporary []*gathered) (*plan.Plan, error) {
 		return pl.plan(ctx, part, env, snap, facts, temporary)
+	}
+	p.moved = func(whole *parser.Statement) (*plan.Plan, error) {
+		return pl.begin(ctx, &planning{planner: pl, stmt: whole, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, intoFirst: true})
 	}
 	if err := p.resolveTables(); err != nil {
 		return nil, err
@@ -117,6 +124,9 @@ type planning struct {
 	check     func(*table, *catalog.TableSchema) []catalog.Finding // what a rule does not allow of a schema
 	part      func(*parser.Statement) (*plan.Plan, error)          // plans a statement made of parts of this one
 	over      func(*parser.Statement, []*gathered) (*plan.Plan, error)
+
+	moved     func(*parser.Statement) (*plan.Plan, error) // plans the statement with its INTO at the end
+	intoFirst bool                                        // INTO is at the end because it was moved there
 
 	gathered []*gathered // temporary tables that the statement may name
 

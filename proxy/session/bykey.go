@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -182,3 +183,26 @@ func (s *Session) keyLiteral(columns []sqltypes.Column, row sqltypes.Row, key []
 
 // originColumn is the column that carries a row's target.
 var originColumn = sqltypes.Column{Name: "_origin", Type: sqltypes.Long, Collation: sqltypes.CollationBinary, Length: 11}
+
+// literal writes a value that a query has answered so that it reads the same under any sql_mode and charset, and has the same type and
+// collation.
+func (s *Session) literal(cell []byte, column *sqltypes.Column) string {
+	switch {
+	case column.Type.IsInteger() || column.Type.IsDecimal():
+		return string(cell)
+	case column.Type.IsFloat():
+		if strings.ContainsAny(string(cell), "eE") {
+			return string(cell)
+		}
+		return string(cell) + "e0"
+	}
+	hex := string(sqltypes.BinaryValue(cell).AppendSQL(nil))
+	if column.Collation == sqltypes.CollationBinary {
+		return hex
+	}
+	// What is read back comes in character_set_results: the name of the column's collation tells that charset.
+	if charset, collation, ok := s.srv.collation(column.Collation); ok {
+		return "_" + charset + " " + hex + " COLLATE " + collation
+	}
+	return "_utf8mb4 " + hex
+}

@@ -44,14 +44,15 @@ func (t *tree) prepare(ctx context.Context, target *plan.Target, template *rewri
 	}
 	conn := h.lease.Conn()
 	prepare := conn.Prepare
-	if t.x.st.parsed.Uses.Has(parser.UseSysVar) {
+	varies := t.x.st.parsed.Uses.Has(parser.UseSysVar | parser.UseUserVarRead)
+	if varies {
 		prepare = conn.PrepareOwn // one of the connection's own may have been prepared under another value
 	}
 	stmt, err := prepare(ctx, string(sql))
 	if err != nil {
 		return nil, t.s.failed(ctx, h, plan.Leaf(t.x.plan.Root), target, err)
 	}
-	if t.x.st.parsed.Uses.Has(parser.UseSysVar) {
+	if varies {
 		conn.CloseStmt(stmt)
 	}
 	return stmt, nil
@@ -95,6 +96,9 @@ func (t *tree) columns(ctx context.Context) ([]sqltypes.Column, error) {
 	if l, ok := t.x.plan.Root.(*plan.Lock); ok {
 		_, err := t.prepareText(ctx, l.Parts[0].Target, l.Route, l.Parts[0].SQL)
 		return nil, err
+	}
+	if _, parts := t.x.plan.Root.(*plan.Gather); parts && assigns(t.x.st.parsed) {
+		return nil, nil // described already, and without columns
 	}
 	t.anyArguments()
 	if exact, err := t.preparedColumns(ctx); err != nil || exact != nil {

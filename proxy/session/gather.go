@@ -13,12 +13,16 @@ import (
 // runGather runs a statement in parts. Outside of a transaction it has one of its own, so that all parts see one
 // snapshot of each shard and stay on the connections that hold the temporary tables.
 func (s *Session) runGather(ctx context.Context, x *execution, n *plan.Gather) error {
+	run := func() error { return s.runTree(ctx, x, n) }
+	if assigns(x.st.parsed) {
+		run = func() error { return s.runAssigning(ctx, x, n) }
+	}
 	if s.txn != nil {
-		return s.runTree(ctx, x, n)
+		return run()
 	}
 	s.txn, s.unseen = txn.New(txn.Options{Isolation: "REPEATABLE READ"}), true
 	defer func() { s.unseen = false }()
-	err := s.runTree(ctx, x, n)
+	err := run()
 	if s.txn != nil {
 		_ = s.txn.Rollback(ctx) // it has only read; a branch that cannot is broken, and its connection dropped
 		s.endTransaction()
@@ -35,26 +39,8 @@ type temporaryTable struct {
 // gather runs the parts of a statement, puts their rows into temporary tables wherever the rest of it goes, and runs
 // that.
 func (t *tree) gather(ctx context.Context, n *plan.Gather) ([]merge.RowStream, error) {
-	t.parts = true
-	if err := t.holdAll(ctx, n); err != nil {
+	if err := t.runParts(ctx, n); err != nil {
 		return nil, err
-	}
-	rows := make([]*collected, len(n.Parts))
-	for i := range n.Parts {
-		part, err := t.part(ctx, &n.Parts[i])
-		if err != nil {
-			return nil, err
-		}
-		rows[i] = part
-	}
-	targets, err := t.reached(ctx, n.Input)
-	if err != nil {
-		return nil, err
-	}
-	for i := range n.Parts {
-		if err := t.spread(ctx, n, &n.Parts[i], targets, rows[i]); err != nil {
-			return nil, err
-		}
 	}
 	defer t.s.widenGroupConcat(n.Input)()
 	in, err := merge.Build(n.Input, t.leavesOf(ctx), t.options())
@@ -62,6 +48,32 @@ func (t *tree) gather(ctx context.Context, n *plan.Gather) ([]merge.RowStream, e
 		return nil, err
 	}
 	return []merge.RowStream{in}, nil
+}
+
+// runParts is gather without the rest.
+func (t *tree) runParts(ctx context.Context, n *plan.Gather) error {
+	t.parts = true
+	if err := t.holdAll(ctx, n); err != nil {
+		return err
+	}
+	rows := make([]*collected, len(n.Parts))
+	for i := range n.Parts {
+		part, err := t.part(ctx, &n.Parts[i])
+		if err != nil {
+			return err
+		}
+		rows[i] = part
+	}
+	targets, err := t.reached(ctx, n.Input)
+	if err != nil {
+		return err
+	}
+	for i := range n.Parts {
+		if err := t.spread(ctx, n, &n.Parts[i], targets, rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // part runs one part to its end, and hears its warnings before other statements replace them.

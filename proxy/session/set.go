@@ -43,8 +43,8 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 			return s.respond(s.setAutocommit(ctx, on))
 		}
 	}
-	if err := s.maySet(x.st.parsed); err != nil {
-		return s.writeError(err)
+	if s.setReads(x.st.parsed) {
+		return s.setFromTables(ctx, x)
 	}
 	if err := s.atHome(ctx, x.st.parsed); err != nil {
 		return s.writeError(err)
@@ -97,15 +97,10 @@ func (s *Session) autoIsNull(x *execution, a *parser.Assignment) bool {
 	return ok && !on
 }
 
-// maySet refuses a SET whose tables may be on other servers than the one that would run it.
-func (s *Session) maySet(st *parser.Statement) error {
-	if !readsTables(st) {
-		return nil
-	}
-	if layout, ok := s.srv.Catalogs.Current().Database(s.db); ok && layout.Database == "" {
-		return nil
-	}
-	return sqlerr.NotSupported("SET with a query on tables; SELECT … INTO @x does it")
+// setReads reports whether a SET reads tables that may be on other servers than the session's own questions are.
+func (s *Session) setReads(st *parser.Statement) bool {
+	layout, ok := s.srv.Catalogs.Current().Database(s.db)
+	return readsTables(st) && (!ok || layout.Database != "")
 }
 
 // atHome refuses a statement of the session's own, or its expressions, whose stored functions do not all work where it
@@ -286,7 +281,14 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 	if len(names) == 0 {
 		return nil
 	}
-	columns, row, err := oneRow(ctx, h, names...)
+	// A text comes in character_set_results and says nothing of its own collation: that is asked for, and its bytes.
+	var asked []string
+	for _, name := range names {
+		if asked = append(asked, name); !strings.HasPrefix(name, "@@") {
+			asked = append(asked, "CHARSET("+name+")", "COLLATION("+name+")", "HEX("+name+")")
+		}
+	}
+	columns, row, err := oneRow(ctx, h, asked...)
 	if err != nil {
 		return err
 	}
@@ -294,19 +296,27 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 	for i := range set {
 		toDefault["@@"+set[i].Name] = set[i].Default
 	}
-	for i, name := range names {
-		cell, column := row[i], &columns[i]
+	for i, n := 0, 0; n < len(names); n++ {
+		name, cell, column := names[n], row[i], &columns[i]
+		i++
 		if strings.HasPrefix(name, "@@") {
 			if err := s.adoptVariable(ctx, h, name[2:], cell, column, toDefault[name]); err != nil {
 				return err
 			}
 			continue
 		}
+		own := row[i : i+3]
+		for k := range own {
+			if charset, _, ok := s.srv.collation(columns[i+k].Collation); ok {
+				own[k] = wideCharsets[charset].narrow(own[k])
+			}
+		}
+		i += 3
 		user := strings.ReplaceAll(strings.Trim(name[1:], "`"), "``", "`")
 		if cell == nil {
 			s.state.UnsetUserVar(user)
 		} else {
-			s.state.SetUserVar(user, s.literal(cell, column))
+			s.state.SetUserVar(user, s.userLiteral(cell, column, own))
 		}
 	}
 	s.modeChanged()
@@ -350,30 +360,17 @@ func variableLiteral(cell []byte, column *sqltypes.Column) string {
 	return string(sqltypes.StringValue(string(cell)).AppendSQL(nil))
 }
 
-// literal writes a user variable's value so that it reads the same under any sql_mode and charset, and has the same type and
-// collation.
-func (s *Session) literal(cell []byte, column *sqltypes.Column) string {
-	switch {
-	case column.Type.IsInteger() || column.Type.IsDecimal():
-		return string(cell)
-	case column.Type.IsFloat():
-		if strings.ContainsAny(string(cell), "eE") {
-			return string(cell)
-		}
-		return string(cell) + "e0"
+// userLiteral writes a user variable's value so that it reads the same under any sql_mode and charset, and has the same
+// type and collation. own is the value's charset, its collation and its bytes in hex.
+func (s *Session) userLiteral(cell []byte, column *sqltypes.Column, own sqltypes.Row) string {
+	if column.Type.IsInteger() || column.Type.IsDecimal() || column.Type.IsFloat() {
+		return s.literal(cell, column)
 	}
-	hex := string(sqltypes.BinaryValue(cell).AppendSQL(nil))
-	if column.Type == sqltypes.JSON { // described as bytes, and made of utf8mb4 only
-		return "_utf8mb4 " + hex
+	hex := "x'" + string(own[2]) + "'"
+	if charset := string(own[0]); charset != "binary" {
+		return "_" + charset + " " + hex + " COLLATE " + string(own[1])
 	}
-	if column.Collation == sqltypes.CollationBinary {
-		return hex
-	}
-	// What is read back comes in character_set_results: the name of the column's collation tells that charset.
-	if charset, collation, ok := s.srv.collation(column.Collation); ok {
-		return "_" + charset + " " + hex + " COLLATE " + collation
-	}
-	return "_utf8mb4 " + hex
+	return hex
 }
 
 // modeChanged follows variables that change how texts read, and what plans depend on.

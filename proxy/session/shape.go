@@ -18,7 +18,8 @@ func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltype
 	if parsed.Kind == parser.Use || parsed.Kind == parser.Empty {
 		return params, nil, nil
 	}
-	if s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil {
+	reads := parsed.Kind == parser.Set && s.setReads(parsed) // it is planned, as any other
+	if !reads && s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil {
 		return s.checkedShape(ctx, stmt)
 	}
 	if asks, err := s.asksSystem(parsed); err == nil && asks {
@@ -42,11 +43,6 @@ func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltype
 // checkedShape has a server prepare a statement that it will not run: it says whether the statement can be prepared at
 // all, and with which parameters and columns.
 func (s *Session) checkedShape(ctx context.Context, stmt *prepared) (params, columns []sqltypes.Column, err error) {
-	if stmt.st.parsed.Kind == parser.Set {
-		if err := s.maySet(stmt.st.parsed); err != nil {
-			return nil, nil, err
-		}
-	}
 	ds, schema, err := s.home()
 	if err != nil {
 		return nil, nil, err

@@ -78,33 +78,42 @@ func (s *Session) substituted(kind parser.Kind, use parser.UseAt) bool {
 
 // runSubstituted runs a statement after its questions to the session have been answered in its text.
 func (s *Session) runSubstituted(ctx context.Context, x *execution) error {
-	text, err := s.interpolated(x)
-	if err != nil {
-		return s.writeError(err)
-	}
-	parsed, err := parser.Parse(text, s.mode)
-	if err != nil {
-		return s.writeError(syntaxError(err))
-	}
-	if err := s.answerable(parsed); err != nil {
-		return s.writeError(err)
-	}
-	replaced := s.substitute(parsed)
-	again, err := parser.Parse(replaced, s.mode)
-	if err != nil {
-		return s.writeError(syntaxError(err))
-	}
-	st, err := s.planStatement(ctx, again)
+	inner, err := s.answered(ctx, x)
 	if err != nil {
 		s.settle(ctx)
 		return s.writeError(err)
 	}
+	return s.run(ctx, inner)
+}
+
+// answered plans a statement whose questions to the session have been answered in its text.
+func (s *Session) answered(ctx context.Context, x *execution) (*execution, error) {
+	text, err := s.interpolated(x)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := parser.Parse(text, s.mode)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	if err := s.answerable(parsed); err != nil {
+		return nil, err
+	}
+	replaced := s.substitute(parsed)
+	again, err := parser.Parse(replaced, s.mode)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	st, err := s.planStatement(ctx, again)
+	if err != nil {
+		return nil, err
+	}
 	var scan parser.Scan
 	body := []byte(replaced)
 	if err := scan.Scan(body, s.mode); err != nil {
-		return s.writeError(syntaxError(err))
+		return nil, syntaxError(err)
 	}
-	return s.run(ctx, &execution{st: st, plan: st.plan, args: &args{scan: &scan, text: body}, form: x.form})
+	return &execution{st: st, plan: st.plan, args: &args{scan: &scan, text: body}, form: x.form}, nil
 }
 
 // substitute replaces each question by its answer. A select item without an alias keeps the label that its text gave it.

@@ -66,6 +66,7 @@ SET @n = (SELECT COUNT(*) FROM s1);
 --@ follows
 SELECT @n;
 SELECT v INTO @y FROM s1 WHERE id = 3;
+SELECT COLLATION(@y), CHARSET(@y), COERCIBILITY(@y);
 SELECT @y;
 SELECT @z := 5, @z + 1;
 SELECT @z;
