@@ -35,8 +35,8 @@ type diagnostics struct {
 	fetched bool // conditions of the statement under way have been read from a shard
 	limit   int  // how many are kept
 	// rows is the number that a row has in the statement by the number that it has on the shard that is heard; nil: the same.
-	rows func(n int) int
-	heard   []*plan.Target
+	rows  func(n int) int
+	heard []*plan.Target
 }
 
 // maxConditions is max_error_count's default.
