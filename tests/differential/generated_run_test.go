@@ -20,7 +20,7 @@ func (s Side) primeIn(ctx context.Context, schema string, statements []string) e
 // try plays the sequence on both sides and returns the first difference, nil if there is none. What heddle refuses is
 // not put to the plain server either: both go on from the same state.
 func (f *fuzzRun) try(t *testing.T, s sequence, count bool) *Difference {
-	data := slices.Concat([]string{"BEGIN"}, f.file.Data, []string{"COMMIT"})
+	data := slices.Concat([]string{"BEGIN"}, s.file.Data, []string{"COMMIT"})
 	for _, side := range []Side{f.plain, f.heddle} {
 		if err := side.primeIn(t.Context(), f.schema, data); err != nil {
 			return &Difference{"data", "none", err.Error()}
@@ -43,7 +43,7 @@ func (f *fuzzRun) try(t *testing.T, s sequence, count bool) *Difference {
 			return d
 		}
 	}
-	return f.tables(t, plain, heddle, comparer)
+	return f.tables(t, s.file, plain, heddle, comparer)
 }
 
 func (f *fuzzRun) both(t *testing.T, step *Step, mode Mode, plain, heddle *Clients, comparer *Comparer, count bool) *Difference {
@@ -116,9 +116,9 @@ func (f *fuzzRun) unlisted(message string) *Difference {
 }
 
 // tables compares what the connections see in the tables at the end.
-func (f *fuzzRun) tables(t *testing.T, plain, heddle *Clients, comparer *Comparer) *Difference {
-	for i := range f.file.Dumps {
-		if d := f.both(t, &f.file.Dumps[i], Text, plain, heddle, comparer, false); d != nil {
+func (f *fuzzRun) tables(t *testing.T, file *File, plain, heddle *Clients, comparer *Comparer) *Difference {
+	for i := range file.Dumps {
+		if d := f.both(t, &file.Dumps[i], Text, plain, heddle, comparer, false); d != nil {
 			return d
 		}
 	}
@@ -157,7 +157,7 @@ func (f *fuzzRun) shrink(t *testing.T, s sequence, d *Difference) (sequence, *Di
 func smaller(s sequence) []sequence {
 	var out []sequence
 	n := len(s.statements)
-	with := func(list []sqlgen.Statement) { out = append(out, sequence{list, s.mode, s.params}) }
+	with := func(list []sqlgen.Statement) { out = append(out, sequence{list, s.mode, s.params, s.file}) }
 	if n > 3 {
 		with(s.statements[n/2:])
 		with(s.statements[:n/2])
@@ -175,7 +175,7 @@ func smaller(s sequence) []sequence {
 		}
 	}
 	if s.params {
-		out = append(out, sequence{s.statements, s.mode, false})
+		out = append(out, sequence{s.statements, s.mode, false, s.file})
 	}
 	return out
 }

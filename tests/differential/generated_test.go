@@ -26,9 +26,11 @@ func TestGenerated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := ParseFile("cases/generated.sql", lab.mysql)
-	if err != nil {
-		t.Fatal(err)
+	var files [2]*File
+	for i, path := range []string{"cases/generated.sql", "cases/generatedkeys.sql"} {
+		if files[i], err = ParseFile(path, lab.mysql); err != nil {
+			t.Fatal(err)
+		}
 	}
 	statements, seed := fuzzOptions(t)
 	t.Logf("HEDDLE_FUZZ_SEED=%d", seed)
@@ -37,7 +39,7 @@ func TestGenerated(t *testing.T) {
 	for i, layout := range all {
 		t.Run(layout, func(t *testing.T) {
 			t.Parallel()
-			run := &fuzzRun{layout: layout, file: file, list: list, collate: collator, schema: generatedSchema(layout), reasons: map[string]bool{}, told: map[string]bool{},
+			run := &fuzzRun{layout: layout, files: files, list: list, collate: collator, schema: generatedSchema(layout), reasons: map[string]bool{}, told: map[string]bool{},
 				plain: lab.plain, heddle: side(layout), generator: sqlgen.New(seed + uint64(i)), seed: seed}
 			run.all(t, statements/len(all))
 		})
@@ -66,7 +68,7 @@ func fuzzOptions(t *testing.T) (statements int, seed uint64) {
 // fuzzRun is the generated statements of one layout.
 type fuzzRun struct {
 	layout, schema string
-	file           *File
+	files          [2]*File // of sequences, and of keyed ones
 	list           *Unsupported
 	collate        Collator
 	plain, heddle  Side
@@ -83,16 +85,24 @@ type sequence struct {
 	statements []sqlgen.Statement
 	mode       Mode
 	params     bool // literals are sent as parameters
+	file       *File
 }
 
 func (f *fuzzRun) all(t *testing.T, statements int) {
 	for _, s := range []Side{f.plain, f.heddle} {
-		if err := s.primeIn(t.Context(), f.schema, f.file.Setup); err != nil {
-			t.Fatal(err)
+		for _, file := range f.files {
+			if err := s.primeIn(t.Context(), f.schema, file.Setup); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	for f.ran < statements && f.found < shownDifferences && t.Context().Err() == nil {
-		s := sequence{f.generator.Sequence(sequenceLength), Text, false}
+		s := sequence{mode: Text, file: f.files[0]}
+		keyed := f.generator.Keyed()
+		if keyed {
+			s.file = f.files[1]
+		}
+		s.statements = f.generator.Sequence(sequenceLength, keyed)
 		if f.generator.Binary() {
 			s.mode, s.params = Binary, f.generator.Binary()
 		}
@@ -134,7 +144,7 @@ func (d *Difference) kind() string {
 	}, line)
 }
 
-// tell prints the sequence as a case to paste into cases/generated.sql.
+// tell prints the sequence as a case to paste into cases/generated.sql or cases/generatedkeys.sql.
 func (f *fuzzRun) tell(t *testing.T, s sequence, d *Difference) {
 	t.Helper()
 	var b strings.Builder
@@ -151,6 +161,6 @@ func (f *fuzzRun) tell(t *testing.T, s sequence, d *Difference) {
 		}
 		fmt.Fprintf(&b, "--@ params %s\n%s;\n", strings.Join(params, " | "), text)
 	}
-	report(&fileRun{layout: f.layout, file: f.file}, &Case{}, &Step{SQL: b.String()}, []Difference{*d})
+	report(&fileRun{layout: f.layout, file: s.file}, &Case{}, &Step{SQL: b.String()}, []Difference{*d})
 	t.Errorf("%s\n%s", d, b.String())
 }

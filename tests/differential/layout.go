@@ -21,10 +21,9 @@ var Layouts = []Layout{
 	{Name: "b4", DataSources: 2, Shards: 4, Suffixed: true},
 }
 
-// tables is the part of the rules that all layouts share. The names are for the case files to choose from: what a
+// tables are those of the rules that all layouts share, and what follows. The names are for the case files to choose from: what a
 // table looks like, its file says. What is not listed is single, in the first data source.
-const tables = `tables:
-  users: {key: id}                          # bound by the user's id
+const tables = `  users: {key: id}                          # bound by the user's id
   orders: {key: user_id}
   order_items: {key: user_id}
   s1: {key: id}                             # by a number, for anything
@@ -44,6 +43,23 @@ binding:
   - [k1, k2]
 broadcast: [products, countries, b1, b2]
 `
+
+// placed are tables of the other algorithms, for as many shards as the layout has.
+func (l Layout) placed() string {
+	bounds, values, grid := "[]", "[[DE]]", "{type: mod, nodes: 1}, {type: hash_mod, nodes: 1}"
+	if l.Shards == 4 {
+		bounds, values, grid = "[4, 9, 20]", "[[DE, XX], [FR], [IT], [ES]]", "{type: mod, nodes: 2}, {type: hash_mod, nodes: 2}"
+	}
+	return fmt.Sprintf(`  t_mod: {key: id, algorithm: mod}
+  t_hash: {key: k, algorithm: hash_mod}
+  t_range: {key: id, algorithm: {type: range, bounds: %s}}
+  t_list: {key: c, algorithm: {type: list, values: %s, default: 0}}
+  t_days: {key: d, algorithm: {type: interval, start: 1980-01-01, unit: year, every: 12, outside: clamp}}
+  t_inline: {key: id, algorithm: {type: inline, expression: "abs(id) %% %d"}}
+  t_grid: {key: [a, b], algorithm: {type: complex, by: [%s]}}
+  t_pair: {key: [a, b]}
+`, bounds, values, l.Shards, grid)
+}
 
 // firstSuffix numbers the suffixed tables from seventy, so that no name of the cases looks like one of them.
 const firstSuffix = 70
@@ -72,7 +88,7 @@ func (l Layout) Rules(database string, servers []string) string {
 	for i := range l.Shards {
 		fmt.Fprintf(&b, "  "+shard+": %d-%d\n", i, i*16384/l.Shards, (i+1)*16384/l.Shards-1)
 	}
-	b.WriteString(tables)
+	b.WriteString("tables:\n" + l.placed() + tables)
 	return b.String()
 }
 

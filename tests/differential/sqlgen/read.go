@@ -38,9 +38,13 @@ func (g *Generator) query() Statement {
 	for range g.r.IntN(3) {
 		q.where = append(q.where, g.condition(s, 2))
 	}
-	if g.chance(15) {
+	switch n := g.r.IntN(100); {
+	case n < 15:
 		q.parts = true
 		q.where = append(q.where, g.subquery(s))
+	case n < 20 && !g.keyed && strings.HasPrefix(q.from, "users"):
+		q.parts = true
+		q.where = append(q.where, g.correlated(s))
 	}
 	switch n := g.r.IntN(100); {
 	case n < 45:
@@ -57,6 +61,9 @@ func (g *Generator) query() Statement {
 
 // from chooses the tables. Joins are along the sharding key, or with a table that is on every shard.
 func (g *Generator) from() (*query, *scope) {
+	if g.keyed {
+		return g.fromPlaced()
+	}
 	q, s := &query{}, &scope{}
 	one := func(t table) { q.from = t.name; s.add(t, "") }
 	kind := pick(g, []string{"JOIN", "JOIN", "LEFT JOIN"})
@@ -109,7 +116,7 @@ func (g *Generator) rows(q *query, s *scope) {
 		}
 		if g.chance(8) {
 			q.parts = true
-			q.items = append(q.items, item{text: "SUM(" + pick(g, s.of(integer)).name + ") OVER (PARTITION BY " + pick(g, s.of(integer)).name + ")"})
+			q.items = append(q.items, g.window(s))
 		}
 	}
 	if g.chance(60) {
@@ -143,18 +150,18 @@ func (g *Generator) limited(q *query) {
 
 // expression is over columns, exact and without warnings.
 func (g *Generator) expression(s *scope) item {
-	numbers := slices.DeleteFunc(s.of(integer, decimal), func(c column) bool { return strings.HasSuffix(c.name, "qty") }) // unsigned
+	exact := slices.DeleteFunc(s.of(integer, decimal), func(c column) bool { return strings.HasSuffix(c.name, "qty") }) // unsigned
 	if g.chance(60) {
-		a, b := pick(g, numbers), pick(g, numbers)
+		a, b := pick(g, exact), pick(g, exact)
 		return pick(g, []item{
-			{text: fmt.Sprintf("%s + %s", a.name, b.name)}, {text: fmt.Sprintf("%s * 2 + 1", a.name)}, {text: fmt.Sprintf("COALESCE(%s, -1)", a.name)},
+			{text: fmt.Sprintf("%s + %s", a.name, b.name)}, {text: fmt.Sprintf("%s * %s + %s", a.name, g.number(2, 3), g.number(0, 9))}, {text: fmt.Sprintf("COALESCE(%s, -1)", a.name)},
 			{text: fmt.Sprintf("CASE WHEN %s > %s THEN 'gt' ELSE 'le' END", a.name, b.name)}, {text: fmt.Sprintf("IF(%s IS NULL, 0, 1)", a.name)},
 			{text: fmt.Sprintf("ABS(%s)", a.name)}, {text: fmt.Sprintf("%s DIV 3", a.name)}, {text: fmt.Sprintf("-%s", a.name)},
 		})
 	}
 	t := pick(g, s.of(text, binary, enum, integer))
 	return pick(g, []item{
-		{text: fmt.Sprintf("CONCAT(%s, '-')", t.name)}, {text: fmt.Sprintf("UPPER(%s)", t.name)}, {text: fmt.Sprintf("LENGTH(%s)", t.name)},
+		{text: fmt.Sprintf("CONCAT(%s, %s)", t.name, literal("str", "-", "'-'"))}, {text: fmt.Sprintf("UPPER(%s)", t.name)}, {text: fmt.Sprintf("LENGTH(%s)", t.name)},
 		{text: fmt.Sprintf("LEFT(%s, 1)", t.name)}, {text: fmt.Sprintf("IFNULL(%s, 'none')", t.name)}, {text: "'lit'"}, {text: "NULL"}, {text: "1.50"},
 	})
 }
@@ -166,46 +173,6 @@ func (g *Generator) whole(q *query, s *scope) {
 	}
 }
 
-func (g *Generator) aggregate(s *scope) item {
-	exact, any := pick(g, s.of(integer, decimal)), pick(g, s.columns)
-	switch g.r.IntN(14) {
-	case 0, 1:
-		return item{text: "COUNT(*)"}
-	case 2:
-		return item{text: "COUNT(" + any.name + ")"}
-	case 3, 4:
-		return item{text: "SUM(" + exact.name + ")"}
-	case 5:
-		return item{text: "AVG(" + exact.name + ")"}
-	case 6:
-		return item{text: "MIN(" + any.name + ")", kind: any.kind, code: extreme(any)}
-	case 7:
-		return item{text: "MAX(" + any.name + ")", kind: any.kind, code: extreme(any)}
-	case 8:
-		return item{text: "COUNT(DISTINCT " + any.name + ")"}
-	case 9:
-		return item{text: "GROUP_CONCAT(" + exact.name + ")", code: "concat"}
-	case 10:
-		return item{text: "STDDEV_POP(" + exact.name + ")", code: "double"}
-	case 11:
-		if d := s.of(double); len(d) > 0 {
-			return item{text: "SUM(" + d[0].name + ")", code: "double"}
-		}
-		return item{text: "SUM(" + exact.name + ") + COUNT(*)"}
-	case 12:
-		return item{text: "BIT_XOR(" + pick(g, s.of(integer)).name + ")"}
-	}
-	return item{text: "MAX(" + exact.name + ") - MIN(" + exact.name + ")"}
-}
-
-// extreme: the least of texts that are equal under the collation is any of them.
-func extreme(c column) string {
-	if c.kind == text {
-		return "rep"
-	}
-	return ""
-}
-
 func (g *Generator) groups(q *query, s *scope) {
 	for _, c := range some(g, s.of(integer, decimal, text, binary, enum, moment), 1+g.r.IntN(2)) {
 		q.group = append(q.group, asItem(c))
@@ -215,7 +182,7 @@ func (g *Generator) groups(q *query, s *scope) {
 		q.items = append(q.items, g.aggregate(s))
 	}
 	if g.chance(25) {
-		q.having = append(q.having, pick(g, []string{"COUNT(*) > 1", "COUNT(*) < 3", "MAX(" + pick(g, s.of(integer)).name + ") > " + g.number(0, 20)}))
+		q.having = append(q.having, g.having(s))
 	}
 	if g.chance(65) {
 		q.order = []item{{text: q.group[0].text, desc: g.chance(40)}}
@@ -239,7 +206,7 @@ func (g *Generator) distinct(q *query, s *scope) {
 
 // subquery is a condition with a query that says nothing of the rows around it.
 func (g *Generator) subquery(s *scope) string {
-	t, inner := pick(g, []table{users, users, orders, orders, products, notes}), &scope{}
+	t, inner := pick(g, g.read()), &scope{}
 	inner.add(t, "")
 	where := ""
 	if g.chance(50) {
@@ -260,7 +227,7 @@ func (g *Generator) subquery(s *scope) string {
 
 // derived reads from groups.
 func (g *Generator) derived(q *query, s *scope) {
-	t, inner := pick(g, []table{users, orders}), &scope{}
+	t, inner := pick(g, g.grouped()), &scope{}
 	inner.add(t, "")
 	key, least := pick(g, inner.of(integer)), pick(g, inner.of(integer))
 	q.parts = true
@@ -274,6 +241,9 @@ func (g *Generator) condition(s *scope, depth int) string {
 	if depth > 0 && g.chance(25) {
 		a, b := g.condition(s, depth-1), g.condition(s, depth-1)
 		return pick(g, []string{"(" + a + " OR " + b + ")", "(" + a + " AND " + b + ")", "NOT (" + a + ")"})
+	}
+	if g.chance(12) {
+		return g.onRow(s)
 	}
 	c := pick(g, s.columns)
 	if g.chance(35) {
@@ -306,12 +276,13 @@ func (g *Generator) condition(s *scope, depth int) string {
 type pair struct {
 	word        string
 	first, rest *query
+	more        *query // nil: there is no third
 	order       bool
 }
 
 func (g *Generator) union() Statement {
 	one := func() *query {
-		t, s := pick(g, []table{users, users, orders, orders, products, notes}), &scope{}
+		t, s := pick(g, g.read()), &scope{}
 		s.add(t, "")
 		q := &query{from: t.name}
 		q.items = []item{asItem(pick(g, s.of(integer)))}
@@ -321,6 +292,9 @@ func (g *Generator) union() Statement {
 		q.where = []string{g.condition(s, 1)}
 		return q
 	}
+	if g.chance(15) {
+		return &pair{word: pick(g, []string{" UNION ", " UNION ALL "}), first: one(), rest: one(), more: one(), order: g.chance(60)}
+	}
 	words := []string{" UNION ", " UNION ", " UNION ALL ", " UNION ALL ", " EXCEPT ", " INTERSECT "}
 	return &pair{word: pick(g, words), first: one(), rest: one(), order: g.chance(60)}
 }
@@ -329,6 +303,10 @@ func (g *Generator) union() Statement {
 func (p *pair) Render() (string, string) {
 	a, _ := p.first.Render()
 	b, _ := p.rest.Render()
+	if p.more != nil {
+		c, _ := p.more.Render()
+		b += p.word + c
+	}
 	if p.order {
 		b += " ORDER BY 1"
 	}
@@ -338,14 +316,17 @@ func (p *pair) Render() (string, string) {
 // Smaller has each half alone, and smaller halves.
 func (p *pair) Smaller() []Statement {
 	out := []Statement{p.first, p.rest}
+	if p.more != nil {
+		out = append(out, &pair{p.word, p.first, p.rest, nil, p.order})
+	}
 	if p.order {
-		out = append(out, &pair{p.word, p.first, p.rest, false})
+		out = append(out, &pair{p.word, p.first, p.rest, p.more, false})
 	}
 	for _, s := range p.first.Smaller() {
-		out = append(out, &pair{p.word, s.(*query), p.rest, p.order})
+		out = append(out, &pair{p.word, s.(*query), p.rest, p.more, p.order})
 	}
 	for _, s := range p.rest.Smaller() {
-		out = append(out, &pair{p.word, p.first, s.(*query), p.order})
+		out = append(out, &pair{p.word, p.first, s.(*query), p.more, p.order})
 	}
 	return out
 }

@@ -54,9 +54,42 @@ var (
 		{"n", integer, []string{"1", "3", "5"}}}, false}
 )
 
+// The tables of cases/generatedkeys.sql: one for each way to place rows, and two that are not placed.
+var (
+	numbers = column{"v", integer, []string{"1", "2", "3", "7", "50"}}
+	letters = column{"w", text, []string{"a", "A", "b", "c", "x", "none"}}
+	money   = column{"m", decimal, []string{"1.5", "0", "-1", "3.33", "10"}}
+	lows    = []string{"0", "1", "2", "3", "5", "10", "77"}
+
+	placed = []table{
+		{"t_mod", []string{"id"}, []column{{"id", integer, lows}, numbers, letters, money}, true},
+		{"t_hash", []string{"k"}, []column{{"k", text, []string{"ann", "ANN", "bob", "7", "", "zoe", "ss", "10", "x"}}, numbers, letters, money}, true},
+		{"t_range", []string{"id"}, []column{{"id", integer, []string{"-5", "3", "4", "8", "9", "19", "20", "1000"}}, numbers, letters, money}, true},
+		{"t_list", []string{"c", "id"}, []column{{"c", text, []string{"DE", "de", "FR", "IT", "ES", "XX", "QQ"}}, {"id", integer, lows}, numbers, letters}, true},
+		{"t_days", []string{"d", "id"}, []column{{"d", moment, []string{"1970-01-01", "1980-01-01", "1991-12-31", "1992-01-01", "2004-02-29", "2024-01-01"}}, {"id", integer, lows}, numbers, letters}, true},
+		{"t_inline", []string{"id"}, []column{{"id", integer, lows}, numbers, letters, money}, true},
+		{"t_grid", []string{"a", "b"}, []column{{"a", integer, lows}, {"b", text, []string{"a", "A", "b", "x", "", "A b"}}, numbers, letters}, true},
+		{"t_pair", []string{"a", "b"}, []column{{"a", integer, lows}, {"b", integer, lows}, numbers, letters}, true},
+	}
+	copied = table{"b1", []string{"id"}, []column{{"id", integer, []string{"1", "2", "3", "4"}}, numbers, letters}, false}
+	alone  = table{"plain", []string{"id"}, []column{{"id", integer, []string{"1", "2", "3", "4"}}, numbers, letters}, false}
+)
+
+// read are the tables of a query of one table, the sharded ones more often than the others.
+func (g *Generator) read() []table {
+	if g.keyed {
+		return append(placed[:len(placed):len(placed)], copied, alone)
+	}
+	return []table{users, users, orders, orders, products, notes}
+}
+
 // Names are those by which statements call the tables.
 func Names() []string {
-	return []string{"users", "orders", "order_items", "products", "notes", "u", "o", "i", "p"}
+	names := []string{"users", "orders", "order_items", "products", "notes", "b1", "plain", "u", "o", "i", "p", "t", "s", "b", "x", "s1", "g1", "g2", "a", "d"}
+	for _, t := range placed {
+		names = append(names, t.name)
+	}
+	return names
 }
 
 // isKey reports whether c is a column of t's primary key.

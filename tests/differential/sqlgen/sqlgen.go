@@ -1,4 +1,4 @@
-// Package sqlgen generates SQL statements over the tables of cases/generated.sql: reads with conditions, joins,
+// Package sqlgen generates SQL statements over the tables of cases/generated.sql and cases/generatedkeys.sql: reads with conditions, joins,
 // groups, aggregates, orders and limits, writes and transactions. What a statement may differ in between two servers
 // is said with it, in the codes of the case files; what has no such code it avoids. A statement can be made smaller,
 // part by part, for a shrinker. It runs nothing and is deterministic by its seed. Level: tests.
@@ -22,15 +22,16 @@ type Statement interface {
 type Generator struct {
 	r     *rand.Rand
 	inTxn bool
+	keyed bool // the statements are on the tables of generatedkeys.sql
 }
 
 // New returns a generator; equal seeds give equal statements.
 func New(seed uint64) *Generator { return &Generator{r: rand.New(rand.NewPCG(seed, 0x68656464))} }
 
-// Sequence makes n statements that follow each other on one connection. A transaction that is begun is ended.
-func (g *Generator) Sequence(n int) []Statement {
-	var list []Statement
-	g.inTxn = false
+// Sequence makes n statements that follow each other on one connection; keyed: on the tables of generatedkeys.sql. A transaction that is begun is ended.
+func (g *Generator) Sequence(n int, keyed bool) []Statement {
+	list := []Statement{Plain("SET @a = 2, @b = 'b'")}
+	g.inTxn, g.keyed = false, keyed
 	for len(list) < n {
 		list = append(list, g.statement())
 	}
@@ -39,6 +40,9 @@ func (g *Generator) Sequence(n int) []Statement {
 	}
 	return list
 }
+
+// Keyed reports whether the next sequence is on the tables of generatedkeys.sql.
+func (g *Generator) Keyed() bool { return g.chance(35) }
 
 // Binary reports whether the next sequence goes through the binary protocol.
 func (g *Generator) Binary() bool { return g.chance(40) }

@@ -8,7 +8,7 @@ import (
 
 func texts(seed uint64, n int) []string {
 	var out []string
-	for _, s := range New(seed).Sequence(n) {
+	for _, s := range New(seed).Sequence(n, seed%2 == 0) {
 		sql, codes := s.Render()
 		out = append(out, Inline(sql)+" -- "+codes)
 	}
@@ -27,7 +27,8 @@ func TestEqualSeedsAreEqual(t *testing.T) {
 func TestSequencesHoldEveryKind(t *testing.T) {
 	all := strings.Join(texts(1, 3000), "\n")
 	for _, want := range []string{"SELECT *", " LEFT JOIN ", " GROUP BY ", " HAVING ", "SELECT DISTINCT", " LIMIT ", " OFFSET ", " UNION ", "INSERT INTO", "INSERT IGNORE", "REPLACE INTO",
-		"ON DUPLICATE KEY", "UPDATE users", "DELETE FROM", "BEGIN", "ROLLBACK", "SAVEPOINT", "COUNT(DISTINCT", "GROUP_CONCAT", "FOR UPDATE", " IN (", " BETWEEN ", " IS NULL", "NOT ("} {
+		"ON DUPLICATE KEY", "UPDATE users", "DELETE FROM", "BEGIN", "ROLLBACK", "SAVEPOINT", "COUNT(DISTINCT", "GROUP_CONCAT", "FOR UPDATE", " IN (", " BETWEEN ", " IS NULL", "NOT (",
+		"BIT_AND(", "VAR_SAMP(", "JSON_ARRAYAGG(", "COUNT(DISTINCT score, ", " OVER (", "(id, name) IN (", " = @a", "x.user_id = ", " SELECT id + 100, ", "UPDATE IGNORE"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in 3000 statements", want)
 		}
@@ -51,7 +52,7 @@ func TestParameters(t *testing.T) {
 // TestSmallerEnds: whichever part a shrinker drops, it comes to an end soon.
 func TestSmallerEnds(t *testing.T) {
 	for _, last := range []bool{false, true} {
-		for _, s := range New(3).Sequence(500) {
+		for _, s := range New(3).Sequence(500, last) {
 			text, _ := s.Render()
 			for steps := 0; ; steps++ {
 				parts := s.Smaller()

@@ -11,6 +11,7 @@ type write struct {
 	rows  []string // of an INSERT
 	sets  []string // of an UPDATE
 	where []string
+	order string // of an INSERT … SELECT
 	tail  string // ON DUPLICATE KEY …, or ORDER BY and LIMIT
 }
 
@@ -21,7 +22,7 @@ func (w *write) Render() (string, string) {
 	words(&b, " VALUES ", ", ", w.rows)
 	words(&b, " SET ", ", ", w.sets)
 	words(&b, " WHERE ", " AND ", w.where)
-	b.WriteString(w.tail)
+	b.WriteString(w.order + w.tail)
 	return b.String(), ""
 }
 
@@ -53,13 +54,23 @@ func (w *write) Smaller() []Statement {
 }
 
 func (g *Generator) target() table {
+	if g.keyed {
+		return pick(g, append(placed[:len(placed):len(placed)], copied, alone))
+	}
 	return pick(g, []table{users, users, users, orders, orders, items, products, notes})
 }
 
 func (g *Generator) insert() Statement {
 	t := g.target()
+	if g.chance(8) {
+		return g.insertSelect()
+	}
 	w := &write{head: pick(g, []string{"INSERT INTO ", "INSERT INTO ", "INSERT INTO ", "INSERT IGNORE INTO ", "REPLACE INTO "})}
 	columns := append([]column{}, t.columns[:len(t.key)]...)
+	counted := g.keyed && !t.sharded // AUTO_INCREMENT
+	if counted && g.chance(50) {
+		columns = columns[:0]
+	}
 	columns = append(columns, some(g, t.columns[len(t.key):], 1+g.r.IntN(3))...)
 	var names []string
 	for _, c := range columns {
@@ -72,6 +83,9 @@ func (g *Generator) insert() Statement {
 	if strings.HasPrefix(w.head, "INSERT INTO") && g.chance(35) {
 		c := columns[len(columns)-1]
 		w.tail = fmt.Sprintf(" ON DUPLICATE KEY UPDATE %s = %s", c.name, pick(g, []string{"VALUES(" + c.name + ")", g.stored(c), c.name}))
+		if c.kind == integer && c.name != "qty" && g.chance(40) {
+			w.tail += " + " + g.number(1, 3)
+		}
 	}
 	return w
 }
@@ -80,6 +94,8 @@ func (g *Generator) tuple(t table, columns []column) []string {
 	var out []string
 	for _, c := range columns {
 		switch {
+		case t.isKey(c) && (c.kind != integer || g.keyed && g.chance(50)):
+			out = append(out, g.value(c))
 		case t.isKey(c):
 			out = append(out, g.number(1, 40))
 		case g.chance(10):
@@ -89,6 +105,30 @@ func (g *Generator) tuple(t table, columns []column) []string {
 		}
 	}
 	return out
+}
+
+// insertSelect stores rows of one table in another, or in itself.
+func (g *Generator) insertSelect() Statement {
+	texts := []string{"orders (user_id, id, product_id) SELECT id, id + 100, score FROM users", "notes (id, user_id, n) SELECT id + 100, user_id, product_id FROM orders",
+		"users (id, score) SELECT id + 50, stock FROM products", "order_items (user_id, order_id, line, qty) SELECT user_id, id, 50, product_id FROM orders", "products (id, stock) SELECT id + 20, n FROM notes"}
+	if g.keyed {
+		texts = []string{"t_mod (id, v, w) SELECT id + 30, v, w FROM t_range", "t_hash (k, v) SELECT CONCAT('c', c), v FROM t_list", "t_pair (a, b, v) SELECT a + 20, a, v FROM t_grid",
+			"t_list (c, id, v) SELECT 'ES', id + 30, v FROM t_inline", "b1 (id, v) SELECT id + 60, v FROM plain", "t_days (d, id, v) SELECT d, id + 40, v FROM t_days", "plain (id, v) SELECT id + 70, v FROM t_mod"}
+	}
+	w := &write{head: pick(g, []string{"INSERT INTO ", "INSERT INTO ", "INSERT IGNORE INTO ", "REPLACE INTO "}) + pick(g, texts)}
+	w.order = " ORDER BY 1" // which of two rows of one key stays, and which id is the last
+	_, list, _ := strings.Cut(w.head, "SELECT ")
+	list, _, _ = strings.Cut(list, " FROM ")
+	for i := range strings.Count(list, ", ") {
+		w.order += fmt.Sprintf(", %d", i+2)
+	}
+	if g.chance(50) {
+		w.where = []string{"id > " + g.number(0, 6)}
+		if strings.HasSuffix(w.head, "t_grid") {
+			w.where = []string{"a > " + g.number(0, 4)}
+		}
+	}
+	return w
 }
 
 // stored is a value that the column takes.
@@ -107,12 +147,12 @@ func (g *Generator) update() Statement {
 	t := g.target()
 	s := &scope{}
 	s.add(t, "")
-	w := &write{head: "UPDATE " + t.name}
+	w := &write{head: pick(g, []string{"UPDATE ", "UPDATE ", "UPDATE ", "UPDATE IGNORE "}) + t.name}
 	for _, c := range some(g, t.columns[len(t.key):], 1+g.r.IntN(2)) {
 		value := g.stored(c)
 		switch {
 		case c.name != "qty" && (c.kind == integer || c.kind == decimal) && g.chance(40):
-			value = c.name + " + " + g.number(1, 3)
+			value = pick(g, []string{c.name + " + " + g.number(1, 3), "CASE WHEN " + t.key[0] + " > " + g.value(t.columns[0]) + " THEN " + c.name + " ELSE " + g.number(0, 9) + " END"})
 		case g.chance(8):
 			value = "NULL"
 		}
