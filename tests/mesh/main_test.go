@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -40,13 +41,13 @@ type lab struct {
 // newLab makes a mesh with users, and rules with one sharded table, t.
 func newLab(t *testing.T, endpoint string) *lab {
 	t.Helper()
-	return newLabBy(t, etcdstore.Config{Endpoints: []string{endpoint}})
+	return newLabBy(t, labName(t), etcdstore.Config{Endpoints: []string{endpoint}})
 }
 
-// newLabBy is newLab where the test has to say how the etcd is entered.
-func newLabBy(t *testing.T, cfg etcdstore.Config) *lab {
+// newLabBy is newLab where the test has to say how the etcd is entered, and under which name.
+func newLabBy(t *testing.T, name string, cfg etcdstore.Config) *lab {
 	t.Helper()
-	l := &lab{t: t, database: labName(t), endpoint: cfg.Endpoints[0]}
+	l := &lab{t: t, database: name, endpoint: cfg.Endpoints[0]}
 	if err := env.CreateSchema(t.Context(), l.database); err != nil {
 		t.Fatal(err)
 	}
@@ -72,8 +73,10 @@ func newLabBy(t *testing.T, cfg etcdstore.Config) *lab {
 	return l
 }
 
-// labName is the name of a test's database, and of its prefix in the etcd.
-func labName(t *testing.T) string { return strings.ToLower(strings.ReplaceAll(t.Name(), "/", "_")) }
+// labName is a name for a test's database, and for its prefix in the etcd: another one each time the test runs.
+func labName(t *testing.T) string {
+	return strings.ToLower(strings.ReplaceAll(t.Name(), "/", "_") + "_" + rand.Text()[:6])
+}
 
 // administration is one applier; its barriers wait so long.
 func (l *lab) administration(wait time.Duration) *meshdocs.Admin {

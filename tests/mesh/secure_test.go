@@ -130,12 +130,13 @@ func TestSecureStore(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t, "test")
 	good := a.sign("weaver", time.Now().Add(time.Hour))
-	endpoint := secureEtcd(t, a, "/"+labName(t)+"/")
+	name := labName(t)
+	endpoint := secureEtcd(t, a, "/"+name+"/")
 	config, err := good.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLabBy(t, etcdstore.Config{Endpoints: []string{endpoint}, TLS: config, Username: "weaver", Password: "secret"})
+	l := newLabBy(t, name, etcdstore.Config{Endpoints: []string{endpoint}, TLS: config, Username: "weaver", Password: "secret"})
 	options := func(name string, files etcdstore.TLSFiles, password string, set ...string) harness.HeddleOptions {
 		o := l.options(name, "", append([]string{"etcd.user", "weaver", "etcd.password", "env:ETCD_PASSWORD",
 			"etcd.tls.ca", files.CA, "etcd.tls.cert", files.Cert, "etcd.tls.key", files.Key}, set...)...)
