@@ -97,6 +97,11 @@ bench: build ## Measure point selects: direct, HAProxy, a bare relay, heddle, in
 	@scripts/need server haproxy
 	go run ./bench $(ARGS)
 
+.PHONY: bench-compare
+bench-compare: ## Measure two commits in one run: OLD=main~5 NEW=main; flags in ARGS.
+	@scripts/need server haproxy
+	scripts/bench-compare $(OLD) $(NEW) $(ARGS)
+
 .PHONY: vet
 vet: ## Run go vet.
 	go vet ./...
