@@ -237,7 +237,34 @@ func (g *gathering) query(q queryGroup) (*gatheredPart, error) {
 		return nil, sqlerr.NotSupported("a parameter in the select list of a query inside another over several shards")
 	}
 	h := &holder{g: g, q: q, part: part, cols: cols}
-	return part, h.hold()
+	if err := h.hold(); err != nil {
+		return nil, err
+	}
+	if g.unmerged(q, part) {
+		read := part.replace
+		part.replace = func(t *partText, name string) {
+			read(t, name)
+			t.made(" LIMIT "+everyRow, everyRow)
+		}
+	}
+	return part, nil
+}
+
+// everyRow is a LIMIT that leaves none out.
+const everyRow = "18446744073709551615"
+
+// unmerged reports whether a derived table has to stay one. A query that only reads the temporary table would be merged into
+// the query around it, where groups are not, and there MariaDB loses rows under a window function.
+func (g *gathering) unmerged(q queryGroup, part *gatheredPart) bool {
+	p, c := g.p, part.stmt.Clauses
+	if q.open == 0 || !p.stmt.Uses.Has(parser.UseWindow) || c == nil {
+		return false
+	}
+	if before := p.stmt.Tokens[q.open-1]; !before.Is("FROM") && !before.Is("JOIN") && !before.Is("STRAIGHT_JOIN") && !before.Is(",") {
+		return false
+	}
+	return len(c.Branches) > 0 || c.Paren || c.GroupBy.Present() || c.Having.Present() || c.Limit != nil || c.Distinct ||
+		part.stmt.Uses.Has(parser.UseAggregate)
 }
 
 // definedIn reports whether a WITH table is defined inside of a part.

@@ -93,6 +93,8 @@ type write struct {
 
 	keys [][]rewrite.Piece // of an UPDATE or DELETE by keys: the items of list 0
 
+	marked []*held // where the savepoint of the statement stands
+
 	selected  bool   // the rows are those of an INSERT … SELECT
 	generates bool   // and get generated ids
 	lastID    uint64 // the insert id of the last answer
@@ -141,8 +143,9 @@ func (w *write) savepoint(ctx context.Context) error {
 	for i := range w.units {
 		t := w.units[i].Target
 		h, err := w.s.hold(ctx, t.DataSource, t.Schema, w.x.need)
-		if err == nil && (i == 0 || w.units[i-1].Target.DataSource != t.DataSource) {
+		if err == nil && !slices.Contains(w.marked, h) {
 			err = h.Exec(ctx, "SAVEPOINT "+stepSavepoint)
+			w.marked = append(w.marked, h)
 		}
 		if err != nil {
 			return w.s.failed(ctx, h, w.route, t, err)
@@ -151,13 +154,11 @@ func (w *write) savepoint(ctx context.Context) error {
 	return nil
 }
 
-// undo takes back what the statement did on the shards. If one cannot, nothing of the transaction may stay.
+// undo takes back what the statement did on the shards that it has marked; on others it has only read. If one cannot,
+// nothing of the transaction may stay.
 func (w *write) undo(ctx context.Context) {
 	s := w.s
-	for _, h := range s.held {
-		if !h.branch || !h.used {
-			continue
-		}
+	for _, h := range w.marked {
 		if err := h.Exec(ctx, "ROLLBACK TO SAVEPOINT "+stepSavepoint); err != nil {
 			_ = s.txn.Rollback(ctx) // branches that cannot are broken, and dropped by settle
 			s.endTransaction()

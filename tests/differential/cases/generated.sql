@@ -111,3 +111,19 @@ SELECT id + ? FROM users ORDER BY id;
 SELECT id + ? FROM users WHERE id IN (SELECT user_id FROM orders) ORDER BY id;
 --@ params int 3 | int 2
 SELECT id + ?, COUNT(*) FROM users WHERE id > (SELECT MIN(user_id) FROM orders) GROUP BY id ORDER BY id LIMIT ?;
+--@ case found: a statement that fails in a transaction and has read other shards than it writes
+BEGIN;
+DELETE FROM users;
+INSERT INTO notes (id, user_id, n) SELECT id + 100, user_id, product_id FROM orders ORDER BY 1, 2, 3;
+UPDATE products SET stock = 5 WHERE id = 1;
+ROLLBACK;
+BEGIN;
+UPDATE orders SET qty = 4 WHERE user_id = 5;
+UPDATE orders SET qty = qty - 1 WHERE user_id IN (1, 2, 4, 6) ORDER BY qty, user_id, id LIMIT 2;
+INSERT INTO order_items (user_id, order_id, line, qty) SELECT user_id, id, 1, product_id FROM orders;
+COMMIT;
+--@ case found: a window over a derived table beside a query
+--@ expect temptable
+SELECT SUM(d.m) OVER (PARTITION BY d.k ORDER BY d.m) FROM (SELECT qty AS k, COUNT(*) AS n, MIN(id) AS m FROM orders GROUP BY qty) d WHERE d.m <= ALL (SELECT user_id FROM orders WHERE id = 1);
+--@ expect temptable
+SELECT d.m FROM (SELECT qty AS k, COUNT(*) AS n, MIN(id) AS m FROM orders GROUP BY qty) d WHERE d.m <= ALL (SELECT user_id FROM orders WHERE id = 1);
