@@ -163,7 +163,7 @@ func (j *judge) body(k kept, label string, b *parser.Body) error {
 func (j *judge) session(k kept, label string, b *parser.Body) {
 	several := len(k.layout.DataSources) > 1
 	switch uses := b.Uses; {
-	case b.Opaque && spread(k.layout):
+	case b.Opaque && k.layout.Spread():
 		j.refuse(label, "runs dynamic SQL")
 	case uses.Has(parser.UseConnectionID):
 		j.refuse(label, "asks for CONNECTION_ID(): servers know other ids than clients")

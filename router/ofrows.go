@@ -76,17 +76,7 @@ func (p *planning) changesAlike() error {
 	if why == "" {
 		return nil
 	}
-	var route *plan.Route
-	switch root := p.plan.Root.(type) {
-	case *plan.Route:
-		route = root
-	case *plan.Insert:
-		route = root.Route
-	case *plan.Update:
-		route = root.Route
-	case *plan.Delete:
-		route = root.Route
-	}
+	route := plan.Straight(p.plan.Root)
 	if route != nil && (len(route.Targets) == 1 || oneTarget(route.Selector)) {
 		return nil
 	}

@@ -69,19 +69,6 @@ func guarded(l *rule.Layout) bool {
 	return len(l.DataSources) > 1 || len(l.Tables) > 0 || len(l.DataSources) == 1 && l.DataSources[0].Schema != l.Database
 }
 
-// spread reports whether rows of a database are at more than one place.
-func spread(l *rule.Layout) bool {
-	if len(l.DataSources) > 1 {
-		return true
-	}
-	for _, t := range l.Tables {
-		if len(t.Nodes) > 1 {
-			return true
-		}
-	}
-	return false
-}
-
 // kept is what one data source's schema of a database keeps.
 type kept struct {
 	layout   *rule.Layout

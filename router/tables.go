@@ -235,15 +235,3 @@ func (p *planning) defaultLayout() *rule.Layout {
 	}
 	return nil
 }
-
-// roles reports whether a table occurs in any of the roles.
-func (p *planning) hasRole(roles ...parser.Role) bool {
-	for i := range p.stmt.Tables {
-		for _, r := range roles {
-			if p.stmt.Tables[i].Role == r && p.byRef[i] != nil {
-				return true
-			}
-		}
-	}
-	return false
-}

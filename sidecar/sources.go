@@ -21,8 +21,8 @@ func sources(c *config.Config, layouts []*rule.Layout) ([]backend.DataSource, er
 	for _, layout := range layouts {
 		for _, ds := range layout.DataSources {
 			if other, ok := from[ds.Name]; ok {
-				if other.Address != ds.Address || other.User != ds.User || other.Password != ds.Password {
-					return nil, fmt.Errorf("data source %s is declared by two databases with different servers", ds.Name)
+				if apart := rule.OtherServer(other, ds); apart != "" { // documents that were applied at the same moment
+					return nil, fmt.Errorf("data source %s is declared by two databases with another %s", ds.Name, apart)
 				}
 				continue
 			}

@@ -172,6 +172,9 @@ func logicalText(msg string, route *plan.Route, t *plan.Target) string {
 	}
 	for i := range t.Names {
 		if i < len(route.Databases) {
+			if strings.HasPrefix(msg, "Unknown table '") { // which names several, in one pair of quotes
+				msg = replaceListed(msg, t.Schemas[i]+"."+t.Names[i], route.Databases[i]+"."+route.Tables[i])
+			}
 			msg = replaceName(msg, t.Schemas[i], t.Names[i], route.Databases[i], route.Tables[i])
 		}
 	}
@@ -182,6 +185,21 @@ func logicalText(msg string, route *plan.Route, t *plan.Target) string {
 		msg = strings.ReplaceAll(msg, "`"+t.Schema+"`.", "`"+t.Database+"`.")
 	}
 	return msg
+}
+
+// replaceListed replaces an element of the list 'a,b,c' that a message ends with.
+func replaceListed(msg, old, name string) string {
+	head, list, ok := strings.Cut(msg, "'")
+	if !ok || !strings.HasSuffix(list, "'") {
+		return msg
+	}
+	names := strings.Split(strings.TrimSuffix(list, "'"), ",")
+	for i := range names {
+		if names[i] == old {
+			names[i] = name
+		}
+	}
+	return head + "'" + strings.Join(names, ",") + "'"
 }
 
 // replaceName replaces a table's actual name in the forms in which servers print it: 'schema.table', `schema`.`table`,

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rule"
 )
 
 // onSet is SET. What only the session can know it does itself; everything else is run by a server, which checks it,
@@ -75,17 +77,7 @@ func (s *Session) mayLimit(a *parser.Assignment, x *execution) error {
 
 // spreads reports whether any database is on several shards.
 func (s *Session) spreads() bool {
-	for _, l := range s.srv.Catalogs.Current().Layouts() {
-		if len(l.DataSources) > 1 {
-			return true
-		}
-		for _, t := range l.Tables {
-			if len(t.Nodes) > 1 {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.srv.Catalogs.Current().Layouts(), (*rule.Layout).Spread)
 }
 
 // autoIsNull reports whether the session can have a value of sql_auto_is_null: 0, or any on a database of one server.

@@ -234,17 +234,7 @@ func untouched(p *plan.Plan) bool {
 	if p == nil {
 		return false
 	}
-	var route *plan.Route
-	switch root := p.Root.(type) {
-	case *plan.Route:
-		route = root
-	case *plan.Insert:
-		route = root.Route
-	case *plan.Update:
-		route = root.Route
-	case *plan.Delete:
-		route = root.Route
-	}
+	route := plan.Straight(p.Root)
 	return route != nil && route.Opcode == plan.Unsharded && route.Template.Identity
 }
 

@@ -1,5 +1,14 @@
 package plan
 
+// Straight is the Route of a plan that is nothing but one, whatever its kind; nil for others.
+func Straight(node Node) *Route {
+	switch node.(type) {
+	case *Route, *Insert, *Update, *Delete:
+		return Leaf(node)
+	}
+	return nil
+}
+
 // Leaf is the first Route of a plan; nil for a plan without one.
 func Leaf(node Node) *Route {
 	switch n := node.(type) {

@@ -1,6 +1,10 @@
 package rule
 
-import "github.com/heddle-mesh/heddle/router/sharding"
+import (
+	"slices"
+
+	"github.com/heddle-mesh/heddle/router/sharding"
+)
 
 // Layout is a resolved document: defaults filled in, patterns expanded. It is immutable; share it freely.
 type Layout struct {
@@ -70,4 +74,12 @@ func (l *Layout) DataSource(name string) *DataSource {
 		}
 	}
 	return nil
+}
+
+// Spread reports whether rows of the database are at more than one place.
+func (l *Layout) Spread() bool {
+	if len(l.DataSources) > 1 {
+		return true
+	}
+	return slices.ContainsFunc(l.Tables, func(t *ShardedTable) bool { return len(t.Nodes) > 1 })
 }

@@ -65,23 +65,21 @@ func ValidateTogether(docs []*Document) Problems {
 				sources[ds.Name] = first{d, ds}
 				continue
 			}
-			if f.ds.Address != ds.Address || f.ds.User != ds.User || f.ds.Password != ds.Password {
-				problems = append(problems, d.source.problem("data_sources."+ds.Name,
-					fmt.Sprintf("data source %q has another address or account in the document of database %q", ds.Name, f.doc.Database),
-					"one name means one server and account in all documents"))
-			} else if apart := connectedOtherwise(f.ds, ds); apart != "" {
+			if apart := OtherServer(f.ds, ds); apart != "" {
 				problems = append(problems, d.source.problem("data_sources."+ds.Name,
 					fmt.Sprintf("data source %q has another %s in the document of database %q than in that of %q", ds.Name, apart, f.doc.Database, d.Database),
-					"one name means one pool of connections in all documents: write the same block in both"))
+					"one name means one server, one account and one pool of connections in all documents"))
 			}
 		}
 	}
 	return problems
 }
 
-// connectedOtherwise names the first block in which two declarations of one server differ.
-func connectedOtherwise(a, b DataSource) string {
+// OtherServer names the first thing in which two declarations under one name differ, beside the schema; "" where nothing does.
+func OtherServer(a, b DataSource) string {
 	switch {
+	case a.Address != b.Address || a.User != b.User || a.Password != b.Password:
+		return "address or account"
 	case !reflect.DeepEqual(a.TLS, b.TLS):
 		return "tls"
 	case a.Pool != b.Pool:

@@ -68,22 +68,22 @@ type Segments struct {
 
 // NextRange implements keygen.Segments.
 func (s *Segments) NextRange(_ context.Context, name string, n uint64) (uint64, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.Calls++
-	if s.Err != nil {
-		return 0, s.Err
-	}
-	if s.next == nil {
-		s.next = map[string]uint64{}
-	}
-	first := s.next[name] + 1
-	s.next[name] += n
-	return first, nil
+	return s.change(func() uint64 {
+		first := s.next[name] + 1
+		s.next[name] += n
+		return first
+	})
 }
 
 // Raise implements keygen.Segments.
 func (s *Segments) Raise(_ context.Context, name string, next uint64) (uint64, error) {
+	return s.change(func() uint64 {
+		s.next[name] = max(s.next[name], next-1)
+		return s.next[name] + 1
+	})
+}
+
+func (s *Segments) change(f func() uint64) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Calls++
@@ -93,8 +93,7 @@ func (s *Segments) Raise(_ context.Context, name string, next uint64) (uint64, e
 	if s.next == nil {
 		s.next = map[string]uint64{}
 	}
-	s.next[name] = max(s.next[name], next-1)
-	return s.next[name] + 1, nil
+	return f(), nil
 }
 
 // Fail sets the answer of later calls; nil ends it.

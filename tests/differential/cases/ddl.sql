@@ -380,3 +380,11 @@ SELECT v FROM d1 WHERE d = '2024-01-01 01:00:00.500' ORDER BY v;
 SELECT * FROM d1 ORDER BY v;
 INSERT INTO d1 VALUES ('1960-01-01 00:00:00', 5);
 DROP TABLE d1;
+--@ case drop several tables of one place that are not there
+DROP TABLE IF EXISTS s1, orders;
+SHOW WARNINGS;
+DROP TABLE s1, orders;
+SHOW WARNINGS;
+CREATE TABLE s1 (id BIGINT PRIMARY KEY, v INT);
+DROP TABLE IF EXISTS orders, s1, orders;
+DROP TABLE IF EXISTS orders, s1;
