@@ -17,7 +17,7 @@ import (
 // ways in which the plain server describes it.
 
 // waysOf are the descriptions that a server has for the columns of a SELECT: of a preparation, which goes no way, and of
-// executions that are told to go through a temporary table, or from table to table as they are written.
+// executions that are told to go through a temporary table, or from table to table in each order.
 func waysOf(ctx context.Context, clients *Clients, step *Step) ([][]sqltypes.Column, error) {
 	if c := clausesOf(step.SQL); c.first != "SELECT" {
 		return nil, nil
@@ -31,7 +31,7 @@ func waysOf(ctx context.Context, clients *Clients, step *Step) ([][]sqltypes.Col
 		out = append(out, p.Columns)
 	}
 	rest := strings.TrimLeft(step.SQL, " \t\n")[len("SELECT"):]
-	texts := conditionsOtherwise(step.SQL)
+	texts := append(conditionsOtherwise(step.SQL), joinOrders(step.SQL)...)
 	for _, hint := range []string{"SELECT SQL_BUFFER_RESULT", "SELECT STRAIGHT_JOIN", "SELECT STRAIGHT_JOIN SQL_BUFFER_RESULT",
 		"SET STATEMENT join_cache_level=0 FOR SELECT STRAIGHT_JOIN"} {
 		texts = append(texts, hint+rest)
@@ -50,63 +50,114 @@ func waysOf(ctx context.Context, clients *Clients, step *Step) ([][]sqltypes.Col
 	return out, nil
 }
 
+// clauseWords end a FROM or WHERE clause.
+var clauseWords = []string{"WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "FOR", "UNION", "EXCEPT", "INTERSECT"}
+
+// clause is the place of the FROM or WHERE clause of the statement itself, without its word; from is -1 where there is none.
+func clause(list []token, sql, word string) (from, to int) {
+	from, to = -1, len(sql)
+	for _, t := range list {
+		switch up := strings.ToUpper(t.text); {
+		case t.depth > 0 || t.kind != 'w':
+		case from >= 0 && slices.Contains(clauseWords, up):
+			return from, t.start
+		case from < 0 && up == word:
+			from = t.end
+		}
+	}
+	return from, to
+}
+
 // conditionsOtherwise are the statement with conditions that no row meets, and with conditions of which the server cannot
 // say so before it runs; of a statement without a query in them there are none.
 func conditionsOtherwise(sql string) []string {
-	list := tokens(sql)
-	from, to, queries := -1, len(sql), false
-	for _, t := range list {
-		word := strings.ToUpper(t.text)
-		switch {
-		case t.depth > 0:
-			queries = queries || from >= 0 && word == "SELECT"
-		case word == "WHERE":
-			from = t.end
-		case from >= 0 && slices.Contains([]string{"GROUP", "HAVING", "ORDER", "LIMIT", "FOR", "UNION", "EXCEPT", "INTERSECT"}, word):
-			to = t.start
-		default:
-			continue
-		}
-		if to < len(sql) {
-			break
-		}
-	}
-	if !queries {
+	from, to := clause(tokens(sql), sql, "WHERE")
+	if from < 0 || !strings.Contains(sql[from:to], "(SELECT") {
 		return nil
 	}
 	where := sql[:from] + " (" + sql[from:to] + ")"
 	return []string{where + " AND 1 = 0 " + sql[to:], where + " OR RAND() >= 0 " + sql[to:]}
 }
 
+// joinOrders are the statement with its tables joined in each order, told to the server; outer joins are those that its
+// conditions make inner ones.
+func joinOrders(sql string) []string {
+	list := tokens(sql)
+	from, to := clause(list, sql, "FROM")
+	var tables, conditions []string
+	start, joined := from, false // of what is being read, a table or a condition
+	take := func(end int) {
+		part := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(sql[start:end]), "LEFT"))
+		if joined {
+			conditions = append(conditions, part)
+		} else {
+			tables = append(tables, part)
+		}
+	}
+	for _, t := range list {
+		if t.start < from || t.end > to || t.depth > 0 {
+			continue
+		}
+		switch t.text {
+		case "JOIN":
+			take(t.start)
+			start, joined = t.end, false
+		case "ON":
+			take(t.start)
+			start, joined = t.end, true
+		}
+	}
+	if from < 0 || len(tables) == 0 {
+		return nil
+	}
+	take(to)
+	rest := sql[to:]
+	if at, end := clause(list, sql, "WHERE"); at >= 0 {
+		conditions, rest = append(conditions, "("+sql[at:end]+")"), sql[end:]
+	}
+	head := "SELECT STRAIGHT_JOIN" + strings.TrimLeft(sql[:from], " \t\n")[len("SELECT"):] + " "
+	var out []string
+	permute(tables, func(order []string) {
+		out = append(out, head+strings.Join(order, ", ")+" WHERE "+strings.Join(conditions, " AND ")+" "+rest)
+	})
+	return out
+}
+
+// permute gives all orders of a list.
+func permute(list []string, each func([]string)) {
+	var place func(n int)
+	place = func(n int) {
+		if n == len(list) {
+			each(list)
+			return
+		}
+		for i := n; i < len(list); i++ {
+			list[n], list[i] = list[i], list[n]
+			place(n + 1)
+			list[n], list[i] = list[i], list[n]
+		}
+	}
+	place(0)
+}
+
 // wayward are the classes of differences that come from the way to the answer.
 var wayward = []string{"column flags", "column length", "column decimals", "column type", "column org_name"}
 
 // goesAnotherWay reports whether heddle's answer would be the plain server's if some of that one's columns had gone another
-// way: a column is described in one way or in another, never in a mixture. Joins have more ways than can be asked for: of
-// theirs key and binary flags are not judged, nor whether a column that an outer join may miss is NOT NULL, which a server
-// sees or does not see depending on the table that it reads first.
+// way: a column is described in one way or in another, never in a mixture.
 func (c *Comparer) goesAnotherWay(step *Step, plain, heddle, unlimited *Answer, ways [][]sqltypes.Column) bool {
 	if len(plain.Results) != 1 || len(heddle.Results) != 1 {
 		return false
 	}
-	if strings.Contains(step.SQL, " JOIN ") {
-		joined := *step
-		joined.Expect.TempTable = true
-		step = &joined
-	}
-	outer := strings.Contains(step.SQL, " LEFT JOIN ")
 	columns, others := slices.Clone(plain.Results[0].Columns), heddle.Results[0].Columns
 	for _, way := range append([][]sqltypes.Column{plain.Results[0].Columns}, ways...) {
 		if len(way) != len(columns) || len(others) != len(columns) {
 			return false
 		}
 		for i := range columns {
-			d, described := &differences{}, way[i]
-			if outer {
-				described.Flags = described.Flags&^sqltypes.FlagNotNull | others[i].Flags&sqltypes.FlagNotNull
-			}
-			if d.columns("", step.Expect, []sqltypes.Column{described}, others[i:i+1]); len(d.list) == 0 {
-				columns[i] = described
+			d := &differences{}
+			if d.columns("", step.Expect, way[i:i+1], others[i:i+1]); len(d.list) == 0 {
+				columns[i] = way[i]
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -101,5 +102,22 @@ func TestOnlyWholeWaysPass(t *testing.T) {
 		if got := (&Comparer{}).goesAnotherWay(&Step{SQL: "SELECT 1"}, plain, c.heddle, nil, ways); got != c.want {
 			t.Errorf("columns %v: %v", c.heddle.Results[0].Columns, got)
 		}
+	}
+}
+
+func TestJoinOrders(t *testing.T) {
+	got := joinOrders("SELECT DISTINCT u.id FROM users u LEFT JOIN orders o ON o.user_id = u.id WHERE o.qty > 1 OR u.id = 2 ORDER BY o.id")
+	want := []string{
+		"SELECT STRAIGHT_JOIN DISTINCT u.id FROM users u, orders o WHERE o.user_id = u.id AND ( o.qty > 1 OR u.id = 2 ) ORDER BY o.id",
+		"SELECT STRAIGHT_JOIN DISTINCT u.id FROM orders o, users u WHERE o.user_id = u.id AND ( o.qty > 1 OR u.id = 2 ) ORDER BY o.id",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if n := len(joinOrders("SELECT 1 FROM a JOIN b ON a.x = b.x JOIN c ON c.x = a.x LIMIT 1")); n != 6 {
+		t.Errorf("three tables have %d orders", n)
+	}
+	if got := joinOrders("SELECT 1 FROM a WHERE x IN (SELECT y FROM b JOIN c ON b.z = c.z)"); got != nil {
+		t.Errorf("%q", got)
 	}
 }
