@@ -121,3 +121,20 @@ func TestJoinOrders(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestImpossibleOrNone(t *testing.T) {
+	const lists, none = "UPDATE t SET v = 1 WHERE (a, b) IN ((1, 2), (3, 4))", "Rows matched: 0  Changed: 0  Warnings: 0"
+	for _, c := range []struct {
+		sql  string
+		d    Difference
+		want bool
+	}{
+		{lists, Difference{"info", "", none}, true}, {lists, Difference{"info", none, ""}, true},
+		{"UPDATE t SET v = 1 WHERE a IN (1, 2)", Difference{"info", "", none}, false}, {lists, Difference{"affected rows", "", none}, false},
+		{lists, Difference{"info", "", "Rows matched: 1  Changed: 0  Warnings: 0"}, false}, {lists, Difference{"info", none, none}, false},
+	} {
+		if got := impossibleOrNone(c.sql, &c.d); got != c.want {
+			t.Errorf("%s, %v: %v", c.sql, c.d, got)
+		}
+	}
+}
