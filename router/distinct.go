@@ -83,10 +83,8 @@ func (f *fanOut) columnKey(i int, shape *keyShape) (plan.Key, error) {
 
 // columnExpr is the expression of an answer's column: the select item's, or the column that a * brought.
 func (f *fanOut) columnExpr(i int) ([]rewrite.Piece, error) {
-	for field, item := range f.c.List {
-		if !item.Star && f.visibleIndex(field) == i {
-			return f.cut(item.Expr), nil
-		}
+	if field := f.itemOf(i); field >= 0 {
+		return f.cut(f.c.List[field].Expr), nil
 	}
 	c := &f.cols[i]
 	if c.Table == "" || c.Name == "" {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -31,6 +32,24 @@ type Facts struct {
 	Collations map[uint16]string
 	// Reread are the databases whose stored programs were read for this statement.
 	Reread map[string]bool
+
+	parts map[string]*parser.Statement // of the statement, by their texts: planning again does not read them again
+}
+
+// parse reads the text of a part once.
+func (f *Facts) parse(text string, mode parser.Mode) (*parser.Statement, error) {
+	if stmt := f.parts[text]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := parser.Parse(text, mode)
+	if err != nil {
+		return nil, err
+	}
+	if f.parts == nil {
+		f.parts = map[string]*parser.Statement{}
+	}
+	f.parts[text] = stmt
+	return stmt, nil
 }
 
 // Name is a logical table.
@@ -70,6 +89,47 @@ type NeedColumns struct {
 	Key    string
 	// MayFail: a server's error is an answer too. It goes into Facts.Refused.
 	MayFail bool
+	// Also are drafts of other parts of the statement, which want the same: Each goes over all.
+	Also []*NeedColumns
+}
+
+// Each goes over the drafts, this one first.
+func (n *NeedColumns) Each(yield func(*NeedColumns) bool) {
+	if !yield(n) {
+		return
+	}
+	for _, also := range n.Also {
+		for need := range also.Each {
+			if !yield(need) {
+				return
+			}
+		}
+	}
+}
+
+// needs gathers what parts of a statement ask for, so that many parts do not take many turns.
+type needs struct{ columns *NeedColumns }
+
+// take keeps the question that an error is; false: it is none, and ends the planning.
+func (n *needs) take(err error) bool {
+	need, ok := errors.AsType[*NeedColumns](err)
+	switch {
+	case !ok:
+		return false
+	case n.columns == nil:
+		n.columns = need
+	default:
+		n.columns.Also = append(n.columns.Also, need)
+	}
+	return true
+}
+
+// err is what was asked for, nil: nothing.
+func (n *needs) err() error {
+	if n.columns == nil {
+		return nil
+	}
+	return n.columns
 }
 
 // Error implements error.

@@ -22,6 +22,7 @@ type fanOut struct {
 	cols    []sqltypes.Column // as described: visible ones, then the draft's hidden ones
 	visible int
 	hidden  [][]rewrite.Piece // what the shards' statement appends to its select list
+	stars   *[2]int           // see starred
 	sortLen int               // max_sort_length that the shards' statement needs, 0: any
 }
 
@@ -193,21 +194,45 @@ func (p *planning) describeDraft(route *plan.Route, t *rewrite.Template, mayFail
 
 // visibleIndex is the place of a select item among the answer's columns; -1 where stars leave it open.
 func (f *fanOut) visibleIndex(field int) int {
-	if field < 0 {
-		return -1
-	}
-	before, after := false, false
-	for i, item := range f.c.List {
-		before = before || item.Star && i < field
-		after = after || item.Star && i > field
-	}
+	first, last := f.starred()
 	switch {
-	case !before:
+	case field < 0:
+		return -1
+	case first < 0 || field <= first:
 		return field
-	case !after:
+	case field >= last:
 		return f.visible - (len(f.c.List) - field)
 	}
 	return -1
+}
+
+// itemOf is the select item that makes the answer's column i; -1 where a star does, or may.
+func (f *fanOut) itemOf(i int) int {
+	first, last := f.starred()
+	if i < len(f.c.List) && (first < 0 || i < first) {
+		return i
+	}
+	if field := len(f.c.List) - (f.visible - i); field > last {
+		return field
+	}
+	return -1
+}
+
+// starred is where the first and the last star of the select list stand; -1: there is none.
+func (f *fanOut) starred() (first, last int) {
+	if f.stars == nil {
+		f.stars = &[2]int{-1, -1}
+		for i, item := range f.c.List {
+			if !item.Star {
+				continue
+			}
+			if f.stars[0] < 0 {
+				f.stars[0] = i
+			}
+			f.stars[1] = i
+		}
+	}
+	return f.stars[0], f.stars[1]
 }
 
 // projected cuts the hidden columns off.

@@ -223,8 +223,39 @@ func subsets(all []queryGroup) [][]queryGroup {
 
 // isRefusal reports whether an error says that Heddle does not do something; only then another way is worth trying.
 func isRefusal(err error) bool {
+	if _, ok := errors.AsType[*tooComplex](err); ok {
+		return false
+	}
 	e := sqlerr.As(err)
 	return e != nil && e.Code == sqlerr.CodeNotSupportedYet
+}
+
+// Bounds of one planning. Of two ways to plan a query each may have two for a query in it, and so on: without a bound a
+// short statement could be planned for hours.
+const (
+	maxPartDepth = 16
+	maxPlannings = 2000 // of statements made of parts of it
+)
+
+// tooComplex ends the planning: no other way is tried.
+type tooComplex struct{ refusal *sqlerr.Error }
+
+// Error implements error.
+func (e *tooComplex) Error() string { return e.refusal.Error() }
+
+// Unwrap gives what the client gets.
+func (e *tooComplex) Unwrap() error { return e.refusal }
+
+// effort counts a planning, of which all that belong to one statement share the count.
+func (p *planning) effort() error {
+	*p.plannings++
+	switch {
+	case p.depth > maxPartDepth:
+		return &tooComplex{sqlerr.NotSupported("queries in queries, more than " + strconv.Itoa(maxPartDepth) + " deep, over several shards")}
+	case *p.plannings > maxPlannings:
+		return &tooComplex{sqlerr.NotSupported("a statement of so many queries over several shards")}
+	}
+	return nil
 }
 
 // gatheredPart is a part that becomes a temporary table.
@@ -247,11 +278,15 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 	p := g.p
 	root := &plan.Gather{Place: g.place}
 	var temporary []*gathered
+	var asked needs
 	rest := &partText{p: p}
 	at := 0
 	for i, part := range sortedParts(parts) {
 		name := "heddle gather " + strconv.Itoa(i)
 		sub, err := p.planPart(part)
+		if asked.take(err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -263,6 +298,9 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 		}
 		temporary = append(temporary, t)
 		shape, err := g.keptShape(part)
+		if asked.take(err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -270,6 +308,9 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 		rest.client(parser.Span{Start: at, End: part.span.Start})
 		part.replace(rest, name)
 		at = part.span.End
+	}
+	if err := asked.err(); err != nil {
+		return err
 	}
 	rest.client(parser.Span{Start: at, End: len(p.stmt.Text)})
 	stmt, err := rest.parseAs(p.stmt.Kind)

@@ -48,7 +48,7 @@ func (t *partText) made(words string, numbers ...string) {
 func (t *partText) parse() (*parser.Statement, error) { return t.parseAs(parser.Select) }
 
 func (t *partText) parseAs(kind parser.Kind) (*parser.Statement, error) {
-	stmt, err := parser.Parse(t.text.String(), t.p.stmt.Mode)
+	stmt, err := t.p.facts.parse(t.text.String(), t.p.stmt.Mode)
 	if err != nil || stmt.Kind != kind || len(stmt.Args) != len(t.origins) {
 		return nil, sqlerr.NotSupported("a part of the statement that cannot be read by itself")
 	}
@@ -171,17 +171,18 @@ func queryAt(tokens []parser.Token, match map[int]int, i, end int) bool {
 // queries makes parts of groups; where an answer cannot be held as it is, of the one table that it is made from.
 func (g *gathering) queries(groups []queryGroup) ([]*gatheredPart, error) {
 	var out []*gatheredPart
+	var asked needs
 	for _, q := range groups {
 		part, err := g.query(q)
 		if errors.Is(err, errNotHeld) {
 			part, err = g.onlyTable(q)
 		}
-		if err != nil {
+		if err != nil && !asked.take(err) {
 			return nil, err
 		}
 		out = append(out, part)
 	}
-	return out, nil
+	return out, asked.err()
 }
 
 // errNotHeld says that a temporary table cannot hold what a query answers.

@@ -168,12 +168,14 @@ func (w *world) plan(stmt *parser.Statement, env Env) (p *plan.Plan, drafts []st
 				w.snap = w.snap.WithPrograms(programs.Database, ds, w.kept(programs.Database, ds))
 			}
 		case errors.As(err, &columns):
-			drafts = append(drafts, columns.SQL)
-			cols, err := w.describe(columns.SQL, env)
-			if err != nil {
-				return nil, drafts, fmt.Errorf("describing %s: %w", columns.SQL, err)
+			for need := range columns.Each {
+				drafts = append(drafts, need.SQL)
+				cols, err := w.describe(need.SQL, env)
+				if err != nil {
+					return nil, drafts, fmt.Errorf("describing %s: %w", need.SQL, err)
+				}
+				facts.Columns[need.Key] = cols
 			}
-			facts.Columns[columns.Key] = cols
 		default:
 			return p, drafts, err
 		}

@@ -43,29 +43,29 @@ func (g *grouping) native(orders []orderItem) error {
 
 // visibleOutput adds the output of the answer's column i.
 func (g *grouping) visibleOutput(i int) error {
-	for field, item := range g.c.List {
-		if item.Star || g.visibleIndex(field) != i {
-			continue
+	if field := g.itemOf(i); field >= 0 {
+		if a, ok := bareExpr(g.sel.Fields.Fields[field].Expr).(*ast.AggregateFuncExpr); ok {
+			return g.aggregateOutput(i, a, g.c.List[field])
 		}
-		a, ok := bareExpr(g.sel.Fields.Fields[field].Expr).(*ast.AggregateFuncExpr)
-		if !ok {
-			break
-		}
-		agg, replace, err := g.parts(a, item.Expr, i, &g.cols[i])
-		if err != nil {
-			return err
-		}
-		if replace != nil {
-			if item.Alias == "" {
-				replace = append(replace, g.p.label(item.Expr)...)
-			}
-			g.more = append(g.more, splice(item.Expr, replace...))
-		}
-		g.output = append(g.output, agg)
-		return nil
 	}
 	first := plan.Aggregation{Func: plan.First, Column: i, Second: -1, Third: -1, Result: g.cols[i], Inherit: true, Label: g.cols[i].Name}
 	g.output = append(g.output, first)
+	return nil
+}
+
+// aggregateOutput adds the output of column i, which the select item makes by an aggregate.
+func (g *grouping) aggregateOutput(i int, a *ast.AggregateFuncExpr, item parser.Item) error {
+	agg, replace, err := g.parts(a, item.Expr, i, &g.cols[i])
+	if err != nil {
+		return err
+	}
+	if replace != nil {
+		if item.Alias == "" {
+			replace = append(replace, g.p.label(item.Expr)...)
+		}
+		g.more = append(g.more, splice(item.Expr, replace...))
+	}
+	g.output = append(g.output, agg)
 	return nil
 }
 

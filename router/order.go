@@ -1,6 +1,7 @@
 package router
 
 import (
+	"sort"
 	"strconv"
 	"strings"
 
@@ -230,11 +231,11 @@ func (p *planning) sameTokens(a, b parser.Span) bool {
 }
 
 func (p *planning) tokensIn(span parser.Span) []parser.Token {
-	var out []parser.Token
-	for _, t := range p.stmt.Tokens {
-		if t.Start >= span.Start && t.End <= span.End && t.Kind != parser.End {
-			out = append(out, t)
-		}
+	all := p.stmt.Tokens
+	all = all[sort.Search(len(all), func(i int) bool { return all[i].Start >= span.Start }):]
+	n := sort.Search(len(all), func(i int) bool { return all[i].End > span.End })
+	if n > 0 && all[n-1].Kind == parser.End {
+		n--
 	}
-	return out
+	return all[:n:n]
 }

@@ -37,20 +37,24 @@ type algorithmKey struct {
 }
 
 // Plan decides how a statement runs. It answers *NeedTables or *NeedColumns where it has to know more, *NotFolded where
-// a folded statement's plan would depend on the lengths of its lists, and *sqlerr.Error for what the client gets. The statement, the snapshot and the facts are not changed; facts may be nil.
+// a folded statement's plan would depend on the lengths of its lists, and *sqlerr.Error for what the client gets. The statement and the snapshot are not
+// changed; the facts, which may be nil, keep what was read of the statement's parts.
 func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts) (*plan.Plan, error) {
 	if facts == nil {
 		facts = &Facts{}
 	}
-	return pl.plan(ctx, stmt, env, snap, facts, nil)
+	return pl.plan(ctx, stmt, env, snap, facts, nil, 0, new(int))
 }
 
 // plan is Plan for a statement that may name temporary tables.
-func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts, temporary []*gathered) (*plan.Plan, error) {
-	return pl.begin(ctx, &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, gathered: temporary})
+func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts, temporary []*gathered, depth int, plannings *int) (*plan.Plan, error) {
+	return pl.begin(ctx, &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, gathered: temporary, depth: depth, plannings: plannings})
 }
 
 func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
+	if err := p.effort(); err != nil {
+		return nil, err
+	}
 	stmt, env, snap, facts := p.stmt, p.env, p.snap, p.facts
 	p.src = rewrite.Source{Text: stmt.Text, Args: make([]rewrite.Span, len(stmt.Args))}
 	for i, a := range stmt.Args {
@@ -64,12 +68,14 @@ func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
 	p.check = func(t *table, s *catalog.TableSchema) []catalog.Finding {
 		return catalog.CheckTable(ctx, snap, t.place.Sharded, t.place.Layout, s, pl.Keyer)
 	}
-	p.part = func(part *parser.Statement) (*plan.Plan, error) { return pl.Plan(ctx, part, env, snap, facts) }
+	p.part = func(part *parser.Statement) (*plan.Plan, error) {
+		return pl.plan(ctx, part, env, snap, facts, nil, p.depth+1, p.plannings)
+	}
 	p.over = func(part *parser.Statement, temporary []*gathered) (*plan.Plan, error) {
-		return pl.plan(ctx, part, env, snap, facts, temporary)
+		return pl.plan(ctx, part, env, snap, facts, temporary, p.depth+1, p.plannings)
 	}
 	p.moved = func(whole *parser.Statement) (*plan.Plan, error) {
-		return pl.begin(ctx, &planning{planner: pl, stmt: whole, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, intoFirst: true})
+		return pl.begin(ctx, &planning{planner: pl, stmt: whole, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, intoFirst: true, depth: p.depth, plannings: p.plannings})
 	}
 	if err := p.resolveTables(); err != nil {
 		return nil, err
@@ -128,7 +134,9 @@ type planning struct {
 	moved     func(*parser.Statement) (*plan.Plan, error) // plans the statement with its INTO at the end
 	intoFirst bool                                        // INTO is at the end because it was moved there
 
-	gathered []*gathered // temporary tables that the statement may name
+	depth     int         // of statements made of parts of others
+	plannings *int        // made for the client's statement so far
+	gathered  []*gathered // temporary tables that the statement may name
 
 	tables  []*table
 	byRef   []*table // by index in stmt.Tables; nil for CTEs and repeated names

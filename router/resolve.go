@@ -8,14 +8,15 @@ import (
 
 // sharding is the table whose key places the rows of a source; nil for sources that are whole everywhere.
 func (s *source) sharding() *table {
-	switch {
-	case s.table != nil && s.table.sharded():
+	if s.table != nil && s.table.sharded() {
 		return s.table
-	case s.body != nil:
-		for _, b := range s.body.blocks {
-			if lead := b.lead(); lead != nil {
-				return lead.sharding()
-			}
+	}
+	if s.body == nil {
+		return nil
+	}
+	for _, b := range s.body.blocks {
+		if _, t := b.leading(); t != nil {
+			return t
 		}
 	}
 	return nil
@@ -23,17 +24,24 @@ func (s *source) sharding() *table {
 
 // lead is the first sharded source of a block that no outer join extends.
 func (b *block) lead() *source {
+	s, _ := b.leading()
+	return s
+}
+
+// leading is the block's lead and what shards it. Each source is asked once: what is asked twice at each level of derived
+// tables takes a time that doubles with each level.
+func (b *block) leading() (lead *source, t *table) {
 	for _, s := range b.sources {
-		if !s.nullSide && s.sharding() != nil {
-			return s
+		st := s.sharding()
+		switch {
+		case st == nil:
+		case !s.nullSide:
+			return s, st
+		case lead == nil:
+			lead, t = s, st
 		}
 	}
-	for _, s := range b.sources {
-		if s.sharding() != nil {
-			return s
-		}
-	}
-	return nil
+	return lead, t
 }
 
 // hasSharded reports whether any source of the block or below it is sharded.

@@ -292,13 +292,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 			facts.Reread[programs.Database] = true
 			snap, err = s.srv.Catalogs.LoadPrograms(ctx, programs)
 		case errors.As(err, &columns):
-			facts.Columns[columns.Key], err = s.describe(ctx, columns)
-			switch {
-			case err != nil && columns.MayFail && sqlerr.As(err) != nil:
-				facts.Refused[columns.Key], err = true, nil
-			case err != nil:
-				err = s.explained(ctx, parsed, err)
-			}
+			err = s.describeAll(ctx, parsed, columns, facts)
 		case errors.As(err, &drifted) && !reread:
 			reread = true // somebody may have mended it
 			snap, err = s.srv.Catalogs.Load(ctx, []router.Name{drifted.Table})
@@ -310,6 +304,25 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 		}
 	}
 	return nil, sqlerr.Internal("planning asked for facts without end")
+}
+
+// describeAll puts the columns of drafts into the facts.
+func (s *Session) describeAll(ctx context.Context, parsed *parser.Statement, drafts *router.NeedColumns, facts *router.Facts) error {
+	for need := range drafts.Each {
+		if _, known := facts.Columns[need.Key]; known {
+			continue
+		}
+		columns, err := s.describe(ctx, need)
+		switch {
+		case err == nil:
+			facts.Columns[need.Key] = columns
+		case need.MayFail && sqlerr.As(err) != nil:
+			facts.Columns[need.Key], facts.Refused[need.Key] = nil, true
+		default:
+			return s.explained(ctx, parsed, err)
+		}
+	}
+	return nil
 }
 
 // describe asks a server for the columns of a draft without running it. It does so on a connection of its own, which

@@ -43,12 +43,7 @@ func (t *Template) CountParams() {
 
 // Cut returns the pieces of one span of src. Splices outside the span are ignored.
 func Cut(src Source, span Span, splices []Splice) []Piece {
-	inside := make([]Splice, 0, len(splices))
-	for _, s := range splices {
-		if s.Start >= span.Start && s.End <= span.End {
-			inside = append(inside, s)
-		}
-	}
+	inside := within(splices, span)
 	sort.SliceStable(inside, func(i, j int) bool {
 		a, b := inside[i], inside[j]
 		return a.Start < b.Start || a.Start == b.Start && a.End == a.Start && b.End > b.Start
@@ -66,9 +61,23 @@ func Cut(src Source, span Span, splices []Splice) []Piece {
 	return appendText(pieces, src, Span{pos, span.End})
 }
 
+// within are the splices inside a span.
+func within(splices []Splice, span Span) []Splice {
+	inside := make([]Splice, 0, len(splices))
+	for _, s := range splices {
+		if s.Start >= span.Start && s.End <= span.End {
+			inside = append(inside, s)
+		}
+	}
+	return inside
+}
+
 // AddList adds a list whose items are spans of src and returns its index. The separator stands between items.
 func (t *Template) AddList(src Source, items []Span, separator string, splices []Splice) int {
 	list := List{Separator: separator}
+	if len(items) > 0 {
+		splices = within(splices, Span{items[0].Start, items[len(items)-1].End})
+	}
 	for _, item := range items {
 		list.Items = append(list.Items, Cut(src, item, splices))
 	}

@@ -85,7 +85,9 @@ func (e *explanation) plan(ctx context.Context, stmt *parser.Statement) (Answer,
 		case errors.As(err, &programs):
 			e.noPrograms(programs)
 		case errors.As(err, &columns):
-			e.guess(columns)
+			for need := range columns.Each {
+				e.guess(need)
+			}
 		default:
 			return e.answer(""), err
 		}
