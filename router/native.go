@@ -1,6 +1,8 @@
 package router
 
 import (
+	"strings"
+
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -87,15 +89,17 @@ func (g *grouping) parts(a *ast.AggregateFuncExpr, span parser.Span, index int, 
 			return agg, nil, err
 		}
 		agg.Second = g.hide(call("COUNT(", arg))
-		return agg, call("SUM(", arg), nil
+		return g.bounded(a, agg, call("SUM(", arg))
+	case plan.Sum:
+		return g.bounded(a, agg, nil)
 	case plan.VarPop, plan.VarSamp, plan.StdPop, plan.StdSamp:
 		agg.Inherit = false
 		arg, err := g.firstArg(a)
 		if err != nil {
 			return agg, nil, err
 		}
-		agg.Second = g.hide(append(call("AVG((", arg), text("+0E0)")))
-		agg.Third = g.hide(append(call("VAR_POP((", arg), text("+0E0)")))
+		agg.Second = g.hide(append(call("AVG((", arg), text("+0E0)+0")))
+		agg.Third = g.hide(append(call("VAR_POP((", arg), text("+0E0)+0")))
 		return agg, call("COUNT(", arg), nil
 	case plan.Min, plan.Max:
 		return g.extreme(agg, span, result)
@@ -103,6 +107,52 @@ func (g *grouping) parts(a *ast.AggregateFuncExpr, span parser.Span, index int, 
 		return g.separator(agg, span)
 	}
 	return agg, nil, nil
+}
+
+// bounded makes an overflow of a sum of DOUBLEs known, which a shard shows as 0 if it shows it at all: what is too large for one
+// order of the rows is not for another. Of a column the largest value tells. Looking at an expression twice would have the shards
+// warn of it twice: of those 0 is added to the sum, which is an error where that has no end.
+func (g *grouping) bounded(a *ast.AggregateFuncExpr, agg plan.Aggregation, sum []rewrite.Piece) (plan.Aggregation, []rewrite.Piece, error) {
+	if agg.Result.Type != sqltypes.Double {
+		return agg, sum, nil
+	}
+	spans, err := g.argSpans(a)
+	if err != nil {
+		return agg, nil, err
+	}
+	if c, ok := bareExpr(a.Args[0]).(*ast.ColumnNameExpr); ok {
+		name, err := g.dataType(c.Name)
+		if err != nil {
+			return agg, nil, err
+		}
+		switch name {
+		case "float":
+			return agg, sum, nil // no number of them is too large
+		case "double":
+			agg.Third = g.hide(call("MAX(ABS(", append(g.cut(spans[0]), text(")"))))
+			return agg, sum, nil
+		}
+	}
+	if sum == nil {
+		sum = call("SUM(", g.cut(spans[0]))
+	}
+	return agg, append(sum, text("+0")), nil
+}
+
+// dataType is the type of a column of a table in FROM, "" if it is of none.
+func (g *grouping) dataType(name *ast.ColumnName) (string, error) {
+	for _, s := range g.b.sources {
+		if s.table == nil || name.Table.L != "" && !strings.EqualFold(name.Table.O, s.name()) {
+			continue
+		}
+		if err := g.p.requireSchema(s.table); err != nil {
+			return "", err
+		}
+		if i := s.table.column(name.Name.O); i >= 0 {
+			return s.table.schema.Columns[i].DataType, nil
+		}
+	}
+	return "", nil
 }
 
 // firstArg is the text of an aggregate's argument.
@@ -251,10 +301,15 @@ func (g *grouping) distinctKeys(cols []sqltypes.Column) error {
 		value := g.hide(expr)
 		label := s.In(g.p.stmt.Text)
 		key := shape.key(value, false, label)
+		whole := value
 		if shape.wrap != nil {
-			key = shape.keyOf(value, g.hide(g.grouped(&shape, expr, s)), false, label)
+			wrapped := g.hide(g.grouped(&shape, expr, s))
+			key = shape.keyOf(value, wrapped, false, label)
+			if cols[i].Type == sqltypes.Float {
+				whole = wrapped // it prints six of its digits only
+			}
 		}
-		d.keys, d.cols = append(d.keys, key), append(d.cols, value)
+		d.keys, d.cols = append(d.keys, key), append(d.cols, whole)
 		sep := text(", ")
 		d.group = append(append(d.group, sep), text(hiddenName(value-g.visible)))
 		d.order = append(append(d.order, sep), text(hiddenName(value-g.visible)))

@@ -150,7 +150,7 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 	}
 	sum, count := agg, agg
 	sum.Func, sum.Second, sum.Inherit, sum.Result = plan.Sum, -1, true, sqltypes.Column{}
-	count.Func, count.Column, count.Second, count.Inherit, count.Result = plan.Count, agg.Second, -1, true, sqltypes.Column{}
+	count.Func, count.Column, count.Second, count.Third, count.Inherit, count.Result = plan.Count, agg.Second, -1, -1, true, sqltypes.Column{}
 	s := r.addOutput(sum, r.hidden[agg.Column])
 	c := r.addOutput(count, r.hidden[agg.Second])
 	r.aggregates = append(r.aggregates, residualPart{span, "(" + s + "/" + c + ")"})

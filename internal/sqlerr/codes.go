@@ -58,6 +58,7 @@ const (
 	CodeOutOfResources  uint16 = 1041
 
 	// Transactions and data.
+	CodeOutOfRange            uint16 = 1690
 	CodeRecordChanged         uint16 = 1020
 	CodeBadNull               uint16 = 1048
 	CodeDupEntry              uint16 = 1062

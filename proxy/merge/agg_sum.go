@@ -2,6 +2,7 @@ package merge
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -32,16 +33,21 @@ func numberKind(col *sqltypes.Column, f Func) (kind, error) {
 
 // total adds cells of one column. SUM beyond 64 bits stays exact, as the server's DECIMAL does.
 type total struct {
-	column int
-	kind   kind
-	scale  int // digits after the point of an exact column
-	some   bool
-	exact  exact
-	double float64
+	column  int
+	largest int // the column with the largest absolute value of the doubles; -1: none
+	kind    kind
+	scale   int // digits after the point of an exact column
+	some    bool
+	exact   exact
+	double  float64
+	size    float64 // of the doubles, the sum of their absolute values
 }
 
+// manyFit is a size of which as many doubles as a table has rows can be added in any order.
+const manyFit = 1e288
+
 func (t *total) reset() {
-	t.some, t.double = false, 0
+	t.some, t.double, t.size = false, 0, 0
 	t.exact.reset(t.exactScale())
 }
 
@@ -56,6 +62,11 @@ func (t *total) add(row sqltypes.Row) error {
 	cell := row[t.column]
 	if cell == nil {
 		return nil
+	}
+	if t.largest >= 0 {
+		if f, err := strconv.ParseFloat(string(row[t.largest]), 64); err != nil || f > manyFit {
+			return Overflow()
+		}
 	}
 	if !t.some {
 		t.reset()
@@ -73,12 +84,21 @@ func (t *total) add(row sqltypes.Row) error {
 	case kindDouble:
 		f, err := strconv.ParseFloat(string(cell), 64)
 		t.double += f
+		if t.size += math.Abs(f); math.IsInf(t.size, 0) {
+			return Overflow()
+		}
 		ok = err == nil
 	}
 	if !ok {
 		return sqlerr.Internal(fmt.Sprintf("a number to add reads %.40q", cell))
 	}
 	return nil
+}
+
+// Overflow refuses a sum of DOUBLEs that one server may have overflow, by the order in which it adds its rows, and then
+// shows as 0 or NULL.
+func Overflow() error {
+	return sqlerr.NotSupported("SUM, AVG, STDDEV or VARIANCE of DOUBLEs that overflows, over several shards")
 }
 
 // sum is SUM: NULL when there was nothing to add.

@@ -27,6 +27,9 @@ func (v *variance) add(row sqltypes.Row) error {
 	if err != nil || n == 0 {
 		return err
 	}
+	if row[v.agg.Column] == nil || row[v.agg.Spread] == nil {
+		return Overflow()
+	}
 	mean, err1 := strconv.ParseFloat(string(row[v.agg.Column]), 64)
 	spread, err2 := strconv.ParseFloat(string(row[v.agg.Spread]), 64)
 	if err1 != nil || err2 != nil {
@@ -41,6 +44,9 @@ func (v *variance) add(row sqltypes.Row) error {
 	v.squares += spread*float64(n) + apart*apart*float64(v.n)*float64(n)/all
 	v.mean += apart * float64(n) / all
 	v.n += n
+	if math.IsInf(v.squares, 0) || math.IsNaN(v.squares) {
+		return Overflow()
+	}
 	return nil
 }
 

@@ -101,8 +101,10 @@ func (b *builder) agg(p *plan.Aggregation, cols []sqltypes.Column) (Agg, error) 
 	switch p.Func {
 	case plan.First:
 		a.Count = p.Second
+	case plan.Sum:
+		a.Largest = p.Third
 	case plan.Avg:
-		a.Count = p.Second
+		a.Count, a.Largest = p.Second, p.Third
 	case plan.Min, plan.Max:
 		a.Order = keyOf(p.Order)
 		a.Order.Column = p.Column

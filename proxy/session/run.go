@@ -11,6 +11,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -90,10 +91,27 @@ func (s *Session) attempt(ctx context.Context, x *execution) error {
 			return nil
 		}
 	}
+	if overflowed(x.plan.Root, err) {
+		return merge.Overflow()
+	}
 	if x.several {
 		err = s.explained(ctx, x.st.parsed, err)
 	}
 	return err
+}
+
+// overflowed reports whether a shard's part of an aggregate of DOUBLEs is too large: the planner adds 0 to those parts.
+func overflowed(node plan.Node, err error) bool {
+	e := sqlerr.As(err)
+	if e == nil || e.Code != sqlerr.CodeOutOfRange || !strings.HasPrefix(e.Msg, "DOUBLE ") || !strings.HasSuffix(e.Msg, " + 0'") {
+		return false
+	}
+	var aggregates func(plan.Node) bool
+	aggregates = func(node plan.Node) bool {
+		_, ok := node.(*plan.Aggregate)
+		return ok || slices.ContainsFunc(plan.Children(node), aggregates)
+	}
+	return aggregates(node)
 }
 
 // runScattered runs a statement of which routing has found, before anything was sent, that one of its values may be on

@@ -278,7 +278,7 @@ const (
 	Sum                                // SUM of each shard, summed
 	Min                                // by Order
 	Max                                // by Order
-	Avg                                // Column: SUM, Second: COUNT
+	Avg                                // Column: SUM, Second: COUNT, Third: of DOUBLEs the largest absolute value, or -1
 	CountDistinct                      // rows arrive sorted by the group's Keys and then DistinctKeys; counted where they change
 	SumDistinct                        // likewise
 	AvgDistinct                        // likewise

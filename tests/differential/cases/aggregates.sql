@@ -224,3 +224,22 @@ SELECT g, COUNT(*), SUM(i) FROM s1 WHERE g >= ? GROUP BY g ORDER BY g;
 SELECT SUM(i * ?), MAX(i) + ? FROM s1;
 --@ params int 1
 SELECT g, COUNT(*) FROM s1 GROUP BY g HAVING COUNT(*) > ? ORDER BY g;
+--@ case sums of DOUBLEs that overflow
+UPDATE s1 SET db = IF(id IN (1, 2, 3, 4), 1.7e308, IF(id < 8, -1.7e308, 1));
+SELECT SUM(db) FROM s1 WHERE id < 5;
+SELECT AVG(db), COUNT(*) FROM s1 WHERE id < 9;
+SELECT STDDEV(db) FROM s1;
+SELECT g, VARIANCE(db) FROM s1 GROUP BY g ORDER BY g;
+SELECT h, SUM(db) + 1 FROM s1 WHERE id IN (1, 2, 3, 4, 8) GROUP BY h HAVING SUM(db) > 0 ORDER BY h;
+SELECT SUM(DISTINCT db * IF(id = 1, 1, 0.99)) FROM s1 WHERE id < 3;
+SELECT SUM(db), AVG(db), STDDEV(db) FROM s1 WHERE id = 8;
+SELECT SUM(db), AVG(db) FROM s1 WHERE id > 7;
+SELECT id, SUM(db), AVG(db) FROM s1 GROUP BY id ORDER BY id;
+--@ case a FLOAT has more digits than it shows
+UPDATE s1 SET fl = 3e38 WHERE id < 3;
+--@ expect double=1,2
+SELECT SUM(DISTINCT fl), AVG(DISTINCT fl), COUNT(DISTINCT fl) FROM s1 WHERE id IN (1, 2, 3, 6);
+--@ expect double=2,3
+SELECT g, SUM(DISTINCT fl), AVG(DISTINCT fl) FROM s1 GROUP BY g ORDER BY g;
+--@ expect double=1
+SELECT SUM(DISTINCT fl) / 3 FROM s1;
