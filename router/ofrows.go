@@ -84,7 +84,8 @@ func (p *planning) changesAlike() error {
 }
 
 // relevance refuses what a full-text search of a sharded table is used for beside a plain condition: how relevant a row
-// is depends on all rows of the table, of which a shard has a part only. Whether it is relevant at all does not.
+// is depends on all rows of the table, of which a shard has a part only. Whether it is relevant at all does not with InnoDB; the
+// other engines find nothing for a word that is in half of the rows, unless the search is in boolean mode.
 func (p *planning) relevance() error {
 	lead := p.anySharded()
 	if !p.stmt.Uses.Has(parser.UseMatch) || lead == nil || len(lead.nodes()) == 1 {
@@ -105,6 +106,21 @@ func (p *planning) relevance() error {
 		return p.refuse("MATCH … AGAINST WITH QUERY EXPANSION over several shards, each of which would expand by its own rows")
 	case v.plain < searches:
 		return p.refuse("MATCH … AGAINST on a sharded table as more than a condition that holds or does not: the relevance of a row depends on the rows of all shards")
+	case !v.natural:
+		return nil
+	}
+	for _, t := range p.tables {
+		if !t.sharded() || len(t.nodes()) == 1 {
+			continue
+		}
+		if err := p.requireSchema(t); err != nil {
+			return err
+		}
+		for i := 0; t.schema != nil && i < len(t.schema.Indexes); i++ {
+			if engine := t.schema.Indexes[i].FullText; engine != "" && engine != "InnoDB" {
+				return p.refuse("MATCH … AGAINST in natural language mode on a sharded table of " + engine + ": whether it finds a word depends on the rows of all shards (search IN BOOLEAN MODE, or use InnoDB)")
+			}
+		}
 	}
 	return nil
 }
@@ -114,6 +130,7 @@ type matchVisitor struct {
 	conditions map[*ast.MatchAgainst]bool
 	plain      int
 	expands    bool
+	natural    bool // one is not in boolean mode
 }
 
 // Enter implements ast.Visitor.
@@ -131,6 +148,7 @@ func (v *matchVisitor) Enter(n ast.Node) (ast.Node, bool) {
 		if v.conditions[n] {
 			v.plain++
 		}
+		v.natural = v.natural || !n.Modifier.IsBooleanMode()
 		v.expands = v.expands || n.Modifier.WithQueryExpansion()
 	}
 	return n, false

@@ -185,7 +185,7 @@ func TestFromRows(t *testing.T) {
 			"at|datetime|datetime|~|~|NO|current_timestamp()|on update current_timestamp()|~",
 			"twice|int(11)|int|~|~|YES|NULL|STORED GENERATED|`id` * 2",
 			"hidden|int(11)|int|~|~|NO|'5'|INVISIBLE|~"),
-		rows("by_name|0|name|10", "by_name|0|at|~", "PRIMARY|0|id|~"),
+		rows("by_name|0|name|10|~", "by_name|0|at|~|~", "PRIMARY|0|id|~|~", "words|1|name|~|MyISAM"),
 		rows("fk|name|shop_0|users|name|SET NULL|CASCADE"))
 	if err != nil {
 		t.Fatal(err)
@@ -202,6 +202,7 @@ func TestFromRows(t *testing.T) {
 		Indexes: []catalog.Index{
 			{Name: "PRIMARY", Unique: true, Columns: []catalog.IndexColumn{{Name: "id"}}},
 			{Name: "by_name", Unique: true, Columns: []catalog.IndexColumn{{Name: "name", Prefix: 10}, {Name: "at"}}},
+			{Name: "words", FullText: "MyISAM", Columns: []catalog.IndexColumn{{Name: "name"}}},
 		},
 		ForeignKeys: []catalog.ForeignKey{{Name: "fk", Columns: []string{"name"}, RefDatabase: "shop_0", RefTable: "users", RefColumns: []string{"name"}, OnDelete: "SET NULL", OnUpdate: "CASCADE"}},
 	}

@@ -14,9 +14,11 @@ import (
 const (
 	ColumnsQuery = "SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, GENERATION_EXPRESSION" +
 		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"
-	IndexesQuery = "SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART" +
+	// IndexesQuery takes them twice: whose rows a full-text search weighs hangs on the table's engine.
+	IndexesQuery = "SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, IF(INDEX_TYPE = 'FULLTEXT'," +
+		" (SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?), NULL)" +
 		" FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY INDEX_NAME, SEQ_IN_INDEX"
-	// ForeignKeysQuery takes the schema and the table twice: a server opens those tables only that a condition names.
+	// ForeignKeysQuery takes them twice as well: a server opens those tables only that a condition names.
 	ForeignKeysQuery = "SELECT k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME," +
 		" r.DELETE_RULE, r.UPDATE_RULE FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r" +
 		" ON r.CONSTRAINT_NAME = k.CONSTRAINT_NAME WHERE k.TABLE_SCHEMA = ? AND k.TABLE_NAME = ? AND k.REFERENCED_TABLE_NAME IS NOT NULL" +
@@ -41,8 +43,8 @@ func FromRows(database, table string, columns, indexes, foreignKeys []Row) (Tabl
 		return t, fmt.Errorf("catalog: table %s.%s has no columns", database, table)
 	}
 	for _, r := range indexes {
-		if len(r) != 4 {
-			return t, fmt.Errorf("catalog: indexes of %s.%s: %d cells in a row, want 4", database, table, len(r))
+		if len(r) != 5 {
+			return t, fmt.Errorf("catalog: indexes of %s.%s: %d cells in a row, want 5", database, table, len(r))
 		}
 		t.addIndexPart(r)
 	}
@@ -92,7 +94,7 @@ func columnFromRow(r Row) Column {
 func (t *TableSchema) addIndexPart(r Row) {
 	name := string(r[0])
 	if n := len(t.Indexes); n == 0 || t.Indexes[n-1].Name != name {
-		t.Indexes = append(t.Indexes, Index{Name: name, Unique: string(r[1]) == "0"})
+		t.Indexes = append(t.Indexes, Index{Name: name, Unique: string(r[1]) == "0", FullText: string(r[4])})
 	}
 	prefix, _ := strconv.Atoi(string(r[3]))
 	last := &t.Indexes[len(t.Indexes)-1]

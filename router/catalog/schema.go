@@ -39,9 +39,10 @@ type Column struct {
 
 // Index is a key.
 type Index struct {
-	Name    string // PRIMARY for the primary key
-	Unique  bool
-	Columns []IndexColumn
+	Name     string // PRIMARY for the primary key
+	Unique   bool
+	FullText string // of a FULLTEXT key the table's storage engine
+	Columns  []IndexColumn
 }
 
 // IndexColumn is one part of a key.
