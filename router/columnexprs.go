@@ -81,6 +81,36 @@ func (p *planning) definitionRefusal() string {
 	return ""
 }
 
+// asksForAccount names what a client of a plain proxy defines that a server will ask for the user: it knows the data source's
+// account. Where that is called as the client is, it is taken for the client; from which host is the server's to say.
+func (p *planning) asksForAccount() string {
+	if !p.stmt.Uses.Has(parser.UseCurrentUser) {
+		return ""
+	}
+	switch p.stmt.Kind {
+	case parser.CreateTable, parser.AlterTable, parser.CreateView, parser.OtherDDL:
+	default:
+		return ""
+	}
+	l := p.defaultLayout()
+	if l == nil || l.Database != "" || !slices.ContainsFunc(l.DataSources, func(ds rule.DataSource) bool { return ds.User != p.env.User }) {
+		return ""
+	}
+	query := len(p.stmt.Tokens) // of a CREATE TABLE … SELECT, which runs now
+	if i := slices.IndexFunc(p.stmt.Tokens, func(t parser.Token) bool { return t.Is("SELECT") }); i >= 0 && p.stmt.Kind == parser.CreateTable {
+		query = i
+	}
+	for _, at := range p.stmt.Uses.At {
+		if at.Tok > query {
+			break
+		}
+		if t := p.stmt.Tokens; at.Use == parser.UseCurrentUser && !(at.Tok >= 2 && t[at.Tok-1].Is("=") && t[at.Tok-2].Is("DEFINER")) {
+			return "a definition that asks for the user, where servers know the data source's account only, which is another"
+		}
+	}
+	return ""
+}
+
 // columnRefusal names a column of the statement's tables that would be evaluated to what only the session knows. Of
 // tables whose schemas nobody has asked for, definitionRefusal is all there is.
 func (p *planning) columnRefusal() string {

@@ -13,6 +13,7 @@ import (
 // Env is what planning has to know of the session.
 type Env struct {
 	Database          string // the connection's logical database; "": none
+	User              string // the client's
 	Mode              parser.Mode
 	Limited           bool // the account may not use the whole server
 	NoAutoValueOnZero bool // sql_mode holds NO_AUTO_VALUE_ON_ZERO

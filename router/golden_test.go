@@ -471,7 +471,7 @@ func (w *world) refusals(d *datadriven.TestData, db string) string {
 	for _, line := range strings.Split(d.Input, "\n") {
 		stmt, err := parser.Parse(line, w.mode)
 		if err == nil {
-			_, _, err = w.plan(stmt, Env{Database: db, Mode: w.mode})
+			_, _, err = w.plan(stmt, Env{Database: db, Mode: w.mode, User: "app"})
 		}
 		e := sqlerr.As(err)
 		switch {

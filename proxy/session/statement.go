@@ -270,7 +270,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	snap := s.srv.Catalogs.Current()
 	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Refused: map[string]bool{}, Collations: s.srv.Collations, Scatter: scatter, Reread: map[string]bool{}}
 	env := router.Env{
-		Database: s.db, Mode: s.mode, Limited: s.who.Databases != nil, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
+		Database: s.db, User: s.who.User, Mode: s.mode, Limited: s.who.Databases != nil, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
 		Hinted: s.hintedTables(),
 	}
 	reread := false
