@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -80,6 +81,16 @@ func (a *args) Param(i int) int {
 		return int(arg.Ordinal)
 	}
 	return -1
+}
+
+// holds reports whether the statement has been given a constant that begins with or holds a text.
+func (a *args) holds(text string) bool {
+	for _, v := range a.params {
+		if bytes.Contains(v.AppendText(nil), []byte(text)) {
+			return true
+		}
+	}
+	return bytes.Contains(a.text, []byte(text))
 }
 
 // Generated returns the id that was generated for row i.

@@ -37,6 +37,7 @@ type diagnostics struct {
 	// rows is the number that a row has in the statement by the number that it has on the shard that is heard; nil: the same.
 	rows  func(n int) int
 	heard []*plan.Target
+	args  *args // of the statement under way
 }
 
 // maxConditions is max_error_count's default.
@@ -48,12 +49,20 @@ func (d *diagnostics) reset() {
 	d.conditions, d.total, d.fetched, d.limit, d.heard = d.conditions[:0], 0, false, maxConditions, d.heard[:0]
 }
 
+// withoutTables are the statements that may name no table: of those a MariaDB server lets the conditions before stand,
+// unless they have some of their own.
+var withoutTables = map[parser.Kind]bool{
+	parser.Select: true, parser.Set: true, parser.Do: true, parser.Use: true, parser.SetTransaction: true, parser.Begin: true,
+	parser.Commit: true, parser.Rollback: true, parser.Savepoint: true, parser.RollbackTo: true, parser.Release: true,
+	parser.Prepare: true, parser.Execute: true, parser.Deallocate: true, parser.UnlockTables: true, parser.Help: true,
+}
+
 // begin begins a statement, prepared or run: its conditions replace those of the one before, unless it asks for them or,
 // as servers have it, reads no table and has none.
-func (d *diagnostics) begin(st *parser.Statement) {
+func (d *diagnostics) begin(st *parser.Statement, mariaDB bool) {
 	switch {
 	case asksDiagnostics(st):
-	case st.Kind == parser.Select && len(st.Tables) == 0:
+	case len(st.Tables) == 0 && withoutTables[st.Kind] && (mariaDB || st.Kind == parser.Select):
 		d.stale = true
 	default:
 		d.reset()
@@ -111,7 +120,7 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 		return false
 	}
 	switch c.code {
-	case codeNoDefault, codeAmbiguous, // a server says it once, however many rows it tells of
+	case codeNoDefault, codeAmbiguous, codeRecursion, // a server says it once, however many rows it tells of
 		sqlerr.CodeSyntax, codeDeprecated, codeDeprecatedAlone, codeAliasOfCharset, codeDeprecatedCollation: // of the text
 		return slices.Contains(d.conditions, c)
 	}
@@ -122,8 +131,9 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 	if !ok || kind == "DOUBLE" || kind == "INTEGER" { // those stand in expressions, which are looked at for each row
 		return false
 	}
+	value = strings.TrimSuffix(value, "...'") // of a long one the server tells the beginning
 	literal := bytes.Contains(text, []byte(value)) || bytes.Contains(text, fmt.Appendf(nil, "%x", strings.Trim(value, "'")))
-	return literal && slices.Contains(d.conditions, c)
+	return (literal || d.args != nil && d.args.holds(strings.Trim(value, "'"))) && slices.Contains(d.conditions, c)
 }
 
 // The conditions that tell of the statement and not of its rows.
@@ -131,6 +141,7 @@ const (
 	codeAmbiguous      = 1052 // ER_NON_UNIQ_ERROR
 	codeTruncatedValue = 1292 // ER_TRUNCATED_WRONG_VALUE
 	codeNoDefault      = 1364 // ER_NO_DEFAULT_FOR_FIELD
+	codeRecursion      = 1931 // ER_QUERY_EXCEEDED_ROWS_EXAMINED_LIMIT, by which MariaDB tells of max_recursive_iterations too
 
 	codeDeprecated          = 1287 // ER_WARN_DEPRECATED_SYNTAX
 	codeDeprecatedAlone     = 1681 // ER_WARN_DEPRECATED_SYNTAX_NO_REPLACEMENT

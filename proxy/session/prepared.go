@@ -111,7 +111,7 @@ func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
 		s.diag.reset()
 		return s.writeError(err)
 	}
-	s.diag.begin(stmt.st.parsed)
+	s.diag.begin(stmt.st.parsed, s.srv.Flavour.MariaDB)
 	return s.sendPrepared(stmt, params, columns)
 }
 

@@ -66,7 +66,7 @@ func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []by
 // execute runs one statement, the session's own or one for the shards, and writes its answer.
 func (s *Session) execute(ctx context.Context, x *execution) error {
 	kind := x.st.parsed.Kind
-	s.diag.begin(x.st.parsed)
+	s.diag.begin(x.st.parsed, s.srv.Flavour.MariaDB)
 	if len(s.held) > 0 {
 		s.obscure(kind)
 	}

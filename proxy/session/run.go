@@ -48,13 +48,16 @@ type execution struct {
 // client's connection's, all others have been written.
 func (s *Session) run(ctx context.Context, x *execution) error {
 	defer s.settle(ctx)
+	s.diag.args = x.args
 	if err := s.enter(ctx, x); err != nil {
 		return s.writeError(err)
 	}
 	if err := s.pass(ctx, x); err != nil {
 		return s.writeError(err)
 	}
-	if err := s.attempt(ctx, x); err != nil {
+	err := s.attempt(ctx, x)
+	s.diag.args = nil // they belong to the client's buffer
+	if err != nil {
 		return s.writeError(err)
 	}
 	return nil

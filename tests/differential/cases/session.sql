@@ -326,3 +326,28 @@ SELECT FOUND_ROWS(), ROW_COUNT();
 SELECT 1 UNION SELECT 2 UNION SELECT 3;
 SHOW COUNT(*) WARNINGS;
 SELECT FOUND_ROWS(), ROW_COUNT();
+--@ case warnings are said once, and stand until a statement with tables
+PREPARE p FROM 'SELECT COUNT(*) FROM s1 WHERE id > ?';
+SET @a = '2abc';
+EXECUTE p USING @a;
+SHOW WARNINGS;
+SET @a = 1;
+SHOW WARNINGS;
+BEGIN;
+COMMIT;
+DO 1;
+PREPARE p FROM 'SELECT 1';
+EXECUTE p;
+SHOW WARNINGS;
+DEALLOCATE PREPARE p;
+SHOW WARNINGS;
+SELECT COUNT(*) FROM s1;
+SHOW WARNINGS;
+SELECT COUNT(*) FROM s1 WHERE id = 'zaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
+SHOW WARNINGS;
+--@ params str 3x
+SELECT COUNT(*) FROM s1 WHERE id > ?;
+SHOW WARNINGS;
+SET max_recursive_iterations = 3;
+WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 10) SELECT COUNT(*) FROM s1 JOIN r ON r.n = s1.id;
+SHOW WARNINGS;
