@@ -46,6 +46,8 @@ const (
 	CodeUnknownTable       uint16 = 1051
 	CodeTableNotLocked     uint16 = 1100
 	CodeUnknownSystemVar   uint16 = 1193
+	CodeStatementTimeout   uint16 = 1969 // MariaDB
+	CodeQueryTimeout       uint16 = 3024 // MySQL
 	CodeQueryInterrupted   uint16 = 1317
 	CodeLocalInfileOff     uint16 = 1148
 	CodeOptionPrevents     uint16 = 1290

@@ -287,3 +287,13 @@ func PrivilegeNeeded(privileges string) *Error {
 func RoutineAccessDenied(command, user, host, routine string) *Error {
 	return newf(CodeRoutineAccessDenied, "42000", "%s command denied to user '%s'@'%s' for routine '%s'", command, user, host, routine)
 }
+
+// StatementTime is a statement that has run for longer than MariaDB's max_statement_time.
+func StatementTime() *Error {
+	return newf(CodeStatementTimeout, "70100", "Query execution was interrupted (max_statement_time exceeded)")
+}
+
+// ExecutionTime is a query that has run for longer than MySQL's max_execution_time.
+func ExecutionTime() *Error {
+	return newf(CodeQueryTimeout, "HY000", "Query execution was interrupted, maximum statement execution time exceeded")
+}

@@ -62,6 +62,9 @@ func (t *tree) runParts(ctx context.Context, n *plan.Gather) error {
 		if err != nil {
 			return err
 		}
+		if err := t.inTime(); err != nil {
+			return err
+		}
 		rows[i] = part
 	}
 	targets, err := t.reached(ctx, n.Input)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -23,7 +24,7 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	}
 	limit, restore := s.selectLimit(x)
 	defer restore()
-	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
+	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory), began: time.Now()}
 	defer t.release()
 	var columns []sqltypes.Column
 	var err error
@@ -47,6 +48,9 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	}
 	if columns == nil && computes(root) {
 		columns, err = t.runColumns(ctx)
+	}
+	if err == nil {
+		err = t.inTime()
 	}
 	if err != nil {
 		_ = rows.Close() // the first error is the one to report
@@ -142,6 +146,8 @@ type tree struct {
 	// named is how the statement's preparation describes its columns, where a server has run it without reading a row, with
 	// the values of its parameters.
 	named []sqltypes.Column
+
+	began time.Time
 
 	temporary []temporaryTable // what it has made and has to drop
 
