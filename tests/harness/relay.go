@@ -8,20 +8,42 @@ import (
 	"time"
 )
 
-// Relay is a TCP proxy on loopback that stands between two parties and breaks what is between them. Both directions
-// are treated alike. Its settings may be changed while connections are open, and apply to bytes not yet forwarded.
+// Direction is one way through a relay. Settings that name none hold for both.
+type Direction int
+
+const (
+	ToServer Direction = iota // what clients send
+	ToClient                  // what the server answers
+)
+
+// Relay is a TCP proxy on loopback that stands between two parties and breaks what is between them. Its settings may be
+// changed while connections are open, and apply to bytes not yet forwarded.
 type Relay struct {
 	target   string
 	listener net.Listener
 	wg       sync.WaitGroup
 
-	mu     sync.Mutex // guards what follows
-	delay  time.Duration
-	budget int64         // bytes until the cut; negative: no cut is planned
+	mu     sync.Mutex    // guards what follows
+	flows  [2]flow       // by Direction
+	moved  int64         // bytes delivered, both directions
 	refuse bool          // new connections are reset
-	held   chan struct{} // nil: bytes flow; else they wait until it is closed
+	gate   chan struct{} // nil, or closed once what a trip calls has returned: nothing is delivered before
 	pairs  map[*pair]bool
 	closed bool
+}
+
+// flow is what holds for one direction of all connections.
+type flow struct {
+	delay time.Duration
+	rate  int64         // bytes a second; 0: as fast as it goes
+	held  chan struct{} // nil: bytes flow; else they wait until it is closed
+	event *event        // nil: none is planned. Both directions may share one
+}
+
+// event happens once so many more bytes are delivered.
+type event struct {
+	left int64
+	call func() // nil: the connection is closed
 }
 
 // pair is one connection through the relay: its client and its server side.
@@ -60,7 +82,7 @@ func StartRelay(target string) (*Relay, error) {
 }
 
 func relayOn(l net.Listener, target string) *Relay {
-	r := &Relay{target: target, listener: l, budget: -1, pairs: map[*pair]bool{}}
+	r := &Relay{target: target, listener: l, pairs: map[*pair]bool{}}
 	r.wg.Go(r.accept)
 	return r
 }
@@ -69,30 +91,65 @@ func relayOn(l net.Listener, target string) *Relay {
 func (r *Relay) Addr() string { return r.listener.Addr().String() }
 
 // Delay holds every chunk back for d.
-func (r *Relay) Delay(d time.Duration) { r.locked(func() { r.delay = d }) }
+func (r *Relay) Delay(d time.Duration, on ...Direction) { r.set(on, func(f *flow) { f.delay = d }) }
 
-// CutAfter delivers n more bytes, both directions of all connections together, and then closes the connection that
-// moved the last of them: in the middle of a packet. It applies once.
-func (r *Relay) CutAfter(n int64) { r.locked(func() { r.budget = n }) }
+// Throttle lets so many bytes a second through each connection; 0 as many as come.
+func (r *Relay) Throttle(bytesPerSecond int64, on ...Direction) {
+	r.set(on, func(f *flow) { f.rate = bytesPerSecond })
+}
+
+// CutAfter delivers n more bytes, of all connections and the directions named together, and then closes the connection
+// that moved the last of them: in the middle of a packet. It applies once; a negative n takes it back.
+func (r *Relay) CutAfter(n int64, on ...Direction) { r.plan(n, nil, on) }
+
+// TripAfter delivers n more bytes as CutAfter does, and then calls f before it delivers any further byte of any connection.
+// f may change the relay's settings. It applies once; a negative n takes it back.
+func (r *Relay) TripAfter(n int64, f func(), on ...Direction) { r.plan(n, f, on) }
+
+func (r *Relay) plan(n int64, call func(), on []Direction) {
+	var e *event
+	if n >= 0 {
+		e = &event{n, call}
+	}
+	r.set(on, func(f *flow) { f.event = e })
+}
+
+// Moved is the number of bytes delivered so far.
+func (r *Relay) Moved() (n int64) {
+	r.locked(func() { n = r.moved })
+	return n
+}
 
 // Refuse resets new connections, or accepts them again; open ones go on.
 func (r *Relay) Refuse(on bool) { r.locked(func() { r.refuse = on }) }
 
 // Hold is a black hole: bytes are taken and not delivered, nothing is closed, new connections are accepted and dumb.
-func (r *Relay) Hold() {
-	r.locked(func() {
-		if r.held == nil {
-			r.held = make(chan struct{})
+func (r *Relay) Hold(on ...Direction) {
+	r.set(on, func(f *flow) {
+		if f.held == nil {
+			f.held = make(chan struct{})
 		}
 	})
 }
 
 // Release ends Hold; what was held is delivered.
 func (r *Relay) Release() {
+	r.set(nil, func(f *flow) {
+		if f.held != nil {
+			close(f.held)
+			f.held = nil
+		}
+	})
+}
+
+// set changes the flows of the directions named, or both.
+func (r *Relay) set(on []Direction, change func(*flow)) {
+	if len(on) == 0 {
+		on = []Direction{ToServer, ToClient}
+	}
 	r.locked(func() {
-		if r.held != nil {
-			close(r.held)
-			r.held = nil
+		for _, d := range on {
+			change(&r.flows[d])
 		}
 	})
 }
@@ -157,22 +214,26 @@ func (r *Relay) connect(client *net.TCPConn) {
 			return
 		}
 		r.pairs[p] = true
-		r.wg.Go(func() { r.forward(p, p.client, p.server) })
-		r.wg.Go(func() { r.forward(p, p.server, p.client) })
+		r.wg.Go(func() { r.forward(p, ToServer, p.client, p.server) })
+		r.wg.Go(func() { r.forward(p, ToClient, p.server, p.client) })
 	})
 }
 
 // forward moves bytes one way until either side ends, and then ends the pair: half-closed connections are no use to
 // the protocols that pass here.
-func (r *Relay) forward(p *pair, from, to *net.TCPConn) {
+func (r *Relay) forward(p *pair, way Direction, from, to *net.TCPConn) {
 	defer r.locked(func() { delete(r.pairs, p) })
 	defer p.close()
 	buffer := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 {
-			allowed, cut := r.pass(int64(n))
-			if _, werr := to.Write(buffer[:allowed]); werr != nil || cut {
+		for chunk := buffer[:n]; len(chunk) > 0; {
+			allowed, due := r.pass(way, int64(len(chunk)))
+			if _, werr := to.Write(chunk[:allowed]); werr != nil {
+				due.happen(r)
+				return
+			}
+			if chunk = chunk[allowed:]; !due.happen(r) {
 				return
 			}
 		}
@@ -182,31 +243,69 @@ func (r *Relay) forward(p *pair, from, to *net.TCPConn) {
 	}
 }
 
-// pass waits as long as the settings say and returns how many of n bytes may go on, and whether the cut comes then.
-func (r *Relay) pass(n int64) (allowed int64, cut bool) {
+// happen does what is due, and reports whether the connection goes on.
+func (e *event) happen(r *Relay) bool {
+	switch {
+	case e == nil:
+		return true
+	case e.call == nil:
+		return false
+	}
+	e.call()
+	r.locked(func() {
+		close(r.gate)
+		r.gate = nil
+	})
+	return true
+}
+
+// pass waits as long as the settings say and returns how many of n bytes may go on, and what is due then.
+func (r *Relay) pass(way Direction, n int64) (allowed int64, due *event) {
+	f := &r.flows[way]
 	r.mu.Lock()
-	delay := r.delay
+	delay, rate := f.delay, f.rate
 	r.mu.Unlock()
+	if rate > 0 {
+		n = min(n, max(1, rate/20))
+		delay += time.Duration(n) * time.Second / time.Duration(rate)
+	}
 	if delay > 0 {
 		<-time.After(delay)
 	}
+	r.await(f)
+	defer r.mu.Unlock()
+	e := f.event
+	if e == nil || n < e.left {
+		if e != nil {
+			e.left -= n
+		}
+		r.moved += n
+		return n, nil
+	}
+	r.moved += e.left
+	for i := range r.flows {
+		if r.flows[i].event == e {
+			r.flows[i].event = nil
+		}
+	}
+	if e.call != nil {
+		r.gate = make(chan struct{})
+	}
+	return e.left, e
+}
+
+// await returns, with mu held, when bytes may flow.
+func (r *Relay) await(f *flow) {
 	for {
 		r.mu.Lock()
-		held := r.held
-		if held == nil || r.closed {
-			break
+		wait := f.held
+		if r.gate != nil {
+			wait = r.gate
+		}
+		if wait == nil || r.closed {
+			return
 		}
 		r.mu.Unlock()
-		<-held
+		<-wait
 	}
-	defer r.mu.Unlock()
-	if r.budget < 0 {
-		return n, false
-	}
-	if n < r.budget {
-		r.budget -= n
-		return n, false
-	}
-	allowed, r.budget = r.budget, -1
-	return allowed, true
 }

@@ -186,3 +186,57 @@ func TestRelayToNowhere(t *testing.T) {
 		t.Error("nobody there, and a byte came")
 	}
 }
+
+func TestRelayThrottles(t *testing.T) {
+	r := NewRelay(t, echo(t))
+	c := dial(t, r)
+	r.Throttle(10_000, ToClient)
+	began := time.Now()
+	roundTrip(t, c, strings.Repeat("x", 1000))
+	if took := time.Since(began); took < 90*time.Millisecond || took > 5*time.Second {
+		t.Errorf("1000 bytes at 10,000 a second took %v", took)
+	}
+	r.Throttle(0)
+	roundTrip(t, c, strings.Repeat("x", 100_000))
+	if moved := r.Moved(); moved != 2*101_000 {
+		t.Errorf("%d bytes moved", moved)
+	}
+}
+
+func TestRelayHoldsOneDirection(t *testing.T) {
+	r := NewRelay(t, echo(t))
+	c := dial(t, r)
+	r.Hold(ToClient)
+	if _, err := c.Write([]byte("held")); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); r.Moved() != 4; {
+		if time.Now().After(deadline) {
+			t.Fatal("the direction that is free does not deliver")
+		}
+	}
+	c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a black hole answered: %v", err)
+	}
+	r.Release()
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.ReadFull(c, make([]byte, 4)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRelayTripsAtTheByte(t *testing.T) {
+	r := NewRelay(t, echo(t))
+	c := dial(t, r)
+	at := make(chan int64, 1)
+	r.TripAfter(3, func() { at <- r.Moved(); r.Cut() }, ToClient)
+	if _, err := c.Write([]byte("12345678")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if moved := <-at; err != nil || string(got) != "123" || moved != 11 {
+		t.Errorf("tripped at %d: %q, %v", moved, got, err)
+	}
+	roundTrip(t, dial(t, r), "again")
+}
