@@ -12,6 +12,7 @@ RACE ?= -race
 ARGS ?=
 FUZZTIME ?= 10s
 STATEMENTS ?= 100000
+SPELL ?= 10m
 SEED ?=
 
 # The packages whose tests stand beside the code.
@@ -82,6 +83,16 @@ interop: build-race ## Run stock drivers and command-line clients against heddle
 fault: build-race ## Kill servers, cut links, fill pools, lose the store.
 	@scripts/need server
 	$(LAYER) ./tests/fault/...
+
+.PHONY: fault-sweep
+fault-sweep: build-race ## Try every fault at every moment of every kind of statement; the figures go to bin/fault-sweep.md.
+	@scripts/need server
+	HEDDLE_FAULT_SWEEP=$(CURDIR)/bin/fault-sweep.md $(LAYER_ENV) go test $(RACE) -timeout 0 -count=1 -v -run '^TestFaultSweep$$' ./tests/fault
+
+.PHONY: crosstalk
+crosstalk: build ## Have 64 clients on few connections read back what they wrote, for SPELL (10m).
+	@scripts/need server
+	HEDDLE_CROSSTALK=$(SPELL) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestCrossTalk$$' ./tests/fault
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s).

@@ -48,6 +48,9 @@ func (l *logBuffer) lastLines(n int) string {
 // alarms are lines that no run may print.
 var alarms = []string{"WARNING: DATA RACE", "panic: ", "fatal error: "}
 
+// recovered is what a session logs, anywhere in a line, when it has ended by a panic.
+const recovered = "client session panicked"
+
 // alarm is the first of alarms in the log, or "".
 func (l *logBuffer) alarm() string {
 	text := l.String()
@@ -55,6 +58,9 @@ func (l *logBuffer) alarm() string {
 		if strings.HasPrefix(text, a) || strings.Contains(text, "\n"+a) {
 			return a
 		}
+	}
+	if strings.Contains(text, recovered) {
+		return recovered
 	}
 	return ""
 }

@@ -1,0 +1,172 @@
+package fault
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/dev"
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// site is what a fault of the sweep works on: shard 1 and the link to it.
+type site struct {
+	server *dev.Server
+	link   *harness.Relay
+	admin  *sql.DB // the server itself, past the link
+	disk   string  // the small file system on which the server has the tables
+	hogs   []*sql.DB
+	aside  sync.WaitGroup // what a fault does by itself meanwhile
+}
+
+// fault is one way in which shard 1 is of no use. begin may run while the link stands still, and must not wait for it.
+type fault struct {
+	name       string
+	begin, end func(*site) error
+}
+
+func nothing(*site) error { return nil }
+
+// faults are all that the sweep tries.
+func faults() []fault {
+	return []fault{
+		{"killed", func(s *site) error { return s.server.Kill() }, (*site).startAgain},
+		{"restarted", (*site).restart, func(s *site) error { s.aside.Wait(); return nil }},
+		{"frozen", func(s *site) error { return s.server.Signal(syscall.SIGSTOP) }, func(s *site) error { return s.server.Signal(syscall.SIGCONT) }},
+		{"out of connections", (*site).takeConnections, (*site).giveConnections},
+		{"read-only", func(s *site) error { return s.run("SET GLOBAL read_only = 1") }, func(s *site) error { return s.run("SET GLOBAL read_only = 0") }},
+		{"disk full", (*site).fillDisk, func(s *site) error { return os.Remove(filepath.Join(s.disk, "ballast")) }},
+		{"slow", func(s *site) error { s.link.Throttle(20_000); return nil }, func(s *site) error { s.link.Throttle(0); return nil }},
+		{"delayed", func(s *site) error { s.link.Delay(40 * time.Millisecond); return nil }, func(s *site) error { s.link.Delay(0); return nil }},
+		{"link cut", func(s *site) error { s.link.Refuse(true); s.link.Cut(); return nil }, (*site).letIn},
+		{"link reset", func(s *site) error { s.link.Refuse(true); s.link.Reset(); return nil }, (*site).letIn},
+		{"link lost once", func(s *site) error { s.link.Cut(); return nil }, nothing},
+		{"black hole", func(s *site) error { s.link.Hold(); return nil }, (*site).letThrough},
+		{"black hole for answers", func(s *site) error { s.link.Hold(harness.ToClient); return nil }, (*site).letThrough},
+		{"black hole, then cut", func(s *site) error { s.link.Hold(); return nil }, func(s *site) error { s.link.Cut(); s.link.Release(); return nil }},
+	}
+}
+
+func (s *site) letIn() error      { s.link.Refuse(false); return nil }
+func (s *site) letThrough() error { s.link.Release(); return nil }
+
+func (s *site) run(statements ...string) error {
+	for _, q := range statements {
+		if _, err := s.admin.ExecContext(context.Background(), q); err != nil {
+			return fmt.Errorf("%s: %w", q, err)
+		}
+	}
+	return nil
+}
+
+func (s *site) startAgain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return s.server.Start(ctx)
+}
+
+// restart ends the server in order, which waits for nobody, and starts it.
+func (s *site) restart() error {
+	done := s.server.Done()
+	if err := s.server.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	s.aside.Go(func() {
+		<-done
+		if err := s.startAgain(); err != nil {
+			panic(err) // the sweep cannot go on without its server
+		}
+	})
+	return nil
+}
+
+// takeConnections ends the proxy's connections and takes all that the server has: the proxy gets no new one.
+func (s *site) takeConnections() error {
+	if err := s.run("SET GLOBAL max_connections = 10"); err != nil {
+		return err
+	}
+	for tries := 0; len(s.hogs) < 9 && tries < 50; tries++ { // what is killed ends a little later
+		if err := s.run("KILL USER app_sweep"); err != nil {
+			return err
+		}
+		for {
+			cfg := s.server.Config("")
+			cfg.User = "app_hog"
+			db, err := hog(cfg.FormatDSN())
+			if err != nil {
+				break
+			}
+			s.hogs = append(s.hogs, db)
+		}
+	}
+	return nil
+}
+
+// hog takes one connection.
+func hog(dsn string) (*sql.DB, error) {
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if err := db.Ping(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (s *site) giveConnections() error {
+	err := s.run("SET GLOBAL max_connections = 500")
+	for _, db := range s.hogs {
+		err = errors.Join(err, db.Close())
+	}
+	s.hogs = nil
+	return err
+}
+
+// fillDisk leaves the server's tables no byte to grow.
+func (s *site) fillDisk() error {
+	f, err := os.Create(filepath.Join(s.disk, "ballast"))
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, zeros{})
+	if !errors.Is(err, syscall.ENOSPC) {
+		return errors.Join(fmt.Errorf("a disk without end: %w", err), f.Close())
+	}
+	return f.Close()
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// smallDisk mounts a file system of a few megabytes for the length of the test; that takes root, or a sudo that asks nothing.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	asRoot(t, "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=24m,mode=0777,uid=%d", os.Getuid()), "heddle-small-disk", dir)
+	t.Cleanup(func() { asRoot(t, "umount", "-l", dir) })
+	return dir
+}
+
+func asRoot(t *testing.T, args ...string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		args = append([]string{"sudo", "-n"}, args...)
+	}
+	out, err := osexec.Command(args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, bytes.TrimSpace(out))
+	}
+}
