@@ -197,6 +197,23 @@ func (e *ownEtcd) start() {
 	}
 }
 
+// wipe removes what a stopped etcd holds; its address stays.
+func (e *ownEtcd) wipe() {
+	e.t.Helper()
+	entries, err := os.ReadDir(e.dir)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(e.dir, entry.Name())); err != nil {
+			e.t.Fatal(err)
+		}
+	}
+}
+
 func (e *ownEtcd) stop() {
 	err := e.now.Close()
 	e.now = nil

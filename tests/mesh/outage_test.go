@@ -40,6 +40,58 @@ func TestStoreStopsAndComesBack(t *testing.T) {
 	l.runs(v, 10*time.Second, "a")
 }
 
+// The store comes back empty: statements go on by the rules that run, with an alarm, and rules that are applied anew are taken.
+func TestStoreWiped(t *testing.T) {
+	t.Parallel()
+	etcd := newEtcd(t)
+	l := newLab(t, etcd.now.Endpoint())
+	h := l.start("a", "")
+	db := l.open(h)
+	l.create(db)
+	stop := l.load(db)
+	etcd.stop()
+	etcd.wipe()
+	etcd.start()
+	eventually(t, 30*time.Second, "an alarm", func() bool { return strings.Contains(h.Log(), "pointer vanished") })
+	eventually(t, 20*time.Second, "the instance is registered again", func() bool {
+		_, err := l.store.Get(t.Context(), layout.InstanceKey("a"))
+		return err == nil
+	})
+	if n := stop(); n == 0 {
+		t.Error("nothing ran")
+	}
+	for n := range 20 {
+		if err := round(t.Context(), db, n); err != nil {
+			t.Fatalf("with an empty store: %v", err)
+		}
+	}
+}
+
+// A store that takes a second for each answer slows no statement.
+func TestStoreIsSlow(t *testing.T) {
+	t.Parallel()
+	etcd := newEtcd(t)
+	link := harness.NewRelay(t, etcd.now.Endpoint())
+	l := newLab(t, etcd.now.Endpoint())
+	h := l.start("a", "", "etcd.endpoints", link.Addr(), "etcd.timeout", "10s")
+	db := l.open(h)
+	l.create(db)
+	link.Delay(500 * time.Millisecond) // there and back
+	longest := time.Duration(0)
+	for n := range 100 {
+		began := time.Now()
+		if err := round(t.Context(), db, n); err != nil {
+			t.Fatalf("with a slow store: %v", err)
+		}
+		longest = max(longest, time.Since(began))
+	}
+	if longest > 900*time.Millisecond { // there are other tests beside it
+		t.Errorf("a round took %v", longest)
+	}
+	link.Delay(0)
+	l.runs(l.apply(l.rules("  fresh: {key: id}\n")), 10*time.Second, "a")
+}
+
 func TestStartWithoutStore(t *testing.T) {
 	t.Parallel()
 	etcd := newEtcd(t)
