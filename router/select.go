@@ -301,25 +301,61 @@ func (p *planning) fanOut(q *query, route *plan.Route) error {
 // trial is the client's statement ended before its first row, without its locks: the server has chosen by then how it
 // runs the statement, and what a client is told of the columns depends on that.
 func (f *fanOut) trial() *rewrite.Template {
-	if !f.p.env.Mode.Flavour.MariaDB || f.c.Into.Present() || f.c.Procedure.Present() {
+	if f.c.Into.Present() || f.c.Procedure.Present() {
 		return nil
 	}
-	const none = " ROWS EXAMINED 0 "
 	var splices []rewrite.Splice
 	if f.c.Lock.Present() {
 		splices = append(splices, splice(f.c.Lock.Span))
 	}
-	switch l := f.c.Limit; {
-	case l == nil && f.c.Lock.Present():
-		splices = append(splices, insertion(f.c.Lock.Start, []rewrite.Piece{text(" LIMIT" + none)}))
-	case l == nil:
-		splices = append(splices, insertion(f.c.Span.End, []rewrite.Piece{text(" LIMIT" + none)}))
-	case strings.EqualFold(l.Span.In(f.p.stmt.Text)[:len("LIMIT")], "LIMIT"):
-		splices = append(splices, insertion(l.End, []rewrite.Piece{text(none)}))
-	default: // OFFSET … FETCH …
+	end, ok := f.examineNone()
+	if !f.p.env.Mode.Flavour.MariaDB {
+		end, ok = f.endSoon()
+	}
+	if !ok {
 		return nil
 	}
-	return f.p.compile(f.route.Targets, splices)
+	return f.p.compile(f.route.Targets, append(splices, end))
+}
+
+// examineNone is the end that MariaDB can be told: LIMIT … ROWS EXAMINED 0.
+func (f *fanOut) examineNone() (rewrite.Splice, bool) {
+	const none = " ROWS EXAMINED 0 "
+	switch l := f.c.Limit; {
+	case l == nil && f.c.Lock.Present():
+		return insertion(f.c.Lock.Start, []rewrite.Piece{text(" LIMIT" + none)}), true
+	case l == nil:
+		return insertion(f.c.Span.End, []rewrite.Piece{text(" LIMIT" + none)}), true
+	case strings.EqualFold(l.Span.In(f.p.stmt.Text)[:len("LIMIT")], "LIMIT"):
+		return insertion(l.End, []rewrite.Piece{text(none)}), true
+	}
+	return rewrite.Splice{}, false // OFFSET … FETCH …
+}
+
+// hintedTime is the version from which MySQL reads MAX_EXECUTION_TIME.
+const hintedTime = 50708
+
+// endSoon is the end that MySQL can be told: a hint bounds the time, in milliseconds. It sends the definitions when it
+// has chosen and before it reads, so the bound decides only how much is read in vain. What a stored function has done
+// before that could not be taken back, and MySQL does not bound one that writes.
+func (f *fanOut) endSoon() (rewrite.Splice, bool) {
+	const hint = " MAX_EXECUTION_TIME(5) "
+	stmt, verb := f.p.stmt, f.c.Verb
+	if f.p.env.Mode.Flavour.Version < hintedTime || f.p.plan.Program != nil || verb.Len() < len("SELECT") || f.c.Paren {
+		return rewrite.Splice{}, false
+	}
+	at := verb.Start + len("SELECT")
+	rest := strings.TrimLeft(stmt.Text[at:], " \t\r\n\f\v")
+	if !strings.HasPrefix(rest, "/*+") {
+		return insertion(at, []rewrite.Piece{text(" /*+" + hint + "*/")}), true
+	}
+	at = len(stmt.Text) - len(rest) + len("/*+")
+	for i := range stmt.Hints { // one of Heddle's own, which is cut out
+		if h := stmt.Hints[i]; h.At.Present() && h.Span.Start == at-len("/*+") {
+			return rewrite.Splice{}, false
+		}
+	}
+	return insertion(at, []rewrite.Piece{text(hint)}), true // of two, the first is obeyed
 }
 
 // fanOutRefusal names what is never done over several shards.
