@@ -33,6 +33,10 @@ func (c *Conn) Prepare(ctx context.Context, sql string) (*Stmt, error) {
 	return c.prepare(ctx, stmtKey{c.applied.schema, c.applied.dialect, sql, ""})
 }
 
+// KeepsTypes reports whether the server keeps what it has found a statement's types to be when it prepared it: of
+// parameters, and of user variables.
+func (c *Conn) KeepsTypes() bool { return c.info.Flavour.keepsTypes() }
+
 // PrepareFor is Prepare for an execution with params. It allocates nothing where the statement is in the cache.
 func (c *Conn) PrepareFor(ctx context.Context, sql []byte, params []wire.Param) (*Stmt, error) {
 	c.types = c.types[:0]

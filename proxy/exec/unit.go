@@ -14,6 +14,8 @@ type Unit struct {
 	Form   Form
 	Params []wire.Param
 	Cursor wire.CursorFlags
+	// Anew: it reads user variables, whose types a server may keep from the time when it prepared the statement.
+	Anew bool
 }
 
 // Start sends a unit. Its answer is to be read from conn before anything else is sent there.
@@ -24,13 +26,23 @@ func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 		}
 		return NewAnswer(conn, TextRows), nil
 	}
-	stmt, err := conn.PrepareFor(ctx, u.SQL, u.Params)
+	own := u.Anew && u.Cursor == 0 && conn.KeepsTypes()
+	var stmt *backend.Stmt
+	var err error
+	if own {
+		stmt, err = conn.PrepareOwn(ctx, string(u.SQL))
+	} else {
+		stmt, err = conn.PrepareFor(ctx, u.SQL, u.Params)
+	}
 	if err != nil {
 		return nil, err
 	}
 	execute := wire.StmtExecute{StatementID: stmt.ID, Flags: u.Cursor, Params: u.Params}
 	if err := conn.SendExecute(ctx, &execute); err != nil {
 		return nil, err
+	}
+	if own {
+		conn.CloseStmt(stmt) // with the next command
 	}
 	return NewAnswer(conn, BinaryRows), nil
 }

@@ -197,6 +197,9 @@ func (s *Session) literal(cell []byte, column *sqltypes.Column) string {
 		return string(cell) + "e0"
 	}
 	hex := string(sqltypes.BinaryValue(cell).AppendSQL(nil))
+	if column.Type == sqltypes.JSON { // its collation says binary, which no server reads as JSON
+		return "CAST(_" + s.resultsCharset() + " " + hex + " AS JSON)"
+	}
 	if column.Collation == sqltypes.CollationBinary {
 		return hex
 	}

@@ -37,7 +37,7 @@ func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 	if err != nil {
 		return nil, err
 	}
-	answer, err := exec.Start(ctx, conn, &exec.Unit{SQL: sql, Form: t.x.form, Params: params})
+	answer, err := exec.Start(ctx, conn, &exec.Unit{SQL: sql, Form: t.x.form, Params: params, Anew: readsUserVars(t.x)})
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +117,9 @@ func (t *tree) fill(ctx context.Context, h *held, table string, from *collected)
 	}
 	sql := []byte(head)
 	for i, row := range from.rows {
+		if err := tellsJSON(columns, row); err != nil {
+			return err
+		}
 		if len(sql) > len(head) {
 			sql = append(sql, ',')
 		}

@@ -245,13 +245,16 @@ func selectParams(all []wire.Param, which []int32) []wire.Param {
 	return out
 }
 
+// readsUserVars reports whether a statement reads user variables.
+func readsUserVars(x *execution) bool { return x.st.parsed.Uses.Has(parser.UseUserVarRead) }
+
 // runSingle is the fast path: one unit, whose rows are relayed untouched.
 func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route, unit *plan.RouteUnit) error {
 	sql, params, err := s.sql(x, route.Template, unit)
 	if err != nil {
 		return err
 	}
-	u := exec.Unit{SQL: sql, Form: x.form, Params: params, Cursor: x.cursor}
+	u := exec.Unit{SQL: sql, Form: x.form, Params: params, Cursor: x.cursor, Anew: readsUserVars(x)}
 	h, answer, err := s.start(ctx, x, unit.Target, &u)
 	if err != nil {
 		return s.failed(ctx, h, route, unit.Target, err)

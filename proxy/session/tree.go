@@ -308,7 +308,7 @@ func (t *tree) start(ctx context.Context, route *plan.Route, unit *plan.RouteUni
 	if several && t.x.plan.Clock {
 		sql = s.atOneTime(t.x, sql)
 	}
-	u := exec.Unit{SQL: sql, Form: t.x.form, Params: params}
+	u := exec.Unit{SQL: sql, Form: t.x.form, Params: params, Anew: readsUserVars(t.x)}
 	stream := &shardRows{s: s, route: route, target: unit.Target}
 	if t.origin {
 		stream.origin = strconv.AppendInt(nil, int64(unit.Index), 10)

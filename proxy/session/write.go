@@ -271,7 +271,7 @@ func (w *write) start(ctx context.Context, unit *plan.RouteUnit) (*held, *exec.A
 	if err != nil {
 		return nil, nil, err
 	}
-	u := exec.Unit{SQL: w.clock(sql), Form: w.x.form, Params: params}
+	u := exec.Unit{SQL: w.clock(sql), Form: w.x.form, Params: params, Anew: readsUserVars(w.x)}
 	return w.s.start(ctx, w.x, unit.Target, &u)
 }
 
