@@ -126,12 +126,16 @@ func number(value []byte) bool {
 	return len(value) > 0 && strings.Trim(string(value), "0123456789.-") == ""
 }
 
-// literal writes a text in the character set of identifiers.
+// literal writes a text in the character set of identifiers. MySQL warns of that one's name: where ASCII says it, it is
+// asked to read ASCII, which it takes into any other.
 func (v *View) literal(value []byte) string {
 	for _, c := range value {
 		if c < ' ' || c > '~' || c == '\'' || c == '\\' {
 			return "_" + v.charset() + " X'" + hex.EncodeToString(value) + "'"
 		}
+	}
+	if !v.Mode.Flavour.MariaDB {
+		return "_ascii'" + string(value) + "'"
 	}
 	return "_" + v.charset() + "'" + string(value) + "'"
 }

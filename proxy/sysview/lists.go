@@ -135,6 +135,9 @@ func (v *View) labelled(columns []sqltypes.Column, st *parser.Statement) []sqlty
 	if d.Like.Present() {
 		columns[0].Name += " (" + pattern(d.Like.In(st.Text), v.Mode.SQLMode.Has(parser.NoBackslashEscapes)) + ")"
 	}
+	if strings.HasPrefix(columns[0].OrgName, "Tables_in_") { // MySQL names a column of its own query so
+		columns[0].OrgName = columns[0].Name
+	}
 	return columns
 }
 

@@ -184,8 +184,8 @@ func TestFlavours(t *testing.T) {
 		flavour parser.Flavour
 		want    string
 	}{
-		{parser.Flavour{Version: 80030}, " UNION ALL VALUES ROW(_utf8mb3'alone')"},
-		{parser.Flavour{Version: 50744}, " UNION ALL SELECT _utf8'alone' UNION ALL SELECT _utf8'countries'"},
+		{parser.Flavour{Version: 80030}, " UNION ALL VALUES ROW(_ascii'alone')"},
+		{parser.Flavour{Version: 50744}, " UNION ALL SELECT _ascii'alone' UNION ALL SELECT _ascii'countries'"},
 	} {
 		v := newView(t, &fake{rows: shopRows}, bySchema)
 		v.Mode.Flavour = c.flavour
