@@ -45,17 +45,34 @@ func (t *tree) prepare(ctx context.Context, target *plan.Target, template *rewri
 	conn := h.lease.Conn()
 	prepare := conn.Prepare
 	varies := t.x.st.parsed.Uses.Has(parser.UseSysVar | parser.UseUserVarRead)
-	if varies {
+	if varies || t.warned != nil {
 		prepare = conn.PrepareOwn // one of the connection's own may have been prepared under another value
 	}
 	stmt, err := prepare(ctx, string(sql))
 	if err != nil {
 		return nil, t.s.failed(ctx, h, plan.Leaf(t.x.plan.Root), target, err)
 	}
-	if varies {
+	if varies || t.warned != nil {
 		conn.CloseStmt(stmt)
 	}
+	if t.warned != nil {
+		if err := t.s.warnings(ctx, h, t.warned, target, stmt.Warnings); err != nil {
+			return nil, err
+		}
+	}
 	return stmt, nil
+}
+
+// hearPreparation makes the warnings of a preparation the session's: a shard that has the statement from before is asked
+// to prepare it once more.
+func (t *tree) hearPreparation(ctx context.Context, root plan.Node) (uint16, error) {
+	t.s.diag.reset()
+	if t.warned = plan.Leaf(root); t.warned == nil {
+		return 0, nil
+	}
+	_, err := t.describe(ctx, root)
+	t.warned = nil
+	return uint16(t.s.diag.total), err
 }
 
 // prepareText has a server prepare a text, for what it says of it.

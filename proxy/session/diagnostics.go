@@ -58,11 +58,11 @@ var withoutTables = map[parser.Kind]bool{
 }
 
 // begin begins a statement, prepared or run: its conditions replace those of the one before, unless it asks for them or,
-// as servers have it, reads no table and has none.
+// as MariaDB has it, reads no table and has none.
 func (d *diagnostics) begin(st *parser.Statement, mariaDB bool) {
 	switch {
 	case asksDiagnostics(st):
-	case len(st.Tables) == 0 && withoutTables[st.Kind] && (mariaDB || st.Kind == parser.Select):
+	case mariaDB && len(st.Tables) == 0 && withoutTables[st.Kind]:
 		d.stale = true
 	default:
 		d.reset()

@@ -24,14 +24,16 @@ type prepared struct {
 	key    []byte // keyPrefix at that time
 	hinted string // Session.hinted of st
 	params int
-	types  []wire.ParamType // as the client last declared them
-	values []sqltypes.Value // of the execution under way, as they alias its packet
-	long   map[uint16][]byte
-	held   int64         // bytes of the budget, for long
-	failed *sqlerr.Error // why long is not what the client has sent
-	bytes  int64         // of the budget, for the rest
-	cursor *cursor
-	labels []label // of SQL's PREPARE: see execution.labels
+	// warnings is how many the preparation has given, which are the session's then.
+	warnings uint16
+	types    []wire.ParamType // as the client last declared them
+	values   []sqltypes.Value // of the execution under way, as they alias its packet
+	long     map[uint16][]byte
+	held     int64         // bytes of the budget, for long
+	failed   *sqlerr.Error // why long is not what the client has sent
+	bytes    int64         // of the budget, for the rest
+	cursor   *cursor
+	labels   []label // of SQL's PREPARE: see execution.labels
 }
 
 // cursor is a server-side cursor that a COM_STMT_FETCH continues.
@@ -111,7 +113,9 @@ func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
 		s.diag.reset()
 		return s.writeError(err)
 	}
-	s.diag.begin(stmt.st.parsed, s.srv.Flavour.MariaDB)
+	if stmt.warnings == 0 {
+		s.diag.begin(stmt.st.parsed, s.srv.Flavour.MariaDB)
+	}
 	return s.sendPrepared(stmt, params, columns)
 }
 
@@ -168,6 +172,11 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 	if err != nil {
 		return nil, nil, err
 	}
+	if shard.Warnings > 0 {
+		if stmt.warnings, err = t.hearPreparation(ctx, stmt.st.plan.Root); err != nil {
+			return nil, nil, err
+		}
+	}
 	if len(shard.Params) == len(params) {
 		params = shard.Params
 	}
@@ -179,7 +188,7 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 var unknownParam = sqltypes.Column{Name: "?", Type: sqltypes.VarString, Collation: sqltypes.CollationBinary, Flags: sqltypes.FlagBinary}
 
 func (s *Session) sendPrepared(stmt *prepared, params, columns []sqltypes.Column) error {
-	head := wire.PrepareOK{StatementID: stmt.id, Columns: len(columns), Params: len(params)}
+	head := wire.PrepareOK{StatementID: stmt.id, Columns: len(columns), Params: len(params), Warnings: stmt.warnings}
 	if err := s.client.Send(&head); err != nil {
 		return err
 	}

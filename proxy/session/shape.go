@@ -16,6 +16,9 @@ func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltype
 		return params, []sqltypes.Column{planColumn}, nil
 	}
 	if parsed.Kind == parser.Use || parsed.Kind == parser.Empty {
+		if !s.srv.Flavour.MariaDB { // MySQL prepares neither
+			return s.checkedShape(ctx, stmt)
+		}
 		return params, nil, nil
 	}
 	reads := parsed.Kind == parser.Set && s.setReads(parsed) // it is planned, as any other
@@ -37,7 +40,9 @@ func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltype
 	if err := replaced.scan.Scan(replaced.text, s.mode); err != nil {
 		return nil, nil, syntaxError(err)
 	}
-	return s.shape(ctx, replaced)
+	params, columns, err = s.shape(ctx, replaced)
+	stmt.warnings = replaced.warnings
+	return params, columns, err
 }
 
 // checkedShape has a server prepare a statement that it will not run: it says whether the statement can be prepared at

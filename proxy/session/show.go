@@ -96,6 +96,9 @@ func intColumn(name string, length uint32, flags uint16) sqltypes.Column {
 func onShowWarnings(s *Session, ctx context.Context, x *execution) error {
 	errorsOnly := x.st.parsed.Show.What == "ERRORS"
 	code := intColumn("Code", 4, sqltypes.FlagUnsigned)
+	if !s.srv.Flavour.MariaDB {
+		code.Length = 5
+	}
 	code.Type = sqltypes.Long
 	columns := []sqltypes.Column{textColumn("Level", 7), code, textColumn("Message", 512)}
 	var rows []sqltypes.Row

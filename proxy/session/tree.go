@@ -141,8 +141,9 @@ type tree struct {
 	s      *Session
 	x      *execution
 	budget *merge.Budget
-	origin bool // rows end with a cell that names their target
-	parts  bool // the statement runs in parts
+	origin bool        // rows end with a cell that names their target
+	parts  bool        // the statement runs in parts
+	warned *plan.Route // its preparation's warnings are wanted; nil: they are not
 	// named is how the statement's preparation describes its columns, where a server has run it without reading a row, with
 	// the values of its parameters.
 	named []sqltypes.Column

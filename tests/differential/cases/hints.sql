@@ -1,4 +1,6 @@
 -- Hints: a plain server passes over Heddle's own, so that where they name the rows' shard nothing differs.
+-- MySQL warns of what it does not know in the comments that it reads as hints.
+--@ mysql /*+ heddle( => /* heddle(
 --@ setup
 DROP TABLE IF EXISTS h1;
 DROP TABLE IF EXISTS s1;

@@ -130,6 +130,7 @@ SELECT @x, @y, CHARSET(@x), COLLATION(@x), COLLATION(@y), HEX(@x), HEX(@y);
 SET @n = (SELECT COUNT(*) FROM users), @m = @n + 1, @o = 5 + (SELECT SUM(amount) FROM orders);
 SELECT @n, @m, @o;
 SET @a = (SELECT AVG(amount) FROM orders), @b = (SELECT AVG(score) FROM users) * 3;
+--@ follows
 SELECT @a, @b;
 SET @c = EXISTS (SELECT 1 FROM orders WHERE amount > 999), @d = 5 IN (SELECT product_id FROM orders);
 SELECT @c, @d;
