@@ -124,6 +124,9 @@ func (p *planning) ddlRefusal(lead *table) string {
 	if d != nil && d.Select.Present() {
 		return "CREATE TABLE … SELECT of the " + lead.place.Kind.String() + " table " + lead.name
 	}
+	if name := p.namesConstraint(); name != "" && sharesSchema(lead.nodes()) {
+		return "the name " + name + " of a constraint of a table that has several parts in one schema, where a server takes it once; leave it out"
+	}
 	renames := p.stmt.Kind == parser.RenameTable
 	for i := range p.stmt.Tables {
 		t := p.byRef[i]
@@ -147,6 +150,31 @@ func (p *planning) ddlRefusal(lead *table) string {
 		}
 	}
 	return ""
+}
+
+// namesConstraint is the first name that a statement gives to a constraint that a schema has only once: foreign keys, and
+// MySQL's CHECKs.
+func (p *planning) namesConstraint() string {
+	for i, t := range p.stmt.Tokens[:max(0, len(p.stmt.Tokens)-2)] {
+		kind := p.stmt.Tokens[i+2]
+		if t.Is("CONSTRAINT") && (kind.Is("FOREIGN") || kind.Is("CHECK") && !p.env.Mode.Flavour.MariaDB) {
+			return p.stmt.Name(i + 1)
+		}
+	}
+	return ""
+}
+
+// sharesSchema reports whether two nodes are in one schema.
+func sharesSchema(nodes []rule.Node) bool {
+	seen := map[[2]string]bool{}
+	for _, n := range nodes {
+		at := [2]string{n.DataSource, n.Schema}
+		if seen[at] {
+			return true
+		}
+		seen[at] = true
+	}
+	return false
 }
 
 // renamesTo reports whether a table is named behind RENAME [TO|AS].

@@ -74,6 +74,13 @@ func readFiles(t *testing.T) []*File {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no case files: %v", err)
 	}
+	if lab.mysql {
+		own, err := filepath.Glob("cases/mysql/*.sql")
+		if err != nil || len(own) == 0 {
+			t.Fatalf("no case files of MySQL: %v", err)
+		}
+		paths = append(paths, own...)
+	}
 	var files []*File
 	for _, path := range paths {
 		f, err := ParseFile(path, lab.mysql)

@@ -6,6 +6,6 @@
 // Equal means equal. The exceptions are the codes of Expect, each of which a statement has to name in its case file;
 // what heddle refuses stands in unsupported.txt, and a line there that no longer holds fails the test as well.
 //
-// The files of cases/ are SQL with directives in comments; see ParseFile for the format. Package sqlgen generates
+// Those of cases/mysql are put to MySQL's servers only. The files of cases/ are SQL with directives in comments; see ParseFile for the format. Package sqlgen generates
 // further statements; a sequence on which the two sides differ is shrunk and printed as a case to paste.
 package differential
