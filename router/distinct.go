@@ -116,6 +116,9 @@ func (f *fanOut) distinctOrder(orders []orderItem, keys []plan.Key, shapes []key
 		if !sorted && shapes[i].bytes > 0 {
 			return nil, nil, f.p.refuse("DISTINCT with ORDER BY of long text over several shards")
 		}
+		if shapes[i].apart {
+			return nil, nil, f.p.refuse("ordering by a UUID over several shards")
+		}
 		key := keys[i]
 		key.Desc, key.Label = o.desc, o.label
 		used[i] = true
@@ -125,7 +128,11 @@ func (f *fanOut) distinctOrder(orders []orderItem, keys []plan.Key, shapes []key
 		return merge, order, nil
 	}
 	for i := range keys {
-		if !used[i] {
+		switch {
+		case used[i]:
+		case shapes[i].apart:
+			add(keys[i], []rewrite.Piece{text(hiddenName(keys[i].Weight - f.visible))})
+		default:
 			add(keys[i], []rewrite.Piece{text(strconv.Itoa(i + 1))})
 		}
 	}

@@ -3,7 +3,18 @@ package router
 import (
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/pingcap/tidb/pkg/parser/ast"
 )
+
+// sortsApart refuses an ORDER BY of groups that are merged in another order than a server has them in.
+func (g *grouping) sortsApart(orders []orderItem) error {
+	for _, o := range orders {
+		if i := g.groupFor(o); i >= 0 && g.groups[i].shape.apart {
+			return g.p.refuse("ordering by a UUID over several shards")
+		}
+	}
+	return nil
+}
 
 // align puts the groups in the order that ORDER BY asks for. aligned is false where ORDER BY needs more than the
 // groups' own keys: the result is then sorted once more.
@@ -96,6 +107,20 @@ func (g *grouping) sorted(n plan.Node, orders []orderItem, done bool) (plan.Node
 	return sort, nil
 }
 
+// ofMembers reports whether an expression is MIN or MAX of an ENUM or SET.
+func (g *grouping) ofMembers(e ast.ExprNode) (bool, error) {
+	a, ok := bareExpr(e).(*ast.AggregateFuncExpr)
+	if !ok || lower(a.F) != ast.AggFuncMin && lower(a.F) != ast.AggFuncMax {
+		return false, nil
+	}
+	c, ok := bareExpr(a.Args[0]).(*ast.ColumnNameExpr)
+	if !ok {
+		return false, nil
+	}
+	name, err := g.dataType(c.Name)
+	return name == "enum" || name == "set", err
+}
+
 // outputKey is the key of an ORDER BY item among the aggregation's outputs.
 func (g *grouping) outputKey(agg *plan.Aggregate, o orderItem) (plan.Key, error) {
 	if i := g.groupFor(o); i >= 0 {
@@ -111,6 +136,12 @@ func (g *grouping) outputKey(agg *plan.Aggregate, o orderItem) (plan.Key, error)
 	index := g.visibleIndex(o.field)
 	if index < 0 {
 		return plan.Key{}, g.p.refuse("ORDER BY of a select item behind a * over several shards")
+	}
+	switch member, err := g.ofMembers(g.sel.Fields.Fields[o.field].Expr); {
+	case err != nil:
+		return plan.Key{}, err
+	case member:
+		return plan.Key{}, g.p.refuse("ORDER BY of MIN or MAX of an ENUM or SET over several shards: they are found by their texts and sorted by their numbers")
 	}
 	shape, err := g.p.shapeOf(&g.cols[index], true)
 	switch {

@@ -21,6 +21,7 @@ type keyShape struct {
 	space  []byte // the weight of a space
 	bytes  int    // a weight can be that long, so that max_sort_length matters; 0: never
 	member bool   // ENUM or SET, compared by number
+	apart  bool   // a server sorts the values otherwise than by what wrap gives
 	refuse string // why the values cannot be compared at all
 }
 
@@ -42,7 +43,7 @@ func (p *planning) shapeOf(c *sqltypes.Column, order bool) (keyShape, error) {
 		if order {
 			return keyShape{refuse: "ordering by a UUID over several shards"}, nil
 		}
-		return keyShape{wrap: []string{"CAST(", " AS BINARY(16))"}, weight: true}, nil // they do not sort by these bytes, nor as they print
+		return keyShape{wrap: []string{"CAST(", " AS BINARY(16))"}, weight: true, apart: true}, nil // they do not sort by these bytes, nor as they print
 	case "inet6":
 		return keyShape{wrap: []string{"CAST(", " AS BINARY(16))"}, weight: true}, nil
 	case "inet4":

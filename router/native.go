@@ -25,6 +25,9 @@ func (g *grouping) native(orders []orderItem) error {
 	if err := g.makeKeys(groupCols, argCols); err != nil {
 		return err
 	}
+	if err := g.sortsApart(orders); err != nil {
+		return err
+	}
 	merged, aligned := g.align(orders)
 	node, order := g.aggregateNode(merged)
 	pushed := len(g.groups) > 0 && g.distinct == nil && order != nil && (aligned || len(orders) == 0)
@@ -274,6 +277,9 @@ func (g *grouping) grouped(shape *keyShape, expr []rewrite.Piece, span parser.Sp
 
 // groupOrder is what sorts the shards' rows by a group's key without a name that could mean something else.
 func (g *grouping) groupOrder(gi *groupItem, index int) []rewrite.Piece {
+	if gi.shape.apart {
+		return []rewrite.Piece{text(hiddenName(gi.key.Weight - g.visible))}
+	}
 	if index >= 0 {
 		return []rewrite.Piece{text(decimal(uint64(index) + 1))}
 	}
@@ -312,7 +318,11 @@ func (g *grouping) distinctKeys(cols []sqltypes.Column) error {
 		d.keys, d.cols = append(d.keys, key), append(d.cols, whole)
 		sep := text(", ")
 		d.group = append(append(d.group, sep), text(hiddenName(value-g.visible)))
-		d.order = append(append(d.order, sep), text(hiddenName(value-g.visible)))
+		sorted := value
+		if shape.apart {
+			sorted = key.Weight
+		}
+		d.order = append(append(d.order, sep), text(hiddenName(sorted-g.visible)))
 	}
 	for i := range g.output {
 		switch g.output[i].Func {

@@ -302,7 +302,7 @@ func (r *rowsResidual) column(span parser.Span) string {
 		}
 	}
 	name := partName(len(r.exprs))
-	r.parts = append(r.parts, residualPart{span, name})
+	r.parts = append(r.parts, residualPart{span: span, replace: name})
 	r.exprs = append(r.exprs, r.cut(span))
 	return name
 }

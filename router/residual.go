@@ -16,6 +16,7 @@ type residualPlan struct {
 	*grouping
 	aggregates []residualPart // bare aggregates by their text
 	columns    []residualPart // columns and grouped expressions outside of aggregates
+	whole      bool           // what is rewritten is a select item that is nothing but an aggregate
 	shape      [][]rewrite.Piece
 }
 
@@ -23,6 +24,7 @@ type residualPlan struct {
 type residualPart struct {
 	span    parser.Span
 	replace string // "c3", "(c1/c2)"
+	refuse  string // why it cannot be a part of an expression
 }
 
 func (g *grouping) residual(orders []orderItem) error {
@@ -144,8 +146,11 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 	if replace == nil {
 		r.hidden[index] = r.cut(span)
 	}
+	if agg.Func == plan.Min || agg.Func == plan.Max {
+		return r.addExtreme(a, agg, span)
+	}
 	if agg.Func != plan.Avg {
-		r.aggregates = append(r.aggregates, residualPart{span, r.addOutput(agg, r.cut(span))})
+		r.aggregates = append(r.aggregates, residualPart{span: span, replace: r.addOutput(agg, r.cut(span))})
 		return nil
 	}
 	sum, count := agg, agg
@@ -153,7 +158,24 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 	count.Func, count.Column, count.Second, count.Third, count.Inherit, count.Result = plan.Count, agg.Second, -1, -1, true, sqltypes.Column{}
 	s := r.addOutput(sum, r.hidden[agg.Column])
 	c := r.addOutput(count, r.hidden[agg.Second])
-	r.aggregates = append(r.aggregates, residualPart{span, "(" + s + "/" + c + ")"})
+	r.aggregates = append(r.aggregates, residualPart{span: span, replace: "(" + s + "/" + c + ")"})
+	return nil
+}
+
+// addExtreme is addAggregate for MIN and MAX. Of an ENUM or SET they are text, where there are groups also its number: by
+// whether the server has put the groups into a temporary table.
+func (r *residualPlan) addExtreme(a *ast.AggregateFuncExpr, agg plan.Aggregation, span parser.Span) error {
+	part, typed := residualPart{span: span}, r.cut(span)
+	switch member, err := r.ofMembers(a); {
+	case err != nil:
+		return err
+	case member && len(r.groups) > 0:
+		part.refuse = "MIN or MAX of an ENUM or SET in expressions beside GROUP BY over several shards"
+	case member:
+		typed = call("CONCAT(", typed)
+	}
+	part.replace = r.addOutput(agg, typed)
+	r.aggregates = append(r.aggregates, part)
 	return nil
 }
 
@@ -222,7 +244,9 @@ func (r *residualPlan) final(orders []orderItem) (*rewrite.Template, error) {
 		if i > 0 {
 			add(text(", "))
 		}
+		_, r.whole = bareExpr(r.sel.Fields.Fields[i].Expr).(*ast.AggregateFuncExpr)
 		expr, err := r.rewritten(r.sel.Fields.Fields[i].Expr, item.Expr, clauseList)
+		r.whole = false
 		if err != nil {
 			return nil, err
 		}
@@ -342,6 +366,9 @@ func (v *residualVisitor) replaceAggregate(a *ast.AggregateFuncExpr, span parser
 	if ok {
 		for _, part := range v.r.aggregates {
 			if v.r.p.sameTokens(part.span, span) {
+				if part.refuse != "" && !v.r.whole {
+					v.err = v.r.p.refuse(part.refuse)
+				}
 				v.put(span, part.replace)
 				return
 			}
@@ -391,6 +418,6 @@ func (r *residualPlan) column(span parser.Span, expr []rewrite.Piece) string {
 	name := r.addOutput(plan.Aggregation{
 		Func: plan.First, Column: index, Second: -1, Third: -1, Inherit: true, Label: span.In(r.p.stmt.Text),
 	}, expr)
-	r.columns = append(r.columns, residualPart{span, name})
+	r.columns = append(r.columns, residualPart{span: span, replace: name})
 	return name
 }

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -129,6 +130,7 @@ type unionPlan struct {
 	*fanOut
 	distinct bool
 	keys     []plan.Key
+	apart    []bool // by hidden column
 }
 
 // shape makes the key of column i, if it is needed.
@@ -161,6 +163,9 @@ func (u *unionPlan) shape(i int, orders []orderItem) error {
 	}
 	expr := []rewrite.Piece{text("_hdlu." + ident(u.cols[i].Name))}
 	u.keys[i] = shape.key(u.hide(shape.apply(expr)), false, u.cols[i].Name)
+	if u.apart = append(u.apart, shape.apart); shape.apart && slices.ContainsFunc(orders, func(o orderItem) bool { return o.field == i }) {
+		return u.p.refuse("ordering by a UUID over several shards")
+	}
 	return nil
 }
 
@@ -206,6 +211,9 @@ func (u *unionPlan) template(merge []plan.Key) *rewrite.Template {
 
 // position is the column that a key orders by, from 1.
 func (u *unionPlan) position(key plan.Key) int {
+	if hidden := key.Column - u.visible; hidden >= 0 && hidden < len(u.apart) && u.apart[hidden] {
+		return key.Column + 1
+	}
 	for i := range u.keys {
 		if u.keys[i].Column == key.Column && u.keys[i].Label != "" {
 			return i + 1

@@ -165,3 +165,19 @@ SELECT en, id FROM s1 WHERE id IN (1,2,6,7) ORDER BY en FETCH FIRST 2 ROWS WITH 
 --@ case max_sort_length
 SET SESSION max_sort_length = 8;
 SELECT id, tx FROM s1 ORDER BY tx, id;
+--@ case groups of UUIDs, which sort neither as they print nor as their bytes
+UPDATE s1 SET uu = CASE id % 3 WHEN 0 THEN '123e4567-e89b-12d3-a456-426655440000' WHEN 1 THEN 'ffffffff-0000-1111-8000-000000000002' ELSE '00000000-0000-0000-0000-000000000001' END;
+SELECT uu, COUNT(*) FROM s1 GROUP BY uu;
+SELECT uu, COUNT(*) FROM s1 GROUP BY uu ORDER BY uu;
+SELECT uu, COUNT(*) + 1 AS n FROM s1 GROUP BY uu HAVING n > 1 ORDER BY uu;
+SELECT DISTINCT uu FROM s1;
+SELECT DISTINCT uu FROM s1 ORDER BY uu;
+SELECT COUNT(DISTINCT uu), COUNT(DISTINCT uu) + 1 FROM s1;
+SELECT uu FROM s1 WHERE id < 4 UNION SELECT uu FROM s1 WHERE id >= 4;
+SELECT uu, id > 3 FROM s1 WHERE id < 6 UNION SELECT uu, 1 FROM s1 WHERE id >= 4 ORDER BY 1, 2;
+--@ case the largest of an ENUM is a text
+SELECT MAX(en), MAX(en) = 'zebra', MAX(en) = 1, MAX(en) IN ('apple', 'zebra'), CONCAT(MIN(se)) FROM s1;
+SELECT MAX(se), COUNT(*) FROM s1 HAVING MAX(se) > 1;
+SELECT ti > 0, MAX(en), MIN(se), COUNT(*) + 1 FROM s1 GROUP BY ti > 0 ORDER BY 1;
+SELECT ti > 0, MAX(en) FROM s1 GROUP BY 1 ORDER BY 1;
+SELECT ti > 0, MAX(en) x FROM s1 GROUP BY 1 ORDER BY x, 1;
