@@ -70,6 +70,11 @@ differential: build-race ## Ask one plain server and heddle the same questions.
 differential-mariadb11: build ## Ask a MariaDB 11.4 and heddle over such servers the same questions (not in CI: 150 MB to fetch).
 	PATH="$$(scripts/mariadb11):$$PATH" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -run '^TestDifferential$$' ./tests/differential
 
+.PHONY: test-mysql
+test-mysql: build ## Run heddle over MySQL's servers: logins, clients, both families, then differential-mysql (65 MB to fetch).
+	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -tags mysql ./tests/mysql
+	@$(MAKE) --no-print-directory differential-mysql
+
 .PHONY: differential-mysql
 differential-mysql: build ## Ask a MySQL server and heddle over such servers the same questions (65 MB to fetch).
 	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -run '^TestDifferential$$' ./tests/differential
@@ -116,6 +121,7 @@ bench-compare: ## Measure two commits in one run: OLD=main~5 NEW=main; flags in 
 .PHONY: vet
 vet: ## Run go vet.
 	go vet ./...
+	go vet -tags mysql ./tests/mysql
 
 .PHONY: fmt
 fmt: ## Fail if gofmt would change a file.

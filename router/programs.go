@@ -136,6 +136,9 @@ func (p *planning) holders(l *rule.Layout, kind catalog.ProgramKind, name string
 // usedFunctions judges the functions that the statement calls and that are none of the server's own.
 func (p *planning) usedFunctions(g *judge) error {
 	for _, at := range p.stmt.Uses.At {
+		if at.Use == parser.UseUnknownFunction && strings.EqualFold(at.Name, "mysql_query_attribute_string") {
+			return p.refuse("mysql_query_attribute_string(), for a query's attributes do not get beyond Heddle")
+		}
 		if at.Use != parser.UseUnknownFunction && at.Use != parser.UseWordCall || p.insideBody() {
 			continue
 		}
