@@ -1,12 +1,9 @@
 package plancache
 
 import (
-	"bytes"
 	"fmt"
 	"sync"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 type plan struct {
@@ -99,22 +96,4 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-// Different contexts never share a key, whatever their texts are.
-func TestContextKeysDiffer(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.StringOfN(rapid.RuneFrom([]rune("ab\x00\x01")), 0, 3, -1)
-		draw := func(n string) Context {
-			return Context{
-				Database: text.Draw(t, n+"db"), SQLMode: text.Draw(t, n+"mode"), Charset: text.Draw(t, n+"cs"),
-				Collation: text.Draw(t, n+"coll"), MariaDB: rapid.Bool().Draw(t, n+"maria"), Version: rapid.Uint32().Draw(t, n+"v"),
-			}
-		}
-		a, b := draw("a"), draw("b")
-		same := bytes.Equal(AppendContext(nil, &a), AppendContext(nil, &b))
-		if same != (a == b) {
-			t.Fatalf("%+v and %+v: equal keys %v", a, b, same)
-		}
-	})
 }
