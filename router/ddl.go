@@ -2,10 +2,12 @@ package router
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/heddle-mesh/heddle/router/rule"
 )
 
@@ -48,6 +50,9 @@ func (p *planning) planDDL() error {
 	if err != nil {
 		return err
 	}
+	if unnamed := p.foreignKeyNames(lead); unnamed != nil {
+		route.Template = p.compile(route.Targets, unnamed)
+	}
 	route.Opcode = plan.Broadcast
 	if lead.sharded() {
 		route.Opcode = plan.Scatter
@@ -58,6 +63,9 @@ func (p *planning) planDDL() error {
 		if t != nil && p.stmt.Tables[i].Role == parser.RoleDDL && !slices.Contains(ddl.Changes, t.index) {
 			ddl.Changes = append(ddl.Changes, t.index)
 		}
+	}
+	if p.switchesKeys() {
+		ddl.Database, ddl.Table = "", ""
 	}
 	p.plan.Root = ddl
 	return nil
@@ -124,7 +132,7 @@ func (p *planning) ddlRefusal(lead *table) string {
 	if d != nil && d.Select.Present() {
 		return "CREATE TABLE … SELECT of the " + lead.place.Kind.String() + " table " + lead.name
 	}
-	if name := p.namesConstraint(); name != "" && sharesSchema(lead.nodes()) {
+	if name := p.namesConstraint(lead); name != "" && sharesSchema(lead.nodes()) {
 		return "the name " + name + " of a constraint of a table that has several parts in one schema, where a server takes it once; leave it out"
 	}
 	renames := p.stmt.Kind == parser.RenameTable
@@ -153,9 +161,13 @@ func (p *planning) ddlRefusal(lead *table) string {
 }
 
 // namesConstraint is the first name that a statement gives to a constraint that a schema has only once: foreign keys, and
-// MySQL's CHECKs.
-func (p *planning) namesConstraint() string {
+// MySQL's CHECKs. Names that are left out are none.
+func (p *planning) namesConstraint(lead *table) string {
+	left := p.foreignKeyNames(lead)
 	for i, t := range p.stmt.Tokens[:max(0, len(p.stmt.Tokens)-2)] {
+		if slices.ContainsFunc(left, func(s rewrite.Splice) bool { return s.Start == t.Start }) {
+			continue
+		}
 		kind := p.stmt.Tokens[i+2]
 		if t.Is("CONSTRAINT") && (kind.Is("FOREIGN") || kind.Is("CHECK") && !p.env.Mode.Flavour.MariaDB) {
 			return p.stmt.Name(i + 1)
@@ -199,6 +211,36 @@ func distinctSources(nodes []rule.Node) map[string]bool {
 	out := map[string]bool{}
 	for _, n := range nodes {
 		out[n.DataSource] = true
+	}
+	return out
+}
+
+// switchesKeys reports ALTER TABLE t DISABLE KEYS and ENABLE KEYS, which dump programs write around a table's rows: they
+// leave its definition as it is, so that nothing could be left half done.
+func (p *planning) switchesKeys() bool {
+	t := p.stmt.Tokens
+	n := len(t)
+	return p.stmt.Kind == parser.AlterTable && len(p.stmt.Tables) == 1 && n > 3 && t[n-1].Is("KEYS") &&
+		(t[n-2].Is("DISABLE") || t[n-2].Is("ENABLE")) && t[n-3].End == p.stmt.Tables[0].NameSpan.End
+}
+
+// foreignKeyNames are what takes the names of foreign keys out of a CREATE TABLE where several actual tables are in one
+// schema, in which a name may be there once. A server then gives them names after the actual tables, which are shown after
+// the logical one: names that say the same, as in what SHOW CREATE TABLE has written, are left to it.
+func (p *planning) foreignKeyNames(t *table) []rewrite.Splice {
+	if p.stmt.Kind != parser.CreateTable || !sharesSchema(t.nodes()) {
+		return nil
+	}
+	var out []rewrite.Splice
+	tokens, keys := p.stmt.Tokens, 0
+	for i := 2; i+1 < len(tokens); i++ {
+		if !tokens[i].Is("FOREIGN") || !tokens[i+1].Is("KEY") {
+			continue
+		}
+		keys++
+		if tokens[i-2].Is("CONSTRAINT") && tokens[i-1].Ident() && p.stmt.Name(i-1) == t.name+"_ibfk_"+strconv.Itoa(keys) {
+			out = append(out, rewrite.Splice{Span: rewrite.Span{Start: tokens[i-2].Start, End: tokens[i-1].End}})
+		}
 	}
 	return out
 }

@@ -87,7 +87,7 @@ func (f *fanOut) columnExpr(i int) ([]rewrite.Piece, error) {
 		return f.cut(f.c.List[field].Expr), nil
 	}
 	c := &f.cols[i]
-	if c.Table == "" || c.Name == "" {
+	if c.Table == "" || c.Name == "" || f.p.env.Locked && f.p.anyRenamed(f.route.Targets) {
 		return nil, f.p.refuse("DISTINCT or grouping by a column whose name is not known over several shards")
 	}
 	return []rewrite.Piece{text(ident(c.Table) + "." + ident(c.Name))}, nil

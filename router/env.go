@@ -16,6 +16,7 @@ type Env struct {
 	User              string // the client's
 	Mode              parser.Mode
 	Limited           bool // the account may not use the whole server
+	Locked            bool // the session has locked tables
 	NoAutoValueOnZero bool // sql_mode holds NO_AUTO_VALUE_ON_ZERO
 	// Hinted names, in lower case, the tables for which the session gives a hint's value (Router.ShardValue); "" is all.
 	Hinted []string

@@ -13,8 +13,11 @@ import (
 // planLock plans LOCK TABLES: on every data source the actual tables that are there, in the order of the data sources, so
 // that two sessions that lock the same tables wait for each other and not in a circle.
 func (p *planning) planLock() error {
-	if p.stmt.Executable {
-		return p.refuse("LOCK TABLES with executable comments")
+	for i := range p.stmt.Tokens {
+		// A comment with LOCAL alone, which dump programs write behind READ, stands within what is copied of one table.
+		if t := &p.stmt.Tokens[i]; t.Exec && !t.Is("LOCAL") {
+			return p.refuse("LOCK TABLES with " + t.In(p.stmt.Text) + " in an executable comment")
+		}
 	}
 	l := &plan.Lock{Route: &plan.Route{Opcode: plan.Scatter, Tables: p.tableNames(), Databases: p.databaseNames()}}
 	parts := map[string]*lockPart{}
@@ -27,10 +30,10 @@ func (p *planning) planLock() error {
 		if head == "" {
 			head = p.stmt.Text[:start(ref)]
 		}
-		for n, node := range t.nodes() {
-			if slices.ContainsFunc(t.nodes()[:n], func(o rule.Node) bool { return o.DataSource == node.DataSource && o.Schema == node.Schema }) {
-				return p.refuse("LOCK TABLES of " + t.name + ", which has several actual tables in one schema")
-			}
+		if ref.Alias != "" && t.nodesShareSchema() {
+			return p.refuse("LOCK TABLES of " + t.name + " under an alias, where it has several actual tables in one schema")
+		}
+		for _, node := range t.nodes() {
 			part := parts[node.DataSource]
 			if part == nil {
 				part = p.newLockPart(node)
@@ -41,7 +44,7 @@ func (p *planning) planLock() error {
 	}
 	for _, part := range parts {
 		l.Route.Targets = append(l.Route.Targets, part.target)
-		l.Parts = append(l.Parts, plan.LockPart{SQL: head + strings.Join(part.tables, ", ") + p.lockWait()})
+		l.Parts = append(l.Parts, plan.LockPart{Beside: part.beside, SQL: head + strings.Join(part.tables, ", ") + p.lockWait()})
 	}
 	order := make([]int, len(l.Parts))
 	for i := range order {
@@ -60,27 +63,48 @@ func (p *planning) planLock() error {
 	return nil
 }
 
+// lockedViews judges the views that LOCK TABLES names, each by itself: a server locks with a view the tables that it reads,
+// where the view is.
+func (p *planning) lockedViews() error {
+	for i := range p.stmt.Tables {
+		g := &judge{p: p, seen: map[string]bool{}}
+		if err := p.usedView(g, i); err != nil {
+			return err
+		}
+		if g.within != nil && !g.within[p.byRef[i].place.Single.DataSource] {
+			g.refuse("the view "+p.byRef[i].name, "needs tables of another data source")
+		}
+		if g.why != "" {
+			return p.refuse(g.why)
+		}
+	}
+	return nil
+}
+
 // lockPart is what is locked on one data source.
 type lockPart struct {
 	target plan.Target
+	has    map[int]bool  // the tables whose names target has
+	beside []plan.Target // see plan.LockPart
 	tables []string
 }
 
 // newLockPart begins a part; tables that are not there keep their logical names.
 func (p *planning) newLockPart(node rule.Node) *lockPart {
-	return &lockPart{target: plan.Target{DataSource: node.DataSource, Schema: node.Schema, Names: p.tableNames(), Schemas: p.databaseNames()}}
+	return &lockPart{has: map[int]bool{}, target: plan.Target{DataSource: node.DataSource, Schema: node.Schema, Names: p.tableNames(), Schemas: p.databaseNames()}}
 }
 
-// add locks one actual table as the statement locks the logical one. Statements read a table of another name under its
-// logical one, and change it under its own.
+// add locks one actual table as the statement locks the logical one. Statements name it so while tables are locked.
 func (l *lockPart) add(p *planning, ref *parser.TableRef, t *table, node rule.Node) {
-	l.target.Names[t.index], l.target.Schemas[t.index] = node.Table, node.Schema
-	how := p.lockRest(ref)
-	name := ident(node.Schema) + "." + ident(node.Table)
-	l.tables = append(l.tables, name+how)
-	if ref.Alias == "" && node.Table != t.name {
-		l.tables = append(l.tables, name+" AS "+ident(t.name)+how)
+	if l.has[t.index] && l.target.Names[t.index] != node.Table {
+		other := l.target
+		other.Names, other.Schemas = slices.Clone(other.Names), slices.Clone(other.Schemas)
+		other.Names[t.index], other.Schemas[t.index] = node.Table, node.Schema
+		l.beside = append(l.beside, other)
+	} else {
+		l.target.Names[t.index], l.target.Schemas[t.index], l.has[t.index] = node.Table, node.Schema, true
 	}
+	l.tables = append(l.tables, ident(node.Schema)+"."+ident(node.Table)+p.lockRest(ref))
 }
 
 // lockRest is what stands behind a table's name: an alias, and the kind of lock.

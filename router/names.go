@@ -85,12 +85,17 @@ func (p *planning) nodeAt(tab, lead *table, node rule.Node, i int) (rule.Node, b
 }
 
 // nameSplices replaces logical names by those of the targets. Where a table is read under another name it gets its
-// logical one as an alias, so that column labels, qualifiers and definitions stay the client's.
+// logical one as an alias, so that column labels, qualifiers and definitions stay the client's. Under LOCK TABLES it is read
+// under its actual name, for a server locks two tables under one alias no more than it reads them.
 func (p *planning) nameSplices(targets []plan.Target) []rewrite.Splice {
 	var out []rewrite.Splice
 	for i := range p.stmt.Tables {
 		ref := &p.stmt.Tables[i]
 		if ref.CTE {
+			continue
+		}
+		if ref.DeleteRef && p.env.Locked {
+			out = append(out, p.deleteTargetSplices(ref, targets)...)
 			continue
 		}
 		if ref.DeleteRef {
@@ -146,6 +151,9 @@ func (p *planning) refSplices(ref *parser.TableRef, t *table, targets []plan.Tar
 
 // aliasable reports whether an occurrence may be given an alias in every server's grammar.
 func (p *planning) aliasable(ref *parser.TableRef) bool {
+	if p.env.Locked {
+		return false
+	}
 	switch ref.Role {
 	case parser.RoleRead, parser.RoleUpdate:
 		return aliasKinds[p.stmt.Kind]
@@ -285,6 +293,19 @@ func (p *planning) schemaElsewhere(t *table, targets []plan.Target) bool {
 		}
 	}
 	return false
+}
+
+// deleteTargetSplices give the target of a multi-table DELETE the actual name of a table that has no alias.
+func (p *planning) deleteTargetSplices(ref *parser.TableRef, targets []plan.Target) []rewrite.Splice {
+	t := p.qualified(&parser.Qualifier{Schema: ref.Schema, Name: ref.Name})
+	if t == nil || !p.bare(t) || !p.renamed(t, targets) && !p.schemaElsewhere(t, targets) && !ref.SchemaSpan.Present() {
+		return nil
+	}
+	span := ref.NameSpan
+	if ref.SchemaSpan.Present() {
+		span.Start = ref.SchemaSpan.Start
+	}
+	return []rewrite.Splice{splice(span, rewrite.Piece{Op: rewrite.Schema, N: t.index}, text("."), rewrite.Piece{Op: rewrite.Table, N: t.index})}
 }
 
 func (p *planning) deleteTargetMoves(ref *parser.TableRef, targets []plan.Target) bool {

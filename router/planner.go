@@ -258,6 +258,7 @@ var implicitCommits = map[parser.Kind]bool{
 
 // finish records what the plan depends on.
 func (p *planning) finish() {
+	p.plan.Locked = p.env.Locked
 	for _, t := range p.tables {
 		if t.system || t.gathered != nil {
 			continue

@@ -16,6 +16,9 @@ import (
 // guard judges the stored programs that the statement uses. It leaves in p.within the data sources that have what
 // they need.
 func (p *planning) guard() error {
+	if p.stmt.Kind == parser.LockTables {
+		return p.lockedViews()
+	}
 	g := &judge{p: p, seen: map[string]bool{}}
 	if err := p.usedFunctions(g); err != nil {
 		return err
@@ -208,37 +211,45 @@ type routineName struct {
 // usedViews judges the views among the statement's tables.
 func (p *planning) usedViews(g *judge) error {
 	for i := range p.stmt.Tables {
-		t := p.byRef[i]
-		if t == nil || t.system || !t.single() || !guarded(t.place.Layout) || p.stmt.Tables[i].Role == parser.RoleDDL {
-			continue
-		}
-		k, err := p.keptAt(t.place.Layout, t.place.Single.DataSource)
-		if err != nil {
+		if err := p.usedView(g, i); err != nil {
 			return err
 		}
-		if t.schema != nil && !p.snap.HasTable(k.programs, t.place.Single.Table) {
-			if err := p.again(t.place.Layout); err != nil {
-				return err
-			}
-		}
-		view := p.snap.View(k.programs, t.place.Single.Table)
-		if view == nil {
-			continue
-		}
-		switch p.stmt.Tables[i].Role {
-		case parser.RoleShow:
-			continue
-		case parser.RoleInsert, parser.RoleUpdate, parser.RoleDelete:
-			g.through = true
-		}
-		if err := g.view(k, view, ""); err != nil {
-			return err
-		}
-		if g.through && g.copies != "" {
-			return p.refuse("a change through the view " + t.name + ", which reads the broadcast table " + g.copies)
-		}
-		g.through = false
 	}
+	return nil
+}
+
+// usedView judges the view that the statement names as its table i, if that is one.
+func (p *planning) usedView(g *judge, i int) error {
+	t := p.byRef[i]
+	if t == nil || t.system || !t.single() || !guarded(t.place.Layout) || p.stmt.Tables[i].Role == parser.RoleDDL {
+		return nil
+	}
+	k, err := p.keptAt(t.place.Layout, t.place.Single.DataSource)
+	if err != nil {
+		return err
+	}
+	if t.schema != nil && !p.snap.HasTable(k.programs, t.place.Single.Table) {
+		if err := p.again(t.place.Layout); err != nil {
+			return err
+		}
+	}
+	view := p.snap.View(k.programs, t.place.Single.Table)
+	if view == nil {
+		return nil
+	}
+	switch p.stmt.Tables[i].Role {
+	case parser.RoleShow:
+		return nil
+	case parser.RoleInsert, parser.RoleUpdate, parser.RoleDelete:
+		g.through = true
+	}
+	if err := g.view(k, view, ""); err != nil {
+		return err
+	}
+	if g.through && g.copies != "" {
+		return p.refuse("a change through the view " + t.name + ", which reads the broadcast table " + g.copies)
+	}
+	g.through = false
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 // runByKey is an UPDATE or DELETE whose rows no shard can find by itself, as with ORDER BY … LIMIT over several shards: they are
@@ -27,7 +28,7 @@ func (s *Session) runByKey(ctx context.Context, x *execution, node *plan.ByKey) 
 	defer s.stopClock(x)()
 	own := s.txn == nil
 	if own {
-		defer s.ownTransaction()()
+		defer s.ownTransaction(txn.Options{})()
 	}
 	w, err := s.changeByKey(ctx, x, node, own)
 	if own {

@@ -167,10 +167,13 @@ func asError(err error) *sqlerr.Error {
 
 // forgetTables drops what is known of the tables that a statement has changed.
 func (s *Session) forgetTables(x *execution) {
+	ddl, ok := x.plan.Root.(*plan.DDL)
+	if ok && ddl.Database == "" && x.st.parsed.Kind == parser.AlterTable {
+		return // DISABLE KEYS and the like
+	}
 	for _, t := range x.plan.Tables {
 		s.srv.Catalogs.Forget(t.Database, t.Table)
 	}
-	ddl, ok := x.plan.Root.(*plan.DDL)
 	switch {
 	case ok && ddl.Table == "" && ddl.Database != "":
 		s.srv.Catalogs.Forget(ddl.Database, "")

@@ -20,7 +20,8 @@ func (s *Session) runGather(ctx context.Context, x *execution, n *plan.Gather) e
 	if s.txn != nil {
 		return run()
 	}
-	s.txn, s.unseen = txn.New(txn.Options{Isolation: "REPEATABLE READ"}), true
+	defer s.ownTransaction(txn.Options{Isolation: "REPEATABLE READ"})()
+	s.unseen = true
 	defer func() { s.unseen = false }()
 	err := run()
 	if s.txn != nil {

@@ -20,7 +20,7 @@ func (s *Session) runKeeping(ctx context.Context, x *execution, node *plan.Keepi
 	defer s.stopClock(x)()
 	own := s.txn == nil
 	if own {
-		s.txn = txn.New(txn.Options{})
+		defer s.ownTransaction(txn.Options{})()
 	}
 	w := &write{s: s, x: x, route: node.Write}
 	err := s.keysStay(ctx, x, node)

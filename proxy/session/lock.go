@@ -28,6 +28,11 @@ func (s *Session) runLock(ctx context.Context, x *execution, node *plan.Lock) er
 		}
 		if err != nil {
 			err = s.failed(ctx, h, node.Route, part.Target, err)
+			for n := range part.Beside {
+				if e := sqlerr.As(err); e != nil {
+					err = logicalError(e, node.Route, &part.Beside[n])
+				}
+			}
 			_ = s.unlockTables(ctx) // a connection that cannot is broken, and its locks are gone
 			return err
 		}
@@ -106,10 +111,11 @@ func (s *Session) mayUse(x *execution) error {
 	return nil
 }
 
-// ownTransaction begins the transaction of one statement over several shards; end leaves the session as it was. START
+// ownTransaction begins the transaction of one statement; end leaves the session as it was. START
 // TRANSACTION would let go of locked tables: their connections have autocommit off instead.
-func (s *Session) ownTransaction() (end func()) {
-	s.txn = txn.New(txn.Options{Implicit: s.locked != nil})
+func (s *Session) ownTransaction(o txn.Options) (end func()) {
+	o.Implicit = s.locked != nil
+	s.txn = txn.New(o)
 	if s.locked == nil {
 		return func() {}
 	}

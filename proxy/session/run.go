@@ -70,6 +70,11 @@ func (s *Session) attempt(ctx context.Context, x *execution) error {
 			return err
 		}
 	}
+	if x.plan.Locked != (s.locked != nil) && x.plan.Rename { // it was prepared before tables were locked, or before they were let go
+		if err := s.planAgain(ctx, x, false); err != nil {
+			return err
+		}
+	}
 	x.need = needs(x.st.parsed)
 	if x.using != "" {
 		x.need |= backend.NeedUserVars | backend.NeedLastInsertID

@@ -95,10 +95,15 @@ func (s *Session) cached(text []byte) *Statement {
 	return st
 }
 
-// baseKey is what every plan depends on: the session's state, for which tables it gives hints, and the text.
+// baseKey is what every plan depends on: the session's state, for which tables it gives hints, whether it has locked some,
+// and the text.
 func (s *Session) baseKey() []byte {
 	key := append(append(s.key[:0], s.keyPrefix...), s.hinted...)
-	return append(append(key, 0), s.scan.Key...)
+	var locked byte
+	if s.locked != nil {
+		locked = 1
+	}
+	return append(append(key, 0, locked), s.scan.Key...)
 }
 
 // fetch finds the statement of s.key.
@@ -270,7 +275,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	snap := s.srv.Catalogs.Current()
 	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Refused: map[string]bool{}, Collations: s.srv.Collations, Scatter: scatter, Reread: map[string]bool{}}
 	env := router.Env{
-		Database: s.db, User: s.who.User, Mode: s.mode, Limited: s.who.Databases != nil, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
+		Database: s.db, User: s.who.User, Mode: s.mode, Limited: s.who.Databases != nil, Locked: s.locked != nil, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
 		Hinted: s.hintedTables(),
 	}
 	reread := false
@@ -340,6 +345,9 @@ func (s *Session) describe(ctx context.Context, need *router.NeedColumns) ([]sql
 	defer lease.Release()
 	stmt, err := lease.Conn().PrepareOwn(ctx, need.SQL) // not from the cache, which may know the table as it was
 	if e := sqlerr.As(err); e != nil {
+		if s.locked != nil && e.Code == sqlerr.CodeLockWaitTimeout {
+			return nil, sqlerr.NotSupported("a statement over several shards of which a server has to be asked, on a table that has been locked and altered")
+		}
 		return nil, logicalError(e, need.Route, need.Target)
 	}
 	if err != nil {
@@ -364,6 +372,9 @@ func (s *Session) aside(ctx context.Context, t *plan.Target, flags backend.Flags
 		state.SetUserVar(name, expr)
 	}
 	state.UnsetVar("autocommit")
+	if s.locked != nil {
+		state.SetVar("lock_wait_timeout", "1") // it would wait for what the session itself has locked and altered
+	}
 	state.SetSchema(t.Schema)
 	state.SetLastInsertID(s.diag.lastID)
 	if err := lease.Apply(ctx, state, need); err != nil {

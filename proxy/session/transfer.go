@@ -27,7 +27,7 @@ func (s *Session) runTransfer(ctx context.Context, x *execution, node *plan.Tran
 	defer s.override("character_set_results", "utf8mb4")()
 	own := s.txn == nil
 	if own {
-		s.txn = txn.New(txn.Options{})
+		defer s.ownTransaction(txn.Options{})()
 	}
 	t := &transfer{s: s, x: x, node: node, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
 	defer func() { t.budget.Release(t.reserved) }()

@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 // stepSavepoint undoes one statement on the shards of an open transaction.
@@ -108,7 +109,7 @@ func (w *write) run(ctx context.Context) error {
 	}
 	own := s.txn == nil
 	if own {
-		defer s.ownTransaction()()
+		defer s.ownTransaction(txn.Options{})()
 	}
 	err := w.atomically(ctx, own)
 	if own && s.txn != nil {

@@ -29,6 +29,8 @@ type Plan struct {
 	Pin string
 	// Drift is set when the answer of several shards would hang on columns that they do not have alike.
 	Drift bool
+	// Locked is set when it was made for a session that has locked tables, in which they are read under other names.
+	Locked bool
 	// Rename is set when the shard's column definitions or error texts may carry physical names.
 	Rename bool
 	// Shape is the client's statement as the first target of the first Route would run it: a server that is asked to
@@ -441,7 +443,7 @@ type Keeping struct {
 type DDL struct {
 	Route *Route
 	// Database and Table name the logical table that is created or changed; of RENAME the new name. Table is empty where
-	// it is a stored program.
+	// it is a stored program. Both are empty where nothing could be left half done.
 	Database, Table string
 	// Drop is set when the table is gone afterwards.
 	Drop bool
@@ -466,6 +468,7 @@ type Lock struct {
 // LockPart is what one data source locks.
 type LockPart struct {
 	Target *Target
+	Beside []Target // names of further actual tables there, for its messages
 	SQL    string
 }
 

@@ -22,16 +22,23 @@ func cliLoadData(c *cli) error {
 		"SELECT COUNT(*), SUM(id), MAX(CASE id WHEN 2999 THEN v END) FROM loaded;", "--local-infile=1")
 }
 
-// cliDump dumps tables with mariadb-dump, as one consistent snapshot, and loads them again.
+// cliDump dumps tables with mariadb-dump, as one consistent snapshot and, as by default, under locks, and loads them again.
 func cliDump(c *cli) error {
 	_, err := c.run(cliAccounts+"DROP TABLE IF EXISTS notes_of_old; CREATE TABLE notes_of_old (id INT NOT NULL PRIMARY KEY, note TEXT);"+
 		"INSERT INTO notes_of_old VALUES (1, 'it''s'), (2, NULL);", c.database)
 	if err != nil {
 		return err
 	}
-	dump, err := c.program("mariadb-dump", "", "--single-transaction", "--skip-lock-tables", c.database, "accounts", "notes_of_old")
+	snapshot, err := c.program("mariadb-dump", "", "--single-transaction", "--skip-dump-date", c.database, "accounts", "notes_of_old")
 	if err != nil {
 		return err
+	}
+	dump, err := c.program("mariadb-dump", "", "--skip-dump-date", c.database, "accounts", "notes_of_old")
+	if err != nil {
+		return err
+	}
+	if dump != snapshot {
+		return fmt.Errorf("under locks:\n%s\nas a snapshot:\n%s", dump, snapshot)
 	}
 	if strings.Contains(dump, "hxphys") {
 		return fmt.Errorf("a physical name in the dump:\n%s", dump)
@@ -39,9 +46,7 @@ func cliDump(c *cli) error {
 	if _, err := c.run("DROP TABLE accounts; DROP TABLE notes_of_old;", c.database); err != nil {
 		return err
 	}
-	// Loading locks each table that it fills, unless the dump is told otherwise.
-	restore := strings.NewReplacer("LOCK TABLES `accounts` WRITE;", "", "LOCK TABLES `notes_of_old` WRITE;", "", "UNLOCK TABLES;", "").Replace(dump)
-	if _, err := c.run(restore, c.database); err != nil {
+	if _, err := c.run(dump, c.database); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return c.prints("4\t400\n1\tit's\n2\tNULL", "SELECT COUNT(*), SUM(balance) FROM accounts; SELECT * FROM notes_of_old ORDER BY id;")
