@@ -33,14 +33,17 @@ demo: ## Install MariaDB's programs if they are missing, build, run `heddle dev`
 	@$(MAKE) build
 	bin/heddle dev $(ARGS)
 
+# What `heddle version` says where the go command has not noted the commit.
+LDFLAGS = -X github.com/heddle-mesh/heddle/sidecar/cli.commit=$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
+
 .PHONY: build
 build: ## Build bin/heddle.
-	go build -o bin/heddle ./cmd/heddle
+	go build -ldflags "$(LDFLAGS)" -o bin/heddle ./cmd/heddle
 
 .PHONY: build-race
 build-race: ## Build bin/heddle-race, which the test layers drive.
 	@scripts/need race
-	go build -race -o bin/heddle-race ./cmd/heddle
+	go build -race -ldflags "$(LDFLAGS)" -o bin/heddle-race ./cmd/heddle
 
 .PHONY: need
 need: ## Check that all programs the tests use are there; with CI=true install those that are not.

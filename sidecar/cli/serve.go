@@ -168,6 +168,9 @@ func versionCommand() *cobra.Command {
 	}
 }
 
+// commit is what the linker has been told of the clone (-X, in the Makefile): the go command does not always note it.
+var commit string
+
 // buildVersion is the module's version, or, of a build in a clone, the commit.
 func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()
@@ -186,8 +189,11 @@ func buildVersion() string {
 			changed = ", changed since"
 		}
 	}
-	if revision == "" {
-		return "(devel)"
+	switch {
+	case revision == "" && commit == "":
+		return "(devel, " + info.GoVersion + ")"
+	case revision == "":
+		return "(devel, commit " + commit + ")"
 	}
 	return "(devel, commit " + revision[:min(12, len(revision))] + changed + ")"
 }

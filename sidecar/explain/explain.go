@@ -7,9 +7,11 @@ package explain
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/catalog"
@@ -52,7 +54,16 @@ func Plan(ctx context.Context, in Input, text string) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	if stmt.Kind == parser.Unknown { // a proxy leaves it to its server to say so
+		return Answer{}, syntaxError(text, stmt.Tokens[0].Start)
+	}
 	return e.plan(ctx, stmt)
+}
+
+// syntaxError is a server's error at a place of the text.
+func syntaxError(text string, at int) error {
+	line := 1 + strings.Count(text[:at], "\n")
+	return sqlerr.New(sqlerr.CodeSyntax, "42000", fmt.Sprintf("You have an error in your SQL syntax; near '%.80s' at line %d", text[at:], line))
 }
 
 // explanation is one run of Plan.
