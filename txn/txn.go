@@ -21,7 +21,8 @@ type Branch interface {
 	DataSource() string
 	// Exec runs one statement of transaction control and drains its answer.
 	Exec(ctx context.Context, sql string) error
-	// Alive reports whether the branch's server still holds the transaction open.
+	// Alive reports whether the branch's server still holds the transaction open, as far as can be seen from here
+	// without asking it.
 	Alive() bool
 }
 
@@ -149,9 +150,20 @@ func (e *PartialError) Unwrap() error {
 	return nil
 }
 
+// ErrLost is a transaction that was rolled back in place of its COMMIT: the server of a branch had ended the connection
+// before anything was committed.
+var ErrLost = errors.New("txn: a branch is lost")
+
 // Commit commits every branch, in parallel where there are several. If all of them fail, or the only one does, the
-// first error comes back; if some do, a *PartialError.
-func (t *Txn) Commit(ctx context.Context) error { return t.finish(ctx, "COMMIT") }
+// first error comes back; if some do, a *PartialError. Where one is seen to be lost beforehand none is committed.
+func (t *Txn) Commit(ctx context.Context) error {
+	lost := func(b Branch) bool { return !b.Alive() }
+	if len(t.branches) > 1 && slices.ContainsFunc(t.branches, lost) {
+		_ = t.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
+		return ErrLost
+	}
+	return t.finish(ctx, "COMMIT")
+}
 
 // Rollback rolls every branch back. An error of a branch that is no longer alive is none: its server has rolled it back.
 func (t *Txn) Rollback(ctx context.Context) error {

@@ -115,6 +115,19 @@ func TestCommitOutcomes(t *testing.T) {
 	}
 }
 
+func TestNothingIsCommittedWithoutAll(t *testing.T) {
+	live, dead := &fakeBranch{name: "a"}, &fakeBranch{name: "b"}
+	tx := New(Options{})
+	if err := errors.Join(tx.Enlist(t.Context(), live), tx.Enlist(t.Context(), dead)); err != nil {
+		t.Fatal(err)
+	}
+	dead.dead = true
+	if err := tx.Commit(t.Context()); !errors.Is(err, ErrLost) {
+		t.Errorf("COMMIT with a branch that is gone: %v", err)
+	}
+	live.want(t, "START TRANSACTION", "ROLLBACK")
+}
+
 func TestRollbackForgivesTheDead(t *testing.T) {
 	boom := errors.New("gone")
 	dead := &fakeBranch{name: "a", dead: true, fail: map[string]error{"ROLLBACK": boom}}

@@ -118,7 +118,7 @@ func (s *Session) comStmtFetch(ctx context.Context, payload []byte) error {
 	if stmt == nil {
 		return s.writeError(sqlerr.UnknownStatement(fetch.StatementID, "mysqld_stmt_fetch"))
 	}
-	if stmt.cursor == nil || !stmt.cursor.h.Alive() {
+	if stmt.cursor == nil || stmt.cursor.h.lease.Conn().Broken() {
 		return s.writeError(sqlerr.NoCursor(fetch.StatementID))
 	}
 	defer s.settle(ctx)

@@ -41,8 +41,8 @@ func (h *held) Exec(ctx context.Context, sql string) error {
 	return err
 }
 
-// Alive reports whether the server still holds what the connection has begun.
-func (h *held) Alive() bool { return !h.lease.Conn().Broken() }
+// Alive reports whether the server still holds what the connection has begun, as far as the socket tells.
+func (h *held) Alive() bool { return h.lease.Conn().Alive() }
 
 // drop gives the connection up.
 func (h *held) drop() { h.lease.Destroy() }

@@ -77,6 +77,9 @@ func (s *Session) translate(err error) *sqlerr.Error {
 	if errors.As(err, &partial) {
 		return sqlerr.PartialCommit(partial.Error())
 	}
+	if errors.Is(err, txn.ErrLost) {
+		return sqlerr.TransactionLost()
+	}
 	if e := sqlerr.As(err); e != nil {
 		return e
 	}

@@ -145,6 +145,27 @@ func TestShardKilledInTransaction(t *testing.T) {
 	}
 }
 
+// A shard is killed before the COMMIT of a transaction over both: the other does not commit its half.
+func TestShardKilledBeforeCommit(t *testing.T) {
+	db := start(t, addrs()...)
+	c := conn(t, db)
+	exec(t, c, "BEGIN")
+	exec(t, c, "UPDATE accounts SET v = v + 1")
+	if err := env.Shards[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ExecContext(t.Context(), "COMMIT"); code(err) != 1213 {
+		t.Errorf("COMMIT over a dead shard: %v, want error 1213", err)
+	}
+	exec(t, c, "SELECT 1")
+	if err := env.Shards[1].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if total := sum(t, db); total != 4000 {
+		t.Errorf("the sum is %d, want 4000: half of a transaction stayed", total)
+	}
+}
+
 // A shard is down: a statement that needs it fails within a bound and changes nothing elsewhere, others go on.
 func TestShardDown(t *testing.T) {
 	db := start(t, addrs()...)
