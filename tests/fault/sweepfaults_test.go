@@ -33,32 +33,41 @@ type site struct {
 type fault struct {
 	name       string
 	begin, end func(*site) error
+	ahead      func(*site) error // before the trial; nil: nothing
+	lasts      time.Duration     // 0: lasting
 }
-
-func nothing(*site) error { return nil }
 
 // faults are all that the sweep tries.
 func faults() []fault {
+	signal := func(sig syscall.Signal) func(*site) error {
+		return func(s *site) error { return s.server.Signal(sig) }
+	}
+	link := func(f func(*harness.Relay)) func(*site) error {
+		return func(s *site) error { f(s.link); return nil }
+	}
+	cut := func(l *harness.Relay) { l.Refuse(true); l.Cut() }
+	reset := func(l *harness.Relay) { l.Refuse(true); l.Reset() }
+	accept := link(func(l *harness.Relay) { l.Refuse(false) })
+	hold := link(func(l *harness.Relay) { l.Hold() })
+	release := link((*harness.Relay).Release)
 	return []fault{
-		{"killed", func(s *site) error { return s.server.Kill() }, (*site).startAgain},
-		{"restarted", (*site).restart, func(s *site) error { s.aside.Wait(); return nil }},
-		{"frozen", func(s *site) error { return s.server.Signal(syscall.SIGSTOP) }, func(s *site) error { return s.server.Signal(syscall.SIGCONT) }},
-		{"out of connections", (*site).takeConnections, (*site).giveConnections},
-		{"read-only", func(s *site) error { return s.run("SET GLOBAL read_only = 1") }, func(s *site) error { return s.run("SET GLOBAL read_only = 0") }},
-		{"disk full", (*site).fillDisk, func(s *site) error { return os.Remove(filepath.Join(s.disk, "ballast")) }},
-		{"slow", func(s *site) error { s.link.Throttle(20_000); return nil }, func(s *site) error { s.link.Throttle(0); return nil }},
-		{"delayed", func(s *site) error { s.link.Delay(40 * time.Millisecond); return nil }, func(s *site) error { s.link.Delay(0); return nil }},
-		{"link cut", func(s *site) error { s.link.Refuse(true); s.link.Cut(); return nil }, (*site).letIn},
-		{"link reset", func(s *site) error { s.link.Refuse(true); s.link.Reset(); return nil }, (*site).letIn},
-		{"link lost once", func(s *site) error { s.link.Cut(); return nil }, nothing},
-		{"black hole", func(s *site) error { s.link.Hold(); return nil }, (*site).letThrough},
-		{"black hole for answers", func(s *site) error { s.link.Hold(harness.ToClient); return nil }, (*site).letThrough},
-		{"black hole, then cut", func(s *site) error { s.link.Hold(); return nil }, func(s *site) error { s.link.Cut(); s.link.Release(); return nil }},
+		{name: "killed", begin: func(s *site) error { return s.server.Kill() }, end: (*site).startAgain},
+		{name: "restarted", begin: (*site).restart, end: func(s *site) error { s.aside.Wait(); return nil }},
+		{name: "frozen", begin: signal(syscall.SIGSTOP), end: signal(syscall.SIGCONT)},
+		{name: "frozen for longer than connecting may take", begin: signal(syscall.SIGSTOP), end: signal(syscall.SIGCONT), lasts: 1300 * time.Millisecond},
+		{name: "out of connections", begin: (*site).takeConnections, end: (*site).giveConnections},
+		{name: "read-only", begin: running("SET GLOBAL read_only = 1"), end: running("SET GLOBAL read_only = 0")},
+		{name: "disk full", ahead: (*site).compact, begin: (*site).fillDisk, end: (*site).emptyDisk},
+		{name: "slow", begin: link(func(l *harness.Relay) { l.Throttle(20_000) }), end: link(func(l *harness.Relay) { l.Throttle(0) })},
+		{name: "delayed", begin: link(func(l *harness.Relay) { l.Delay(40 * time.Millisecond) }), end: link(func(l *harness.Relay) { l.Delay(0) })},
+		{name: "link cut", begin: link(cut), end: accept},
+		{name: "link reset", begin: link(reset), end: accept},
+		{name: "link lost once", begin: link((*harness.Relay).Cut), end: link(func(*harness.Relay) {})},
+		{name: "black hole", begin: hold, end: release},
+		{name: "black hole for answers", begin: link(func(l *harness.Relay) { l.Hold(harness.ToClient) }), end: release},
+		{name: "black hole, then cut", begin: hold, end: link(func(l *harness.Relay) { l.Cut(); l.Release() })},
 	}
 }
-
-func (s *site) letIn() error      { s.link.Refuse(false); return nil }
-func (s *site) letThrough() error { s.link.Release(); return nil }
 
 func (s *site) run(statements ...string) error {
 	for _, q := range statements {
@@ -67,6 +76,10 @@ func (s *site) run(statements ...string) error {
 		}
 	}
 	return nil
+}
+
+func running(statement string) func(*site) error {
+	return func(s *site) error { return s.run(statement) }
 }
 
 func (s *site) startAgain() error {
@@ -145,6 +158,13 @@ func (s *site) fillDisk() error {
 		return errors.Join(fmt.Errorf("a disk without end: %w", err), f.Close())
 	}
 	return f.Close()
+}
+
+func (s *site) emptyDisk() error { return os.Remove(filepath.Join(s.disk, "ballast")) }
+
+// compact leaves the tables no more room than they need, so that what is added needs more.
+func (s *site) compact() error {
+	return s.run("ALTER TABLE sweep.accounts FORCE", "ALTER TABLE sweep.victims FORCE", "ALTER TABLE sweep.altered FORCE")
 }
 
 type zeros struct{}

@@ -25,7 +25,6 @@ type Relay struct {
 
 	mu     sync.Mutex    // guards what follows
 	flows  [2]flow       // by Direction
-	moved  int64         // bytes delivered, both directions
 	refuse bool          // new connections are reset
 	gate   chan struct{} // nil, or closed once what a trip calls has returned: nothing is delivered before
 	pairs  map[*pair]bool
@@ -38,6 +37,7 @@ type flow struct {
 	rate  int64         // bytes a second; 0: as fast as it goes
 	held  chan struct{} // nil: bytes flow; else they wait until it is closed
 	event *event        // nil: none is planned. Both directions may share one
+	moved int64         // bytes delivered
 }
 
 // event happens once so many more bytes are delivered.
@@ -114,9 +114,12 @@ func (r *Relay) plan(n int64, call func(), on []Direction) {
 	r.set(on, func(f *flow) { f.event = e })
 }
 
-// Moved is the number of bytes delivered so far.
-func (r *Relay) Moved() (n int64) {
-	r.locked(func() { n = r.moved })
+// Moved is the number of bytes delivered so far, in both directions.
+func (r *Relay) Moved() int64 { return r.MovedOn(ToServer) + r.MovedOn(ToClient) }
+
+// MovedOn is the number of bytes delivered in one direction.
+func (r *Relay) MovedOn(way Direction) (n int64) {
+	r.locked(func() { n = r.flows[way].moved })
 	return n
 }
 
@@ -279,10 +282,10 @@ func (r *Relay) pass(way Direction, n int64) (allowed int64, due *event) {
 		if e != nil {
 			e.left -= n
 		}
-		r.moved += n
+		f.moved += n
 		return n, nil
 	}
-	r.moved += e.left
+	f.moved += e.left
 	for i := range r.flows {
 		if r.flows[i].event == e {
 			r.flows[i].event = nil
