@@ -28,6 +28,7 @@ type Change struct {
 	Version     int64
 	Tables      []string
 	By, Comment string
+	Check       func(context.Context) error // asked when nobody writes to the tables; nil: nothing is
 }
 
 // Config is what Documents needs.

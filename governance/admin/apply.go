@@ -18,6 +18,8 @@ type Application struct {
 	Comment  string
 	Base     int64 // the version the author started from; 0: the document is new; AnyBase
 	DryRun   bool  // say what would happen, and do nothing
+	// Check may forbid a placement change at the moment when no instance writes to the tables. Its error is Apply's.
+	Check func(context.Context) error
 }
 
 // Result is what came of a change.
@@ -42,7 +44,7 @@ func (d *Documents) Apply(ctx context.Context, a Application) (Result, error) {
 	if err := d.cfg.Validate(ctx, a.Name, a.Document); err != nil {
 		return Result{}, &Invalid{Document: d.doc(a.Name), Err: err}
 	}
-	return d.change(ctx, a.Name, a.Base, layout.Version{Author: by, Comment: a.Comment, Text: string(a.Document)}, layout.Applied, a.DryRun)
+	return d.change(ctx, a.Name, a.Base, layout.Version{Author: by, Comment: a.Comment, Text: string(a.Document)}, layout.Applied, a.DryRun, a.Check)
 }
 
 // Drop ends a document. Instances that follow the kind then run without it; its history stays.
@@ -51,11 +53,11 @@ func (d *Documents) Drop(ctx context.Context, name, by, comment string, base int
 	if err != nil {
 		return Result{}, fmt.Errorf("drop %s: %w", d.doc(name), err)
 	}
-	return d.change(ctx, name, base, layout.Version{Author: by, Comment: comment, Dropped: true}, layout.Dropped, false)
+	return d.change(ctx, name, base, layout.Version{Author: by, Comment: comment, Dropped: true}, layout.Dropped, false, nil)
 }
 
 // change is Apply and Drop: compare with what is in force, store the version, move the pointer.
-func (d *Documents) change(ctx context.Context, name string, base int64, v layout.Version, reason string, dry bool) (Result, error) {
+func (d *Documents) change(ctx context.Context, name string, base int64, v layout.Version, reason string, dry bool, check func(context.Context) error) (Result, error) {
 	st, err := d.read(ctx, name)
 	if err != nil {
 		return Result{}, err
@@ -77,7 +79,7 @@ func (d *Documents) change(ctx context.Context, name string, base int64, v layou
 		return res, err
 	}
 	if len(res.Tables) > 0 {
-		res.Pointer, err = d.activate(ctx, name, st, v, res.Tables)
+		res.Pointer, err = d.activate(ctx, name, st, v, res.Tables, check)
 	} else {
 		res.Pointer, err = d.swap(ctx, name, st, v, reason)
 	}
@@ -128,7 +130,7 @@ func (d *Documents) swap(ctx context.Context, name string, st state, v layout.Ve
 }
 
 // activate stores the version and leaves the rest to the barrier.
-func (d *Documents) activate(ctx context.Context, name string, st state, v layout.Version, tables []string) (layout.Pointer, error) {
+func (d *Documents) activate(ctx context.Context, name string, st state, v layout.Version, tables []string, check func(context.Context) error) (layout.Pointer, error) {
 	doc := d.doc(name)
 	if d.cfg.Activator == nil {
 		return layout.Pointer{}, fmt.Errorf("%s: tables %v: %w, which cannot be done here", doc, tables, ErrPlacement)
@@ -140,7 +142,7 @@ func (d *Documents) activate(ctx context.Context, name string, st state, v layou
 	if err := d.commit(ctx, name, st, append(conds, store.Unchanged(st.pointer)), ops); err != nil {
 		return layout.Pointer{}, err
 	}
-	return d.cfg.Activator.Activate(ctx, Change{Document: doc, Base: st.active.Pointer, Version: number, Tables: tables, By: v.Author, Comment: v.Comment})
+	return d.cfg.Activator.Activate(ctx, Change{Document: doc, Base: st.active.Pointer, Version: number, Tables: tables, By: v.Author, Comment: v.Comment, Check: check})
 }
 
 // store is how the version gets the next number.

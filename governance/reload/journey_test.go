@@ -122,7 +122,7 @@ func boot(t *testing.T, srv *memstore.Server, name, dir string, away bool) *proc
 type activator struct{ *barrier.Activator }
 
 func (a activator) Activate(ctx context.Context, c admin.Change) (layout.Pointer, error) {
-	return a.Activator.Activate(ctx, barrier.Change{Document: c.Document, Base: c.Base, Version: c.Version, Tables: c.Tables, By: c.By, Comment: c.Comment})
+	return a.Activator.Activate(ctx, barrier.Change{Document: c.Document, Base: c.Base, Version: c.Version, Tables: c.Tables, By: c.By, Comment: c.Comment, Check: c.Check})
 }
 
 func documents(t *testing.T, s store.Store) *admin.Documents {

@@ -14,6 +14,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar"
+	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/mesh"
 )
 
@@ -83,8 +84,13 @@ func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, dry
 		return out, nil
 	}
 	if len(seen.Tables) > 0 && !force {
-		if err := r.mayPlace(ctx, docs, p, seen.Tables); err != nil {
+		if change.Check, err = r.mayPlace(ctx, docs, p, seen.Tables); err != nil {
 			return out, err
+		}
+		if change.Check != nil { // so that what is known to be wrong holds no statement
+			if err := change.Check(ctx); err != nil {
+				return out, err
+			}
 		}
 	}
 	if dry {
@@ -96,27 +102,33 @@ func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, dry
 	return out, err
 }
 
-// mayPlace refuses a change of placement of tables that may have rows.
-func (r *rulesRun) mayPlace(ctx context.Context, docs *admin.Documents, p mesh.Part, tables []string) error {
+// mayPlace refuses a change of placement of tables that may have rows. Where a server has to be asked, which may get rows
+// until the tables are held, it gives the question.
+func (r *rulesRun) mayPlace(ctx context.Context, docs *admin.Documents, p mesh.Part, tables []string) (func(context.Context) error, error) {
 	active, err := docs.Get(ctx, p.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	risky, unnamed, source, err := mesh.MayHoldRows(active.Bytes(), tables)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(risky) > 0 {
-		return fmt.Errorf("%s: rows of %s would be looked for elsewhere. Nothing here moves rows, or looks whether there are any: "+
+		return nil, fmt.Errorf("%s: rows of %s would be looked for elsewhere. Nothing here moves rows, or looks whether there are any: "+
 			"give --force-placement if these tables are empty, or if you move their rows yourself", p.Document, tableList(risky))
 	}
 	if len(unnamed) == 0 || source == nil {
-		return nil
+		return nil, nil
 	}
 	c, err := r.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return func(ctx context.Context) error { return askForRows(ctx, c, p, source, unnamed, tables) }, nil
+}
+
+// askForRows refuses to have tables looked for elsewhere that have rows where they are.
+func askForRows(ctx context.Context, c *config.Config, p mesh.Part, source *rule.DataSource, unnamed []rule.Node, tables []string) error {
 	filled, err := sidecar.WithRows(ctx, c, source, unnamed)
 	if err != nil {
 		return fmt.Errorf("%s: whether %s has tables that the document in force does not name, and rows in them, could not be asked: %w. "+

@@ -121,6 +121,6 @@ type activator struct{ *barrier.Activator }
 
 // Activate implements admin.Activator.
 func (a activator) Activate(ctx context.Context, ch admin.Change) (layout.Pointer, error) {
-	return a.Activator.Activate(ctx, barrier.Change{Document: ch.Document, Base: ch.Base, Version: ch.Version, Tables: ch.Tables,
+	return a.Activator.Activate(ctx, barrier.Change{Document: ch.Document, Base: ch.Base, Version: ch.Version, Tables: ch.Tables, Check: ch.Check,
 		By: ch.By, Comment: ch.Comment})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,8 @@ type Change struct {
 	Tables   []string       // whose placement changes; at least one
 	By       string
 	Comment  string
+	// Check, if there is one, is asked when every instance holds the tables. Its error is why nothing was changed.
+	Check func(context.Context) error
 }
 
 // NotActivated says why a change was not made. Nothing has changed then.
@@ -62,8 +65,8 @@ func (a *Activator) Activate(ctx context.Context, ch Change) (layout.Pointer, er
 		return layout.Pointer{}, fmt.Errorf("activate %s version %d: no tables", ch.Document, ch.Version)
 	}
 	want := Prepare{ID: rand.Text(), Version: ch.Version, Base: ch.Base.Serial, Tables: ch.Tables, Coordinator: a.Instance,
-		By: ch.By, Comment: ch.Comment, Time: a.Now().UTC(), Wait: a.wait()}
-	return a.run(ctx, ch.Document, Begin(want), want)
+		By: ch.By, Comment: ch.Comment, Time: a.Now().UTC(), Wait: a.wait(), Checked: ch.Check != nil}
+	return a.run(ctx, ch.Document, Begin(want), want, ch.Check)
 }
 
 // Resolve ends the barrier that stands: it finishes it if everybody acknowledged, and aborts it otherwise. Anyone may
@@ -73,7 +76,7 @@ func (a *Activator) Resolve(ctx context.Context, doc layout.Document) error {
 	if err != nil || v.Prepare == nil {
 		return err
 	}
-	_, err = a.run(ctx, doc, Resolve(*v.Prepare), *v.Prepare)
+	_, err = a.run(ctx, doc, Resolve(*v.Prepare), *v.Prepare, nil)
 	var not *NotActivated
 	if errors.As(err, &not) {
 		return nil
@@ -88,13 +91,14 @@ func (a *Activator) wait() time.Duration {
 	return a.Wait
 }
 
-func (a *Activator) run(ctx context.Context, doc layout.Document, c *Coordinator, want Prepare) (layout.Pointer, error) {
+func (a *Activator) run(ctx context.Context, doc layout.Document, c *Coordinator, want Prepare, check func(context.Context) error) (layout.Pointer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*want.Wait+10*time.Second)
 	defer cancel()
 	changes := a.Store.Watch(ctx, layout.Barriers, 0)
 	expiry := time.NewTimer(want.Wait)
 	defer expiry.Stop()
 	action := Action{Kind: Look}
+	var forbidden error // what the check said
 	for {
 		if err := ctx.Err(); err != nil {
 			return layout.Pointer{}, fmt.Errorf("placement change of %s: %w", doc, err)
@@ -102,8 +106,21 @@ func (a *Activator) run(ctx context.Context, doc layout.Document, c *Coordinator
 		var event Event
 		switch action.Kind {
 		case End:
-			return a.end(ctx, doc, action)
+			pointer, err := a.end(ctx, doc, action)
+			if forbidden != nil && action.Outcome == Aborted {
+				err = forbidden
+			}
+			return pointer, err
 		case Await:
+			if check != nil && slices.Equal(action.Missing, []string{coordinatorCheck}) {
+				if forbidden = check(ctx); forbidden != nil {
+					event.Expired = true // it is given up
+					break
+				}
+				check = nil
+				event = a.allow(ctx, doc, want.ID, action.View)
+				break
+			}
 			event = await(ctx, changes, expiry.C)
 			if event.Expired {
 				break
@@ -123,6 +140,19 @@ func (a *Activator) run(ctx context.Context, doc layout.Document, c *Coordinator
 		}
 		action = c.Step(event)
 	}
+}
+
+// allow is the coordinator's acknowledgement.
+func (a *Activator) allow(ctx context.Context, doc layout.Document, id string, v View) Event {
+	conds := []store.Cond{{Key: doc.Prepare(), Modified: v.PrepareRev}}
+	res, err := a.Store.Txn(ctx, conds, []store.Op{store.Put(doc.Ack(id, coordinatorCheck), nil)})
+	switch {
+	case err != nil:
+		return Event{Unknown: true}
+	case res.OK:
+		return Event{Wrote: true}
+	}
+	return Event{Refused: true}
 }
 
 // await returns when something changed, after a while, or with Expired.
@@ -186,7 +216,7 @@ func (a *Activator) look(ctx context.Context, doc layout.Document, id string) (V
 		return v, err
 	}
 	v.Membership = membership.Modified
-	if v.Members, err = a.members(ctx, doc, id); err != nil {
+	if v.Members, err = a.members(ctx, doc, id, v.Prepare != nil && v.Prepare.Checked); err != nil {
 		return v, err
 	}
 	pointer, err := store.GetOrZero(ctx, a.Store, doc.Active())
@@ -198,7 +228,7 @@ func (a *Activator) look(ctx context.Context, doc layout.Document, id string) (V
 	return v, err
 }
 
-func (a *Activator) members(ctx context.Context, doc layout.Document, id string) ([]Member, error) {
+func (a *Activator) members(ctx context.Context, doc layout.Document, id string, checked bool) ([]Member, error) {
 	members, err := a.Store.List(ctx, layout.Members)
 	if err != nil {
 		return nil, err
@@ -220,6 +250,9 @@ func (a *Activator) members(ctx context.Context, doc layout.Document, id string)
 			return nil, err
 		}
 		out = append(out, Member{Name: m.Name, Alive: alive[m.Name], Offline: m.Offline, Acked: acked[m.Name]})
+	}
+	if checked {
+		out = append(out, Member{Name: coordinatorCheck, Alive: true, Acked: acked[coordinatorCheck]})
 	}
 	return out, nil
 }

@@ -121,5 +121,5 @@ func (c *Coordinator) decide(v View) Action {
 		c.missing = missing
 		return Action{Kind: WriteAbort, View: v, Missing: missing}
 	}
-	return Action{Kind: Await, Missing: missing}
+	return Action{Kind: Await, View: v, Missing: missing}
 }

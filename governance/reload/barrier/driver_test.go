@@ -58,6 +58,12 @@ func (i *instance) logged() []string {
 	return slices.Clone(i.log)
 }
 
+func (i *instance) forget() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.log = nil
+}
+
 func (i *instance) Hold(ctx context.Context, owner, document string, tables []string) error {
 	i.note(fmt.Sprint("hold ", document, tables))
 	if i.drain != nil {
@@ -200,6 +206,46 @@ func isOutcome(err error, o Outcome) bool {
 	return errors.As(err, &not) && not.Outcome == o
 }
 
+// TestCheck: the coordinator's question is asked when every instance holds the tables, and a no undoes the holds.
+func TestCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t)
+		defer m.end()
+		a, b := m.start("a", layout.Serve, t.TempDir()), m.start("b", layout.Serve, t.TempDir())
+		ch := m.change()
+		asked := 0
+		answer := errors.New("there are rows")
+		ch.Check = func(context.Context) error {
+			asked++
+			for _, i := range []*instance{a, b} {
+				if !slices.Equal(i.logged(), []string{"hold shop[t]"}) {
+					t.Errorf("%s did %v before the question", i.name, i.logged())
+				}
+				i.forget()
+			}
+			return answer
+		}
+		if _, err := m.activator().Activate(t.Context(), ch); !errors.Is(err, answer) {
+			t.Errorf("a change that is not allowed: %v", err)
+		}
+		synctest.Wait()
+		for _, i := range []*instance{a, b} {
+			if want := []string{"release"}; asked != 1 || m.version() != 1 || !slices.Equal(i.logged(), want) {
+				t.Errorf("asked %d times, version %d, %s did %v", asked, m.version(), i.name, i.logged())
+			}
+			i.forget()
+		}
+		answer = nil
+		if p, err := m.activator().Activate(t.Context(), ch); err != nil || p.Version != 2 || asked != 2 {
+			t.Errorf("asked %d times: %+v, %v", asked, p, err)
+		}
+		synctest.Wait()
+		if want := []string{"adopt 2", "release"}; !slices.Equal(a.logged(), want) {
+			t.Errorf("a did %v", a.logged())
+		}
+	})
+}
+
 // TestAwayMember: an instance that may be serving without a lease is waited for, one that fences is not.
 func TestAwayMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -230,8 +276,9 @@ func TestAwayMember(t *testing.T) {
 
 // TestDeadCoordinator: the instances end a barrier whose coordinator does not; the outcome depends on the acknowledgements.
 func TestDeadCoordinator(t *testing.T) {
-	for _, everybody := range []bool{true, false} {
-		t.Run(fmt.Sprint("all acknowledged: ", everybody), func(t *testing.T) {
+	for _, c := range []struct{ everybody, checked bool }{{true, false}, {false, false}, {true, true}} {
+		everybody, flips := c.everybody, c.everybody && !c.checked
+		t.Run(fmt.Sprintf("all acknowledged: %v, a check is outstanding: %v", everybody, c.checked), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMesh(t)
 				defer m.end()
@@ -239,12 +286,12 @@ func TestDeadCoordinator(t *testing.T) {
 				if !everybody {
 					m.die(m.start("b", layout.Serve, t.TempDir()))
 				}
-				data, err := Prepare{ID: "dead", Version: 2, Base: m.base.Serial, Tables: []string{"t"}, Wait: 10 * time.Second, By: "ann"}.Encode()
+				data, err := Prepare{ID: "dead", Version: 2, Base: m.base.Serial, Tables: []string{"t"}, Wait: 10 * time.Second, By: "ann", Checked: c.checked}.Encode()
 				m.must(err)
 				m.must(store.Write(t.Context(), m.admin, store.Put(shop.Prepare(), data)))
 				pass(30 * time.Second)
 				want, version := []string{"hold shop[t]", "release"}, int64(1)
-				if everybody {
+				if flips {
 					want, version = []string{"hold shop[t]", "adopt 2", "release"}, 2
 				}
 				if !slices.Equal(a.logged(), want) || m.version() != version {

@@ -29,7 +29,13 @@ type Prepare struct {
 	Comment     string        `json:"comment,omitempty"`
 	Time        time.Time     `json:"time"`
 	Wait        time.Duration `json:"wait"` // after it, counted by anyone's own clock, anyone may abort
+	// Checked: the change needs an acknowledgement of its coordinator too, which looks, when nobody writes to the tables
+	// any more, whether it may be made.
+	Checked bool `json:"checked,omitempty"`
 }
+
+// coordinatorCheck is the name of the coordinator's own acknowledgement, which no instance has.
+const coordinatorCheck = "the coordinator's check"
 
 // Encode writes the record.
 func (p Prepare) Encode() ([]byte, error) {
