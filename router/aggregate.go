@@ -140,6 +140,12 @@ func (g *grouping) groupItems() error {
 					g.groups = append(g.groups, g.ofField(gi, field))
 					continue
 				}
+				if gi.expr, err = g.qualified(name.Name); err != nil {
+					return err
+				}
+				gi.field = g.equalField(item.Expr)
+				g.groups = append(g.groups, gi)
+				continue
 			}
 		}
 		expr, err := g.withoutAliases(by.Expr, item.Expr)
@@ -151,6 +157,24 @@ func (g *grouping) groupItems() error {
 		g.groups = append(g.groups, gi)
 	}
 	return nil
+}
+
+// qualified is a column with its table: in the ORDER BY that the shards are given its bare name would mean the alias.
+func (g *grouping) qualified(name *ast.ColumnName) ([]rewrite.Piece, error) {
+	table := name.Table.O
+	for _, s := range g.b.sources {
+		if name.Table.O != "" || s.table == nil || s.table.column(name.Name.O) < 0 {
+			continue
+		}
+		if table != "" {
+			return nil, g.p.refuse("GROUP BY of a column of two tables whose name is an alias as well over several shards")
+		}
+		table = s.name()
+	}
+	if table == "" {
+		return nil, g.p.refuse("GROUP BY of a column of a derived table whose name is an alias as well over several shards")
+	}
+	return []rewrite.Piece{text(ident(table) + "." + ident(name.Name.O))}, nil
 }
 
 func (g *grouping) ofField(gi groupItem, field int) groupItem {

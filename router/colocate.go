@@ -192,15 +192,64 @@ func (p *planning) groupExpr(b *block, it *ast.ByItem) ast.ExprNode {
 		return it.Expr
 	}
 	if _, isKey := p.keyColumn(b, c); isKey {
+		for _, f := range fields {
+			if _, also := p.keyColumn(b, f.Expr); f.AsName.L == c.Name.Name.L && !also && len(b.sources) > 1 {
+				return nil // of a column of two tables an alias goes before both
+			}
+		}
 		return it.Expr // a column of a table goes before an alias
 	}
 	for _, f := range fields {
-		if f.AsName.L != "" && f.AsName.L == c.Name.Name.L {
-			return f.Expr
+		if f.AsName.L == "" || f.AsName.L != c.Name.Name.L {
+			continue
 		}
+		for _, s := range b.sources {
+			if s.table == nil || s.table.schema == nil || s.table.column(c.Name.Name.O) >= 0 {
+				return it.Expr // no key column, or it cannot be told
+			}
+		}
+		return f.Expr
 	}
 	return it.Expr
 }
+
+// groupedAliases asks for the schemas of the tables whose columns may go before a select item's alias in GROUP BY.
+func (p *planning) groupedAliases() error {
+	if p.stmt.AST == nil || p.anySharded() == nil {
+		return nil
+	}
+	v := &aliasVisitor{}
+	if p.stmt.AST.Accept(v); !v.found {
+		return nil
+	}
+	for _, t := range p.tables {
+		if err := p.requireSchema(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aliasVisitor finds a GROUP BY of an alias.
+type aliasVisitor struct{ found bool }
+
+// Enter implements ast.Visitor.
+func (v *aliasVisitor) Enter(n ast.Node) (ast.Node, bool) {
+	s, ok := n.(*ast.SelectStmt)
+	if !ok || s.GroupBy == nil || s.Fields == nil {
+		return n, v.found
+	}
+	for _, it := range s.GroupBy.Items {
+		c, ok := bareExpr(it.Expr).(*ast.ColumnNameExpr)
+		for _, f := range s.Fields.Fields {
+			v.found = v.found || ok && c.Name.Table.O == "" && f.AsName.L != "" && f.AsName.L == c.Name.Name.L
+		}
+	}
+	return n, v.found
+}
+
+// Leave implements ast.Visitor.
+func (v *aliasVisitor) Leave(n ast.Node) (ast.Node, bool) { return n, true }
 
 // subqueriesColocated checks the subqueries in the block's expressions.
 func (p *planning) subqueriesColocated(b *block) string {

@@ -84,6 +84,9 @@ func (g *grouping) parts(a *ast.AggregateFuncExpr, span parser.Span, index int, 
 	if a.Distinct && fn != plan.Min && fn != plan.Max {
 		return g.distinctParts(agg)
 	}
+	if g.distinct != nil && result.Type == sqltypes.Bit {
+		return agg, nil, g.p.refuse("an aggregate of BIT beside one with DISTINCT over several shards") // it is shown as a number then
+	}
 	switch fn {
 	case plan.Avg:
 		agg.Inherit = false

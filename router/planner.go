@@ -90,6 +90,9 @@ func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
 	if err := p.relevance(); err != nil {
 		return nil, err
 	}
+	if err := p.groupedAliases(); err != nil {
+		return nil, err
+	}
 	if why := p.asksForAccount(); why != "" {
 		return nil, p.refuse(why)
 	}
