@@ -46,6 +46,9 @@ func (p *planning) planDDL() error {
 		}
 	}
 	nodes := lead.nodes()
+	if name := p.namesConstraint(lead); name != "" && sharesSchema(nodes) {
+		return p.refuse("the name " + name + " of a constraint of a table that has several parts in one schema, where a server takes it once; leave it out")
+	}
 	route, err := p.routeTo(nodes, leadIfSharded(lead))
 	if err != nil {
 		return err
@@ -131,9 +134,6 @@ func (p *planning) ddlRefusal(lead *table) string {
 	d := p.stmt.DDL
 	if d != nil && d.Select.Present() {
 		return "CREATE TABLE … SELECT of the " + lead.place.Kind.String() + " table " + lead.name
-	}
-	if name := p.namesConstraint(lead); name != "" && sharesSchema(lead.nodes()) {
-		return "the name " + name + " of a constraint of a table that has several parts in one schema, where a server takes it once; leave it out"
 	}
 	renames := p.stmt.Kind == parser.RenameTable
 	for i := range p.stmt.Tables {

@@ -89,7 +89,7 @@ func overBoth(t *testing.T, order [2]string, db *sql.DB) {
 	}
 	for _, statement := range []string{"SELECT n FROM accounts ORDER BY id", "SELECT MAX(n) FROM accounts", "UPDATE accounts SET n = 1"} {
 		a := ask(t, db, statement)
-		if a.Code == 0 || !strings.Contains(a.Message, "n: bigint(20) on ds_") || !strings.Contains(a.Message, "bigint on ds_") {
+		if a.Code == 0 || !strings.Contains(a.Message, "accounts: n: bigint") || !strings.Contains(a.Message, " bigint(20) on ds_") || !strings.Contains(a.Message, " bigint on ds_") {
 			t.Errorf("%s: %s", statement, text(a))
 		}
 	}
