@@ -32,6 +32,7 @@ var workloads = []struct {
 	{"read_write", "the same with two updates, a delete and an insert", (*work).readWrite},
 	{"insert", "one row in autocommit", (*work).insert},
 	{"order_limit", "the first ten of a range of 1,000 rows by another column", (*work).orderLimit},
+	{"order_all", "the first ten of all rows by a column without an index", (*work).orderAll},
 	{"group_by", "count and sum of all rows in ten groups", (*work).groupBy},
 }
 
@@ -59,6 +60,7 @@ var (
 	insertRow     = newStatement("INSERT INTO sbtest1 (id, k, c, pad) VALUES (?, ?, ?, ?)")
 	insertNew     = newStatement("INSERT INTO sbinsert (id, k, c, pad) VALUES (?, ?, ?, ?)")
 	orderLimit    = newStatement("SELECT id, k, c FROM sbtest1 WHERE id BETWEEN ? AND ? ORDER BY k, id LIMIT 10")
+	orderAll      = newStatement("SELECT id, c FROM sbtest1 ORDER BY c, id LIMIT 10")
 	groupBy       = newStatement("SELECT k % 10 AS g, COUNT(*), SUM(k) FROM sbtest1 GROUP BY g ORDER BY g")
 	begin         = newStatement("BEGIN")
 	commit        = newStatement("COMMIT")
@@ -169,5 +171,7 @@ func (w *work) orderLimit(c *client) (int, error) {
 	first := 1 + rand.Int64N(int64(max(1, w.rows-size)))
 	return 1, w.expect(c, min(10, w.rows), orderLimit, integer(first), integer(first+size-1))
 }
+
+func (w *work) orderAll(c *client) (int, error) { return 1, w.expect(c, min(10, w.rows), orderAll) }
 
 func (w *work) groupBy(c *client) (int, error) { return 1, w.expect(c, min(10, w.rows), groupBy) }
