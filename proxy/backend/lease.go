@@ -67,14 +67,20 @@ func (l *Lease) Interrupt() {
 
 // KillQuery ends the statement that runs on the lease by KILL QUERY, sent over a connection of its own. The borrower
 // then reads the ERR 1317 as the statement's answer (or its proper answer, if the KILL came too late). The connection
-// is not lent again, since a KILL that came too late may strike the statement after. No effect on an ended lease.
+// is not lent again, since a KILL that came too late may strike the statement after. A server that cannot be told will
+// hardly answer the statement either: then the connection is interrupted, and what became of the statement is unknown.
+// No effect on an ended lease.
 func (l *Lease) KillQuery(ctx context.Context) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.done {
 		return nil
 	}
-	return l.conn.Kill(ctx, true)
+	err := l.conn.Kill(ctx, true)
+	if err != nil {
+		l.conn.Interrupt()
+	}
+	return err
 }
 
 // Kill ends the statement that runs on c (query), or c itself, through a second short connection with the same

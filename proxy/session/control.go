@@ -142,7 +142,7 @@ func (s *Session) Kill(ctx context.Context, query bool) {
 	committing := s.committing
 	s.mu.Unlock()
 	for _, h := range running {
-		_ = h.lease.KillQuery(ctx) // a server that cannot be reached will not answer the statement either
+		_ = h.lease.KillQuery(ctx) // a server that cannot be told is waited for no longer
 	}
 	if running != nil {
 		s.killSent()

@@ -72,6 +72,9 @@ func (s *Session) hold(ctx context.Context, dataSource, schema string, need back
 		}
 		h.branch = true
 	}
+	if s.killState() != alive {
+		return nil, sqlerr.Interrupted() // a KILL that came while this was not held has told this server nothing
+	}
 	return h, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -70,6 +71,10 @@ func (s *Session) translate(err error) *sqlerr.Error {
 	if s.killState() != alive {
 		if s.drains() {
 			return sqlerr.ShuttingDown()
+		}
+		var lost *backend.Error
+		if errors.As(err, &lost) && lost.Sent && errors.Is(err, backend.ErrInterrupted) {
+			return sqlerr.BackendLost(lost.DataSource, "it was killed, and the server could not be told")
 		}
 		return sqlerr.Interrupted()
 	}
