@@ -30,6 +30,7 @@ type options struct {
 	heddles []heddleBinary
 	sizes   bool // measure what is held, too
 	json    string
+	plot    string
 }
 
 // heddleBinary is a heddle to be measured: several are compared in one run.
@@ -74,6 +75,7 @@ func parseOptions(args []string) (*options, error) {
 	f.DurationVar(&o.warm, "warm", 100*time.Millisecond, "load before each measurement")
 	f.IntVar(&o.rows, "rows", 10_000, "rows of the table")
 	f.StringVar(&o.json, "json", "bin/bench.json", "file for the figures; empty: none")
+	f.StringVar(&o.plot, "plot", "", "file for a drawing (SVG) of the CPU times; empty: none")
 	f.Func("heddle", "heddle to measure, as path or name=path; repeat it to compare several (default bin/heddle)", func(s string) error {
 		name, path, found := strings.Cut(s, "=")
 		if !found {
@@ -158,6 +160,11 @@ func run(ctx context.Context, o *options) (err error) {
 	}
 	r.Seconds = time.Since(began).Seconds()
 	r.print(os.Stdout)
+	if o.plot != "" {
+		if err := r.plot(o.plot); err != nil {
+			return err
+		}
+	}
 	return r.write(o.json)
 }
 
