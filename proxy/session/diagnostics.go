@@ -220,19 +220,41 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 	return nil
 }
 
+// rowMark stands before the number of the row that a condition tells of.
+const rowMark = " at row "
+
+// rowIn is the row that a condition's text names, 0: none.
+func rowIn(msg string) int {
+	at := strings.LastIndex(msg, rowMark)
+	if at < 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(msg[at+len(rowMark):])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// upTo keeps what a server that has stopped at a row would have said: neither of later ones, nor of other errors.
+func (d *diagnostics) upTo(row int) {
+	kept := d.conditions[:0]
+	for _, c := range d.conditions {
+		if c.level != "Error" && rowIn(c.msg) <= row {
+			kept = append(kept, c)
+		}
+	}
+	d.total -= len(d.conditions) - len(kept)
+	d.conditions = kept
+}
+
 // numbered is a condition's text with the number that its row has in the statement.
 func (d *diagnostics) numbered(msg string) string {
-	const before = " at row "
-	at := strings.LastIndex(msg, before)
-	if d.rows == nil || at < 0 {
+	n := rowIn(msg)
+	if d.rows == nil || n == 0 {
 		return msg
 	}
-	at += len(before)
-	n, err := strconv.Atoi(msg[at:])
-	if err != nil {
-		return msg
-	}
-	return msg[:at] + strconv.Itoa(d.rows(n))
+	return msg[:strings.LastIndex(msg, rowMark)+len(rowMark)] + strconv.Itoa(d.rows(n))
 }
 
 // controlWarnings takes over what the server has warned of at the end of a transaction or of a part of it. Over shards

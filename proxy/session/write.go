@@ -95,6 +95,7 @@ type write struct {
 	keys [][]rewrite.Piece // of an UPDATE or DELETE by keys: the items of list 0
 
 	marked []*held // where the savepoint of the statement stands
+	faults []fault // of the round under way
 
 	selected  bool   // the rows are those of an INSERT … SELECT
 	generates bool   // and get generated ids
@@ -163,20 +164,21 @@ func (w *write) undo(ctx context.Context) {
 		if err := h.Exec(ctx, "ROLLBACK TO SAVEPOINT "+stepSavepoint); err != nil {
 			_ = s.txn.Rollback(ctx) // branches that cannot are broken, and dropped by settle
 			s.endTransaction()
+			s.lost = true
 			return
 		}
 	}
 }
 
-// execute runs the units: those of different data sources at the same time, those of one in turn. After a failure
-// nothing more is sent, and the answers under way are read; the error of the lowest data source wins.
+// execute runs the units: those of different data sources at the same time, those of one in turn. After a failure the
+// answers under way are read, and only what can tell of an earlier row of the statement is still sent.
 func (w *write) execute(ctx context.Context) error {
 	if w.route.Opcode == plan.Broadcast && len(w.units) > 1 {
 		return w.broadcast(ctx)
 	}
 	queues := w.queues()
 	for len(queues) > 0 {
-		if err := w.round(ctx, queues); err != nil {
+		if err := w.send(ctx, queues); err != nil {
 			return err
 		}
 		for i := range queues {
@@ -184,7 +186,7 @@ func (w *write) execute(ctx context.Context) error {
 		}
 		queues = slices.DeleteFunc(queues, func(q []*plan.RouteUnit) bool { return len(q) == 0 })
 	}
-	return nil
+	return w.fault(ctx)
 }
 
 // queues groups the units by data source, in order.
@@ -207,8 +209,17 @@ func (w *write) queues() [][]*plan.RouteUnit {
 	return queues
 }
 
-// round runs the first unit of each queue, all sent before the first answer is read.
+// round runs the first unit of each queue, and has the error of the one that failed.
 func (w *write) round(ctx context.Context, queues [][]*plan.RouteUnit) error {
+	if err := w.send(ctx, queues); err != nil {
+		return err
+	}
+	return w.fault(ctx)
+}
+
+// send runs the first unit of each queue, all sent before the first answer is read. What fails is in w.faults; an error
+// is one after which nothing more can be run.
+func (w *write) send(ctx context.Context, queues [][]*plan.RouteUnit) error {
 	for _, some := range w.s.fanned(queues) {
 		if err := w.atOnce(ctx, some); err != nil {
 			return err
@@ -236,6 +247,9 @@ func (w *write) atOnce(ctx context.Context, queues [][]*plan.RouteUnit) error {
 	var under []sent
 	var first error
 	for _, q := range queues {
+		if !w.tells(q[0]) {
+			continue
+		}
 		var m *unitMeasure
 		if w.x.seen != nil {
 			m = newUnitMeasure(w.route, q[0])
@@ -248,22 +262,20 @@ func (w *write) atOnce(ctx context.Context, queues [][]*plan.RouteUnit) error {
 		under = append(under, sent{h, q[0], answer, m})
 	}
 	defer func() { w.s.diag.rows = nil }()
-	for i, u := range under {
+	for _, u := range under {
 		w.s.diag.rows = w.rowNumbers(u.unit)
 		err := w.finish(ctx, u.h, u.unit.Target, u.answer)
 		if u.measure != nil {
 			w.x.seen.Units = append(w.x.seen.Units, u.measure.changed(u.answer))
 		}
-		if err == nil {
-			continue
+		if err != nil {
+			w.note(ctx, u.h, u.unit, err)
 		}
-		// failed may end the transaction, whose connections still owe answers: those are read first.
-		for _, rest := range under[i+1:] {
-			_ = w.finish(ctx, rest.h, rest.unit.Target, rest.answer) // the lowest data source's error is the statement's
-		}
-		return w.s.failed(ctx, u.h, w.route, u.unit.Target, w.ofStatement(u.unit, err))
 	}
-	return first
+	if first != nil {
+		return first
+	}
+	return w.fatal(ctx)
 }
 
 // start renders and sends one unit.

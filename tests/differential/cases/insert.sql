@@ -51,6 +51,26 @@ SELECT id FROM s1 ORDER BY id;
 --@ case duplicate key within the statement
 INSERT INTO s1 (id, a) VALUES (50,1),(51,2),(50,3);
 SELECT id FROM s1 ORDER BY id;
+--@ case rows of several shards fail
+INSERT INTO s1 (id, a) VALUES (101,1),(4,2),(102,2),(1,3),(3,9),(2,2);
+SELECT ROW_COUNT();
+INSERT INTO s1 (id, a) VALUES (101,1),(102,2),(103,3),(104,4),(3,5),(2,2),(1,7),(4,8);
+INSERT INTO s1 (id, b, c) VALUES (101,'a',1.234),(102,'b',2.345),(103,'c',3.456),(104,'d',1.987),(105,NULL,1.987),(106,'much too long for it',2),(107,NULL,9.876),(1,'x',1.123);
+INSERT INTO s1 (id, b) VALUES (101,'a'),(102,'b'),(103,'c'),(104,NULL),(3,'x'),(105,NULL),(2,'y'),(1,'z');
+INSERT INTO s1 (id, a) VALUES (1,1),(2,2),(110,3),(3,4),(111,5) ON DUPLICATE KEY UPDATE b = IF(id > 1, NULL, 'k');
+INSERT INTO s1 (id, a, c) SELECT 10 - id, a, c + 0.004 FROM s1 ORDER BY id;
+SELECT id, a FROM s1 ORDER BY id;
+BEGIN;
+INSERT INTO s1 (id, a) VALUES (120,1);
+INSERT INTO s1 (id, a) VALUES (121,1),(122,2),(4,2),(123,2),(1,3),(3,9),(2,2);
+SELECT ROW_COUNT();
+SELECT id FROM s1 ORDER BY id;
+COMMIT;
+SELECT id FROM s1 ORDER BY id;
+--@ case rows of several shards fail without strict mode
+SET sql_mode = '';
+INSERT INTO s1 (id, a, b) VALUES (101,'x','b'),(102,2,'much too long for it'),(103,'y','c'),(104,4,'d'),(3,'z','e'),(105,'v','f'),(1,2,'g'),(2,'w','h');
+SELECT id, a FROM s1 ORDER BY id;
 --@ case wrong value in a multi-row insert
 INSERT INTO s1 (id, a) VALUES (60,1),(61,'abc'),(62,3);
 INSERT INTO s1 (id, c) VALUES (63,1),(64,99999),(65,3);
