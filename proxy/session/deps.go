@@ -166,6 +166,7 @@ type Server struct {
 	own     map[parser.Kind]handler
 	shows   map[string]handler
 	parsing sync.Mutex // held while a long text is parsed
+	settled settled
 }
 
 // Init completes a Server whose fields are set. It is called once, before the first session.

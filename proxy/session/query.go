@@ -79,6 +79,11 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 	if formatHeddle(x.st.parsed) {
 		return s.explain(ctx, x)
 	}
+	if x.st.settles {
+		if done, err := s.runSettled(ctx, x); done {
+			return err
+		}
+	}
 	if x.plan != nil {
 		return s.run(ctx, x)
 	}

@@ -425,6 +425,7 @@ func (s *Session) followTransaction(x *execution, t *plan.Target, ok *wire.OK) {
 	if kind := x.st.parsed.Kind; kind != parser.Call && kind != parser.Compound || ok.Status.Has(wire.StatusMoreResults) {
 		return
 	}
+	s.strayed = true
 	h, open := s.find(t.DataSource), ok.Status.Has(wire.StatusInTrans)
 	switch {
 	case h == nil:

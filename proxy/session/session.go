@@ -54,6 +54,7 @@ type Session struct {
 	next       txn.Options     // SET TRANSACTION: the next transaction's only
 	held       []*held         // in data source order
 	locked     map[string]bool // by LOCK TABLES, logical names; nil: no table is
+	strayed    bool            // a program has run, which may have set what nobody has told
 	hints      map[string]*backend.Conn
 	collation  uint16 // that the client asked for
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,6 +128,7 @@ func (s *Session) setElsewhere(ctx context.Context, x *execution) error {
 	if len(sources) != 1 {
 		return s.writeError(sqlerr.NotSupported("SET of a variable that is not the session's, over several servers"))
 	}
+	defer s.srv.settled.forget()
 	return s.onServer(ctx, x, x.st.parsed.Set)
 }
 
@@ -179,11 +181,6 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	if err != nil {
 		return s.writeError(err)
 	}
-	h, err := s.hold(ctx, ds, schema, backend.NeedUserVars|needs(x.st.parsed))
-	if err != nil {
-		return s.writeError(err)
-	}
-	names := readBack(x.st.parsed, set, s.srv.Flavour)
 	text, err := s.interpolated(x)
 	if err == nil {
 		text, err = s.systemSet(ctx, x.st.parsed, text)
@@ -191,6 +188,19 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	if err != nil {
 		return s.writeError(err)
 	}
+	key := s.settledKey(x.st.parsed, text, ds)
+	before, due := s.srv.settled.recall(key)
+	if before != nil && !due {
+		return s.resettle(before)
+	}
+	h, err := s.hold(ctx, ds, schema, backend.NeedUserVars|needs(x.st.parsed))
+	if before != nil && noConnection(err) {
+		return s.resettle(before)
+	}
+	if err != nil {
+		return s.writeError(err)
+	}
+	names := readBack(x.st.parsed, set, s.srv.Flavour)
 	ok, err := h.lease.Conn().Exec(ctx, text)
 	if err == nil {
 		err = s.warnings(ctx, h, nil, nil, ok.Warnings)
@@ -202,6 +212,9 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 		// What the SET has changed before it failed is not known: the connection is brought back by its end.
 		h.lease.Conn().Taint("a SET that failed")
 		return s.writeError(err)
+	}
+	if key != "" && ok.Warnings == 0 {
+		s.srv.settled.remember(key, effect{vars: maps.Collect(s.state.Vars())})
 	}
 	s.diag.rowCount = 0
 	return s.sendOK(&wire.OK{Warnings: s.diag.count()})

@@ -29,7 +29,8 @@ type Statement struct {
 
 	found foundRule
 
-	typed bool // a server was asked about the types of the statement's expressions
+	settles bool // a SELECT of settings alone: see settled.go
+	typed   bool // a server was asked about the types of the statement's expressions
 
 	// Marks stand in the cache where a key does not tell all that a plan depends on, and say by which longer one to look
 	// the statement up: by one that tells the lengths of lists, or by one with the literals of these numbers.
@@ -210,7 +211,7 @@ func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement
 		return &Statement{parsed: parsed}, err
 	}
 	if s.substitutes(parsed) {
-		return &Statement{parsed: parsed}, nil
+		return &Statement{parsed: parsed, settles: parsed.Kind == parser.Select && settles(parsed)}, nil
 	}
 	st, err := s.planStatement(ctx, parsed)
 	if err != nil {
@@ -283,6 +284,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
 		if err == nil {
 			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion(), found: foundRuleOf(parsed)}
+			st.settles = parsed.Kind == parser.Select && settles(parsed)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			return st, nil
 		}

@@ -1,0 +1,101 @@
+package fault
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
+
+// habits are what drivers say when they have logged in.
+var habits = map[string][]string{
+	"PyMySQL": {"SET NAMES utf8mb4", "SET sql_mode='TRADITIONAL'", "SET time_zone='+00:00'", "SET AUTOCOMMIT = 0"},
+	"MySQL Connector/J": {
+		"SET SESSION sql_mode='ANSI'",
+		`/* mysql-connector-j-9.7.0 */SELECT  @@session.auto_increment_increment AS auto_increment_increment, @@character_set_client AS character_set_client, @@character_set_connection AS character_set_connection, @@character_set_results AS character_set_results, @@character_set_server AS character_set_server, @@collation_server AS collation_server, @@collation_connection AS collation_connection, @@init_connect AS init_connect, @@interactive_timeout AS interactive_timeout, @@license AS license, @@lower_case_table_names AS lower_case_table_names, @@max_allowed_packet AS max_allowed_packet, @@net_write_timeout AS net_write_timeout, @@performance_schema AS performance_schema, @@query_cache_size AS query_cache_size, @@query_cache_type AS query_cache_type, @@sql_mode AS sql_mode, @@system_time_zone AS system_time_zone, @@time_zone AS time_zone, @@tx_isolation AS transaction_isolation, @@wait_timeout AS wait_timeout`,
+		"SET SESSION time_zone='+00:00'", "SET character_set_results = NULL", "SET autocommit=1",
+		"SET sql_mode='REAL_AS_FLOAT,PIPES_AS_CONCAT,ANSI_QUOTES,IGNORE_SPACE,ANSI,STRICT_TRANS_TABLES'",
+		"SET autocommit=0", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SELECT @@session.tx_isolation", "COMMIT",
+	},
+	"MariaDB Connector/J": {
+		`set autocommit=0,sql_mode=CONCAT(@@sql_mode,',STRICT_TRANS_TABLES'),session_track_system_variables=CONCAT('autocommit,character_set_client,character_set_connection,character_set_results,time_zone,tx_isolation',IF(LOCATE('*',@@session_track_system_variables)>0 OR FIND_IN_SET('last_gtid',LOWER(REPLACE(@@session_track_system_variables,' ','')))>0,',last_gtid','')),session_track_schema=1,NAMES utf8mb4,wait_timeout=100`,
+		"SET SESSION TRANSACTION READ ONLY", "set autocommit=1",
+	},
+	"Go-MySQL-Driver": {"SELECT @@max_allowed_packet", "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci", "SET sql_mode = 'ANSI_QUOTES', time_zone = '+01:00'"},
+	"mariadb":         {"select @@version_comment limit 1", "SELECT DATABASE()", "select USER(), VERSION()"},
+	"Rails": {
+		"SET  @@SESSION.sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'),  @@SESSION.sql_auto_is_null = 0, @@SESSION.wait_timeout = 2147483",
+		"SELECT @@sql_mode, @@wait_timeout, @@collation_connection",
+	},
+}
+
+// A login needs no connection to a server, once one has been asked what the driver's first statements do.
+func TestLoginsWithFullPools(t *testing.T) {
+	h := startHeddleWith(t, map[string]string{"pool.max": "2", "pool.wait_timeout": "200ms"}, env.Shards[0].Addr(), env.Shards[1].Addr())
+	db := h.Open(t, "root", "", "shop")
+	fill(t, db)
+	shard, addr := env.Shards[0].Addr(), h.Addr
+	before := map[string][]string{}
+	for driver, statements := range habits {
+		before[driver] = said(t, addr, statements)
+		for i, answer := range said(t, shard, statements) {
+			if answer != before[driver][i] {
+				t.Errorf("%s, %s\nis answered  %q\na server says %q", driver, statements[i], before[driver][i], answer)
+			}
+		}
+	}
+	for range 2 {
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback() }()
+		var n int
+		if err := tx.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM accounts").Scan(&n); err != nil { // a connection to each
+			t.Fatal(err)
+		}
+	}
+	var n int
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM accounts").Scan(&n); code(err) != 1429 {
+		t.Fatalf("the pools are not full: %v", err)
+	}
+	for driver, statements := range habits {
+		for i, answer := range said(t, addr, statements) {
+			if answer != before[driver][i] {
+				t.Errorf("%s, %s\nis answered  %q\nand was first %q", driver, statements[i], answer, before[driver][i])
+			}
+		}
+	}
+}
+
+// said is what a new connection is answered to each statement.
+func said(t *testing.T, addr string, statements []string) []string {
+	t.Helper()
+	c, err := dialRaw(addr, "shop", 20*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	var out []string
+	for _, sql := range statements {
+		var packets [][]byte
+		c.see = func(p []byte) { packets = append(packets, bytes.Clone(p)) }
+		answer, err := c.query(sql)
+		switch {
+		case err != nil:
+			answer = err.Error()
+		case wire.IsOK(packets[0]): // Heddle does not track a session's state for its client
+			var ok wire.OK
+			if err := wire.ParseOK(packets[0], c.Caps, &ok); err != nil {
+				t.Fatal(err)
+			}
+			answer = fmt.Sprintf("OK, status %v, %d warnings", ok.Status&^wire.StatusSessionStateChanged, ok.Warnings)
+		default:
+			answer = string(bytes.Join(packets, []byte(" ")))
+		}
+		out = append(out, answer)
+	}
+	return out
+}
