@@ -30,8 +30,13 @@ func (r *reader) fields(n *node, path string, known map[string]func(*node, strin
 		read, ok := known[e.key]
 		if !ok {
 			r.src.at[at] = e.at
-			r.problem(at, fmt.Sprintf("unknown key %q", e.key), nearest(e.key, known))
-			continue
+			meant, hint := nearest(e.key, known)
+			r.problem(at, fmt.Sprintf("unknown key %q", e.key), hint)
+			if meant == "" || n.has(meant) {
+				continue
+			}
+			// It is read as what was meant, or else each thing that refers to it would be a problem too.
+			read, at = known[meant], r.enter(entry{key: meant, at: e.at, value: e.value}, path)
 		}
 		if !e.value.isNull() {
 			read(e.value, at)
@@ -173,8 +178,8 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// nearest proposes the known key that looks most like the unknown one.
-func nearest(key string, known map[string]func(*node, string)) string {
+// nearest proposes the known key that looks most like the unknown one; meant is "" where none does.
+func nearest(key string, known map[string]func(*node, string)) (meant, hint string) {
 	names := make([]string, 0, len(known))
 	best, least := "", 3
 	for k := range known {
@@ -184,10 +189,10 @@ func nearest(key string, known map[string]func(*node, string)) string {
 		}
 	}
 	if best != "" {
-		return fmt.Sprintf("did you mean %q?", best)
+		return best, fmt.Sprintf("did you mean %q?", best)
 	}
 	slices.Sort(names)
-	return "known: " + strings.Join(names, ", ")
+	return "", "known: " + strings.Join(names, ", ")
 }
 
 // distance is the number of letters to insert, remove or replace.

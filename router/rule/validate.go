@@ -157,8 +157,8 @@ func (v *validator) address(path, address string) {
 
 // known checks a reference to a data source.
 func (v *validator) known(path, source string) bool {
-	if v.sources[source] {
-		return true
+	if v.sources[source] || len(v.doc.DataSources) == 0 { // that there is none is said once
+		return v.sources[source]
 	}
 	names := make([]string, 0, len(v.doc.DataSources))
 	for _, ds := range v.doc.DataSources {

@@ -53,7 +53,10 @@ func (v *validator) placement(path string, t *Table) {
 	if t.Algorithm == nil {
 		at = path
 	}
-	if !v.algorithmName(at, spec.Type) {
+	switch { // what is wrong elsewhere is said there
+	case t.Algorithm == nil && !slices.Contains(sharding.Types(), spec.Type), len(v.doc.DataSources) == 0:
+		return
+	case !v.algorithmName(at, spec.Type):
 		return
 	}
 	if spec.Type == sharding.Default && len(v.doc.Slots) == 0 {
@@ -65,6 +68,9 @@ func (v *validator) placement(path string, t *Table) {
 		if len(t.Nodes) > 0 { // a shard's own mistake is reported where the shard is
 			v.problem(path+".nodes", err.Error(), "")
 		}
+		return
+	}
+	if len(t.Key) == 0 && spec.Type != "hint" {
 		return
 	}
 	if _, err := sharding.New(context.Background(), spec.Type, resolved.Config(nil, sharding.Keyer{})); err != nil {
