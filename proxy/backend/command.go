@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"net"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -24,6 +25,10 @@ func (c *Conn) Send(ctx context.Context, cmd wire.Command, parts ...[]byte) erro
 	}
 	return c.sent(cmd, err)
 }
+
+// Expect says that the next command sent is one whose answer is waited for at once: sending it returns when the answer
+// begins, or cannot come. That spares a read in vain. Not for commands that run on several connections at a time.
+func (c *Conn) Expect() { c.expects = true }
 
 // SendMessage is Send for a message that knows its own encoding.
 func (c *Conn) SendMessage(ctx context.Context, m wire.CommandMessage) error {
@@ -52,8 +57,11 @@ func (c *Conn) SendExecute(ctx context.Context, m *wire.StmtExecute) error {
 
 func (c *Conn) sent(cmd wire.Command, err error) error {
 	if err == nil && !cmd.NoReply() {
+		// Below TLS a command may take several writes; a cancelled one has to be noticed by the read.
+		c.link.expects = c.expects && c.net == net.Conn(c.link) && c.link.done == nil
 		err = c.stream.Flush()
 	}
+	c.expects = false
 	if err != nil {
 		return c.Fail("send", err)
 	}

@@ -47,6 +47,7 @@ type Conn struct {
 
 	applied  applied
 	applying bool // the command under way is our own hand-over
+	expects  bool // see Expect
 	stmts    stmtCache
 	epoch    uint64      // of stmts: see Since
 	killed   atomic.Bool // a KILL was sent for it

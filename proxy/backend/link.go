@@ -23,11 +23,15 @@ type link struct {
 	probe probe
 
 	done     <-chan struct{} // of the operation under way; nil: it cannot be cancelled
-	deadline bool            // a read deadline is set
+	deadline bool            // a read deadline of this operation is set
+	timed    bool            // a read deadline is set, be it an old one
 	written  int             // bytes since the last Read
 	sent     int64           // bytes since the beginning
 	stop     chan struct{}   // ends the watcher; nil: there is none
 	exited   chan struct{}   // closed by the watcher
+
+	expects     bool // the next Write ends a command of which only the answer is waited for
+	expectation expectation
 
 	interrupted atomic.Bool // the deadline in the past is there to stay
 }
@@ -35,6 +39,7 @@ type link struct {
 func newLink(c net.Conn) *link {
 	l := &link{Conn: c}
 	l.probe.init(c)
+	l.expectation.init()
 	return l
 }
 
@@ -109,6 +114,7 @@ func (l *link) setReadDeadline(t time.Time) error {
 	if err := l.Conn.SetReadDeadline(t); err != nil {
 		return err
 	}
+	l.timed = !t.IsZero()
 	if l.interrupted.Load() {
 		return ErrInterrupted
 	}
@@ -121,7 +127,14 @@ func (l *link) Write(p []byte) (int, error) {
 	if l.written > unwatchedBytes && l.done != nil && l.stop == nil {
 		l.watch()
 	}
-	n, err := l.Conn.Write(p)
+	var n int
+	var err error
+	if l.expects && l.stop == nil && l.written <= unwatchedBytes && l.probe.raw != nil {
+		n, err = l.writeExpecting(p)
+	} else {
+		n, err = l.Conn.Write(p)
+	}
+	l.expects = false
 	l.sent += int64(n)
 	if err != nil && l.interrupted.Load() {
 		err = ErrInterrupted

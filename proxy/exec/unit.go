@@ -16,11 +16,16 @@ type Unit struct {
 	Cursor wire.CursorFlags
 	// Anew: it reads user variables, whose types a server may keep from the time when it prepared the statement.
 	Anew bool
+	// Alone: nothing else is sent before its answer is read.
+	Alone bool
 }
 
 // Start sends a unit. Its answer is to be read from conn before anything else is sent there.
 func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 	if u.Form == TextRows {
+		if u.Alone {
+			conn.Expect()
+		}
 		if err := conn.Send(ctx, wire.ComQuery, u.SQL); err != nil {
 			return nil, err
 		}
@@ -36,6 +41,9 @@ func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if u.Alone {
+		conn.Expect()
 	}
 	execute := wire.StmtExecute{StatementID: stmt.ID, Flags: u.Cursor, Params: u.Params}
 	if err := conn.SendExecute(ctx, &execute); err != nil {
