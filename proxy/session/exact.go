@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -84,21 +85,65 @@ func (t *tree) preparedColumns(ctx context.Context) ([]sqltypes.Column, error) {
 		return nil, nil
 	}
 	return t.x.st.described.get(t.sessionKey(), func() ([]sqltypes.Column, error) {
-		if h := t.s.find(route.Targets[0].DataSource); h != nil && h.lease.Conn().Busy() {
-			if err := t.buffer(ctx, h); err != nil {
-				return nil, err
-			}
-		}
 		x := *t.x
 		x.args = &args{scan: x.args.scan, text: x.args.text, folds: x.args.folds}
 		any := &tree{s: t.s, x: &x}
 		any.anyArguments()
-		stmt, err := any.prepare(ctx, &route.Targets[0], x.plan.Shape)
+		target := &route.Targets[0]
+		var columns []sqltypes.Column
+		if h := t.s.find(target.DataSource); h != nil && h.lease.Conn().Busy() {
+			if lease := t.spare(ctx, target); lease != nil {
+				defer lease.Release()
+				columns, err := any.prepareOn(ctx, lease, route, target)
+				return logicalColumns(columns, t.s, route, target), err
+			}
+			if err := t.buffer(ctx, h); err != nil {
+				return nil, err
+			}
+		}
+		stmt, err := any.prepare(ctx, target, x.plan.Shape)
 		if err != nil {
 			return nil, err
 		}
-		return logicalColumns(append([]sqltypes.Column(nil), stmt.Columns...), t.s, route, &route.Targets[0]), nil
+		columns = append(columns, stmt.Columns...)
+		return logicalColumns(columns, t.s, route, target), nil
 	})
+}
+
+// spareWait is how long a connection is waited for on which a question is put while rows keep the session's: longer, and
+// statements that wait for one another's connections would stand still.
+const spareWait = 200 * time.Millisecond
+
+// spare is a further connection to put a question about the statement on while rows keep the session's busy; nil: there is
+// none, and the rows have to be read into memory first.
+func (t *tree) spare(ctx context.Context, target *plan.Target) *backend.Lease {
+	if t.s.locked != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, spareWait)
+	defer cancel()
+	lease, err := t.s.aside(ctx, target, t.s.flags, t.x.need)
+	if err != nil {
+		return nil
+	}
+	return lease
+}
+
+// prepareOn has a server describe the client's own text on a connection that is not the session's.
+func (t *tree) prepareOn(ctx context.Context, lease *backend.Lease, route *plan.Route, target *plan.Target) ([]sqltypes.Column, error) {
+	sql, _, err := t.s.sql(t.x, t.x.plan.Shape, &plan.RouteUnit{Target: target})
+	if err != nil {
+		return nil, err
+	}
+	stmt, err := lease.Conn().PrepareOwn(ctx, string(sql))
+	if e := sqlerr.As(err); e != nil {
+		return nil, logicalError(e, route, target)
+	}
+	if err != nil {
+		return nil, err
+	}
+	lease.Conn().CloseStmt(stmt)
+	return stmt.Columns, nil
 }
 
 // runColumns are the definitions that one server sends with the rows. How it describes a column depends on its way to the
@@ -187,10 +232,26 @@ func (t *tree) trial(ctx context.Context, target *plan.Target) ([]sqltypes.Colum
 	if err != nil {
 		return nil, err
 	}
-	_, answer, err := t.run(ctx, target, &exec.Unit{SQL: sql, Form: exec.TextRows})
+	u := exec.Unit{SQL: sql, Form: exec.TextRows}
+	if h := t.s.find(target.DataSource); h != nil && h.lease.Conn().Busy() {
+		if lease := t.spare(ctx, target); lease != nil {
+			defer lease.Release()
+			answer, err := exec.Start(ctx, lease.Conn(), &u)
+			if err != nil {
+				return nil, err
+			}
+			return tried(answer)
+		}
+	}
+	_, answer, err := t.run(ctx, target, &u)
 	if err != nil {
 		return nil, err
 	}
+	return tried(answer)
+}
+
+// tried reads the definitions of a trial's answer.
+func tried(answer *exec.Answer) ([]sqltypes.Column, error) {
 	answer.Keep = true
 	switch head, err := answer.Begin(); {
 	case sqlerr.As(err) != nil:

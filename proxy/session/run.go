@@ -114,12 +114,13 @@ func overflowed(node plan.Node, err error) bool {
 	if e == nil || e.Code != sqlerr.CodeOutOfRange || !strings.HasPrefix(e.Msg, "DOUBLE ") || !strings.HasSuffix(e.Msg, " + 0'") {
 		return false
 	}
-	var aggregates func(plan.Node) bool
-	aggregates = func(node plan.Node) bool {
-		_, ok := node.(*plan.Aggregate)
-		return ok || slices.ContainsFunc(plan.Children(node), aggregates)
-	}
 	return aggregates(node)
+}
+
+// aggregates reports whether a plan puts groups of several shards together.
+func aggregates(node plan.Node) bool {
+	_, ok := node.(*plan.Aggregate)
+	return ok || slices.ContainsFunc(plan.Children(node), aggregates)
 }
 
 // runScattered runs a statement of which routing has found, before anything was sent, that one of its values may be on

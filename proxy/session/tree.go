@@ -85,7 +85,26 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 func (t *tree) build(ctx context.Context, root plan.Node) (merge.RowStream, error) {
 	options := t.options()
 	defer t.s.widenGroupConcat(root)()
-	return merge.Build(root, t.leavesOf(ctx), options)
+	rows, err := merge.Build(root, t.leavesOf(ctx), options)
+	if err != nil || !aggregates(root) {
+		return rows, err
+	}
+	return &boundedRows{RowStream: rows, root: root}, nil
+}
+
+// boundedRows tells of an aggregate that is too large as an attempt does that sees it before the first row.
+type boundedRows struct {
+	merge.RowStream
+	root plan.Node
+}
+
+// Next implements merge.RowStream.
+func (r *boundedRows) Next(ctx context.Context) (sqltypes.Row, error) {
+	row, err := r.RowStream.Next(ctx)
+	if err != nil && overflowed(r.root, err) {
+		err = merge.Overflow()
+	}
+	return row, err
 }
 
 // selectLimit takes sql_select_limit off the shards, where it would cut partial results, and returns it as the
