@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -39,6 +38,7 @@ func shows() map[string]handler {
 		"COUNT(*) WARNINGS": onShowCount,
 		"COUNT(*) ERRORS":   onShowCount,
 		"STATUS":            onShowStatus,
+		"VARIABLES":         onShowVariables,
 		"PROCESSLIST":       onShowProcesslist,
 		"FULL PROCESSLIST":  onShowProcesslist,
 		"DATABASES":         onShowDatabases,
@@ -160,17 +160,24 @@ func onShowProcesslist(s *Session, ctx context.Context, x *execution) error {
 		intColumn("Id", 10, 0), textColumn("User", 32), textColumn("Host", 64), textColumn("db", 64),
 		textColumn("Command", 16), intColumn("Time", 7, 0), textColumn("State", 64), textColumn("Info", 100),
 	}
+	progress := s.srv.Flavour.MariaDB
+	if progress {
+		columns = append(columns, sqltypes.Column{
+			Name: "Progress", Type: sqltypes.Double, Collation: sqltypes.CollationBinary, Length: 7, Decimals: 3,
+			Flags: sqltypes.FlagNotNull | sqltypes.FlagBinary,
+		})
+	}
 	var rows []sqltypes.Row
-	for _, i := range s.srv.Peers.List() {
-		if i.User != s.who.User && s.who.Databases != nil {
-			continue
-		}
+	for _, c := range s.clients() {
 		row := sqltypes.Row{
-			strconv.AppendUint(nil, uint64(i.ID), 10), []byte(i.User), []byte(i.Host), orNull(i.Database), []byte(i.Command.String()),
-			strconv.AppendInt(nil, int64(time.Since(i.Since).Seconds()), 10), []byte(i.State), orNull(i.Text),
+			strconv.AppendUint(nil, c.ID, 10), []byte(c.User), []byte(c.Host), orNull(c.Database), []byte(c.Command),
+			strconv.AppendInt(nil, int64(c.For.Seconds()), 10), []byte(c.State), orNull(c.Info),
 		}
-		if !x.st.parsed.Show.Full && len(i.Text) > 100 {
-			row[7] = []byte(i.Text[:100])
+		if !x.st.parsed.Show.Full && len(c.Info) > 100 {
+			row[7] = []byte(c.Info[:100])
+		}
+		if progress {
+			row = append(row, []byte("0.000"))
 		}
 		rows = append(rows, row)
 	}

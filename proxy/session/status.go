@@ -3,6 +3,9 @@ package session
 import (
 	"context"
 	"crypto/tls"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -12,7 +15,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
-// Some status variables are the client's connection's, which a server's answer says nothing of.
+// Some status and system variables are the client's connection's or the proxy's, which a server's answer says nothing of.
 
 // ownStatus are their values, by lower case name.
 func (s *Session) ownStatus() map[string]string {
@@ -43,14 +46,44 @@ func cipherName(suite uint16) string {
 	return strings.ReplaceAll(cipher, "_", "-")
 }
 
+// ownVariables are the system variables' of SHOW VARIABLES and its tables, by lower case name.
+func (s *Session) ownVariables(global bool) map[string]string {
+	values := map[string]string{}
+	if s.srv.OwnVersion != "" {
+		values["version"] = s.srv.OwnVersion
+	}
+	if !global {
+		values["pseudo_thread_id"] = strconv.FormatUint(uint64(s.id), 10)
+		id := strconv.FormatUint(s.diag.lastID, 10)
+		values["last_insert_id"], values["identity"] = id, id
+	}
+	return values
+}
+
 // onShowStatus is SHOW STATUS: the server's answer with the client's own values put in.
 func onShowStatus(s *Session, ctx context.Context, x *execution) error {
-	defer s.settle(ctx)
-	d := x.st.parsed.Show
-	where := x.st.parsed.Text[d.Where.Start:d.Where.End]
-	if !d.Global && strings.Contains(strings.ToLower(where), "value") {
+	if !x.st.parsed.Show.Global && conditionOnValues(x.st.parsed) {
 		return s.writeError(sqlerr.NotSupported("SHOW STATUS with a condition on values; one on names works"))
 	}
+	return s.showWith(ctx, x, s.ownStatus())
+}
+
+// onShowVariables is SHOW VARIABLES in the same way.
+func onShowVariables(s *Session, ctx context.Context, x *execution) error {
+	if s.srv.OwnVersion != "" && conditionOnValues(x.st.parsed) {
+		return s.writeError(sqlerr.NotSupported("SHOW VARIABLES with a condition on values, where the configuration claims a version; one on names works"))
+	}
+	return s.showWith(ctx, x, s.ownVariables(x.st.parsed.Show.Global))
+}
+
+// conditionOnValues reports whether a SHOW chooses its rows by their values.
+func conditionOnValues(st *parser.Statement) bool {
+	return strings.Contains(strings.ToLower(st.Text[st.Show.Where.Start:st.Show.Where.End]), "value")
+}
+
+// showWith has a server answer a SHOW of names and values, and puts own values in.
+func (s *Session) showWith(ctx context.Context, x *execution, own map[string]string) error {
+	defer s.settle(ctx)
 	text, err := s.interpolated(x)
 	if err != nil {
 		return s.writeError(err)
@@ -68,7 +101,6 @@ func onShowStatus(s *Session, ctx context.Context, x *execution) error {
 	if err != nil {
 		return s.writeError(err)
 	}
-	own := s.ownStatus()
 	for _, row := range rows {
 		if value, ok := own[strings.ToLower(string(row[0]))]; ok {
 			row[1] = []byte(value)
@@ -77,25 +109,41 @@ func onShowStatus(s *Session, ctx context.Context, x *execution) error {
 	return s.writeRows(ctx, merge.NewRows(columns, rows), x.form, func() *wire.OK { return &wire.OK{} })
 }
 
-// isStatusTable reports whether a table holds the status of the connection that asks.
-func (s *Session) isStatusTable(t *parser.TableRef) bool {
+// isStatusTable reports whether a table holds the status or the variables of the connection that asks.
+func (s *Session) isStatusTable(t *parser.TableRef) bool { return s.ownValues(t) != nil }
+
+// ownValues are those of a table of status or variables; nil for any other.
+func (s *Session) ownValues(t *parser.TableRef) map[string]string {
 	schema := t.Schema
 	if schema == "" {
 		schema = s.db
 	}
 	switch strings.ToLower(schema) {
 	case "information_schema", "performance_schema":
-		return !t.CTE && strings.EqualFold(t.Name, "SESSION_STATUS")
+		switch name := strings.ToUpper(t.Name); {
+		case t.CTE:
+		case name == "SESSION_STATUS":
+			return s.ownStatus()
+		case s.srv.OwnVersion == "": // a derived table describes its columns a little otherwise
+		case name == "SESSION_VARIABLES":
+			return s.ownVariables(false)
+		case name == "GLOBAL_VARIABLES":
+			return s.ownVariables(true)
+		}
 	}
-	return false
+	return nil
 }
 
 // statusTables puts the client's own values into the tables of status that a query reads.
 func (s *Session) statusTables(st *parser.Statement) []edit {
 	var out []edit
 	for i := range st.Tables {
+		if st.Show != nil { // it asks what the table is
+			break
+		}
 		t := &st.Tables[i]
-		if !s.isStatusTable(t) {
+		own := s.ownValues(t)
+		if own == nil {
 			continue
 		}
 		start, end := t.NameSpan.Start, t.NameSpan.End
@@ -103,11 +151,11 @@ func (s *Session) statusTables(st *parser.Statement) []edit {
 			start = t.SchemaSpan.Start
 		}
 		name := st.Text[start:end]
-		text := "(SELECT VARIABLE_NAME, CASE LOWER(VARIABLE_NAME)"
-		for name, value := range s.ownStatus() {
-			text += " WHEN '" + name + "' THEN '" + value + "'"
+		value := "VARIABLE_VALUE" // IF is not NULL where its parts are not, CASE may be
+		for _, name := range slices.Sorted(maps.Keys(own)) {
+			value = "IF(LOWER(VARIABLE_NAME) = '" + name + "', " + sqlString(own[name]) + ", " + value + ")"
 		}
-		text += " ELSE VARIABLE_VALUE END AS VARIABLE_VALUE FROM " + name + ")"
+		text := "(SELECT VARIABLE_NAME, " + value + " AS VARIABLE_VALUE FROM " + name + ")"
 		if t.Alias == "" {
 			text += " AS `" + t.Name + "`"
 		}

@@ -23,7 +23,7 @@ var answeredVars = map[string]bool{
 
 // substitutes reports whether a statement asks for something that only the session knows.
 func (s *Session) substitutes(st *parser.Statement) bool {
-	if slices.ContainsFunc(st.Tables, func(t parser.TableRef) bool { return s.isStatusTable(&t) }) {
+	if st.Show == nil && slices.ContainsFunc(st.Tables, func(t parser.TableRef) bool { return s.isStatusTable(&t) }) {
 		return true
 	}
 	if !st.Uses.Has(answered | parser.UseSysVar) {

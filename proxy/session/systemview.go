@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -30,12 +31,26 @@ func (s *Session) view() *sysview.View {
 	v := &sysview.View{
 		Snapshot: s.srv.Catalogs.Current(), Database: s.db, Mode: s.mode, Servers: dictionary{s},
 		User: s.who.User, Host: s.who.Host, Account: [2]string{s.who.User, "%"}, Databases: s.who.Databases,
-		MaxText: min(maxSystemText, s.config.MaxPacket),
+		MaxText: min(maxSystemText, s.config.MaxPacket), Clients: s.clients,
 	}
 	if source, schema, err := s.home(); err == nil {
 		v.HomeSource, v.HomeSchema = source, schema
 	}
 	return v
+}
+
+// clients lists the sessions of this instance that the client sees: those of its account, unless it may see all.
+func (s *Session) clients() []sysview.Client {
+	var out []sysview.Client
+	for _, i := range s.srv.Peers.List() {
+		if i.User == s.who.User || s.who.Databases == nil {
+			out = append(out, sysview.Client{
+				ID: uint64(i.ID), User: i.User, Host: i.Host, Database: i.Database, Command: i.Command.String(), State: i.State, Info: i.Text,
+				For: time.Since(i.Since),
+			})
+		}
+	}
+	return out
 }
 
 // asksSystem reports whether a statement is answered by runSystem.

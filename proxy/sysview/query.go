@@ -99,6 +99,12 @@ func (v *View) derived(ctx context.Context, st *parser.Statement, t *parser.Tabl
 		}
 	}
 	q.filter = v.filterOf(st, t, about)
+	if about.scope == ofClients {
+		if len(q.wanted) == 0 {
+			q.want("ID")
+		}
+		return v.inline(q, q.outputs(), v.clients(q), false)
+	}
 	asked := slices.Clone(q.wanted)
 	rows, err := v.gather(ctx, q)
 	if err != nil {

@@ -28,6 +28,7 @@ const (
 	ofTables   scope = iota // wherever its tables are
 	ofPrograms              // wherever its stored programs are
 	ofDatabase              // with what belongs to the database itself
+	ofClients               // with the proxy: its sessions
 	nobody                  // there are none: the account model has none of these
 	asItIs                  // the same on every server: nothing to do with schemas
 )
@@ -72,6 +73,8 @@ var tables = map[string]table{
 	"ROUTINES":   {scope: ofPrograms, schemas: []string{"ROUTINE_SCHEMA"}, each: []string{"ROUTINE_NAME", "ROUTINE_TYPE"}},
 	"PARAMETERS": {scope: ofPrograms, schemas: []string{"SPECIFIC_SCHEMA"}, each: []string{"SPECIFIC_NAME", "ROUTINE_TYPE"}},
 	"EVENTS":     {scope: ofPrograms, schemas: []string{"EVENT_SCHEMA"}, each: []string{"EVENT_NAME"}},
+
+	"PROCESSLIST": {scope: ofClients},
 
 	"TABLE_PRIVILEGES":  {scope: nobody, schemas: []string{"TABLE_SCHEMA"}},
 	"COLUMN_PRIVILEGES": {scope: nobody, schemas: []string{"TABLE_SCHEMA"}},

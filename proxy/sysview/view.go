@@ -38,6 +38,9 @@ type View struct {
 	// HomeSource and HomeSchema are where a statement of no table runs.
 	HomeSource, HomeSchema string
 
+	// Clients lists the sessions that the account sees.
+	Clients func() []Client
+
 	// MaxText bounds the statement that is sent in place of the client's, bytes.
 	MaxText int
 }

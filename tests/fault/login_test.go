@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
@@ -98,4 +99,35 @@ func said(t *testing.T, addr string, statements []string) []string {
 		out = append(out, answer)
 	}
 	return out
+}
+
+// TestClaimedVersion: whatever asks for the version is told the one that the configuration claims.
+func TestClaimedVersion(t *testing.T) {
+	const claimed = "10.6.1-MariaDB-claimed"
+	h := startHeddleWith(t, map[string]string{"server.version": claimed}, env.Shards[0].Addr(), env.Shards[1].Addr())
+	c, err := dialRaw(h.Addr, "shop", 20*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	for _, sql := range []string{
+		"SELECT @@version", "SELECT VERSION()", "SHOW VARIABLES LIKE 'version'", "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version')",
+		"SELECT variable_value FROM information_schema.SESSION_VARIABLES WHERE variable_name = 'version'",
+		"SELECT variable_value FROM information_schema.GLOBAL_VARIABLES WHERE variable_name = 'version'",
+	} {
+		rows, err := c.table(sql)
+		if err != nil || len(rows) != 1 || rows[0][len(rows[0])-1] != claimed {
+			t.Errorf("%s: %q, %v", sql, rows, err)
+		}
+	}
+	if rows, err := c.table("SHOW VARIABLES WHERE value = '" + claimed + "'"); sqlerr.As(err) == nil || sqlerr.As(err).Code != 1235 {
+		t.Errorf("a condition on values: %q, %v", rows, err)
+	}
+	rows, err := c.table("SELECT CONNECTION_ID() = (SELECT variable_value FROM information_schema.SESSION_VARIABLES WHERE variable_name = 'pseudo_thread_id')")
+	if err != nil || rows[0][0] != "1" {
+		t.Errorf("pseudo_thread_id: %q, %v", rows, err)
+	}
+	if _, err := c.table("DESCRIBE information_schema.SESSION_VARIABLES"); err != nil {
+		t.Error(err)
+	}
 }

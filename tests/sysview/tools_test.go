@@ -3,6 +3,7 @@ package sysview
 import (
 	"fmt"
 	"os/exec"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -131,7 +132,6 @@ func TestParameters(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ sql, says string }{
 		{"SELECT * FROM information_schema.INNODB_TRX", "INNODB_TRX"},
-		{"SELECT * FROM information_schema.processlist", "PROCESSLIST"},
 		{"SELECT * FROM information_schema.USER_PRIVILEGES", "USER_PRIVILEGES"},
 		{"SELECT * FROM mysql.user", "mysql.user"},
 		{"SELECT * FROM information_schema.tables t JOIN settings s ON s.name = t.table_name", "settings"},
@@ -163,6 +163,37 @@ func ask(t *testing.T, side differential.Side, sql string) *differential.Answer 
 		t.Fatal(err)
 	}
 	return answers[0]
+}
+
+// TestProcesslist: information_schema.PROCESSLIST are Heddle's sessions, as in SHOW PROCESSLIST, under the server's
+// definitions.
+func TestProcesslist(t *testing.T) {
+	const all, one = "SELECT * FROM information_schema.processlist", "SELECT p.user, db, command, info, COUNT(*) FROM information_schema.PROCESSLIST p WHERE id = CONNECTION_ID() GROUP BY 1, 2, 3, 4"
+	want := ask(t, lab.plain, all).Results[0]
+	for layout, side := range lab.heddle {
+		a := ask(t, side, all)
+		if err := a.Err(); err != nil {
+			t.Fatalf("%s: %v", layout, err)
+		}
+		got := a.Results[0]
+		for i := range want.Columns {
+			if w, g := want.Columns[i], got.Columns[i]; w.Name != g.Name || w.Type != g.Type || w.Length != g.Length || w.Flags != g.Flags {
+				t.Errorf("%s: %+v, a server says %+v", layout, g, w)
+			}
+		}
+		plain, show := ask(t, lab.plain, "SHOW PROCESSLIST").Results[0], ask(t, side, "SHOW PROCESSLIST").Results[0]
+		if g, w := len(show.Columns), len(plain.Columns); g != w || !reflect.DeepEqual(show.Columns[g-1], plain.Columns[w-1]) {
+			t.Errorf("%s: SHOW PROCESSLIST has the columns %+v, a server's %+v", layout, show.Columns, plain.Columns)
+		}
+		if n := len(show.Rows); n != len(got.Rows) {
+			t.Errorf("%s: %d rows, SHOW has %d", layout, len(got.Rows), n)
+		}
+		for i, cell := range ask(t, side, one).Results[0].Rows[0].Cells {
+			if want := [...]string{"root", differential.Schema, "Query", one, "1"}[i]; string(cell) != want {
+				t.Errorf("%s: %q, want %q", layout, cell, want)
+			}
+		}
+	}
 }
 
 // TestSums: the figures of a sharded table are those of all shards.

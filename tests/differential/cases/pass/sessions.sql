@@ -223,3 +223,14 @@ ANALYZE TABLE plain;
 ROLLBACK;
 SELECT id FROM other ORDER BY id;
 SET autocommit = 1;
+--@ case the list of clients and the variables of one
+SELECT COUNT(*), MIN(user), MIN(db), MIN(command), MIN(info), MIN(stage) FROM information_schema.PROCESSLIST WHERE id = CONNECTION_ID();
+SELECT p.* FROM information_schema.PROCESSLIST p WHERE 1 = 0;
+SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME = 'sql_mode';
+DESCRIBE information_schema.PROCESSLIST;
+DESCRIBE information_schema.SESSION_VARIABLES;
+SHOW COLUMNS FROM information_schema.SESSION_STATUS LIKE 'VARIABLE_NAME';
+INSERT INTO other VALUES (LAST_INSERT_ID(99));
+SHOW VARIABLES LIKE 'last_insert_id';
+SHOW VARIABLES WHERE Variable_name IN ('identity', 'sql_mode', 'hostname_') OR Value = 'latin1_swedish_ci';
+DELETE FROM other WHERE id = 99;
