@@ -262,11 +262,15 @@ func storedBy(t *table, names []string, rows [][]rewrite.Piece) *plan.Stored {
 	create := append([]rewrite.Piece{text("CREATE TEMPORARY TABLE `" + plan.StoredTable + "` AS SELECT " + columns + " FROM ")}, table...)
 	stored.Create = template(append(create, text(" LIMIT 0")))
 	into := quotedList(append([]string{"heddle row"}, names...))
-	stored.Fill = &rewrite.Template{
-		Pieces: []rewrite.Piece{text("INSERT IGNORE INTO `" + plan.StoredTable + "` (" + into + ") VALUES "), {Op: rewrite.ListItems, N: 0}},
-		Lists:  []rewrite.List{{Separator: ", ", Items: rows}},
+	fill := func(verb string) *rewrite.Template {
+		t := &rewrite.Template{
+			Pieces: []rewrite.Piece{text(verb + " INTO `" + plan.StoredTable + "` (" + into + ") VALUES "), {Op: rewrite.ListItems, N: 0}},
+			Lists:  []rewrite.List{{Separator: ", ", Items: rows}},
+		}
+		t.CountParams()
+		return t
 	}
-	stored.Fill.CountParams()
+	stored.Fill, stored.Check = fill("INSERT IGNORE"), fill("INSERT")
 	var read []string
 	for k, name := range t.place.Sharded.Key {
 		expr, kind := storedForm(ident(name), t.keys[k])

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,6 +31,9 @@ func (s *Session) ask(ctx context.Context, x *execution, route *plan.Route) erro
 	if err := q.values(ctx, route.Ask, answers); err != nil {
 		return err
 	}
+	if c, st := x.st.parsed.Clauses, route.Ask.Stored; st != nil && c != nil && !c.Ignore && route.Rows != nil {
+		q.checks = len(st.Check.Lists[0].Items) == len(route.Rows.Keys)
+	}
 	return q.stored(ctx, route.Ask.Stored, answers)
 }
 
@@ -53,6 +57,7 @@ type question struct {
 	h      *held
 	route  *plan.Route
 	target *plan.Target
+	checks bool // a row that the server refuses is the statement's error
 }
 
 // values evaluates expressions, each once.
@@ -108,11 +113,14 @@ func (q *question) stored(ctx context.Context, st *plan.Stored, answers *[]sqlty
 	defer lease.Release()
 	q.h = &held{lease: lease, dataSource: q.target.DataSource}
 	q.h.lease.Taint("a temporary table")
-	for _, t := range []*rewrite.Template{st.Create, st.Fill} {
-		if _, err := q.run(ctx, t); err != nil {
-			return err
-		}
+	if _, err := q.run(ctx, st.Create); err != nil {
+		return err
 	}
+	fill, err := q.run(ctx, st.Fill)
+	if err != nil {
+		return err
+	}
+	refused := fill.OK.Warnings > 0
 	answer, err := q.run(ctx, st.Read)
 	if err != nil {
 		return err
@@ -136,11 +144,15 @@ func (q *question) stored(ctx context.Context, st *plan.Stored, answers *[]sqlty
 			*answers = append(*answers, v)
 		}
 	}
+	var refusal error
+	if q.checks && refused {
+		_, refusal = q.run(ctx, st.Check)
+	}
 	if err := q.h.Exec(ctx, "DROP TEMPORARY TABLE `"+plan.StoredTable+"`"); err != nil {
-		return err
+		return errors.Join(refusal, err)
 	}
 	q.h.lease.Taint("")
-	return nil
+	return refusal
 }
 
 // run runs one of the question's statements. Its answer, where it has rows, is yet to be read.

@@ -170,6 +170,9 @@ func logicalText(msg string, route *plan.Route, t *plan.Target) string {
 	if route == nil || t == nil {
 		return msg
 	}
+	if len(t.Names) > 0 && len(route.Databases) > 0 && strings.Contains(msg, plan.StoredTable) { // of the table that takes the rows
+		msg = replaceName(msg, t.Schemas[0], plan.StoredTable, route.Databases[0], route.Tables[0])
+	}
 	for i := range t.Names {
 		if i < len(route.Databases) {
 			if strings.HasPrefix(msg, "Unknown table '") { // which names several, in one pair of quotes

@@ -143,7 +143,8 @@ const StoredTable = "heddle keys"
 // with the same columns takes them, and is read row by row.
 type Stored struct {
 	Create, Fill, Read *rewrite.Template
-	Kinds              []sqltypes.Kind // of Read's columns; KindString and KindBinary are in hexadecimal
+	Check              *rewrite.Template // Fill without its IGNORE: the error with which a server refuses a row
+	Kinds              []sqltypes.Kind   // of Read's columns; KindString and KindBinary are in hexadecimal
 }
 
 // Stay is the proof that an UPDATE of the sharding key owes: each unit that it reaches has to be the one that the
