@@ -110,6 +110,9 @@ func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
 		return nil, p.refuse(why)
 	}
 	p.drift()
+	if err := p.engine(); err != nil {
+		return nil, err
+	}
 	if err := p.checkPrograms(); err != nil {
 		return nil, err
 	}

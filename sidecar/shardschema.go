@@ -79,7 +79,7 @@ func (c *catalogs) columnsAt(ctx context.Context, name router.Name, dataSource s
 	}
 	defer lease.Release()
 	for _, i := range list {
-		rows, err := ask(ctx, lease.Conn(), catalog.ColumnsQuery, nodes[i].Schema, nodes[i].Table)
+		rows, err := ask(ctx, lease.Conn(), catalog.ColumnsQuery, nodes[i].Schema, nodes[i].Table, nodes[i].Schema, nodes[i].Table)
 		if err != nil {
 			return fmt.Errorf("read the columns of %s.%s: %w", name.Database, name.Table, err)
 		}

@@ -258,14 +258,16 @@ func (d *diagnostics) numbered(msg string) string {
 }
 
 // controlWarnings takes over what the server has warned of at the end of a transaction or of a part of it. Over shards
-// the temporary tables of the session itself may be what cannot be rolled back: there nothing is said.
+// temporary tables of the proxy's own may be what cannot be rolled back: there a server is heard, once, if the client has
+// changed what cannot be.
 func (s *Session) controlWarnings() {
 	layout, ok := s.srv.Catalogs.Current().Database(s.db)
 	for _, h := range s.held {
 		for _, row := range h.warned {
 			code, err := strconv.ParseUint(string(row[1]), 10, 16)
-			if err == nil && ok && layout.Database == "" {
-				s.diag.add(condition{string(row[0]), uint16(code), string(row[2])})
+			c := condition{string(row[0]), uint16(code), string(row[2])}
+			if err == nil && ok && (layout.Database == "" || s.indelible && !slices.Contains(s.diag.conditions, c)) {
+				s.diag.add(c)
 			}
 		}
 		h.warned = nil

@@ -11,6 +11,9 @@ import (
 
 // image runs a change on the first copy of a table and gives the others its rows. keys are those of the rows.
 func (w *write) image(ctx context.Context, image *plan.Image, own bool) error {
+	if err := w.undoable(); err != nil {
+		return err
+	}
 	if !own {
 		if err := w.savepoint(ctx); err != nil {
 			return err

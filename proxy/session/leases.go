@@ -207,7 +207,7 @@ func (s *Session) lostBranch() bool {
 
 // endTransaction forgets the transaction; its connections are free unless they are pinned for another reason.
 func (s *Session) endTransaction() {
-	s.txn = nil
+	s.txn, s.indelible = nil, false
 	for _, h := range s.held {
 		h.branch = false
 	}

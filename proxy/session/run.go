@@ -52,6 +52,7 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	if err := s.enter(ctx, x); err != nil {
 		return s.writeError(err)
 	}
+	s.indelible = s.indelible || s.txn != nil && x.plan.Engine != ""
 	if err := s.pass(ctx, x); err != nil {
 		return s.writeError(err)
 	}

@@ -51,6 +51,7 @@ type Session struct {
 	txn        *txn.Txn
 	unseen     bool            // txn is the statement's own, of which the client knows nothing
 	lost       bool            // a transaction was rolled back since its last statement: see mourn
+	indelible  bool            // txn may have changed a table whose engine takes nothing back
 	next       txn.Options     // SET TRANSACTION: the next transaction's only
 	held       []*held         // in data source order
 	locked     map[string]bool // by LOCK TABLES, logical names; nil: no table is

@@ -311,6 +311,9 @@ func (w *write) transferCopies(ctx context.Context, batches []plan.RouteUnit, ow
 		all[i] = plan.RouteUnit{Index: i, Target: &w.route.Targets[i]}
 	}
 	w.units = all
+	if err := w.undoable(); err != nil {
+		return err
+	}
 	if !own {
 		if err := w.savepoint(ctx); err != nil {
 			return err

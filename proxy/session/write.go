@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
@@ -142,6 +143,9 @@ func (w *write) atomically(ctx context.Context, own bool) error {
 
 // savepoint marks the state before the statement on every shard that it will touch.
 func (w *write) savepoint(ctx context.Context) error {
+	if err := w.undoable(); err != nil {
+		return err
+	}
 	for i := range w.units {
 		t := w.units[i].Target
 		h, err := w.s.hold(ctx, t.DataSource, t.Schema, w.x.need)
@@ -149,11 +153,24 @@ func (w *write) savepoint(ctx context.Context) error {
 			err = h.Exec(ctx, "SAVEPOINT "+stepSavepoint)
 			w.marked = append(w.marked, h)
 		}
+		if e := sqlerr.As(err); e != nil && e.Code == codeNoSavepoint {
+			return sqlerr.NotSupported("a write over several shards in a transaction that has used a table of an engine without savepoints")
+		}
 		if err != nil {
 			return w.s.failed(ctx, h, w.route, t, err)
 		}
 	}
 	return nil
+}
+
+const codeNoSavepoint = 1178 // ER_CHECK_NOT_IMPLEMENTED
+
+// undoable refuses what could not be undone on one shard after it has failed on another.
+func (w *write) undoable() error {
+	if w.x.plan.Engine == "" || len(w.units) < 2 {
+		return nil
+	}
+	return sqlerr.NotSupported("a write over several shards to a table of " + w.x.plan.Engine + ", which could be left half done: the engine takes nothing back (use InnoDB)")
 }
 
 // undo takes back what the statement did on the shards that it has marked; on others it has only read. If one cannot,
@@ -173,6 +190,9 @@ func (w *write) undo(ctx context.Context) {
 // execute runs the units: those of different data sources at the same time, those of one in turn. After a failure the
 // answers under way are read, and only what can tell of an earlier row of the statement is still sent.
 func (w *write) execute(ctx context.Context) error {
+	if err := w.undoable(); err != nil {
+		return err
+	}
 	if w.route.Opcode == plan.Broadcast && len(w.units) > 1 {
 		return w.broadcast(ctx)
 	}

@@ -180,18 +180,18 @@ func rows(lines ...string) (out []catalog.Row) {
 
 func TestFromRows(t *testing.T) {
 	got, err := catalog.FromRows("shop", "orders",
-		rows("id|bigint(20) unsigned|bigint|~|~|NO|~|auto_increment|~",
-			"name|varchar(30)|varchar|utf8mb4|utf8mb4_general_ci|YES|NULL||~",
-			"at|datetime|datetime|~|~|NO|current_timestamp()|on update current_timestamp()|~",
-			"twice|int(11)|int|~|~|YES|NULL|STORED GENERATED|`id` * 2",
-			"hidden|int(11)|int|~|~|NO|'5'|INVISIBLE|~"),
+		rows("id|bigint(20) unsigned|bigint|~|~|NO|~|auto_increment|~|MyISAM",
+			"name|varchar(30)|varchar|utf8mb4|utf8mb4_general_ci|YES|NULL||~|MyISAM",
+			"at|datetime|datetime|~|~|NO|current_timestamp()|on update current_timestamp()|~|MyISAM",
+			"twice|int(11)|int|~|~|YES|NULL|STORED GENERATED|`id` * 2|MyISAM",
+			"hidden|int(11)|int|~|~|NO|'5'|INVISIBLE|~|MyISAM"),
 		rows("by_name|0|name|10|~", "by_name|0|at|~|~", "PRIMARY|0|id|~|~", "words|1|name|~|MyISAM"),
 		rows("fk|name|shop_0|users|name|SET NULL|CASCADE"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	bigint, text := sharding.ParseKeyType("bigint(20) unsigned", "", true), sharding.ParseKeyType("varchar(30)", "utf8mb4_general_ci", false)
-	want := catalog.TableSchema{Database: "shop", Name: "orders",
+	want := catalog.TableSchema{Database: "shop", Name: "orders", Engine: "MyISAM",
 		Columns: []catalog.Column{
 			{Name: "id", Type: "bigint(20) unsigned", DataType: "bigint", AutoIncrement: true, Key: bigint},
 			{Name: "name", Type: "varchar(30)", DataType: "varchar", Charset: "utf8mb4", Collation: "utf8mb4_general_ci", Nullable: true, Key: text},

@@ -12,7 +12,10 @@ import (
 // The questions whose answers FromRows reads, with the physical schema and table as arguments. They name their
 // columns: servers differ in what * would give.
 const (
-	ColumnsQuery = "SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, GENERATION_EXPRESSION" +
+	// ColumnsQuery takes them twice: behind each column stands the table's engine, if what it does cannot be undone.
+	ColumnsQuery = "SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, GENERATION_EXPRESSION," +
+		" (SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND ENGINE IN" +
+		" (SELECT ENGINE FROM information_schema.ENGINES WHERE SAVEPOINTS = 'NO'))" +
 		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"
 	// IndexesQuery takes them twice: whose rows a full-text search weighs hangs on the table's engine.
 	IndexesQuery = "SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, IF(INDEX_TYPE = 'FULLTEXT'," +
@@ -34,9 +37,10 @@ type Row [][]byte
 func FromRows(database, table string, columns, indexes, foreignKeys []Row) (TableSchema, error) {
 	t := TableSchema{Database: database, Name: table}
 	for _, r := range columns {
-		if len(r) != 9 {
-			return t, fmt.Errorf("catalog: columns of %s.%s: %d cells in a row, want 9", database, table, len(r))
+		if len(r) != 10 {
+			return t, fmt.Errorf("catalog: columns of %s.%s: %d cells in a row, want 10", database, table, len(r))
 		}
+		t.Engine = string(r[9])
 		t.Columns = append(t.Columns, columnFromRow(r))
 	}
 	if len(t.Columns) == 0 {

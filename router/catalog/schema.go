@@ -12,6 +12,7 @@ type TableSchema struct {
 	Name        string // logical
 	Version     uint64 // changes whenever anything below does; plans that name the table depend on it
 	View        bool
+	Engine      string   // the storage engine, if what it does cannot be undone: Aria, MyISAM, …; empty for InnoDB and its kin
 	FoundOn     []string // data sources where an unlisted table was found, in the layout's order; nil for listed ones
 	Columns     []Column // by ordinal position
 	Indexes     []Index  // PRIMARY first, then by name

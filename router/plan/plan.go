@@ -29,6 +29,8 @@ type Plan struct {
 	Pin string
 	// Drift is set when the answer of several shards would hang on columns that they do not have alike.
 	Drift bool
+	// Engine is that of a table whose rows the statement changes, if what it does cannot be undone: Aria, MyISAM, ….
+	Engine string
 	// Locked is set when it was made for a session that has locked tables, in which they are read under other names.
 	Locked bool
 	// Rename is set when the shard's column definitions or error texts may carry physical names.

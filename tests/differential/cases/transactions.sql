@@ -1,9 +1,11 @@
 -- Transactions: status flags, savepoints, implicit commits, errors inside, the atomicity of a statement.
 --@ setup
 DROP TABLE IF EXISTS s1;
+DROP TABLE IF EXISTS s2;
 DROP TABLE IF EXISTS products;
 DROP TABLE IF EXISTS notes;
 CREATE TABLE s1 (id BIGINT NOT NULL PRIMARY KEY, v INT, CHECK (v < 1000));
+CREATE TABLE s2 (id BIGINT NOT NULL PRIMARY KEY, v INT) ENGINE = MyISAM;
 CREATE TABLE products (id INT NOT NULL PRIMARY KEY, v INT);
 CREATE TABLE notes (id INT NOT NULL PRIMARY KEY, v INT);
 --@ data
@@ -12,6 +14,8 @@ DELETE FROM s1;
 DELETE FROM products;
 DELETE FROM notes;
 INSERT INTO s1 VALUES (1,1),(2,2),(3,3),(4,4),(5,5),(6,6),(7,7),(8,8);
+REPLACE INTO s2 VALUES (1,1);
+REPLACE INTO s2 VALUES (2,2);
 INSERT INTO products VALUES (1,1),(2,2);
 INSERT INTO notes VALUES (1,1),(2,2);
 
@@ -294,3 +298,23 @@ UPDATE notes SET v = 5;
 SELECT COUNT(*) FROM products;
 UNLOCK TABLES;
 SELECT v FROM notes ORDER BY id;
+--@ case an engine that takes nothing back
+BEGIN;
+UPDATE s2 SET v = 11 WHERE id = 1;
+DELETE FROM s2 WHERE id = 2;
+INSERT INTO s2 VALUES (3,3);
+ROLLBACK;
+SHOW WARNINGS;
+SELECT id, v FROM s2 ORDER BY id;
+DELETE FROM s2 WHERE id = 3;
+BEGIN;
+UPDATE s1 SET v = 11 WHERE id = 1;
+ROLLBACK;
+SHOW WARNINGS;
+UPDATE s2 SET v = v;
+--@ case rows into an engine that takes nothing back
+INSERT IGNORE INTO s2 VALUES (1,1),(2,2);
+--@ case limit over an engine that takes nothing back
+UPDATE s2 SET v = v ORDER BY id LIMIT 10;
+--@ case select into an engine that takes nothing back
+INSERT IGNORE INTO s2 SELECT id, v FROM s2;
