@@ -236,11 +236,11 @@ func rowIn(msg string) int {
 	return n
 }
 
-// upTo keeps what a server that has stopped at a row would have said: neither of later ones, nor of other errors.
+// upTo drops what was said of rows behind a row.
 func (d *diagnostics) upTo(row int) {
 	kept := d.conditions[:0]
 	for _, c := range d.conditions {
-		if c.level != "Error" && rowIn(c.msg) <= row {
+		if rowIn(c.msg) <= row {
 			kept = append(kept, c)
 		}
 	}

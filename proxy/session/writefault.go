@@ -20,13 +20,18 @@ type fault struct {
 	err  error
 	row  int  // of the statement, as far as it is known: no unit that only has later ones matters
 	lost bool // the shard's transaction is gone with it
+
+	conditions []condition // what its server says
 }
 
 // note takes note of a unit that has failed, and of what its server says beside the error.
 func (w *write) note(ctx context.Context, h *held, unit *plan.RouteUnit, err error) {
 	f := fault{h: h, unit: unit, err: err, lost: h.lease.Conn().Broken() || h.branch && w.s.transactionLost(ctx, h, err)}
 	if e := sqlerr.As(err); e != nil && !f.lost && w.orders() {
+		kept, total := w.s.diag.mark()
 		f.row = w.failedRow(ctx, h, unit, e)
+		f.conditions = slices.Clone(w.s.diag.conditions[kept:])
+		w.s.diag.cut(kept, total)
 	}
 	w.faults = append(w.faults, f)
 }
@@ -74,9 +79,23 @@ func (w *write) fault(ctx context.Context) error {
 	w.s.diag.rows = w.rowNumbers(f.unit)
 	defer func() { w.s.diag.rows = nil }()
 	if w.orders() {
-		w.s.diag.upTo(f.row + 1)
+		w.hearOf(f)
 	}
 	return w.s.failed(ctx, f.h, w.route, f.unit.Target, w.ofStatement(f.unit, f.err))
+}
+
+// hearOf keeps what a server that has stopped at a fault would have said: its conditions, and what others said of rows
+// before.
+func (w *write) hearOf(f *fault) {
+	d := &w.s.diag
+	d.upTo(f.row + 1)
+	for i := range w.faults {
+		for _, c := range w.faults[i].conditions {
+			if &w.faults[i] == f || c.level != "Error" && rowIn(c.msg) <= f.row+1 {
+				d.add(c)
+			}
+		}
+	}
 }
 
 // failedRow is the index, among the statement's rows, of the row of a unit that its server has failed at: what the
