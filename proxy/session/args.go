@@ -1,8 +1,9 @@
 package session
 
 import (
-	"bytes"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -83,14 +84,24 @@ func (a *args) Param(i int) int {
 	return -1
 }
 
-// holds reports whether the statement has been given a constant that begins with or holds a text.
-func (a *args) holds(text string) bool {
-	for _, v := range a.params {
-		if bytes.Contains(v.AppendText(nil), []byte(text)) {
+// holds reports whether the statement has been given a constant that is, or begins with, a text.
+func (a *args) holds(text string, begins bool) bool {
+	is := func(v sqltypes.Value) bool {
+		have := string(v.AppendText(nil))
+		return have == text || begins && strings.HasPrefix(have, text)
+	}
+	if slices.ContainsFunc(a.params, is) {
+		return true
+	}
+	for i := range a.scan.Args {
+		if a.scan.Args[i].Kind == parser.ArgParam {
+			continue
+		}
+		if v, err := a.scan.Value(i); err == nil && is(v) {
 			return true
 		}
 	}
-	return bytes.Contains(a.text, []byte(text))
+	return false
 }
 
 // Generated returns the id that was generated for row i.

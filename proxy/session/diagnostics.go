@@ -131,9 +131,20 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 	if !ok || kind == "DOUBLE" || kind == "INTEGER" { // those stand in expressions, which are looked at for each row
 		return false
 	}
-	value = strings.TrimSuffix(value, "...'") // of a long one the server tells the beginning
-	literal := bytes.Contains(text, []byte(value)) || bytes.Contains(text, fmt.Appendf(nil, "%x", strings.Trim(value, "'")))
-	return (literal || d.args != nil && d.args.holds(strings.Trim(value, "'"))) && slices.Contains(d.conditions, c)
+	return d.names(value, text) && slices.Contains(d.conditions, c)
+}
+
+// names reports whether a value, as a condition quotes it, is a constant of the statement's text or one of its parameters.
+func (d *diagnostics) names(value string, text []byte) bool {
+	if bytes.Contains(text, []byte(value)) {
+		return true
+	}
+	value = strings.Trim(value, "'")
+	value, begins := strings.CutSuffix(value, "...") // of a long one the server tells the beginning
+	if value != "" && bytes.Contains(text, fmt.Appendf(nil, "%x", value)) {
+		return true
+	}
+	return d.args != nil && d.args.holds(value, begins)
 }
 
 // The conditions that tell of the statement and not of its rows.

@@ -11,6 +11,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -99,7 +100,7 @@ type write struct {
 	faults []fault // of the round under way
 
 	selected  bool   // the rows are those of an INSERT … SELECT
-	generates bool   // and get generated ids
+	generates bool   // x.generatedID is what LAST_INSERT_ID() becomes, if it is not 0
 	lastID    uint64 // the insert id of the last answer
 }
 
@@ -391,8 +392,16 @@ func (w *write) broadcast(ctx context.Context) error {
 			return err
 		}
 	}
+	if w.route.Once.AutoIncrement {
+		w.x.need |= backend.NeedLastInsertID
+	}
 	if err := w.round(ctx, [][]*plan.RouteUnit{{&w.units[0]}}); err != nil {
 		return err
+	}
+	if w.route.Once.AutoIncrement {
+		if err := w.generated(ctx); err != nil {
+			return err
+		}
 	}
 	// One server has one copy: what counts is what the first says.
 	first := *w
@@ -414,6 +423,25 @@ func (w *write) broadcast(ctx context.Context) error {
 	w.total, w.info, w.rows = first.total, first.info, first.rows
 	w.s.diag.cut(kept, total)
 	return nil
+}
+
+// generated asks the first copy what LAST_INSERT_ID() is: its answer tells of ids that the client gave as well.
+func (w *write) generated(ctx context.Context) error {
+	if w.lastID == 0 {
+		return nil
+	}
+	t := w.units[0].Target
+	h, err := w.s.hold(ctx, t.DataSource, t.Schema, 0)
+	if err != nil {
+		return err
+	}
+	_, row, err := oneRow(ctx, h, "LAST_INSERT_ID()")
+	if err != nil {
+		return w.s.failed(ctx, h, w.route, t, err)
+	}
+	w.generates = true
+	w.x.generatedID, err = strconv.ParseUint(string(row[0]), 10, 64)
+	return err
 }
 
 // insertID has the other copies begin with the id that the first one gave.

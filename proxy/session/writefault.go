@@ -91,6 +91,9 @@ func (w *write) hearOf(f *fault) {
 	d.upTo(f.row + 1)
 	for i := range w.faults {
 		for _, c := range w.faults[i].conditions {
+			if c.code == codeNoDefault && slices.Contains(d.conditions, c) {
+				continue // a server says it once
+			}
 			if &w.faults[i] == f || c.level != "Error" && rowIn(c.msg) <= f.row+1 {
 				d.add(c)
 			}

@@ -11,7 +11,7 @@ import (
 func (w *write) inserts() bool { return w.selected || w.route.Rows != nil }
 
 // rowNumbers tells the numbers of the statement's rows by those of a unit's. An UPDATE's rows have no order over shards:
-// each shard counts on where the one before it ended.
+// each shard counts on where the one before it ended. Those of several tables are not counted.
 func (w *write) rowNumbers(unit *plan.RouteUnit) func(n int) int {
 	if w.inserts() {
 		if len(unit.Keep) == 0 || unit.Keep[0] == nil {
@@ -24,11 +24,25 @@ func (w *write) rowNumbers(unit *plan.RouteUnit) func(n int) int {
 			return int(unit.Keep[0][n-1]) + 1
 		}
 	}
+	if w.joins() {
+		return nil
+	}
 	before := 0
 	if len(w.info.values) > 0 && w.route.Opcode != plan.Broadcast {
 		before = int(w.info.values[0])
 	}
 	return func(n int) int { return n + before }
+}
+
+// joins reports whether an UPDATE names several tables.
+func (w *write) joins() bool {
+	c, n := w.x.st.parsed.Clauses, 0
+	for i := range w.x.st.parsed.Tables {
+		if at := w.x.st.parsed.Tables[i].NameSpan.Start; c != nil && at < c.Set.Start {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // ofStatement is a unit's error as one of the statement. Without strict mode a server stores an implicit default for NULL,
