@@ -100,7 +100,8 @@ func destroys(st *parser.Statement) bool {
 }
 
 // look notes what the tables are before the statement, so that it can be told afterwards whether it was done. It asks on
-// connections of its own: what a client has set changes how a server writes definitions.
+// connections of its own: what a client has set changes how a server writes definitions. Where the session has locked
+// tables, on its own: any other would wait for it.
 func (w *write) look(ctx context.Context, e *journal.Entry) error {
 	s := w.s
 	layout, _ := s.srv.Catalogs.Current().Database(e.Database)
@@ -109,11 +110,10 @@ func (w *write) look(ctx context.Context, e *journal.Entry) error {
 	}
 	for _, q := range w.queues() {
 		ds := q[0].Target.DataSource
-		lease, err := s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: ds})
+		lease, done, err := w.onlooker(ctx, ds)
 		if err != nil {
 			return err
 		}
-		err = lease.Apply(ctx, ddl.Neutral(), 0)
 		for i := range e.Targets {
 			t := &e.Targets[i]
 			if err != nil || t.DataSource != ds {
@@ -127,12 +127,31 @@ func (w *write) look(ctx context.Context, e *journal.Entry) error {
 			}
 			t.Before = ddl.Digest(definition)
 		}
-		lease.Release()
+		done()
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// onlooker is the connection with which the tables of a data source are looked at.
+func (w *write) onlooker(ctx context.Context, dataSource string) (lease *backend.Lease, done func(), err error) {
+	neutral := ddl.Neutral()
+	if h := w.s.find(dataSource); h != nil && h.pinnedBy(lockPin) {
+		if off, ok := w.s.state.Var("autocommit"); ok {
+			neutral.SetVar("autocommit", off)
+		}
+		return h.lease, func() {}, h.lease.Apply(ctx, neutral, 0) // whoever holds it next brings it back
+	}
+	if lease, err = w.s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: dataSource}); err != nil {
+		return nil, nil, err
+	}
+	if err = lease.Apply(ctx, neutral, 0); err != nil {
+		lease.Release()
+		return nil, nil, err
+	}
+	return lease, lease.Release, nil
 }
 
 // lockEntry takes the entry's lock on every server, in the order in which connections are taken, and keeps the

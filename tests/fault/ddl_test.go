@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/heddle-mesh/heddle/tests/harness"
 )
@@ -257,4 +258,35 @@ func TestDamagedEntry(t *testing.T) {
 	says(t, h, 1, []string{"damaged", "heddle ddl forget " + id}, "ddl", "resume", id)
 	says(t, h, 0, []string{id + " is settled"}, "ddl", "forget", id)
 	says(t, h, 0, []string{"nothing is unfinished"}, "ddl", "list")
+}
+
+// TestDDLUnderOwnLocks: what the journal notes of a table that the session itself has locked is read without waiting for it.
+func TestDDLUnderOwnLocks(t *testing.T) {
+	_, db := startHeddle(t, env.Shards[0].Addr(), env.Shards[1].Addr())
+	c := conn(t, db)
+	for _, autocommit := range []string{"1", "0"} {
+		exec(t, c, "SET autocommit = "+autocommit+", sql_mode = 'ANSI'")
+		exec(t, c, "LOCK TABLES accounts WRITE")
+		for _, ddl := range []string{"ALTER TABLE accounts ADD extra INT", "ALTER TABLE accounts DROP extra", "TRUNCATE accounts"} {
+			exec(t, c, "OPTIMIZE TABLE accounts") // which leaves a server's lock so strong that nobody else may look
+			began := time.Now()
+			exec(t, c, ddl)
+			if took := time.Since(began); took > 1900*time.Millisecond { // a wait for a lock is 2 s
+				t.Errorf("autocommit = %s, %s took %v", autocommit, ddl, took)
+			}
+		}
+		exec(t, c, "INSERT INTO accounts (id, v) VALUES (1, 1), (2, 1), (3, 1)")
+		var n, committing int
+		var mode string
+		if err := c.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM accounts").Scan(&n); err != nil || n != 3 {
+			t.Errorf("%d rows, %v", n, err)
+		}
+		exec(t, c, "COMMIT")
+		exec(t, c, "UNLOCK TABLES")
+		if err := c.QueryRowContext(t.Context(), "SELECT @@autocommit, @@sql_mode").Scan(&committing, &mode); err != nil ||
+			(autocommit == "1") != (committing == 1) || !strings.Contains(mode, "ANSI_QUOTES") {
+			t.Errorf("autocommit = %d, sql_mode = %s, %v", committing, mode, err)
+		}
+		exec(t, c, "TRUNCATE accounts")
+	}
 }
