@@ -27,6 +27,7 @@ type Scan struct {
 	Folds    []Fold // lists of which Key does not tell the length, in order; valid until the next Scan
 	Params   int    // how many Args are parameters
 	Next     int    // offset of the next statement, -1 if there is none
+	Comment  int    // where comments begin that alone follow the ';': servers answer them as a statement; -1 if there are none
 	End      int    // where this statement ends: the offset of its ';', or len(text)
 	Compound bool   // holds the body of a stored program, ';' included
 	Empty    bool   // nothing but comments and spaces
@@ -122,7 +123,7 @@ func (s *Scan) scan(text []byte, mode Mode) error {
 func (s *Scan) reset(text []byte, mode Mode) {
 	s.Key, s.Args, s.Folds = s.Key[:0], s.Args[:0], s.Folds[:0]
 	s.insert, s.cond, s.folding.list = false, false, noList
-	s.Params, s.Next, s.End, s.Compound, s.Empty = 0, -1, 0, false, true
+	s.Params, s.Next, s.Comment, s.End, s.Compound, s.Empty = 0, -1, -1, 0, false, true
 	s.text, s.mode, s.chunk, s.group = text, mode, 0, -1
 	s.last, s.depth, s.by, s.item = 0, 0, 0, false
 	s.prev = prevToken{}
@@ -349,19 +350,22 @@ func firstSame[T []byte | string](text T, args []Arg, folds []Fold, i int) int {
 // one, Next stands right behind this ';': an empty statement between two others is the caller's to answer.
 func (s *Scan) findNext() error {
 	s.Next = -1
+	from, end := s.End+1, len(s.text)
+	for from < len(s.text) && class[s.text[from]] == cSpace {
+		from++
+	}
 	l := lexer{p: s.text, i: s.End + 1, mode: s.mode}
 	for {
 		err := l.next()
 		if err == nil && l.kind == End {
+			if from < end && len(bytes.Trim(s.text[end:], "; \t\r\n")) == 0 {
+				s.Comment = from
+			}
 			return nil
 		}
 		if err == nil && l.kind == Op && s.text[l.start] == ';' {
-			l.exec = false
+			l.exec, end = false, min(end, l.start)
 			continue
-		}
-		from := s.End + 1
-		for from < len(s.text) && class[s.text[from]] == cSpace {
-			from++
 		}
 		s.Next = from
 		return nil // an error there is the next statement's

@@ -40,6 +40,9 @@ func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []by
 			}
 		}
 	}
+	if err == nil && s.scan.Comment >= 0 && s.client.Caps.Has(wire.CapMultiStatements) {
+		rest = append([]byte(nil), text[s.scan.Comment:]...)
+	}
 	if err != nil {
 		s.diag.reset()
 		return nil, s.writeError(err)

@@ -193,6 +193,9 @@ SELECT 1; SELECT nope; SELECT 3;
 BEGIN; INSERT INTO s1 (id) VALUES (21); COMMIT; SELECT COUNT(*) FROM s1;
 SET @a = 1; SELECT @a;
 SELECT 'a;b'; SELECT "c;d" /* ; */;
+SELECT 1; /* alone */;
+SET @a = 2; /* alone */ /*! */ ; ;
+SELECT @a; /* before */ SELECT 2;
 --@ case whitespace and case
 select id from s1 where id=1;
 Select Id From s1 Where Id In(1,2)Order By Id;
