@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,6 +42,7 @@ func (s *Session) runByKey(ctx context.Context, x *execution, node *plan.ByKey) 
 }
 
 func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKey, own bool) (*write, error) {
+	defer s.asAChange(x)()
 	keys, err := s.keysByTarget(ctx, x, node)
 	if err != nil {
 		return nil, err
@@ -84,6 +86,21 @@ func (s *Session) changeByKey(ctx context.Context, x *execution, node *plan.ByKe
 	return w, w.inTransaction(ctx, own)
 }
 
+// asAChange has servers look for rows as UPDATE and DELETE do, which ask a subquery of each row and do not join with it: a
+// MariaDB server compares an ENUM with numbers otherwise in either way.
+func (s *Session) asAChange(x *execution) (restore func()) {
+	st := x.st.parsed
+	if !slices.ContainsFunc(st.Tokens, func(t parser.Token) bool { return t.Is("SELECT") }) {
+		return func() {}
+	}
+	v, set := s.state.Var("optimizer_switch")
+	if !set {
+		v = "'semijoin=on,materialization=on'"
+	}
+	v = strings.ReplaceAll(strings.ReplaceAll(v, "semijoin=on", "semijoin=off"), "materialization=on", "materialization=off")
+	return s.override("optimizer_switch", v)
+}
+
 // inTransaction executes the units in the statement's own transaction or, undone by a savepoint, in the client's.
 func (w *write) inTransaction(ctx context.Context, own bool) error {
 	if !own {
@@ -95,8 +112,13 @@ func (w *write) inTransaction(ctx context.Context, own bool) error {
 // none runs the client's own text where no row was found. Outside of REPEATABLE READ another client's row may have come
 // since, which a single copy of a broadcast table must not change.
 func (w *write) none(ctx context.Context, own, copies bool) error {
-	if err := w.inTransaction(ctx, own); err != nil || !copies {
+	kept, total := w.s.diag.mark()
+	if err := w.inTransaction(ctx, own); err != nil {
 		return err
+	}
+	w.s.diag.cut(kept, total) // what it warns of has been said where the rows were looked for
+	if !copies {
+		return nil
 	}
 	if w.total.AffectedRows == 0 && !w.info.matched() {
 		return nil
@@ -149,6 +171,7 @@ func (s *Session) keysByTarget(ctx context.Context, x *execution, node *plan.ByK
 		row, err := rows.Next(ctx)
 		if isEOF(err) {
 			t.measured()
+			t.hear(ctx)
 			return out, nil
 		}
 		if err != nil {

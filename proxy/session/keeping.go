@@ -45,6 +45,7 @@ func (s *Session) runKeeping(ctx context.Context, x *execution, node *plan.Keepi
 
 // keysStay reads the new keys and checks that each is of the shard that its row is on.
 func (s *Session) keysStay(ctx context.Context, x *execution, node *plan.Keeping) error {
+	defer s.asAChange(x)()
 	defer s.override("character_set_results", "utf8mb4")()
 	text := *x
 	text.form = 0 // read as text, also for an EXECUTE without parameters

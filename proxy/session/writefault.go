@@ -91,8 +91,8 @@ func (w *write) hearOf(f *fault) {
 	d.upTo(f.row + 1)
 	for i := range w.faults {
 		for _, c := range w.faults[i].conditions {
-			if c.code == codeNoDefault && slices.Contains(d.conditions, c) {
-				continue // a server says it once
+			if c.code == codeNoDefault && slices.Contains(d.conditions, c) || c.code == codeUnknown {
+				continue // a server says it once; of one row only
 			}
 			if &w.faults[i] == f || c.level != "Error" && rowIn(c.msg) <= f.row+1 {
 				d.add(c)
@@ -100,6 +100,8 @@ func (w *write) hearOf(f *fault) {
 		}
 	}
 }
+
+const codeUnknown = 1105 // ER_UNKNOWN_ERROR
 
 // failedRow is the index, among the statement's rows, of the row of a unit that its server has failed at: what the
 // server says, or else the unit's first, which is not later.
