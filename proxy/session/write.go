@@ -392,16 +392,8 @@ func (w *write) broadcast(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.route.Once.AutoIncrement {
-		w.x.need |= backend.NeedLastInsertID
-	}
-	if err := w.round(ctx, [][]*plan.RouteUnit{{&w.units[0]}}); err != nil {
+	if err := w.firstOf(ctx); err != nil {
 		return err
-	}
-	if w.route.Once.AutoIncrement {
-		if err := w.generated(ctx); err != nil {
-			return err
-		}
 	}
 	// One server has one copy: what counts is what the first says.
 	first := *w
@@ -425,11 +417,32 @@ func (w *write) broadcast(ctx context.Context) error {
 	return nil
 }
 
-// generated asks the first copy what LAST_INSERT_ID() is: its answer tells of ids that the client gave as well.
-func (w *write) generated(ctx context.Context) error {
-	if w.lastID == 0 {
-		return nil
+// firstOf runs the write on the first copy, and asks it for the id that it has generated: its answer tells of ids that the
+// client gave as well, or, where it has rows, of none.
+func (w *write) firstOf(ctx context.Context) error {
+	first := [][]*plan.RouteUnit{{&w.units[0]}}
+	if !w.route.Once.AutoIncrement {
+		return w.round(ctx, first)
 	}
+	reads := w.x.st.parsed.Uses.Has(parser.UseLastInsertID | parser.UseLastInsertIDArg)
+	c := w.x.st.parsed.Clauses
+	if reads && c != nil && c.Returning.Present() {
+		return sqlerr.NotSupported("LAST_INSERT_ID() in an INSERT … RETURNING into a broadcast table that generates ids")
+	}
+	w.x.need |= backend.NeedLastInsertID
+	before := w.s.diag.lastID
+	if !reads {
+		w.s.diag.lastID = 0 // what is not 0 afterwards has been generated
+	}
+	err := w.round(ctx, first)
+	if err == nil && (w.lastID != 0 || w.columns != nil) {
+		err = w.generated(ctx)
+	}
+	w.s.diag.lastID = before
+	return err
+}
+
+func (w *write) generated(ctx context.Context) error {
 	t := w.units[0].Target
 	h, err := w.s.hold(ctx, t.DataSource, t.Schema, 0)
 	if err != nil {
@@ -441,6 +454,9 @@ func (w *write) generated(ctx context.Context) error {
 	}
 	w.generates = true
 	w.x.generatedID, err = strconv.ParseUint(string(row[0]), 10, 64)
+	if w.columns != nil {
+		w.lastID = w.x.generatedID
+	}
 	return err
 }
 

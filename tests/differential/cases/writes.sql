@@ -12,6 +12,7 @@ DROP TABLE IF EXISTS products;
 DROP TABLE IF EXISTS countries;
 DROP TABLE IF EXISTS b1;
 DROP TABLE IF EXISTS notes;
+DROP TABLE IF EXISTS users;
 CREATE TABLE s1 (id BIGINT NOT NULL PRIMARY KEY, a INT, b VARCHAR(40));
 CREATE TABLE s2 (id BIGINT NOT NULL DEFAULT 77, a INT, PRIMARY KEY (id));
 CREATE TABLE k1 (k VARCHAR(6) COLLATE utf8mb4_general_ci NOT NULL PRIMARY KEY, v INT);
@@ -21,6 +22,7 @@ CREATE TABLE m1 (id INT UNSIGNED NOT NULL PRIMARY KEY, v INT);
 CREATE TABLE products (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, title VARCHAR(40), price DOUBLE, stock INT, UNIQUE KEY (title));
 CREATE TABLE countries (code CHAR(2) NOT NULL PRIMARY KEY, n INT, name VARCHAR(40) CHARACTER SET latin1);
 CREATE TABLE b1 (id INT NOT NULL PRIMARY KEY, u VARCHAR(36) DEFAULT (UUID()), r DOUBLE, t DATETIME(6), f FLOAT);
+CREATE TABLE users (id BIGINT NOT NULL PRIMARY KEY, e ENUM('p','q','r'));
 CREATE TABLE notes (id INT NOT NULL PRIMARY KEY, body VARCHAR(20));
 --@ data
 DELETE FROM s1;
@@ -33,6 +35,7 @@ DELETE FROM products;
 DELETE FROM countries;
 DELETE FROM b1;
 DELETE FROM notes;
+DELETE FROM users;
 INSERT INTO s1 VALUES (1,10,'one'),(2,20,'two'),(3,30,'three'),(4,40,'four'),(5,50,'five'),(6,60,'six'),(7,70,'seven'),(8,80,'eight');
 INSERT INTO products (id, title, price, stock) VALUES (1,'a',1.5,10),(2,'b',2.5,20),(3,'c',3.5,30),(4,'d',4.5,40);
 INSERT INTO countries VALUES ('de',1,'Deutschland'),('fr',2,'France'),('se',3,'Sverige');
@@ -232,6 +235,19 @@ SELECT b.id, COUNT(DISTINCT b.u), COUNT(DISTINCT b.r), COUNT(DISTINCT b.t) FROM 
 UPDATE b1 SET r = 0 WHERE id IN (10, 11);
 SELECT s1.id, p.* FROM s1 JOIN products p ORDER BY s1.id, p.id;
 SELECT s1.id, c.* FROM s1 JOIN countries c ORDER BY s1.id, c.code;
+--@ case broadcast ids told by rows
+INSERT INTO products (title) VALUES ('n1'),('a');
+INSERT INTO products (id, title) VALUES (900, 'n2') RETURNING id;
+SELECT LAST_INSERT_ID() IN (900, 901, 902);
+INSERT INTO products (id, title) VALUES (910, 'n3');
+SELECT LAST_INSERT_ID() IN (910, 911, 912);
+INSERT INTO products (id, title) VALUES (920, 'n4'),(NULL, 'n5'),(930, 'n6'),(NULL, 'n7') RETURNING title;
+SELECT LAST_INSERT_ID() = id FROM products WHERE title = 'n5';
+INSERT INTO products (title) VALUES ('n8'),('n9') RETURNING title;
+SELECT LAST_INSERT_ID() = id FROM products WHERE title = 'n8';
+INSERT IGNORE INTO products (title) VALUES ('n8'),('n10') RETURNING title;
+--@ expect temptable
+SELECT p.title, COUNT(DISTINCT p.id), COUNT(*) FROM s1 JOIN products p GROUP BY p.title ORDER BY p.title;
 --@ case broadcast values in a transaction
 BEGIN;
 INSERT INTO b1 (id, u) VALUES (40, UUID()), (41, UUID());
@@ -340,6 +356,24 @@ SELECT id FROM s1 WHERE id = 1 LOCK IN SHARE MODE;
 --@ on a
 ROLLBACK;
 SELECT COUNT(*) FROM s2;
+--@ case select that warns, strict
+SET sql_mode = 'STRICT_TRANS_TABLES';
+INSERT INTO s2 (id, a) SELECT id + 20, a FROM s1 WHERE NOT a = '12abc';
+INSERT INTO s2 (id, a) SELECT id + 20, a + '3x' FROM s1 WHERE id = 3;
+SET sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO';
+INSERT INTO notes (id) SELECT id + 20 FROM s1 WHERE a / 0 IS NULL;
+INSERT IGNORE INTO s2 (id, a) SELECT id + 20, a FROM s1 WHERE NOT a = '12abc';
+SELECT * FROM s2 ORDER BY id;
+SELECT * FROM notes ORDER BY id;
+--@ case select that warns, not strict
+SET sql_mode = '';
+INSERT INTO s2 (id, a) SELECT id + 20, a FROM s1 WHERE NOT a = '12abc';
+SELECT * FROM s2 ORDER BY id;
+--@ case rows of a change are not joined with
+INSERT INTO users VALUES (1,'p'),(2,'q'),(3,'p'),(4,'r'),(5,NULL);
+DELETE FROM users WHERE e IN (SELECT id FROM b1) ORDER BY id LIMIT 10;
+UPDATE IGNORE users SET e = 'r' WHERE e IN (SELECT id FROM b1) ORDER BY id LIMIT 10;
+SELECT id FROM users ORDER BY id;
 --@ case select of quotients
 INSERT INTO products (id, price) SELECT id + 80, a / 7 FROM s1 WHERE id = 1;
 --@ case value and the key in on duplicate key update
