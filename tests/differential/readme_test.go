@@ -112,13 +112,16 @@ func refusedConstructs(list *Unsupported) string {
 }
 
 // named are names of the cases' tables, columns and values, which are not the construct.
-var named = regexp.MustCompile(` \([a-z, ]+\)| ?\b(users|orders|order_items|products|notes|items|[a-z]\d)\b(\.\w+)?`)
+var (
+	named   = regexp.MustCompile(`\b(users|orders|order_items|products|notes|items|t_[a-z]+|[a-z]\d)\b(\.\w+)?`)
+	aliases = regexp.MustCompile(` \([a-z, ]+\)`)
+)
 
-// generalized takes the names of the cases out of a refusal.
+// generalized takes the names of the cases out of a refusal, leaving their places.
 func generalized(message string) string {
 	_, construct, ok := strings.Cut(message, "Heddle doesn't yet support '")
 	if !ok {
 		construct = message
 	}
-	return strings.TrimSpace(named.ReplaceAllString(strings.TrimSuffix(construct, "'"), ""))
+	return named.ReplaceAllString(aliases.ReplaceAllString(strings.TrimSuffix(construct, "'"), ""), "…")
 }
