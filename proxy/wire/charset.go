@@ -49,13 +49,3 @@ func DefaultCollation(charset string) (Collation, bool) {
 	}
 	return CollationByID(c.collation, MariaDB)
 }
-
-// UnsafeCharset reports whether a character of that set may hold the byte of a quote or a backslash as its second
-// byte, or may not be ASCII at all: bytes of such text cannot be scanned as they are.
-func UnsafeCharset(name string) bool {
-	switch strings.ToLower(name) {
-	case "big5", "sjis", "cp932", "gbk", "gb18030", "ucs2", "utf16", "utf16le", "utf32":
-		return true
-	}
-	return false
-}

@@ -81,17 +81,6 @@ func (c *cursor) lenenc() uint64 {
 	}
 }
 
-// count reads a length-encoded integer that announces things of at least one byte each: more than there are bytes
-// left is malformed, so a caller may allocate by it.
-func (c *cursor) count() int {
-	n := c.lenenc()
-	if n > uint64(len(c.p)) {
-		c.fail()
-		return 0
-	}
-	return int(n)
-}
-
 // lenencBytes reads a length-encoded string. It is never nil on success.
 func (c *cursor) lenencBytes() []byte {
 	n := c.lenenc()

@@ -61,7 +61,3 @@ func ParseErr(p []byte) *sqlerr.Error {
 	}
 	return sqlerr.New(code, state, string(c.rest()))
 }
-
-// IsProgress reports whether p is MariaDB's progress report, which looks like an ERR and which a server sends only if
-// CapMariaDBProgress was agreed on: more packets follow.
-func IsProgress(p []byte) bool { return len(p) >= 3 && p[0] == 0xff && p[1] == 0xff && p[2] == 0xff }

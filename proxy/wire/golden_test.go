@@ -198,9 +198,6 @@ func TestErrWithoutState(t *testing.T) {
 	if got := ParseErr(long).Msg; got != strings.Repeat("é", 255) {
 		t.Errorf("a long text is cut to %d bytes", len(got))
 	}
-	if !IsProgress(unhex("ff ffff 01")) || IsProgress(unhex("ff 4804 23")) {
-		t.Error("progress reports")
-	}
 }
 
 // What MariaDB 10.11 answered to SET NAMES utf8mb4, sql_mode=” and to a commit with last_gtid tracked.

@@ -23,16 +23,6 @@ func ParseTextRow(p []byte, row sqltypes.Row) error {
 	return c.err("text row")
 }
 
-// NextCell gives the first cell of a text row, nil for NULL, and what follows it: for a look at the first columns.
-func NextCell(p []byte) (cell, rest []byte, err error) {
-	if len(p) > 0 && p[0] == nullCell {
-		return nil, p[1:], nil
-	}
-	c := cursor{p: p}
-	cell = c.lenencBytes()
-	return cell, c.p, c.err("text row")
-}
-
 // AppendTextRow appends a row of the text protocol.
 func AppendTextRow(b []byte, row sqltypes.Row) []byte {
 	for _, cell := range row {

@@ -28,12 +28,6 @@ func IntKey(i int64) Key {
 	return Key{Family: FamilyInteger, Canon: t, Text: t}
 }
 
-// UintKey is an unsigned integer key.
-func UintKey(u uint64) Key {
-	t := strconv.AppendUint(nil, u, 10)
-	return Key{Family: FamilyInteger, Canon: t, Text: t}
-}
-
 // Equal reports whether the column's = finds k and o equal. NULL equals nothing but NULL here (as <=> has it).
 func (k Key) Equal(o Key) bool {
 	return k.Null == o.Null && bytes.Equal(k.Canon, o.Canon)

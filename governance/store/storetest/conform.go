@@ -50,7 +50,6 @@ func Conform(t *testing.T, factory Factory) {
 		{"11 the holder knows first", testHolderFirst},
 		{"12 closed", testClosed},
 		{"13 unavailable", testUnavailable},
-		{"campaign", testCampaign},
 	}
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) { r.run(t, factory(t)) })

@@ -144,31 +144,3 @@ func testUnavailable(t *testing.T, env Env) {
 		}
 	}
 }
-
-func testCampaign(t *testing.T, env Env) {
-	ctx, a := open(t, env)
-	_, b := open(t, env)
-	la, lb := grant(ctx, t, env, a), grant(ctx, t, env, b)
-	term, err := store.Campaign(ctx, a, la, "lead", []byte("a"))
-	must(t, err)
-	won := make(chan *store.Term, 1)
-	failed := make(chan error, 1)
-	go func() {
-		term, err := store.Campaign(ctx, b, lb, "lead", []byte("b"))
-		won <- term
-		failed <- err
-	}()
-	if !txn(ctx, t, a, []store.Cond{store.Unchanged(term.KV)}, store.Put("work", []byte("a"))).OK {
-		t.Fatal("the fence of a leader does not hold")
-	}
-	must(t, la.Revoke(ctx))
-	second := <-won
-	must(t, <-failed)
-	if txn(ctx, t, a, []store.Cond{store.Unchanged(term.KV)}, store.Put("work", []byte("late"))).OK {
-		t.Fatal("a former leader passes the fence")
-	}
-	must(t, second.Resign(ctx))
-	if _, err := a.Get(ctx, "lead"); !errors.Is(err, store.ErrNotFound) {
-		t.Fatalf("resigned: %v", err)
-	}
-}
