@@ -96,8 +96,13 @@ func (s *Session) asAChange(x *execution) (restore func()) {
 	v, set := s.state.Var("optimizer_switch")
 	if !set {
 		v = "'semijoin=on,materialization=on'"
+		if s.srv.Flavour.MariaDB {
+			v = "'semijoin=on,materialization=on,exists_to_in=on'"
+		}
 	}
-	v = strings.ReplaceAll(strings.ReplaceAll(v, "semijoin=on", "semijoin=off"), "materialization=on", "materialization=off")
+	for _, join := range []string{"semijoin", "materialization", "exists_to_in"} {
+		v = strings.ReplaceAll(v, join+"=on", join+"=off")
+	}
 	return s.override("optimizer_switch", v)
 }
 
@@ -171,8 +176,9 @@ func (s *Session) keysByTarget(ctx context.Context, x *execution, node *plan.ByK
 		row, err := rows.Next(ctx)
 		if isEOF(err) {
 			t.measured()
+			err = rows.Close() // with LIMIT it is not read to its end
 			t.hear(ctx)
-			return out, nil
+			return out, err
 		}
 		if err != nil {
 			return nil, err

@@ -37,7 +37,9 @@ type diagnostics struct {
 	// rows is the number that a row has in the statement by the number that it has on the shard that is heard; nil: the same.
 	rows  func(n int) int
 	heard []*plan.Target
-	args  *args // of the statement under way
+
+	args    *args // of the statement under way
+	clauses *parser.Clauses
 }
 
 // maxConditions is max_error_count's default.
@@ -120,7 +122,9 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 		return false
 	}
 	switch c.code {
-	case codeNoDefault, codeAmbiguous, codeRecursion, // a server says it once, however many rows it tells of
+	case codeNoDefault:
+		return !d.gives(c.msg) && slices.Contains(d.conditions, c)
+	case codeAmbiguous, codeRecursion, // a server says it once, however many rows it tells of
 		sqlerr.CodeSyntax, codeDeprecated, codeDeprecatedAlone, codeAliasOfCharset, codeDeprecatedCollation: // of the text
 		return slices.Contains(d.conditions, c)
 	}
@@ -132,6 +136,16 @@ func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool 
 		return false
 	}
 	return d.names(value, text) && slices.Contains(d.conditions, c)
+}
+
+// gives reports whether an INSERT has a value for the column that a condition names: then each row with DEFAULT is told of.
+func (d *diagnostics) gives(msg string) bool {
+	c := d.clauses
+	if c == nil || len(c.Rows) == 0 || len(c.Rows[0].Values) == 0 {
+		return false
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(msg, "Field '"), "' ")
+	return !c.ColumnsSpan.Present() || slices.ContainsFunc(c.Columns, func(n parser.Name) bool { return strings.EqualFold(n.Name, name) })
 }
 
 // names reports whether a value, as a condition quotes it, is a constant of the statement's text or one of its parameters.

@@ -48,7 +48,7 @@ type execution struct {
 // client's connection's, all others have been written.
 func (s *Session) run(ctx context.Context, x *execution) error {
 	defer s.settle(ctx)
-	s.diag.args = x.args
+	s.diag.args, s.diag.clauses = x.args, x.st.parsed.Clauses
 	if err := s.enter(ctx, x); err != nil {
 		return s.writeError(err)
 	}
@@ -57,7 +57,7 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 		return s.writeError(err)
 	}
 	err := s.attempt(ctx, x)
-	s.diag.args = nil // they belong to the client's buffer
+	s.diag.args, s.diag.clauses = nil, nil // they belong to the client's buffer
 	if err != nil {
 		return s.writeError(err)
 	}

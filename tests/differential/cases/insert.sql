@@ -71,6 +71,11 @@ SELECT id FROM s1 ORDER BY id;
 SET sql_mode = '';
 INSERT INTO s1 (id, a, b) VALUES (101,'x','b'),(102,2,'much too long for it'),(103,'y','c'),(104,4,'d'),(3,'z','e'),(105,'v','f'),(1,2,'g'),(2,'w','h');
 SELECT id, a FROM s1 ORDER BY id;
+--@ case DEFAULT without a default in several rows
+SET sql_mode = '';
+INSERT IGNORE INTO orders (user_id, id, amount) VALUES (11,DEFAULT,1),(12,DEFAULT,2),(13,DEFAULT,3),(14,5,DEFAULT);
+INSERT INTO orders (user_id) VALUES (21),(22),(23);
+SELECT * FROM orders ORDER BY user_id, id;
 --@ case wrong value in a multi-row insert
 INSERT INTO s1 (id, a) VALUES (60,1),(61,'abc'),(62,3);
 INSERT INTO s1 (id, c) VALUES (63,1),(64,99999),(65,3);

@@ -373,6 +373,9 @@ SELECT * FROM s2 ORDER BY id;
 INSERT INTO users VALUES (1,'p'),(2,'q'),(3,'p'),(4,'r'),(5,NULL);
 DELETE FROM users WHERE e IN (SELECT id FROM b1) ORDER BY id LIMIT 10;
 UPDATE IGNORE users SET e = 'r' WHERE e IN (SELECT id FROM b1) ORDER BY id LIMIT 10;
+UPDATE users SET e = 'r' WHERE EXISTS (SELECT 1 FROM b1 WHERE b1.id = users.e) ORDER BY id LIMIT 3;
+SELECT id, e FROM users ORDER BY id;
+DELETE FROM users WHERE EXISTS (SELECT 1 FROM b1 WHERE b1.id = users.e) ORDER BY id DESC LIMIT 1;
 SELECT id FROM users ORDER BY id;
 --@ case select of quotients
 INSERT INTO products (id, price) SELECT id + 80, a / 7 FROM s1 WHERE id = 1;
