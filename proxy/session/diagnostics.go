@@ -57,6 +57,25 @@ var withoutTables = map[parser.Kind]bool{
 	parser.Select: true, parser.Set: true, parser.Do: true, parser.Use: true, parser.SetTransaction: true, parser.Begin: true,
 	parser.Commit: true, parser.Rollback: true, parser.Savepoint: true, parser.RollbackTo: true, parser.Release: true,
 	parser.Prepare: true, parser.Execute: true, parser.Deallocate: true, parser.UnlockTables: true, parser.Help: true,
+	parser.Explain: true, parser.Analyze: true,
+}
+
+// letsStand reports whether a MariaDB server lets the conditions before a statement stand: those that open no table, a derived
+// one or one of information_schema included.
+func letsStand(st *parser.Statement) bool {
+	tokens := st.Tokens
+	if st.Kind == parser.Show {
+		return len(tokens) > 1 && (tokens[1].Is("GRANTS") || tokens[1].Is("PRIVILEGES") || tokens[len(tokens)-1].Is("PROCESSLIST"))
+	}
+	if len(st.Tables) > 0 || !withoutTables[st.Kind] {
+		return false
+	}
+	for i := range tokens {
+		if tokens[i].Is("FROM") && i+2 < len(tokens) && tokens[i+1].In(st.Text) == "(" && tokens[i+2].Is("SELECT") {
+			return false
+		}
+	}
+	return true
 }
 
 // begin begins a statement, prepared or run: its conditions replace those of the one before, unless it asks for them or,
@@ -64,7 +83,7 @@ var withoutTables = map[parser.Kind]bool{
 func (d *diagnostics) begin(st *parser.Statement, mariaDB bool) {
 	switch {
 	case asksDiagnostics(st):
-	case mariaDB && len(st.Tables) == 0 && withoutTables[st.Kind]:
+	case mariaDB && letsStand(st):
 		d.stale = true
 	default:
 		d.reset()
