@@ -87,8 +87,14 @@ func (g *Generator) insert() Statement {
 			w.tail += " + " + g.number(1, 3)
 		}
 	}
+	if g.chance(10) {
+		w.tail += " RETURNING " + pick(g, columns).name
+	}
 	return w
 }
+
+// unfit are values that few columns take as they are: what a shard makes of one in a row is to be told as of the statement's.
+var unfit = []string{"'12x'", "-1", "99999999999", "'2024-13-45'", "'a text that is too long for any of the columns'", "1/0", "DEFAULT"}
 
 func (g *Generator) tuple(t table, columns []column) []string {
 	var out []string
@@ -100,6 +106,8 @@ func (g *Generator) tuple(t table, columns []column) []string {
 			out = append(out, g.number(1, 40))
 		case g.chance(10):
 			out = append(out, "NULL")
+		case g.chance(3):
+			out = append(out, pick(g, unfit))
 		default:
 			out = append(out, g.stored(c))
 		}
