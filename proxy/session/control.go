@@ -245,7 +245,7 @@ func (s *Session) comSetOption(payload []byte) error {
 func (s *Session) comStatistics() error {
 	up := time.Since(s.srv.Start)
 	line := fmt.Sprintf("Uptime: %d  Threads: %d", int(up.Seconds()), len(s.srv.Peers.List()))
-	return s.client.WritePacket([]byte(line))
+	return s.ended(0, s.client.WritePacket([]byte(line)))
 }
 
 // comFieldList answers COM_FIELD_LIST, which old clients complete names with, by the definitions that the table's

@@ -205,6 +205,7 @@ func (s *Session) sendPrepared(stmt *prepared, params, columns []sqltypes.Column
 			return err
 		}
 	}
+	s.client.Complete()
 	return nil
 }
 

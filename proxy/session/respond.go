@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -39,21 +40,34 @@ func (s *Session) serverStatus(backend wire.Status) wire.Status {
 // sendOK writes an OK with the session's status.
 func (s *Session) sendOK(ok *wire.OK) error {
 	ok.Status = s.serverStatus(ok.Status)
-	return s.client.Finish(ok.AppendPayload(s.client.Start(), s.client.Caps)) // not Send: that allocates
+	return s.ended(ok.Status, s.client.Finish(ok.AppendPayload(s.client.Start(), s.client.Caps))) // not Send: that allocates
+}
+
+// ended notes that an answer has ended, unless another result follows: nothing can be written behind it then, whatever
+// fails later.
+func (s *Session) ended(status wire.Status, err error) error {
+	if err == nil && !status.Has(wire.StatusMoreResults) {
+		s.client.Complete()
+	}
+	return err
 }
 
 // sendEnd writes the packet after the last row.
 func (s *Session) sendEnd(ok *wire.OK) error {
 	end := wire.ResultEnd{OK: wire.OK{Status: s.serverStatus(ok.Status), Warnings: ok.Warnings, Info: ok.Info}}
-	return s.client.Finish(end.AppendPayload(s.client.Start(), s.client.Caps))
+	return s.ended(end.Status, s.client.Finish(end.AppendPayload(s.client.Start(), s.client.Caps)))
 }
 
 // writeError is the one edge at which errors become ERR packets. An error of the client's own connection is returned,
-// since nobody is left to read it. Whatever was to follow in a multi-statement does not.
+// since nobody is left to read it, and so is one that comes when the answer has ended: the client cannot be told any
+// more, and must not go on in a session of which it believes otherwise. Whatever was to follow in a multi-statement does not.
 func (s *Session) writeError(err error) error {
 	var client *exec.ClientError
 	if errors.As(err, &client) {
 		return err
+	}
+	if s.client.Completed() {
+		return fmt.Errorf("session: after the end of an answer: %w", err)
 	}
 	s.more = false
 	s.errors++
@@ -63,7 +77,7 @@ func (s *Session) writeError(err error) error {
 	if s.killState() == killConnection {
 		_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite)) // the server may have taken its time to end the statement
 	}
-	return s.client.Send(wire.Err{Error: e})
+	return s.ended(0, s.client.Send(wire.Err{Error: e}))
 }
 
 // translate finds what a client is to see of an error.
@@ -96,12 +110,8 @@ func (s *Session) translate(err error) *sqlerr.Error {
 
 // writeRows writes a stream of rows as a result set and closes it. end is asked for warnings and status after the
 // last row.
-func (s *Session) writeRows(ctx context.Context, rows merge.RowStream, form exec.Form, end func() *wire.OK) (err error) {
-	defer func() {
-		if bad := rows.Close(); err == nil && bad != nil {
-			err = bad
-		}
-	}()
+func (s *Session) writeRows(ctx context.Context, rows merge.RowStream, form exec.Form, end func() *wire.OK) error {
+	defer func() { _ = rows.Close() }() // by then the answer has ended
 	columns := rows.Columns()
 	if err := s.sendColumns(columns); err != nil {
 		return err
@@ -112,11 +122,11 @@ func (s *Session) writeRows(ctx context.Context, rows merge.RowStream, form exec
 		if isEOF(err) {
 			break
 		}
+		if err == nil {
+			err = s.sendRow(columns, row, form)
+		}
 		if err != nil {
 			return s.writeError(err)
-		}
-		if err := s.sendRow(columns, row, form); err != nil {
-			return err
 		}
 		sent++
 	}
@@ -144,17 +154,18 @@ func (s *Session) endOfColumns(warnings uint16) error {
 	return s.client.Finish(wire.AppendEOF(s.client.Start(), warnings, s.serverStatus(0), s.client.Caps))
 }
 
+// sendRow writes a row. An error that is not the client's connection's is to be told in its place.
 func (s *Session) sendRow(columns []sqltypes.Column, row sqltypes.Row, form exec.Form) error {
 	b := s.client.Start()
 	if form == exec.TextRows {
-		return s.client.Finish(wire.AppendTextRow(b, row))
+		return s.clientError(s.client.Finish(wire.AppendTextRow(b, row)))
 	}
 	b, err := wire.AppendBinaryRow(b, columns, row)
 	if err != nil {
 		s.client.Abandon()
-		return s.writeError(err)
+		return err
 	}
-	return s.client.Finish(b)
+	return s.clientError(s.client.Finish(b))
 }
 
 // sendAffected answers a statement of the session's own that has changed n rows, with its warnings.

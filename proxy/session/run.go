@@ -269,9 +269,7 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if err := s.relay(x, route, unit.Target, answer); err != nil {
 		return s.failed(ctx, h, route, unit.Target, err)
 	}
-	if err := s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings); err != nil {
-		return err
-	}
+	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
 	if answer.OK.LastInsertID != 0 {
 		h.lease.Generated(s.state, s.diag.lastID)
 	}

@@ -176,8 +176,8 @@ func (s *Session) Serve(draining <-chan struct{}) {
 		} else {
 			err = s.dispatch(ctx, cmd, payload)
 		}
-		if err == nil {
-			err = s.client.Flush()
+		if err == nil || s.client.Completed() {
+			err = errors.Join(err, s.client.Flush())
 		}
 		if !s.finish() || err != nil {
 			if err != nil && !errors.Is(err, errQuit) {
@@ -263,6 +263,7 @@ func (s *Session) readFailed(ctx context.Context, err error) {
 // refuse sends a last error, without patience.
 func (s *Session) refuse(e *sqlerr.Error) {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite))
+	s.client.NextAnswer()
 	if s.client.Send(wire.Err{Error: e}) == nil {
 		_ = s.client.Flush()
 	}
@@ -360,7 +361,7 @@ func (s *Session) dispatch(ctx context.Context, cmd wire.Command, payload []byte
 	case wire.ComSetOption:
 		return s.comSetOption(payload)
 	case wire.ComDebug:
-		return s.client.Send(&wire.ResultEnd{OK: wire.OK{Status: s.serverStatus(0)}})
+		return s.sendEnd(&wire.OK{})
 	}
 	return s.writeError(sqlerr.UnknownCommand())
 }

@@ -78,6 +78,12 @@ func NewServerStream(rw io.ReadWriter, cfg Config) *ServerStream {
 	return s
 }
 
+// ReadCommand reads the client's next command, to which another answer is given.
+func (s *ServerStream) ReadCommand() (Command, []byte, error) {
+	s.w.NextAnswer()
+	return s.r.ReadCommand()
+}
+
 // Send puts m into the buffer; Flush sends it.
 func (s *ServerStream) Send(m ServerMessage) error {
 	return s.w.Finish(m.AppendPayload(s.w.Start(), s.Caps))

@@ -292,6 +292,32 @@ func TestAbandonedPacketIsNotSent(t *testing.T) {
 	}
 }
 
+// Behind the end of an answer nothing is written, by whatever way, until the next one begins.
+func TestWriterIsCompleteBehindAnAnswer(t *testing.T) {
+	var out bytes.Buffer
+	w := NewWriter(&out, NewPool(1<<10))
+	if err := w.WritePacket([]byte("ok")); err != nil {
+		t.Fatal(err)
+	}
+	w.Complete()
+	long := make([]byte, 5000)
+	for name, write := range map[string]func() error{
+		"packet":     func() error { return w.WritePacket([]byte("more")) },
+		"long":       func() error { return w.WritePacket(long) },
+		"parts":      func() error { return w.WriteParts(3, [][]byte{[]byte("more")}) },
+		"long parts": func() error { return w.WriteParts(3, [][]byte{long}) },
+		"raw":        func() error { return w.raw([]byte("\x01\x00\x00\x02m")) },
+	} {
+		if err := write(); !errors.Is(err, ErrAnswered) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.NextAnswer()
+	if err := errors.Join(w.WritePacket([]byte("next")), w.Flush()); err != nil || out.String() != packet(0, "ok")+packet(1, "next") {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
 // A payload in parts arrives as the same payload in one piece does.
 func TestWriteParts(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789abcdef"), 3<<20)

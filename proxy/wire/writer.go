@@ -1,9 +1,14 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"io"
 )
+
+// ErrAnswered is what a Writer says to a packet behind the one that ended an answer: the peer would take it for the
+// answer to its next command. The packet is not written.
+var ErrAnswered = errors.New("wire: a packet behind the end of an answer")
 
 // Writer writes packets to one peer. What is written collects in a borrowed buffer and leaves with Flush, or earlier
 // when the buffer is full; after Flush it holds no buffer. The first error of the peer is kept and returned by every
@@ -19,6 +24,8 @@ type Writer struct {
 	open  bool
 	sent  int64
 	err   error
+
+	complete bool // the answer under way has ended
 }
 
 // NewWriter returns a Writer that is not paired with a Reader. Connections use a Stream.
@@ -45,6 +52,23 @@ func (w *Writer) Start() []byte {
 	return append(w.buf, 0, 0, 0, 0)
 }
 
+// Complete ends the answer: until NextAnswer nothing more is written, and every attempt is ErrAnswered.
+func (w *Writer) Complete() { w.complete = true }
+
+// Completed reports whether the answer has ended.
+func (w *Writer) Completed() bool { return w.complete }
+
+// NextAnswer begins another answer.
+func (w *Writer) NextAnswer() { w.complete = false }
+
+// refusal is why nothing may be written; nil: it may.
+func (w *Writer) refusal() error {
+	if w.err == nil && w.complete {
+		return ErrAnswered
+	}
+	return w.err
+}
+
 // Abandon drops the packet that Start opened.
 func (w *Writer) Abandon() { w.open = false }
 
@@ -54,9 +78,9 @@ func (w *Writer) Finish(b []byte) error {
 		panic("wire: Writer.Finish without Start")
 	}
 	w.open = false
-	if w.err != nil {
+	if err := w.refusal(); err != nil {
 		w.release()
-		return w.err
+		return err
 	}
 	n := len(b) - w.start - headerSize
 	if n >= MaxFrame {
@@ -99,6 +123,9 @@ func (w *Writer) WritePacket(payload []byte) error {
 	if len(payload)+headerSize <= w.pool.size {
 		return w.Finish(append(w.Start(), payload...))
 	}
+	if w.complete {
+		return ErrAnswered
+	}
 	for {
 		n := min(len(payload), MaxFrame)
 		b := w.Start()
@@ -124,6 +151,9 @@ func (w *Writer) WriteParts(first byte, parts [][]byte) error {
 	n := 1
 	for _, p := range parts {
 		n += len(p)
+	}
+	if w.complete {
+		return ErrAnswered
 	}
 	b := append(w.Start(), first)
 	if n+headerSize <= w.pool.size {
@@ -170,8 +200,8 @@ func (w *Writer) frame(b []byte, n int) []byte {
 
 // raw sends bytes that already are packets, or pieces of one: into the buffer if they fit, else straight through.
 func (w *Writer) raw(p []byte) error {
-	if w.err != nil {
-		return w.err
+	if err := w.refusal(); err != nil {
+		return err
 	}
 	if len(w.buf)+len(p) <= w.pool.size {
 		if w.lease == nil {
