@@ -47,7 +47,7 @@ var table = []section{
 			Doc: "Where it runs: a label that the other instances and `heddle mesh instances` see. Nothing is routed by it yet.",
 			at:  func(c *Config) any { return &c.Instance.Zone }},
 		{Name: "instance.labels", Kind: Map, Example: "team: checkout",
-			Doc: "Free labels, by which rules can be tried on some instances first.",
+			Doc: "Free labels, which heddle mesh instances shows. Nothing goes by them yet.",
 			at:  func(c *Config) any { return &c.Instance.Labels }},
 		{Name: "instance.address", Kind: Address, Example: "10.0.0.7:3307",
 			Doc: "Where peers reach it (host:port). Empty: the first listen.address.",
