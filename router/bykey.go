@@ -1,11 +1,13 @@
 package router
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/pingcap/tidb/pkg/parser/ast"
 )
 
 // byKey plans an UPDATE or DELETE with LIMIT over several shards: a locking SELECT finds the primary keys of the rows
@@ -28,6 +30,9 @@ func (p *planning) byKey(b *block, ch *change, route *plan.Route) error {
 
 // keyed makes the plan of a change by keys.
 func (p *planning) keyed(b *block, route *plan.Route, pk []string) (*plan.ByKey, error) {
+	if p.readsItself(b) && p.readsAssigned() {
+		return nil, p.refuse("an UPDATE that reads its table in a subquery and, in an assignment, a column that it has assigned before, whose rows are found apart")
+	}
 	input, err := p.keysInOrder(b, pk)
 	if err != nil {
 		return nil, err
@@ -42,6 +47,45 @@ func (p *planning) keyed(b *block, route *plan.Route, pk []string) (*plan.ByKey,
 	p.plan.Root = out
 	return out, nil
 }
+
+// readsItself reports whether a subquery names the table that is changed. A MariaDB server then changes it as one of several
+// tables: all assignments see the row as it was, not as those before them have left it.
+func (p *planning) readsItself(b *block) bool {
+	return slices.ContainsFunc(p.stmt.Tables, func(ref parser.TableRef) bool {
+		return ref.Depth > 0 && strings.EqualFold(ref.Name, b.sources[0].table.name)
+	})
+}
+
+// readsAssigned reports whether an assignment of an UPDATE reads a column that one before it has assigned.
+func (p *planning) readsAssigned() bool {
+	update, ok := p.stmt.AST.(*ast.UpdateStmt)
+	if !ok {
+		return false
+	}
+	v := &assignedVisitor{assigned: map[string]bool{}}
+	for _, a := range update.List {
+		a.Expr.Accept(v)
+		v.assigned[a.Column.Name.L] = true
+	}
+	return v.found
+}
+
+// assignedVisitor finds names of assigned columns.
+type assignedVisitor struct {
+	assigned map[string]bool // lower case
+	found    bool
+}
+
+// Enter implements ast.Visitor.
+func (v *assignedVisitor) Enter(n ast.Node) (ast.Node, bool) {
+	if c, ok := n.(*ast.ColumnNameExpr); ok {
+		v.found = v.found || v.assigned[c.Name.Name.L]
+	}
+	return n, v.found
+}
+
+// Leave implements ast.Visitor.
+func (v *assignedVisitor) Leave(n ast.Node) (ast.Node, bool) { return n, true }
 
 // setsAny reports whether a change assigns one of the columns.
 func setsAny(ch *change, columns []string) bool {

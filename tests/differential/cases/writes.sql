@@ -369,6 +369,12 @@ SELECT * FROM notes ORDER BY id;
 SET sql_mode = '';
 INSERT INTO s2 (id, a) SELECT id + 20, a FROM s1 WHERE NOT a = '12abc';
 SELECT * FROM s2 ORDER BY id;
+--@ case assignments of a change that reads its table
+UPDATE s1 SET a = a + 1, b = id WHERE id IN (SELECT id FROM s1 WHERE a > 20) ORDER BY id LIMIT 3;
+SELECT * FROM s1 ORDER BY id;
+UPDATE s1 SET a = a + 1, b = a ORDER BY id LIMIT 3;
+SELECT * FROM s1 ORDER BY id;
+UPDATE s1 SET a = a + 1, b = a WHERE id IN (SELECT id FROM s1 WHERE a > 20) ORDER BY id LIMIT 3;
 --@ case rows of a change are not joined with
 INSERT INTO users VALUES (1,'p'),(2,'q'),(3,'p'),(4,'r'),(5,NULL);
 DELETE FROM users WHERE e IN (SELECT id FROM b1) ORDER BY id LIMIT 10;
