@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
-	"time"
 
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
@@ -24,10 +23,7 @@ type dialer struct {
 
 func newDialer(buffers *wire.Pool, dial func(ctx context.Context, network, addr string) (net.Conn, error), random io.Reader) *dialer {
 	if dial == nil {
-		d := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
-			Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
-		}}
-		dial = d.DialContext // TCP_NODELAY is Go's default
+		dial = (&net.Dialer{KeepAlive: -1}).DialContext // TCP_NODELAY is Go's default; for keep-alive see watchSilence
 	}
 	return &dialer{buffers: buffers, dial: dial, random: random}
 }
@@ -47,6 +43,7 @@ func (d *dialer) connect(ctx context.Context, ds *DataSource, flags Flags, schem
 	}
 	c := &Conn{ds: ds, dialer: d, link: newLink(raw)}
 	c.net = c.link
+	c.link.watchSilence(ds.Limits.SilenceTimeout)
 	c.stream = wire.NewClientStream(c.link, wire.Config{Pool: d.buffers})
 	c.stmts.init(ds.Limits.Statements, ds.Limits.StatementBytes)
 	c.link.arm(ctx.Done())

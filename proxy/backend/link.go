@@ -33,6 +33,9 @@ type link struct {
 	expects     bool // the next Write ends a command of which only the answer is waited for
 	expectation expectation
 
+	silence time.Duration // see watchSilence; 0: there is no bound
+	lenient bool          // the command under way has more of it
+
 	interrupted atomic.Bool // the deadline in the past is there to stay
 }
 
@@ -47,6 +50,9 @@ func newLink(c net.Conn) *link {
 func (l *link) arm(done <-chan struct{}) {
 	l.done = done
 	l.written = 0
+	if l.lenient {
+		l.beStrict()
+	}
 	if done != nil {
 		l.deadline = false // to be set anew, by the first Read
 	}
@@ -124,6 +130,9 @@ func (l *link) setReadDeadline(t time.Time) error {
 // Write writes, until cancelled. Small writes go into the socket's buffer and are not watched.
 func (l *link) Write(p []byte) (int, error) {
 	l.written += len(p)
+	if l.written > unwatchedBytes && !l.lenient {
+		l.beLenient()
+	}
 	if l.written > unwatchedBytes && l.done != nil && l.stop == nil {
 		l.watch()
 	}

@@ -62,6 +62,7 @@ type Limits struct {
 	MinIdle        int           // connections opened and kept though nobody uses them, within MaxOpen and MaxIdle
 	WaitTimeout    time.Duration // for a free connection; default 10 s
 	ConnectTimeout time.Duration // for dial and login; default 5 s
+	SilenceTimeout time.Duration // of the server's machine, TCP only, for connections opened from now on; default 30 s
 	IdleTime       time.Duration // after which an unused connection is closed; default 10 min
 	Lifetime       time.Duration // after which a connection is not lent any more; default 1 h
 	PingAfter      time.Duration // idle time after which the server is asked before a loan; default 30 s
@@ -83,6 +84,7 @@ func (l Limits) withDefaults() Limits {
 	l.MinIdle = min(l.MinIdle, l.MaxIdle)
 	orDefault(&l.WaitTimeout, 10*time.Second)
 	orDefault(&l.ConnectTimeout, 5*time.Second)
+	orDefault(&l.SilenceTimeout, 30*time.Second)
 	orDefault(&l.IdleTime, 10*time.Minute)
 	orDefault(&l.Lifetime, time.Hour)
 	orDefault(&l.PingAfter, 30*time.Second)

@@ -111,6 +111,7 @@ type Pool struct {
 	MaxLifetime    time.Duration
 	WaitTimeout    time.Duration
 	ConnectTimeout time.Duration
+	SilenceTimeout time.Duration
 }
 
 // Memory is what results may occupy.

@@ -166,6 +166,10 @@ var table = []section{
 		{Name: "pool.connect_timeout", Kind: Duration, Default: "3s", Min: int64(time.Millisecond), Reload: true,
 			Doc: "How long opening a connection may take, login included.",
 			at:  func(c *Config) any { return &c.Pool.ConnectTimeout }},
+		{Name: "pool.silence_timeout", Kind: Duration, Default: "30s", Min: int64(time.Second), Reload: true,
+			Doc: "A new connection is given up, and what waits for it fails, when the server's machine has acknowledged nothing for so long " +
+				"(not: when a statement takes long). Ten times as long while a long statement or a file is sent to it: one that waits for a lock takes nothing.",
+			at: func(c *Config) any { return &c.Pool.SilenceTimeout }},
 	}},
 	{"memory", "What results may occupy while the proxy merges them. Relayed rows occupy nothing.", []Field{
 		{Name: "memory.query", Kind: Bytes, Default: "64MiB", Min: mib, Reload: true,

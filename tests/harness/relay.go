@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"sync"
@@ -74,7 +75,9 @@ func NewRelay(t testing.TB, target string) *Relay {
 
 // StartRelay relays to target until Close.
 func StartRelay(target string) (*Relay, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // whose sockets take no filter: see Vanish
+	l, err := plain.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start a relay: %w", err)
 	}
