@@ -161,24 +161,26 @@ func (f *fanOut) aliasOf(name *ast.ColumnName) int {
 // isColumn reports whether a bare name is a column of the FROM clause. It may ask for schemas.
 func (f *fanOut) isColumn(name string) (bool, error) {
 	for _, s := range f.b.sources {
-		switch {
-		case s.table != nil:
-			if err := f.p.requireSchema(s.table); err != nil {
-				return false, err
-			}
-			if s.table.column(name) >= 0 {
-				return true, nil
-			}
-		case s.body != nil && len(s.body.blocks) == 1:
-			found, err := f.derivedColumn(s.body.blocks[0], name)
-			if found || err != nil {
-				return found, err
-			}
-		default:
-			return false, f.p.refuse("an alias that may be a column as well over several shards")
+		found, err := f.sourceHas(s, name)
+		if found || err != nil {
+			return found, err
 		}
 	}
 	return false, nil
+}
+
+// sourceHas is isColumn for one item of FROM.
+func (f *fanOut) sourceHas(s *source, name string) (bool, error) {
+	switch {
+	case s.table != nil:
+		if err := f.p.requireSchema(s.table); err != nil {
+			return false, err
+		}
+		return s.table.column(name) >= 0, nil
+	case s.body != nil && len(s.body.blocks) == 1:
+		return f.derivedColumn(s.body.blocks[0], name)
+	}
+	return false, f.p.refuse("an alias that may be a column as well over several shards")
 }
 
 // derivedColumn reports whether a derived table has a column of that name.

@@ -12,8 +12,9 @@ import (
 // rows that WHERE keeps, go into a temporary table of one shard, and the client's own clauses run there.
 type rowsResidual struct {
 	*grouping
-	parts []residualPart
-	exprs [][]rewrite.Piece
+	refs    []rowsRef
+	columns []rowsColumn
+	exprs   [][]rewrite.Piece // of columns; a constant where there are none
 }
 
 // wholeRows reports whether a grouping needs the rows themselves, and why.
@@ -97,7 +98,7 @@ func (g *grouping) byRows() error {
 	for i := range cols[:min(len(cols), len(r.exprs))] {
 		r.exprs[i] = exactly(&cols[i], r.exprs[i])
 	}
-	shape = g.p.keepJSON(shape, cols, partName)
+	shape = g.p.keepJSON(shape, cols, r.columnName)
 	g.route.Template = r.rows(false)
 	g.p.plan.Root = &plan.Residual{
 		Input: g.route, Target: g.route.Targets[0], Shape: shape, Final: final, Result: g.cols[:g.visible],
@@ -134,7 +135,7 @@ func (r *rowsResidual) rows(shape bool) *rewrite.Template {
 		if i > 0 {
 			list = append(list, text(", "))
 		}
-		list = append(append(list, e...), text(" AS "+partName(i)))
+		list = append(append(list, e...), text(" AS "+r.columnName(i)))
 	}
 	splices := []rewrite.Splice{splice(parser.Span{Start: r.c.Verb.Start, End: r.c.ListSpan.End}, append([]rewrite.Piece{text("SELECT ")}, list...)...)}
 	for _, c := range []parser.Clause{r.c.GroupBy, r.c.Having, r.c.OrderBy} {
@@ -178,23 +179,26 @@ func (p *planning) inlineParams(t *rewrite.Template) {
 
 // final is the client's statement over the temporary table.
 func (r *rowsResidual) final() (*rewrite.Template, error) {
+	if err := r.read(); err != nil {
+		return nil, err
+	}
+	splices := r.splices()
 	t := &rewrite.Template{Pieces: rewrite.Cut(r.p.src, rewrite.Span(r.c.Verb), nil)}
 	add := func(pieces ...rewrite.Piece) { t.Pieces = append(t.Pieces, pieces...) }
 	add(text(" "))
 	for i, item := range r.c.List {
-		expr, err := r.rewritten(r.sel.Fields.Fields[i].Expr, item.Expr, clauseList)
-		if err != nil {
-			return nil, err
-		}
 		if i > 0 {
 			add(text(", "))
 		}
-		add(expr...)
+		add(rewrite.Cut(r.p.src, rewrite.Span(item.Expr), splices)...)
 		add(itemLabel(r.p, r.sel, i, item)...)
 	}
-	add(text(" FROM "), rewrite.Piece{Op: rewrite.Table})
-	if err := r.clauses(add); err != nil {
-		return nil, err
+	add(r.from()...)
+	for _, c := range []parser.Clause{r.c.GroupBy, r.c.Having, r.c.OrderBy} {
+		if c.Present() {
+			add(text(" "))
+			add(rewrite.Cut(r.p.src, rewrite.Span(c.Span), splices)...)
+		}
 	}
 	if l := r.c.Limit; l != nil {
 		add(text(" "))
@@ -204,27 +208,16 @@ func (r *rowsResidual) final() (*rewrite.Template, error) {
 	return t, nil
 }
 
-// clauses adds GROUP BY, HAVING and ORDER BY.
-func (r *rowsResidual) clauses(add func(...rewrite.Piece)) error {
-	part := func(c parser.Clause, nodes []ast.ExprNode, in clause) error {
-		if !c.Present() {
-			return nil
-		}
-		v := &rowsVisitor{r: r, in: in}
-		for _, n := range nodes {
-			n.Accept(v)
-		}
-		if v.err != nil {
-			return v.err
-		}
-		add(text(" "))
-		add(rewrite.Cut(r.p.src, rewrite.Span(c.Span), v.splices)...)
-		return nil
+// read finds the columns that the clauses over the temporary table name.
+func (r *rowsResidual) read() error {
+	v := &rowsVisitor{r: r}
+	for _, f := range r.sel.Fields.Fields {
+		f.Expr.Accept(v)
 	}
-	var groups, orders, having []ast.ExprNode
+	v.in = clauseOrder
 	if r.sel.GroupBy != nil {
 		for _, it := range r.sel.GroupBy.Items {
-			groups = append(groups, it.Expr)
+			it.Expr.Accept(v)
 		}
 	}
 	if r.sel.OrderBy != nil {
@@ -232,45 +225,37 @@ func (r *rowsResidual) clauses(add func(...rewrite.Piece)) error {
 			if c, ok := bareExpr(it.Expr).(*ast.ColumnNameExpr); ok && r.namedField(c.Name) >= 0 && c.Name.Table.L == "" {
 				continue // the select item has the same name there
 			}
-			orders = append(orders, it.Expr)
+			it.Expr.Accept(v)
 		}
 	}
+	v.in = clauseHaving
 	if r.sel.Having != nil {
-		having = append(having, r.sel.Having.Expr)
+		r.sel.Having.Expr.Accept(v)
 	}
-	if err := part(r.c.GroupBy, groups, clauseOrder); err != nil {
-		return err
-	}
-	if err := part(r.c.Having, having, clauseHaving); err != nil {
-		return err
-	}
-	return part(r.c.OrderBy, orders, clauseOrder)
-}
-
-func (r *rowsResidual) rewritten(e ast.ExprNode, span parser.Span, in clause) ([]rewrite.Piece, error) {
-	v := &rowsVisitor{r: r, in: in}
-	e.Accept(v)
 	if v.err != nil {
-		return nil, v.err
+		return v.err
 	}
-	return rewrite.Cut(r.p.src, rewrite.Span(span), v.splices), nil
+	return r.resolve()
 }
 
-// rowsVisitor replaces columns by those of the temporary table.
+// rowsVisitor finds the names of columns.
 type rowsVisitor struct {
-	r       *rowsResidual
-	in      clause
-	splices []rewrite.Splice
-	err     error
+	r      *rowsResidual
+	in     clause
+	inside int // aggregates around: there no name is an alias
+	err    error
 }
 
 // Enter implements ast.Visitor.
 func (v *rowsVisitor) Enter(n ast.Node) (ast.Node, bool) {
+	if _, ok := n.(*ast.AggregateFuncExpr); ok {
+		v.inside++
+	}
 	c, ok := n.(*ast.ColumnNameExpr)
 	if !ok || v.err != nil {
 		return n, v.err != nil
 	}
-	alias := v.in != clauseList && v.r.aliasOf(c.Name) >= 0
+	alias := v.in != clauseList && v.inside == 0 && v.r.aliasOf(c.Name) >= 0
 	if alias && v.in == clauseOrder {
 		column, err := v.r.isColumn(c.Name.Name.O)
 		if err != nil {
@@ -287,22 +272,14 @@ func (v *rowsVisitor) Enter(n ast.Node) (ast.Node, bool) {
 		v.err = v.r.p.refuse("a column of a form that Heddle cannot read beside aggregates over several shards")
 		return n, true
 	}
-	v.splices = append(v.splices, splice(span, text(v.r.column(span))))
+	v.r.refs = append(v.r.refs, rowsRef{name: c.Name, at: rewrite.Span(span)})
 	return n, true
 }
 
 // Leave implements ast.Visitor.
-func (v *rowsVisitor) Leave(n ast.Node) (ast.Node, bool) { return n, true }
-
-// column is the temporary table's name of a column.
-func (r *rowsResidual) column(span parser.Span) string {
-	for _, part := range r.parts {
-		if r.p.sameTokens(part.span, span) {
-			return part.replace
-		}
+func (v *rowsVisitor) Leave(n ast.Node) (ast.Node, bool) {
+	if _, ok := n.(*ast.AggregateFuncExpr); ok {
+		v.inside--
 	}
-	name := partName(len(r.exprs))
-	r.parts = append(r.parts, residualPart{span: span, replace: name})
-	r.exprs = append(r.exprs, r.cut(span))
-	return name
+	return n, true
 }
