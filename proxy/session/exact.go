@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"iter"
 	"maps"
@@ -154,40 +155,47 @@ func (t *tree) runColumns(ctx context.Context) ([]sqltypes.Column, error) {
 		return t.preparedColumns(ctx)
 	}
 	from := t.streams[0]
-	key := t.sessionKey()
+	var key []byte
 	for i := range from.columns {
 		c := &from.columns[i]
 		key = append(key, byte(c.Type), byte(c.Flags), byte(c.Flags>>8), c.Decimals)
 	}
-	var named []sqltypes.Column
-	if len(t.x.params) > 0 {
-		var err error
-		if named, err = t.preparedColumns(ctx); err != nil {
-			return nil, err
-		}
-		t.named, key = named, t.paramKey(key)
-	}
-	return t.x.st.ran.get(key, func() ([]sqltypes.Column, error) {
-		columns, err := t.trial(ctx, from.target)
-		if columns == nil && err == nil {
-			return t.preparedColumns(ctx)
-		}
-		if err != nil || named == nil {
-			return logicalColumns(columns, t.s, from.route, from.target), err
-		}
-		return typedBy(named, logicalColumns(columns, t.s, from.route, from.target)), nil
-	})
+	return t.trialColumns(ctx, from.route, from.target, key)
 }
 
-// paramKey adds what types may hang on of parameters outside of WHERE and LIMIT: their kinds, and how long they are.
+// trialColumns are the definitions that a server sends when it runs the statement, asked for once for each key, and each
+// way in which parameters can be given. Without a server's answer they are those of the preparation.
+func (t *tree) trialColumns(ctx context.Context, route *plan.Route, target *plan.Target, key []byte) ([]sqltypes.Column, error) {
+	key = t.paramKey(append(t.sessionKey(), key...))
+	columns, err := t.x.st.ran.get(key, func() ([]sqltypes.Column, error) {
+		columns, err := t.trial(ctx, target)
+		return logicalColumns(columns, t.s, route, target), err
+	})
+	if columns == nil && err == nil {
+		t.untried = true
+		return t.preparedColumns(ctx)
+	}
+	return columns, err
+}
+
+// paramKey adds what types may hang on of parameters outside of WHERE and LIMIT: how they are sent, how long they are, and
+// how many decimals they have.
 func (t *tree) paramKey(key []byte) []byte {
+	if len(t.x.params) == 0 {
+		return key
+	}
 	for _, i := range t.x.st.parsed.Defining() {
-		if t.x.st.parsed.Args[i].Kind != parser.ArgParam {
+		n := t.x.st.parsed.Args[i].Ordinal
+		if t.x.st.parsed.Args[i].Kind != parser.ArgParam || int(n) >= len(t.x.params) {
 			continue
 		}
-		if v, err := t.x.args.Value(i); err == nil {
-			key = append(strconv.AppendInt(append(key, byte(v.Kind)), int64(len(v.Bytes)), 10), 0)
+		p := &t.x.params[n]
+		scale := -1
+		if p.Value.Kind == sqltypes.KindDecimal {
+			scale = bytes.IndexByte(p.Value.Bytes, '.')
 		}
+		key = append(key, byte(p.Value.Kind), byte(p.Type))
+		key = append(strconv.AppendInt(key, int64(len(p.Value.Bytes)), 10), byte(scale), 0)
 	}
 	return key
 }
@@ -197,42 +205,16 @@ func (t *tree) partsColumns(ctx context.Context, n *plan.Gather) ([]sqltypes.Col
 	if t.x.plan.Trial == nil {
 		return t.preparedColumns(ctx)
 	}
-	if len(t.x.params) > 0 {
-		return t.partsWithParameters(ctx, n)
-	}
-	return t.x.st.ran.get(t.sessionKey(), func() ([]sqltypes.Column, error) {
-		columns, err := t.trial(ctx, &n.Place.Targets[0])
-		if columns == nil && err == nil {
-			return t.preparedColumns(ctx)
-		}
-		return logicalColumns(columns, t.s, n.Place, &n.Place.Targets[0]), err
-	})
-}
-
-// partsWithParameters are partsColumns of an execution with parameters. The trial has their values as literals, after
-// which it would name columns: the names are those of the preparation, here as in runColumns.
-func (t *tree) partsWithParameters(ctx context.Context, n *plan.Gather) ([]sqltypes.Column, error) {
-	named, err := t.preparedColumns(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ran, err := t.trial(ctx, &n.Place.Targets[0])
-	if err != nil || ran == nil {
-		return named, err
-	}
-	t.named = named
-	return typedBy(named, logicalColumns(ran, t.s, n.Place, &n.Place.Targets[0])), nil
+	return t.trialColumns(ctx, n.Place, &n.Place.Targets[0], nil)
 }
 
 // trial runs the statement at a target without reading a row. Nil: it does not get as far as that.
 func (t *tree) trial(ctx context.Context, target *plan.Target) ([]sqltypes.Column, error) {
-	x := *t.x
-	x.form, x.args = exec.TextRows, t.x.args.inlined()
-	sql, _, err := t.s.sql(&x, x.plan.Trial, &plan.RouteUnit{Target: target})
+	sql, params, err := t.s.sql(t.x, t.x.plan.Trial, &plan.RouteUnit{Target: target})
 	if err != nil {
 		return nil, err
 	}
-	u := exec.Unit{SQL: sql, Form: exec.TextRows}
+	u := exec.Unit{SQL: sql, Form: t.x.form, Params: params}
 	if h := t.s.find(target.DataSource); h != nil && h.lease.Conn().Busy() {
 		if lease := t.spare(ctx, target); lease != nil {
 			defer lease.Release()
@@ -314,23 +296,6 @@ func typedBy(columns, answer []sqltypes.Column) []sqltypes.Column {
 			if answer[i].OrgName == "" {
 				out[i].OrgName = "" // it is no column of a temporary table when the statement runs
 			}
-		}
-	}
-	return out
-}
-
-// measuredBy are definitions with the digits of an answer: a number that is made from a parameter is wider than one that
-// is made from the parameter's value. Those are the ones that their preparation, named, has other digits for.
-func measuredBy(columns, named, answer []sqltypes.Column) []sqltypes.Column {
-	if len(columns) != len(answer) || len(named) != len(answer) {
-		return columns
-	}
-	out := append([]sqltypes.Column(nil), columns...)
-	for i := range out {
-		t := out[i].Type
-		same := named[i].Length == out[i].Length && named[i].Decimals == out[i].Decimals
-		if out[i].OrgTable == "" && !same && t == answer[i].Type && (t.IsInteger() || t.IsDecimal() || t.IsFloat()) {
-			out[i].Length, out[i].Decimals = answer[i].Length, answer[i].Decimals
 		}
 	}
 	return out

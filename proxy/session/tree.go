@@ -32,6 +32,9 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	switch {
 	case parts && len(x.params) > 0 && limit != 0:
 		columns, err = t.partsColumns(ctx, gather) // its trial has the LIMIT 0 of an execution
+	case len(x.params) > 0 && limit != 0 && takesNone(x) && computes(root) && x.plan.Trial != nil:
+		route := plan.Leaf(root)
+		columns, err = t.trialColumns(ctx, route, &route.Targets[0], nil)
 	case limit == 0 || takesNone(x): // one server does not even begin to run it
 		columns, err = t.preparedColumns(ctx)
 	case parts:
@@ -56,11 +59,8 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 		_ = rows.Close() // the first error is the one to report
 		return err
 	}
-	switch {
-	case t.named != nil:
-		columns = measuredBy(columns, t.named, rows.Columns())
-	case parts && len(x.params) > 0:
-		columns = typedBy(columns, rows.Columns())
+	if len(x.params) > 0 && columns != nil && (t.untried || parts && x.plan.Trial == nil) {
+		columns = typedBy(columns, rows.Columns()) // a preparation knows no types of parameters
 	}
 	if route, ok := root.(*plan.Route); ok && x.st.parsed.Kind == parser.TableAdmin {
 		rows = &namedRows{RowStream: rows, route: route, target: &route.Targets[0]}
@@ -157,15 +157,13 @@ func concatenates(node plan.Node) bool {
 
 // tree is one run of a plan with operators: it opens what they read.
 type tree struct {
-	s      *Session
-	x      *execution
-	budget *merge.Budget
-	origin bool        // rows end with a cell that names their target
-	parts  bool        // the statement runs in parts
-	warned *plan.Route // its preparation's warnings are wanted; nil: they are not
-	// named is how the statement's preparation describes its columns, where a server has run it without reading a row, with
-	// the values of its parameters.
-	named []sqltypes.Column
+	s       *Session
+	x       *execution
+	budget  *merge.Budget
+	origin  bool        // rows end with a cell that names their target
+	parts   bool        // the statement runs in parts
+	warned  *plan.Route // its preparation's warnings are wanted; nil: they are not
+	untried bool        // no server could tell how it describes the answer when it runs the statement
 
 	began time.Time
 
