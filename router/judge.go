@@ -173,7 +173,7 @@ func (j *judge) session(k kept, label string, b *parser.Body) {
 		j.refuse(label, "asks for DATABASE(), which is "+k.schema+" on its server")
 	case b.SetsSystem != "" && several:
 		j.refuse(label, "sets the system variable "+b.SetsSystem)
-	case uses.Has(parser.UseLock) && several:
+	case uses.Has(parser.UseLock) && (several || k.ds != j.p.snap.LockSource()):
 		j.refuse(label, "takes named locks, over several servers")
 	case b.Begins && !b.Ends:
 		j.refuse(label, "begins a transaction and does not end it")

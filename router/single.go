@@ -60,6 +60,9 @@ func (p *planning) commonNodes() ([]rule.Node, error) {
 		at := p.gathered[0].place
 		return []rule.Node{{Shard: at.Shard, DataSource: at.DataSource, Schema: at.Schema}}, nil
 	}
+	if lead == nil && p.stmt.Uses.Has(parser.UseLock) && p.within == nil {
+		return []rule.Node{p.lockNode()}, nil
+	}
 	if lead == nil {
 		l := p.defaultLayout()
 		if l == nil {

@@ -50,6 +50,11 @@ func (h *held) drop() { h.lease.Destroy() }
 // hold returns the session's connection to a data source, in the state that the statement needs: the one that its
 // transaction or a pin holds there, else one from the pool, which becomes a branch if a transaction is open.
 func (s *Session) hold(ctx context.Context, dataSource, schema string, need backend.Need) (*held, error) {
+	return s.take(ctx, dataSource, schema, need, true)
+}
+
+// take is hold; enlists is false for what takes no part in a transaction.
+func (s *Session) take(ctx context.Context, dataSource, schema string, need backend.Need, enlists bool) (*held, error) {
 	s.wantSchema(schema)
 	s.state.SetLastInsertID(s.diag.lastID)
 	h := s.find(dataSource)
@@ -66,7 +71,7 @@ func (s *Session) hold(ctx context.Context, dataSource, schema string, need back
 	if err := s.handOver(ctx, h, need); err != nil {
 		return nil, err
 	}
-	if s.txn != nil && !h.branch {
+	if s.txn != nil && !h.branch && enlists {
 		if err := s.txn.Enlist(ctx, h); err != nil {
 			return nil, err
 		}

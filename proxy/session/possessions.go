@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/plan"
 )
 
 // The planner's reasons to keep a connection that can be seen to go.
@@ -76,6 +77,37 @@ func (s *Session) obscure(kind parser.Kind) {
 	}
 }
 
+// lockUnit is where a statement on user locks runs: where the session has its locks, else where its plan says. The two differ
+// when the documents have changed since it took them.
+func (s *Session) lockUnit(unit *plan.RouteUnit) *plan.RouteUnit {
+	h := s.lockHolder()
+	if h == nil || h.dataSource == unit.Target.DataSource {
+		return unit
+	}
+	at, there := *unit, *unit.Target
+	there.DataSource, there.Schema = h.dataSource, ""
+	at.Target = &there
+	return &at
+}
+
+// lockHolder is the connection that has the session's user locks; nil: there is none.
+func (s *Session) lockHolder() *held {
+	for _, h := range s.held {
+		if h.pinnedBy(getLockPin) {
+			return h
+		}
+	}
+	return nil
+}
+
+// lockPlace is where a SET takes user locks.
+func (s *Session) lockPlace() string {
+	if h := s.lockHolder(); h != nil {
+		return h.dataSource
+	}
+	return s.srv.Catalogs.Current().LockSource()
+}
+
 // followLocks notes which locks the connection may have, and asks the server when a statement may have released some:
 // whether it has, and how many times each was taken, only the server knows.
 func (s *Session) followLocks(ctx context.Context, x *execution, h *held) {
@@ -115,7 +147,7 @@ func (s *Session) followLocks(ctx context.Context, x *execution, h *held) {
 // tell.
 func lockCalls(x *execution) (taken []string, released, ok bool) {
 	st := x.st.parsed
-	if st.Kind != parser.Select && st.Kind != parser.Do || x.plan.Program != nil || st.Uses.Has(parser.UseUnknownFunction|parser.UseWordCall) {
+	if st.Kind != parser.Select && st.Kind != parser.Do || x.plan == nil || x.plan.Program != nil || st.Uses.Has(parser.UseUnknownFunction|parser.UseWordCall) {
 		return nil, false, false
 	}
 	calls := 0

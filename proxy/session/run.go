@@ -257,6 +257,9 @@ func readsUserVars(x *execution) bool { return x.st.parsed.Uses.Has(parser.UseUs
 
 // runSingle is the fast path: one unit, whose rows are relayed untouched.
 func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route, unit *plan.RouteUnit) error {
+	if x.plan.UserLocks {
+		unit = s.lockUnit(unit)
+	}
 	sql, params, err := s.sql(x, route.Template, unit)
 	if err != nil {
 		return err
@@ -348,7 +351,7 @@ func (s *Session) readBackAssigned(ctx context.Context, x *execution, h *held) e
 // anything was sent on it is replaced, once.
 func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
 	for attempt := 0; ; attempt++ {
-		h, err := s.hold(ctx, t.DataSource, t.Schema, x.need)
+		h, err := s.take(ctx, t.DataSource, t.Schema, x.need, !x.plan.UserLocks)
 		var answer *exec.Answer
 		if err == nil {
 			if answer, err = exec.Start(ctx, h.lease.Conn(), u); err == nil {

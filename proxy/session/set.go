@@ -188,6 +188,10 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	if err != nil {
 		return s.writeError(err)
 	}
+	locks := x.st.parsed.Uses.Has(parser.UseLock)
+	if home := s.lockPlace(); locks && home != ds {
+		ds, schema = home, ""
+	}
 	key := s.settledKey(x.st.parsed, text, ds)
 	before, due := s.srv.settled.recall(key)
 	if before != nil && !due {
@@ -204,6 +208,9 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	ok, err := h.lease.Conn().Exec(ctx, text)
 	if err == nil {
 		err = s.warnings(ctx, h, nil, nil, ok.Warnings)
+	}
+	if locks {
+		s.followLocks(ctx, x, h)
 	}
 	if err == nil {
 		err = s.adopt(ctx, h, names, set)

@@ -197,7 +197,7 @@ func (s *Session) runSettled(ctx context.Context, x *execution) (done bool, err 
 		return false, nil
 	}
 	for _, at := range x.st.parsed.Uses.At {
-		if at.Use == parser.UseDatabase && !s.substituted(parser.Select, at) { // its server knows
+		if at.Use == parser.UseDatabase && !s.substituted(x.st.parsed, at) { // its server knows
 			return false, nil
 		}
 	}

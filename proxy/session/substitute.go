@@ -31,7 +31,7 @@ func (s *Session) substitutes(st *parser.Statement) bool {
 	}
 	from := asksFrom(st)
 	for _, at := range st.Uses.At {
-		if at.Tok >= from && s.substituted(st.Kind, at) {
+		if at.Tok >= from && s.substituted(st, at) {
 			return true
 		}
 	}
@@ -56,13 +56,15 @@ func asksFrom(st *parser.Statement) int {
 }
 
 // substituted reports whether the session answers a use.
-func (s *Session) substituted(kind parser.Kind, use parser.UseAt) bool {
+func (s *Session) substituted(st *parser.Statement, use parser.UseAt) bool {
+	kind := st.Kind
 	switch use.Use {
 	case parser.UseFoundRows, parser.UseRowCount:
 		return kind != parser.Compound // which asks about its own statements
 	case parser.UseDatabase:
 		layout, ok := s.srv.Catalogs.Current().Database(s.db)
-		return !ok || layout.Database != "" // a server whose schemas pass through knows itself
+		// A server whose schemas pass through knows itself, but user locks may be taken on another.
+		return !ok || layout.Database != "" || st.Uses.Has(parser.UseLock)
 	case parser.UseConnectionID, parser.UseCurrentUser:
 		return true
 	case parser.UseVersion:
@@ -121,7 +123,7 @@ func (s *Session) substitute(st *parser.Statement) string {
 	var edits []edit
 	from := asksFrom(st)
 	for _, use := range st.Uses.At {
-		if use.Tok < from || !s.substituted(st.Kind, use) {
+		if use.Tok < from || !s.substituted(st, use) {
 			continue
 		}
 		if answer, ok := s.answer(use); ok {

@@ -18,6 +18,7 @@ type Snapshot struct {
 	databases    map[string]*database // by folded name
 	order        []*rule.Layout
 	passThrough  *rule.Layout
+	lockSource   string
 
 	sequence uint64 // the last table version given
 	tables   map[name]*entry
@@ -128,13 +129,22 @@ func (s *Snapshot) Address(dataSource string) (string, bool) {
 	return a, ok
 }
 
+// LockSource is the data source on which user locks (GET_LOCK and its kin) are taken, whatever database a session is in: the
+// first by name of all documents, which every instance that has the same documents chooses alike.
+func (s *Snapshot) LockSource() string { return s.lockSource }
+
 // WithRules returns a snapshot with these layouts and no others. Table schemas of databases whose layout is another
 // one are forgotten: they may have been read elsewhere.
 func (s *Snapshot) WithRules(version uint64, layouts []*rule.Layout) (*Snapshot, error) {
 	n := *s
 	n.rulesVersion, n.databases, n.passThrough = version, make(map[string]*database, len(layouts)), nil
-	n.order = append([]*rule.Layout(nil), layouts...)
+	n.order, n.lockSource = append([]*rule.Layout(nil), layouts...), ""
 	for _, l := range layouts {
+		for i := range l.DataSources {
+			if name := l.DataSources[i].Name; n.lockSource == "" || name < n.lockSource {
+				n.lockSource = name
+			}
+		}
 		if l.Database == "" {
 			if n.passThrough != nil {
 				return nil, fmt.Errorf("catalog: two documents without a database name")

@@ -27,6 +27,9 @@ type Plan struct {
 	Clock bool
 	// Pin names why the connection must stay with the session after the statement; "" for most.
 	Pin string
+	// UserLocks is set when the statement takes, frees or looks at user locks and names no table: it runs where the session
+	// has its locks, and takes no part in a transaction.
+	UserLocks bool
 	// Drift is set when the answer of several shards would hang on columns that they do not have alike.
 	Drift bool
 	// Engine is that of a table whose rows the statement changes, if what it does cannot be undone: Aria, MyISAM, ….
