@@ -102,6 +102,12 @@ crosstalk: build ## Have 64 clients on few connections read back what they wrote
 	@scripts/need server
 	HEDDLE_CROSSTALK=$(SPELL) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestCrossTalk$$' ./tests/fault
 
+.PHONY: soak
+soak: SPELL = 1h
+soak: build ## Have clients of all kinds work for SPELL (1h) while rules change every second; what is held goes to bin/soak.md.
+	@scripts/need server
+	HEDDLE_SOAK=$(CURDIR)/bin/soak.md HEDDLE_SOAK_SPELL=$(SPELL) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestSoak$$' ./tests/fault
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s).
 	scripts/fuzz $(FUZZTIME)

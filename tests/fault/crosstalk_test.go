@@ -49,8 +49,15 @@ func TestCrossTalk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	k := &talk{t: t, steps: map[string]int{}, errors: map[string]int{}}
-	k.h = env.Heddle(t, harness.HeddleOptions{
+	k := newTalk(t, talkOptions(nil, ""))
+	k.run(spell)
+}
+
+// talkOptions are a heddle for talkers, with more of its configuration and of its rules.
+func talkOptions(set map[string]string, rules string) harness.HeddleOptions {
+	all := map[string]string{"pool.max": "16", "pool.wait_timeout": "500ms", "pool.connect_timeout": "20s", "limits.max_connections": "300"}
+	maps.Copy(all, set)
+	return harness.HeddleOptions{
 		Rules: []string{fmt.Sprintf(`database: shop
 defaults: {user: root, generator: snowflake}
 data_sources:
@@ -58,10 +65,17 @@ data_sources:
   ds_1: {address: %q}
 slots: {ds_0: 0-8191, ds_1: 8192-16383}
 tables: {tagged: {key: id}, logged: {key: id, generate: id}}
-`, env.Shards[0].Addr(), env.Shards[1].Addr())},
+`, env.Shards[0].Addr(), env.Shards[1].Addr()) + rules},
 		Users: "users: {root: {}, other: {}}",
-		Set:   map[string]string{"pool.max": "16", "pool.wait_timeout": "500ms", "pool.connect_timeout": "20s", "limits.max_connections": "300"},
-	})
+		Set:   all,
+	}
+}
+
+// newTalk starts the heddle and makes the talkers' rows.
+func newTalk(t *testing.T, o harness.HeddleOptions) *talk {
+	t.Helper()
+	k := &talk{t: t, steps: map[string]int{}, errors: map[string]int{}}
+	k.h = env.Heddle(t, o)
 	db := k.h.Open(t, "root", "", "shop")
 	exec(t, db, "DROP TABLE IF EXISTS tagged, logged")
 	exec(t, db, "CREATE TABLE tagged (id INT PRIMARY KEY, owner INT NOT NULL, tag VARCHAR(60) NOT NULL)")
@@ -73,6 +87,12 @@ tables: {tagged: {key: id}, logged: {key: id, generate: id}}
 		}
 		exec(t, db, "INSERT INTO tagged VALUES "+values[2:])
 	}
+	return k
+}
+
+// run has all talkers talk, and judges what they have said.
+func (k *talk) run(spell time.Duration) {
+	t := k.t
 	var all sync.WaitGroup
 	for n := range talkers {
 		all.Go(func() { newTalker(k, n).run() })
