@@ -63,6 +63,21 @@ func (o Options) begin() []string {
 	return append(out, strings.TrimSpace("START TRANSACTION "+strings.Join(with, ", ")))
 }
 
+// Next is the SET TRANSACTION that gives o's level and access to the next transaction, a statement in autocommit.
+func (o Options) Next() string {
+	var with []string
+	if o.Isolation != "" {
+		with = append(with, "ISOLATION LEVEL "+o.Isolation)
+	}
+	switch {
+	case o.ReadOnly:
+		with = append(with, "READ ONLY")
+	case o.ReadWrite:
+		with = append(with, "READ WRITE")
+	}
+	return "SET TRANSACTION " + strings.Join(with, ", ")
+}
+
 // Txn is one transaction of a session.
 type Txn struct {
 	options    Options

@@ -297,3 +297,8 @@ func StatementTime() *Error {
 func ExecutionTime() *Error {
 	return newf(CodeQueryTimeout, "HY000", "Query execution was interrupted, maximum statement execution time exceeded")
 }
+
+// ReadOnlyTransaction refuses a write in a transaction that is READ ONLY.
+func ReadOnlyTransaction() *Error {
+	return New(CodeReadOnlyTxn, "25006", "Cannot execute statement in a READ ONLY transaction")
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 // handlers lists them.
@@ -186,7 +187,7 @@ func (s *Session) reset(ctx context.Context) error {
 	}
 	s.state.Reset()
 	s.setShardValues(nil)
-	s.diag = diagnostics{}
+	s.diag, s.next = diagnostics{}, txn.Options{}
 	s.switchAutocommit(s.srv.Initial.Autocommit)
 	s.setCollation(s.collation)
 	s.modeChanged()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -17,10 +18,23 @@ func (s *Session) runGather(ctx context.Context, x *execution, n *plan.Gather) e
 	if assigns(x.st.parsed) {
 		run = func() error { return s.runAssigning(ctx, x, n) }
 	}
-	if s.txn != nil {
-		return run()
+	if s.txn == nil {
+		return s.inReading(ctx, run)
 	}
-	defer s.ownTransaction(txn.Options{Isolation: "REPEATABLE READ"})()
+	if !s.mayWrite() {
+		return inReadOnly()
+	}
+	return run()
+}
+
+// inReadOnly refuses what servers make no temporary table for.
+func inReadOnly() error {
+	return sqlerr.NotSupported("a query over several shards that runs in parts, in a READ ONLY transaction: they are kept in temporary tables")
+}
+
+// inReading runs a query in a transaction of its own.
+func (s *Session) inReading(ctx context.Context, run func() error) error {
+	defer s.ownTransaction(txn.Options{Isolation: "REPEATABLE READ", ReadWrite: true})()
 	s.unseen = true
 	defer func() { s.unseen = false }()
 	err := run()

@@ -24,6 +24,7 @@ type held struct {
 	locks      possessions    // by GET_LOCK
 	temporary  possessions    // tables
 	used       bool           // by the statement under way
+	once       bool           // the statement under way has given it characteristics of its own transaction
 	warned     []sqltypes.Row // SHOW WARNINGS of the transaction control that it has run
 }
 
@@ -76,6 +77,11 @@ func (s *Session) take(ctx context.Context, dataSource, schema string, need back
 			return nil, err
 		}
 		h.branch = true
+	}
+	if s.once != (txn.Options{}) {
+		if err := s.beginOnce(ctx, h); err != nil {
+			return nil, err
+		}
 	}
 	if s.killState() != alive {
 		return nil, sqlerr.Interrupted() // a KILL that came while this was not held has told this server nothing
@@ -168,6 +174,9 @@ func (s *Session) settle(ctx context.Context) {
 		_ = s.txn.Rollback(ctx) // the lost branch is rolled back by its server; the others are destroyed if they cannot
 		s.endTransaction()
 		s.lost = true
+	}
+	if s.once != (txn.Options{}) {
+		s.endOnce(ctx)
 	}
 	unlocked := false // a server has let go of tables that the session has locked
 	s.settleHeld(&unlocked)

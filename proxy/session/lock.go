@@ -115,6 +115,10 @@ func (s *Session) mayUse(x *execution) error {
 // TRANSACTION would let go of locked tables: their connections have autocommit off instead.
 func (s *Session) ownTransaction(o txn.Options) (end func()) {
 	o.Implicit = s.locked != nil
+	o.ReadOnly, o.ReadWrite = s.once.ReadOnly, o.ReadWrite || s.once.ReadWrite
+	if s.once.Isolation != "" {
+		o.Isolation = s.once.Isolation
+	}
 	s.txn = txn.New(o)
 	if s.locked == nil {
 		return func() {}

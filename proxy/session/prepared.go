@@ -131,8 +131,8 @@ func (s *Session) prepareText(ctx context.Context, text []byte) (stmt *prepared,
 	if err := s.mayRun(st.parsed); err != nil {
 		return nil, nil, nil, err
 	}
-	if !s.mayWrite() && st.plan != nil && st.plan.Write && changesRows[st.parsed.Kind] {
-		return nil, nil, nil, sqlerr.New(sqlerr.CodeReadOnlyTxn, "25006", "Cannot execute statement in a READ ONLY transaction")
+	if !s.mayWrite() && st.plan != nil && st.plan.Write && (changesRows[st.parsed.Kind] || st.parsed.Kind == parser.Select) {
+		return nil, nil, nil, sqlerr.ReadOnlyTransaction()
 	}
 	stmt = &prepared{text: text[:s.scan.End], st: st, db: s.db, mode: s.mode, key: append([]byte(nil), s.keyPrefix...), hinted: s.hinted, params: s.scan.Params}
 	if err := stmt.scan.Scan(stmt.text, s.mode); err != nil {

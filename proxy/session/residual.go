@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
@@ -98,6 +99,9 @@ func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, err
 	}
 	h.lease.Taint("a temporary table")
 	if err := h.Exec(ctx, create); err != nil {
+		if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeReadOnlyTxn {
+			return nil, inReadOnly()
+		}
 		return nil, t.s.failed(ctx, h, plan.Leaf(n.Input), &n.Target, err)
 	}
 	return h, nil

@@ -56,8 +56,19 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	if err := s.pass(ctx, x); err != nil {
 		return s.writeError(err)
 	}
-	err := s.attempt(ctx, x)
+	if s.next != (txn.Options{}) && s.begins(x) {
+		s.once = s.takeOnce(x)
+	}
+	var err error
+	if s.once.ReadOnly && changesRows[x.st.parsed.Kind] && x.plan.Write && len(s.held) == 0 { // no temporary table of the client's
+		err = sqlerr.ReadOnlyTransaction()
+	} else {
+		err = s.attempt(ctx, x)
+	}
 	s.diag.args, s.diag.clauses = nil, nil // they belong to the client's buffer
+	if s.next != (txn.Options{}) && s.begins(x) {
+		s.spendNext(x, err)
+	}
 	if err != nil {
 		return s.writeError(err)
 	}
@@ -137,13 +148,19 @@ func (s *Session) runScattered(ctx context.Context, x *execution) error {
 func (s *Session) enter(ctx context.Context, x *execution) error {
 	p := x.plan
 	if p.ImplicitCommit {
+		s.next = txn.Options{}
 		return s.commit(ctx)
 	}
-	begins := len(p.Tables) > 0 || p.Program != nil || p.Pin == "stored program" || x.st.parsed.Uses.Has(parser.UseUnknownFunction)
-	if !s.autocommit && s.txn == nil && begins {
+	if !s.autocommit && s.txn == nil && s.begins(x) {
 		s.txn = txn.New(s.implicit())
 	}
 	return nil
+}
+
+// begins reports whether a statement is or begins a transaction.
+func (s *Session) begins(x *execution) bool {
+	p := x.plan
+	return len(p.Tables) > 0 || p.Program != nil || p.Pin == "stored program" || x.st.parsed.Uses.Has(parser.UseUnknownFunction)
 }
 
 // needs says what of the session's state a statement depends on.

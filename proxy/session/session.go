@@ -53,6 +53,7 @@ type Session struct {
 	lost       bool            // a transaction was rolled back since its last statement: see mourn
 	indelible  bool            // txn may have changed a table whose engine takes nothing back
 	next       txn.Options     // SET TRANSACTION: the next transaction's only
+	once       txn.Options     // next, where the statement under way is that transaction
 	held       []*held         // in data source order
 	locked     map[string]bool // by LOCK TABLES, logical names; nil: no table is
 	strayed    bool            // a program has run, which may have set what nobody has told

@@ -31,6 +31,12 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 		if err := s.mayLimit(&set[i], x); err != nil {
 			return s.writeError(err)
 		}
+		if s.setsNext(x.st.parsed, &set[i]) {
+			if len(set) > 1 {
+				return s.writeError(sqlerr.NotSupported("SET @@" + set[i].Name + " beside other assignments"))
+			}
+			return s.respond(s.setNext(x, &set[i]))
+		}
 		if set[i].Name == "sql_auto_is_null" && set[i].Scope != parser.ScopeUser && !s.autoIsNull(x, &set[i]) {
 			return s.writeError(sqlerr.NotSupported("SET sql_auto_is_null to anything but 0: shards do not know the last generated id of the others"))
 		}
@@ -52,7 +58,14 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 	if err := s.atHome(ctx, x.st.parsed); err != nil {
 		return s.writeError(err)
 	}
-	return s.onServer(ctx, x, set)
+	failed := s.failures()
+	err := s.onServer(ctx, x, set)
+	for i := range set {
+		if s.failures() == failed && s.txn == nil && set[i].Scope != parser.ScopeUser {
+			s.unsetNext(isolationVars[set[i].Name], accessVars[set[i].Name])
+		}
+	}
+	return err
 }
 
 // examined are the variables that limit how many rows a query may examine, and the values at which they limit nothing.
@@ -248,10 +261,7 @@ func (s *Session) home() (dataSource, schema string, err error) {
 // readBack lists the expressions whose values a SET has changed.
 func readBack(st *parser.Statement, set []parser.Assignment, flavour parser.Flavour) []string {
 	if st.Kind == parser.SetTransaction {
-		if flavour.MariaDB && flavour.Version < 110101 || !flavour.MariaDB && flavour.Version < 50720 {
-			return []string{"@@tx_isolation", "@@tx_read_only"}
-		}
-		return []string{"@@transaction_isolation", "@@transaction_read_only"}
+		return transactionVars(flavour)
 	}
 	var out []string
 	for i := range set {
@@ -271,6 +281,14 @@ func readBack(st *parser.Statement, set []parser.Assignment, flavour parser.Flav
 		}
 	}
 	return out
+}
+
+// transactionVars are the variables of SET SESSION TRANSACTION, by the names that the server knows.
+func transactionVars(flavour parser.Flavour) []string {
+	if flavour.MariaDB && flavour.Version < 110101 || !flavour.MariaDB && flavour.Version < 50720 {
+		return []string{"@@tx_isolation", "@@tx_read_only"}
+	}
+	return []string{"@@transaction_isolation", "@@transaction_read_only"}
 }
 
 // oneShot are variables whose value is spent by the next statement, or that no other connection can be given.

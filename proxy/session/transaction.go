@@ -3,9 +3,11 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/txn"
 )
@@ -19,6 +21,61 @@ func (s *Session) takeNext() txn.Options {
 		o.ReadOnly = s.readOnly()
 	}
 	return o
+}
+
+// takeOnce returns the characteristics that SET TRANSACTION gave for the next transaction where a statement in autocommit
+// is that transaction. Of a query that locks nothing and calls no program READ ONLY says nothing, and would keep the proxy from making
+// temporary tables.
+func (s *Session) takeOnce(x *execution) txn.Options {
+	if s.txn != nil || !s.autocommit {
+		return txn.Options{}
+	}
+	o := s.next
+	if x.st.parsed.Kind == parser.Select && !x.plan.Write && x.plan.Program == nil && !x.st.parsed.Uses.Has(parser.UseUnknownFunction) {
+		o.ReadOnly, o.ReadWrite = false, false
+	}
+	return o
+}
+
+// spendNext forgets what SET TRANSACTION gave after a statement in autocommit, unless it has not come as far as to open
+// an engine's table: servers keep it for the next one then.
+func (s *Session) spendNext(x *execution, err error) {
+	if s.next == (txn.Options{}) || s.txn != nil || x.plan.Engine != "" {
+		return
+	}
+	if e := sqlerr.As(err); e != nil {
+		switch e.Code {
+		case sqlerr.CodeReadOnlyTxn, sqlerr.CodeNoSuchTable, sqlerr.CodeNotSupportedYet:
+			return
+		}
+	}
+	s.next = txn.Options{}
+}
+
+// beginOnce gives a connection the characteristics of the one statement that it is about to run in autocommit.
+func (s *Session) beginOnce(ctx context.Context, h *held) error {
+	if h.once || s.txn != nil {
+		return nil
+	}
+	h.once = true
+	return h.Exec(ctx, s.once.Next())
+}
+
+// endOnce takes from the connections what the statement may not have used up of beginOnce.
+func (s *Session) endOnce(ctx context.Context) {
+	s.once = txn.Options{}
+	for _, h := range s.held {
+		if !h.once {
+			continue
+		}
+		h.once = false
+		if h.branch || h.lease.Conn().Broken() {
+			continue
+		}
+		if _, err := h.lease.Conn().Exec(ctx, "COMMIT"); err != nil {
+			h.lease.Taint("the characteristics of a transaction that was not begun")
+		}
+	}
 }
 
 // implicit are the options of a transaction that a statement begins because autocommit is off.
@@ -176,6 +233,7 @@ func (s *Session) finishTransaction(ctx context.Context, d *parser.TxnDetail, fi
 	if err := finish(ctx); err != nil {
 		return s.writeError(err)
 	}
+	s.next = txn.Options{}
 	if chain != nil {
 		s.txn = txn.New(*chain)
 	}
@@ -241,7 +299,12 @@ func onSetTransaction(s *Session, ctx context.Context, x *execution) error {
 	case d.Explicit && d.Scope == parser.ScopeGlobal:
 		return s.writeError(sqlerr.NotSupported("SET GLOBAL TRANSACTION"))
 	case d.Explicit:
-		return s.onServer(ctx, x, nil)
+		failed := s.failures()
+		err := s.onServer(ctx, x, nil)
+		if s.failures() == failed && s.txn == nil {
+			s.unsetNext(d.Isolation != "", d.ReadOnly || d.ReadWrite)
+		}
+		return err
 	case s.txn != nil:
 		return s.writeError(sqlerr.TransactionInProgress())
 	}
@@ -252,6 +315,58 @@ func onSetTransaction(s *Session, ctx context.Context, x *execution) error {
 		s.next.ReadOnly, s.next.ReadWrite = d.ReadOnly, d.ReadWrite
 	}
 	return s.respond(nil)
+}
+
+// unsetNext takes back what was given for the next transaction and is given for the session since.
+func (s *Session) unsetNext(isolation, access bool) {
+	if isolation {
+		s.next.Isolation = ""
+	}
+	if access {
+		s.next.ReadOnly, s.next.ReadWrite = false, false
+	}
+}
+
+// isolationVars and accessVars are the session variables that have a value for the next transaction beside them.
+var (
+	isolationVars = map[string]bool{"tx_isolation": true, "transaction_isolation": true}
+	accessVars    = map[string]bool{"tx_read_only": true, "transaction_read_only": true}
+)
+
+// setsNext reports whether an assignment is SET @@variable, which is for the next transaction only.
+func (s *Session) setsNext(st *parser.Statement, a *parser.Assignment) bool {
+	return slices.Contains(transactionVars(s.srv.Flavour), "@@"+a.Name) && a.Scope == parser.ScopeOnce && strings.HasPrefix(st.Text[a.Span.Start:], "@@")
+}
+
+// setNext is such a SET, of a literal.
+func (s *Session) setNext(x *execution, a *parser.Assignment) error {
+	if s.txn != nil {
+		return sqlerr.TransactionInProgress()
+	}
+	if accessVars[a.Name] {
+		on, ok := s.switchWord(x, a)
+		if !ok || a.Default {
+			return sqlerr.NotSupported("SET @@" + a.Name + " to anything but 0 or 1; SET TRANSACTION READ ONLY says the same")
+		}
+		s.next.ReadOnly, s.next.ReadWrite = on, !on
+		return nil
+	}
+	level := a.Word
+	if a.Arg >= 0 {
+		v, err := x.args.Value(a.Arg)
+		if err != nil {
+			return err
+		}
+		if v.Kind == sqltypes.KindString {
+			level = strings.ToUpper(string(v.AppendText(nil)))
+		}
+	}
+	switch level = strings.ReplaceAll(level, "-", " "); level {
+	case "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE":
+		s.next.Isolation = level
+		return nil
+	}
+	return sqlerr.NotSupported("SET @@" + a.Name + " to anything but a level's name; SET TRANSACTION ISOLATION LEVEL says the same")
 }
 
 // mourn tells, once, that the transaction which the client thinks open has been rolled back because a shard's connection

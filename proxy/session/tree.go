@@ -15,12 +15,19 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 // runTree runs a plan whose rows the proxy puts together, and streams them to the client.
 func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) error {
 	if s.wide != nil {
 		return sqlerr.NotSupported("an answer of several shards in a character_set_results of two or four bytes a character")
+	}
+	if s.once != (txn.Options{}) && s.txn == nil { // several parts on one connection: not the first alone is to have them
+		if x.plan.Program != nil || x.plan.Write {
+			return sqlerr.NotSupported("SET TRANSACTION before a statement in autocommit that locks or calls a stored program, over several shards")
+		}
+		return s.inReading(ctx, func() error { return s.runTree(ctx, x, root) })
 	}
 	limit, restore := s.selectLimit(x)
 	defer restore()
