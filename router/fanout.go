@@ -29,6 +29,11 @@ type fanOut struct {
 // plan chooses how the shards' rows are put together.
 func (f *fanOut) plan() error {
 	grouped := f.sel.GroupBy != nil || hasAggregate(f.sel)
+	if grouped {
+		if err := f.judgeGroups(); err != nil {
+			return err
+		}
+	}
 	if grouped && !f.p.groupsByKey(f.b) {
 		return f.aggregate()
 	}
@@ -171,7 +176,8 @@ func (p *planning) describeDraft(route *plan.Route, t *rewrite.Template, mayFail
 	p.at = target
 	if p.env.Mode.Flavour.MariaDB {
 		// Without this the server answers with the collation of the results, not with that of the values.
-		t = &rewrite.Template{Pieces: append([]rewrite.Piece{text("SET STATEMENT character_set_results=NULL FOR ")}, t.Pieces...), Lists: t.Lists}
+		set := setStatement("character_set_results=NULL", p.groupsMode())
+		t = &rewrite.Template{Pieces: append(set, t.Pieces...), Lists: t.Lists}
 	}
 	drafts, err := p.drafts(target)
 	if err != nil {
@@ -291,6 +297,7 @@ type shardSelect struct {
 	having bool              // HAVING is left out
 	more   []rewrite.Splice  // changes inside the select list
 	plain  bool              // a draft: nothing but the hidden columns is changed
+	draft  bool              // a draft of another kind
 	list   []rewrite.Piece   // the whole select list; nil: the client's
 }
 
@@ -310,9 +317,14 @@ func (f *fanOut) template(s shardSelect) *rewrite.Template {
 	if !s.plain {
 		splices = append(splices, f.tailSplices(s)...)
 	}
-	if f.sortLen > sortedBytes && !s.plain {
-		prefix := "SET STATEMENT max_sort_length=" + strconv.Itoa(f.sortLen) + " FOR "
-		splices = append(splices, insertion(0, []rewrite.Piece{text(prefix)}))
+	if !s.plain && !s.draft {
+		sort := ""
+		if f.sortLen > sortedBytes {
+			sort = "max_sort_length=" + strconv.Itoa(f.sortLen)
+		}
+		if set := setStatement(sort, f.p.groupsMode()); set != nil {
+			splices = append(splices, insertion(0, set))
+		}
 	}
 	return f.p.compile(f.route.Targets, splices)
 }

@@ -272,7 +272,7 @@ func (g *grouping) makeKeys(groupCols, argCols []sqltypes.Column) error {
 // grouped is the hidden column that compares a grouped expression. Where the server wants every column to be grouped
 // and the expression is more than a column, the least value stands for the group: all are equal.
 func (g *grouping) grouped(shape *keyShape, expr []rewrite.Piece, span parser.Span) []rewrite.Piece {
-	if shape.wrap != nil && !shape.member && g.p.env.Mode.SQLMode.Has(parser.OnlyFullGroupBy) && !g.p.plainColumn(span) {
+	if shape.wrap != nil && !shape.member && !g.p.groupsJudged && g.p.env.Mode.SQLMode.Has(parser.OnlyFullGroupBy) && !g.p.plainColumn(span) {
 		return shape.apply(call("MIN(", expr))
 	}
 	return shape.apply(expr)

@@ -162,14 +162,15 @@ type planning struct {
 	values []shardValue // of tables sharded by hint
 	route  string       // the data source that a hint names; "": none
 
-	blocks      []*block
-	ctes        []*query
-	hasCTE      bool
-	sourceCount int
-	lists       []*inList
-	inlined     bool         // parameters became literals in a part of the plan
-	unfolded    bool         // the plan depends on the length of a folded list
-	at          *plan.Target // where the last draft was described
+	blocks       []*block
+	ctes         []*query
+	hasCTE       bool
+	sourceCount  int
+	lists        []*inList
+	inlined      bool         // parameters became literals in a part of the plan
+	unfolded     bool         // the plan depends on the length of a folded list
+	at           *plan.Target // where the last draft was described
+	groupsJudged bool         // the statement's groups are what ONLY_FULL_GROUP_BY wants
 }
 
 // algorithm builds or finds a table's algorithm.

@@ -183,7 +183,7 @@ func (r *rowsResidual) final() (*rewrite.Template, error) {
 		return nil, err
 	}
 	splices := r.splices()
-	t := &rewrite.Template{Pieces: rewrite.Cut(r.p.src, rewrite.Span(r.c.Verb), nil)}
+	t := &rewrite.Template{Pieces: append(setStatement(r.p.groupsMode()), rewrite.Cut(r.p.src, rewrite.Span(r.c.Verb), nil)...)}
 	add := func(pieces ...rewrite.Piece) { t.Pieces = append(t.Pieces, pieces...) }
 	add(text(" "))
 	for i, item := range r.c.List {

@@ -70,7 +70,7 @@ func (g *grouping) residual(orders []orderItem) error {
 	node, order := g.aggregateNode(merged)
 	g.route.Template = g.template(shardSelect{list: r.list(g.hidden, hiddenName), order: order, drop: true, group: r.groupBy(), having: true})
 	g.p.plan.Root = &plan.Residual{
-		Input: node, Target: g.route.Targets[0], Shape: shape, Final: final, Result: result,
+		Input: node, Target: g.route.Targets[0], Shape: shape, Final: final, Result: result, FreeGroups: g.p.groupsJudged,
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (r *residualPlan) describeAggregates(spans []parser.Span) ([]sqltypes.Colum
 	for i, s := range spans {
 		parts[i] = r.cut(s)
 	}
-	t := r.template(shardSelect{list: r.list(parts, hiddenName), drop: true, group: r.groupBy(), having: true})
+	t := r.template(shardSelect{list: r.list(parts, hiddenName), drop: true, group: r.groupBy(), having: true, draft: true})
 	return r.p.describeText(r.route, t)
 }
 

@@ -21,6 +21,7 @@ func (p *planning) planSelect() error {
 	if !isRefusal(err) {
 		return err
 	}
+	p.groupsJudged = false
 	if other := p.gather(); !isRefusal(other) {
 		return other
 	}

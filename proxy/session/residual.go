@@ -93,6 +93,9 @@ func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, err
 		return nil, err
 	}
 	create := "CREATE TEMPORARY TABLE `" + residualTable + "` " + string(shape)
+	if n.FreeGroups {
+		create = "SET STATEMENT sql_mode=REPLACE(@@sql_mode,'ONLY_FULL_GROUP_BY','') FOR " + create
+	}
 	h, err := t.s.hold(ctx, n.Target.DataSource, n.Target.Schema, t.x.need)
 	if err != nil {
 		return nil, err

@@ -354,6 +354,8 @@ type Residual struct {
 	// Result are the definitions that one server sends, as a server whose character_set_results is NULL describes
 	// them: names of columns and tables are to be taken from here, the rest from Final's answer.
 	Result []sqltypes.Column
+	// FreeGroups: Shape has groups that sql_mode's ONLY_FULL_GROUP_BY would refuse, though not the client's.
+	FreeGroups bool
 }
 
 // Gather runs a statement over temporary tables: each of Parts is run first, its rows go into a temporary table on
