@@ -18,6 +18,9 @@ type Options struct {
 	WholeDoubles          bool // the rows become binary ones, in which a DOUBLE has all its digits
 	MySQL                 bool // the flavour that is claimed: MySQL's decimals and JSON, else MariaDB's
 
+	// Literals says whether the client's literals are in the charset of a collation; nil: they are in any.
+	Literals func(collation uint16) bool
+
 	Budget *Budget                  // of the query; nil: no limit
 	Spill  *Spill                   // nil: nothing goes to disk
 	Warn   func(warn *sqlerr.Error) // told of what becomes a warning of the statement; nil: nobody

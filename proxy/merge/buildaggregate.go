@@ -3,6 +3,7 @@ package merge
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -120,12 +121,33 @@ func (b *builder) agg(p *plan.Aggregation, cols []sqltypes.Column) (Agg, error) 
 			}
 			a.Separator = v.AppendText(nil)
 		}
+		if err := b.joins(p, &a, &cols[p.Column]); err != nil {
+			return Agg{}, err
+		}
 		a.MaxLen = b.opts.GroupConcatMaxLen
 		a.Charset = b.charset(p, &cols[p.Column])
 	case plan.JSONArrayAgg, plan.JSONObjectAgg:
 		b.json(&a)
 	}
 	return a, nil
+}
+
+// joins refuses a separator that is not in the charset of the texts that it stands between, or that theirs may lack.
+func (b *builder) joins(p *plan.Aggregation, a *Agg, col *sqltypes.Column) error {
+	if wide(col.Collation) || four(col.Collation) {
+		return sqlerr.NotSupported("GROUP_CONCAT of text of two or four bytes a character over several shards")
+	}
+	if b.opts.Literals == nil || !slices.ContainsFunc(a.Separator, func(c byte) bool { return c >= utf8.RuneSelf }) {
+		return nil
+	}
+	v, err := b.value(p.SeparatorArg)
+	if err != nil {
+		return err
+	}
+	if v.Kind == sqltypes.KindString && b.opts.Literals(col.Collation) && (p.Result.Collation == 0 || b.opts.Literals(p.Result.Collation)) {
+		return nil
+	}
+	return sqlerr.NotSupported("GROUP_CONCAT over several shards with a SEPARATOR beyond ASCII in another character set than the texts")
 }
 
 // charset returns how a GROUP_CONCAT is measured. The plan's definition carries the column's own charset.

@@ -164,6 +164,7 @@ func (s *Session) keysByTarget(ctx context.Context, x *execution, node *plan.ByK
 	if len(x.params) > 0 {
 		text.form = x.form
 	}
+	defer s.unconverted()()
 	t := &tree{s: s, x: &text, origin: true, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
 	defer t.release()
 	rows, err := merge.Build(input, t.leavesOf(ctx), t.options())
@@ -205,7 +206,8 @@ func (s *Session) keyLiteral(columns []sqltypes.Column, row sqltypes.Row, key []
 		if row[c] == nil {
 			b = append(b, "NULL"...)
 		} else {
-			b = append(b, s.literal(row[c], &columns[c])...)
+			text, _ := s.introduced(row[c], &columns[c]) // without a collation: that of the column is the one that keys are compared by
+			b = append(b, text...)
 		}
 	}
 	return string(append(b, ')'))
@@ -217,25 +219,34 @@ var originColumn = sqltypes.Column{Name: "_origin", Type: sqltypes.Long, Collati
 // literal writes a value that a query has answered so that it reads the same under any sql_mode and charset, and has the same type and
 // collation.
 func (s *Session) literal(cell []byte, column *sqltypes.Column) string {
+	text, collation := s.introduced(cell, column)
+	if collation != "" {
+		text += " COLLATE " + collation
+	}
+	return text
+}
+
+// introduced is literal without the collation, which it tells.
+func (s *Session) introduced(cell []byte, column *sqltypes.Column) (text, collation string) {
 	switch {
 	case column.Type.IsInteger() || column.Type.IsDecimal():
-		return string(cell)
+		return string(cell), ""
 	case column.Type.IsFloat():
 		if strings.ContainsAny(string(cell), "eE") {
-			return string(cell)
+			return string(cell), ""
 		}
-		return string(cell) + "e0"
+		return string(cell) + "e0", ""
 	}
 	hex := string(sqltypes.BinaryValue(cell).AppendSQL(nil))
 	if column.Type == sqltypes.JSON { // its collation says binary, which no server reads as JSON
-		return "CAST(_" + s.resultsCharset() + " " + hex + " AS JSON)"
+		return "CAST(_" + s.resultsCharset() + " " + hex + " AS JSON)", ""
 	}
 	if column.Collation == sqltypes.CollationBinary {
-		return hex
+		return hex, ""
 	}
 	// What is read back comes in character_set_results: the name of the column's collation tells that charset.
 	if charset, collation, ok := s.srv.collation(column.Collation); ok {
-		return "_" + charset + " " + hex + " COLLATE " + collation
+		return "_" + charset + " " + hex, collation
 	}
-	return "_utf8mb4 " + hex
+	return "_utf8mb4 " + hex, ""
 }

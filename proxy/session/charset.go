@@ -1,6 +1,10 @@
 package session
 
-import "github.com/heddle-mesh/heddle/proxy/wire"
+import (
+	"strings"
+
+	"github.com/heddle-mesh/heddle/proxy/wire"
+)
 
 // setCollation makes the collation that a client asks for at its login the connection's. One that the servers do not
 // have becomes the default one of its charset, or of utf8mb4.
@@ -50,6 +54,42 @@ func (s *Session) described(charset string) (wire.Collation, bool) {
 // maxDescribed is the greatest id that MariaDB puts into the definitions of columns: for the newer collations, which older
 // clients do not know, it names the charset's unicode_ci.
 const maxDescribed = 2047
+
+// unconverted has servers send texts as they are, in their own charsets, until restore is called: rows that are compared,
+// computed with or stored again before they, or what is made of them, are converted to the client's charset, which may
+// lack characters of theirs. Where the client's is utf8mb4 nothing is lost, and connections are left as they are.
+func (s *Session) unconverted() (restore func()) {
+	const name = "character_set_results"
+	results, set := s.state.Var(name)
+	connection, chosen := s.state.Var("character_set_connection")
+	switch {
+	case set && strings.EqualFold(results, "NULL"):
+		return func() {}
+	case s.resultsCharset() == "utf8mb4" && !strings.EqualFold(plainText(results), "binary") && (!chosen || plainText(connection) == "utf8mb4"):
+		return func() {} // of another connection's charset MariaDB converts JSON_ARRAYAGG twice
+	}
+	wide, shown := s.wide, s.shownIn
+	s.wide, s.shownIn = nil, s.resultsCharset()
+	back := s.override(name, "NULL")
+	return func() {
+		back()
+		s.wide, s.shownIn = wide, shown
+	}
+}
+
+// writesIn reports whether the client writes literals in the charset of a collation.
+func (s *Session) writesIn(collation uint16) bool {
+	charset, _, ok := s.srv.collation(collation)
+	if charset == "binary" {
+		return true // what is joined with byte strings is one
+	}
+	client, set := s.state.Var("character_set_client")
+	if !set {
+		client = s.srv.Initial.Charset
+	}
+	client = plainText(client)
+	return ok && (client == charset || client == "utf8mb3" && charset == "utf8mb4")
+}
 
 func quoted(name string) string { return "'" + name + "'" }
 

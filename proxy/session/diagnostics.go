@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -236,6 +238,9 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 		return nil
 	}
 	_, rows, err := h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS")
+	if err == nil {
+		err = s.convertMessages(ctx, h, rows)
+	}
 	if err != nil {
 		return err
 	}
@@ -260,6 +265,24 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 	s.diag.limit = int(s.number("max_error_count", maxConditions))
 	if extra := int(n) - len(rows); extra > 0 {
 		s.diag.total += extra
+	}
+	return nil
+}
+
+// convertMessages brings messages that a server has sent unconverted into the client's charset, by that server.
+func (s *Session) convertMessages(ctx context.Context, h *held, rows []sqltypes.Row) error {
+	if s.shownIn == "" {
+		return nil
+	}
+	for _, row := range rows {
+		if !slices.ContainsFunc(row[2], func(c byte) bool { return c >= utf8.RuneSelf }) {
+			continue
+		}
+		_, converted, err := oneRow(ctx, h, "CONVERT(_utf8mb4 "+string(sqltypes.BinaryValue(row[2]).AppendSQL(nil))+" USING "+s.shownIn+")")
+		if err != nil {
+			return err
+		}
+		row[2] = append([]byte(nil), converted[0]...)
 	}
 	return nil
 }

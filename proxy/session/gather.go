@@ -68,6 +68,7 @@ func (t *tree) gather(ctx context.Context, n *plan.Gather) ([]merge.RowStream, e
 // runParts is gather without the rest.
 func (t *tree) runParts(ctx context.Context, n *plan.Gather) error {
 	t.parts = true
+	defer t.s.unconverted()()
 	if err := t.holdAll(ctx, n); err != nil {
 		return err
 	}

@@ -20,25 +20,18 @@ const residualBatch = 512 << 10
 
 // residual has a shard finish a statement over the merged rows of n.Input.
 func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStream, error) {
-	rows, err := t.collect(ctx, n.Input)
-	if err != nil {
-		return nil, err
-	}
-	t.hear(ctx)
-	// The inputs are read to their end: their connections are free, one of them perhaps for what follows.
-	h, err := t.createResidual(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	conn := h.lease.Conn()
-	if err := t.fill(ctx, h, residualTable, rows); err != nil {
+	if err := t.fillResidual(ctx, n); err != nil {
 		return nil, err
 	}
 	sql, params, err := t.residualSQL(n)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := exec.Start(ctx, conn, &exec.Unit{SQL: sql, Form: t.x.form, Params: params, Anew: readsUserVars(t.x)})
+	h, err := t.s.hold(ctx, n.Target.DataSource, n.Target.Schema, t.x.need)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := exec.Start(ctx, h.lease.Conn(), &exec.Unit{SQL: sql, Form: t.x.form, Params: params, Anew: readsUserVars(t.x)})
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +42,22 @@ func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 	}
 	t.hear(ctx)
 	return []merge.RowStream{final}, t.dropResidual(ctx, h)
+}
+
+// fillResidual puts the merged rows of n.Input into the temporary table.
+func (t *tree) fillResidual(ctx context.Context, n *plan.Residual) error {
+	defer t.s.unconverted()()
+	rows, err := t.collect(ctx, n.Input)
+	if err != nil {
+		return err
+	}
+	t.hear(ctx)
+	// The inputs are read to their end: their connections are free, one of them perhaps for what follows.
+	h, err := t.createResidual(ctx, n)
+	if err != nil {
+		return err
+	}
+	return t.fill(ctx, h, residualTable, rows)
 }
 
 // collected are the rows of a part of a statement, and how they read.
@@ -152,7 +161,8 @@ func (t *tree) appendRow(sql []byte, columns []sqltypes.Column, row sqltypes.Row
 		case cell == nil:
 			sql = append(sql, "NULL"...)
 		default:
-			sql = append(sql, t.s.literal(cell, &columns[i])...)
+			text, _ := t.s.introduced(cell, &columns[i]) // the column has the collation
+			sql = append(sql, text...)
 		}
 	}
 	return append(sql, ')')

@@ -72,6 +72,8 @@ type Session struct {
 	render rewrite.Rendered
 	names  []byte       // of the column definition that is being renamed
 	wide   *wideCharset // of the results, if it is one; follows character_set_results
+	// shownIn is the charset of the client's results while servers send texts unconverted; "" else.
+	shownIn string
 
 	memory   *merge.Budget // under that of the process
 	diag     diagnostics

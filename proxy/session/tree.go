@@ -196,6 +196,7 @@ func (t *tree) options() merge.Options {
 		GroupConcatMaxLen:     int(t.s.number("group_concat_max_len", t.s.srv.Initial.GroupConcatMaxLen)),
 		WholeDoubles:          t.x.form == exec.BinaryRows,
 		MySQL:                 !t.s.srv.Flavour.MariaDB,
+		Literals:              t.s.writesIn,
 		Budget:                t.budget,
 		Spill:                 t.s.srv.Spill,
 		Warn:                  t.s.diag.warn,
