@@ -32,6 +32,9 @@ type Facts struct {
 	Scatter bool
 	// Collations names the servers' collations by id (information_schema.COLLATION_CHARACTER_SET_APPLICABILITY).
 	Collations map[uint16]string
+	// Given are, by argument of the statement, what stands for parameters in drafts: expressions of the types that an execution
+	// gives them; "" for what is no parameter, or may have any type. A plan with them is for parameters of these types only.
+	Given []string
 	// Reread are the databases whose stored programs were read for this statement.
 	Reread map[string]bool
 
@@ -53,6 +56,9 @@ func (f *Facts) parse(text string, mode parser.Mode) (*parser.Statement, error) 
 	f.parts[text] = stmt
 	return stmt, nil
 }
+
+// GivenBytes begins what is given of a byte string.
+const GivenBytes = "_binary"
 
 // Name is a logical table.
 type Name struct{ Database, Table string }

@@ -14,7 +14,7 @@ func (p *planning) planExplain() error {
 	if inner == nil {
 		return p.planOther()
 	}
-	sub, err := p.part(inner)
+	sub, err := p.part(inner, nil)
 	if err != nil {
 		return err
 	}

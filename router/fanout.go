@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -164,6 +165,26 @@ func (p *planning) describeText(route *plan.Route, t *rewrite.Template) ([]sqlty
 	return cols, err
 }
 
+// describeNamed is describeText with the names that the columns have when the statement runs: those of its own text.
+func (p *planning) describeNamed(route *plan.Route, t *rewrite.Template) ([]sqltypes.Column, error) {
+	cols, err := p.describeText(route, t)
+	if err != nil || p.given == nil {
+		return cols, err
+	}
+	given := p.given
+	p.given = nil
+	named, err := p.describeText(route, t)
+	p.given = given
+	if err != nil || len(named) != len(cols) {
+		return nil, err
+	}
+	cols = slices.Clone(cols)
+	for i := range cols {
+		cols[i].Name = named[i].Name
+	}
+	return cols, nil
+}
+
 // describeDraft is describeText for a draft that a server may refuse: failed says that it does.
 func (p *planning) describeDraft(route *plan.Route, t *rewrite.Template, mayFail bool) (cols []sqltypes.Column, failed bool, err error) {
 	for _, t := range p.tables {
@@ -183,7 +204,7 @@ func (p *planning) describeDraft(route *plan.Route, t *rewrite.Template, mayFail
 	if err != nil {
 		return nil, false, err
 	}
-	r, err := rewrite.Render(nil, t, rewrite.Names{Tables: target.Names, Schemas: target.Schemas, Gathered: drafts}, nil, ownArgs{p.stmt, p.stmt.Folds})
+	r, err := rewrite.Render(nil, p.asGiven(t), rewrite.Names{Tables: target.Names, Schemas: target.Schemas, Gathered: drafts}, nil, ownArgs{p.stmt, p.stmt.Folds, p.given})
 	if err != nil {
 		return nil, false, err
 	}
@@ -196,6 +217,20 @@ func (p *planning) describeDraft(route *plan.Route, t *rewrite.Template, mayFail
 		return nil, false, &NeedColumns{Target: target, Route: route, SQL: sql, Key: sql, MayFail: mayFail}
 	}
 	return cols, false, nil
+}
+
+// asGiven is a draft in which what is given of a parameter stands for its value too.
+func (p *planning) asGiven(t *rewrite.Template) *rewrite.Template {
+	if p.given == nil {
+		return t
+	}
+	pieces := slices.Clone(t.Pieces)
+	for i := range pieces {
+		if pieces[i].Op == rewrite.Value && givenAt(p.given, pieces[i].N) != "" {
+			pieces[i].Op = rewrite.Arg
+		}
+	}
+	return &rewrite.Template{Pieces: pieces, Lists: t.Lists}
 }
 
 // visibleIndex is the place of a select item among the answer's columns; -1 where stars leave it open.
@@ -406,6 +441,7 @@ func (f *fanOut) cut(span parser.Span) []rewrite.Piece {
 type ownArgs struct {
 	stmt  *parser.Statement
 	folds []parser.Fold // of stmt
+	given []string      // Facts.Given
 }
 
 func (a ownArgs) Elements(i int) int { return a.folds[i].Count }
@@ -424,8 +460,51 @@ func (a ownArgs) place(i int) int {
 	return parser.Whole(a.folds, i, element)
 }
 
-func (a ownArgs) Param(i int) int              { return int(a.stmt.Args[a.place(i)].Ordinal) }
+// Param is the number of a parameter, where nothing else stands for it.
+func (a ownArgs) Param(i int) int {
+	if i = a.place(i); givenAt(a.given, i) != "" {
+		return -1
+	}
+	return int(a.stmt.Args[i].Ordinal)
+}
+
 func (a ownArgs) Generated(int) sqltypes.Value { return sqltypes.NullValue }
+
 func (a ownArgs) AppendText(b []byte, i int) []byte {
-	return append(b, a.stmt.Args[a.place(i)].Span().In(a.stmt.Text)...)
+	i = a.place(i)
+	if given := givenAt(a.given, i); given != "" {
+		return append(b, given...)
+	}
+	return append(b, a.stmt.Args[i].Span().In(a.stmt.Text)...)
+}
+
+func givenAt(given []string, i int) string {
+	if i >= len(given) {
+		return ""
+	}
+	return given[i]
+}
+
+// givenOf is what is given of the arguments of a part: from says which of the statement's each one is, -1: none.
+func (p *planning) givenOf(n int, from func(int) int) []string {
+	if p.given == nil {
+		return nil
+	}
+	out := make([]string, n)
+	for i := range out {
+		if at := from(i); at >= 0 {
+			out[i] = givenAt(p.given, at)
+		}
+	}
+	return out
+}
+
+// givenFrom is givenOf for a part whose arguments are the statement's from one on.
+func (p *planning) givenFrom(first int) []string {
+	return p.givenOf(len(p.stmt.Args)-first, func(i int) int { return first + i })
+}
+
+// givenBy is givenOf for a part that is made of several.
+func (p *planning) givenBy(origins []argOrigin) []string {
+	return p.givenOf(len(origins), func(i int) int { return origins[i].arg })
 }

@@ -72,7 +72,7 @@ func (w *world) folds(text string, env Env, params []sqltypes.Value) string {
 	if err != nil {
 		return err.Error()
 	}
-	return w.renders(stmt, &testArgs{ownArgs: ownArgs{whole, s.Folds}, params: params}, env)
+	return w.renders(stmt, &testArgs{ownArgs: ownArgs{stmt: whole, folds: s.Folds}, params: params}, env)
 }
 
 func (w *world) wholes(text string, env Env, params []sqltypes.Value) string {

@@ -317,7 +317,7 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 	if err != nil {
 		return err
 	}
-	sub, err := p.over(stmt, temporary)
+	sub, err := p.over(stmt, partEnv{temporary: temporary, given: p.givenBy(rest.origins)})
 	if err != nil {
 		return err
 	}
@@ -332,11 +332,12 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 }
 
 // planPart plans a part, in parts of its own if need be.
-func (p *planning) planPart(part *gatheredPart) (*plan.Plan, error) {
-	if part.plain {
-		return p.over(part.stmt, []*gathered{})
+func (p *planning) planPart(of *gatheredPart) (*plan.Plan, error) {
+	given := p.givenBy(of.origins)
+	if of.plain {
+		return p.over(of.stmt, partEnv{temporary: []*gathered{}, given: given})
 	}
-	return p.part(part.stmt)
+	return p.part(of.stmt, given)
 }
 
 // shape is the query that a part's temporary table is made from.
@@ -368,7 +369,7 @@ func (g *gathering) keptShape(part *gatheredPart) (*rewrite.Template, error) {
 // temporary describes a part's temporary table for the planning of the rest.
 func (g *gathering) temporary(part *gatheredPart, index int, name string) (*gathered, error) {
 	target := &g.place.Targets[0]
-	r, err := rewrite.Render(nil, &rewrite.Template{Pieces: part.shape}, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{stmt: g.p.stmt})
+	r, err := rewrite.Render(nil, &rewrite.Template{Pieces: part.shape}, rewrite.Names{Tables: target.Names, Schemas: target.Schemas}, nil, ownArgs{stmt: g.p.stmt, given: g.p.given})
 	if err != nil {
 		return nil, err
 	}

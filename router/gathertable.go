@@ -96,7 +96,7 @@ func (g *gathering) tableRows(part *gatheredPart, at int) error {
 		if err != nil || stmt.AST == nil {
 			continue
 		}
-		if _, err := p.over(stmt, []*gathered{}); !isRefusal(err) {
+		if _, err := p.over(stmt, partEnv{temporary: []*gathered{}, given: p.givenBy(t.origins)}); !isRefusal(err) {
 			part.stmt, part.origins = stmt, t.origins
 			return err
 		}

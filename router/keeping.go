@@ -88,7 +88,7 @@ func (p *planning) newKeys(b *block, t *table, assigned []int) (*plan.Route, err
 	if err != nil || len(stmt.Args) != len(args) {
 		return nil, nil
 	}
-	sub, err := p.part(stmt)
+	sub, err := p.part(stmt, p.givenOf(len(args), func(i int) int { return args[i] }))
 	if err != nil {
 		return nil, err
 	}

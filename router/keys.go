@@ -2,6 +2,7 @@ package router
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -58,6 +59,10 @@ func (p *planning) shapeOf(c *sqltypes.Column, order bool) (keyShape, error) {
 		return keyShape{refuse: "ordering or grouping by a geometry or by MySQL's JSON over several shards"}, nil
 	case !isText(c.Type):
 		return keyShape{}, nil
+	case !order && field == nil && p.givenBytes():
+		// MariaDB holds a BLOB parameter's value apart from no other in a group, and shows any of them.
+		p.whole = true
+		return keyShape{refuse: "DISTINCT or grouping by text that may be made of a BLOB parameter over several shards"}, nil
 	case c.Collation == sqltypes.CollationBinary:
 		return binaryShape(c, order), nil
 	}
@@ -170,6 +175,11 @@ func (p *planning) definingParams() bool {
 		}
 	}
 	return false
+}
+
+// givenBytes reports whether a parameter is a byte string.
+func (p *planning) givenBytes() bool {
+	return slices.ContainsFunc(p.given, func(s string) bool { return strings.HasPrefix(s, GivenBytes) })
 }
 
 // cutWeight limits a weight to what ORDER BY looks at. Of very long text only the beginning is weighed: a weight of

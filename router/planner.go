@@ -43,12 +43,18 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 	if facts == nil {
 		facts = &Facts{}
 	}
-	return pl.plan(ctx, stmt, env, snap, facts, nil, 0, new(int))
+	return pl.plan(ctx, stmt, env, snap, facts, partEnv{given: facts.Given}, 0, new(int))
+}
+
+// partEnv is what the planning of a statement knows that is made of parts of another.
+type partEnv struct {
+	temporary []*gathered // tables that it may name
+	given     []string    // Facts.Given of its own arguments
 }
 
 // plan is Plan for a statement that may name temporary tables.
-func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts, temporary []*gathered, depth int, plannings *int) (*plan.Plan, error) {
-	return pl.begin(ctx, &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, gathered: temporary, depth: depth, plannings: plannings})
+func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts, of partEnv, depth int, plannings *int) (*plan.Plan, error) {
+	return pl.begin(ctx, &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, gathered: of.temporary, given: of.given, depth: depth, plannings: plannings})
 }
 
 func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
@@ -68,14 +74,14 @@ func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
 	p.check = func(t *table, s *catalog.TableSchema) []catalog.Finding {
 		return catalog.CheckTable(ctx, snap, t.place.Sharded, t.place.Layout, s, pl.Keyer)
 	}
-	p.part = func(part *parser.Statement) (*plan.Plan, error) {
-		return pl.plan(ctx, part, env, snap, facts, nil, p.depth+1, p.plannings)
+	p.part = func(stmt *parser.Statement, given []string) (*plan.Plan, error) {
+		return pl.plan(ctx, stmt, env, snap, facts, partEnv{given: given}, p.depth+1, p.plannings)
 	}
-	p.over = func(part *parser.Statement, temporary []*gathered) (*plan.Plan, error) {
-		return pl.plan(ctx, part, env, snap, facts, temporary, p.depth+1, p.plannings)
+	p.over = func(stmt *parser.Statement, of partEnv) (*plan.Plan, error) {
+		return pl.plan(ctx, stmt, env, snap, facts, of, p.depth+1, p.plannings)
 	}
 	p.moved = func(whole *parser.Statement) (*plan.Plan, error) {
-		return pl.begin(ctx, &planning{planner: pl, stmt: whole, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, intoFirst: true, depth: p.depth, plannings: p.plannings})
+		return pl.begin(ctx, &planning{planner: pl, stmt: whole, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, given: p.given, intoFirst: true, depth: p.depth, plannings: p.plannings})
 	}
 	if err := p.resolveTables(); err != nil {
 		return nil, err
@@ -138,10 +144,10 @@ type planning struct {
 	plan    *plan.Plan
 	src     rewrite.Source
 
-	algorithm func(*table) (sharding.Algorithm, error)             // of a sharded table
-	check     func(*table, *catalog.TableSchema) []catalog.Finding // what a rule does not allow of a schema
-	part      func(*parser.Statement) (*plan.Plan, error)          // plans a statement made of parts of this one
-	over      func(*parser.Statement, []*gathered) (*plan.Plan, error)
+	algorithm func(*table) (sharding.Algorithm, error)              // of a sharded table
+	check     func(*table, *catalog.TableSchema) []catalog.Finding  // what a rule does not allow of a schema
+	part      func(*parser.Statement, []string) (*plan.Plan, error) // plans a statement made of parts of this one, with what is given of its parameters
+	over      func(*parser.Statement, partEnv) (*plan.Plan, error)
 
 	moved     func(*parser.Statement) (*plan.Plan, error) // plans the statement with its INTO at the end
 	intoFirst bool                                        // INTO is at the end because it was moved there
@@ -149,6 +155,7 @@ type planning struct {
 	depth     int         // of statements made of parts of others
 	plannings *int        // made for the client's statement so far
 	gathered  []*gathered // temporary tables that the statement may name
+	given     []string    // Facts.Given of its arguments
 
 	tables  []*table
 	byRef   []*table // by index in stmt.Tables; nil for CTEs and repeated names
@@ -171,6 +178,7 @@ type planning struct {
 	unfolded     bool         // the plan depends on the length of a folded list
 	at           *plan.Target // where the last draft was described
 	groupsJudged bool         // the statement's groups are what ONLY_FULL_GROUP_BY wants
+	whole        bool         // what is refused cannot be run in parts either
 }
 
 // algorithm builds or finds a table's algorithm.

@@ -277,7 +277,7 @@ func foldedRoute(t *rapid.T, w *world, sql string, whole *parser.Statement) (*pl
 	if err != nil {
 		t.Fatalf("%s, folded: %v", sql, err)
 	}
-	return firstRoute(p.Root), &testArgs{ownArgs: ownArgs{whole, s.Folds}}
+	return firstRoute(p.Root), &testArgs{ownArgs: ownArgs{stmt: whole, folds: s.Folds}}
 }
 
 func checkRoute(t *rapid.T, w *world, name string, columns []string, text map[string]bool, cond condition, sql string, route *plan.Route, args *testArgs) {

@@ -18,7 +18,7 @@ func (p *planning) planSelect() error {
 		// What type a parameter has is known at its execution only; as a literal it may make another type of an expression.
 		err = p.refuse(inlinedParameters)
 	}
-	if !isRefusal(err) {
+	if !isRefusal(err) || p.whole {
 		return err
 	}
 	p.groupsJudged = false

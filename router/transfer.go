@@ -84,7 +84,7 @@ func (p *planning) source(c *parser.Clauses) (plan.Node, error) {
 			before++
 		}
 	}
-	sub, err := p.part(stmt)
+	sub, err := p.part(stmt, p.givenFrom(before))
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (p *planning) fanOutUnion(q *query, route *plan.Route) error {
 		p.plan.Root = f.limited(route)
 		return nil
 	}
-	cols, err := p.describeText(route, p.compile(route.Targets, nil))
+	cols, err := p.describeNamed(route, p.compile(route.Targets, nil))
 	if err != nil {
 		return err
 	}

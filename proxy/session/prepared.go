@@ -267,6 +267,10 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 	x.own.params = stmt.values
 	x.args = &x.own
 	s.more = false
+	if err := s.planTyped(ctx, &x); err != nil {
+		s.diag.reset()
+		return s.writeError(err)
+	}
 	if request.Flags&wire.CursorReadOnly != 0 && s.cursorCan(&x) {
 		return s.openCursor(ctx, stmt, &x)
 	}

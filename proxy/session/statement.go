@@ -31,6 +31,7 @@ type Statement struct {
 
 	settles bool // a SELECT of settings alone: see settled.go
 	typed   bool // a server was asked about the types of the statement's expressions
+	params  bool // parameters may have made them
 
 	// Marks stand in the cache where a key does not tell all that a plan depends on, and say by which longer one to look
 	// the statement up: by one that tells the lengths of lists, or by one with the literals of these numbers.
@@ -181,14 +182,27 @@ func (s *Session) prepareFolded(ctx context.Context, text []byte) *Statement {
 
 // planAgain plans the statement of an execution again. Where a folded one cannot be any more it is planned as it is.
 func (s *Session) planAgain(ctx context.Context, x *execution, scatter bool) error {
-	st, err := s.planWith(ctx, x.st.parsed, scatter)
-	if _, ok := errors.AsType[*router.NotFolded](err); ok {
-		var parsed *parser.Statement
-		if parsed, err = parser.Parse(string(x.args.text), x.st.parsed.Mode); err == nil {
-			x.args.folds = nil
-			st, err = s.planWith(ctx, parsed, scatter)
-		}
+	if len(x.st.parsed.Folds) > 0 && x.st.typesParams() {
+		return s.planWhole(ctx, x, scatter)
 	}
+	st, err := s.planWith(ctx, x.st.parsed, scatter, x.given(x.st.parsed))
+	if _, ok := errors.AsType[*router.NotFolded](err); ok {
+		return s.planWhole(ctx, x, scatter)
+	}
+	if err == nil {
+		x.st, x.plan = st, st.plan
+	}
+	return err
+}
+
+// planWhole is planAgain without folds.
+func (s *Session) planWhole(ctx context.Context, x *execution, scatter bool) error {
+	parsed, err := parser.Parse(string(x.args.text), x.st.parsed.Mode)
+	if err != nil {
+		return err
+	}
+	x.args.folds = nil
+	st, err := s.planWith(ctx, parsed, scatter, x.given(parsed))
 	if err == nil {
 		x.st, x.plan = st, st.plan
 	}
@@ -267,14 +281,15 @@ const maxPlanningRounds = 64
 
 // planStatement plans, and gets the planner the facts that it asks for.
 func (s *Session) planStatement(ctx context.Context, parsed *parser.Statement) (*Statement, error) {
-	return s.planWith(ctx, parsed, false)
+	return s.planWith(ctx, parsed, false, nil)
 }
 
-// planWith plans; scatter asks for a plan that does not depend on which shard a value of the key is on.
-func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatter bool) (*Statement, error) {
+// planWith plans; scatter asks for a plan that does not depend on which shard a value of the key is on, given for one for
+// parameters of the types of these expressions (router.Facts.Given).
+func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatter bool, given []string) (*Statement, error) {
 	epoch := s.srv.Catalogs.Epoch()
 	snap := s.srv.Catalogs.Current()
-	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Refused: map[string]bool{}, Collations: s.srv.Collations, Scatter: scatter, Reread: map[string]bool{}}
+	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Refused: map[string]bool{}, Collations: s.srv.Collations, Scatter: scatter, Given: given, Reread: map[string]bool{}}
 	env := router.Env{
 		Database: s.db, User: s.who.User, Mode: s.mode, Limited: s.who.Databases != nil, Locked: s.locked != nil, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
 		Hinted: s.hintedTables(),
@@ -286,6 +301,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion(), found: foundRuleOf(parsed)}
 			st.settles = parsed.Kind == parser.Select && settles(parsed)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
+			st.params = st.typed && definesParams(parsed)
 			return st, nil
 		}
 		var tables *router.NeedTables

@@ -62,3 +62,232 @@ SELECT SUM(?), AVG(?) FROM s1;
 --@ params dec -12.125
 --@ params int -9223372036854775808
 SELECT COUNT(*) c, ? FROM s1 ORDER BY c LIMIT 0;
+--@ case keys with a parameter in them [binary]
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT MAX(COALESCE(a, ?)) FROM s1;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT COALESCE(a, ?) x FROM s1 ORDER BY x, id;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT DISTINCT COALESCE(a, ?) x FROM s1 ORDER BY x;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT IFNULL(a, ?) x, COUNT(*) FROM s1 GROUP BY x ORDER BY x;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT ? AS p, COUNT(*) FROM s1 GROUP BY p;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT id FROM s1 ORDER BY IFNULL(a, ?), id;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT id FROM s1 ORDER BY IF(id > 3, a, ?), id LIMIT 5;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT id, ? AS p FROM s1 ORDER BY p, id;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT MIN(?), MAX(id) FROM s1;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT id FROM s1 WHERE id IN (1, 2, 3) ORDER BY ?, id;
+--@ case parts with a parameter in them [binary]
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT MIN(IF(id > 2, a, ?)) m FROM s1 HAVING m IS NOT NULL;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT e, MAX(IFNULL(a, ?)) + 1 FROM s1 GROUP BY e ORDER BY 2, 1;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT IFNULL(a, ?) FROM s1 UNION SELECT id FROM s1 ORDER BY 1;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT COUNT(DISTINCT IFNULL(a, ?)), COUNT(DISTINCT b) FROM s1;
+--@ params int 5 | int 5
+--@ params str 5 | str 5
+--@ params double 5 | double 5
+--@ params dec 5.50 | dec 5.50
+--@ params null | null
+--@ params blob 5 | blob 5
+--@ params date 2020-01-01 | date 2020-01-01
+--@ params uint 9223372036854775808 | uint 9223372036854775808
+--@ params int 5000000000 | int 5000000000
+--@ params str abc | str abc
+--@ params dec -12.125 | dec -12.125
+--@ params int -9223372036854775808 | int -9223372036854775808
+SELECT GROUP_CONCAT(IFNULL(a, ?) ORDER BY IFNULL(a, ?), id) FROM s1;
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+SELECT * FROM (SELECT MAX(IFNULL(a, ?)) m FROM s1) d;
+--@ case groups of bytes [binary]
+--@ params blob 5
+SELECT DISTINCT COALESCE(a, ?) b FROM s1;
+--@ params blob 5
+SELECT IFNULL(a, ?) b, COUNT(*) FROM s1 GROUP BY b;
+--@ params blob 5
+SELECT ? AS b, COUNT(*) FROM s1 GROUP BY b;
+--@ params blob 5
+SELECT IFNULL(a, ?) b FROM s1 UNION SELECT id FROM s1;
+--@ case writes in an order with a parameter in it [binary]
+--@ params int 5
+--@ params str 5
+--@ params double 5
+--@ params dec 5.50
+--@ params null
+--@ params blob 5
+--@ params date 2020-01-01
+--@ params uint 9223372036854775808
+--@ params int 5000000000
+--@ params str abc
+--@ params dec -12.125
+--@ params int -9223372036854775808
+UPDATE s1 SET a = a + 1 ORDER BY IFNULL(a, ?), id LIMIT 2;
