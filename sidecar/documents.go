@@ -26,8 +26,7 @@ type documents interface {
 	// door is the gate of statements; nil where rules never change.
 	door() session.Gate
 	rulesBySQL() session.RuleAdmin
-	workers() keygen.WorkerIDs
-	segments() keygen.Segments
+	generators() *keygen.Set
 	ddl() *journal.Journal
 	// reload puts into force what c says of documents and data sources, or changes nothing.
 	reload(c *config.Config) error
@@ -194,8 +193,7 @@ func resolve(docs []*rule.Document) ([]*rule.Layout, error) {
 func (f *files) connectionIDs() server.ConnectionIDs {
 	return instance.NewConnectionIDs(func() uint16 { return 0 })
 }
-func (f *files) workers() keygen.WorkerIDs     { return f.claims }
-func (f *files) segments() keygen.Segments     { return f.claims }
+func (f *files) generators() *keygen.Set       { return keygen.NewSet(nil, f.claims, f.claims) }
 func (f *files) door() session.Gate            { return nil }
 func (f *files) ddl() *journal.Journal         { return f.journal }
 func (f *files) rulesBySQL() session.RuleAdmin { return fixedRules{f.process.config.Rules.File} }

@@ -26,7 +26,6 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router"
-	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/plancache"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/router/sharding"
@@ -172,7 +171,7 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 	p.plans = plancache.New(int(c.PlanCache.Size), (*session.Statement).Size, nil)
 	srv := &session.Server{
 		Catalogs: p.catalogs, Pools: p.pools, Cache: p.plans, Meter: p.observer,
-		Planner: &router.Planner{Generators: keygen.NewSet(nil, p.documents.workers(), p.documents.segments()), Keyer: keyer},
+		Planner: &router.Planner{Generators: p.documents.generators(), Keyer: keyer},
 		Keyer:   keyer,
 		Gate:    p.documents.door(),
 		Journal: p.documents.ddl(),

@@ -70,7 +70,7 @@ func (c *soleClaims) Worker() (id uint16, until time.Time, err error) {
 }
 
 // NextRange returns the first of n numbers that were never given before. The new floor is on disk before they are.
-func (c *soleClaims) NextRange(ctx context.Context, name string, n uint64) (first uint64, err error) {
+func (c *soleClaims) NextRange(ctx context.Context, name string, n, _ uint64) (first uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	given, _, err := c.given(ctx, name)
@@ -93,6 +93,11 @@ func (c *soleClaims) Raise(ctx context.Context, name string, next uint64) (mark 
 	}
 	given = max(given, next-1)
 	return given + 1, c.write(segmentFile(name), given)
+}
+
+// Settle is Raise: there are no other instances.
+func (c *soleClaims) Settle(ctx context.Context, name string, next uint64) (mark uint64, err error) {
+	return c.Raise(ctx, name, next)
 }
 
 // given is the greatest number of a segment that was given, or that a row has which was there before the segment.

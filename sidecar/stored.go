@@ -48,6 +48,7 @@ type stored struct {
 	watcher  *barrier.Watcher
 	claims   *claim.Workers
 	ranges   *claim.Sequences
+	keys     *keygen.Set
 	journal  *journal.Journal
 	made     *databases
 
@@ -114,7 +115,7 @@ func (s *stored) build(run context.Context) (err error) {
 	if err := s.followers(c); err != nil {
 		return err
 	}
-	return s.claimants(c)
+	return s.claimants(c, secret)
 }
 
 // followers makes what follows documents and takes part in changes of placement.
@@ -146,7 +147,7 @@ func (s *stored) followers(c *config.Config) (err error) {
 }
 
 // claimants makes what generated keys depend on.
-func (s *stored) claimants(c *config.Config) (err error) {
+func (s *stored) claimants(c *config.Config, secret string) (err error) {
 	s.claims, err = claim.NewWorkers(claim.WorkersConfig{
 		Store: s.store, Instance: c.Instance.Name, Path: filepath.Join(s.dir, "worker"), Now: keygen.SystemClock{}.Now,
 		Problem: func(err error) { s.log.problem("worker id", err) },
@@ -155,8 +156,10 @@ func (s *stored) claimants(c *config.Config) (err error) {
 		return err
 	}
 	s.ranges, err = claim.NewSequences(claim.SequencesConfig{
-		Store: s.store, Instance: c.Instance.Name, Now: keygen.SystemClock{}.Now, Floor: s.process.floor,
+		Store: s.store, Instance: c.Instance.Name, Secret: secret, Now: keygen.SystemClock{}.Now, Floor: s.process.floor,
+		Problem: func(err error) { s.log.problem("ranges of ids", err) },
 	})
+	s.keys = keygen.NewSet(nil, s.claims, s.ranges)
 	return err
 }
 
@@ -191,6 +194,7 @@ func (s *stored) begin(ctx, run context.Context) error {
 			s.log.problem("worker id", err)
 		}
 	}
+	s.keep("the ranges of ids", func() error { return s.ranges.Run(run, s.keys.Drop) })
 	s.keep("the worker id", func() error { return s.claims.Run(run) })
 	return s.firstRules(ctx)
 }
@@ -315,8 +319,7 @@ func version() string {
 func (s *stored) reload(c *config.Config) error { return s.adoption.repool(c) }
 
 func (s *stored) connectionIDs() server.ConnectionIDs { return s.ids }
-func (s *stored) workers() keygen.WorkerIDs           { return s.claims }
-func (s *stored) segments() keygen.Segments           { return s.ranges }
+func (s *stored) generators() *keygen.Set             { return s.keys }
 func (s *stored) door() session.Gate                  { return s.gate }
 func (s *stored) ddl() *journal.Journal               { return s.journal }
 func (s *stored) rulesBySQL() session.RuleAdmin       { return s.made }

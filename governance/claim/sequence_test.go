@@ -25,7 +25,7 @@ func newSequences(t *testing.T, s store.Store, c *clock, floor uint64) *Sequence
 
 func rng(t *testing.T, q *Sequences, name string, n uint64) uint64 {
 	t.Helper()
-	first, err := q.NextRange(t.Context(), name, n)
+	first, err := q.NextRange(t.Context(), name, n, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,14 +60,14 @@ func TestRangesEnd(t *testing.T) {
 	fresh(t, s, c)
 	q := newSequences(t, s, c, math.MaxInt64-10)
 	for _, n := range []uint64{0, math.MaxUint64, 20} {
-		if first, err := q.NextRange(t.Context(), "x", n); err == nil {
+		if first, err := q.NextRange(t.Context(), "x", n, 0); err == nil {
 			t.Errorf("a range of %d begins at %d", n, first)
 		}
 	}
 	if got := rng(t, q, "x", 5); got != math.MaxInt64-9 {
 		t.Errorf("the last ones begin at %d", got)
 	}
-	if _, err := newSequences(t, s, c, math.MaxUint64).NextRange(t.Context(), "y", 1); err == nil {
+	if _, err := newSequences(t, s, c, math.MaxUint64).NextRange(t.Context(), "y", 1, 0); err == nil {
 		t.Error("a range above the largest value")
 	}
 }
@@ -82,7 +82,7 @@ func TestRangesInAnEmptyStore(t *testing.T) {
 		t.Fatal(got)
 	}
 	srv.Wipe()
-	if _, err := q.NextRange(t.Context(), "x", 1); err == nil || !strings.Contains(err.Error(), "vouches") {
+	if _, err := q.NextRange(t.Context(), "x", 1, 0); err == nil || !strings.Contains(err.Error(), "vouches") {
 		t.Fatalf("after a wipe: %v", err)
 	}
 	c.t = start.Add(For + Skew)
@@ -98,7 +98,7 @@ func TestRangesInAnEmptyStore(t *testing.T) {
 	if err := store.Write(t.Context(), s, store.Put(layout.Sequence("x"), []byte(`{}`))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := q.NextRange(t.Context(), "x", 1); err == nil {
+	if _, err := q.NextRange(t.Context(), "x", 1, 0); err == nil {
 		t.Fatal("an empty record was believed")
 	}
 }
@@ -109,7 +109,7 @@ func TestFloorFails(t *testing.T) {
 	boom := errors.New("shard ds_1 is away")
 	q := newSequences(t, s, c, 0)
 	q.cfg.Floor = func(context.Context, string) (uint64, error) { return 0, boom }
-	if _, err := q.NextRange(t.Context(), "x", 1); !errors.Is(err, boom) {
+	if _, err := q.NextRange(t.Context(), "x", 1, 0); !errors.Is(err, boom) {
 		t.Fatal(err)
 	}
 }
@@ -124,7 +124,7 @@ func TestRangesUnderContention(t *testing.T) {
 		q := newSequences(t, srv.Client(), c, 0)
 		wg.Go(func() {
 			for range 50 {
-				first, err := q.NextRange(context.Background(), "x", 3)
+				first, err := q.NextRange(context.Background(), "x", 3, 0)
 				mu.Lock()
 				for v := first; err == nil && v < first+3; v++ {
 					if seen[v] {

@@ -17,7 +17,8 @@
 //	membership                      written whenever instances or members grow or are evicted
 //	claims/epoch                    since when this store knows about claims
 //	claims/worker/<n>               worker ids of generated keys, with their end in time
-//	sequences/<name>                the next unused value
+//	sequences/<name>                the next unused value, and who may still give handed out ones
+//	revoked/<name>                  below which value holders of ranges have to give them up
 //	ddl/<id>                        journal.Entry: what became of a DDL over several shards; by key means by time
 package layout
 
@@ -44,6 +45,7 @@ const (
 	Epoch      = "claims/epoch"
 	Workers    = "claims/worker/"
 	Sequences  = "sequences/"
+	Revoked    = "revoked/"
 	Barriers   = "barrier/"
 	DDL        = "ddl/"
 )
@@ -122,6 +124,14 @@ func Worker(id uint16) string { return fmt.Sprintf("%s%04d", Workers, id) }
 
 // Sequence is the key of a sequence.
 func Sequence(name string) string { return Sequences + escape(name) }
+
+// Revocation is the key of the revocation of a sequence's ranges.
+func Revocation(name string) string { return Revoked + escape(name) }
+
+// RevokedIn is the sequence whose revocation the key is.
+func RevokedIn(key string) (string, error) {
+	return unescape(strings.TrimPrefix(key, Revoked))
+}
 
 // InstanceName is the instance in a key whose last element names it.
 func InstanceName(key string) (string, error) {

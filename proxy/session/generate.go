@@ -22,11 +22,11 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 	g := rows.Generate
 	ids := make([]sqltypes.Value, rows.Count(x.args)) // NULL where the client gave one
 	var missing []int
-	var highest uint64
+	var given keygen.Given
 	for i := range ids {
 		v := sqltypes.NullValue
-		if given := rows.GivenAt(i); given != nil {
-			if v, err = value(x.args, given); err != nil {
+		if e := rows.GivenAt(i); e != nil {
+			if v, err = value(x.args, e); err != nil {
 				return 0, err
 			}
 		}
@@ -34,13 +34,13 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 			missing = append(missing, i)
 			continue
 		}
-		highest = max(highest, reach(v))
+		include(&given, reach(v))
 		if id, ok := integer(v); ok {
 			insertID = id
 		}
 	}
 	x.args.generated = ids
-	batch, err := nextIDs(ctx, g, highest, len(missing))
+	batch, err := x.nextIDs(ctx, g, given, len(missing))
 	if err != nil || len(missing) == 0 {
 		return insertID, err
 	}
@@ -54,13 +54,26 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 	return batch.First, nil
 }
 
-// nextIDs are n ids, n being 0 too, of a statement whose rows have others of their own, up to highest: as on one
-// server, generated ids go on above those.
-func nextIDs(ctx context.Context, g *plan.Generate, highest uint64, n int) (batch keygen.Batch, err error) {
+// include widens the ids that a client gives by one that is at most so great, and greater than the one before it: reach rounds
+// up.
+func include(given *keygen.Given, id uint64) {
+	if id == 0 {
+		return
+	}
+	if given.High == 0 {
+		given.Low = id - 1
+	}
+	given.Low, given.High = min(given.Low, id-1), max(given.High, id)
+}
+
+// nextIDs are n ids, n being 0 too, of a statement some of whose rows have theirs: as on one server, generated ids go on above
+// those.
+func (x *execution) nextIDs(ctx context.Context, g *plan.Generate, given keygen.Given, n int) (batch keygen.Batch, err error) {
 	raiser, counts := g.Generator.(keygen.Raiser)
-	if counts && highest > 0 {
-		if err := raiser.Raise(ctx, highest); err != nil {
-			return batch, sqlerr.KeygenUnavailable(err.Error())
+	if counts && given.High > 0 {
+		given.Alone = g.Key < 0
+		if err := raiser.Raise(ctx, given); err != nil {
+			return batch, unavailable(err)
 		}
 	}
 	switch {
@@ -72,9 +85,29 @@ func nextIDs(ctx context.Context, g *plan.Generate, highest uint64, n int) (batc
 		batch, err = g.Generator.Next(ctx, n)
 	}
 	if err != nil {
-		err = sqlerr.KeygenUnavailable(err.Error())
+		return batch, unavailable(err)
 	}
-	return batch, err
+	if counts {
+		x.ended() // a former attempt's
+		x.issuer, x.issued = raiser, batch
+	}
+	return batch, nil
+}
+
+// unavailable is the error of a generator, whose own are as the client is to see them.
+func unavailable(err error) error {
+	if e, ok := errors.AsType[*sqlerr.Error](err); ok {
+		return e
+	}
+	return sqlerr.KeygenUnavailable(err.Error())
+}
+
+// ended tells the generator that what the statement stores of its ids is stored.
+func (x *execution) ended() {
+	if x.issuer != nil {
+		x.issuer.Done(x.issued)
+		x.issuer = nil
+	}
 }
 
 // reach is the greatest id that a column of integers can make of a value.

@@ -14,6 +14,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/heddle-mesh/heddle/txn"
@@ -41,7 +42,9 @@ type execution struct {
 	seen *plan.Measured
 
 	generatedID uint64 // the first id that was generated for it
-	own         args   // what args points to, for most: one allocation fewer
+	issuer      keygen.Raiser
+	issued      keygen.Batch // of issuer, which is told when the statement has ended
+	own         args         // what args points to, for most: one allocation fewer
 }
 
 // run executes a planned statement and writes its answer: steps 5a to 11 of the journey. An error it returns is the
@@ -77,6 +80,7 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 
 // attempt runs the plan, and another one where this one turns out not to fit.
 func (s *Session) attempt(ctx context.Context, x *execution) error {
+	defer x.ended()
 	if s.locked != nil {
 		if err := s.mayUse(x); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/heddle-mesh/heddle/txn"
@@ -208,7 +209,7 @@ func (t *transfer) generate(ctx context.Context) (insertID uint64, err error) {
 		at = t.node.Columns
 	}
 	var missing []int
-	var highest uint64
+	var given keygen.Given
 	for i := range t.rows {
 		if at == t.node.Columns {
 			t.rows[i] = append(t.rows[i], sqltypes.NullValue)
@@ -219,9 +220,9 @@ func (t *transfer) generate(ctx context.Context) (insertID uint64, err error) {
 		} else if id, err := strconv.ParseUint(string(v.AppendText(nil)), 10, 64); err == nil {
 			insertID = id
 		}
-		highest = max(highest, reach(t.rows[i][at]))
+		include(&given, reach(t.rows[i][at]))
 	}
-	batch, err := nextIDs(ctx, g, highest, len(missing))
+	batch, err := t.x.nextIDs(ctx, g, given, len(missing))
 	if err != nil || len(missing) == 0 {
 		return insertID, err
 	}

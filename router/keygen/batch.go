@@ -13,6 +13,8 @@ type Batch struct {
 
 	Texts  [][]byte // keys that are no integers, one per row
 	Binary bool     // Texts are bytes (BINARY(16)), not characters
+
+	use uint64 // segment's name for it until Done
 }
 
 // Integer reports whether the keys are integers: only those can be a statement's LAST_INSERT_ID.

@@ -16,6 +16,7 @@ type Config struct {
 	Workers    WorkerIDs      // snowflake
 	Ticks      *Ticks         // snowflake: the process's one; nil: one of its own
 	Segments   Segments       // segment
+	Ranges     *Ranges        // segment: the process's of this Name; nil: of its own
 	Rand       io.Reader      // uuid; nil: crypto/rand
 }
 

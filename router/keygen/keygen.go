@@ -30,12 +30,22 @@ type Generator interface {
 // Raiser is a Generator that counts: a key that a client gives may be one that is due later.
 type Raiser interface {
 	Generator
-	// Raise is told of a key before a client's row with it is stored. Later calls of Next on this instance, and of Fresh
-	// on every one, give keys above it.
-	Raise(ctx context.Context, key uint64) error
+	// Raise is told of the keys that a client gives before its rows with them are stored. Later calls of Next on this
+	// instance, and of Fresh on every one, give keys above them.
+	Raise(ctx context.Context, given Given) error
 	// Fresh is Next for a statement that would pass over, replace or change a row that has the key already. Its keys are
 	// above all that any instance has given or Raise was told of.
 	Fresh(ctx context.Context, n int) (Batch, error)
+	// Done tells that the statement for which the keys of a batch of Next or Fresh were generated has ended.
+	Done(Batch)
+}
+
+// Given are the keys that a client gives in one statement, from Low to High.
+type Given struct {
+	Low, High uint64
+	// Alone: no server would find a key twice, because no unique key has it together with the sharding key. Then no
+	// instance generates one of them later, and whoever was given one has stored it, when Raise returns; or it fails.
+	Alone bool
 }
 
 // WorkerIDs is the claim of a worker id, held by the instance.
@@ -48,10 +58,13 @@ type WorkerIDs interface {
 
 // Segments hands out ranges of a named sequence.
 type Segments interface {
-	// NextRange returns the first of n numbers (first ≥ 1) that are given to nobody else, ever; n ≥ 1.
-	NextRange(ctx context.Context, name string, n uint64) (first uint64, err error)
+	// NextRange returns the first of n numbers (first ≥ 1) that are given to nobody else, ever; n ≥ 1. low is the lowest
+	// number of earlier ranges that the caller may still use, or uses; 0: none.
+	NextRange(ctx context.Context, name string, n, low uint64) (first uint64, err error)
 	// Raise has later ranges begin at next or above. mark is where they begin.
 	Raise(ctx context.Context, name string, next uint64) (mark uint64, err error)
+	// Settle is Raise, and returns when no other instance uses a number below mark any more, mark being next or above.
+	Settle(ctx context.Context, name string, next uint64) (mark uint64, err error)
 }
 
 // Clock is the time as generators see it.

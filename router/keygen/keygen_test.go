@@ -185,7 +185,7 @@ func TestSegmentPassesKeysOfClients(t *testing.T) {
 	a, b := build(t, "segment", cfg).(keygen.Raiser), build(t, "segment", cfg).(keygen.Raiser)
 	raise := func(g keygen.Raiser, key uint64) {
 		t.Helper()
-		if err := g.Raise(t.Context(), key); err != nil {
+		if err := g.Raise(t.Context(), keygen.Given{High: key}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -223,7 +223,7 @@ func TestSegmentRaisesByTheStep(t *testing.T) {
 	segments := &keygentest.Segments{}
 	g := build(t, "segment", keygen.Config{Name: "s", Segments: segments}).(keygen.Raiser)
 	for key := range uint64(5000) {
-		if err := g.Raise(t.Context(), key+1); err != nil {
+		if err := g.Raise(t.Context(), keygen.Given{High: key + 1}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -12,50 +11,45 @@ import (
 
 // segment gives numbers out of ranges that it claims in advance. Properties:
 //
-//	step  how many numbers a claim asks for, 1 … 10000000; default 1000
+//	step  how many numbers a claim asks for, 1 … 10000000; default: 1000 at first, and twice as many each time that a range was
+//	      used up within ten minutes, up to a million
 //
 // A second range is claimed when half of the first is gone, by the call that notices, after it has its own keys:
 // one statement in a thousand waits for the store, and no goroutine has to be owned.
 type segment struct {
 	name     string
-	step     uint64
+	step     uint64 // 0: as the use demands
 	segments Segments
 	clock    Clock
-
-	fetch sync.Mutex // held while a range is being claimed; never taken while mu is held
-
-	mu    sync.Mutex // guards what follows
-	now   span
-	ahead span
-	mark  uint64 // later ranges begin here or above
-	rises int    // of mark by Raise since the last key
+	*Ranges
 }
 
-// span is the numbers from first up to, not including, end.
-type span struct {
-	first, end uint64
-	claimed    time.Time
-}
+// The sizes of ranges where the rule names none: for ten minutes of use, so that the store may be away for about half of
+// that before statements fail.
+const (
+	leastStep = 1000
+	mostStep  = 1_000_000
+	stepTime  = 10 * time.Minute
+)
 
-func (s span) left() uint64 { return s.end - s.first }
-
-// spanLife is for how long a range is used after it was claimed. A store that was lost and begun anew gives ranges out
-// again only after those of before have ended: it counts on this bound (governance/claim's For).
-const spanLife = 4 * time.Hour
+const maxKey = math.MaxInt64
 
 func newSegment(cfg Config) (Generator, error) {
 	if err := known(cfg.Properties, "step"); err != nil {
 		return nil, err
 	}
-	step, err := integer(cfg.Properties, "step", 1000, 1, 10_000_000)
+	step, err := integer(cfg.Properties, "step", 0, 1, 10_000_000)
 	if err != nil {
 		return nil, err
 	}
-	clock := cfg.Clock
-	if clock == nil {
-		clock = SystemClock{}
+	g := &segment{name: cfg.Name, step: uint64(step), segments: cfg.Segments, clock: cfg.Clock, Ranges: cfg.Ranges}
+	if g.clock == nil {
+		g.clock = SystemClock{}
 	}
-	return &segment{name: cfg.Name, step: uint64(step), segments: cfg.Segments, clock: clock}, nil
+	if g.Ranges == nil {
+		g.Ranges = &Ranges{}
+	}
+	return g, nil
 }
 
 // Next implements Generator.
@@ -65,9 +59,9 @@ func (g *segment) Next(ctx context.Context, n int) (Batch, error) {
 	}
 	want := uint64(n)
 	for {
-		if first, ok := g.take(want); ok {
+		if b, ok := g.take(want, g.clock.Now()); ok {
 			g.prefetch(ctx)
-			return Batch{First: first, Step: 1}, nil
+			return b, nil
 		}
 		if err := g.claimFor(ctx, want); err != nil {
 			return Batch{}, err
@@ -92,104 +86,105 @@ func (g *segment) Fresh(ctx context.Context, n int) (Batch, error) {
 	}
 	g.fetch.Lock()
 	defer g.fetch.Unlock()
-	s, err := g.claim(ctx, uint64(n))
-	return Batch{First: s.first, Step: 1}, err
+	for {
+		s, err := g.claim(ctx, uint64(n))
+		if err != nil {
+			return Batch{}, err
+		}
+		g.mu.Lock()
+		if s.first >= g.floor {
+			defer g.mu.Unlock()
+			return g.use(s.first, uint64(n)), nil
+		}
+		g.mu.Unlock() // it was revoked before it arrived
+	}
 }
+
+// Done implements Raiser.
+func (g *segment) Done(b Batch) { g.done(b.use) }
 
 // manyRises is how many keys in turn make a load of rows that have theirs: from then on the store is raised by a step
 // at a time.
 const manyRises = 8
 
-// Raise implements Raiser. Ranges that others hold are not taken from them: a key in one is found by its row.
-func (g *segment) Raise(ctx context.Context, key uint64) error {
-	if !g.pass(key) {
+// useWait is how long keys of clients wait for statements that use generated ones in the same place.
+const useWait = 5 * time.Second
+
+// Raise implements Raiser. Where servers find a key twice, ranges that others hold are not taken from them: a key in one is
+// found by its row.
+func (g *segment) Raise(ctx context.Context, given Given) error {
+	if g.pass(given, g.clock.Now()) {
+		if err := g.raise(ctx, given); err != nil {
+			return err
+		}
+	}
+	if !given.Alone {
 		return nil
 	}
+	wait, cancel := context.WithTimeout(ctx, useWait)
+	defer cancel()
+	if err := g.quiet(wait, given.Low, min(given.High, maxKey-1)+1); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("segment %s: wait for statements that use the ids given: %w", g.name, ctx.Err())
+		}
+		return sqlerr.KeygenUnavailable("a statement that runs uses one of the ids that were given")
+	}
+	return nil
+}
+
+// raise tells the store.
+func (g *segment) raise(ctx context.Context, given Given) error {
 	if g.segments == nil {
 		return sqlerr.KeygenUnavailable("segment has no store")
 	}
 	g.fetch.Lock()
 	defer g.fetch.Unlock()
-	if !g.pass(key) { // a range was claimed meanwhile
+	asked := g.clock.Now()
+	if !g.pass(given, asked) { // somebody else did so, or claimed a range
 		return nil
 	}
-	next := min(key, math.MaxInt64-1) + 1
+	next := min(given.High, maxKey-1) + 1
 	g.mu.Lock()
 	if g.rises++; g.rises > manyRises {
-		next = min(next, math.MaxInt64-g.step) + g.step
+		step := max(g.step, leastStep)
+		next = min(next, maxKey-step) + step
 	}
 	g.mu.Unlock()
-	mark, err := g.segments.Raise(ctx, g.name, next)
+	tell := g.segments.Raise
+	if given.Alone {
+		tell = g.segments.Settle
+	}
+	mark, err := tell(ctx, g.name, next)
 	if err != nil {
-		return sqlerr.KeygenUnavailable(fmt.Sprintf("raise %s above %d: %v", g.name, key, err))
+		return g.failed(ctx, fmt.Sprintf("raise %s above %d", g.name, given.High), err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.mark = max(g.mark, mark)
+	if given.Alone {
+		g.learn(mark, mark, asked)
+	} else {
+		g.learn(mark, 0, asked)
+	}
 	return nil
-}
-
-// pass drops the numbers up to key from what is held, and reports whether ranges yet to be claimed may have some.
-func (g *segment) pass(key uint64) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, s := range []*span{&g.now, &g.ahead} {
-		if s.left() > 0 && key >= s.first {
-			s.first = min(key, s.end-1) + 1
-		}
-	}
-	return key >= g.mark && g.mark < math.MaxInt64
-}
-
-// take gives n consecutive numbers of what is held; a range too short for them is thrown away, not split.
-func (g *segment) take(n uint64) (uint64, bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.takeLocked(n)
-}
-
-func (g *segment) takeLocked(n uint64) (uint64, bool) {
-	g.expire()
-	if g.now.left() < n && g.ahead.left() >= n {
-		g.now, g.ahead = g.ahead, span{}
-	}
-	if g.now.left() < n {
-		return 0, false
-	}
-	first := g.now.first
-	g.now.first += n
-	g.rises = 0
-	return first, true
-}
-
-// expire throws ranges away that are too old to be used. mu is held.
-func (g *segment) expire() {
-	now := g.clock.Now()
-	for _, s := range []*span{&g.now, &g.ahead} {
-		if age := now.Sub(s.claimed); s.left() > 0 && (age > spanLife || age < 0) {
-			*s = span{}
-		}
-	}
 }
 
 // claimFor claims a range that has room for n numbers, unless another call did so meanwhile.
 func (g *segment) claimFor(ctx context.Context, n uint64) error {
 	g.fetch.Lock()
 	defer g.fetch.Unlock()
+	now := g.clock.Now()
 	g.mu.Lock()
-	g.expire()
+	g.expire(now)
 	enough := g.now.left() >= n || g.ahead.left() >= n
 	g.mu.Unlock()
 	if enough {
 		return nil
 	}
-	s, err := g.claim(ctx, max(n, g.step))
+	s, err := g.claim(ctx, max(n, g.grow(now)))
 	if err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.ahead = s
+	g.keep(s)
 	return nil
 }
 
@@ -202,36 +197,66 @@ func (g *segment) prefetch(ctx context.Context) {
 	if !g.low() {
 		return
 	}
-	s, err := g.claim(ctx, g.step)
+	s, err := g.claim(ctx, g.grow(g.clock.Now()))
 	if err != nil {
 		return
 	}
+	g.keep(s)
+}
+
+// keep takes a range that was claimed, unless it was revoked before it arrived.
+func (g *segment) keep(s span) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.ahead = s
+	if s.first >= g.floor {
+		g.ahead = s
+	}
 }
 
 func (g *segment) low() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.ahead.left() == 0 && g.now.left() <= g.step/2
+	return g.ahead.left() == 0 && g.now.left() <= g.size/2
+}
+
+// grow is how large the next range is to be.
+func (g *segment) grow(now time.Time) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	last := now.Sub(g.asked)
+	switch {
+	case g.step > 0:
+		g.size = g.step
+	case g.size == 0 || last < 0 || last > 4*stepTime:
+		g.size = max(leastStep, g.size/2)
+	case last < stepTime:
+		g.size = max(leastStep, min(2*g.size, mostStep))
+	}
+	g.asked = now
+	return g.size
 }
 
 // claim asks the store for n numbers. fetch is held.
 func (g *segment) claim(ctx context.Context, n uint64) (span, error) {
 	claimed := g.clock.Now()
-	first, err := g.segments.NextRange(ctx, g.name, n)
+	first, err := g.segments.NextRange(ctx, g.name, n, g.lowest())
 	if err != nil {
-		if ctx.Err() != nil {
-			return span{}, fmt.Errorf("segment %s: claim a range: %w", g.name, err)
-		}
-		return span{}, sqlerr.KeygenUnavailable(fmt.Sprintf("no range of %s: %v", g.name, err))
+		return span{}, g.failed(ctx, "no range of "+g.name, err)
 	}
-	if first < 1 || first > math.MaxInt64 || n > math.MaxInt64-first {
+	if first < 1 || first > maxKey || n > maxKey-first {
 		return span{}, sqlerr.KeygenUnavailable(fmt.Sprintf("the sequence %s has run out", g.name))
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.mark, g.rises = max(g.mark, first+n), 0
+	g.learn(first+n, 0, claimed)
+	g.rises = 0
 	return span{first: first, end: first + n, claimed: claimed}, nil
+}
+
+// failed is what the statement is told.
+func (g *segment) failed(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("segment %s: %s: %w", g.name, what, err)
+	}
+	return sqlerr.KeygenUnavailable(what + ": " + err.Error())
 }

@@ -72,13 +72,16 @@ func views(peers []instance.Peer) []peer {
 func evictCommand(load func() (*config.Config, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:   "evict INSTANCE",
-		Short: "Make changes of placement wait no more for an instance that is gone for good",
-		Long: "Make changes of placement wait no more for an instance that is gone for good. You vouch that it serves nobody and\n" +
+		Short: "Make changes of placement, and ids that clients give, wait no more for an instance that is gone for good",
+		Long: "Make changes of placement, and ids that clients give, wait no more for an instance that is gone for good. You vouch that it serves nobody and\n" +
 			"will not start from its state directory again: nobody else can know. A living instance is not evicted.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withStore(cmd, load, func(ctx context.Context, s store.Store) error {
 				if err := instance.Evict(ctx, s, args[0]); err != nil {
+					return err
+				}
+				if err := claim.Evicted(ctx, s, args[0], time.Now()); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is no member any more\n", args[0])

@@ -67,7 +67,7 @@ type Segments struct {
 }
 
 // NextRange implements keygen.Segments.
-func (s *Segments) NextRange(_ context.Context, name string, n uint64) (uint64, error) {
+func (s *Segments) NextRange(_ context.Context, name string, n, _ uint64) (uint64, error) {
 	return s.change(func() uint64 {
 		first := s.next[name] + 1
 		s.next[name] += n
@@ -81,6 +81,11 @@ func (s *Segments) Raise(_ context.Context, name string, next uint64) (uint64, e
 		s.next[name] = max(s.next[name], next-1)
 		return s.next[name] + 1
 	})
+}
+
+// Settle implements keygen.Segments for instances that hold nothing.
+func (s *Segments) Settle(ctx context.Context, name string, next uint64) (uint64, error) {
+	return s.Raise(ctx, name, next)
 }
 
 func (s *Segments) change(f func() uint64) (uint64, error) {
