@@ -193,6 +193,9 @@ func (s *stored) begin(ctx, run context.Context) error {
 		if err := s.claims.Claim(ctx); err != nil {
 			s.log.problem("worker id", err)
 		}
+		if from, err := claim.Begins(ctx, s.store, time.Now()); err == nil && !from.IsZero() {
+			s.log.Warn("INSERTs that need a generated id fail for now", zap.String("why", claim.NotBefore(from)))
+		}
 	}
 	s.keep("the ranges of ids", func() error { return s.ranges.Run(run, s.keys.Drop) })
 	s.keep("the worker id", func() error { return s.claims.Run(run) })

@@ -72,6 +72,31 @@ func Restored(ctx context.Context, s store.Store, now time.Time, by string) erro
 	return nil
 }
 
+// Begins tells from when on claims can be made whose earlier holders, if any, were forgotten, as far as the store says at
+// now; zero: they can be. A store without an epoch begins one when the first instance starts, or now.
+func Begins(ctx context.Context, s store.Store, now time.Time) (time.Time, error) {
+	kv, err := store.GetOrZero(ctx, s, layout.Epoch)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("epoch of claims: %w", err)
+	}
+	e := epoch{Created: now}
+	if kv.Modified != 0 {
+		if err := json.Unmarshal(kv.Value, &e); err != nil {
+			return time.Time{}, fmt.Errorf("epoch of claims: %w", err)
+		}
+	}
+	if from := e.usable(); now.Before(from) {
+		return from, nil
+	}
+	return time.Time{}, nil
+}
+
+// NotBefore says to an operator why ids have to wait, and what to do.
+func NotBefore(from time.Time) string {
+	return fmt.Sprintf("the store may have lost what instances claimed before: no new claims of ids before %s, unless an operator vouches "+
+		"by 'heddle mesh init' that no instance has served with an earlier store and runs still", from.Format(time.RFC3339))
+}
+
 func writeEpoch(ctx context.Context, s store.Store, was store.KV, e epoch) (store.KV, bool, error) {
 	data, err := json.Marshal(e)
 	if err != nil {

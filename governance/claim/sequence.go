@@ -172,8 +172,7 @@ func (s *Sequences) read(ctx context.Context, name string, kv store.KV) (sequenc
 		return seq, nil, err
 	}
 	if usable := e.usable(); now.Before(usable) {
-		return seq, nil, fmt.Errorf("the store does not know it, and until %s ranges of an earlier store may be in use "+
-			"(unless somebody vouches that the mesh is fresh)", usable.Format(time.RFC3339))
+		return seq, nil, errors.New(NotBefore(usable))
 	}
 	floor, err := s.cfg.Floor(ctx, name)
 	if err != nil {

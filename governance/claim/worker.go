@@ -58,6 +58,7 @@ type granted struct {
 	id          uint16
 	from, until time.Time // the window's end
 	end         time.Time // the claim's end
+	begins      time.Time // of the store's claims
 	why         error
 }
 
@@ -94,6 +95,8 @@ func (w *Workers) Worker() (id uint16, until time.Time, err error) {
 	switch {
 	case g.why != nil:
 		return 0, time.Time{}, g.why
+	case now.Before(g.begins):
+		return 0, time.Time{}, errors.New(NotBefore(g.begins))
 	case now.Before(g.from):
 		return 0, time.Time{}, fmt.Errorf("worker id %d can be used from %s on, because of ids that may have been generated before",
 			g.id, g.from.Format(time.RFC3339))
@@ -110,6 +113,7 @@ func (w *Workers) Worker() (id uint16, until time.Time, err error) {
 // Run claims, renews, and gives the rest of the claim back when ctx is done: then nothing may be generated any more.
 func (w *Workers) Run(ctx context.Context) error {
 	renewed := time.Time{}
+	epochs := w.cfg.Store.Watch(ctx, layout.Epoch, 0) // somebody may vouch for the mesh
 	for {
 		started := time.Now()
 		due := renewed.IsZero() || time.Since(renewed) >= For/8
@@ -129,6 +133,11 @@ func (w *Workers) Run(ctx context.Context) error {
 		case <-t.C:
 		case <-w.kick:
 			t.Stop()
+		case _, more := <-epochs:
+			t.Stop()
+			if !more {
+				epochs = nil
+			}
 		}
 	}
 }
@@ -174,7 +183,11 @@ func (w *Workers) open(now time.Time) error {
 		return err // the window stays where it was, and ends
 	}
 	w.given = until
-	w.now.Store(&granted{id: h.id, from: h.rec.From, until: until, end: h.rec.Until})
+	g := granted{id: h.id, from: h.rec.From, until: until, end: h.rec.Until}
+	if begins := h.epoch.usable(); !h.rec.From.Before(begins) {
+		g.begins = begins
+	}
+	w.now.Store(&g)
 	return nil
 }
 

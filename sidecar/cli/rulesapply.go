@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/heddle-mesh/heddle/governance/admin"
+	"github.com/heddle-mesh/heddle/governance/claim"
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar"
@@ -61,10 +63,22 @@ func (r *rulesRun) apply() *cobra.Command {
 				}
 				done = append(done, one)
 			}
-			return r.show(cmd.OutOrStdout(), done)
+			if err := r.show(cmd.OutOrStdout(), done); err != nil || dry {
+				return err
+			}
+			return warnOfEpoch(ctx, a, cmd.ErrOrStderr())
 		})
 	}
 	return cmd
+}
+
+// warnOfEpoch tells of a store in which ids cannot be generated yet.
+func warnOfEpoch(ctx context.Context, a *mesh.Admin, to io.Writer) error {
+	from, err := claim.Begins(ctx, a.Store, time.Now())
+	if err == nil && !from.IsZero() {
+		_, err = fmt.Fprintln(to, "warning: INSERTs that need a generated id fail for now:", claim.NotBefore(from))
+	}
+	return err
 }
 
 // applyOne looks first what would happen, so that a placement is only changed by who means it.

@@ -17,6 +17,7 @@ import (
 // Admin administers the documents of a mesh.
 type Admin struct {
 	Rules, Users *admin.Documents
+	Store        store.Store
 
 	pending map[string][]byte // rules that are about to be applied too, by name
 }
@@ -24,7 +25,7 @@ type Admin struct {
 // NewAdmin returns the administration of the documents in s. by is written down as the coordinator of placement changes,
 // which wait for the instances' acknowledgements as long as wait says; 0: the barrier's own bound.
 func NewAdmin(s store.Store, by string, wait time.Duration) (*Admin, error) {
-	a := &Admin{pending: map[string][]byte{}}
+	a := &Admin{Store: s, pending: map[string][]byte{}}
 	var err error
 	a.Rules, err = admin.New(admin.Config{
 		Store: s, Kind: layout.Rules, Validate: a.validate, Now: time.Now,

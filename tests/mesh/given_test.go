@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -119,6 +121,44 @@ func TestGivenIDsRevokeRanges(t *testing.T) {
 	generated(t, onB, 6000)
 	if ids := l.twice(); len(ids) > 0 {
 		t.Errorf("rows of different owners have the ids %v", ids)
+	}
+}
+
+// TestNobodyVouched: in a store that may have forgotten claims no ids are generated; everybody is told why, and what helps helps
+// at once.
+func TestNobodyVouched(t *testing.T) {
+	l := newLab(t, env.Etcd.Endpoint())
+	if err := claim.Restored(t.Context(), l.store, time.Now(), "test"); err != nil {
+		t.Fatal(err)
+	}
+	rules := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(rules, []byte(l.rules(items)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := command(t, l.endpoint, "/"+l.database, "rules", "apply", "-f", rules); code != 0 || !strings.Contains(out, "'heddle mesh init'") {
+		t.Errorf("rules apply: %d, %s", code, out)
+	}
+	h := l.start("a", "")
+	db := l.open(h)
+	if !strings.Contains(h.Log(), "INSERTs that need a generated id fail for now") {
+		t.Error("the start does not tell")
+	}
+	l.create(db)
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE items (id BIGINT AUTO_INCREMENT PRIMARY KEY, owner INT NOT NULL, v INT)"); err != nil {
+		t.Fatal(err)
+	}
+	inserts := []string{"INSERT INTO t (n) VALUES (1)", "INSERT INTO items (owner, v) VALUES (1, 1)"}
+	for _, insert := range inserts {
+		_, err := db.ExecContext(t.Context(), insert)
+		if err == nil || !strings.Contains(err.Error(), "'heddle mesh init'") || strings.Count(err.Error(), "Failed to read") != 1 {
+			t.Errorf("%s: %v", insert, err)
+		}
+	}
+	if code, out := command(t, l.endpoint, "/"+l.database, "mesh", "init"); code != 0 {
+		t.Fatalf("mesh init: %d, %s", code, out)
+	}
+	for _, insert := range inserts {
+		eventually(t, time.Second, insert, func() bool { _, err := db.ExecContext(t.Context(), insert); return err == nil })
 	}
 }
 
