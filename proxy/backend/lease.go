@@ -53,6 +53,13 @@ func (l *Lease) end() bool {
 	return true
 }
 
+// Ended reports whether the lease has ended.
+func (l *Lease) Ended() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.done
+}
+
 // Taint makes Release close the connection: its state cannot be tracked, for the reason given.
 func (l *Lease) Taint(reason string) { l.conn.Taint(reason) }
 

@@ -224,7 +224,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	err := s.registry.wait(cut)
 	_ = kills.Wait() // none fails
-	if err != nil {
+	if err == nil {
+		return nil
+	}
+	for _, c := range s.registry.all() {
+		c.Abandon()
+	}
+	last, done := context.WithTimeout(context.Background(), killTimeout)
+	defer done()
+	if err := s.registry.wait(last); err != nil {
 		return fmt.Errorf("shutdown: sessions do not end: %w", err)
 	}
 	return nil

@@ -6,8 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/txn"
@@ -135,17 +138,20 @@ func (s *Session) Kill(ctx context.Context, query bool) {
 	} else {
 		s.killed = killConnection
 	}
-	var running []*held
-	if !s.committing && len(s.held) > 0 {
-		running = append(running, s.held...)
+	var running []*backend.Lease
+	if !s.committing {
+		running = s.working()
 		s.kills++
 	}
 	committing := s.committing
-	s.mu.Unlock()
-	for _, h := range running {
-		_ = h.lease.KillQuery(ctx) // a server that cannot be told is waited for no longer
+	if s.loading != nil {
+		s.loading()
 	}
-	if running != nil {
+	s.mu.Unlock()
+	for _, l := range running {
+		_ = l.KillQuery(ctx) // a server that cannot be told is waited for no longer
+	}
+	if !committing {
 		s.killSent()
 	}
 	if !query {
@@ -154,6 +160,33 @@ func (s *Session) Kill(ctx context.Context, query bool) {
 			_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite))
 		}
 	}
+}
+
+// Abandon ends the session whatever it waits for, a COMMIT too, of which it is then unknown whether it is done: it is for a
+// process that ends, when Kill has not helped.
+func (s *Session) Abandon() {
+	s.mu.Lock()
+	s.killed = killConnection
+	running, committing := s.working(), s.committing
+	if s.loading != nil {
+		s.loading()
+	}
+	s.mu.Unlock()
+	for _, l := range running {
+		l.Interrupt()
+	}
+	if committing {
+		s.srv.Log.Warn("a COMMIT is waited for no longer: whether it is done is unknown",
+			zap.Uint32("connection", s.id), zap.Strings("data_sources", dataSources(running)))
+	}
+	_ = s.conn.SetDeadline(time.Now().Add(lastWrite)) // fails only on a closed connection
+}
+
+func dataSources(of []*backend.Lease) (names []string) {
+	for _, l := range of {
+		names = append(names, l.Conn().Info().DataSource)
+	}
+	return names
 }
 
 func (s *Session) killSent() {

@@ -212,6 +212,11 @@ func (s *Session) alterDatabase(ctx context.Context, st *parser.Statement, layou
 	if databaseOf(st) == "" {
 		options = head
 	}
+	if s.closeToKills() {
+		s.openToKills()
+		return s.writeError(sqlerr.Interrupted())
+	}
+	defer s.openToKills() // one that strikes between two servers would leave half of it
 	for i := range layout.DataSources {
 		ds := &layout.DataSources[i]
 		if err := s.onSource(ctx, ds.Name, st.Text[:head]+" "+string(rewrite.AppendName(nil, ds.Schema))+" "+st.Text[options:]); err != nil {

@@ -147,7 +147,10 @@ func (w *write) onlooker(ctx context.Context, dataSource string) (lease *backend
 	if lease, err = w.s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: dataSource}); err != nil {
 		return nil, nil, err
 	}
-	if err = lease.Apply(ctx, neutral, 0); err != nil {
+	if err = w.s.reachable(lease); err == nil {
+		err = lease.Apply(ctx, neutral, 0)
+	}
+	if err != nil {
 		lease.Release()
 		return nil, nil, err
 	}

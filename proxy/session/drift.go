@@ -93,7 +93,7 @@ func (s *Session) lookForDrift(ctx context.Context, parsed *parser.Statement) (r
 	if len(names) == 0 {
 		return router.Name{}, nil, nil
 	}
-	snap, err := s.srv.Catalogs.Load(ctx, names)
+	snap, err := s.loadTables(ctx, names)
 	if err != nil {
 		return router.Name{}, nil, err
 	}

@@ -102,11 +102,35 @@ func (s *Session) borrow(ctx context.Context, dataSource, schema string, need ba
 		return nil, nil, err
 	}
 	h = &held{lease: lease, dataSource: dataSource}
-	if err := s.handOver(ctx, h, need); err != nil {
+	if err = s.reachable(lease); err == nil {
+		err = s.handOver(ctx, h, need)
+	}
+	if err != nil {
 		h.lease.Destroy()
 		return nil, nil, err
 	}
 	return h, h.lease.Release, nil
+}
+
+// reachable has KILL reach a connection that is not among those held, for as long as the statement has it. The error is
+// that of a statement that has been killed before.
+func (s *Session) reachable(l *backend.Lease) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.killed != alive && !s.committing {
+		return sqlerr.Interrupted()
+	}
+	s.lent = append(slices.DeleteFunc(s.lent, (*backend.Lease).Ended), l)
+	return nil
+}
+
+// working are the connections on which a server may be working for the statement under way. The caller has mu.
+func (s *Session) working() []*backend.Lease {
+	out := slices.Clone(s.lent)
+	for _, h := range s.held {
+		out = append(out, h.lease)
+	}
+	return out
 }
 
 // wantSchema sets the schema that connections are to be in; "" leaves them where they are, unless the client is in none.
@@ -135,6 +159,10 @@ func (s *Session) handOver(ctx context.Context, h *held, need backend.Need) erro
 			return err
 		}
 		h.lease.Release() // tainted, and so closed
+		if err := s.reachable(lease); err != nil {
+			lease.Release()
+			return err
+		}
 		s.mu.Lock()
 		h.lease = lease
 		s.mu.Unlock()

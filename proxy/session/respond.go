@@ -82,19 +82,19 @@ func (s *Session) writeError(err error) error {
 
 // translate finds what a client is to see of an error.
 func (s *Session) translate(err error) *sqlerr.Error {
+	var partial *txn.PartialError
+	if errors.As(err, &partial) {
+		return sqlerr.PartialCommit(partial.Error())
+	}
 	if s.killState() != alive {
-		if s.drains() {
-			return sqlerr.ShuttingDown()
-		}
 		var lost *backend.Error
 		if errors.As(err, &lost) && lost.Sent && errors.Is(err, backend.ErrInterrupted) {
 			return sqlerr.BackendLost(lost.DataSource, "it was killed, and the server could not be told")
 		}
+		if s.drains() {
+			return sqlerr.ShuttingDown()
+		}
 		return sqlerr.Interrupted()
-	}
-	var partial *txn.PartialError
-	if errors.As(err, &partial) {
-		return sqlerr.PartialCommit(partial.Error())
 	}
 	if errors.Is(err, txn.ErrLost) {
 		return sqlerr.TransactionLost()

@@ -91,9 +91,11 @@ type Session struct {
 	kills   int  // KILLs that are being sent to servers
 	// committing: the branches of a transaction are told to commit, which no KILL may interrupt.
 	committing bool
-	killsOver  sync.Cond // signalled, under mu, when kills is 0
-	waitedFor  bool      // the drain waits for it, although no command runs
-	pins       string    // why connections are held
+	lent       []*backend.Lease   // of the statement under way, beside held; some may have ended
+	loading    context.CancelFunc // ends the reading of schemas for the statement under way; nil: there is none
+	killsOver  sync.Cond          // signalled, under mu, when kills is 0
+	waitedFor  bool               // the drain waits for it, although no command runs
+	pins       string             // why connections are held
 	dbShown    string
 	user       string
 	host       string
@@ -321,6 +323,8 @@ func (s *Session) finish() bool {
 		s.srv.Meter.Took(now.Sub(s.since))
 	}
 	s.command, s.shown, s.since, s.status = wire.ComSleep, s.shown[:0], now, ""
+	clear(s.lent)
+	s.lent = s.lent[:0]
 	s.pins, s.dbShown, s.user, s.waitedFor = s.pinReasons(), s.db, s.who.User, s.midway()
 	if s.killed == killQuery {
 		s.killed = alive

@@ -310,15 +310,15 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 		var programs *router.NeedPrograms
 		switch {
 		case errors.As(err, &tables):
-			snap, err = s.srv.Catalogs.Load(ctx, tables.Names)
+			snap, err = s.loadTables(ctx, tables.Names)
 		case errors.As(err, &programs):
 			facts.Reread[programs.Database] = true
-			snap, err = s.srv.Catalogs.LoadPrograms(ctx, programs)
+			snap, err = s.loadPrograms(ctx, programs)
 		case errors.As(err, &columns):
 			err = s.describeAll(ctx, parsed, columns, facts)
 		case errors.As(err, &drifted) && !reread:
 			reread = true // somebody may have mended it
-			snap, err = s.srv.Catalogs.Load(ctx, []router.Name{drifted.Table})
+			snap, err = s.loadTables(ctx, []router.Name{drifted.Table})
 		case errors.As(err, &drifted):
 			err = s.differBy(ctx, drifted.Table, drifted.Detail)
 		}
@@ -395,7 +395,10 @@ func (s *Session) aside(ctx context.Context, t *plan.Target, flags backend.Flags
 	}
 	state.SetSchema(t.Schema)
 	state.SetLastInsertID(s.diag.lastID)
-	if err := lease.Apply(ctx, state, need); err != nil {
+	if err = s.reachable(lease); err == nil {
+		err = lease.Apply(ctx, state, need)
+	}
+	if err != nil {
 		lease.Destroy()
 		return nil, err
 	}

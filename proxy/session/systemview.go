@@ -246,7 +246,7 @@ func (d dictionary) Place(ctx context.Context, database, table string) (catalog.
 	place, ok := snap.Place(database, table)
 	if ok && place.Kind == catalog.KindUnknown && len(place.Layout.DataSources) > 1 {
 		if _, known := snap.Table(database, table); !known {
-			loaded, err := d.s.srv.Catalogs.Load(ctx, []router.Name{{Database: database, Table: table}})
+			loaded, err := d.s.loadTables(ctx, []router.Name{{Database: database, Table: table}})
 			if err != nil {
 				return place, err
 			}

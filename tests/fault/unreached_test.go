@@ -1,0 +1,86 @@
+package fault
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/proxy/wire/wiretest"
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// A statement waits for the answer of a silent server to a question that Heddle asks on another connection than the
+// statement's: KILL and KILL QUERY end that too.
+func TestKillWhoAsks(t *testing.T) {
+	link := harness.NewRelay(t, env.Shards[0].Addr())
+	h, db := startHeddle(t, link.Addr(), env.Shards[1].Addr())
+	exec(t, db, "CREATE TABLE IF NOT EXISTS places (id INT PRIMARY KEY)")
+	exec(t, db, "SELECT COUNT(*) FROM places, (SELECT COUNT(*) FROM accounts) AS a")
+	kills := h.Open(t, "root", "", "shop")
+	exec(t, kills, "DO 0")
+	for i, verb := range []string{"KILL QUERY", "KILL"} {
+		for _, statement := range []string{
+			fmt.Sprintf("SELECT v + %d AS w, COUNT(*) FROM accounts GROUP BY w ORDER BY w", i), // its columns
+			fmt.Sprintf("INSERT INTO accounts VALUES (1000 + LENGTH(UUID()) * %d, 1)", i),      // its key
+			fmt.Sprintf("SET @@group_concat_max_len = %d", 5000+i),                             // what is set
+			"CREATE TABLE made (id INT)",                                                       // on the one server; what it was before
+		} {
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var id uint32
+			if err := c.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+				t.Fatal(err)
+			}
+			link.Hold()
+			ended := make(chan error, 1)
+			go func() {
+				_, err := c.ExecContext(t.Context(), statement)
+				ended <- err
+			}()
+			eventually(t, "the statement is under way", func() bool { return queries(t, kills, id) })
+			exec(t, kills, fmt.Sprint(verb, " ", id))
+			select {
+			case err := <-ended:
+				if err == nil {
+					t.Errorf("%s of %s: it is answered", verb, statement)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%s of %s does not end it", verb, statement)
+			}
+			link.Release()
+			_ = c.Close() // it may have been killed
+			warm(t, db)
+		}
+	}
+}
+
+// At the drain's deadline everything ends, a COMMIT to a silent server too: its client is told that its outcome is not
+// known, and the log is.
+func TestDrainEndsSilentCommit(t *testing.T) {
+	link := harness.NewRelay(t, env.Shards[1].Addr())
+	h := startHeddleWith(t, map[string]string{"drain.deadline": "500ms"}, env.Shards[0].Addr(), link.Addr())
+	fill(t, h.Open(t, "root", "", "shop"))
+	on := shards(t)
+	first, second, third := count(t, on[0], "SELECT MIN(id) FROM accounts"), count(t, on[1], "SELECT MIN(id) FROM accounts"), count(t, on[1], "SELECT MAX(id) FROM accounts")
+	both, alone := rawClient(t, h), rawClient(t, h)
+	play(t, "both", both, wiretest.SendQuery("BEGIN"), wiretest.ExpectOK(nil),
+		wiretest.SendQuery(fmt.Sprintf("UPDATE accounts SET v = v + 1 WHERE id IN (%d, %d)", first, second)), wiretest.ExpectOK(nil))
+	play(t, "alone", alone, wiretest.SendQuery("BEGIN"), wiretest.ExpectOK(nil),
+		wiretest.SendQuery(fmt.Sprintf("UPDATE accounts SET v = v + 1 WHERE id = %d", third)), wiretest.ExpectOK(nil))
+	link.Hold()
+	play(t, "both", both, wiretest.SendQuery("COMMIT"))
+	play(t, "alone", alone, wiretest.SendQuery("COMMIT"))
+	eventually(t, "shard 0 has committed", func() bool {
+		return count(t, on[0], "SELECT COUNT(*) FROM accounts WHERE v <> 100") > 0
+	})
+	terminate(t, h)
+	play(t, "both", both, wiretest.ExpectErr(1180), wiretest.ExpectClosed())
+	play(t, "alone", alone, wiretest.ExpectErr(1180), wiretest.ExpectClosed())
+	ended(t, h, 15*time.Second)
+	if n := strings.Count(h.Log(), "whether it is done is unknown"); n != 2 {
+		t.Errorf("the log tells of %d COMMITs whose outcome is unknown, want 2", n)
+	}
+}
