@@ -10,7 +10,7 @@ import (
 // Under ONLY_FULL_GROUP_BY a server looks at whether the select list says no more than GROUP BY does. It is the client's
 // statement that this is for: what is added to compare groups, or is kept apart of an expression over them, would often
 // be refused where the statement is not. So the client's text is described first, by a server with that mode; what is made
-// of it then runs without it, @@sql_mode being a value by then. MySQL sees which expressions follow from others, and has no way to tell it for a statement.
+// of it then runs without it. MySQL sees which expressions follow from others, and has no way to tell it for a statement.
 
 // freeGroups takes the mode from one statement.
 const freeGroups = "sql_mode=REPLACE(@@sql_mode,'ONLY_FULL_GROUP_BY','')"
@@ -23,6 +23,11 @@ func (f *fanOut) judgeGroups() error {
 	}
 	if err := f.describe(nil); err != nil {
 		return err
+	}
+	for _, at := range f.p.stmt.Uses.At {
+		if at.Use == parser.UseSysVar && strings.EqualFold(at.Name, "sql_mode") {
+			return f.p.refuse("@@sql_mode beside groups under ONLY_FULL_GROUP_BY over several shards")
+		}
 	}
 	f.p.groupsJudged = true
 	return nil

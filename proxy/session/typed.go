@@ -24,10 +24,23 @@ func (st *Statement) typesParams() bool { return st.typed && st.plan != nil && s
 // is set to has the column's.
 func defines(parsed *parser.Statement, i int) bool {
 	a, c := &parsed.Args[i], parsed.Clauses
-	if a.Kind != parser.ArgParam {
+	if a.Kind != parser.ArgParam || limits(parsed, i) {
 		return false
 	}
 	return c == nil || parsed.Kind != parser.Update || int(a.Start) < c.Set.Start || int(a.End) > c.Set.End
+}
+
+// limits reports whether argument i stands in a LIMIT, of whichever query: nothing but a number can.
+func limits(parsed *parser.Statement, i int) bool {
+	at := slices.IndexFunc(parsed.Tokens, func(t parser.Token) bool { return t.Arg == i })
+	if at < 1 {
+		return false
+	}
+	before := parsed.Tokens[at-1]
+	if before.Is(",") && at >= 3 {
+		before = parsed.Tokens[at-3] // LIMIT ?, ?
+	}
+	return before.Is("LIMIT") || before.Is("OFFSET") || before.Is("EXAMINED") || before.Is("FIRST") || before.Is("NEXT")
 }
 
 // definesParams reports whether a parameter of the statement does.
