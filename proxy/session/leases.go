@@ -65,7 +65,9 @@ func (s *Session) take(ctx context.Context, dataSource, schema string, need back
 			return nil, err
 		}
 		h = &held{lease: lease, dataSource: dataSource}
-		s.insert(h)
+		if s.insert(h) { // the KILL has not reached it, and no other will come
+			return nil, sqlerr.Interrupted()
+		}
 	}
 	h.used = true
 	h.lease.Conn().Since(s.srv.Catalogs.Epoch())
@@ -186,13 +188,15 @@ func (s *Session) find(dataSource string) *held {
 	return nil
 }
 
-func (s *Session) insert(h *held) {
+// insert has KILL reach a connection, and reports whether the statement has been killed before.
+func (s *Session) insert(h *held) (killed bool) {
 	at, _ := slices.BinarySearchFunc(s.held, h.dataSource, func(h *held, name string) int {
 		return strings.Compare(h.dataSource, name)
 	})
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.held = slices.Insert(s.held, at, h)
-	s.mu.Unlock()
+	return s.killed != alive && !s.committing
 }
 
 // settle ends a statement: connections that nothing holds go back to their pools, and a transaction that has lost a

@@ -306,13 +306,18 @@ func (t *tree) acquire(ctx context.Context, units []plan.RouteUnit) error {
 		return err
 	}
 	for i, list := range leases {
-		s.insert(&held{lease: list[0], dataSource: requests[i].DataSource})
+		if s.insert(&held{lease: list[0], dataSource: requests[i].DataSource}) {
+			err = sqlerr.Interrupted()
+		}
 		for _, lease := range list[1:] {
 			h := &held{lease: lease, dataSource: requests[i].DataSource}
 			t.extra = append(t.extra, h)
+			if killed := s.reachable(lease); killed != nil {
+				err = killed
+			}
 		}
 	}
-	return nil
+	return err
 }
 
 // fail closes what has been opened since from.
