@@ -102,4 +102,22 @@ func (c Charset) charLen(p []byte, i int) int {
 	return 1
 }
 
+// DoubleBackticks doubles the backticks of s that are characters of their own, as between backticks they have to be.
+func (c Charset) DoubleBackticks(s string) string {
+	if strings.IndexByte(s, '`') < 0 {
+		return s
+	}
+	p := []byte(s)
+	out := make([]byte, 0, len(s)+2)
+	for i := 0; i < len(p); {
+		n := c.charLen(p, i)
+		if p[i] == '`' {
+			out = append(out, '`')
+		}
+		out = append(out, p[i:i+n]...)
+		i += n
+	}
+	return string(out)
+}
+
 func digit(c byte) bool { return c >= '0' && c <= '9' }

@@ -2,6 +2,7 @@ package router
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -292,12 +293,27 @@ func (r *residualPlan) orderExpr(o orderItem) ([]rewrite.Piece, error) {
 // itemLabel names a select item as the client's text does.
 func itemLabel(p *planning, sel *ast.SelectStmt, i int, item parser.Item) []rewrite.Piece {
 	if item.Alias != "" {
-		return []rewrite.Piece{text(" AS " + ident(item.Alias))}
+		return p.as(item.AliasTok)
 	}
-	if c, ok := bareExpr(sel.Fields.Fields[i].Expr).(*ast.ColumnNameExpr); ok {
-		return []rewrite.Piece{text(" AS " + ident(c.Name.Name.O))}
+	if _, ok := bareExpr(sel.Fields.Fields[i].Expr).(*ast.ColumnNameExpr); ok {
+		tokens := p.tokensIn(item.Expr)
+		for len(tokens) > 0 && !tokens[len(tokens)-1].Ident() { // a parenthesis around it
+			tokens = tokens[:len(tokens)-1]
+		}
+		if len(tokens) > 0 {
+			return p.as(tokens[len(tokens)-1].Span)
+		}
 	}
 	return p.label(item.Expr)
+}
+
+// as gives the name that the client has written at a place, in the client's own bytes, which are in its charset. A bare
+// word is quoted: behind a qualifier it may be a reserved one.
+func (p *planning) as(name parser.Span) []rewrite.Piece {
+	if strings.IndexByte("`'\"", p.stmt.Text[name.Start]) < 0 {
+		return []rewrite.Piece{text(" AS `" + name.In(p.stmt.Text) + "`")}
+	}
+	return append([]rewrite.Piece{text(" AS ")}, rewrite.Cut(p.src, rewrite.Span(name), nil)...)
 }
 
 // clause says where an expression stands, which decides what its bare names mean.

@@ -242,10 +242,9 @@ func (p *planning) label(span parser.Span) []rewrite.Piece {
 		case rewrite.Repeat:
 			p.unfolded = true
 		case rewrite.Arg:
-			piece.Op = rewrite.Label
+			piece.Op, piece.M = rewrite.Label, int(p.stmt.Mode.Charset)
 		default:
-			quoted := ident(piece.Text)
-			piece.Text = quoted[1 : len(quoted)-1]
+			piece.Text = p.stmt.Mode.Charset.DoubleBackticks(piece.Text)
 		}
 		pieces = append(pieces, piece)
 	}

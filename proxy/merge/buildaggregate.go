@@ -144,7 +144,12 @@ func (b *builder) joins(p *plan.Aggregation, a *Agg, col *sqltypes.Column) error
 	if err != nil {
 		return err
 	}
-	if v.Kind == sqltypes.KindString && b.opts.Literals(col.Collation) && (p.Result.Collation == 0 || b.opts.Literals(p.Result.Collation)) {
+	own := p.Result.Collation
+	if own == 0 {
+		own = col.Collation
+	}
+	holds := b.opts.Literals(own) || CharsetOf(own) == CharsetUTF8 && !slices.ContainsFunc(a.Separator, func(c byte) bool { return c >= 0xf0 })
+	if v.Kind == sqltypes.KindString && b.opts.Literals(col.Collation) && holds {
 		return nil
 	}
 	return sqlerr.NotSupported("GROUP_CONCAT over several shards with a SEPARATOR beyond ASCII in another character set than the texts")

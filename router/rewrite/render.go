@@ -7,6 +7,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
 )
 
 // Render appends the text of t for one unit to dst. keep has for each list of the template the indexes of the items
@@ -57,7 +58,10 @@ func (w *renderer) piece(p *Piece) error {
 		w.arg(p.N)
 	case Label:
 		start := len(out.SQL)
-		out.SQL = doubleBackticks(w.args.AppendText(out.SQL, p.N), start)
+		out.SQL = w.args.AppendText(out.SQL, p.N)
+		if label := out.SQL[start:]; bytes.IndexByte(label, '`') >= 0 {
+			out.SQL = append(out.SQL[:start], parser.Charset(p.M).DoubleBackticks(string(label))...)
+		}
 	case Repeat:
 		return w.elements(p.Item, p.Text, w.args.Elements(p.N))
 	case Value:
@@ -205,12 +209,4 @@ func AppendName(b []byte, name string) []byte {
 		b = append(b, name[i])
 	}
 	return append(b, '`')
-}
-
-// doubleBackticks doubles the backticks of b behind start.
-func doubleBackticks(b []byte, start int) []byte {
-	if bytes.IndexByte(b[start:], '`') < 0 {
-		return b
-	}
-	return append(b[:start], bytes.ReplaceAll(b[start:], []byte("`"), []byte("``"))...)
 }

@@ -18,7 +18,7 @@ const (
 	ListItems           // the items of list N that the unit keeps, with the list's separator
 	Total               // LIMIT's offset + count: arguments N (offset, -1 none) and M (count), as a number
 	Generated           // the generated id of row N; where the row has none, argument M as the client wrote it (M ≥ 0)
-	Label               // argument N as the client wrote it, a '?' included, inside a quoted identifier: no argument
+	Label               // argument N as the client wrote it, a '?' included, inside an identifier quoted in the parser.Charset M: no argument
 	Gathered            // the temporary table named Text; in a draft what Names.Gathered[N] says in its place
 	Repeat              // Item for each element of the folded list N, Text between them
 )

@@ -313,3 +313,24 @@ DELETE FROM k2 ORDER BY v DESC LIMIT 1;
 SELECT HEX(k), v FROM k2 ORDER BY v;
 INSERT INTO notes (id, body) SELECT v + 50, k FROM k1;
 SELECT id, HEX(body) FROM notes ORDER BY id;
+--@ case names in gbk
+SET NAMES gbk;
+--@ bytes
+SELECT SUM(id)+1 AS `\xbf\x5c` FROM s1 HAVING `\xbf\x5c` > 1;
+--@ bytes
+SELECT bt AS `\xbf\x5c`, COUNT(*)+1 '\xd6\xd0' FROM s1 GROUP BY `\xbf\x5c` ORDER BY 1;
+--@ bytes
+SELECT COUNT(DISTINCT la)+1 AS `\xbf\x5c`, GROUP_CONCAT(id ORDER BY id) \xd6\xd0 FROM s1 HAVING `\xbf\x5c` > 0;
+--@ bytes
+SELECT CONCAT(MAX(id), '\x97\x60`\xbf\x5c') FROM s1;
+--@ bytes
+SELECT GROUP_CONCAT(country SEPARATOR '\xd6\xd0') FROM users WHERE country = 'de';
+--@ bytes
+WITH q AS (SELECT id `\xbf\x5c` FROM s1 ORDER BY id LIMIT 4) SELECT `\xbf\x5c` FROM q ORDER BY 1;
+--@ case names in big5
+SET NAMES big5;
+--@ bytes
+SELECT SUM(id)+1 AS `\xa4\x5c` FROM s1 HAVING `\xa4\x5c` > 1;
+--@ case separators of other charsets
+SET NAMES latin1;
+SELECT HEX(GROUP_CONCAT(country SEPARATOR 'é')) FROM users WHERE country = 'de';
