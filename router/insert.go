@@ -211,7 +211,10 @@ func (i *insertPlan) generated() error {
 	i.gen = &plan.Generate{Generator: gen, Column: g.Column, Key: i.t.keyIndex(g.Column), ZeroIsValue: i.p.env.NoAutoValueOnZero}
 	i.gen.Fresh = (i.n.IsReplace || i.c.Ignore || len(i.c.OnDupSet) > 0) && i.t.schema.UniqueOn(g.Column)
 	if col := i.t.column(g.Column); col >= 0 && !numeric(i.t.schema.Columns[col].DataType) {
-		i.gen.ZeroIsValue = true
+		i.gen.ZeroIsValue, i.gen.Text = true, true
+	}
+	if i.gen.Key < 0 && !i.t.place.Sharded.UniquePerShard {
+		i.gen.Unique = i.t.schema.UniqueAlone(g.Column)
 	}
 	return nil
 }

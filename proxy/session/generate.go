@@ -35,6 +35,9 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 			continue
 		}
 		include(&given, reach(v))
+		if err := x.gives(g, i, len(ids), v); err != nil {
+			return 0, err
+		}
 		if id, ok := integer(v); ok {
 			insertID = id
 		}

@@ -41,7 +41,8 @@ type execution struct {
 	// seen is what ANALYZE FORMAT=HEDDLE, which writes no answer, sees of it; nil for all others.
 	seen *plan.Measured
 
-	generatedID uint64 // the first id that was generated for it
+	generatedID uint64    // the first id that was generated for it
+	givenIDs    *givenIDs // ids of rows that the client gave, where they have to be looked for; nil: none
 	issuer      keygen.Raiser
 	issued      keygen.Batch // of issuer, which is told when the statement has ended
 	own         args         // what args points to, for most: one allocation fewer

@@ -221,6 +221,9 @@ func (t *transfer) generate(ctx context.Context) (insertID uint64, err error) {
 			insertID = id
 		}
 		include(&given, reach(t.rows[i][at]))
+		if err := t.x.gives(g, i, len(t.rows), t.rows[i][at]); err != nil {
+			return 0, err
+		}
 	}
 	batch, err := t.x.nextIDs(ctx, g, given, len(missing))
 	if err != nil || len(missing) == 0 {

@@ -43,7 +43,7 @@ func (s *Session) runWrite(ctx context.Context, x *execution, route *plan.Route)
 	if err != nil {
 		return err
 	}
-	if len(units) == 1 && insertID == 0 && x.seen == nil {
+	if len(units) == 1 && insertID == 0 && x.seen == nil && x.givenIDs == nil {
 		return s.runSingle(ctx, x, route, &units[0])
 	}
 	if err := x.spread(len(units)); err != nil {
@@ -107,7 +107,7 @@ type write struct {
 // run executes all units, or none of them has any effect.
 func (w *write) run(ctx context.Context) error {
 	s := w.s
-	if len(w.units) == 1 {
+	if len(w.units) == 1 && w.x.givenIDs == nil {
 		return w.execute(ctx)
 	}
 	own := s.txn == nil
@@ -168,7 +168,7 @@ const codeNoSavepoint = 1178 // ER_CHECK_NOT_IMPLEMENTED
 
 // undoable refuses what could not be undone on one shard after it has failed on another.
 func (w *write) undoable() error {
-	if w.x.plan.Engine == "" || len(w.units) < 2 {
+	if w.x.plan.Engine == "" || len(w.units) < 2 && w.x.givenIDs == nil {
 		return nil
 	}
 	return sqlerr.NotSupported("a write over several shards to a table of " + w.x.plan.Engine + ", which could be left half done: the engine takes nothing back (use InnoDB)")
@@ -207,7 +207,10 @@ func (w *write) execute(ctx context.Context) error {
 		}
 		queues = slices.DeleteFunc(queues, func(q []*plan.RouteUnit) bool { return len(q) == 0 })
 	}
-	return w.fault(ctx)
+	if err := w.fault(ctx); err != nil || w.x.givenIDs == nil {
+		return err
+	}
+	return w.elsewhere(ctx)
 }
 
 // queues groups the units by data source, in order.

@@ -124,6 +124,68 @@ func TestGivenIDsRevokeRanges(t *testing.T) {
 	}
 }
 
+// TestGivenIDsAreUnique: an id that a client gives is looked for on all shards.
+func TestGivenIDsAreUnique(t *testing.T) {
+	l := newLab(t, env.Etcd.Endpoint())
+	l.apply(l.rules(items))
+	db := l.open(l.start("a", ""))
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE items (id BIGINT AUTO_INCREMENT PRIMARY KEY, owner INT NOT NULL, v INT)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ sql, fails string }{
+		{"INSERT INTO items VALUES (5, 1, 1)", ""},
+		{"INSERT INTO items VALUES (5, 1, 1)", "Duplicate entry '5' for key 'PRIMARY'"},
+		{"INSERT INTO items VALUES (5, 2, 1)", "Duplicate entry '5' for key 'PRIMARY'"},
+		{"INSERT INTO items VALUES (5, 3, 1)", "Duplicate entry '5' for key 'PRIMARY'"},
+		{"INSERT INTO items VALUES (5, 4, 1)", "Duplicate entry '5' for key 'PRIMARY'"},
+		{"INSERT INTO items VALUES (6, 1, 1), (6, 2, 1), (6, 3, 1), (6, 4, 1)", "Duplicate entry '6' for key 'PRIMARY'"},
+		{"INSERT INTO items (id, owner, v) VALUES ('7', 1, 1), (NULL, 2, 1), (8, 3, 1)", ""},
+		{"INSERT INTO items (id, owner, v) VALUES (7.5, 1, 1)", "not a whole number"},
+		{"REPLACE INTO items VALUES (5, 1, 2)", ""},
+		{"INSERT INTO items SELECT 5, owner + 1, v FROM items WHERE id = 5", "Duplicate entry '5' for key 'PRIMARY'"},
+		{"INSERT INTO items SELECT 5, owner + 2, v FROM items WHERE id = 5", "Duplicate entry '5' for key 'PRIMARY'"},
+		{"INSERT INTO items SELECT 5, owner + 3, v FROM items WHERE id = 5", "Duplicate entry '5' for key 'PRIMARY'"},
+	} {
+		_, err := db.ExecContext(t.Context(), c.sql)
+		if c.fails == "" && err != nil || c.fails != "" && (err == nil || !strings.Contains(err.Error(), c.fails)) {
+			t.Errorf("%s: %v", c.sql, err)
+		}
+	}
+	var n int
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM items").Scan(&n); err != nil || n != 4 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for owner := range 4 { // one is stored, and stays when the others fail
+		if _, err := tx.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO items VALUES (90, %d, 1)", owner)); (err == nil) != (owner == 0) {
+			t.Errorf("owner %d: %v", owner, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Error(err)
+	}
+
+	// Clients that give the same ids to different owners at the same time.
+	var clients sync.WaitGroup
+	for c := range 3 {
+		clients.Go(func() {
+			for id := 100; id < 102; id++ {
+				_, _ = db.ExecContext(t.Context(), "INSERT INTO items VALUES (?, ?, 1)", id, id+c) // some fail
+			}
+		})
+	}
+	clients.Wait()
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM items WHERE id >= 100").Scan(&n); err != nil || n < 1 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+	if ids := l.twice(); len(ids) > 0 {
+		t.Errorf("rows of different owners have the ids %v", ids)
+	}
+}
+
 // TestNobodyVouched: in a store that may have forgotten claims no ids are generated; everybody is told why, and what helps helps
 // at once.
 func TestNobodyVouched(t *testing.T) {
