@@ -239,7 +239,7 @@ func (w *world) store(id uint64) (had bool) {
 	return had
 }
 
-// TestGeneratedIDsAreNeverGiven: whatever instances generate and clients give at the same time, and whoever is cut off, what is
+// TestGeneratedIDsAreNeverGiven: whatever instances generate and clients give at the same time, what is
 // generated is no row's id.
 func TestGeneratedIDsAreNeverGiven(t *testing.T) {
 	for seed := range uint64(6) {
