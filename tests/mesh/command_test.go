@@ -52,7 +52,7 @@ func TestCommandLine(t *testing.T) {
 		code int
 		says []string
 	}{
-		{"rules validate -f " + wrong, 3, []string{"11:3: tables.u", `unknown key "kye"`, "  |       ^"}},
+		{"rules validate -f " + wrong, 3, []string{"11:7: tables.u.kye", `unknown key "kye"`, "  |       ^"}},
 		{"rules apply -f " + wrong, 3, []string{`unknown key "kye"`}},
 		{"rules validate -f " + wider, 0, []string{"valid"}},
 		{"rules validate -f " + replicas, 0, []string{"valid", "replicas of ds_0 are not read from"}},
