@@ -30,8 +30,7 @@ type documents interface {
 	ddl() *journal.Journal
 	// reload puts into force what c says of documents and data sources, or changes nothing.
 	reload(c *config.Config) error
-	// close ends them; drained: every statement has ended by itself.
-	close(ctx context.Context, drained bool) error
+	close(ctx context.Context) error
 }
 
 func openDocuments(ctx context.Context, p *Process) (documents, error) {
@@ -194,8 +193,8 @@ func resolve(docs []*rule.Document) ([]*rule.Layout, error) {
 func (f *files) connectionIDs() server.ConnectionIDs {
 	return instance.NewConnectionIDs(func() uint16 { return 0 })
 }
-func (f *files) generators() *keygen.Set           { return keygen.NewSet(nil, f.claims, f.claims) }
-func (f *files) door() session.Gate                { return nil }
-func (f *files) ddl() *journal.Journal             { return f.journal }
-func (f *files) rulesBySQL() session.RuleAdmin     { return fixedRules{f.process.config.Rules.File} }
-func (f *files) close(context.Context, bool) error { return f.lock.Close() }
+func (f *files) generators() *keygen.Set       { return keygen.NewSet(nil, f.claims, f.claims) }
+func (f *files) door() session.Gate            { return nil }
+func (f *files) ddl() *journal.Journal         { return f.journal }
+func (f *files) rulesBySQL() session.RuleAdmin { return fixedRules{f.process.config.Rules.File} }
+func (f *files) close(context.Context) error   { return f.lock.Close() }

@@ -335,11 +335,10 @@ func (p *Process) Stop(ctx context.Context) error {
 	if p.server != nil {
 		errs = append(errs, p.server.Shutdown(ctx), p.serving.Wait())
 	}
-	drained := errors.Join(errs...) == nil && ctx.Err() == nil
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if p.documents != nil {
-		errs = append(errs, p.documents.close(rest, drained))
+		errs = append(errs, p.documents.close(rest))
 	}
 	if p.pools != nil {
 		errs = append(errs, p.pools.Close(rest))

@@ -69,7 +69,7 @@ func openStore(ctx context.Context, p *Process) (documents, error) {
 	if err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		return nil, errors.Join(err, s.close(stop, false))
+		return nil, errors.Join(err, s.close(stop))
 	}
 	return s, nil
 }
@@ -327,15 +327,12 @@ func (s *stored) door() session.Gate                  { return s.gate }
 func (s *stored) ddl() *journal.Journal               { return s.journal }
 func (s *stored) rulesBySQL() session.RuleAdmin       { return s.made }
 
-// close leaves the mesh, after the last statement: the worker id's rest and the lease are given back. Where every statement
-// has ended by itself the instance is no member any more, so that placement changes do not wait for it; where some were
-// cut, their servers may still run them, and it stays one.
-func (s *stored) close(ctx context.Context, drained bool) error {
-	drained = drained && s.registry != nil && s.registry.Alive()
+// close leaves the mesh, as an instance that comes back: after the last statement. The worker id's rest and the lease
+// are given back.
+func (s *stored) close(ctx context.Context) error {
 	s.cancel()
 	var errs []error
 	errs = append(errs, s.running.Wait())
-	drained = drained && errs[0] == nil
 	if s.adoption != nil {
 		s.adoption.stop()
 	}
@@ -343,13 +340,7 @@ func (s *stored) close(ctx context.Context, drained bool) error {
 		s.gate.Close()
 	}
 	if s.registry != nil {
-		if drained {
-			if err := s.watcher.Leave(); err != nil {
-				s.log.problem("leaving", err)
-				drained = false
-			}
-		}
-		if err := s.registry.Leave(ctx, drained); err != nil {
+		if err := s.registry.Leave(ctx, false); err != nil {
 			s.log.problem("leaving", err) // the lease ends by itself
 		}
 	}

@@ -311,8 +311,8 @@ func (r *Registry) rejoin(ctx context.Context) error {
 }
 
 // Leave gives the registration back: after the last statement. With forget, the instance also ceases to be a member, so
-// that placement changes do not wait for it: then it must not serve again from a last good copy before it has joined, which the
-// caller has seen to (barrier.Watcher.Leave). Without, it stays a member that is away.
+// that placement changes do not wait for it: then it must not start again from a last good copy, which the caller
+// deletes before. Without, it stays a member that is away.
 func (r *Registry) Leave(ctx context.Context, forget bool) error {
 	r.mu.Lock()
 	r.left = true
@@ -321,16 +321,10 @@ func (r *Registry) Leave(ctx context.Context, forget bool) error {
 	if lease == nil {
 		return nil
 	}
-	var member store.KV
-	var err error
+	err := lease.Revoke(ctx)
 	if forget {
-		// Read before the lease ends, so that what is deleted is this process's own: another one that registers writes it anew.
-		member, err = r.cfg.Store.Get(ctx, layout.MemberKey(r.cfg.Name))
-	}
-	err = errors.Join(err, lease.Revoke(ctx))
-	if forget && err == nil {
-		_, err = r.cfg.Store.Txn(ctx, []store.Cond{store.Unchanged(member), store.Absent(layout.InstanceKey(r.cfg.Name))},
-			[]store.Op{store.Delete(member.Key), store.Put(layout.Membership, []byte("left "+r.cfg.Name))})
+		_, ferr := r.cfg.Store.Txn(ctx, []store.Cond{store.Absent(layout.InstanceKey(r.cfg.Name))}, []store.Op{store.Delete(layout.MemberKey(r.cfg.Name))})
+		err = errors.Join(err, ferr)
 	}
 	if err != nil {
 		return fmt.Errorf("leave as %s: %w", r.cfg.Name, err)

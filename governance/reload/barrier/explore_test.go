@@ -29,7 +29,6 @@ type world struct {
 	// what may still go wrong
 	crashes int // of processes, of disks, of answers
 	losses  int // of leases
-	leaves  int // in good order
 	flaw    string
 }
 
@@ -62,8 +61,6 @@ type inst struct {
 	disk        int64
 	diskSerial  int64
 	diskPresent bool
-	left        bool // the mark
-	leaving     bool // its request to be forgotten is on its way
 }
 
 // step is one thing that can happen next.
@@ -101,7 +98,7 @@ func (w *world) key() uint64 {
 			}
 		}
 	}
-	b = append(b, byte(w.pointer.Version), byte(w.pointer.Serial), byte(w.crashes), byte(w.losses), byte(w.leaves))
+	b = append(b, byte(w.pointer.Version), byte(w.pointer.Serial), byte(w.crashes), byte(w.losses))
 	b = append(b, w.pointer.Barrier+"|"+id(w.prepare)...)
 	for _, c := range w.coords {
 		b = append(b, byte(c.next.Kind), byte(c.next.View.Pointer.Serial))
@@ -112,7 +109,7 @@ func (w *world) key() uint64 {
 	for n, i := range w.insts {
 		m := w.members[n]
 		q := &i.p
-		flag(i.up, i.online, i.half, i.serving, i.held, i.fenced, i.diskPresent, i.left, i.leaving, m.Alive, m.Name == "", q.outside,
+		flag(i.up, i.online, i.half, i.serving, i.held, i.fenced, i.diskPresent, m.Alive,
 			q.alive, q.drained, q.dirty, q.journaled, q.acked, q.tellFence, q.fencedAll, q.saw != nil)
 		b = append(b, byte(i.running), byte(i.serial), byte(i.disk), byte(i.diskSerial), byte(i.task.Kind), byte(i.task.Pointer.Serial),
 			byte(q.adopted), byte(i.pointer.Serial), byte(q.out.Kind), byte(q.out.Pointer.Serial))
@@ -146,9 +143,6 @@ func (w *world) view(id string) View {
 	v := View{Membership: w.membership, Pointer: w.pointer, PointerRev: 1, Prepare: w.prepare, PrepareRev: w.prepareRev}
 	for n := range w.insts {
 		m := w.members[n]
-		if m.Name == "" {
-			continue
-		}
 		m.Acked = w.acks[barrierIndex(id)]&(1<<n) != 0
 		v.Members = append(v.Members, m)
 	}
@@ -237,12 +231,6 @@ func (w *world) instSteps(n int, i *inst) []step {
 	if w.members[n].Alive && (!i.up || knows || w.flaw == "the store ends a lease first") {
 		add("lease expires in the store", func(w *world, i *inst) { w.members[n].Alive = false })
 	}
-	if i.leaving && !w.members[n].Alive {
-		add("is forgotten", func(w *world, i *inst) {
-			w.rev++
-			w.members[n], w.membership, i.leaving = Member{}, w.rev, false
-		})
-	}
 	if !i.up {
 		add("starts", (*world).boot)
 		return out
@@ -250,19 +238,8 @@ func (w *world) instSteps(n int, i *inst) []step {
 	if w.crashes > 0 {
 		add("crashes", func(w *world, i *inst) {
 			w.crashes--
-			*i = inst{name: i.name, offline: i.offline, journal: i.journal, disk: i.disk, diskSerial: i.diskSerial, diskPresent: i.diskPresent, left: i.left}
+			*i = inst{name: i.name, offline: i.offline, journal: i.journal, disk: i.disk, diskSerial: i.diskSerial, diskPresent: i.diskPresent}
 		})
-	}
-	if w.leaves > 0 && i.online {
-		add("leaves", func(w *world, i *inst) {
-			w.leaves--
-			*i = inst{name: i.name, offline: i.offline, journal: i.journal, disk: i.disk, diskSerial: i.diskSerial, diskPresent: i.diskPresent,
-				left: w.flaw != "no mark", leaving: true}
-			w.members[n].Alive = false
-		})
-	}
-	if i.left && i.online && !i.p.Outside() {
-		add("removes the mark", func(w *world, i *inst) { i.left = false })
 	}
 	switch {
 	case i.task.Kind != Nothing:
@@ -292,7 +269,7 @@ func (w *world) instSteps(n int, i *inst) []step {
 			w.members[n] = Member{Name: i.name, Alive: true, Offline: i.offline}
 			w.rev++
 			w.membership = w.rev
-			i.online, i.half, i.leaving = true, false, false
+			i.online, i.half = true, false
 			i.tell(Report{LeaseBack: true})
 		})
 	}
@@ -303,12 +280,12 @@ func (w *world) instSteps(n int, i *inst) []step {
 // before it has reached the store (in mode Fence behind the fence).
 func (w *world) boot(i *inst) {
 	i.up, i.held = true, i.journal.ID != ""
-	i.p = *Boot(i.offline, i.journal, i.diskSerial, i.left)
+	i.p = *Boot(i.offline, i.journal, i.diskSerial)
 	if i.diskPresent {
 		i.running, i.serial = i.disk, i.diskSerial
 	}
 	i.tell(Report{LeaseLost: true})
-	i.serving = i.diskPresent && (i.offline == layout.Serve && !i.left || i.fenced)
+	i.serving = i.diskPresent && (i.offline == layout.Serve || i.fenced)
 }
 
 // see is the second half of a reading. An instance without a version adopts what it reads before it serves, as the

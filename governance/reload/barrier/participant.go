@@ -61,10 +61,9 @@ type Task struct {
 //
 //	WriteAck follows only Hold done and WriteJournal done, for the same barrier.
 //	Release follows only Adopt done of a pointer that was read after the barrier's record was seen gone.
-//	Without a lease in mode Fence, and outside of the members in either mode, everything is fenced until a pointer read under the new lease is adopted.
+//	Without a lease in mode Fence, everything is fenced until a pointer read under the new lease is adopted.
 type Participant struct {
 	offline layout.Offline
-	outside bool // no member until it joins: as in mode Fence until a pointer read since then is adopted
 	alive   bool
 	saw     *Sight
 
@@ -81,18 +80,15 @@ type Participant struct {
 }
 
 // Boot makes the participant of an instance that starts, with what its journal says; adopted is the serial of the version
-// that it starts with, 0 for none; outside: it has left the members, and changes have not waited for it since. The driver has held the journal's tables before. The first report must be
+// that it starts with, 0 for none. The driver has held the journal's tables before. The first report must be
 // LeaseLost: an instance starts without a lease.
-func Boot(offline layout.Offline, j Journal, adopted int64, outside bool) *Participant {
+func Boot(offline layout.Offline, j Journal, adopted int64) *Participant {
 	held := j.ID != ""
-	return &Participant{offline: offline, outside: outside, held: j, adopted: adopted, drained: held, dirty: held, journaled: held}
+	return &Participant{offline: offline, held: j, adopted: adopted, drained: held, dirty: held, journaled: held}
 }
 
 // Fenced tells whether everything is fenced.
 func (p *Participant) Fenced() bool { return p.fencedAll }
-
-// Outside tells whether it has left the members and not yet come back.
-func (p *Participant) Outside() bool { return p.outside }
 
 // Step takes one report and returns what to do next. While a task is out, anything but its answer returns Nothing.
 func (p *Participant) Step(r Report) Task {
@@ -122,7 +118,7 @@ func (p *Participant) Step(r Report) Task {
 // next looks at the state alone, so that a crash or a failure anywhere leads to the same path.
 func (p *Participant) next() Task {
 	switch {
-	case (p.offline == layout.Fence || p.outside) && !p.alive && !p.fencedAll:
+	case p.offline == layout.Fence && !p.alive && !p.fencedAll:
 		return Task{Kind: FenceAll}
 	case p.tellFence && !p.alive && p.held.ID != "" && p.drained:
 		return Task{Kind: FenceHeld, ID: p.held.ID, Tables: p.held.Tables}
@@ -183,7 +179,7 @@ func (p *Participant) done() {
 	case FenceAll:
 		p.fencedAll = true
 	case Unfence:
-		p.fencedAll, p.outside = false, false
+		p.fencedAll = false
 	default:
 		panic(fmt.Sprintf("barrier: done without a task, holding %q", p.held.ID))
 	}

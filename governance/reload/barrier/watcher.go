@@ -58,7 +58,6 @@ type Watcher struct {
 	cfg    WatcherConfig
 	events chan event
 	docs   map[string]*part // owned by Boot, then by Run
-	left   bool             // it had left the members, and the mark of that is still on the disk
 	life   int              // counts losses and returns of the lease; owned by Run
 	alive  bool
 }
@@ -100,9 +99,6 @@ func NewWatcher(cfg WatcherConfig) (*Watcher, error) {
 // document that the instance starts with from its disk. A damaged journal is an error: nobody knows what it held.
 func (w *Watcher) Boot(ctx context.Context, adopted map[string]int64) error {
 	journals, err := w.readJournals()
-	if err == nil {
-		w.left, err = w.hasLeft()
-	}
 	if err != nil {
 		return err
 	}
@@ -118,7 +114,7 @@ func (w *Watcher) Boot(ctx context.Context, adopted map[string]int64) error {
 			}
 			w.cfg.Alarm(fmt.Errorf("%s/%s: tables %v stay closed until the store tells how barrier %s ended", w.cfg.Kind, name, j.Tables, j.ID))
 		}
-		d := &part{name: name, p: Boot(w.cfg.Offline, j, adopted[name], w.left)}
+		d := &part{name: name, p: Boot(w.cfg.Offline, j, adopted[name])}
 		w.docs[name] = d
 		w.atOnce(d, d.p.Step(Report{LeaseLost: true}))
 	}
@@ -182,7 +178,7 @@ func (w *Watcher) changed(work starter, u store.Update) {
 	for name := range touched {
 		d, ok := w.docs[name]
 		if !ok {
-			d = &part{name: name, p: Boot(w.cfg.Offline, Journal{}, 0, false)}
+			d = &part{name: name, p: Boot(w.cfg.Offline, Journal{}, 0)}
 			w.docs[name] = d
 			w.perform(work, d, d.p.Step(Report{LeaseLost: true}))
 			if w.alive {
@@ -210,7 +206,6 @@ func (w *Watcher) handle(work starter, e event) {
 			w.perform(work, d, d.p.Step(Report{LeaseLost: !w.alive, LeaseBack: w.alive}))
 			w.read(work, d)
 		}
-		w.returned()
 		return
 	}
 	d := w.docs[e.name]
@@ -237,7 +232,6 @@ func (w *Watcher) answered(work starter, d *part, err error) {
 	if failed {
 		w.read(work, d)
 	}
-	w.returned()
 }
 
 func (w *Watcher) sighted(work starter, d *part, e event) {
@@ -252,7 +246,6 @@ func (w *Watcher) sighted(work starter, d *part, e event) {
 		d.id, d.since = id, time.Now()
 	}
 	w.perform(work, d, d.p.Step(Report{Saw: e.sight}))
-	w.returned()
 }
 
 func standing(s *Sight) string {
