@@ -9,6 +9,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/opcode"
 )
 
 // residualPlan plans a grouping with HAVING or expressions over aggregates: the groups go into a temporary table of one
@@ -26,6 +27,7 @@ type residualPart struct {
 	span    parser.Span
 	replace string // "c3", "(c1/c2)"
 	refuse  string // why it cannot be a part of an expression
+	textual bool   // it is made of text that is no column's: arithmetic would have other digits over a table's column
 }
 
 func (g *grouping) residual(orders []orderItem) error {
@@ -148,7 +150,7 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 		r.hidden[index] = r.cut(span)
 	}
 	if agg.Func == plan.Min || agg.Func == plan.Max {
-		return r.addExtreme(a, agg, span)
+		return r.addExtreme(a, agg, span, isText(col.Type))
 	}
 	if agg.Func != plan.Avg {
 		r.aggregates = append(r.aggregates, residualPart{span: span, replace: r.addOutput(agg, r.cut(span))})
@@ -165,15 +167,17 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 
 // addExtreme is addAggregate for MIN and MAX. Of an ENUM or SET they are text, where there are groups also its number: by
 // whether the server has put the groups into a temporary table.
-func (r *residualPlan) addExtreme(a *ast.AggregateFuncExpr, agg plan.Aggregation, span parser.Span) error {
+func (r *residualPlan) addExtreme(a *ast.AggregateFuncExpr, agg plan.Aggregation, span parser.Span, textual bool) error {
 	part, typed := residualPart{span: span}, r.cut(span)
+	_, column := bareExpr(a.Args[0]).(*ast.ColumnNameExpr)
+	part.textual = textual && !column
 	switch member, err := r.ofMembers(a); {
 	case err != nil:
 		return err
 	case member && len(r.groups) > 0:
 		part.refuse = "MIN or MAX of an ENUM or SET in expressions beside GROUP BY over several shards"
 	case member:
-		typed = call("CONCAT(", typed)
+		typed, part.textual = call("CONCAT(", typed), true
 	}
 	part.replace = r.addOutput(agg, typed)
 	r.aggregates = append(r.aggregates, part)
@@ -350,6 +354,10 @@ func (v *residualVisitor) Enter(n ast.Node) (ast.Node, bool) {
 		return n, v.err != nil
 	}
 	span, spanned := v.r.p.stmt.Span(e)
+	if v.computesText(e) {
+		v.err = v.r.p.refuse("arithmetic on MIN or MAX of a text that is no column over several shards")
+		return n, true
+	}
 	if a, ok := e.(*ast.AggregateFuncExpr); ok {
 		v.replaceAggregate(a, span, spanned)
 		return n, true
@@ -369,6 +377,35 @@ func (v *residualVisitor) Enter(n ast.Node) (ast.Node, bool) {
 		v.replaceColumn(c, span)
 	}
 	return n, isColumn
+}
+
+// computesText reports whether an expression is arithmetic on what is made of text by MIN or MAX.
+func (v *residualVisitor) computesText(e ast.ExprNode) bool {
+	var operands []ast.ExprNode
+	switch e := e.(type) {
+	case *ast.BinaryOperationExpr:
+		switch e.Op {
+		case opcode.Plus, opcode.Minus, opcode.Mul, opcode.Div, opcode.Mod, opcode.IntDiv:
+			operands = []ast.ExprNode{e.L, e.R}
+		}
+	case *ast.UnaryOperationExpr:
+		if e.Op == opcode.Minus {
+			operands = []ast.ExprNode{e.V}
+		}
+	}
+	for _, o := range operands {
+		a, ok := bareExpr(o).(*ast.AggregateFuncExpr)
+		if !ok {
+			continue
+		}
+		span, ok := v.r.p.stmt.Span(a)
+		for _, part := range v.r.aggregates {
+			if ok && part.textual && v.r.p.sameTokens(part.span, span) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Leave implements ast.Visitor.

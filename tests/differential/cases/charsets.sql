@@ -334,3 +334,9 @@ SELECT SUM(id)+1 AS `\xa4\x5c` FROM s1 HAVING `\xa4\x5c` > 1;
 --@ case separators of other charsets
 SET NAMES latin1;
 SELECT HEX(GROUP_CONCAT(country SEPARATOR 'é')) FROM users WHERE country = 'de';
+--@ case arithmetic on extremes of text
+SELECT MAX(HEX(la))/3 FROM s1;
+SELECT MIN(HEX(la))/3 FROM s1;
+SELECT MAX(CAST(id AS CHAR))/3 FROM s1;
+SELECT MAX(en)/3 FROM s1;
+SELECT -MAX(CAST(id AS CHAR)) FROM s1;
