@@ -53,10 +53,35 @@ func (r *reader) alias(i, end int) (tok, n int) {
 	case SysVar:
 		return 0, 0
 	}
-	if t.Kind == Word && endWords[t.Word] {
+	if t.Kind == Word && (endWords[t.Word] || intervalUnits[t.Word] && r.intervalOpen(i, last)) {
 		return 0, 0
 	}
 	return last, 1
+}
+
+// intervalOpen reports whether the last INTERVAL among the tokens [i, last) still waits for its unit.
+func (r *reader) intervalOpen(i, last int) bool {
+	open := false
+	for j := i; j < last; j++ {
+		switch t := r.t[j]; {
+		case t.Depth != r.t[last].Depth:
+		case r.is(j, "INTERVAL"):
+			end := int(r.st.match[j+1])
+			open = !r.is(j+1, "(") || len(r.commas(j+2, end)) == 1 // else the function
+		case open && t.Kind == Word && intervalUnits[t.Word] && !r.is(j-1, "INTERVAL") && (r.t[j-1].Kind != Op || r.is(j-1, ")")):
+			open = false
+		}
+	}
+	return open
+}
+
+// intervalUnits end INTERVAL expr unit. They are no reserved words.
+var intervalUnits = map[string]bool{
+	"MICROSECOND": true, "SECOND": true, "MINUTE": true, "HOUR": true, "DAY": true, "WEEK": true, "MONTH": true, "QUARTER": true,
+	"YEAR": true, "SECOND_MICROSECOND": true, "MINUTE_MICROSECOND": true, "MINUTE_SECOND": true, "HOUR_MICROSECOND": true,
+	"HOUR_SECOND": true, "HOUR_MINUTE": true, "DAY_MICROSECOND": true, "DAY_SECOND": true, "DAY_MINUTE": true, "DAY_HOUR": true,
+	"YEAR_MONTH": true, "SQL_TSI_SECOND": true, "SQL_TSI_MINUTE": true, "SQL_TSI_HOUR": true, "SQL_TSI_DAY": true,
+	"SQL_TSI_WEEK": true, "SQL_TSI_MONTH": true, "SQL_TSI_QUARTER": true, "SQL_TSI_YEAR": true,
 }
 
 // operatorWords stand before an operand: what follows them is no alias.

@@ -141,7 +141,13 @@ func (g *gathering) queryGroups() []queryGroup {
 		if !ok || !queryAt(tokens, match, i+1, end) {
 			continue
 		}
+		if inner, ok := match[i+1]; ok && inner == end-1 {
+			continue // the parentheses of a function's argument or of an operand: the query has its own
+		}
 		span := parser.Span{Start: tokens[i+1].Start, End: tokens[end-1].End}
+		for i > 0 && tokens[i-1].Is("(") && match[i-1] == match[i]+1 {
+			i--
+		}
 		out = append(out, queryGroup{span: span, open: i, exists: i > 0 && tokens[i-1].Is("EXISTS")})
 	}
 	return out
