@@ -217,6 +217,10 @@ func (b *builder) rows(e *plan.Expr) (uint64, error) {
 	case e.Negate, v.Kind == sqltypes.KindInt && v.Int < 0:
 	case v.Kind == sqltypes.KindInt, v.Kind == sqltypes.KindUint:
 		return uint64(v.Int), nil
+	case v.Kind == sqltypes.KindNull:
+		return 0, nil // as a server reads a NULL parameter
+	default:
+		return 0, sqlerr.NotSupported("a LIMIT that is no whole number over several shards")
 	}
 	return 0, sqlerr.WrongArguments("LIMIT")
 }

@@ -267,6 +267,7 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 	x.own.params = stmt.values
 	x.args = &x.own
 	s.more = false
+	s.readLimits(&x, stmt.values)
 	if err := s.planTyped(ctx, &x); err != nil {
 		s.diag.reset()
 		return s.writeError(err)

@@ -187,6 +187,11 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 	if err != nil {
 		return s.writeError(err)
 	}
+	if stmt.st != nil {
+		if err := s.writeLimits(stmt, values); err != nil {
+			return s.writeError(err)
+		}
+	}
 	text, err := s.interpolate(&args{scan: &stmt.scan, text: stmt.text, params: values})
 	if err != nil {
 		return s.writeError(err)

@@ -29,9 +29,10 @@ type Statement struct {
 
 	found foundRule
 
-	settles bool // a SELECT of settings alone: see settled.go
-	typed   bool // a server was asked about the types of the statement's expressions
-	params  bool // parameters may have made them
+	settles bool  // a SELECT of settings alone: see settled.go
+	typed   bool  // a server was asked about the types of the statement's expressions
+	params  bool  // parameters may have made them
+	limits  []int // the parameters of LIMITs
 
 	// Marks stand in the cache where a key does not tell all that a plan depends on, and say by which longer one to look
 	// the statement up: by one that tells the lengths of lists, or by one with the literals of these numbers.
@@ -301,6 +302,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion(), found: foundRuleOf(parsed)}
 			st.settles = parsed.Kind == parser.Select && settles(parsed)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
+			st.limits = limitParams(parsed)
 			st.params = st.typed && definesParams(parsed)
 			return st, nil
 		}

@@ -195,6 +195,8 @@ func LimitValue(args Args, i int) (uint64, error) {
 		}
 	case sqltypes.KindUint:
 		return uint64(v.Int), nil
+	default:
+		return 0, sqlerr.NotSupported("a LIMIT that is no whole number over several shards")
 	}
 	return 0, sqlerr.WrongArguments("LIMIT")
 }

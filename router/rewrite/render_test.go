@@ -95,7 +95,7 @@ func TestRender(t *testing.T) {
 
 func TestLimitValue(t *testing.T) {
 	a := args{values: []sqltypes.Value{sqltypes.NullValue, sqltypes.IntValue(-1), sqltypes.StringValue("2"), sqltypes.IntValue(3)}}
-	for i, want := range []string{"0", "1210", "1210", "3"} {
+	for i, want := range []string{"0", "1210", "1235", "3"} {
 		n, err := LimitValue(a, i)
 		got := fmt.Sprint(n)
 		if e := sqlerr.As(err); e != nil {

@@ -291,3 +291,128 @@ SELECT IFNULL(a, ?) b FROM s1 UNION SELECT id FROM s1;
 --@ params dec -12.125
 --@ params int -9223372036854775808
 UPDATE s1 SET a = a + 1 ORDER BY IFNULL(a, ?), id LIMIT 2;
+--@ case limits [binary]
+--@ params int 3
+--@ params double 3
+--@ params double 2.5
+--@ params double -0.4
+--@ params double 1e30
+--@ params dec 2.5
+--@ params dec -1
+--@ params str 3
+--@ params str  2
+--@ params str -1
+--@ params blob 3
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 18446744073709551615
+--@ params int -1
+SELECT id FROM s1 ORDER BY id LIMIT ?;
+--@ params int 3
+--@ params double 3
+--@ params double 2.5
+--@ params double -0.4
+--@ params double 1e30
+--@ params dec 2.5
+--@ params dec -1
+--@ params str 3
+--@ params str  2
+--@ params str -1
+--@ params blob 3
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 18446744073709551615
+--@ params int -1
+SELECT id FROM s1 WHERE id = 1 ORDER BY id LIMIT ?;
+--@ params int 3
+--@ params double 3
+--@ params double 2.5
+--@ params double -0.4
+--@ params double 1e30
+--@ params dec 2.5
+--@ params dec -1
+--@ params str 3
+--@ params str  2
+--@ params str -1
+--@ params blob 3
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 18446744073709551615
+--@ params int -1
+SELECT id FROM s1 ORDER BY id LIMIT ?, 3;
+--@ params int 3
+--@ params double 3
+--@ params double 2.5
+--@ params double -0.4
+--@ params double 1e30
+--@ params dec 2.5
+--@ params dec -1
+--@ params str 3
+--@ params str  2
+--@ params str -1
+--@ params blob 3
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 18446744073709551615
+--@ params int -1
+SELECT COUNT(*) c, a FROM s1 GROUP BY a ORDER BY a LIMIT ?;
+--@ params int 3
+--@ params double 3
+--@ params double 2.5
+--@ params double -0.4
+--@ params double 1e30
+--@ params dec 2.5
+--@ params dec -1
+--@ params str 3
+--@ params str  2
+--@ params str -1
+--@ params blob 3
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 18446744073709551615
+--@ params int -1
+DELETE FROM s1 ORDER BY id LIMIT ?;
+--@ params int 3
+--@ params double 3
+--@ params double 2.5
+--@ params double -0.4
+--@ params double 1e30
+--@ params dec 2.5
+--@ params dec -1
+--@ params str 3
+--@ params str  2
+--@ params str -1
+--@ params blob 3
+--@ params null
+--@ params date 2020-01-01
+--@ params uint 18446744073709551615
+--@ params int -1
+UPDATE s1 SET a = 1 ORDER BY id LIMIT ?;
+--@ case limits that a server warns of [binary]
+--@ params str 2.5
+SELECT id FROM s1 ORDER BY id LIMIT ? /* str 2.5 */;
+--@ params str abc
+SELECT id FROM s1 ORDER BY id LIMIT ? /* str abc */;
+--@ params blob \x03
+SELECT id FROM s1 ORDER BY id LIMIT ? /* blob x03 */;
+--@ case limits of EXECUTE [text]
+PREPARE p FROM 'SELECT id FROM s1 ORDER BY id LIMIT ?';
+SET @a = 3;
+EXECUTE p USING @a;
+SET @a = '3';
+EXECUTE p USING @a;
+SET @a = 2.5;
+EXECUTE p USING @a;
+SET @a = 3e0;
+EXECUTE p USING @a;
+SET @a = NULL;
+EXECUTE p USING @a;
+SET @a = x'33';
+EXECUTE p USING @a;
+SET @a = 18446744073709551615;
+EXECUTE p USING @a;
+SET @a = -1;
+EXECUTE p USING @a;
+EXECUTE p USING 2;
+EXECUTE p USING -1;
+DEALLOCATE PREPARE p;

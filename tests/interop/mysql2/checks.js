@@ -42,6 +42,9 @@ async function prepared_reuse(c) {
   const [none] = await s.execute([null, 1000]);
   assert.strictEqual(none.length, 0);
   await s.close();
+  // mysql2 sends every number as a DOUBLE.
+  assert.deepStrictEqual(await rows(c, 'SELECT id FROM accounts ORDER BY id LIMIT ?', [2]), [['1'], ['2']]);
+  assert.deepStrictEqual(await rows(c, 'SELECT id FROM accounts ORDER BY id LIMIT ?, ?', [1, '2']), [['2'], ['3']]);
 }
 
 async function transactions(c, target) {
