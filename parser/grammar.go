@@ -9,6 +9,7 @@ import (
 
 	tidb "github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/charset"
 	"github.com/pingcap/tidb/pkg/parser/mysql"
 )
 
@@ -185,6 +186,9 @@ func (st *Statement) writeToken(b *strings.Builder, r *reader, i int, tags map[i
 			writeIdent(b, u)
 			return
 		}
+		if st.unknownCharset(i) {
+			s = charset.CharsetUTF8MB4
+		}
 		b.WriteString(s)
 		if c := st.Clauses; c != nil && inCut([]Span{c.OnDup.Span}, t.Span) && strings.EqualFold(s, "VALUE") && i+1 < len(st.Tokens) && st.Tokens[i+1].Is("(") {
 			b.WriteByte('S') // MariaDB's other name for VALUES(), which the grammar lacks
@@ -201,6 +205,16 @@ func (st *Statement) writeToken(b *strings.Builder, r *reader, i int, tags map[i
 	default:
 		b.WriteString(t.In(st.Text))
 	}
+}
+
+// unknownCharset reports whether a word is the charset of CONVERT(… USING …) or CHAR(… USING …) and one that the grammar lacks:
+// which one it is matters to servers only.
+func (st *Statement) unknownCharset(i int) bool {
+	if i < 1 || i+1 >= len(st.Tokens) || !st.Tokens[i-1].Is("USING") || !st.Tokens[i+1].Is(")") {
+		return false
+	}
+	_, err := charset.GetCharsetInfo(st.Tokens[i].In(st.Text))
+	return err != nil
 }
 
 func writeIdent(b *strings.Builder, s string) {
