@@ -60,6 +60,7 @@ func (c *Conn) sent(cmd wire.Command, err error) error {
 		// Below TLS a command may take several writes; a cancelled one has to be noticed by the read.
 		c.link.expects = c.expects && c.net == net.Conn(c.link) && c.link.done == nil
 		err = c.stream.Flush()
+		c.link.expects = false // of a long command nothing was left to write
 	}
 	c.expects = false
 	if err != nil {

@@ -241,3 +241,16 @@ func TestLargePackets(t *testing.T) {
 		t.Errorf("a control question's answer without bound: %v", err)
 	}
 }
+
+// Of a long command nothing is left to write at its end: what is expected of it is not of the next one's first bytes.
+func TestExpectAfterALongCommand(t *testing.T) {
+	c := connect(t, sharedServer(t), 0, "")
+	ctx := context.WithoutCancel(t.Context()) // else the answer is not expected
+	for range 3 {
+		c.Expect()
+		_, rows, err := c.QueryRows(ctx, "SELECT LENGTH('"+strings.Repeat("x", 2<<20)+"')")
+		if err != nil || string(rows[0][0]) != strconv.Itoa(2<<20) {
+			t.Fatal(rows, err)
+		}
+	}
+}
