@@ -211,5 +211,12 @@ func (c *Conn) track(track []byte) {
 	}
 }
 
+// Passing tells that what the server says has changed is so for the statement under way only, until done: it tells of
+// the values of SET STATEMENT, and not of their end.
+func (c *Conn) Passing() (done func()) {
+	c.applying = true
+	return func() { c.applying = false }
+}
+
 // Taint makes the connection be closed instead of lent again: its state cannot be tracked for the reason given.
 func (c *Conn) Taint(reason string) { c.taint = reason }

@@ -156,6 +156,11 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 			params[i].Type = sqltypes.Null
 		}
 	}
+	if stmt.st.plan == nil && s.statable(stmt.st.parsed) {
+		if asks, err := s.asksSystem(stmt.st.parsed); err == nil && !asks {
+			return nil, nil, sqlerr.NotSupported("a preparation of SET STATEMENT of what runs in parts over several shards, or asks what the session answers")
+		}
+	}
 	if stmt.st.plan == nil {
 		return s.ownShape(ctx, stmt, params)
 	}

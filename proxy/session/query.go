@@ -82,6 +82,11 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 	if formatHeddle(x.st.parsed) {
 		return s.explain(ctx, x)
 	}
+	if x.st.parsed.Prefix.Present() {
+		if done, err := s.runStated(ctx, x); done {
+			return err
+		}
+	}
 	if x.st.settles {
 		if done, err := s.runSettled(ctx, x); done {
 			return err

@@ -291,6 +291,9 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if err != nil {
 		return s.failed(ctx, h, route, unit.Target, err)
 	}
+	if x.st.parsed.Prefix.Present() {
+		defer h.lease.Conn().Passing()()
+	}
 	if err := s.relay(x, route, unit.Target, answer); err != nil {
 		return s.failed(ctx, h, route, unit.Target, err)
 	}

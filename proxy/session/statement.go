@@ -229,6 +229,9 @@ func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement
 		return &Statement{parsed: parsed, settles: parsed.Kind == parser.Select && settles(parsed)}, nil
 	}
 	st, err := s.planStatement(ctx, parsed)
+	if err != nil && s.statable(parsed) {
+		return &Statement{parsed: parsed}, nil // the statement proper is planned, and has what errors there are
+	}
 	if err != nil {
 		return nil, err
 	}
