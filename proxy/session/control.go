@@ -16,10 +16,17 @@ import (
 	"github.com/heddle-mesh/heddle/txn"
 )
 
+// onGetDiagnostics refuses what no server could answer: the conditions are the session's, gathered of all connections that
+// a statement had.
+func onGetDiagnostics(s *Session, _ context.Context, _ *execution) error {
+	return s.writeError(sqlerr.NotSupported("GET DIAGNOSTICS outside of stored programs; SHOW WARNINGS tells the conditions"))
+}
+
 // handlers lists them.
 func handlers() map[parser.Kind]handler {
 	return map[parser.Kind]handler{
 		parser.Empty:            onEmpty,
+		parser.GetDiagnostics:   onGetDiagnostics,
 		parser.Begin:            onBegin,
 		parser.Commit:           onCommit,
 		parser.Rollback:         onRollback,

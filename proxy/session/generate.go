@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,6 +44,9 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 		}
 	}
 	x.args.generated = ids
+	if err := s.countsAlone(len(missing)); err != nil {
+		return 0, err
+	}
 	batch, err := x.nextIDs(ctx, g, given, len(missing))
 	if err != nil || len(missing) == 0 {
 		return insertID, err
@@ -55,6 +59,24 @@ func (s *Session) generate(ctx context.Context, x *execution, rows *plan.Rows) (
 	}
 	x.generatedID = batch.First
 	return batch.First, nil
+}
+
+// countsAlone refuses to generate n ids where the session has said which they are to be: a server takes its next id, or the
+// distance of ids, from these variables.
+func (s *Session) countsAlone(n int) error {
+	if n == 0 {
+		return nil
+	}
+	for _, name := range [...]string{"auto_increment_increment", "auto_increment_offset"} {
+		if text, set := s.state.Var(name); set && plainText(text) != "1" {
+			return sqlerr.NotSupported("SET " + name + " before an INSERT whose ids Heddle generates")
+		}
+	}
+	const chosen = "SET insert_id"
+	if slices.ContainsFunc(s.held, func(h *held) bool { return slices.Contains(h.pins, chosen) }) {
+		return sqlerr.NotSupported(chosen + " before an INSERT whose ids Heddle generates")
+	}
+	return nil
 }
 
 // include widens the ids that a client gives by one that is at most so great, and greater than the one before it: reach rounds

@@ -372,6 +372,14 @@ func (s *Session) readBackAssigned(ctx context.Context, x *execution, h *held) e
 	return s.adopt(ctx, h, names, nil)
 }
 
+// statesTracked reports whether a statement has a SET STATEMENT of a variable that servers tell of in their session tracking:
+// they tell the value and not that it has ended, so that the connection would be taken to keep it.
+func statesTracked(st *parser.Statement) bool {
+	return st.Prefix.Present() && slices.ContainsFunc(st.PrefixSet, func(a parser.Assignment) bool {
+		return a.Name == "time_zone" || a.Name == "autocommit" || strings.HasPrefix(a.Name, "character_set") || strings.HasPrefix(a.Name, "collation")
+	})
+}
+
 // start sends a unit on the session's connection to its target. A pooled connection that turns out to be dead before
 // anything was sent on it is replaced, once.
 func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
@@ -379,6 +387,9 @@ func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *ex
 		h, err := s.take(ctx, t.DataSource, t.Schema, x.need, !x.plan.UserLocks)
 		var answer *exec.Answer
 		if err == nil {
+			if statesTracked(x.st.parsed) {
+				h.lease.Conn().Taint("SET STATEMENT of a variable of which servers tell the beginning only")
+			}
 			if answer, err = exec.Start(ctx, h.lease.Conn(), u); err == nil {
 				answer.Keep = h.kept()
 				return h, answer, nil

@@ -184,6 +184,8 @@ func (t *transfer) value(cell []byte, i int) (sqltypes.Value, error) {
 	switch {
 	case t.node.Divides && c.Type.IsDecimal() && t.node.Numeric[i]:
 		return sqltypes.Value{}, sqlerr.NotSupported("INSERT … SELECT of a quotient over several shards: a server stores more of its digits than it shows")
+	case c.Type == sqltypes.Float && !t.node.Numeric[i]:
+		return sqltypes.Value{}, sqlerr.NotSupported("INSERT … SELECT of a FLOAT into a column of text over several shards: a server writes fewer of its digits than it has")
 	case c.Type == sqltypes.Float:
 		f, err := strconv.ParseFloat(string(cell), 32)
 		return sqltypes.Value{Kind: sqltypes.KindDouble, Bytes: strconv.AppendFloat(nil, f, 'e', -1, 64)}, err
@@ -224,6 +226,9 @@ func (t *transfer) generate(ctx context.Context) (insertID uint64, err error) {
 		if err := t.x.gives(g, i, len(t.rows), t.rows[i][at]); err != nil {
 			return 0, err
 		}
+	}
+	if err := t.s.countsAlone(len(missing)); err != nil {
+		return 0, err
 	}
 	batch, err := t.x.nextIDs(ctx, g, given, len(missing))
 	if err != nil || len(missing) == 0 {

@@ -178,3 +178,16 @@ SET sql_auto_is_null = 0;
 --@ expect geninsert
 INSERT INTO g1 (v) VALUES ('a');
 SELECT v FROM g1 WHERE id IS NULL;
+
+--@ case ids that the session chooses
+SET insert_id = 500;
+INSERT INTO notes (body) VALUES ('chosen');
+SELECT LAST_INSERT_ID();
+SET insert_id = 500;
+INSERT INTO g1 (v) VALUES ('chosen');
+--@ case the distance of ids that the session chooses
+SET auto_increment_increment = 10;
+INSERT INTO g1 (v) VALUES ('a'),('b');
+SET auto_increment_increment = 1;
+INSERT INTO g1 (id, v) VALUES (7, 'given');
+SELECT v FROM g1 WHERE id = 7;

@@ -398,3 +398,12 @@ SET STATEMENT div_precision_increment = 10 FOR DELETE FROM s1;
 --@ case variables of one prepared statement over shards [binary]
 SET STATEMENT sql_select_limit = 2 FOR SELECT id FROM s1 ORDER BY id;
 SET STATEMENT div_precision_increment = 10 FOR SELECT AVG(v) FROM s1;
+--@ case the end of SET STATEMENT is no server's to tell
+SET STATEMENT time_zone = '+05:00' FOR SELECT id FROM s1 WHERE id = 1;
+SET time_zone = '+05:00';
+SELECT FROM_UNIXTIME(0), id FROM s1 WHERE id = 1;
+SELECT FROM_UNIXTIME(0);
+SET time_zone = DEFAULT;
+--@ case diagnostics
+SELECT 1/0, id FROM s1 WHERE id = 1;
+GET DIAGNOSTICS @n = NUMBER;

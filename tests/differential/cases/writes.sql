@@ -448,3 +448,6 @@ SET SESSION sql_mode = '';
 INSERT INTO k1 (k, v) VALUES ('n1', 1);
 INSERT INTO c1 (a, b, v) VALUES (1, 'x', 1), (1, 'x', 2), (2, NULL, 3);
 INSERT INTO s1 (id, a) VALUES (NULL, 3);
+--@ case a FLOAT as a text
+INSERT INTO b1 (id, f) VALUES (900, 1.1);
+INSERT INTO b1 (id, u) SELECT 901, f FROM b1 WHERE id = 900;
