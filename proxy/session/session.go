@@ -94,6 +94,7 @@ type Session struct {
 	lent       []*backend.Lease   // of the statement under way, beside held; some may have ended
 	loading    context.CancelFunc // ends the reading of schemas for the statement under way; nil: there is none
 	killsOver  sync.Cond          // signalled, under mu, when kills is 0
+	parted     bool               // the client has been told, by a command's answer, that the process ends
 	waitedFor  bool               // the drain waits for it, although no command runs
 	pins       string             // why connections are held
 	dbShown    string
@@ -184,7 +185,12 @@ func (s *Session) Serve(draining <-chan struct{}) {
 		if err == nil || s.client.Completed() {
 			err = errors.Join(err, s.client.Flush())
 		}
-		if !s.finish() || err != nil {
+		goesOn := s.finish()
+		if !goesOn && err == nil && s.drains() && !s.parted {
+			s.sendOff(ctx) // the command was answered before the end of the drain could strike it
+			return
+		}
+		if !goesOn || err != nil {
 			if err != nil && !errors.Is(err, errQuit) {
 				s.srv.Log.Debug("client connection ends", zap.Uint32("connection", s.id), zap.Error(err))
 			}
@@ -237,7 +243,7 @@ func (s *Session) arm(ctx context.Context) error {
 // over tells the client that the session ends, if it does, between two commands.
 func (s *Session) over(ctx context.Context) error {
 	switch {
-	case s.drains() && !s.midway():
+	case s.drains() && (!s.midway() || s.killState() == killConnection):
 		s.sendOff(ctx)
 	case s.killState() == killConnection:
 		s.refuse(s.verdict())

@@ -139,7 +139,7 @@ func (s *sweep) judgeDDL(c *cell, o *played) {
 // leaks: the servers have no transaction and no connection that the proxy does not have as idle, and the proxy is at rest.
 func (s *sweep) leaks(c *cell) {
 	what := ""
-	eventually2(s.t, func() bool { what = s.leak(); return what == "" }, func() string { return c.String() + ": " + what })
+	settles(s.t, func() bool { what = s.leak(); return what == "" }, func() string { return c.String() + ": " + what })
 }
 
 func (s *sweep) leak() string {
@@ -189,7 +189,7 @@ func (s *sweep) openTransaction() string {
 }
 
 // eventually2 is eventually for a condition that says itself what is missing.
-func eventually2(t *testing.T, ok func() bool, what func() string) {
+func settles(t *testing.T, ok func() bool, what func() string) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -117,7 +117,7 @@ func (w *torture) undisturbed(after string) {
 func (w *torture) clean() {
 	w.t.Helper()
 	w.undisturbed("all")
-	eventually2(w.t, func() bool { return w.goroutines() <= w.base }, func() string {
+	settles(w.t, func() bool { return w.goroutines() <= w.base }, func() string {
 		_, stacks := get(w.t, w.admin, "/debug/pprof/goroutine?debug=1")
 		return fmt.Sprintf("%d goroutines, before the attacks %d\n%s", w.goroutines(), w.base, stacks)
 	})
@@ -125,7 +125,7 @@ func (w *torture) clean() {
 	used := func() float64 {
 		return metric(w.t, w.admin, fmt.Sprintf(source, 0)) + metric(w.t, w.admin, fmt.Sprintf(source, 1))
 	}
-	eventually2(w.t, func() bool { return used() <= 2 }, func() string { // those of the transaction that sits there
+	settles(w.t, func() bool { return used() <= 2 }, func() string { // those of the transaction that sits there
 		return fmt.Sprintf("%v connections are in use", used())
 	})
 	if most := w.memory() - w.resting; most > tortureMemory {

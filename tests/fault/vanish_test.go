@@ -188,7 +188,7 @@ func TestClientVanishes(t *testing.T) {
 					gone++
 				}
 				c.close()
-				eventually2(t, func() bool { return s.leftover() == "" }, func() string { return name + ": " + s.leftover() })
+				settles(t, func() bool { return s.leftover() == "" }, func() string { return name + ": " + s.leftover() })
 				now := read()
 				for j := range now {
 					whole[j] = measure(now[j]-before[j], after[j]-before[j])
@@ -202,7 +202,7 @@ func TestClientVanishes(t *testing.T) {
 				undo()
 			}
 		}
-		eventually2(t, func() bool { return s.leak() == "" }, func() string { return v.name + ": " + s.leak() })
+		settles(t, func() bool { return s.leak() == "" }, func() string { return v.name + ": " + s.leak() })
 		if gone < cuts-1 {
 			t.Errorf("%s: the client vanished %d times only", v.name, gone)
 		}
