@@ -208,11 +208,37 @@ func (g *grouping) findDistinct() error {
 			continue
 		}
 	}
-	if g.distinct != nil && g.sel.GroupBy == nil && g.constantFields() {
+	if g.distinct == nil {
+		return nil
+	}
+	texts, err := g.sumsTexts()
+	if err != nil {
+		return err
+	}
+	if texts || g.sel.GroupBy == nil && g.constantFields() {
 		g.distinct = nil
 		return errByRows
 	}
 	return nil
+}
+
+// sumsTexts reports whether DISTINCT values that are no numbers are added up: which of them are the same is decided by the
+// numbers that they are taken for.
+func (g *grouping) sumsTexts() (bool, error) {
+	sums := false
+	for _, a := range scanSelect(g.sel).aggregates {
+		fn := lower(a.F)
+		sums = sums || a.Distinct && (fn == ast.AggFuncSum || fn == ast.AggFuncAvg)
+	}
+	if !sums {
+		return false, nil
+	}
+	cols, err := g.describeDistinct()
+	if err != nil || len(cols) == 0 {
+		return false, err
+	}
+	c := &cols[0]
+	return isText(c.Type) || c.Type == sqltypes.Enum || c.Type == sqltypes.Set || c.Flags&(sqltypes.FlagEnum|sqltypes.FlagSet) != 0, nil
 }
 
 // constantFields reports whether a select item holds no aggregate.
@@ -282,6 +308,12 @@ func (g *grouping) describeParts() (groups, args []sqltypes.Column, err error) {
 	if g.distinct == nil {
 		return groups, nil, nil
 	}
+	args, err = g.describeDistinct()
+	return groups, args, err
+}
+
+// describeDistinct asks for the arguments of the DISTINCT aggregates.
+func (g *grouping) describeDistinct() ([]sqltypes.Column, error) {
 	var list []rewrite.Piece
 	for i, s := range g.distinct.spans {
 		if i > 0 {
@@ -289,8 +321,7 @@ func (g *grouping) describeParts() (groups, args []sqltypes.Column, err error) {
 		}
 		list = append(append(list, g.cut(s)...), text(" AS "+hiddenName(i)))
 	}
-	args, err = g.p.describeText(g.route, g.ungrouped(list))
-	return groups, args, err
+	return g.p.describeText(g.route, g.ungrouped(list))
 }
 
 // ungrouped is the statement's FROM and WHERE under another select list.

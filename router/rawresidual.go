@@ -1,6 +1,8 @@
 package router
 
 import (
+	"slices"
+
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -251,6 +253,14 @@ func (v *rowsVisitor) Enter(n ast.Node) (ast.Node, bool) {
 	if _, ok := n.(*ast.AggregateFuncExpr); ok {
 		v.inside++
 	}
+	if q, ok := n.(*ast.SubqueryExpr); ok && v.err == nil {
+		switch gathered, others := v.r.p.tablesOf(q); {
+		case others, gathered && !onlyReads(q):
+			v.err = v.r.p.refuse("a subquery on tables in an aggregate that needs the rows of several shards in one place")
+		case gathered:
+			return n, true // it is about nothing else: its names are its own
+		}
+	}
 	c, ok := n.(*ast.ColumnNameExpr)
 	if !ok || v.err != nil {
 		return n, v.err != nil
@@ -275,6 +285,48 @@ func (v *rowsVisitor) Enter(n ast.Node) (ast.Node, bool) {
 	v.r.refs = append(v.r.refs, rowsRef{name: c.Name, at: rewrite.Span(span)})
 	return n, true
 }
+
+// tablesOf reports whether a query names temporary tables, and whether it names others.
+func (p *planning) tablesOf(q ast.Node) (temporary, others bool) {
+	v := &tableVisitor{p: p}
+	q.Accept(v)
+	return v.temporary, v.others
+}
+
+// onlyReads reports whether a query is nothing but a reading of one table: it can name no row around it.
+func onlyReads(q *ast.SubqueryExpr) bool {
+	sel, ok := q.Query.(*ast.SelectStmt)
+	if !ok || sel.Where != nil || sel.From == nil || sel.From.TableRefs.Right != nil {
+		return false
+	}
+	from, ok := sel.From.TableRefs.Left.(*ast.TableSource)
+	if !ok {
+		return false
+	}
+	_, table := from.Source.(*ast.TableName)
+	return table
+}
+
+// tableVisitor sorts the tables of a part of the tree.
+type tableVisitor struct {
+	p                 *planning
+	temporary, others bool
+}
+
+// Enter implements ast.Visitor.
+func (v *tableVisitor) Enter(n ast.Node) (ast.Node, bool) {
+	if t, ok := n.(*ast.TableName); ok {
+		if slices.ContainsFunc(v.p.gathered, func(g *gathered) bool { return g.name == t.Name.O }) {
+			v.temporary = true
+		} else {
+			v.others = true
+		}
+	}
+	return n, false
+}
+
+// Leave implements ast.Visitor.
+func (v *tableVisitor) Leave(n ast.Node) (ast.Node, bool) { return n, true }
 
 // Leave implements ast.Visitor.
 func (v *rowsVisitor) Leave(n ast.Node) (ast.Node, bool) {

@@ -2,6 +2,7 @@ package router
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/rewrite"
@@ -15,9 +16,11 @@ import (
 
 // rowsColumn is a column of the temporary table.
 type rowsColumn struct {
-	source int    // in the block's sources; -1: not looked for, since the statement names columns of that name in one way
-	name   string // as the client wrote it
-	as     string // what the temporary table calls it
+	source int // in the block's sources; -1: not looked for, since the statement names columns of that name in one way
+	name   string
+	at     rewrite.Span // a place where the client names it
+	as     string       // what the temporary table calls it, quoted, in the client's charset
+	kept   bool         // it is called what it was
 }
 
 // rowsRef is a name in the clauses that run over the temporary table.
@@ -30,12 +33,18 @@ type rowsRef struct {
 // rowsQualifier names the temporary table where it holds columns of several tables.
 const rowsQualifier = "`_hdl`"
 
-// lone is the only source whose columns the statement can name, nil: there are several.
+// lone is the only source whose columns the statement can name, nil: there are several, or its name is not the same in
+// every charset.
 func (r *rowsResidual) lone() *source {
-	if len(r.b.sources) == 1 && r.b.sources[0].name() != "" {
-		return r.b.sources[0]
+	if len(r.b.sources) != 1 || r.b.sources[0].name() == "" {
+		return nil
 	}
-	return nil
+	for _, c := range r.b.sources[0].name() {
+		if c >= utf8.RuneSelf {
+			return nil
+		}
+	}
+	return r.b.sources[0]
 }
 
 // resolve finds out which names mean the same column, and how the temporary table calls each.
@@ -50,7 +59,7 @@ func (r *rowsResidual) resolve() error {
 	for i := range r.refs {
 		ref := &r.refs[i]
 		source := -1
-		if r.lone() == nil && len(ways[ref.name.Name.L]) > 1 {
+		if len(r.b.sources) > 1 && len(ways[ref.name.Name.L]) > 1 {
 			var err error
 			if source, err = r.sourceOf(ref.name); err != nil {
 				return err
@@ -69,7 +78,7 @@ func (r *rowsResidual) columnOf(source int, ref *rowsRef) int {
 			return i
 		}
 	}
-	r.columns = append(r.columns, rowsColumn{source: source, name: ref.name.Name.O})
+	r.columns = append(r.columns, rowsColumn{source: source, name: ref.name.Name.O, at: ref.at})
 	r.exprs = append(r.exprs, r.cut(parser.Span(ref.at)))
 	return len(r.columns) - 1
 }
@@ -116,7 +125,7 @@ func (r *rowsResidual) call() {
 		c := &r.columns[i]
 		low := strings.ToLower(c.name)
 		if c.as == "" && !taken[low] && tableColumnName(c.name) {
-			c.as, taken[low] = c.name, true
+			c.as, c.kept, taken[low] = r.written(c.at), true, true
 		}
 	}
 	for _, ref := range r.refs {
@@ -127,9 +136,19 @@ func (r *rowsResidual) call() {
 	for i := range r.columns {
 		give(i)
 		if c := &r.columns[i]; c.as == "" {
-			c.as = "_hdl" + decimal(uint64(i))
+			c.as = hiddenName(i)
 		}
 	}
+}
+
+// written is a column's name as the client wrote it, without its table, and quoted.
+func (r *rowsResidual) written(at rewrite.Span) string {
+	tokens := r.p.tokensIn(parser.Span(at))
+	name := tokens[len(tokens)-1].In(r.p.stmt.Text)
+	if strings.IndexByte("`'\"", name[0]) < 0 {
+		return "`" + name + "`"
+	}
+	return name
 }
 
 // maxColumnName is how many characters the name of a table's column may have.
@@ -146,15 +165,14 @@ func (r *rowsResidual) splices() []rewrite.Splice {
 	lone := r.lone()
 	for _, ref := range r.refs {
 		c := &r.columns[ref.column]
-		kept := strings.EqualFold(c.as, c.name)
 		qualifier := rowsQualifier
 		if lone != nil {
 			qualifier = ident(lone.name())
 		}
-		if kept && (ref.name.Table.L == "" || lone != nil && ref.name.Schema.L == "") {
+		if c.kept && (ref.name.Table.L == "" || lone != nil && ref.name.Schema.L == "") {
 			continue
 		}
-		out = append(out, rewrite.Splice{Span: ref.at, Pieces: []rewrite.Piece{text(qualifier + "." + ident(c.as))}})
+		out = append(out, rewrite.Splice{Span: ref.at, Pieces: []rewrite.Piece{text(qualifier + "." + c.as)}})
 	}
 	return out
 }
@@ -171,7 +189,7 @@ func (r *rowsResidual) from() []rewrite.Piece {
 // columnName is the name of a column of the temporary table, as SQL.
 func (r *rowsResidual) columnName(i int) string {
 	if i < len(r.columns) {
-		return ident(r.columns[i].as)
+		return r.columns[i].as
 	}
 	return hiddenName(i)
 }

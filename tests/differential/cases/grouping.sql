@@ -115,3 +115,27 @@ SELECT id FROM s1 WHERE a > ABS((SELECT MAX(n) FROM users)) ORDER BY id;
 SELECT id FROM s1 WHERE a = ((SELECT MAX(n)+3 FROM users)) ORDER BY id;
 SELECT id FROM s1 WHERE EXISTS ((SELECT n FROM users WHERE n > 6)) ORDER BY id;
 SELECT ABS((SELECT AVG(n) FROM users));
+--@ case rollup of names in another charset text
+SET NAMES latin1;
+SELECT w.e AS k, COUNT(*) FROM s1 w GROUP BY e WITH ROLLUP;
+SELECT `s`.`e`, COUNT(*) FROM s1 AS `s` GROUP BY `e` WITH ROLLUP;
+SELECT ABS(id) AS `c`, COUNT(*) FROM s1 GROUP BY `c` WITH ROLLUP HAVING `c` > 1.5;
+--@ case subqueries in aggregates of gathered rows
+SELECT e, GROUP_CONCAT(b ORDER BY id) x FROM s1 GROUP BY e ORDER BY SUM(a>(SELECT AVG(n) FROM users)), e;
+SELECT e, GROUP_CONCAT(b ORDER BY id) x FROM s1 GROUP BY e ORDER BY SUM(a>(SELECT MAX(n) FROM users)), e;
+SELECT e, GROUP_CONCAT(b ORDER BY id) x FROM s1 GROUP BY e HAVING SUM(a>(SELECT MAX(n) FROM users)) ORDER BY e;
+SELECT GROUP_CONCAT((SELECT MAX(amount) FROM orders o WHERE o.user_id=u.id) ORDER BY id) FROM users u;
+SELECT GROUP_CONCAT(EXISTS(SELECT 1 FROM orders o WHERE o.user_id=u.id) ORDER BY id) FROM users u;
+SELECT COUNT(DISTINCT (SELECT MAX(amount) FROM orders o WHERE o.user_id=u.id)), COUNT(DISTINCT n) FROM users u;
+SELECT country, SUM((SELECT COUNT(*) FROM orders o WHERE o.user_id=u.id)) FROM users u GROUP BY country WITH ROLLUP;
+SELECT GROUP_CONCAT((SELECT MAX(price) FROM products p WHERE p.id=u.id) ORDER BY id) FROM users u;
+SELECT country, SUM((SELECT COUNT(*) FROM orders o WHERE o.user_id=u.id)) FROM users u GROUP BY country;
+--@ case sums of distinct texts
+SELECT SUM(DISTINCT name) FROM users;
+SELECT SUM(DISTINCT name), AVG(DISTINCT name) FROM users;
+SELECT country, SUM(DISTINCT name) FROM users GROUP BY country ORDER BY 2, 1;
+SELECT country FROM users GROUP BY country ORDER BY SUM(DISTINCT name), country;
+SELECT SUM(DISTINCT IFNULL(id,'1')) FROM users;
+SELECT AVG(DISTINCT IFNULL(id,'1')), SUM(DISTINCT IFNULL(id,'1'))+1 FROM users;
+SELECT SUM(DISTINCT e) FROM s1;
+SELECT SUM(DISTINCT CONCAT(n, '.0')), COUNT(DISTINCT n) FROM users;
