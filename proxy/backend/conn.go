@@ -69,7 +69,9 @@ func (c *Conn) Status() wire.Status { return c.status }
 func (c *Conn) Stream() *wire.ClientStream { return c.stream }
 
 // Broken reports whether the connection is of no further use.
-func (c *Conn) Broken() bool { return c.broken.Load() }
+func (c *Conn) Broken() bool {
+	return c.broken.Load() || c.link.interrupted.Load() // which a cancellation does also when the answer is there already
+}
 
 // Busy reports whether a command's answer has not been read to its end.
 func (c *Conn) Busy() bool { return c.busy }
@@ -84,7 +86,7 @@ func (c *Conn) Schema() string {
 
 // Alive looks, without blocking and without a round trip, whether the server has ended the idle connection.
 func (c *Conn) Alive() bool {
-	return !c.broken.Load() && !c.busy && c.stream.Buffered() == 0 && c.link.probe.alive()
+	return !c.Broken() && !c.busy && c.stream.Buffered() == 0 && c.link.probe.alive()
 }
 
 // Interrupt ends whatever the connection waits for, with ErrInterrupted, and breaks it. The server goes on with the

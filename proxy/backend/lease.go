@@ -122,7 +122,7 @@ const settleTimeout = time.Second
 // unfit says why c must not be lent again; "" if it may.
 func (c *Conn) unfit() string {
 	switch {
-	case c.broken.Load():
+	case c.Broken():
 		return "broken"
 	case c.busy || c.stream.Reader.Buffered() > 0:
 		return "an unread answer"

@@ -259,3 +259,20 @@ func TestProbeAndCompare(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A cancellation that comes when the answer is there already leaves a connection on which nothing can be sent: it is not lent
+// to anybody, who would be told of an interruption that was another's.
+func TestReleaseInterrupted(t *testing.T) {
+	p := testPools(t, testSource("ds", sharedServer(t), Limits{MaxOpen: 1}))
+	l := acquire(t, p, "ds", 0, nil)
+	if _, err := l.Conn().Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	l.conn.link.interrupt()
+	l.Release()
+	l = acquire(t, p, "ds", 0, nil)
+	defer l.Release()
+	if _, err := l.Conn().Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Errorf("on the connection after it: %v", err)
+	}
+}

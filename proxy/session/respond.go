@@ -72,7 +72,7 @@ func (s *Session) writeError(err error) error {
 	s.more = false
 	s.errors++
 	e := s.translate(err)
-	s.parted = s.parted || e.Code == sqlerr.CodeServerShutdown
+	s.parted = s.parted || s.killState() == killConnection
 	s.diag.failed(e)
 	s.srv.Meter.Failed(e.Code)
 	if s.killState() == killConnection {

@@ -94,7 +94,7 @@ type Session struct {
 	lent       []*backend.Lease   // of the statement under way, beside held; some may have ended
 	loading    context.CancelFunc // ends the reading of schemas for the statement under way; nil: there is none
 	killsOver  sync.Cond          // signalled, under mu, when kills is 0
-	parted     bool               // the client has been told, by a command's answer, that the process ends
+	parted     bool               // the answer to the last command was the end of the session
 	waitedFor  bool               // the drain waits for it, although no command runs
 	pins       string             // why connections are held
 	dbShown    string
