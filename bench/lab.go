@@ -225,9 +225,12 @@ func (l *lab) startHeddle(ctx context.Context, o *options, h heddleBinary, numbe
 		return err
 	}
 	l.env.OnClose(env.Close)
+	set := map[string]string{"pool.max": strconv.Itoa(maxThreads), "log.level": "warn"}
+	if number == 0 && o.admin != "" {
+		set["admin.address"] = o.admin
+	}
 	proc, err := env.StartHeddle(ctx, harness.HeddleOptions{
-		Rules: []string{plainRules(server.Addr()), shardedRules(server.Addr(), shards)},
-		Users: "users:\n  root: {}\n", Set: map[string]string{"pool.max": strconv.Itoa(maxThreads), "log.level": "warn"},
+		Rules: []string{plainRules(server.Addr()), shardedRules(server.Addr(), shards)}, Users: "users:\n  root: {}\n", Set: set,
 	})
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ type options struct {
 	sizes   bool // measure what is held, too
 	json    string
 	plot    string
+	admin   string // address of profiles
 }
 
 // heddleBinary is a heddle to be measured: several are compared in one run.
@@ -76,6 +77,7 @@ func parseOptions(args []string) (*options, error) {
 	f.IntVar(&o.rows, "rows", 10_000, "rows of the table")
 	f.StringVar(&o.json, "json", "bin/bench.json", "file for the figures; empty: none")
 	f.StringVar(&o.plot, "plot", "", "file for a drawing (SVG) of the CPU times; empty: none")
+	f.StringVar(&o.admin, "admin", "", "admin.address of the first heddle, whose /debug/pprof tells where its time goes; empty: none")
 	f.Func("heddle", "heddle to measure, as path or name=path; repeat it to compare several (default bin/heddle)", func(s string) error {
 		name, path, found := strings.Cut(s, "=")
 		if !found {

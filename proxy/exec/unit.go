@@ -18,6 +18,8 @@ type Unit struct {
 	Anew bool
 	// Alone: nothing else is sent before its answer is read.
 	Alone bool
+	// Answer is what Start returns, of whatever was in it before; nil: one that is made.
+	Answer *Answer
 }
 
 // Start sends a unit. Its answer is to be read from conn before anything else is sent there.
@@ -29,7 +31,7 @@ func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 		if err := conn.Send(ctx, wire.ComQuery, u.SQL); err != nil {
 			return nil, err
 		}
-		return NewAnswer(conn, TextRows), nil
+		return u.answer(conn), nil
 	}
 	own := u.Anew && u.Cursor == 0 && conn.KeepsTypes()
 	var stmt *backend.Stmt
@@ -52,5 +54,13 @@ func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 	if own {
 		conn.CloseStmt(stmt) // with the next command
 	}
-	return NewAnswer(conn, BinaryRows), nil
+	return u.answer(conn), nil
+}
+
+func (u *Unit) answer(conn *backend.Conn) *Answer {
+	if u.Answer == nil {
+		return NewAnswer(conn, u.Form)
+	}
+	*u.Answer = Answer{conn: conn, form: u.Form}
+	return u.Answer
 }

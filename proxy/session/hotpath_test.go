@@ -19,17 +19,17 @@ var hotPaths = []struct {
 }{
 	{
 		name: "text/unsharded", database: "bench", commands: texts("SELECT c FROM sbtest1 WHERE id=4711"),
-		want: []string{"SELECT c FROM sbtest1 WHERE id=4711"}, allocs: 6,
+		want: []string{"SELECT c FROM sbtest1 WHERE id=4711"}, allocs: 3,
 	},
 	{
 		name: "text/sharded", database: "mesh", commands: texts("SELECT c FROM sbtest1 WHERE id=1", "SELECT c FROM sbtest1 WHERE id=2"),
-		want: []string{"SELECT c FROM sbtest1 WHERE id=1", "SELECT c FROM sbtest1 WHERE id=2"}, allocs: 8,
+		want: []string{"SELECT c FROM sbtest1 WHERE id=1", "SELECT c FROM sbtest1 WHERE id=2"}, allocs: 5,
 	},
 	{
-		name: "prepared/unsharded", database: "bench", first: prepareOne, commands: executes(47), allocs: 8,
+		name: "prepared/unsharded", database: "bench", first: prepareOne, commands: executes(47), allocs: 5,
 	},
 	{
-		name: "prepared/sharded", database: "mesh", first: prepareOne, commands: executes(1, 2), allocs: 10,
+		name: "prepared/sharded", database: "mesh", first: prepareOne, commands: executes(1, 2), allocs: 7,
 	},
 }
 

@@ -64,7 +64,7 @@ func (s *Session) take(ctx context.Context, dataSource, schema string, need back
 		if err != nil {
 			return nil, err
 		}
-		h = &held{lease: lease, dataSource: dataSource}
+		h = s.reused.hold(lease, dataSource)
 		if s.insert(h) { // the KILL has not reached it, and no other will come
 			return nil, sqlerr.Interrupted()
 		}
@@ -239,8 +239,11 @@ func (s *Session) settleHeld(unlocked *bool) {
 		case h.kept():
 			keep = append(keep, h)
 		default:
-			s.hints[h.dataSource] = conn
+			if s.hints[h.dataSource] != conn {
+				s.hints[h.dataSource] = conn
+			}
 			h.lease.Release()
+			s.reused.giveBack(h)
 		}
 	}
 	clear(s.held[len(keep):])

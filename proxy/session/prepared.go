@@ -265,22 +265,22 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 		stmt.values = append(stmt.values, request.Params[i].Value)
 	}
 	s.srv.Meter.Statement(st.parsed.Kind)
-	x := execution{
+	x := s.reuse(execution{
 		st: st, plan: st.plan, form: exec.BinaryRows, params: request.Params,
 		own: st.argsOf(&stmt.scan, stmt.text),
-	}
+	})
+	defer s.forgetOwn()
 	x.own.params = stmt.values
-	x.args = &x.own
 	s.more = false
-	s.readLimits(&x, stmt.values)
-	if err := s.planTyped(ctx, &x); err != nil {
+	s.readLimits(x, stmt.values)
+	if err := s.planTyped(ctx, x); err != nil {
 		s.diag.reset()
 		return s.writeError(err)
 	}
-	if request.Flags&wire.CursorReadOnly != 0 && s.cursorCan(&x) {
-		return s.openCursor(ctx, stmt, &x)
+	if request.Flags&wire.CursorReadOnly != 0 && s.cursorCan(x) {
+		return s.openCursor(ctx, stmt, x)
 	}
-	return s.execute(ctx, &x)
+	return s.execute(ctx, x)
 }
 
 // current returns the statement with a plan that is valid now.

@@ -55,9 +55,9 @@ func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []by
 	defer release()
 	s.srv.Meter.Statement(st.parsed.Kind)
 	failed := s.failures()
-	x := execution{st: st, plan: st.plan, form: exec.TextRows, own: st.argsOf(&s.scan, text[:s.scan.End])}
-	x.args = &x.own
-	if err := s.execute(ctx, &x); err != nil {
+	x := s.reuse(execution{st: st, plan: st.plan, form: exec.TextRows, own: st.argsOf(&s.scan, text[:s.scan.End])})
+	defer s.forgetOwn()
+	if err := s.execute(ctx, x); err != nil {
 		return nil, err
 	}
 	if s.failures() != failed {

@@ -286,7 +286,7 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if err != nil {
 		return err
 	}
-	u := exec.Unit{SQL: sql, Form: x.form, Params: params, Cursor: x.cursor, Anew: readsUserVars(x), Alone: true}
+	u := exec.Unit{SQL: sql, Form: x.form, Params: params, Cursor: x.cursor, Anew: readsUserVars(x), Alone: true, Answer: &s.reused.answer}
 	h, answer, err := s.start(ctx, x, unit.Target, &u)
 	if err != nil {
 		return s.failed(ctx, h, route, unit.Target, err)

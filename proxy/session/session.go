@@ -68,6 +68,7 @@ type Session struct {
 
 	// Buffers of the statement under way.
 	scan   parser.Scan
+	reused reused
 	key    []byte
 	render rewrite.Rendered
 	names  []byte       // of the column definition that is being renamed
