@@ -99,6 +99,11 @@ func (a *Answer) fail(err error) error {
 	return a.conn.Fail("read", err)
 }
 
+// Refuse gives the connection up because the server asks for what it may not have.
+func (a *Answer) Refuse(what string) error {
+	return a.fail(fmt.Errorf("exec: %s asks for %s", a.conn.Info().DataSource, what))
+}
+
 // failed reads the ERR packet that ends the answer.
 func (a *Answer) failed(p []byte) error {
 	e := wire.ParseErr(p)

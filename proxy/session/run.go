@@ -430,6 +430,9 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 				return err
 			}
 		case exec.HeadInfile:
+			if !x.st.parsed.Local { // a server could have any file of a client that answers
+				return a.Refuse("a file of the client's, for which the statement does not ask")
+			}
 			if err := a.RelayInfile(a.Infile, s.client); err != nil {
 				return err
 			}

@@ -44,6 +44,7 @@ type scriptedServer struct {
 	asked                   []string // texts of the queries, if they are kept
 	executed                int      // EXECUTEs
 	keep                    bool
+	greedy                  bool // answers a query by asking for a file
 	schema                  string
 }
 
@@ -117,6 +118,8 @@ func (s *scriptedServer) Write(p []byte) (int, error) {
 		s.out = s.binary
 	case command == wire.ComStmtPrepare:
 		s.out = s.shape
+	case command == wire.ComQuery && s.greedy:
+		s.out = packets(1, func(s *wire.ServerStream) { _ = s.Send(&wire.LocalInfile{Name: "/etc/passwd"}) })
 	case command == wire.ComQuery && bytes.HasPrefix(p[5:], []byte("SELECT")):
 		s.out = s.rows
 	default:
