@@ -277,6 +277,7 @@ var implicitCommits = map[parser.Kind]bool{
 // finish records what the plan depends on.
 func (p *planning) finish() {
 	p.plan.Locked = p.env.Locked
+	p.plan.Anywhere = p.anywhere()
 	for _, t := range p.tables {
 		if t.system || t.gathered != nil {
 			continue
@@ -287,6 +288,19 @@ func (p *planning) finish() {
 			p.plan.Notes = append(p.plan.Notes, t.db+"."+t.name+" is not in the rules: taken for a single table of "+t.place.Single.DataSource)
 		}
 	}
+}
+
+// anywhere reports whether any server can answer a statement.
+func (p *planning) anywhere() bool {
+	const bound = parser.UseLock | parser.UseSequence | parser.UseUnknownFunction | parser.UseWordCall | parser.UseOutfile
+	if len(p.tables) > 0 || p.within != nil || p.plan.Program != nil || p.route != "" || p.stmt.Uses.Has(bound) {
+		return false
+	}
+	if l := p.defaultLayout(); l == nil || l.Database == "" && p.stmt.Uses.Has(parser.UseDatabase) { // its server knows
+		return false
+	}
+	route, ok := p.plan.Root.(*plan.Route)
+	return ok && len(route.Targets) == 1 && (p.stmt.Kind == parser.Select || p.stmt.Kind == parser.Do)
 }
 
 // tableNames lists the logical names, in the order of Target.Names.

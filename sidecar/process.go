@@ -77,7 +77,7 @@ func (p *Process) start(ctx context.Context) error {
 	}
 	buffers := wire.NewPool(0)
 	p.servers = &servers{config: p.config, log: p.log}
-	p.pools = backend.NewPools(backend.Options{Buffers: buffers, Met: p.servers.met})
+	p.pools = backend.NewPools(backend.Options{Buffers: buffers, Met: p.servers.met, Turned: p.turned})
 	p.servers.pools = p.pools
 	if err := p.open(ctx); err != nil {
 		return err
@@ -323,6 +323,15 @@ func removeStaleSocket(path string) error {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
 	return nil
+}
+
+// turned is told when a data source goes down and when it is back.
+func (p *Process) turned(dataSource string, why error) {
+	if why != nil {
+		p.log.Warn("a data source is down", zap.String("data_source", dataSource), zap.Error(why))
+	} else {
+		p.log.Info("a data source is back", zap.String("data_source", dataSource))
+	}
 }
 
 // Addr is the address of the first listener.

@@ -19,6 +19,7 @@ type dialer struct {
 	base    atomic.Pointer[Base] // what all sessions start with; nil: each server's own settings
 	sources atomic.Int32         // how many data sources there are
 	met     func(dataSource string, refused []Refusal)
+	turned  func(dataSource string, why error)
 }
 
 func newDialer(buffers *wire.Pool, dial func(ctx context.Context, network, addr string) (net.Conn, error), random io.Reader) *dialer {

@@ -117,7 +117,8 @@ func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
 		}
 	}
 	p.mu.Lock()
-	defer p.unlock()
+	was := p.down.down()
+	defer func() { p.turned(was) }()
 	p.count.dials++
 	switch {
 	case err == nil:
@@ -135,6 +136,36 @@ func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
 	p.open--
 	p.dispatch()
 	return nil, refusal(p.ds.Name, err)
+}
+
+// turned unlocks mu, and tells whether the server is down if it was not, and whether it lives if it was down.
+func (p *pool) turned(wasDown bool) {
+	is, last := p.down.down(), p.down.last
+	p.failing.Store(p.down.failures > 0)
+	p.unlock()
+	switch {
+	case p.dialer.turned == nil || is == wasDown:
+	case is:
+		p.dialer.turned(p.ds.Name, errors.New(reason(last)))
+	default:
+		p.dialer.turned(p.ds.Name, nil)
+	}
+}
+
+// seek tries in the background whether a server that is down, or has ended all idle connections, lets anybody in: nobody may
+// want it meanwhile.
+func (p *pool) seek() {
+	p.mu.Lock()
+	if p.draining || p.open >= p.limits.MaxOpen || p.down.judge(p.now()) == refuse {
+		p.mu.Unlock()
+		return
+	}
+	p.open++
+	flags := p.flags
+	p.mu.Unlock()
+	if !p.work.start(func() { p.try(flags) }) {
+		p.vacate()
+	}
 }
 
 // prepare makes a connection that is new alike to those of other servers, within the time of connecting.

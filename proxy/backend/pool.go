@@ -20,12 +20,13 @@ const freshFor = 20 * time.Millisecond
 // giveBack, destroy or vacate. Whoever finds a place free, or an idle connection, while others wait, queues behind
 // them; so while the queue is not empty, places that become free collect for its head.
 type pool struct {
-	ds     *DataSource
-	dialer *dialer
-	base   time.Time // the clock's zero
-	work   *background
-	reaps  chan struct{}          // holds one token for each KILL under way
-	agreed atomic.Pointer[agreed] // what the server takes of the Base
+	ds      *DataSource
+	dialer  *dialer
+	base    time.Time // the clock's zero
+	work    *background
+	reaps   chan struct{}          // holds one token for each KILL under way
+	agreed  atomic.Pointer[agreed] // what the server takes of the Base
+	failing atomic.Bool            // the last dial has failed
 
 	mu     sync.Mutex // guards what follows
 	limits Limits
@@ -281,9 +282,11 @@ func (p *pool) reap(c *Conn) {
 func (p *pool) sweep() {
 	now := p.now()
 	p.mu.Lock()
+	ended := false
 	for _, c := range p.idle.all() {
 		switch {
 		case !c.Alive():
+			ended = true
 			p.count.dead++
 			p.evict(c)
 		case now >= c.slot.expires, now-c.slot.since >= p.limits.IdleTime && p.idle.n > p.limits.MinIdle:
@@ -292,7 +295,11 @@ func (p *pool) sweep() {
 	}
 	p.dispatch()
 	warm := p.limits.MinIdle > p.idle.n
+	seek := p.down.down() || p.open == 0 && (ended || p.down.failures > 0)
 	p.unlock()
+	if seek {
+		p.seek()
+	}
 	if warm {
 		p.warm()
 	}

@@ -27,6 +27,8 @@ type Options struct {
 	// Met is told when a server is connected to for the first time, where all are to be alike, and what of the Base it
 	// does not take. It must not wait for a connection. Nil: nobody.
 	Met func(dataSource string, refused []Refusal)
+	// Turned is told when a server is found to be down, with why, and with nil when it lets connections in again. Nil: nobody.
+	Turned func(dataSource string, why error)
 	// SweepEvery is the pause between looks for connections that are too old; default 10 s.
 	SweepEvery time.Duration
 }
@@ -62,7 +64,7 @@ func NewPools(o Options) *Pools {
 		o.SweepEvery = 10 * time.Second
 	}
 	p := &Pools{dialer: newDialer(o.Buffers, o.Dial, o.Random), stop: make(chan struct{})}
-	p.dialer.met = o.Met
+	p.dialer.met, p.dialer.turned = o.Met, o.Turned
 	p.current.Store(&map[string]*pool{})
 	p.work.start(func() { p.sweep(o.SweepEvery) })
 	return p
@@ -120,6 +122,12 @@ func (p *pool) sameDialing(l Limits) bool {
 
 // Names lists the data sources in order.
 func (p *Pools) Names() []string { return slices.Sorted(maps.Keys(*p.current.Load())) }
+
+// Up reports whether the last dial to a data source, if there was any, found its server.
+func (p *Pools) Up(dataSource string) bool {
+	src := (*p.current.Load())[dataSource]
+	return src != nil && !src.failing.Load()
+}
 
 // Acquire lends a connection to dataSource with flags, hint if it is idle. It waits at most Limits.WaitTimeout.
 // Failures are *Error, SafeToRetry.

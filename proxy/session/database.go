@@ -120,7 +120,7 @@ func (s *Session) lagging(late []string, name string) {
 
 // sourceForDatabase is the server that a new database is made on: that of the client's database, or the first there is.
 func (s *Session) sourceForDatabase() (rule.DataSource, error) {
-	name, _, err := s.home()
+	name, _, err := s.properHome()
 	if err != nil {
 		return rule.DataSource{}, err
 	}

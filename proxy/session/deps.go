@@ -43,6 +43,8 @@ type Pools interface {
 	AcquireFor(ctx context.Context, r backend.Request) (*backend.Lease, error)
 	// AcquireAll lends several to one statement, so that two statements never wait for each other's.
 	AcquireAll(ctx context.Context, requests []backend.Request) ([][]*backend.Lease, error)
+	// Up reports whether a data source's server, as far as is known, lets connections in.
+	Up(dataSource string) bool
 }
 
 // Admitter decides whether a statement may run now.

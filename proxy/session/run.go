@@ -279,8 +279,11 @@ func readsUserVars(x *execution) bool { return x.st.parsed.Uses.Has(parser.UseUs
 
 // runSingle is the fast path: one unit, whose rows are relayed untouched.
 func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route, unit *plan.RouteUnit) error {
-	if x.plan.UserLocks {
+	switch {
+	case x.plan.UserLocks:
 		unit = s.lockUnit(unit)
+	case x.plan.Anywhere:
+		unit = s.livingUnit(unit)
 	}
 	sql, params, err := s.sql(x, route.Template, unit)
 	if err != nil {
@@ -288,6 +291,14 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	}
 	u := exec.Unit{SQL: sql, Form: x.form, Params: params, Cursor: x.cursor, Anew: readsUserVars(x), Alone: true, Answer: &s.reused.answer}
 	h, answer, err := s.start(ctx, x, unit.Target, &u)
+	for x.plan.Anywhere && noConnection(err) {
+		next := s.livingUnit(unit)
+		if next == unit {
+			break
+		}
+		unit = next
+		h, answer, err = s.start(ctx, x, unit.Target, &u)
+	}
 	if err != nil {
 		return s.failed(ctx, h, route, unit.Target, err)
 	}

@@ -211,6 +211,14 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 		return s.resettle(before)
 	}
 	h, err := s.hold(ctx, ds, schema, backend.NeedUserVars|needs(x.st.parsed))
+	for noConnection(err) && !locks && !s.srv.Pools.Up(ds) && before == nil {
+		next, in := s.living(ds, schema)
+		if next == ds {
+			break
+		}
+		ds, schema = next, in
+		h, err = s.hold(ctx, ds, schema, backend.NeedUserVars|needs(x.st.parsed))
+	}
 	if before != nil && noConnection(err) {
 		return s.resettle(before)
 	}
@@ -240,8 +248,17 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	return s.sendOK(&wire.OK{Warnings: s.diag.count()})
 }
 
-// home is where the session's own questions are asked: the default data source of its database, or the first there is.
+// home is where the session's own questions are asked: the default data source of its database, or the first there is; where
+// its server is down, another.
 func (s *Session) home() (dataSource, schema string, err error) {
+	if dataSource, schema, err = s.properHome(); err == nil {
+		dataSource, schema = s.living(dataSource, schema)
+	}
+	return dataSource, schema, err
+}
+
+// properHome is home whether its server lives or not.
+func (s *Session) properHome() (dataSource, schema string, err error) {
 	snap := s.srv.Catalogs.Current()
 	if layout, ok := snap.Database(s.db); ok && s.db != "" {
 		name := layout.DefaultDataSource

@@ -192,7 +192,7 @@ func (s *Session) runSettled(ctx context.Context, x *execution) (done bool, err 
 	if x.form != exec.TextRows || x.labels != nil || x.using != "" || s.wide != nil {
 		return false, nil
 	}
-	dataSource, schema, err := s.home()
+	dataSource, _, err := s.home()
 	if err != nil {
 		return false, nil
 	}
@@ -207,7 +207,7 @@ func (s *Session) runSettled(ctx context.Context, x *execution) (done bool, err 
 	}
 	out, due := s.srv.settled.recall(key)
 	if due {
-		fresh, err := s.askSettled(ctx, x, dataSource, schema)
+		fresh, err := s.askSettled(ctx, x)
 		switch {
 		case err == nil:
 			out = &fresh
@@ -229,7 +229,7 @@ func noConnection(err error) bool {
 }
 
 // askSettled has a server answer a SELECT of settings.
-func (s *Session) askSettled(ctx context.Context, x *execution, dataSource, schema string) (effect, error) {
+func (s *Session) askSettled(ctx context.Context, x *execution) (effect, error) {
 	text := x.args.text
 	if s.substitutes(x.st.parsed) {
 		inner, err := s.answered(ctx, x)
@@ -238,7 +238,7 @@ func (s *Session) askSettled(ctx context.Context, x *execution, dataSource, sche
 		}
 		text = inner.args.text
 	}
-	h, done, err := s.borrow(ctx, dataSource, schema, 0)
+	h, done, err := s.borrowHome(ctx, 0)
 	if err != nil {
 		return effect{}, err
 	}

@@ -48,11 +48,7 @@ func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltype
 // checkedShape has a server prepare a statement that it will not run: it says whether the statement can be prepared at
 // all, and with which parameters and columns.
 func (s *Session) checkedShape(ctx context.Context, stmt *prepared) (params, columns []sqltypes.Column, err error) {
-	ds, schema, err := s.home()
-	if err != nil {
-		return nil, nil, err
-	}
-	h, done, err := s.borrow(ctx, ds, schema, backend.NeedUserVars)
+	h, done, err := s.borrowHome(ctx, backend.NeedUserVars)
 	if err != nil {
 		return nil, nil, err
 	}

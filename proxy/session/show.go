@@ -193,7 +193,7 @@ func orNull(s string) []byte {
 
 // onShowDatabases is SHOW DATABASES: the logical ones, and where a server's schemas pass through those too.
 func onShowDatabases(s *Session, ctx context.Context, x *execution) error {
-	if asks, err := s.asksSystem(x.st.parsed); err == nil && asks {
+	if asks, err := s.asksSystem(x.st.parsed); err == nil && asks && s.allUp() {
 		return s.runSystem(ctx, x)
 	}
 	names := map[string]bool{"information_schema": true}
@@ -203,6 +203,9 @@ func onShowDatabases(s *Session, ctx context.Context, x *execution) error {
 			continue
 		}
 		found, err := s.schemas(ctx, layout.DefaultDataSource)
+		if noConnection(err) {
+			continue // its schemas are not known while it does not answer
+		}
 		if err != nil {
 			return s.writeError(err)
 		}
@@ -217,6 +220,18 @@ func onShowDatabases(s *Session, ctx context.Context, x *execution) error {
 		}
 	}
 	return s.filtered(ctx, x, "Database", list)
+}
+
+// allUp reports whether every data source lets connections in. One whose server has gone since the last question is tried.
+func (s *Session) allUp() bool {
+	for _, layout := range s.srv.Catalogs.Current().Layouts() {
+		for i := range layout.DataSources {
+			if !s.srv.Pools.Up(layout.DataSources[i].Name) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // schemas lists a server's schemas.
@@ -256,11 +271,7 @@ func (s *Session) filtered(ctx context.Context, x *execution, column string, nam
 	case d.Where.Present():
 		where = " " + text[d.Where.Start:d.Where.End]
 	}
-	ds, schema, err := s.home()
-	if err != nil {
-		return s.writeError(err)
-	}
-	h, done, err := s.borrow(ctx, ds, schema, backend.NeedUserVars)
+	h, done, err := s.borrowHome(ctx, backend.NeedUserVars)
 	if err != nil {
 		return s.writeError(err)
 	}

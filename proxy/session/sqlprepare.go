@@ -91,11 +91,7 @@ func (s *Session) evaluate(ctx context.Context, expressions ...string) ([]sqltyp
 			return nil, err
 		}
 	}
-	ds, schema, err := s.home()
-	if err != nil {
-		return nil, err
-	}
-	h, done, err := s.borrow(ctx, ds, schema, backend.NeedUserVars|backend.NeedLastInsertID)
+	h, done, err := s.borrowHome(ctx, backend.NeedUserVars|backend.NeedLastInsertID)
 	if err != nil {
 		return nil, err
 	}

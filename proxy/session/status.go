@@ -88,11 +88,7 @@ func (s *Session) showWith(ctx context.Context, x *execution, own map[string]str
 	if err != nil {
 		return s.writeError(err)
 	}
-	source, schema, err := s.home()
-	if err != nil {
-		return s.writeError(err)
-	}
-	h, done, err := s.borrow(ctx, source, schema, backend.NeedUserVars)
+	h, done, err := s.borrowHome(ctx, backend.NeedUserVars)
 	if err != nil {
 		return s.writeError(err)
 	}

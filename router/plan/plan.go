@@ -30,6 +30,8 @@ type Plan struct {
 	// UserLocks is set when the statement takes, frees or looks at user locks and names no table: it runs where the session
 	// has its locks, and takes no part in a transaction.
 	UserLocks bool
+	// Anywhere is set when any server can answer the statement: it names nothing that is kept on one.
+	Anywhere bool
 	// Drift is set when the answer of several shards would hang on columns that they do not have alike.
 	Drift bool
 	// Engine is that of a table whose rows the statement changes, if what it does cannot be undone: Aria, MyISAM, ….

@@ -23,7 +23,8 @@ import (
 type Server struct {
 	*Meter
 	registry *prometheus.Registry
-	why      atomic.Pointer[string] // it is not ready; nil: it is
+	why      atomic.Pointer[string]  // it is not ready; nil: it is
+	sources  atomic.Pointer[Sources] // nil: not there yet
 	listener net.Listener
 	http     http.Server
 	serving  errgroup.Group
@@ -66,13 +67,31 @@ func (s *Server) Addr() string {
 }
 
 // Read registers what the metrics are read from, once it is there.
-func (s *Server) Read(from Sources) { s.registry.MustRegister(newCollector(from)) }
+func (s *Server) Read(from Sources) {
+	s.registry.MustRegister(newCollector(from))
+	s.sources.Store(&from)
+}
 
 // Ready has /readyz say that statements are accepted.
 func (s *Server) Ready() { s.why.Store(nil) }
 
 // NotReady has /readyz say why they are not.
 func (s *Server) NotReady(why string) { s.why.Store(&why) }
+
+// outages are the data sources that are down, a sentence each. The process stays ready: what does not need those is answered.
+func (s *Server) outages() []string {
+	from := s.sources.Load()
+	if from == nil {
+		return nil
+	}
+	var lines []string
+	for _, pool := range from.Pools() {
+		if pool.Down {
+			lines = append(lines, fmt.Sprintf("data source %s is down: %s", pool.DataSource, pool.LastError))
+		}
+	}
+	return lines
+}
 
 // Close stops listening and waits, until ctx ends, for answers under way.
 func (s *Server) Close(ctx context.Context) error {
@@ -94,6 +113,9 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		fmt.Fprintln(w, "ok")
+		for _, line := range s.outages() {
+			fmt.Fprintln(w, line)
+		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/debug/pprof/", local(pprof.Index))
