@@ -131,28 +131,44 @@ func (t *Txn) Enlist(ctx context.Context, b Branch) error {
 // transaction has no savepoint yet.
 func (t *Txn) Adopt(b Branch) { t.branches = append(t.branches, b) }
 
+// Fate is what became of a branch at COMMIT.
+type Fate uint8
+
+// The fates of a branch.
+const (
+	Committed Fate = iota
+	RolledBack
+	Unknown // its connection ended after COMMIT had been sent
+)
+
+// String names the fate for people.
+func (f Fate) String() string { return [...]string{"committed", "rolled back", "unknown"}[f] }
+
 // Outcome is what a branch said to COMMIT.
 type Outcome struct {
 	Branch Branch
 	Err    error // nil: committed
+	Fate   Fate
 }
 
-// PartialError reports a COMMIT that some branches did not carry out. Without XA that cannot be mended: the others
-// have committed.
+// PartialError reports a COMMIT over several branches that is done on some only, or may be. Without XA that cannot be mended.
 type PartialError struct{ Outcomes []Outcome }
 
 // Error implements error.
 func (e *PartialError) Error() string {
-	var failed []string
-	committed := 0
+	var failed, committed []string
 	for _, o := range e.Outcomes {
-		if o.Err != nil {
-			failed = append(failed, fmt.Sprintf("%s: %v", o.Branch.DataSource(), o.Err))
+		if o.Fate == Committed {
+			committed = append(committed, o.Branch.DataSource())
 		} else {
-			committed++
+			failed = append(failed, fmt.Sprintf("%s is %s (%v)", o.Branch.DataSource(), o.Fate, o.Err))
 		}
 	}
-	return fmt.Sprintf("%d of %d shards committed; %s", committed, len(e.Outcomes), strings.Join(failed, "; "))
+	done := fmt.Sprintf("%d of %d shards committed", len(committed), len(e.Outcomes))
+	if len(committed) > 0 {
+		done += " (" + strings.Join(committed, ", ") + ")"
+	}
+	return done + "; " + strings.Join(failed, "; ")
 }
 
 // Unwrap gives the first failure.
@@ -169,15 +185,47 @@ func (e *PartialError) Unwrap() error {
 // before anything was committed.
 var ErrLost = errors.New("txn: a branch is lost")
 
-// Commit commits every branch, in parallel where there are several. If all of them fail, or the only one does, the
-// first error comes back; if some do, a *PartialError. Where one is seen to be lost beforehand none is committed.
+// Commit commits every branch, in parallel where there are several. If the only one fails, or all of several are rolled back,
+// the first error comes back; if some may have committed, a *PartialError. Where one is seen to be lost beforehand none is
+// committed.
 func (t *Txn) Commit(ctx context.Context) error {
 	lost := func(b Branch) bool { return !b.Alive() }
 	if len(t.branches) > 1 && slices.ContainsFunc(t.branches, lost) {
 		_ = t.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
 		return ErrLost
 	}
-	return t.finish(ctx, "COMMIT")
+	outcomes := t.each(ctx, "COMMIT")
+	rolledBack := 0
+	var first error
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.Err == nil {
+			continue
+		}
+		if first == nil {
+			first = o.Err
+		}
+		if o.Fate = fate(ctx, o); o.Fate == RolledBack {
+			rolledBack++
+		}
+	}
+	if first == nil || rolledBack == len(outcomes) || len(outcomes) == 1 {
+		return first
+	}
+	return &PartialError{Outcomes: outcomes}
+}
+
+// fate finds what became of a branch whose COMMIT has failed. A server that has refused it still lives, and is told to roll
+// back, lest it keep the transaction; of one that was sent nothing the end of the connection does that.
+func fate(ctx context.Context, o *Outcome) Fate {
+	if o.Branch.Alive() && o.Branch.Exec(ctx, "ROLLBACK") == nil {
+		return RolledBack
+	}
+	var unsent interface{ SafeToRetry() bool }
+	if errors.As(o.Err, &unsent) && unsent.SafeToRetry() {
+		return RolledBack
+	}
+	return Unknown
 }
 
 // Rollback rolls every branch back. An error of a branch that is no longer alive is none: its server has rolled it back.
@@ -189,23 +237,6 @@ func (t *Txn) Rollback(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (t *Txn) finish(ctx context.Context, sql string) error {
-	outcomes := t.each(ctx, sql)
-	failed := 0
-	for _, o := range outcomes {
-		if o.Err != nil {
-			failed++
-		}
-	}
-	switch {
-	case failed == 0:
-		return nil
-	case failed == len(outcomes):
-		return outcomes[0].Err
-	}
-	return &PartialError{Outcomes: outcomes}
 }
 
 // each runs sql on every branch and waits for all of them.

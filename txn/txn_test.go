@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 )
@@ -16,6 +15,7 @@ type fakeBranch struct {
 	log  []string
 	fail map[string]error
 	dead bool
+	dies bool // with COMMIT
 }
 
 func (b *fakeBranch) DataSource() string { return b.name }
@@ -24,6 +24,7 @@ func (b *fakeBranch) Exec(_ context.Context, sql string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.log = append(b.log, sql)
+	b.dead = b.dead || b.dies && sql == "COMMIT"
 	return b.fail[sql]
 }
 
@@ -76,40 +77,50 @@ func TestLateBranchGetsSavepoints(t *testing.T) {
 	}
 }
 
+// unsent is the error of a connection that had ended before anything was sent.
+type unsent struct{ error }
+
+func (u unsent) Unwrap() error   { return u.error }
+func (unsent) SafeToRetry() bool { return true }
+
 func TestCommitOutcomes(t *testing.T) {
 	boom := errors.New("boom")
+	refuses := func(b *fakeBranch) { b.fail = map[string]error{"COMMIT": boom} }
+	stuck := func(b *fakeBranch) { b.fail = map[string]error{"COMMIT": boom, "ROLLBACK": boom} }
+	dies := func(b *fakeBranch) { b.fail, b.dies = map[string]error{"COMMIT": boom}, true }
+	gone := func(b *fakeBranch) { b.fail, b.dies = map[string]error{"COMMIT": unsent{boom}}, true }
+	commits := func(*fakeBranch) {}
 	for _, c := range []struct {
-		name    string
-		failing []bool
-		partial bool
+		name     string
+		branches []func(*fakeBranch)
+		want     string // of a *PartialError; "": there is none
+		fails    bool
 	}{
-		{"all commit", []bool{false, false}, false},
-		{"only one fails", []bool{false, true, false}, true},
-		{"all fail", []bool{true, true}, false},
+		{"all commit", []func(*fakeBranch){commits, commits}, "", false},
+		{"one refuses", []func(*fakeBranch){commits, refuses, commits}, "2 of 3 shards committed (a, c); b is rolled back (boom)", true},
+		{"one refuses and cannot roll back", []func(*fakeBranch){commits, stuck}, "1 of 2 shards committed (a); b is unknown (boom)", true},
+		{"one dies", []func(*fakeBranch){dies, commits}, "1 of 2 shards committed (b); a is unknown (boom)", true},
+		{"one had died", []func(*fakeBranch){gone, commits}, "1 of 2 shards committed (b); a is rolled back (boom)", true},
+		{"all die", []func(*fakeBranch){dies, dies}, "0 of 2 shards committed; a is unknown (boom); b is unknown (boom)", true},
+		{"all refuse", []func(*fakeBranch){refuses, refuses}, "", true},
+		{"the only one dies", []func(*fakeBranch){dies}, "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tx := New(Options{})
-			failures := 0
-			for i, fails := range c.failing {
+			for i, prepare := range c.branches {
 				b := &fakeBranch{name: string(rune('a' + i))}
-				if fails {
-					b.fail = map[string]error{"COMMIT": boom}
-					failures++
-				}
+				prepare(b)
 				if err := tx.Enlist(t.Context(), b); err != nil {
 					t.Fatal(err)
 				}
 			}
 			err := tx.Commit(t.Context())
-			var partial *PartialError
-			if got := errors.As(err, &partial); got != c.partial {
-				t.Fatalf("partial = %v, want %v (%v)", got, c.partial, err)
+			got := ""
+			if partial, ok := errors.AsType[*PartialError](err); ok {
+				got = partial.Error()
 			}
-			if (err != nil) != (failures > 0) {
-				t.Fatalf("err = %v with %d failures", err, failures)
-			}
-			if c.partial && !strings.Contains(err.Error(), "2 of 3 shards committed; b: boom") {
-				t.Errorf("error text: %v", err)
+			if got != c.want || errors.Is(err, boom) != c.fails {
+				t.Errorf("got %q (%v), want %q", got, err, c.want)
 			}
 		})
 	}

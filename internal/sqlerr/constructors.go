@@ -169,6 +169,17 @@ func PartialCommit(detail string) *Error {
 	return newf(CodeErrorDuringComm, "HY000", "Got error during COMMIT: %s", detail)
 }
 
+// ShardCommit is the warning beside PartialCommit that tells of one shard; why is nil where it has committed.
+func ShardCommit(dataSource, fate string, why error) *Error {
+	if why == nil {
+		return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': %s", dataSource, fate)
+	}
+	if e := As(why); e != nil {
+		return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': %s (%d: %s)", dataSource, fate, e.Code, e.Msg)
+	}
+	return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': %s (%v)", dataSource, fate, why)
+}
+
 // Internal is a broken invariant of Heddle.
 func Internal(what string) *Error {
 	return newf(CodeUnknownError, "HY000", "Heddle internal error: %s", what)

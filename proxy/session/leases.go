@@ -37,7 +37,7 @@ func (h *held) DataSource() string { return h.dataSource }
 func (h *held) Exec(ctx context.Context, sql string) error {
 	ok, err := h.lease.Conn().Exec(ctx, sql)
 	if err == nil && ok.Warnings > 0 {
-		_, h.warned, err = h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS")
+		_, h.warned, _ = h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS") // a COMMIT is done whatever becomes of the question
 	}
 	return err
 }

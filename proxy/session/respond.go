@@ -74,6 +74,9 @@ func (s *Session) writeError(err error) error {
 	e := s.translate(err)
 	s.parted = s.parted || s.killState() == killConnection
 	s.diag.failed(e)
+	if partial, ok := errors.AsType[*txn.PartialError](err); ok {
+		s.warnPartial(partial)
+	}
 	s.srv.Meter.Failed(e.Code)
 	if s.killState() == killConnection {
 		_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite)) // the server may have taken its time to end the statement
@@ -83,8 +86,7 @@ func (s *Session) writeError(err error) error {
 
 // translate finds what a client is to see of an error.
 func (s *Session) translate(err error) *sqlerr.Error {
-	var partial *txn.PartialError
-	if errors.As(err, &partial) {
+	if partial, ok := errors.AsType[*txn.PartialError](err); ok {
 		return sqlerr.PartialCommit(partial.Error())
 	}
 	if s.killState() != alive {

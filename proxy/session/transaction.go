@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -111,7 +113,7 @@ func (s *Session) commit(ctx context.Context) error {
 	}
 	s.closeToKills()
 	defer s.openToKills()
-	err := s.txn.Commit(ctx)
+	err := s.commitBranches(ctx)
 	s.endTransaction()
 	s.settle(ctx)
 	return err
@@ -144,7 +146,41 @@ func (s *Session) commitOwn(ctx context.Context) error {
 		_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
 		return sqlerr.Interrupted()
 	}
-	return s.txn.Commit(ctx)
+	return s.commitBranches(ctx)
+}
+
+// commitBranches commits the transaction on all shards. What became of each, where they do not agree, is logged: whoever puts
+// the data right needs to know which to look at, and the client may be gone.
+func (s *Session) commitBranches(ctx context.Context) error {
+	err := s.txn.Commit(ctx)
+	if partial, ok := errors.AsType[*txn.PartialError](err); ok {
+		fields := []zap.Field{zap.Uint32("connection", s.id), zap.String("user", s.who.User), zap.String("database", s.db)}
+		for fate, of := range byFate(partial) {
+			fields = append(fields, zap.Strings(txn.Fate(fate).String(), of))
+		}
+		s.srv.Log.Error("a transaction over several shards is not committed on all of them", append(fields, zap.Error(err))...)
+	}
+	return err
+}
+
+// byFate are the data sources of a transaction by what became of their branches.
+func byFate(e *txn.PartialError) (out [txn.Unknown + 1][]string) {
+	for _, o := range e.Outcomes {
+		out[o.Fate] = append(out[o.Fate], o.Branch.DataSource())
+	}
+	return out
+}
+
+// warnPartial gives SHOW WARNINGS a row for each shard, beside the error; what went wrong comes first, for it keeps a number
+// of rows only.
+func (s *Session) warnPartial(e *txn.PartialError) {
+	for _, committed := range []bool{false, true} {
+		for _, o := range e.Outcomes {
+			if committed == (o.Fate == txn.Committed) {
+				s.diag.warn(sqlerr.ShardCommit(o.Branch.DataSource(), o.Fate.String(), o.Err))
+			}
+		}
+	}
 }
 
 // endOwn ends the transaction that a statement of several steps has begun for itself: err is what its steps came to.

@@ -22,7 +22,7 @@ func TestOneDatabaseAway(t *testing.T) {
 		Rules: []string{document("away", "ds_away", link.Addr()), document("shop", "ds_here", env.Shards[1].Addr()),
 			"defaults: {user: root}\ndata_sources:\n  ds_rest: {address: \"" + link.Addr() + "\"}\n"},
 		Users: "users: {root: {}}",
-		Set:   map[string]string{"admin.address": admin, "pool.connect_timeout": "1s", "pool.wait_timeout": "2s"},
+		Set:   map[string]string{"admin.address": admin, "pool.connect_timeout": "3s", "pool.wait_timeout": "2s"},
 	})
 	link.Refuse(true)
 	link.Cut()
