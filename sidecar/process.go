@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -184,6 +185,10 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		Config:     sessionConfig(c),
 		Start:      time.Now(),
 	}
+	srv.Hostname, err = os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("the machine's name: %w", err)
+	}
 	srv.Init()
 	return srv, nil
 }
@@ -191,7 +196,8 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 func sessionConfig(c *config.Config) session.Config {
 	return session.Config{
 		WaitTimeout: c.Limits.WaitTimeout, InteractiveTimeout: c.Limits.WaitTimeout,
-		MaxPacket: int(c.Limits.MaxAllowedPacket), QueryMemory: int64(c.Memory.Query), FanOut: c.Limits.FanOut,
+		MaxPacket: int(c.Limits.MaxAllowedPacket), MaxConnections: c.Limits.MaxConnections, OffersTLS: c.Listen.TLS.Cert != "",
+		QueryMemory: int64(c.Memory.Query), FanOut: c.Limits.FanOut,
 		MaxPrepared: 16382, SessionMemory: int64(c.Memory.Session),
 	}
 }
@@ -305,6 +311,11 @@ func (p *Process) listen() error {
 			return fmt.Errorf("listen for clients: %w", err)
 		}
 		p.listeners = append(p.listeners, l)
+	}
+	for _, l := range slices.Backward(p.listeners) {
+		if addr, tcp := l.Addr().(*net.TCPAddr); tcp {
+			p.shared.Port = addr.Port
+		}
 	}
 	for _, l := range p.listeners {
 		p.serving.Go(func() error { return p.server.Serve(l) })

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,5 +159,6 @@ func (s *servers) initial() session.Initial {
 		Autocommit:        info.Session["autocommit"] != "OFF",
 		GroupConcatMaxLen: number("group_concat_max_len", 1<<20), DivPrecision: number("div_precision_increment", 4),
 		LowerCaseTables: info.LowerCaseTableNames,
+		MaxPacket:       slices.MinFunc(s.infos, func(a, b backend.ServerInfo) int { return cmp.Compare(a.MaxAllowedPacket, b.MaxAllowedPacket) }).MaxAllowedPacket,
 	}
 }

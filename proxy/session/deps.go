@@ -154,6 +154,8 @@ type Server struct {
 	Version string // as the greeting has it
 	// OwnVersion is what VERSION() answers where servers would say something else; "" where all of them say the same.
 	OwnVersion string
+	Hostname   string // of the machine
+	Port       int    // of the first listener of TCP
 	// Initial are the servers' values of session variables that the proxy itself has to know.
 	Initial Initial
 
@@ -193,6 +195,7 @@ type Initial struct {
 	GroupConcatMaxLen int64
 	DivPrecision      int64
 	LowerCaseTables   int
+	MaxPacket         int64 // the smallest max_allowed_packet
 }
 
 // Config are the settings of sessions; all are read anew for each session.
@@ -200,6 +203,8 @@ type Config struct {
 	WaitTimeout        time.Duration // of an idle client
 	InteractiveTimeout time.Duration // of an idle interactive client
 	MaxPacket          int           // bytes of a statement
+	MaxConnections     int           // clients at the same time
+	OffersTLS          bool
 	QueryMemory        int64         // bytes that one statement's operators may hold
 	FanOut             int           // units of one statement that shards work on at the same time; 0: no bound
 	MaxPrepared        int           // prepared statements of a session

@@ -141,6 +141,9 @@ func (s *Session) setElsewhere(ctx context.Context, x *execution) error {
 	if len(sources) != 1 {
 		return s.writeError(sqlerr.NotSupported("SET of a variable that is not the session's, over several servers"))
 	}
+	if err := keepsGlobal(x.st.parsed.Set); err != nil {
+		return s.writeError(err)
+	}
 	defer s.srv.settled.forget()
 	return s.onServer(ctx, x, x.st.parsed.Set)
 }

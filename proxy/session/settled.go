@@ -175,6 +175,9 @@ func (s *Session) settledKey(st *parser.Statement, text, dataSource string) stri
 			b.WriteString(part)
 		}
 	}
+	if st.Uses.Has(parser.UseSysVar) {
+		b.WriteString(s.settingsKey())
+	}
 	vars := maps.Collect(s.state.Vars())
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		b.WriteByte(0)

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -15,7 +14,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
-// Some status and system variables are the client's connection's or the proxy's, which a server's answer says nothing of.
+// Some status variables are the client's connection's, which a server's answer says nothing of.
 
 // ownStatus are their values, by lower case name.
 func (s *Session) ownStatus() map[string]string {
@@ -46,34 +45,12 @@ func cipherName(suite uint16) string {
 	return strings.ReplaceAll(cipher, "_", "-")
 }
 
-// ownVariables are the system variables' of SHOW VARIABLES and its tables, by lower case name.
-func (s *Session) ownVariables(global bool) map[string]string {
-	values := map[string]string{}
-	if s.srv.OwnVersion != "" {
-		values["version"] = s.srv.OwnVersion
-	}
-	if !global {
-		values["pseudo_thread_id"] = strconv.FormatUint(uint64(s.id), 10)
-		id := strconv.FormatUint(s.diag.lastID, 10)
-		values["last_insert_id"], values["identity"] = id, id
-	}
-	return values
-}
-
 // onShowStatus is SHOW STATUS: the server's answer with the client's own values put in.
 func onShowStatus(s *Session, ctx context.Context, x *execution) error {
 	if !x.st.parsed.Show.Global && conditionOnValues(x.st.parsed) {
 		return s.writeError(sqlerr.NotSupported("SHOW STATUS with a condition on values; one on names works"))
 	}
 	return s.showWith(ctx, x, s.ownStatus())
-}
-
-// onShowVariables is SHOW VARIABLES in the same way.
-func onShowVariables(s *Session, ctx context.Context, x *execution) error {
-	if s.srv.OwnVersion != "" && conditionOnValues(x.st.parsed) {
-		return s.writeError(sqlerr.NotSupported("SHOW VARIABLES with a condition on values, where the configuration claims a version; one on names works"))
-	}
-	return s.showWith(ctx, x, s.ownVariables(x.st.parsed.Show.Global))
 }
 
 // conditionOnValues reports whether a SHOW chooses its rows by their values.
@@ -120,7 +97,6 @@ func (s *Session) ownValues(t *parser.TableRef) map[string]string {
 		case t.CTE:
 		case name == "SESSION_STATUS":
 			return s.ownStatus()
-		case s.srv.OwnVersion == "": // a derived table describes its columns a little otherwise
 		case name == "SESSION_VARIABLES":
 			return s.ownVariables(false)
 		case name == "GLOBAL_VARIABLES":
@@ -139,7 +115,7 @@ func (s *Session) statusTables(st *parser.Statement) []edit {
 		}
 		t := &st.Tables[i]
 		own := s.ownValues(t)
-		if own == nil {
+		if own == nil || asksOthers(st, own) {
 			continue
 		}
 		start, end := t.NameSpan.Start, t.NameSpan.End

@@ -18,7 +18,7 @@ const answered = parser.UseFoundRows | parser.UseRowCount | parser.UseConnection
 
 // answeredVars are the system variables whose values only the session knows.
 var answeredVars = map[string]bool{
-	"warning_count": true, "error_count": true, "pseudo_thread_id": true, shardValueVar: true,
+	"warning_count": true, "error_count": true, shardValueVar: true,
 }
 
 // substitutes reports whether a statement asks for something that only the session knows.
@@ -70,12 +70,20 @@ func (s *Session) substituted(st *parser.Statement, use parser.UseAt) bool {
 	case parser.UseVersion:
 		return s.srv.OwnVersion != ""
 	case parser.UseSysVar:
+		if kind == parser.Set && assigned(st, use.Tok) {
+			return false
+		}
 		if use.Name == "version" {
 			return s.srv.OwnVersion != ""
 		}
-		return answeredVars[use.Name] && kind != parser.Compound
+		return kind != parser.Compound && (answeredVars[use.Name] || s.answersVariable(use.Name))
 	}
 	return false
+}
+
+// assigned reports whether the variable at a token is what a SET gives a value to.
+func assigned(st *parser.Statement, tok int) bool {
+	return tok > 0 && (st.Tokens[tok-1].Is("SET") || st.Tokens[tok-1].In(st.Text) == ",") && st.Tokens[tok-1].Depth == st.Tokens[0].Depth
 }
 
 // runSubstituted runs a statement after its questions to the session have been answered in its text.
@@ -126,8 +134,8 @@ func (s *Session) substitute(st *parser.Statement) string {
 		if use.Tok < from || !s.substituted(st, use) {
 			continue
 		}
-		if answer, ok := s.answer(use); ok {
-			start, end := s.call(st, use)
+		start, end := s.call(st, use)
+		if answer, ok := s.answer(use, st.Text[start:end]); ok {
 			edits = append(edits, edit{start, end, answer})
 		}
 	}
@@ -193,8 +201,9 @@ func bareLabels(st *parser.Statement, edits []edit) []edit {
 	return out
 }
 
-// answer is what the session knows, as SQL. The function itself stands beside it, never evaluated, for its type.
-func (s *Session) answer(use parser.UseAt) (string, bool) {
+// answer is what the session knows, as SQL. The function itself, or the variable as written, stands beside it, never evaluated, for
+// its type.
+func (s *Session) answer(use parser.UseAt, written string) (string, bool) {
 	switch use.Use {
 	case parser.UseFoundRows:
 		return "IFNULL(" + strconv.FormatUint(s.diag.foundRows, 10) + ", FOUND_ROWS())", true
@@ -215,25 +224,21 @@ func (s *Session) answer(use parser.UseAt) (string, bool) {
 	case parser.UseVersion:
 		return "IF(TRUE, " + systemText(s.srv.OwnVersion) + ", VERSION())", true
 	case parser.UseSysVar:
-		return s.answerVariable(use.Name)
+		return s.answerVariable(use.Name, written)
 	}
 	return "", false
 }
 
-func (s *Session) answerVariable(name string) (string, bool) {
+func (s *Session) answerVariable(name, written string) (string, bool) {
 	switch name {
 	case "warning_count":
 		return "IF(TRUE, CAST(" + strconv.Itoa(s.diag.total) + " AS UNSIGNED), @@warning_count)", true
 	case "error_count":
 		return "IF(TRUE, CAST(" + strconv.Itoa(s.diag.errors()) + " AS UNSIGNED), @@error_count)", true
-	case "version":
-		return "IF(TRUE, " + systemText(s.srv.OwnVersion) + ", @@version)", true
 	case shardValueVar:
 		return s.shardValueText(), true
-	case "pseudo_thread_id":
-		return "IFNULL(CAST(" + strconv.FormatUint(uint64(s.id), 10) + " AS UNSIGNED), @@pseudo_thread_id)", true
 	}
-	return "", false
+	return s.variableText(name, written), s.answersVariable(name)
 }
 
 // systemText writes a text that has the least say in what an expression compares and collates by.

@@ -3,6 +3,10 @@ package fault
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,7 +124,7 @@ func TestClaimedVersion(t *testing.T) {
 			t.Errorf("%s: %q, %v", sql, rows, err)
 		}
 	}
-	if rows, err := c.table("SHOW VARIABLES WHERE value = '" + claimed + "'"); sqlerr.As(err) == nil || sqlerr.As(err).Code != 1235 {
+	if rows, err := c.table("SHOW VARIABLES WHERE value = '" + claimed + "'"); err != nil || len(rows) != 1 || rows[0][0] != "version" {
 		t.Errorf("a condition on values: %q, %v", rows, err)
 	}
 	rows, err := c.table("SELECT CONNECTION_ID() = (SELECT variable_value FROM information_schema.SESSION_VARIABLES WHERE variable_name = 'pseudo_thread_id')")
@@ -129,5 +133,64 @@ func TestClaimedVersion(t *testing.T) {
 	}
 	if _, err := c.table("DESCRIBE information_schema.SESSION_VARIABLES"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOwnVariables: what the configuration sets for clients is what they read, however they ask, and what a session has set
+// holds for its connection.
+func TestOwnVariables(t *testing.T) {
+	h := startHeddleWith(t, map[string]string{"limits.wait_timeout": "90s", "limits.max_connections": "123", "limits.max_allowed_packet": "1MiB"},
+		env.Shards[0].Addr(), env.Shards[1].Addr())
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(h.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := dialRaw(h.Addr, "shop", 20*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	for name, want := range map[string]string{"wait_timeout": "90", "interactive_timeout": "90", "max_connections": "123",
+		"max_allowed_packet": "1048576", "have_ssl": "DISABLED", "hostname": host, "port": port} {
+		for _, sql := range []string{
+			"SELECT @@$", "SELECT @@global.$", "SELECT 1 + 1, CONCAT(@@$, '')", "SHOW VARIABLES LIKE '$'", "SHOW GLOBAL VARIABLES WHERE Variable_name = '$'",
+			"SHOW SESSION VARIABLES WHERE Variable_name = '$' AND Value <> ''",
+			"SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME = '$'",
+			"SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_VARIABLES WHERE VARIABLE_NAME LIKE '$'",
+		} {
+			sql = strings.ReplaceAll(sql, "$", name)
+			if rows, err := c.table(sql); err != nil || len(rows) != 1 || rows[0][len(rows[0])-1] != want {
+				t.Errorf("%s: %q, %v, want %s", sql, rows, err, want)
+			}
+		}
+	}
+	for sql, want := range map[string]uint16{"SELECT @@session.max_connections": 1238, "SELECT @@session.port": 1238, "SET port = 1": 1238} {
+		if rows, err := c.query(sql); sqlerr.As(err) == nil || sqlerr.As(err).Code != want {
+			t.Errorf("%s: %q, %v, want error %d", sql, rows, err, want)
+		}
+	}
+	for _, step := range [][2]string{
+		{"SET wait_timeout = 7", ""}, {"SELECT @@wait_timeout", "7"}, {"SELECT @@global.wait_timeout", "90"}, {"SHOW VARIABLES LIKE 'wait_timeout'", "7"},
+		{"SET @@session.wait_timeout = @@global.wait_timeout - 1, @a = @@wait_timeout", ""}, {"SELECT @@session.wait_timeout", "89"}, {"SELECT @a", "7"},
+		{"SET wait_timeout = DEFAULT", ""}, {"SELECT @@local.wait_timeout", "90"}, {"SET interactive_timeout = 5", ""}, {"SELECT @@interactive_timeout", "5"},
+	} {
+		if strings.HasPrefix(step[0], "SET") {
+			if _, err := c.query(step[0]); err != nil {
+				t.Errorf("%s: %v", step[0], err)
+			}
+		} else if rows, err := c.table(step[0]); err != nil || len(rows) != 1 || rows[0][len(rows[0])-1] != step[1] {
+			t.Errorf("%s: %q, %v, want %s", step[0], rows, err, step[1])
+		}
+	}
+	if _, err := c.query("SET SESSION wait_timeout = 1"); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := io.Copy(io.Discard, c.Conn); err != nil || time.Since(began) < 900*time.Millisecond || time.Since(began) > 10*time.Second {
+		t.Errorf("a session whose wait_timeout is 1 ended after %v: %v", time.Since(began), err)
 	}
 }

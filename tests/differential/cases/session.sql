@@ -25,6 +25,11 @@ SET nope = 1;
 SET SESSION port = 1;
 SET SESSION sort_buffer_size = 'abc';
 SELECT @@version_comment IS NOT NULL, @@max_allowed_packet > 0, @@sql_mode;
+SELECT @@wait_timeout, @@global.wait_timeout, @@session.interactive_timeout, @@max_allowed_packet, @@have_ssl, @@hostname, @@port > 0, @@max_connections > 0;
+SHOW VARIABLES WHERE Variable_name IN ('wait_timeout', 'max_allowed_packet', 'have_ssl', 'net_read_timeout') AND Value <> '';
+SET @@session.wait_timeout = @@wait_timeout - 1;
+SELECT @@wait_timeout, @@global.wait_timeout;
+SET wait_timeout = DEFAULT;
 SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@character_set_database, @@collation_database;
 SELECT @@auto_increment_increment, @@wait_timeout > 0, @@lower_case_table_names, @@autocommit;
 --@ case variables hold over shards
