@@ -1,5 +1,7 @@
 package parser
 
+import "strings"
+
 // Kind is what a statement does. The set is closed.
 type Kind uint8
 
@@ -79,5 +81,22 @@ var kindNames = [...]string{
 	Shutdown: "shutdown", Compound: "compound", Empty: "empty",
 }
 
-// String is the kind's name in goldens and in EXPLAIN.
+// String is the kind's name in goldens and metrics.
 func (k Kind) String() string { return kindNames[k] }
+
+// Verb is how people call the statement, as CREATE VIEW; where its kind is a name for many, how it begins, by its first two words.
+func (st *Statement) Verb() string {
+	switch st.Kind {
+	default:
+		return strings.ToUpper(strings.ReplaceAll(st.Kind.String(), "-", " "))
+	case OtherDDL, TableAdmin, Account, ReplicationAdmin, Compound, Unknown:
+	}
+	var words []string
+	for i := range st.Tokens {
+		if len(words) == 2 || st.Tokens[i].Kind != Word || st.Tokens[i].Word == "" {
+			break
+		}
+		words = append(words, st.Tokens[i].Word)
+	}
+	return strings.Join(words, " ")
+}

@@ -13,7 +13,7 @@ import (
 // byKey plans an UPDATE or DELETE with LIMIT over several shards: a locking SELECT finds the primary keys of the rows
 // in the statement's order over all shards, then each shard changes those that it sent.
 func (p *planning) byKey(b *block, ch *change, route *plan.Route) error {
-	kind := strings.ToUpper(p.stmt.Kind.String())
+	kind := p.stmt.Verb()
 	if len(b.sources) != 1 || route.Stay != nil || p.stmt.Clauses.Returning.Present() || p.stmt.Clauses.Limit == nil {
 		return p.refuse(kind + " with LIMIT of this form over several shards")
 	}

@@ -75,7 +75,7 @@ func (p *planning) planTableAdmin(t *table) error {
 	}
 	switch {
 	case verb == "":
-		return p.refuse(p.stmt.Kind.String() + " on the " + t.place.Kind.String() + " table " + t.name)
+		return p.refuse(p.stmt.Verb() + " on the " + t.place.Kind.String() + " table " + t.name)
 	case len(p.tables) > 1:
 		return p.refuse(verb + " TABLE of several tables, one of which is the " + t.place.Kind.String() + " table " + t.name)
 	}

@@ -104,7 +104,7 @@ func (p *planning) checkHints(foreign bool) error {
 	switch p.stmt.Kind {
 	case parser.Select, parser.Insert, parser.Replace, parser.Update, parser.Delete:
 	default:
-		return p.refuse("a hint that says where a statement goes, in " + p.stmt.Kind.String())
+		return p.refuse("a hint that says where a statement goes, in " + p.stmt.Verb())
 	}
 	for _, v := range p.values {
 		if !slices.ContainsFunc(p.tables, func(t *table) bool { return byHint(t) && v.names(t) }) && !foreign {

@@ -198,7 +198,7 @@ func (p *planning) planView() error {
 	}
 	for _, t := range p.tables {
 		if t.sharded() && len(t.nodes()) > 1 {
-			return p.refuse(p.stmt.Kind.String() + " on the sharded table " + t.name)
+			return p.refuse(p.stmt.Verb() + " on the sharded table " + t.name)
 		}
 	}
 	if view.schema == nil && view.place.Kind == catalog.KindUnknown {

@@ -93,7 +93,7 @@ func (p *planning) oneShard(route *plan.Route, why string) {
 }
 
 // unread names a statement that the grammar could not read.
-func unread(k parser.Kind) string { return "a " + k.String() + " statement that Heddle cannot read" }
+func unread(st *parser.Statement) string { return "a " + st.Verb() + " statement that Heddle cannot read" }
 
 // refuseUnread refuses a statement that the grammar could not read, after a server had its say: a mistake is answered
 // as a server answers it.
@@ -105,7 +105,7 @@ func (p *planning) refuseUnread(lead *table) error {
 	if _, err := p.describeText(route, route.Template); err != nil {
 		return err
 	}
-	what := unread(p.stmt.Kind)
+	what := unread(p.stmt)
 	switch {
 	case p.stmt.Uses.Has(parser.UseSystemTime):
 		what = "FOR SYSTEM_TIME"

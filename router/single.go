@@ -293,10 +293,10 @@ func (p *planning) planOther() error {
 		}
 	}
 	if t := p.anySharded(); t != nil {
-		return p.refuse(p.stmt.Kind.String() + " on the sharded table " + t.name)
+		return p.refuse(p.stmt.Verb() + " on the sharded table " + t.name)
 	}
 	if p.plan.Write && p.allBroadcast() && len(p.tables) > 0 {
-		return p.refuse(p.stmt.Kind.String() + " on the broadcast table " + p.tables[0].name)
+		return p.refuse(p.stmt.Verb() + " on the broadcast table " + p.tables[0].name)
 	}
 	route, err := p.oneDataSource()
 	if err != nil {

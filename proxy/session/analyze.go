@@ -40,7 +40,7 @@ func notAnalyzed(x *execution) string {
 	switch st.Kind {
 	case parser.Select, parser.Insert, parser.Replace, parser.Update, parser.Delete:
 	default:
-		return st.Kind.String()
+		return st.Verb()
 	}
 	switch uses := st.Uses; {
 	case x.plan.Program != nil && len(x.plan.Program.Vars) > 0 || x.plan.Pin != "" || uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg):

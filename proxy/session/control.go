@@ -56,22 +56,7 @@ func onEmpty(s *Session, _ context.Context, _ *execution) error { return s.respo
 
 // onRefused are statements that would act on one of the servers behind the client's back.
 func onRefused(s *Session, _ context.Context, x *execution) error {
-	if x.st.parsed.Kind == parser.ReplicationAdmin { // a name for many statements
-		return s.writeError(sqlerr.NotSupported(asWritten(x.st.parsed)))
-	}
-	return s.writeError(sqlerr.NotSupported(strings.ToUpper(x.st.parsed.Kind.String())))
-}
-
-// asWritten is how a statement begins, by its first two words.
-func asWritten(st *parser.Statement) string {
-	var words []string
-	for i := range st.Tokens {
-		if len(words) == 2 || st.Tokens[i].Kind != parser.Word || st.Tokens[i].Word == "" {
-			break
-		}
-		words = append(words, st.Tokens[i].Word)
-	}
-	return strings.Join(words, " ")
+	return s.writeError(sqlerr.NotSupported(x.st.parsed.Verb()))
 }
 
 // onUse is USE.

@@ -31,7 +31,7 @@ func (v *View) Concerns(st *parser.Statement) (bool, error) {
 		return true, nil
 	}
 	if about := v.firstSystem(st); about != "" {
-		return false, sqlerr.NotSupported(strings.ToUpper(st.Kind.String()) + " with information_schema." + about)
+		return false, sqlerr.NotSupported(st.Verb() + " with information_schema." + about)
 	}
 	return false, nil
 }
