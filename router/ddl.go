@@ -62,6 +62,11 @@ func (p *planning) planDDL() error {
 	}
 	ddl := &plan.DDL{Route: route, Database: lead.db, Table: lead.name}
 	ddl.Drop = p.stmt.Kind == parser.DropTable
+	if lead.sharded() {
+		if ddl.Counter, err = p.counter(lead); err != nil {
+			return err
+		}
+	}
 	for i, t := range p.byRef {
 		if t != nil && p.stmt.Tables[i].Role == parser.RoleDDL && !slices.Contains(ddl.Changes, t.index) {
 			ddl.Changes = append(ddl.Changes, t.index)

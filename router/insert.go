@@ -3,7 +3,6 @@ package router
 import (
 	"strings"
 
-	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -201,12 +200,9 @@ func (i *insertPlan) generated() error {
 	if g == nil {
 		return nil
 	}
-	if i.p.planner.Generators == nil {
-		return sqlerr.KeygenUnavailable("no generators are set up")
-	}
-	gen, err := i.p.planner.Generators.Generator(i.t.db+"."+i.t.name+"."+g.Column, g.Type, g.Properties)
+	gen, err := i.p.generator(i.t, g)
 	if err != nil {
-		return sqlerr.KeygenUnavailable(err.Error())
+		return err
 	}
 	i.gen = &plan.Generate{Generator: gen, Column: g.Column, Key: i.t.keyIndex(g.Column), ZeroIsValue: i.p.env.NoAutoValueOnZero}
 	i.gen.Fresh = (i.n.IsReplace || i.c.Ignore || len(i.c.OnDupSet) > 0) && i.t.schema.UniqueOn(g.Column)

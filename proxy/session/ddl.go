@@ -18,6 +18,11 @@ func (s *Session) runDDL(ctx context.Context, x *execution, ddl *plan.DDL) error
 	if err != nil {
 		return err
 	}
+	if ddl.Counter != nil {
+		if err := countFrom(ctx, ddl.Counter); err != nil {
+			return err
+		}
+	}
 	defer s.forgetTables(x)
 	if len(units) == 1 {
 		return s.runSingle(ctx, x, ddl.Route, &units[0])

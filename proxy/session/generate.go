@@ -119,6 +119,25 @@ func (x *execution) nextIDs(ctx context.Context, g *plan.Generate, given keygen.
 	return batch, nil
 }
 
+// countFrom has the ids of a table go on at c.Next or above on every instance, before its servers are told: ids that were
+// passed over for nothing are none that is missed.
+func countFrom(ctx context.Context, c *plan.Counter) error {
+	if raiser, counts := c.Generator.(keygen.Raiser); counts {
+		if err := raiser.Raise(ctx, keygen.Given{Low: c.Next - 1, High: c.Next - 1, Alone: true}); err != nil {
+			return unavailable(err)
+		}
+		return nil
+	}
+	batch, err := c.Generator.Next(ctx, 1)
+	if err != nil {
+		return unavailable(err)
+	}
+	if batch.Integer() && batch.First < c.Next {
+		return sqlerr.NotSupported("AUTO_INCREMENT = " + strconv.FormatUint(c.Next, 10) + ", above the ids that are generated for " + c.Column)
+	}
+	return nil
+}
+
 // unavailable is the error of a generator, whose own are as the client is to see them.
 func unavailable(err error) error {
 	if e, ok := errors.AsType[*sqlerr.Error](err); ok {

@@ -231,7 +231,11 @@ func describe(n Node) string {
 		case n.Table == "":
 			return "ddl stored program of " + n.Database
 		}
-		return "ddl table=" + n.Database + "." + n.Table
+		line := "ddl table=" + n.Database + "." + n.Table
+		if n.Counter != nil {
+			line += "  next " + n.Counter.Column + "=" + strconv.FormatUint(n.Counter.Next, 10)
+		}
+		return line
 	case *DropEach:
 		return "drop-each tables=[" + strings.Join(n.Names, " ") + "]"
 	case *Lock:

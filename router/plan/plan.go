@@ -463,6 +463,15 @@ type DDL struct {
 	Drop bool
 	// Changes are the tables that the statement creates or changes, as indexes into Route.Tables.
 	Changes []int
+	// Counter is where the table's generated ids are to go on; nil: where they are.
+	Counter *Counter
+}
+
+// Counter is AUTO_INCREMENT = Next of a table whose ids Heddle generates.
+type Counter struct {
+	Generator keygen.Generator
+	Column    string
+	Next      uint64
 }
 
 // DropEach is DROP TABLE of tables in different places: a statement for each, in order. Those that do not exist are named

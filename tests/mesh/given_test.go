@@ -105,6 +105,18 @@ func TestGivenIDsRevokeRanges(t *testing.T) {
 		t.Errorf("rows of different owners have the ids %v", ids)
 	}
 
+	// Where the ids are told to go on above what others hold, they go on there everywhere.
+	for i, change := range []string{"ALTER TABLE items COMMENT 'x', AUTO_INCREMENT = 1000000", "ALTER TABLE items AUTO_INCREMENT 2000000"} {
+		if _, err := onA.ExecContext(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		for n, db := range []*sql.DB{onA, onB} {
+			if id := generated(t, db, 7000+10*i+n); id < int64(i+1)*1000000 {
+				t.Errorf("after %s: id %d", change, id)
+			}
+		}
+	}
+
 	// One that cannot be told keeps its ids; the client is told who.
 	next = int(generated(t, onB, 5000)) + 1
 	if err := b.Signal(syscall.SIGSTOP); err != nil {
