@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 )
@@ -218,6 +219,9 @@ func (p *planning) changeSharded(b *block, ch *change, route *plan.Route, change
 	for _, s := range changed {
 		p.clockOf(s.table)
 	}
+	if err := p.keepIDs(b, ch); err != nil {
+		return err
+	}
 	computed, err := p.keepKey(b, ch, route)
 	if err != nil {
 		return err
@@ -289,6 +293,38 @@ func (p *planning) keepKey(b *block, ch *change, route *plan.Route) (computed st
 		route.Stay = stay
 	}
 	return "", nil
+}
+
+// keepIDs refuses the assignment of ids that Heddle generates where the shards do not see that another row has one.
+func (p *planning) keepIDs(b *block, ch *change) error {
+	for _, a := range ch.sets {
+		s, err := p.assigned(b, a.Column)
+		if err != nil {
+			return err
+		}
+		if err := p.requireSchema(s.table); err != nil {
+			return err
+		}
+		if s.table.schema == nil {
+			continue
+		}
+		g := catalog.GeneratorOf(s.table.place.Sharded, s.table.schema)
+		if g == nil || !strings.EqualFold(g.Column, a.Column.Name.O) || p.isColumn(b, a.Expr, s, g.Column) || s.table.uniqueLacking(g) == nil {
+			continue
+		}
+		return p.refuse("an UPDATE " + givenID(s.table, g))
+	}
+	return nil
+}
+
+// isColumn reports whether an expression is a column of a source.
+func (p *planning) isColumn(b *block, e ast.ExprNode, s *source, column string) bool {
+	name, ok := e.(*ast.ColumnNameExpr)
+	if !ok || !strings.EqualFold(name.Name.Name.O, column) {
+		return false
+	}
+	of, err := p.assigned(b, name.Name)
+	return err == nil && of == s
 }
 
 // stay is the new key: what is assigned, and what the conditions say of the rest.

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"github.com/heddle-mesh/heddle/router/rule"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
@@ -209,10 +210,30 @@ func (i *insertPlan) generated() error {
 	if col := i.t.column(g.Column); col >= 0 && !numeric(i.t.schema.Columns[col].DataType) {
 		i.gen.ZeroIsValue, i.gen.Text = true, true
 	}
-	if i.gen.Key < 0 && !i.t.place.Sharded.UniquePerShard {
-		i.gen.Unique = i.t.schema.UniqueAlone(g.Column)
+	index := i.t.uniqueLacking(g)
+	if index == nil {
+		return nil
+	}
+	i.gen.Unique, i.gen.Composite = index.Name, len(index.Columns) > 1
+	for _, a := range i.c.OnDupSet {
+		if strings.EqualFold(a.Column, g.Column) && !i.keepsKey(a) {
+			return i.p.refuse("ON DUPLICATE KEY UPDATE " + givenID(i.t, g))
+		}
 	}
 	return nil
+}
+
+// uniqueLacking is a unique key of the generated column that the shards do not see the duplicates of.
+func (t *table) uniqueLacking(g *rule.Generator) *catalog.Index {
+	if len(t.nodes()) < 2 {
+		return nil
+	}
+	return catalog.UniqueLacking(t.place.Sharded, t.schema, g.Column)
+}
+
+// givenID names an id that is given to a row that is there.
+func givenID(t *table, g *rule.Generator) string {
+	return "of the generated column " + t.name + "." + g.Column + ", whose unique key lacks the sharding key (see unique: per_shard)"
 }
 
 func numeric(dataType string) bool {

@@ -96,7 +96,7 @@ func include(given *keygen.Given, id uint64) {
 func (x *execution) nextIDs(ctx context.Context, g *plan.Generate, given keygen.Given, n int) (batch keygen.Batch, err error) {
 	raiser, counts := g.Generator.(keygen.Raiser)
 	if counts && given.High > 0 {
-		given.Alone = g.Key < 0
+		given.Alone = g.Key < 0 || g.Unique != ""
 		if err := raiser.Raise(ctx, given); err != nil {
 			return batch, unavailable(err)
 		}

@@ -18,6 +18,7 @@ import (
 // statements that give one id at once both store before they look, so that one of them at least finds the other's.
 type givenIDs struct {
 	column, key string
+	composite   bool     // key has other columns too
 	ids         []string // by row, as SQL; "": generated
 }
 
@@ -27,7 +28,7 @@ func (x *execution) gives(g *plan.Generate, row, n int, v sqltypes.Value) error 
 		return nil
 	}
 	if x.givenIDs == nil || row == 0 || len(x.givenIDs.ids) != n {
-		x.givenIDs = &givenIDs{column: g.Column, key: g.Unique, ids: make([]string, n)}
+		x.givenIDs = &givenIDs{column: g.Column, key: g.Unique, composite: g.Composite, ids: make([]string, n)}
 	}
 	var err error
 	x.givenIDs.ids[row], err = idLiteral(g, v)
@@ -106,6 +107,10 @@ func (w *write) lookFor(ctx context.Context, t *plan.Target, ids []string) error
 	}
 	if len(rows) == 0 {
 		return nil
+	}
+	if given.composite {
+		return sqlerr.NotSupported("an id that a row of another shard has, in the column " + given.column + " whose unique key " + given.key +
+			" has other columns and lacks the sharding key (see unique: per_shard)")
 	}
 	c := w.x.st.parsed.Clauses
 	if w.x.st.parsed.Kind == parser.Replace || c != nil && (c.Ignore || len(c.OnDupSet) > 0) {

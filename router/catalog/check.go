@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -108,13 +109,30 @@ func withCollation(c *Column) string {
 	return c.Type + " collate " + c.Collation
 }
 
+// UniqueLacking is a unique key that has the column and lacks the sharding key, which shards so do not keep unique over
+// all; of several one that has no other column. nil: there is none, or the rule says that it need not be.
+func UniqueLacking(t *rule.ShardedTable, schema *TableSchema, column string) *Index {
+	var found *Index
+	for i := range schema.Indexes {
+		index := &schema.Indexes[i]
+		if !index.Unique || t.UniquePerShard || holdsKey(t, *index) || !hasWhole(*index, column) {
+			continue
+		}
+		if len(index.Columns) == 1 {
+			return index
+		}
+		found = cmp.Or(found, index)
+	}
+	return found
+}
+
 func (c *checker) unique() {
 	if c.rule.UniquePerShard {
 		return
 	}
 	generated := GeneratorOf(c.rule, c.schema)
 	for _, index := range c.schema.Indexes {
-		if !index.Unique || c.holdsKey(index) || generated != nil && hasWhole(index, generated.Column) {
+		if !index.Unique || holdsKey(c.rule, index) || generated != nil && hasWhole(index, generated.Column) {
 			continue
 		}
 		what := "unique key " + index.Name
@@ -128,11 +146,11 @@ func (c *checker) unique() {
 
 // holdsKey reports whether the whole sharding key is in the index. A prefix of a key column does for it what the
 // column does: equal prefixes with unequal values may be on two shards, so it does not count.
-func (c *checker) holdsKey(index Index) bool {
-	if len(c.rule.Key) == 0 {
+func holdsKey(t *rule.ShardedTable, index Index) bool {
+	if len(t.Key) == 0 {
 		return false
 	}
-	for _, k := range c.rule.Key {
+	for _, k := range t.Key {
 		if !hasWhole(index, k) {
 			return false
 		}

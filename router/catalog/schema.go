@@ -95,16 +95,6 @@ func (t *TableSchema) UniqueOn(column string) bool {
 	return false
 }
 
-// UniqueAlone is the name of a unique key of the column alone; "": there is none.
-func (t *TableSchema) UniqueAlone(column string) string {
-	for _, index := range t.Indexes {
-		if index.Unique && len(index.Columns) == 1 && index.Columns[0].Prefix == 0 && strings.EqualFold(index.Columns[0].Name, column) {
-			return index.Name
-		}
-	}
-	return ""
-}
-
 // KeyTypes are the types of the named columns as sharding keys, FamilyUnknown where there is no such column.
 func (t *TableSchema) KeyTypes(columns []string) []sharding.KeyType {
 	out := make([]sharding.KeyType, len(columns))

@@ -183,10 +183,11 @@ type Generate struct {
 	ZeroIsValue bool // NO_AUTO_VALUE_ON_ZERO, or a column that is no number
 	// Key is the index of the column in the sharding key, -1 where it is not part of it.
 	Key int
-	// Unique is the unique key that consists of the column alone and so holds on each shard only, where the rule does not say
-	// that it need not hold over all: ids that the client gives are looked for on the other shards. "": there is none.
-	Unique string
-	Text   bool // the column is no number
+	// Unique is a unique key that has the column and lacks the sharding key, and so holds on each shard only, where the rule does
+	// not say that it need not hold over all: ids that the client gives are looked for on the other shards. "": there is none.
+	Unique    string
+	Composite bool // Unique has other columns too
+	Text      bool // the column is no number
 }
 
 // Expr is a value that is known at run time without a server: an argument or a constant.

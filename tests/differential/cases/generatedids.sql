@@ -224,3 +224,66 @@ SHOW CREATE TABLE g1;
 INSERT INTO g1 (v) VALUES ('above');
 SELECT v FROM g1 WHERE id >= 8500000000003000000;
 DELETE FROM g1;
+--@ case the id of a row that stays itself
+DROP TABLE g2;
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20), KEY (owner));
+INSERT INTO g2 (owner, id, v) VALUES (1, 601, 'a'),(2, 602, 'b'),(3, 603, 'c'),(4, 604, 'd'),(5, 605, 'e'),(6, 606, 'f');
+UPDATE g2 SET id = id, v = 'same' WHERE id > 603;
+INSERT INTO g2 (owner, id, v) VALUES (2, 602, 'x') ON DUPLICATE KEY UPDATE v = 'kept', id = VALUES(id);
+INSERT INTO g2 (owner, id, v) VALUES (2, 602, 'x') ON DUPLICATE KEY UPDATE v = 'again', id = LAST_INSERT_ID(id);
+SELECT LAST_INSERT_ID();
+SELECT * FROM g2 ORDER BY id;
+--@ case an id that another row has
+DROP TABLE g2;
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20), KEY (owner));
+INSERT INTO g2 (owner, id, v) VALUES (1, 601, 'a'),(2, 602, 'b'),(3, 603, 'c'),(4, 604, 'd'),(5, 605, 'e'),(6, 606, 'f');
+UPDATE g2 SET id = 601 WHERE owner = 2;
+SELECT COUNT(*), COUNT(DISTINCT id) FROM g2;
+--@ case ids that become those of other rows
+DROP TABLE g2;
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20), KEY (owner));
+INSERT INTO g2 (owner, id, v) VALUES (1, 601, 'a'),(2, 602, 'b'),(3, 603, 'c'),(4, 604, 'd'),(5, 605, 'e'),(6, 606, 'f');
+UPDATE g2 AS g SET g.v = 'none', g.id = g.id + 1;
+SELECT COUNT(*), COUNT(DISTINCT id) FROM g2;
+--@ case an id that the row that is there gets
+DROP TABLE g2;
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20), KEY (owner));
+INSERT INTO g2 (owner, id, v) VALUES (1, 601, 'a'),(2, 602, 'b'),(3, 603, 'c'),(4, 604, 'd'),(5, 605, 'e'),(6, 606, 'f');
+INSERT INTO g2 (owner, id, v) VALUES (2, 602, 'x') ON DUPLICATE KEY UPDATE id = 603;
+SELECT COUNT(*), COUNT(DISTINCT id) FROM g2;
+--@ case ids of a key that has other columns
+DROP TABLE g2;
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT, v VARCHAR(20), PRIMARY KEY (id, v));
+INSERT INTO g2 (owner, id, v) VALUES (1, 701, 'a'),(2, 702, 'b'),(3, 703, 'c');
+INSERT INTO g2 (owner, id, v) VALUES (1, 701, 'other');
+INSERT INTO g2 (owner, id, v) VALUES (1, 701, 'a');
+UPDATE g2 SET v = 'z' WHERE id = 703;
+--@ expect geninsert
+INSERT INTO g2 (owner, v) VALUES (7, 'new');
+SELECT owner, v FROM g2 ORDER BY owner, v;
+--@ case an id of a key that has other columns, and that a row of another shard has
+DROP TABLE g2;
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT, v VARCHAR(20), PRIMARY KEY (id, v));
+INSERT INTO g2 (owner, id, v) VALUES (1, 701, 'a'),(2, 702, 'b'),(3, 703, 'c');
+INSERT INTO g2 (owner, id, v) VALUES (2, 701, 'a'),(3, 701, 'a'),(4, 701, 'a');
+SELECT COUNT(*), COUNT(DISTINCT id, v) FROM g2;
+--@ case rows of a query with the id of a key that has other columns
+DROP TABLE g2;
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT, v VARCHAR(20), PRIMARY KEY (id, v));
+INSERT INTO g2 (owner, id, v) VALUES (1, 701, 'a'),(2, 702, 'b'),(3, 703, 'c');
+INSERT INTO g2 (owner, id, v) SELECT 3 - owner, id, v FROM g2 WHERE id = 702 OR owner = 1;
+SELECT COUNT(*), COUNT(DISTINCT id, v) FROM g2;
+--@ case an update of the id of a key that has other columns
+DROP TABLE g2;
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT, v VARCHAR(20), PRIMARY KEY (id, v));
+INSERT INTO g2 (owner, id, v) VALUES (1, 701, 'a'),(2, 702, 'b'),(3, 703, 'c');
+UPDATE g2 SET id = 701, v = 'a' WHERE owner = 3;
+SELECT COUNT(*), COUNT(DISTINCT id, v) FROM g2;
+--@ case ids that an update gives within a shard
+DROP TABLE g2;
+CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT, v VARCHAR(20), PRIMARY KEY (owner, id), KEY (id));
+INSERT INTO g2 (owner, id, v) VALUES (1, 801, 'a'),(1, 802, 'b'),(2, 801, 'c'),(2, 803, 'd');
+UPDATE g2 SET id = 802 WHERE owner = 1 AND id = 801;
+UPDATE g2 SET id = 802 WHERE id = 801 AND v = 'c';
+UPDATE g2 SET id = id + 1000 ORDER BY id DESC;
+SELECT * FROM g2 ORDER BY owner, id;
