@@ -119,12 +119,15 @@ func (g *grouping) parts(a *ast.AggregateFuncExpr, span parser.Span, index int, 
 // order of the rows is not for another. Of a column the largest value tells. Looking at an expression twice would have the shards
 // warn of it twice: of those 0 is added to the sum, which is an error where that has no end.
 func (g *grouping) bounded(a *ast.AggregateFuncExpr, agg plan.Aggregation, sum []rewrite.Piece) (plan.Aggregation, []rewrite.Piece, error) {
-	if agg.Result.Type != sqltypes.Double {
-		return agg, sum, nil
-	}
 	spans, err := g.argSpans(a)
 	if err != nil {
 		return agg, nil, err
+	}
+	if isDecimal(&agg.Result) && g.quotient(spans) {
+		agg.Third = g.hide(g.allDigits("SUM(", spans[0]))
+	}
+	if agg.Result.Type != sqltypes.Double {
+		return agg, sum, nil
 	}
 	if c, ok := bareExpr(a.Args[0]).(*ast.ColumnNameExpr); ok {
 		name, err := g.dataType(c.Name)

@@ -16,9 +16,13 @@ import (
 // shard, column c0 … for each part, and the client's expressions are evaluated there with the parts in their places.
 type residualPlan struct {
 	*grouping
-	aggregates []residualPart // bare aggregates by their text
-	columns    []residualPart // columns and grouped expressions outside of aggregates
-	whole      bool           // what is rewritten is a select item that is nothing but an aggregate
+	aggregates []residualPart                    // bare aggregates by their text
+	columns    []residualPart                    // columns and grouped expressions outside of aggregates
+	whole      bool                              // what is rewritten is a select item that is nothing but an aggregate
+	types      map[ast.ExprNode]*sqltypes.Column // of what tells where averages are read as DOUBLEs
+	increment  int                               // how many digits a division adds
+	keepDigits bool                              // quotients keep the digits that they do not show
+	stored     bool                              // a server has the groups in a temporary table before it computes with them
 	shape      [][]rewrite.Piece
 }
 
@@ -26,6 +30,7 @@ type residualPlan struct {
 type residualPart struct {
 	span    parser.Span
 	replace string // "c3", "(c1/c2)"
+	real    string // what stands for it where it is read as a DOUBLE; "": the same
 	refuse  string // why it cannot be a part of an expression
 	textual bool   // it is made of text that is no column's: arithmetic would have other digits over a table's column
 }
@@ -49,7 +54,12 @@ func (g *grouping) residual(orders []orderItem) error {
 	for i := range g.groups {
 		g.groups[i].field = -1
 	}
+	r.keepDigits = r.p.env.Mode.Flavour.MariaDB && r.sortsGroups()
+	r.stored = r.keepDigits && r.storesGroups(orders)
 	if err := r.findAggregates(orders); err != nil {
+		return err
+	}
+	if err := r.findReals(orders); err != nil {
 		return err
 	}
 	final, err := r.final(orders)
@@ -120,12 +130,20 @@ func (r *residualPlan) describeAggregates(spans []parser.Span) ([]sqltypes.Colum
 	if len(spans) == 0 {
 		return nil, nil
 	}
-	parts := make([][]rewrite.Piece, len(spans))
+	parts := make([][]rewrite.Piece, len(spans), len(spans)+1)
 	for i, s := range spans {
 		parts[i] = r.cut(s)
 	}
+	if r.keepDigits && r.quotient(spans) {
+		parts = append(parts, []rewrite.Piece{text("1/7")})
+	}
 	t := r.template(shardSelect{list: r.list(parts, hiddenName), drop: true, group: r.groupBy(), having: true, draft: true})
-	return r.p.describeText(r.route, t)
+	cols, err := r.p.describeText(r.route, t)
+	if err != nil || len(cols) == len(spans) {
+		return cols, err
+	}
+	r.increment = int(cols[len(spans)].Decimals)
+	return cols[:len(spans)], nil
 }
 
 // addAggregate makes the outputs of one aggregate. An average is kept as its two parts and divided by the server, to
@@ -135,10 +153,16 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 		// It reads as a number or as bytes, by the way that the server goes to it.
 		return r.p.refuse("an aggregate of BIT beside HAVING or expressions over aggregates over several shards")
 	}
+	if done, err := r.addQuotient(a, span, col); done || err != nil {
+		return err
+	}
 	index := r.hide(nil)
 	agg, replace, err := r.parts(a, span, index, col)
 	if err != nil {
 		return err
+	}
+	if isDecimal(col) {
+		agg.Third = -1 // what the shards show is what the groups of one server hold
 	}
 	switch agg.Func {
 	case plan.VarPop, plan.VarSamp, plan.StdPop, plan.StdSamp:
@@ -161,7 +185,7 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 	count.Func, count.Column, count.Second, count.Third, count.Inherit, count.Result = plan.Count, agg.Second, -1, -1, true, sqltypes.Column{}
 	s := r.addOutput(sum, r.hidden[agg.Column])
 	c := r.addOutput(count, r.hidden[agg.Second])
-	r.aggregates = append(r.aggregates, residualPart{span: span, replace: "(" + s + "/" + c + ")"})
+	r.aggregates = append(r.aggregates, r.average(span, s, c, col))
 	return nil
 }
 
@@ -331,7 +355,15 @@ const (
 
 // rewritten is an expression with its aggregates, grouped expressions and columns replaced by parts.
 func (r *residualPlan) rewritten(e ast.ExprNode, span parser.Span, in clause) ([]rewrite.Piece, error) {
+	return r.rewrittenAs(e, span, in, false)
+}
+
+// rewrittenAs is rewritten of an expression that is read as a DOUBLE, or is not.
+func (r *residualPlan) rewrittenAs(e ast.ExprNode, span parser.Span, in clause, real bool) ([]rewrite.Piece, error) {
 	v := &residualVisitor{r: r, in: in}
+	if real {
+		v.mark([]ast.ExprNode{e})
+	}
 	e.Accept(v)
 	if v.err != nil {
 		return nil, v.err
@@ -344,6 +376,7 @@ type residualVisitor struct {
 	r       *residualPlan
 	in      clause
 	splices []rewrite.Splice
+	reals   map[ast.ExprNode]bool // what is read as a DOUBLE
 	err     error
 }
 
@@ -362,6 +395,7 @@ func (v *residualVisitor) Enter(n ast.Node) (ast.Node, bool) {
 		v.replaceAggregate(a, span, spanned)
 		return n, true
 	}
+	v.markReals(e)
 	c, isColumn := e.(*ast.ColumnNameExpr)
 	if !spanned {
 		if isColumn {
@@ -422,7 +456,11 @@ func (v *residualVisitor) replaceAggregate(a *ast.AggregateFuncExpr, span parser
 				if part.refuse != "" && !v.r.whole {
 					v.err = v.r.p.refuse(part.refuse)
 				}
-				v.put(span, part.replace)
+				if v.reals[a] && part.real != "" {
+					v.put(span, part.real)
+				} else {
+					v.put(span, part.replace)
+				}
 				return
 			}
 		}
@@ -444,7 +482,7 @@ func (v *residualVisitor) replaceColumn(c *ast.ColumnNameExpr, span parser.Span)
 		}
 	}
 	if v.in != clauseList && field >= 0 {
-		expr, err := v.r.rewritten(v.r.sel.Fields.Fields[field].Expr, v.r.c.List[field].Expr, clauseList)
+		expr, err := v.r.rewrittenAs(v.r.sel.Fields.Fields[field].Expr, v.r.c.List[field].Expr, clauseList, v.reals[c])
 		if err != nil {
 			v.err = err
 			return

@@ -32,5 +32,10 @@ func (a *avg) result(dst []byte) ([]byte, bool, error) {
 	case a.kind == kindDouble:
 		return appendDouble(dst, a.double/float64(a.count.n), a.decimals), false, nil
 	}
-	return a.division.appendQuotient(dst, &a.exact, a.count.n), false, nil
+	shown := a.exact.scale
+	if a.beside >= 0 {
+		shown = a.scale
+		a.exact.words(shown)
+	}
+	return a.division.appendQuotient(dst, &a.exact, a.count.n, shown), false, nil
 }

@@ -33,14 +33,14 @@ func numberKind(col *sqltypes.Column, f Func) (kind, error) {
 
 // total adds cells of one column. SUM beyond 64 bits stays exact, as the server's DECIMAL does.
 type total struct {
-	column  int
-	largest int // the column with the largest absolute value of the doubles; -1: none
-	kind    kind
-	scale   int // digits after the point of an exact column
-	some    bool
-	exact   exact
-	double  float64
-	size    float64 // of the doubles, the sum of their absolute values
+	column int
+	beside int // the column with the largest absolute value of doubles, or with all digits of decimals; -1: none
+	kind   kind
+	scale  int // digits after the point of an exact column
+	some   bool
+	exact  exact
+	double float64
+	size   float64 // of the doubles, the sum of their absolute values
 }
 
 // manyFit is a size of which as many doubles as a table has rows can be added in any order.
@@ -63,8 +63,10 @@ func (t *total) add(row sqltypes.Row) error {
 	if cell == nil {
 		return nil
 	}
-	if t.largest >= 0 {
-		if f, err := strconv.ParseFloat(string(row[t.largest]), 64); err != nil || f > manyFit {
+	if t.beside >= 0 && row[t.beside] != nil {
+		if t.kind == kindExact {
+			cell = row[t.beside]
+		} else if f, err := strconv.ParseFloat(string(row[t.beside]), 64); err != nil || f > manyFit {
 			return Overflow()
 		}
 	}
@@ -113,6 +115,9 @@ func (s *sum) result(dst []byte) ([]byte, bool, error) {
 		return dst, true, nil
 	case s.kind == kindDouble:
 		return appendDouble(dst, s.double, s.decimals), false, nil
+	}
+	if s.beside >= 0 {
+		s.exact.round(s.scale)
 	}
 	return s.exact.append(dst), false, nil
 }

@@ -47,8 +47,9 @@ type Agg struct {
 	// optional: rows where it is 0 stand for no row of the table, and give way to others. -1: none.
 	Count  int
 	Spread int // the variances: input column with VAR_POP; -1: none
-	// Largest is, of a Sum or Avg of DOUBLEs, the input column with the largest absolute value; -1: none.
-	Largest int
+	// Beside is, of a Sum or Avg of DOUBLEs, the input column with the largest absolute value; of DECIMALs the one with the
+	// sum to more digits than Column shows; -1: none.
+	Beside int
 	Order   Key // Min, Max: how values compare; Order.Column is Column
 
 	// Distinct are the arguments of a DISTINCT aggregate. The input rows hold single values, which count where they
@@ -74,7 +75,7 @@ type Agg struct {
 
 // On returns an Agg of f over an input column, without companions.
 func On(f Func, column int) Agg {
-	return Agg{Func: f, Column: column, Count: -1, Spread: -1, Largest: -1, Order: Asc(column)}
+	return Agg{Func: f, Column: column, Count: -1, Spread: -1, Beside: -1, Order: Asc(column)}
 }
 
 // AggregateSpec is what both kinds of aggregation are made from.
@@ -132,7 +133,7 @@ func (s *AggregateSpec) compile(cols []sqltypes.Column, operator string, hashed 
 
 // check tells whether an output's columns exist.
 func (a *Agg) check(cols []sqltypes.Column) error {
-	bad := a.Column < 0 || a.Column >= len(cols) || a.Count >= len(cols) || a.Spread >= len(cols) || a.Largest >= len(cols)
+	bad := a.Column < 0 || a.Column >= len(cols) || a.Count >= len(cols) || a.Spread >= len(cols) || a.Beside >= len(cols)
 	switch a.Func {
 	case Avg:
 		bad = bad || (a.Count < 0 && len(a.Distinct) == 0)
@@ -169,13 +170,13 @@ func (s *AggregateSpec) plain(cols []sqltypes.Column, a *Agg, out *sqltypes.Colu
 	case Sum:
 		kind, err := numberKind(in, a.Func)
 		return func() accumulator {
-			return &sum{total: total{column: a.Column, largest: a.Largest, kind: kind, scale: int(in.Decimals)}, decimals: s.digits(out)}
+			return &sum{total: total{column: a.Column, beside: a.Beside, kind: kind, scale: int(in.Decimals)}, decimals: s.digits(out)}
 		}, err
 	case Avg:
 		kind, err := numberKind(in, a.Func)
 		return func() accumulator {
 			return &avg{
-				total: total{column: a.Column, largest: a.Largest, kind: kind, scale: int(in.Decimals)}, count: count{column: a.Count, single: single},
+				total: total{column: a.Column, beside: a.Beside, kind: kind, scale: int(in.Decimals)}, count: count{column: a.Count, single: single},
 				division: s.division(), decimals: s.digits(out),
 			}
 		}, err

@@ -103,9 +103,9 @@ func (b *builder) agg(p *plan.Aggregation, cols []sqltypes.Column) (Agg, error) 
 	case plan.First:
 		a.Count = p.Second
 	case plan.Sum:
-		a.Largest = p.Third
+		a.Beside = p.Third
 	case plan.Avg:
-		a.Count, a.Largest = p.Second, p.Third
+		a.Count, a.Beside = p.Second, p.Third
 	case plan.Min, plan.Max:
 		a.Order = keyOf(p.Order)
 		a.Order.Column = p.Column

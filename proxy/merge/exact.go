@@ -127,6 +127,34 @@ func (e *exact) rescale(scale int) {
 	e.scale = scale
 }
 
+// round drops digits after the point, half away from zero.
+func (e *exact) round(scale int) {
+	if scale >= e.scale {
+		return
+	}
+	e.carry()
+	unit := pow10(e.scale - scale)
+	half := new(big.Int).Rsh(unit, 1)
+	if e.high.Sign() < 0 {
+		half.Neg(half)
+	}
+	e.high.Quo(e.high.Add(&e.high, half), unit)
+	e.scale = scale
+}
+
+// words drops the words of nine digits at the end that are 0, but those that scale digits need.
+func (e *exact) words(scale int) {
+	e.carry()
+	for to := (e.scale - 1) / wordDigits * wordDigits; to >= scale; to -= wordDigits {
+		quo, rest := new(big.Int).QuoRem(&e.high, pow10(e.scale-to), new(big.Int))
+		if rest.Sign() != 0 {
+			return
+		}
+		e.high.Set(quo)
+		e.scale = to
+	}
+}
+
 // pow10 returns 10^n.
 func pow10(n int) *big.Int {
 	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)

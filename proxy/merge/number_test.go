@@ -149,7 +149,7 @@ func TestQuotient(t *testing.T) {
 		var e exact
 		e.reset(tt.scale)
 		e.add([]byte(tt.sum))
-		if got := string(tt.d.appendQuotient(nil, &e, tt.count)); got != tt.want {
+		if got := string(tt.d.appendQuotient(nil, &e, tt.count, e.scale)); got != tt.want {
 			t.Errorf("%s (scale %d) / %d, increment %d: %s, want %s", tt.sum, tt.scale, tt.count, tt.d.increment, got, tt.want)
 		}
 	}
@@ -163,9 +163,9 @@ func TestShortQuotient(t *testing.T) {
 		e.reset(rapid.IntRange(0, 18).Draw(t, "scale"))
 		e.low = rapid.Int64().Draw(t, "sum")
 		count := rapid.Uint64Range(1, 1<<40).Draw(t, "count")
-		short, ok := d.appendShort(nil, &e, count)
+		short, ok := d.appendShort(nil, &e, count, e.scale)
 		e.carry() // nothing is short any more, but zero
-		if long := d.appendQuotient(nil, &e, count); ok && string(short) != string(long) {
+		if long := d.appendQuotient(nil, &e, count, e.scale); ok && string(short) != string(long) {
 			t.Fatalf("%s, want %s", short, long)
 		}
 	})

@@ -24,9 +24,10 @@ func (d division) scale(s int) int { return min(s+d.increment, d.maxScale) }
 // appendQuotient appends sum/count as the server computes AVG of exact numbers. The server divides to whole words,
 // cuts off there, and then rounds half away from zero to the result's scale. Where the scale is the end of a
 // word there is nothing left to round by: AVG of a DECIMAL(…,5) is cut at nine digits, not rounded. And where the
-// integer part leaves too few of the nine words, the result has fewer digits than its scale says.
-func (d division) appendQuotient(dst []byte, sum *exact, count uint64) []byte {
-	if out, ok := d.appendShort(dst, sum, count); ok {
+// integer part leaves too few of the nine words, the result has fewer digits than its scale says. shown is how many digits
+// after the point the sum's definition has: the sum itself may have more.
+func (d division) appendQuotient(dst []byte, sum *exact, count uint64, shown int) []byte {
+	if out, ok := d.appendShort(dst, sum, count, shown); ok {
 		return out
 	}
 	sum.carry()
@@ -46,7 +47,7 @@ func (d division) appendQuotient(dst []byte, sum *exact, count uint64) []byte {
 	}
 	n.Quo(n, by)
 
-	scale := min(d.scale(sum.scale), digits)
+	scale := min(d.scale(shown), digits)
 	if drop := digits - scale; drop > 0 {
 		unit := pow10(drop)
 		n.Add(n, new(big.Int).Quo(unit, big.NewInt(2)))
@@ -56,7 +57,7 @@ func (d division) appendQuotient(dst []byte, sum *exact, count uint64) []byte {
 }
 
 // appendShort is appendQuotient where 64 bits hold the sum and the quotient and 128 bits what lies between.
-func (d division) appendShort(dst []byte, sum *exact, count uint64) ([]byte, bool) {
+func (d division) appendShort(dst []byte, sum *exact, count uint64, shown int) ([]byte, bool) {
 	if sum.high.Sign() != 0 || sum.scale >= len(powers) {
 		return dst, false
 	}
@@ -74,7 +75,7 @@ func (d division) appendShort(dst []byte, sum *exact, count uint64) ([]byte, boo
 		return dst, false
 	}
 	q, _ := bits.Div64(high, low, count)
-	scale := min(d.scale(sum.scale), digits)
+	scale := min(d.scale(shown), digits)
 	if drop := digits - scale; drop >= len(powers) {
 		return dst, false
 	} else if drop > 0 {

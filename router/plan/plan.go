@@ -290,10 +290,10 @@ type AggregateFunc uint8
 const (
 	First         AggregateFunc = iota // any value of the group: group columns, ANY_VALUE
 	Count                              // COUNT of each shard, summed
-	Sum                                // SUM of each shard, summed
+	Sum                                // SUM of each shard, summed; Third as of Avg
 	Min                                // by Order
 	Max                                // by Order
-	Avg                                // Column: SUM, Second: COUNT, Third: of DOUBLEs the largest absolute value, or -1
+	Avg                                // Column: SUM, Second: COUNT, Third: of DOUBLEs the largest absolute value, of DECIMALs the SUM with the digits that a server does not show, or -1
 	CountDistinct                      // rows arrive sorted by the group's Keys and then DistinctKeys; counted where they change
 	SumDistinct                        // likewise
 	AvgDistinct                        // likewise

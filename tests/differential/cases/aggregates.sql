@@ -255,3 +255,39 @@ SELECT COUNT(*) FROM (SELECT id AS k, COUNT(*) AS n FROM s1 GROUP BY k) d;
 --@ case the largest BIT beside DISTINCT
 SELECT MAX(bt), SUM(DISTINCT i) FROM s1;
 SELECT g, MAX(bt), MIN(bt), COUNT(DISTINCT i) FROM s1 GROUP BY g ORDER BY g;
+--@ case aggregates of quotients have more digits than a shard shows
+SELECT AVG(i/7), SUM(i/7), SUM(dc/7), AVG(dc/3) FROM s1;
+SELECT SUM(CASE WHEN i > 1 THEN i/7 ELSE 0 END), AVG(IFNULL(i/7, 0)), SUM(ROUND(i/7, 2)), AVG(i/7/3) FROM s1;
+SELECT g, SUM(i/7), AVG(i/7) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, SUM(i/7), AVG(i/7), COUNT(DISTINCT h) FROM s1 GROUP BY g ORDER BY g;
+SELECT AVG(i/7), MIN(i/7), MAX(i/7), SUM(DISTINCT i/7) FROM s1;
+SELECT SUM(q), AVG(q) FROM (SELECT i/7 AS q FROM s1) d;
+SELECT AVG(i/7) FROM s1 WHERE id > 100;
+--@ case averages in DOUBLE expressions
+SELECT AVG(i)+5e0, AVG(i)*1e0, AVG(dc)/3e0, AVG(i)+'1', SQRT(AVG(i)), POW(AVG(i), 2) FROM s1;
+SELECT IFNULL(AVG(i), 1e0), COALESCE(AVG(i), 1e0), GREATEST(AVG(i), 0e0), CAST(AVG(i) AS DOUBLE), -AVG(i)+0e0, NULLIF(AVG(i), 0)+0e0 FROM s1;
+SELECT IF(AVG(i) > 0, AVG(i), 1e0), CASE WHEN AVG(i) > 0 THEN AVG(i) ELSE 0e0 END, AVG(i)/3, ROUND(AVG(i), 6), AVG(i) % 2e0 FROM s1;
+SELECT AVG(i) = 3e0/7, AVG(i) IN (3e0/7, 1), AVG(i) BETWEEN 3e0/7 AND 5e0, AVG(i) AS x FROM s1 HAVING x > 0e0;
+SELECT AVG(i) AS x, COUNT(*) FROM s1 HAVING x*3e0 > 0 AND x = 3e0/7 ORDER BY x*1e0;
+SELECT g, AVG(i)*1e0, COUNT(DISTINCT h) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, AVG(i)*1e0, AVG(dc)/3, COUNT(DISTINCT h) FROM s1 GROUP BY g ORDER BY 2, 1;
+SELECT g, AVG(i)*1e0, AVG(i)/3 FROM s1 GROUP BY g ORDER BY g;
+--@ params double 2.5
+--@ params int 2
+--@ params dec 1.25
+--@ params str 3
+--@ params null
+SELECT AVG(i) + ? FROM s1;
+--@ params double 2.5
+--@ params int 2
+--@ params str 3
+SELECT AVG(i) * ? AS x, AVG(i/7) FROM s1 HAVING x > 0;
+--@ params double 0.42857142857142855
+--@ params str 0.42857142857142855
+--@ params dec 0.42857142857142855
+SELECT AVG(i) = ?, COUNT(*) FROM s1;
+--@ case expressions over aggregates of quotients
+SELECT SUM(i/7)+0.00000000, AVG(i/7)*3, MAX(i/7)*1e0, MIN(i/7)+0.00000000, ROUND(AVG(dc/3), 2), SUM(dc/7)*1e0 FROM s1;
+SELECT SUM(i/7) AS s FROM s1 HAVING s > 0;
+SELECT g, SUM(i/7)*1.0000000, COUNT(DISTINCT h) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, SUM(i/7)*1.0000000, AVG(i/7)*2, MAX(i/7)+0e0 FROM s1 GROUP BY g ORDER BY g;
