@@ -232,9 +232,6 @@ func (v *residualVisitor) markReals(e ast.ExprNode) {
 
 func (v *residualVisitor) mark(operands []ast.ExprNode) {
 	for _, e := range operands {
-		if v.reals == nil {
-			v.reals = map[ast.ExprNode]bool{}
-		}
 		for {
 			v.reals[e] = true
 			p, ok := e.(*ast.ParenthesesExpr)

@@ -9,7 +9,6 @@ import (
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/pingcap/tidb/pkg/parser/ast"
-	"github.com/pingcap/tidb/pkg/parser/opcode"
 )
 
 // residualPlan plans a grouping with HAVING or expressions over aggregates: the groups go into a temporary table of one
@@ -32,6 +31,8 @@ type residualPart struct {
 	replace string // "c3", "(c1/c2)"
 	real    string // what stands for it where it is read as a DOUBLE; "": the same
 	refuse  string // why it cannot be a part of an expression
+	text    bool   // it is a text
+	member  bool   // it is made of an ENUM or SET: only some functions take it for a text
 	textual bool   // it is made of text that is no column's: arithmetic would have other digits over a table's column
 }
 
@@ -177,7 +178,7 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 		return r.addExtreme(a, agg, span, isText(col.Type))
 	}
 	if agg.Func != plan.Avg {
-		r.aggregates = append(r.aggregates, residualPart{span: span, replace: r.addOutput(agg, r.cut(span))})
+		r.aggregates = append(r.aggregates, residualPart{span: span, replace: r.addOutput(agg, r.cut(span)), text: isText(col.Type)})
 		return nil
 	}
 	sum, count := agg, agg
@@ -189,10 +190,11 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 	return nil
 }
 
-// addExtreme is addAggregate for MIN and MAX. Of an ENUM or SET they are text, where there are groups also its number: by
-// whether the server has put the groups into a temporary table.
+// addExtreme is addAggregate for MIN and MAX. Of an ENUM or SET they are text to what compares or joins them, a number cut to an
+// integer to other functions, and where there are groups also the member's number: by whether the server has put the groups into
+// a temporary table.
 func (r *residualPlan) addExtreme(a *ast.AggregateFuncExpr, agg plan.Aggregation, span parser.Span, textual bool) error {
-	part, typed := residualPart{span: span}, r.cut(span)
+	part, typed := residualPart{span: span, text: textual}, r.cut(span)
 	_, column := bareExpr(a.Args[0]).(*ast.ColumnNameExpr)
 	part.textual = textual && !column
 	switch member, err := r.ofMembers(a); {
@@ -201,7 +203,7 @@ func (r *residualPlan) addExtreme(a *ast.AggregateFuncExpr, agg plan.Aggregation
 	case member && len(r.groups) > 0:
 		part.refuse = "MIN or MAX of an ENUM or SET in expressions beside GROUP BY over several shards"
 	case member:
-		typed, part.textual = call("CONCAT(", typed), true
+		typed, part.textual, part.member = call("CONCAT(", typed), true, true
 	}
 	part.replace = r.addOutput(agg, typed)
 	r.aggregates = append(r.aggregates, part)
@@ -284,7 +286,7 @@ func (r *residualPlan) final(orders []orderItem) (*rewrite.Template, error) {
 	}
 	add(text(" FROM "), rewrite.Piece{Op: rewrite.Table})
 	if r.sel.Having != nil {
-		expr, err := r.rewritten(r.sel.Having.Expr, r.c.Having.Body, clauseHaving)
+		expr, err := r.rewrittenAs(r.sel.Having.Expr, r.c.Having.Body, clauseHaving, false, true)
 		if err != nil {
 			return nil, err
 		}
@@ -342,173 +344,4 @@ func (p *planning) as(name parser.Span) []rewrite.Piece {
 		return []rewrite.Piece{text(" AS `" + name.In(p.stmt.Text) + "`")}
 	}
 	return append([]rewrite.Piece{text(" AS ")}, rewrite.Cut(p.src, rewrite.Span(name), nil)...)
-}
-
-// clause says where an expression stands, which decides what its bare names mean.
-type clause uint8
-
-const (
-	clauseList   clause = iota // columns only
-	clauseHaving               // select items before columns
-	clauseOrder                // columns before select items
-)
-
-// rewritten is an expression with its aggregates, grouped expressions and columns replaced by parts.
-func (r *residualPlan) rewritten(e ast.ExprNode, span parser.Span, in clause) ([]rewrite.Piece, error) {
-	return r.rewrittenAs(e, span, in, false)
-}
-
-// rewrittenAs is rewritten of an expression that is read as a DOUBLE, or is not.
-func (r *residualPlan) rewrittenAs(e ast.ExprNode, span parser.Span, in clause, real bool) ([]rewrite.Piece, error) {
-	v := &residualVisitor{r: r, in: in}
-	if real {
-		v.mark([]ast.ExprNode{e})
-	}
-	e.Accept(v)
-	if v.err != nil {
-		return nil, v.err
-	}
-	return rewrite.Cut(r.p.src, rewrite.Span(span), v.splices), nil
-}
-
-// residualVisitor finds what has to be replaced.
-type residualVisitor struct {
-	r       *residualPlan
-	in      clause
-	splices []rewrite.Splice
-	reals   map[ast.ExprNode]bool // what is read as a DOUBLE
-	err     error
-}
-
-// Enter implements ast.Visitor.
-func (v *residualVisitor) Enter(n ast.Node) (ast.Node, bool) {
-	e, ok := n.(ast.ExprNode)
-	if !ok || v.err != nil {
-		return n, v.err != nil
-	}
-	span, spanned := v.r.p.stmt.Span(e)
-	if v.computesText(e) {
-		v.err = v.r.p.refuse("arithmetic on MIN or MAX of a text that is no column over several shards")
-		return n, true
-	}
-	if a, ok := e.(*ast.AggregateFuncExpr); ok {
-		v.replaceAggregate(a, span, spanned)
-		return n, true
-	}
-	v.markReals(e)
-	c, isColumn := e.(*ast.ColumnNameExpr)
-	if !spanned {
-		if isColumn {
-			v.err = v.r.p.refuse("an expression over aggregates of a form that Heddle cannot read over several shards")
-		}
-		return n, false
-	}
-	if i := v.r.groupOf(span); i >= 0 {
-		v.put(span, v.r.column(v.r.groups[i].span, v.r.groups[i].expr))
-		return n, true
-	}
-	if isColumn {
-		v.replaceColumn(c, span)
-	}
-	return n, isColumn
-}
-
-// computesText reports whether an expression is arithmetic on what is made of text by MIN or MAX.
-func (v *residualVisitor) computesText(e ast.ExprNode) bool {
-	var operands []ast.ExprNode
-	switch e := e.(type) {
-	case *ast.BinaryOperationExpr:
-		switch e.Op {
-		case opcode.Plus, opcode.Minus, opcode.Mul, opcode.Div, opcode.Mod, opcode.IntDiv:
-			operands = []ast.ExprNode{e.L, e.R}
-		}
-	case *ast.UnaryOperationExpr:
-		if e.Op == opcode.Minus {
-			operands = []ast.ExprNode{e.V}
-		}
-	}
-	for _, o := range operands {
-		a, ok := bareExpr(o).(*ast.AggregateFuncExpr)
-		if !ok {
-			continue
-		}
-		span, ok := v.r.p.stmt.Span(a)
-		for _, part := range v.r.aggregates {
-			if ok && part.textual && v.r.p.sameTokens(part.span, span) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// Leave implements ast.Visitor.
-func (v *residualVisitor) Leave(n ast.Node) (ast.Node, bool) { return n, true }
-
-func (v *residualVisitor) put(span parser.Span, name string) {
-	v.splices = append(v.splices, splice(span, text(name)))
-}
-
-func (v *residualVisitor) replaceAggregate(a *ast.AggregateFuncExpr, span parser.Span, ok bool) {
-	if ok {
-		for _, part := range v.r.aggregates {
-			if v.r.p.sameTokens(part.span, span) {
-				if part.refuse != "" && !v.r.whole {
-					v.err = v.r.p.refuse(part.refuse)
-				}
-				if v.reals[a] && part.real != "" {
-					v.put(span, part.real)
-				} else {
-					v.put(span, part.replace)
-				}
-				return
-			}
-		}
-	}
-	v.err = v.r.p.refuse("the aggregate " + a.F + " of a form that Heddle cannot read over several shards")
-}
-
-// replaceColumn replaces a column outside of aggregates, or a select item's alias by its expression.
-func (v *residualVisitor) replaceColumn(c *ast.ColumnNameExpr, span parser.Span) {
-	field := v.r.aliasOf(c.Name)
-	if field >= 0 && v.in == clauseOrder {
-		column, err := v.r.isColumn(c.Name.Name.O)
-		if err != nil {
-			v.err = err
-			return
-		}
-		if column {
-			field = -1
-		}
-	}
-	if v.in != clauseList && field >= 0 {
-		expr, err := v.r.rewrittenAs(v.r.sel.Fields.Fields[field].Expr, v.r.c.List[field].Expr, clauseList, v.reals[c])
-		if err != nil {
-			v.err = err
-			return
-		}
-		pieces := append([]rewrite.Piece{text("(")}, expr...)
-		v.splices = append(v.splices, splice(span, append(pieces, text(")"))...))
-		return
-	}
-	if len(v.r.groups) == 0 {
-		v.err = v.r.p.refuse("a column beside aggregates without GROUP BY over several shards")
-		return
-	}
-	v.put(span, v.r.column(span, v.r.cut(span)))
-}
-
-// column is the part that carries an expression of the group's rows.
-func (r *residualPlan) column(span parser.Span, expr []rewrite.Piece) string {
-	for _, part := range r.columns {
-		if r.p.sameTokens(part.span, span) {
-			return part.replace
-		}
-	}
-	index := r.hide(expr)
-	name := r.addOutput(plan.Aggregation{
-		Func: plan.First, Column: index, Second: -1, Third: -1, Inherit: true, Label: span.In(r.p.stmt.Text),
-	}, expr)
-	r.columns = append(r.columns, residualPart{span: span, replace: name})
-	return name
 }

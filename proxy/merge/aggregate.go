@@ -50,7 +50,7 @@ type Agg struct {
 	// Beside is, of a Sum or Avg of DOUBLEs, the input column with the largest absolute value; of DECIMALs the one with the
 	// sum to more digits than Column shows; -1: none.
 	Beside int
-	Order   Key // Min, Max: how values compare; Order.Column is Column
+	Order  Key // Min, Max: how values compare; Order.Column is Column
 
 	// Distinct are the arguments of a DISTINCT aggregate. The input rows hold single values, which count where they
 	// change within a group: the input is sorted by the group's keys and then by these.

@@ -254,7 +254,7 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 		if err != nil {
 			continue
 		}
-		c := condition{string(row[0]), uint16(code), s.diag.numbered(logicalText(string(row[2]), route, t))}
+		c := condition{string(row[0]), uint16(code), s.diag.numbered(withoutResidual(logicalText(string(row[2]), route, t)))}
 		if s.diag.ofConstant(c, t, s.shown) {
 			n--
 			continue
@@ -267,6 +267,19 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 		s.diag.total += extra
 	}
 	return nil
+}
+
+// withoutResidual is a message without the column of the temporary table that holds the merged rows: to one server it is an
+// aggregate, which has no name.
+func withoutResidual(message string) string {
+	at := strings.Index(message, ".`"+residualTable+"`.")
+	if at < 0 {
+		return message
+	}
+	if from := strings.LastIndex(message[:at], " for column `"); from >= 0 {
+		return message[:from]
+	}
+	return message
 }
 
 // convertMessages brings messages that a server has sent unconverted into the client's charset, by that server.

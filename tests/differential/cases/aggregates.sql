@@ -291,3 +291,24 @@ SELECT SUM(i/7)+0.00000000, AVG(i/7)*3, MAX(i/7)*1e0, MIN(i/7)+0.00000000, ROUND
 SELECT SUM(i/7) AS s FROM s1 HAVING s > 0;
 SELECT g, SUM(i/7)*1.0000000, COUNT(DISTINCT h) FROM s1 GROUP BY g ORDER BY g;
 SELECT g, SUM(i/7)*1.0000000, AVG(i/7)*2, MAX(i/7)+0e0 FROM s1 GROUP BY g ORDER BY g;
+--@ case the least and the largest text as a number
+UPDATE s1 SET vc = CASE id % 5 WHEN 0 THEN '9' WHEN 1 THEN '10' WHEN 2 THEN '1e1' WHEN 3 THEN ' 7' ELSE '1.50' END;
+SELECT MAX(vc)+0, -MIN(vc), CONCAT(MAX(vc))*2, MAX(vc) > 5, MAX(vc) > 5.5, MIN(vc) < 10e0, ABS(MAX(vc)), ROUND(MAX(vc), 2) FROM s1;
+SELECT IF(MAX(vc), 1, 2), CASE MAX(vc) WHEN 9 THEN 1 ELSE 2 END, MAX(vc) BETWEEN 1 AND 10, MAX(vc) IN (9, 10), NOT MAX(vc), MAX(vc) AND 1 FROM s1;
+SELECT MAX(CONCAT(vc))+0, -MAX(CONCAT(vc)), IFNULL(MAX(CONCAT(vc)), '3')+0, ROUND(MAX(CONCAT(vc)), 1), MAX(CONCAT(vc)) > 5 FROM s1;
+SELECT g, MAX(vc) AS x FROM s1 GROUP BY g HAVING x > 1 ORDER BY x+0, g;
+SELECT g, MIN(vc) AS x FROM s1 GROUP BY g HAVING MIN(vc)+1 > 2 AND x > '1' ORDER BY -x, g;
+SELECT MAX(vc)+0, YEAR(MAX(vc)), DATE(SUM(i)), MAX(vc) AND 1, NOT MIN(vc) FROM s1 WHERE id > 0;
+SELECT g, YEAR(MAX(vc)) FROM s1 GROUP BY g ORDER BY g;
+--@ case the least and the largest ENUM in functions
+ALTER TABLE s1 ADD COLUMN er ENUM('10', '9', '1.5');
+UPDATE s1 SET er = id % 3 + 1;
+SELECT ROUND(MIN(er)), ABS(MIN(er)), MIN(er)+1, MAX(er) > '2', CONCAT(MIN(er), '!'), ROUND(MAX(er), 2), NULLIF(MIN(er), 9)+1 FROM s1;
+SELECT ABS(MIN(er)) FROM s1;
+SELECT MIN(er) = '1.5', MAX(er) IN ('9', 'z'), LOWER(MAX(en)), MIN(en) FROM s1 HAVING MIN(er) = 1.5;
+ALTER TABLE s1 DROP COLUMN er;
+--@ case the least and the largest text as true or false
+UPDATE s1 SET vc = CONCAT('1e-100x', id) WHERE id < 3;
+SELECT NOT MAX(vc), MAX(vc) AND 1, MIN(vc) XOR 1, MIN(vc) OR 0 FROM s1;
+SELECT g FROM s1 GROUP BY g HAVING MAX(vc) ORDER BY g;
+SELECT g, MIN(vc) AS x, COUNT(DISTINCT h) FROM s1 GROUP BY g HAVING x AND COUNT(*) > 0 ORDER BY g;
