@@ -1,6 +1,8 @@
 package session
 
 import (
+	"fmt"
+
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -15,7 +17,12 @@ const (
 	foundBehind                  // those that OFFSET has passed over are found too
 	foundUnited                  // a UNION is made whole before a LIMIT, the session's as well
 	foundHidden                  // the server alone knows
+	foundStored                  // as many as INSERT … SELECT has read
 )
+
+// foundElsewhere names what makes FOUND_ROWS() unknown.
+const foundElsewhere = "a UNION or parenthesised query with LIMIT, LIMIT … WITH TIES, VALUES, a stored program, a query inside of a statement " +
+	"that is no SELECT, INSERT … RETURNING or a change over several tables"
 
 // foundRuleOf finds the rule of a statement.
 func foundRuleOf(st *parser.Statement) foundRule {
@@ -23,6 +30,18 @@ func foundRuleOf(st *parser.Statement) foundRule {
 	case parser.Select:
 	case parser.Call, parser.Compound:
 		return foundHidden // it is the count of some query of a body
+	case parser.Insert, parser.Replace:
+		return foundByInsert(st)
+	case parser.Update, parser.Delete:
+		if st.Uses.Has(parser.UseSubquery) || st.Clauses == nil || st.Clauses.MultiTable {
+			return foundHidden
+		}
+		return foundSent
+	case parser.Do, parser.CreateTable:
+		if st.Uses.Has(parser.UseSubquery) || st.DDL != nil && st.DDL.Select.Present() {
+			return foundHidden
+		}
+		return foundSent
 	default:
 		return foundSent
 	}
@@ -48,6 +67,46 @@ func foundRuleOf(st *parser.Statement) foundRule {
 	return foundSent
 }
 
+// foundByInsert finds the rule of an INSERT. A query that a server answers without reading, as one without tables or a MAX() of
+// a key, has found nothing, though it has a row.
+func foundByInsert(st *parser.Statement) foundRule {
+	c := st.Clauses
+	switch {
+	case c == nil:
+		return foundHidden
+	case c.Source == nil:
+		return map[bool]foundRule{true: foundHidden, false: foundSent}[st.Uses.Has(parser.UseSubquery) || c.Returning.Present()]
+	case c.Returning.Present(), c.Source.Paren, c.Source.Inner != nil, len(c.Source.Branches) > 0, st.Uses.Has(parser.UseCalcFoundRows):
+		return foundHidden
+	}
+	if l := c.Source.Limit; l != nil && (l.WithTies || l.RowsExamined || l.Offset >= 0 || l.OffsetSpan.Present()) {
+		return foundHidden
+	}
+	from := false
+	for i, t := range st.Tokens {
+		from = from || t.Is("FROM") && t.Depth == 0 && i+1 < len(st.Tokens) && !st.Tokens[i+1].Is("DUAL")
+		if t.Is("MIN") || t.Is("MAX") {
+			return foundHidden
+		}
+	}
+	return map[bool]foundRule{true: foundStored, false: foundHidden}[from]
+}
+
+// foundByChange takes note of FOUND_ROWS() after a statement that is no query, by the text that servers say of it.
+func (s *Session) foundByChange(st *Statement, info []byte) {
+	switch st.found {
+	case foundStored:
+		var records uint64
+		if _, err := fmt.Sscanf(string(info), "Records: %d", &records); err != nil {
+			s.diag.foundAfter = foundElsewhere
+			return
+		}
+		s.diag.found(records)
+	case foundHidden:
+		s.diag.foundAfter = foundElsewhere
+	}
+}
+
 // foundBy takes note of FOUND_ROWS() after a statement that has sent n rows.
 func (s *Session) foundBy(x *execution, n uint64) {
 	s.diag.found(n)
@@ -69,7 +128,7 @@ func (s *Session) foundBy(x *execution, n uint64) {
 			s.diag.foundAfter = "a UNION under sql_select_limit"
 		}
 	case foundHidden:
-		s.diag.foundAfter = "a UNION or parenthesised query with LIMIT, LIMIT … WITH TIES, VALUES or a stored program"
+		s.diag.foundAfter = foundElsewhere
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
@@ -96,7 +97,11 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 		return s.run(ctx, x)
 	}
 	if handler := s.srv.own[kind]; handler != nil {
-		return handler(s, ctx, x)
+		err := handler(s, ctx, x)
+		if kind == parser.Set && x.st.parsed.Uses.Has(parser.UseSubquery) {
+			s.diag.foundAfter = foundElsewhere
+		}
+		return err
 	}
 	if handler := s.ownShow(x.st.parsed); handler != nil {
 		return handler(s, ctx, x)

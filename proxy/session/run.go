@@ -428,6 +428,8 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 			s.diag.succeeded(&a.OK)
 			if x.st.parsed.Kind == parser.Select { // INTO
 				s.foundBy(x, a.OK.AffectedRows)
+			} else if x.st.found != foundSent {
+				s.foundByChange(x.st, a.OK.Info)
 			}
 			ok := wire.OK{
 				AffectedRows: a.OK.AffectedRows, LastInsertID: a.OK.LastInsertID,

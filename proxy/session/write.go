@@ -511,7 +511,11 @@ func (w *write) respond(ctx context.Context) error {
 	if w.columns != nil {
 		w.total.Info = nil
 		defer w.budget.Release(w.reserved)
-		return w.s.writeRows(ctx, merge.NewRows(w.columns, w.rows), w.x.form, func() *wire.OK { return &w.total })
+		err := w.s.writeRows(ctx, merge.NewRows(w.columns, w.rows), w.x.form, func() *wire.OK { return &w.total })
+		if w.x.st.found == foundHidden {
+			w.s.diag.foundAfter = foundElsewhere
+		}
+		return err
 	}
 	if err := w.s.sendOK(&w.total); err != nil {
 		return &exec.ClientError{Err: err}
@@ -525,6 +529,9 @@ func (w *write) noted() {
 	w.total.Warnings = w.s.diag.count()
 	id := w.s.diag.lastID
 	w.s.diag.succeeded(&w.total)
+	if w.x.st.found != foundSent {
+		w.s.foundByChange(w.x.st, w.total.Info)
+	}
 	if w.generates || w.route.Rows != nil && w.route.Rows.Generate != nil {
 		w.s.diag.lastID = id // an id that the client gave does not count
 		if w.x.generatedID != 0 {

@@ -135,3 +135,56 @@ SELECT id FROM s2 WHERE MATCH(b) AGAINST('bar') ORDER BY id;
 ALTER TABLE s2 ENGINE = InnoDB;
 SELECT id FROM s2 WHERE MATCH(b) AGAINST('world') ORDER BY id;
 ALTER TABLE s2 ENGINE = MyISAM;
+--@ case rows found by insert … select
+SELECT 1 UNION SELECT 2 ORDER BY 1;
+INSERT INTO s1 (id, a) SELECT id + 100, a FROM s1;
+SELECT FOUND_ROWS();
+INSERT INTO s1 (id, a) SELECT id, a + 200 FROM s1 WHERE id = 3 ON DUPLICATE KEY UPDATE a = 7;
+SELECT FOUND_ROWS();
+INSERT INTO s1 (id, a) SELECT id, a FROM s1 WHERE id < 0;
+SELECT FOUND_ROWS();
+INSERT IGNORE INTO s1 (id, a) SELECT id, a FROM s1;
+SELECT FOUND_ROWS();
+REPLACE INTO b1 (id, v) SELECT id, a FROM s1 WHERE id < 7;
+SELECT FOUND_ROWS();
+INSERT INTO b1 (id, v) SELECT id + 20, v FROM b1 ORDER BY id LIMIT 2;
+SELECT FOUND_ROWS();
+INSERT INTO s1 (id, a) SELECT a + 300, COUNT(*) FROM s1 GROUP BY a HAVING a > 0;
+SELECT FOUND_ROWS();
+INSERT INTO s1 (id, a) SELECT id + 700, a FROM s1 WHERE id = 1;
+SELECT FOUND_ROWS(), ROW_COUNT();
+INSERT INTO s1 (id, a) SELECT id + 500, v FROM b1;
+SELECT FOUND_ROWS();
+--@ case rows found before a write
+SELECT 1 UNION SELECT 2 ORDER BY 1;
+INSERT INTO s1 (id, a) VALUES (100, 1),(101, 2),(102, 3);
+UPDATE s1 SET a = 5;
+DELETE FROM s1 WHERE id > 3;
+INSERT INTO b1 VALUES (9, 9);
+SELECT FOUND_ROWS();
+DELETE FROM s1 WHERE id = 2 RETURNING id;
+SELECT FOUND_ROWS();
+--@ case rows found by a query of an insert that does not read
+SELECT 1 UNION SELECT 2 ORDER BY 1;
+INSERT INTO b1 (id, v) SELECT 50, 1;
+SELECT FOUND_ROWS(), 10;
+--@ case rows found by an insert that returns them
+SELECT 1 UNION SELECT 2 ORDER BY 1;
+INSERT INTO s1 (id, a) VALUES (110, 9),(111, 9),(112, 9) RETURNING id;
+SELECT FOUND_ROWS(), 15;
+--@ case rows found by a query in the values
+SELECT 1 UNION SELECT 2 ORDER BY 1;
+INSERT INTO b1 VALUES (60, (SELECT MAX(v) FROM (SELECT 1 v) d));
+SELECT FOUND_ROWS(), 11;
+--@ case rows found by an update with a query
+SELECT 1 UNION SELECT 2 ORDER BY 1;
+UPDATE b1 SET v = (SELECT 7) WHERE id = 1;
+SELECT FOUND_ROWS(), 12;
+--@ case rows found by a query that is assigned
+SELECT 1 UNION SELECT 2 ORDER BY 1;
+SET @x = (SELECT COUNT(*) FROM b1);
+SELECT FOUND_ROWS(), 13;
+--@ case rows found by a delete from a join
+SELECT 1 UNION SELECT 2 ORDER BY 1;
+DELETE x FROM b1 x JOIN b1 y ON x.id = y.id + 1;
+SELECT FOUND_ROWS(), 14;
