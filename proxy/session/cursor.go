@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 // A cursor of one shard lives in that shard, on a connection that stays with the session until the cursor is closed.
@@ -16,17 +17,43 @@ import (
 
 const cursorPin = "open cursor"
 
-// cursorCan reports whether a statement's cursor can be its shard's.
-func (s *Session) cursorCan(x *execution) bool {
-	if x.plan == nil || x.st.parsed.Kind != parser.Select {
-		return false
+// leavesMore are what a statement leaves in the session beside its rows, which is read when they have been sent.
+const leavesMore = parser.UseUserVarWrite | parser.UseLastInsertIDArg | parser.UseCalcFoundRows
+
+// cursorUnit is where a statement's cursor can be its shard's; nil: it runs without one, as any other.
+func (s *Session) cursorUnit(ctx context.Context, x *execution) *plan.RouteUnit {
+	st := x.st.parsed
+	if x.plan == nil || st.Kind != parser.Select || st.Prefix.Present() || st.Uses.Has(leavesMore) || x.plan.UserLocks || x.plan.Program != nil ||
+		x.st.settles || s.locked != nil || s.next != (txn.Options{}) {
+		return nil
 	}
-	_, ok := x.plan.Root.(*plan.Route)
-	return ok
+	route, ok := x.plan.Root.(*plan.Route)
+	if !ok {
+		return nil
+	}
+	units, err := s.router.Route(ctx, route, x.args)
+	if err != nil || len(units) != 1 {
+		return nil
+	}
+	return &units[0]
 }
 
-// openCursor runs the statement with a cursor on its shard.
+// openCursor runs the statement with a cursor on its shard, if it can have one.
 func (s *Session) openCursor(ctx context.Context, stmt *prepared, x *execution) error {
+	if s.cursorUnit(ctx, x) == nil {
+		return s.execute(ctx, x)
+	}
+	kind := x.st.parsed.Kind
+	s.diag.begin(x.st.parsed, s.srv.Flavour.MariaDB)
+	if len(s.held) > 0 {
+		s.obscure(kind)
+	}
+	if err := s.mourn(kind); err != nil {
+		return s.writeError(err)
+	}
+	if err := s.mayRun(x.st.parsed); err != nil {
+		return s.writeError(err)
+	}
 	defer s.settle(ctx)
 	if err := s.enter(ctx, x); err != nil {
 		return s.writeError(err)
@@ -34,22 +61,12 @@ func (s *Session) openCursor(ctx context.Context, stmt *prepared, x *execution) 
 	if err := s.pass(ctx, x); err != nil {
 		return s.writeError(err)
 	}
-	route, ok := x.plan.Root.(*plan.Route)
-	if !ok { // by other rules than those that it was looked up under
+	unit := s.cursorUnit(ctx, x)
+	if unit == nil { // by other rules than those that it was looked up under
 		return s.run(ctx, x)
 	}
 	x.need = needs(x.st.parsed)
-	units, err := s.router.Route(ctx, route, x.args)
-	if err != nil {
-		return s.writeError(err)
-	}
-	if len(units) != 1 {
-		if err := s.runTree(ctx, x, route); err != nil {
-			return s.writeError(err)
-		}
-		return nil
-	}
-	if err := s.startCursor(ctx, stmt, x, route, &units[0]); err != nil {
+	if err := s.startCursor(ctx, stmt, x, x.plan.Root.(*plan.Route), unit); err != nil {
 		return s.writeError(err)
 	}
 	return nil
@@ -88,15 +105,16 @@ func (s *Session) startCursor(ctx context.Context, stmt *prepared, x *execution,
 	}
 	if !open {
 		conn.CloseStmt(shard) // the server sent the rows at once
-		return s.relayRest(answer)
+		return s.relayRest(x, answer)
 	}
 	stmt.cursor = &cursor{h: h, stmt: shard}
+	s.diag.rowCount, s.diag.foundAfter = -1, "a query whose rows are fetched by a cursor"
 	s.pinned(h, cursorPin)
 	return s.clientError(s.sendEnd(&answer.OK))
 }
 
 // relayRest passes on the rows that a server sends although a cursor was asked for.
-func (s *Session) relayRest(answer *exec.Answer) error {
+func (s *Session) relayRest(x *execution, answer *exec.Answer) error {
 	if err := s.endOfColumns(0); err != nil {
 		return s.clientError(err)
 	}
@@ -105,6 +123,9 @@ func (s *Session) relayRest(answer *exec.Answer) error {
 		return err
 	}
 	s.diag.rowsSent(uint64(rows))
+	if x.st.found != foundSent {
+		s.foundBy(x, uint64(rows))
+	}
 	return s.clientError(s.sendEnd(&answer.OK))
 }
 

@@ -277,7 +277,7 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 		s.diag.reset()
 		return s.writeError(err)
 	}
-	if request.Flags&wire.CursorReadOnly != 0 && s.cursorCan(x) {
+	if request.Flags&wire.CursorReadOnly != 0 {
 		return s.openCursor(ctx, stmt, x)
 	}
 	return s.execute(ctx, x)

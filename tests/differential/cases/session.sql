@@ -412,3 +412,30 @@ SET time_zone = DEFAULT;
 --@ case diagnostics
 SELECT 1/0, id FROM s1 WHERE id = 1;
 GET DIAGNOSTICS @n = NUMBER;
+--@ case variables of one statement that is read by a cursor
+--@ expect temptable
+--@ params fetch=1
+SET STATEMENT sql_select_limit = 2 FOR SELECT id FROM s1 ORDER BY id;
+--@ expect temptable
+--@ params fetch=2
+SET STATEMENT div_precision_increment = 10 FOR SELECT AVG(v), t FROM s1 GROUP BY t ORDER BY t;
+--@ expect temptable
+--@ params fetch=2 int 1
+SET STATEMENT sql_select_limit = 1 FOR SELECT id FROM s1 WHERE id = ?;
+--@ case what a query leaves that is read by a cursor
+--@ expect temptable
+--@ params fetch=1
+SELECT SQL_CALC_FOUND_ROWS id FROM s1 WHERE id = 2 ORDER BY id LIMIT 1;
+SELECT FOUND_ROWS();
+--@ expect temptable
+--@ params fetch=1
+SELECT SQL_CALC_FOUND_ROWS id FROM s1 ORDER BY id LIMIT 2;
+SELECT FOUND_ROWS();
+--@ expect temptable
+--@ params fetch=1
+SELECT @w := v FROM s1 WHERE id = 2;
+SELECT @w;
+--@ expect temptable
+--@ params fetch=1
+SELECT LAST_INSERT_ID(77), id FROM s1 WHERE id = 2;
+SELECT LAST_INSERT_ID();
