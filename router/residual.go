@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,8 +86,19 @@ func (g *grouping) residual(orders []orderItem) error {
 	g.route.Template = g.template(shardSelect{list: r.list(g.hidden, hiddenName), order: order, drop: true, group: r.groupBy(), having: true})
 	g.p.plan.Root = &plan.Residual{
 		Input: node, Target: g.route.Targets[0], Shape: shape, Final: final, Result: result, FreeGroups: g.p.groupsJudged,
+		Stands: r.stands(),
 	}
 	return nil
+}
+
+// stands says what the parts stand for, for errors of the server that finishes the statement.
+func (r *residualPlan) stands() (out []plan.Stand) {
+	for _, part := range slices.Concat(r.aggregates, r.columns) {
+		if part.replace != "" {
+			out = append(out, plan.Stand{Columns: strings.Trim(part.replace, "()"), Text: part.span.In(r.p.stmt.Text)})
+		}
+	}
+	return out
 }
 
 // findAggregates describes all aggregates of the statement and splits each into parts.

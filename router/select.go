@@ -93,7 +93,9 @@ func (p *planning) oneShard(route *plan.Route, why string) {
 }
 
 // unread names a statement that the grammar could not read.
-func unread(st *parser.Statement) string { return "a " + st.Verb() + " statement that Heddle cannot read" }
+func unread(st *parser.Statement) string {
+	return "a " + st.Verb() + " statement that Heddle cannot read"
+}
 
 // refuseUnread refuses a statement that the grammar could not read, after a server had its say: a mistake is answered
 // as a server answers it.

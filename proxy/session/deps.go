@@ -205,8 +205,8 @@ type Config struct {
 	MaxPacket          int           // bytes of a statement
 	MaxConnections     int           // clients at the same time
 	OffersTLS          bool
-	QueryMemory        int64         // bytes that one statement's operators may hold
-	FanOut             int           // units of one statement that shards work on at the same time; 0: no bound
-	MaxPrepared        int           // prepared statements of a session
-	SessionMemory      int64         // bytes that one session may hold: its statement, its prepared statements, its operators
+	QueryMemory        int64 // bytes that one statement's operators may hold
+	FanOut             int   // units of one statement that shards work on at the same time; 0: no bound
+	MaxPrepared        int   // prepared statements of a session
+	SessionMemory      int64 // bytes that one session may hold: its statement, its prepared statements, its operators
 }

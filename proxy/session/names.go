@@ -185,7 +185,9 @@ func logicalText(msg string, route *plan.Route, t *plan.Target) string {
 		for _, before := range []string{"'", " ", "("} {
 			msg = strings.ReplaceAll(msg, before+t.Schema+".", before+t.Database+".")
 		}
-		msg = strings.ReplaceAll(msg, "`"+t.Schema+"`.", "`"+t.Database+"`.")
+		for _, quote := range nameQuotes {
+			msg = strings.ReplaceAll(msg, quote+t.Schema+quote+".", quote+t.Database+quote+".")
+		}
 	}
 	return msg
 }
@@ -206,7 +208,7 @@ func replaceListed(msg, old, name string) string {
 }
 
 // replaceName replaces a table's actual name in the forms in which servers print it: 'schema.table', `schema`.`table`,
-// 'schema.table.column', and the table alone in quotes.
+// "schema"."table", 'schema.table.column', and the table alone in quotes.
 func replaceName(msg, schema, table, db, name string) string {
 	if schema == db && table == name {
 		return msg
@@ -214,12 +216,19 @@ func replaceName(msg, schema, table, db, name string) string {
 	msg = strings.ReplaceAll(msg, "'"+schema+"."+table+"'", "'"+db+"."+name+"'")
 	msg = strings.ReplaceAll(msg, "'"+schema+"."+table+".", "'"+db+"."+name+".")
 	msg = strings.ReplaceAll(msg, "'"+schema+".", "'"+db+".")
-	msg = strings.ReplaceAll(msg, "`"+schema+"`.`"+table+"`", "`"+db+"`.`"+name+"`")
-	msg = strings.ReplaceAll(msg, "`"+schema+"`.", "`"+db+"`.")
+	for _, quote := range nameQuotes {
+		msg = strings.ReplaceAll(msg, quote+schema+quote+"."+quote+table+quote, quote+db+quote+"."+quote+name+quote)
+		msg = strings.ReplaceAll(msg, quote+schema+quote+".", quote+db+quote+".")
+		if table != name {
+			msg = strings.ReplaceAll(msg, quote+table+quote, quote+name+quote)
+		}
+	}
 	if table != name {
 		msg = strings.ReplaceAll(msg, "'"+table+"'", "'"+name+"'")
 		msg = strings.ReplaceAll(msg, "'"+table+".", "'"+name+".")
-		msg = strings.ReplaceAll(msg, "`"+table+"`", "`"+name+"`")
 	}
 	return msg
 }
+
+// nameQuotes are those around the names that servers print as statements have them; the second in ANSI_QUOTES.
+var nameQuotes = []string{"`", `"`}

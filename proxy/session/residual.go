@@ -2,6 +2,9 @@ package session
 
 import (
 	"context"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -20,6 +23,54 @@ const residualBatch = 512 << 10
 
 // residual has a shard finish a statement over the merged rows of n.Input.
 func (t *tree) residual(ctx context.Context, n *plan.Residual) ([]merge.RowStream, error) {
+	rows, err := t.finished(ctx, n)
+	return rows, t.standing(n, err)
+}
+
+// standing puts what the client has written into the places of the temporary table's columns, in an error and in what the
+// server has said beside it.
+func (t *tree) standing(n *plan.Residual, err error) error {
+	e := sqlerr.As(err)
+	if e == nil || !strings.Contains(e.Msg, residualTable) {
+		return err
+	}
+	for i := range t.s.diag.conditions {
+		c := &t.s.diag.conditions[i]
+		c.msg = standingText(c.msg, n.Stands)
+	}
+	return sqlerr.New(e.Code, e.State, standingText(e.Msg, n.Stands))
+}
+
+// residualColumns are one of the temporary table's columns, or the quotient of two, as servers print them.
+var residualColumns = func() *regexp.Regexp {
+	column := "(?:[`\"][^`\"]*[`\"]\\.)?[`\"]" + residualTable + "[`\"]\\.[`\"](c\\d+)[`\"]"
+	return regexp.MustCompile(column + "(?: / " + column + ")?")
+}()
+
+func standingText(msg string, stands []plan.Stand) string {
+	text := func(columns string) (string, bool) {
+		i := slices.IndexFunc(stands, func(s plan.Stand) bool { return s.Columns == columns })
+		if i < 0 {
+			return columns, false
+		}
+		return stands[i].Text, true
+	}
+	return residualColumns.ReplaceAllStringFunc(msg, func(found string) string {
+		names := residualColumns.FindStringSubmatch(found)
+		if names[2] == "" {
+			out, _ := text(names[1])
+			return out
+		}
+		if out, ok := text(names[1] + "/" + names[2]); ok {
+			return out
+		}
+		first, _ := text(names[1])
+		second, _ := text(names[2])
+		return first + " / " + second
+	})
+}
+
+func (t *tree) finished(ctx context.Context, n *plan.Residual) ([]merge.RowStream, error) {
 	if err := t.fillResidual(ctx, n); err != nil {
 		return nil, err
 	}
@@ -198,7 +249,7 @@ func (t *tree) residualShape(ctx context.Context, n *plan.Residual) ([]sqltypes.
 	}
 	stmt, err := h.lease.Conn().Prepare(ctx, string(sql))
 	if err != nil {
-		return nil, err
+		return nil, t.standing(n, err)
 	}
 	return stmt.Columns, t.dropResidual(ctx, h)
 }

@@ -363,7 +363,12 @@ type Residual struct {
 	Result []sqltypes.Column
 	// FreeGroups: Shape has groups that sql_mode's ONLY_FULL_GROUP_BY would refuse, though not the client's.
 	FreeGroups bool
+	// Stands are columns of the temporary table by what they stand for.
+	Stands []Stand
 }
+
+// Stand is what the client's text has in the place of a column, c3, or of the quotient of two, c3/c4.
+type Stand struct{ Columns, Text string }
 
 // Gather runs a statement over temporary tables: each of Parts is run first, its rows go into a temporary table on
 // every target that Input reaches, and Input, whose text names those tables, gives the answer. It serves queries in a
