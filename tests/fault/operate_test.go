@@ -95,8 +95,14 @@ func TestAdminAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it is not ready", func() bool { code, _ := get(t, addr, "/readyz"); return code == 503 })
-	if code, _ := get(t, addr, "/healthz"); code != 200 {
-		t.Errorf("/healthz: %d while it drains", code)
+	exec(t, c, "UPDATE accounts SET v = 102") // which it waits for
+	if code, body := get(t, addr, "/readyz"); code != 503 || body != "draining\n" {
+		t.Errorf("/readyz: %d %q while it drains", code, body)
+	}
+	for _, path := range []string{"/healthz", "/metrics"} {
+		if code, _ := get(t, addr, path); code != 200 {
+			t.Errorf("%s: %d while it drains", path, code)
+		}
 	}
 	exec(t, c, "COMMIT")
 	ended(t, h, 5*time.Second)
