@@ -108,12 +108,17 @@ func (a *authentication) denied() error {
 	if err != nil {
 		host = "localhost"
 	}
-	return sqlerr.AccessDenied(a.user, host, len(a.first) > 0)
+	return sqlerr.AccessDenied(a.user, host, a.withPassword())
+}
+
+// withPassword reports whether the client has given a password. caching_sha2_password says with a NUL that there is none.
+func (a *authentication) withPassword() bool {
+	return len(a.first) > 1 || len(a.first) == 1 && a.first[0] != 0
 }
 
 // empty lets in an account without a password, whose client must not have sent one.
 func (a *authentication) empty() error {
-	if len(a.first) == 0 || len(a.first) == 1 && a.first[0] == 0 {
+	if !a.withPassword() {
 		return nil
 	}
 	return a.denied()
@@ -197,10 +202,7 @@ const (
 // caching checks a caching_sha2_password answer: by the cached digest, else by the password itself, which comes over
 // TLS as it is and otherwise under the server's RSA key.
 func (a *authentication) caching(account *Account) (bool, error) {
-	if len(a.first) == 1 && a.first[0] == 0 {
-		a.first = nil
-	}
-	if len(a.first) == 0 {
+	if !a.withPassword() {
 		return false, nil
 	}
 	verifier := string(account.Caching)
@@ -279,6 +281,7 @@ func (s *Server) ChangeUser(client *wire.ServerStream, conn net.Conn, before ses
 		return session.Identity{}, err
 	}
 	who := identity(account, conn, request.Attrs)
+	who.WithPassword = a.withPassword()
 	if err := s.registry.login(who.User, account.MaxConnections); err != nil {
 		return session.Identity{}, err
 	}

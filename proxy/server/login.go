@@ -136,6 +136,7 @@ func (l *login) exchange() (who session.Identity, counted bool, err error) {
 		return who, false, err
 	}
 	who = identity(account, l.conn, answer.Attrs)
+	who.WithPassword = a.withPassword()
 	if err := l.server.registry.login(who.User, account.MaxConnections); err != nil {
 		return who, false, err
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -220,6 +221,8 @@ func (a attempt) play(c *wiretest.Client, secure bool) (way string, err error) {
 
 func (a attempt) scramble(plugin string, salt []byte) []byte {
 	switch {
+	case a.password == "" && plugin == wire.AuthCachingSha2:
+		return []byte{0} // as libmysqlclient says it
 	case a.password == "":
 		return nil
 	case plugin == wire.AuthCachingSha2:
@@ -266,6 +269,13 @@ func TestLogins(t *testing.T) {
 		{"nobody, native", true, false, attempt{user: "nobody", plugin: native, password: "x"}, "", 1045},
 		{"nobody, caching", false, false, attempt{user: "nobody", plugin: caching, password: "x"}, "RSA", 1045},
 		{"nobody, no password", true, false, attempt{user: "nobody", plugin: native}, "", 1045},
+		{"no password by caching", false, false, attempt{user: "open", plugin: caching}, "", 0},
+		{"native, switched to, no password", true, false, attempt{user: "native", plugin: caching}, "switch ", 1045},
+		{"caching, switched to, no password", true, false, attempt{user: "caching", plugin: native}, "switch ", 1045},
+		{"a secret, no password, by native", true, false, attempt{user: "secret", plugin: native}, "", 1045},
+		{"a secret, no password, by caching", false, false, attempt{user: "secret", plugin: caching}, "", 1045},
+		{"nobody, no password, by caching", false, false, attempt{user: "nobody", plugin: caching}, "", 1045},
+		{"nobody, no password, switched", true, false, attempt{user: "nobody", plugin: caching}, "switch ", 1045},
 		{"a database", false, false, attempt{user: "open", plugin: native, database: "shop"}, "", 0},
 		{"an unknown database", false, false, attempt{user: "open", plugin: native, database: "nope"}, "", 1049},
 		{"a database of others", false, false, attempt{user: "fenced", plugin: native, database: "shop"}, "", 1044},
@@ -275,6 +285,10 @@ func TestLogins(t *testing.T) {
 			way, err := c.play(client, c.tls)
 			if got := number(err); way != c.way || got != c.code || err != nil && got == 0 {
 				t.Fatalf("%q, %v; want %q and error %d", way, err, c.way, c.code)
+			}
+			using := map[bool]string{false: "(using password: NO)", true: "(using password: YES)"}[c.password != ""]
+			if c.code == 1045 && !strings.HasSuffix(err.Error(), using) {
+				t.Errorf("%v, want %s", err, using)
 			}
 			if c.code == 0 {
 				err = usable(client)

@@ -59,7 +59,7 @@ func (s *Session) mayUseServer(st *parser.Statement) error {
 		return sqlerr.PrivilegeNeeded("SUPER")
 	case parser.LoadData:
 		if !st.Local {
-			return sqlerr.AccessDenied(s.who.User, s.who.Host, false)
+			return sqlerr.AccessDenied(s.who.User, s.who.Host, s.who.WithPassword)
 		}
 	case parser.SetTransaction:
 		if st.Txn.Scope == parser.ScopeGlobal && st.Txn.Explicit {
@@ -103,7 +103,7 @@ func (s *Session) mayAdminister(st *parser.Statement) error {
 				return s.databaseDenied(st.Name(i - 1))
 			}
 		}
-		return sqlerr.AccessDenied(s.who.User, s.who.Host, false)
+		return sqlerr.AccessDenied(s.who.User, s.who.Host, s.who.WithPassword)
 	}
 	return sqlerr.PrivilegeNeeded("CREATE USER")
 }
