@@ -292,7 +292,7 @@ func (w *write) atOnce(ctx context.Context, queues [][]*plan.RouteUnit) error {
 		if u.measure != nil {
 			w.x.seen.Units = append(w.x.seen.Units, u.measure.changed(u.answer))
 		}
-		if err != nil {
+		if err != nil && !w.passesOver(ctx, u.h, u.unit, err) {
 			w.note(ctx, u.h, u.unit, err)
 		}
 	}

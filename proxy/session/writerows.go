@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -45,6 +46,33 @@ func (w *write) joins() bool {
 	return n > 1
 }
 
+// alone reports whether a unit has one row of a statement of several: servers take an INSERT of one row otherwise.
+func (w *write) alone(unit *plan.RouteUnit) bool {
+	return w.inserts() && len(unit.Keep) > 0 && len(unit.Keep[0]) == 1 && (w.selected || w.route.Rows.Several())
+}
+
+// passesOver reports whether a unit's error is a warning of the statement, and takes note of it: IGNORE passes over a row that
+// violates a CHECK, but not where an INSERT has one row only.
+func (w *write) passesOver(ctx context.Context, h *held, unit *plan.RouteUnit, err error) bool {
+	c, e := w.x.st.parsed.Clauses, sqlerr.As(err)
+	if e == nil || e.Code != codeCheckViolated || c == nil || !c.Ignore || !w.alone(unit) {
+		return false
+	}
+	kept, _ := w.s.diag.mark()
+	if w.s.warnings(ctx, h, w.route, unit.Target, 1) != nil {
+		return false
+	}
+	for i := range w.s.diag.conditions[kept:] {
+		if said := &w.s.diag.conditions[kept+i]; said.code == codeCheckViolated {
+			said.level = "Warning"
+		}
+	}
+	w.info.add([]byte("Records: 0  Duplicates: 0  Warnings: 1"))
+	return true
+}
+
+const codeCheckViolated = 4025 // ER_CONSTRAINT_FAILED, of MariaDB
+
 // ofStatement is a unit's error as one of the statement. Without strict mode a server stores an implicit default for NULL,
 // but not where an INSERT has one row only; the unit's row is one of several.
 func (w *write) ofStatement(unit *plan.RouteUnit, err error) error {
@@ -52,8 +80,7 @@ func (w *write) ofStatement(unit *plan.RouteUnit, err error) error {
 	if e == nil {
 		return err
 	}
-	alone := w.inserts() && len(unit.Keep) > 0 && len(unit.Keep[0]) == 1 && (w.selected || w.route.Rows.Several())
-	if e.Code == sqlerr.CodeBadNull && alone && !w.s.strict() {
+	if e.Code == sqlerr.CodeBadNull && w.alone(unit) && !w.s.strict() {
 		return sqlerr.NotSupported("NULL for a NOT NULL column without strict mode in an INSERT of several rows, one of them alone on its shard")
 	}
 	numbered := *e
