@@ -9,6 +9,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/rewrite"
+	"github.com/pingcap/tidb/pkg/parser/ast"
 )
 
 // holder finds how a temporary table holds the answer of a query: its types it takes over, their collations too, but
@@ -59,6 +60,12 @@ func (h *holder) hold() error {
 // column decides about one column.
 func (h *holder) column(i int) error {
 	c, stmt := &h.cols[i], h.part.stmt
+	if lost, err := h.lostInUnion(i); lost || err != nil {
+		if err == nil {
+			err = errNotHeld
+		}
+		return err
+	}
 	text := isText(c.Type) && c.Collation != sqltypes.CollationBinary
 	switch {
 	case text && literalItem(stmt, i):
@@ -106,6 +113,47 @@ func (h *holder) materialised() bool {
 	whole := len(c.Branches) > 0 || c.Distinct || c.GroupBy.Present() || c.Having.Present() || c.Limit != nil ||
 		h.part.stmt.Uses.Has(parser.UseAggregate|parser.UseWindow)
 	return whole && h.derived()
+}
+
+// lostInUnion reports whether column i of a branch loses digits, or gets more, on its way to the set operation's column: a server
+// writes what the branch computes into that, whose type all branches have a say in.
+func (h *holder) lostInUnion(i int) (bool, error) {
+	c, p := &h.cols[i], h.g.p
+	if !h.q.branch && !h.underSetOperation() || h.stored(i) || !c.Type.IsDecimal() && !c.Type.IsFloat() {
+		return false, nil
+	}
+	united, err := p.describeText(h.g.place, h.g.place.Template)
+	if err != nil || i >= len(united) {
+		return err == nil, err
+	}
+	to := &united[i]
+	switch {
+	case c.Type.IsFloat():
+		return c.Decimals < notFixed && (!to.Type.IsFloat() || to.Decimals != c.Decimals), nil
+	case to.Type.IsDecimal():
+		return to.Decimals != c.Decimals && h.computes(), nil
+	case to.Type.IsFloat():
+		return h.computes(), nil
+	}
+	return !h.columnsExtreme(i), nil
+}
+
+// columnsExtreme reports whether a column is SUM, MIN or MAX of a stored one: of its numbers all have the same digits.
+func (h *holder) columnsExtreme(i int) bool {
+	sel, ok := h.part.stmt.AST.(*ast.SelectStmt)
+	if !ok || sel.Fields == nil || len(sel.Fields.Fields) != len(h.cols) {
+		return false
+	}
+	a, ok := bareExpr(sel.Fields.Fields[i].Expr).(*ast.AggregateFuncExpr)
+	if !ok || len(a.Args) != 1 || sel.From == nil || !storedOnly(sel.From.TableRefs) {
+		return false
+	}
+	switch lower(a.F) {
+	case ast.AggFuncSum, ast.AggFuncMin, ast.AggFuncMax:
+		_, column := bareExpr(a.Args[0]).(*ast.ColumnNameExpr)
+		return column
+	}
+	return false
 }
 
 // underSetOperation reports whether the query is a branch in parentheses of the statement's set operation.

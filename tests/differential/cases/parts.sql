@@ -315,3 +315,13 @@ SELECT (SELECT id, name FROM users);
 SELECT * FROM (SELECT id, id FROM users LIMIT 3) t;
 SELECT id FROM users UNION SELECT id, title FROM products;
 SELECT id, ROW_NUMBER() OVER (ORDER BY nope) FROM users;
+--@ case what a set operation makes of computed numbers
+SELECT 'x' UNION SELECT IF(id > 1, id, 1.5) FROM users;
+SELECT COALESCE(country, 10) FROM users UNION SELECT AVG(score) FROM users;
+SELECT 'x' UNION SELECT score / 3 FROM users;
+SELECT name FROM users UNION SELECT STD(score) FROM users;
+SELECT AVG(score) FROM users UNION SELECT AVG(amount) FROM orders;
+SELECT AVG(amount), SUM(amount), MAX(amount) FROM orders UNION SELECT 'a', 'b', 'c';
+SELECT 'x' UNION SELECT IFNULL(score, 1.50000) FROM users ORDER BY 1 LIMIT 3;
+(SELECT 1e0) UNION (SELECT AVG(score) FROM users);
+SELECT * FROM (SELECT 'x' AS y UNION SELECT AVG(score) FROM users) z ORDER BY y;
