@@ -300,6 +300,15 @@ func (s *Session) convertMessages(ctx context.Context, h *held, rows []sqltypes.
 	return nil
 }
 
+// shownError is an error in the client's charset. That of a server is, unless it sends texts unconverted.
+func (s *Session) shownError(ctx context.Context, h *held, e *sqlerr.Error) *sqlerr.Error {
+	row := sqltypes.Row{nil, nil, []byte(e.Msg)}
+	if err := s.convertMessages(ctx, h, []sqltypes.Row{row}); err != nil {
+		return e
+	}
+	return sqlerr.New(e.Code, e.State, string(row[2]))
+}
+
 // rowMark stands before the number of the row that a condition tells of.
 const rowMark = " at row "
 

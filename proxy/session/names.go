@@ -1,6 +1,7 @@
 package session
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -189,8 +190,14 @@ func logicalText(msg string, route *plan.Route, t *plan.Target) string {
 			msg = strings.ReplaceAll(msg, quote+t.Schema+quote+".", quote+t.Database+quote+".")
 		}
 	}
+	if strings.Contains(msg, "heddle gather ") {
+		msg = gathered.ReplaceAllString(msg, "")
+	}
 	return msg
 }
+
+// gathered stands before the columns of what a statement's parts have gathered, which the client has under no name of a table.
+var gathered = regexp.MustCompile("(?:[`\"][^`\"]*[`\"]\\.)?[`\"]heddle gather \\d+[`\"]\\.")
 
 // replaceListed replaces an element of the list 'a,b,c' that a message ends with.
 func replaceListed(msg, old, name string) string {

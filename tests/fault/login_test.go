@@ -194,3 +194,33 @@ func TestOwnVariables(t *testing.T) {
 		t.Errorf("a session whose wait_timeout is 1 ended after %v: %v", time.Since(began), err)
 	}
 }
+
+// TestErrorsAreInTheClientsCharset: also those of queries that run in parts, whose texts servers send unconverted.
+func TestErrorsAreInTheClientsCharset(t *testing.T) {
+	h := startHeddleWith(t, nil, env.Shards[0].Addr(), env.Shards[1].Addr())
+	fill(t, h.Open(t, "root", "", "shop"))
+	c, err := dialRaw(h.Addr, "shop", 20*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	for charset, letter := range map[string]string{"utf8mb4": "\u00fc", "latin1": "\xfc", "gbk": "\xa8\xb9"} {
+		if _, err := c.query("SET NAMES " + charset); err != nil {
+			t.Fatal(err)
+		}
+		for what, sql := range map[string]string{
+			"one shard":      "SELECT v - CAST('0#' AS INT) - CAST(999 AS UNSIGNED) FROM accounts WHERE id = 1",
+			"every shard":    "SELECT d.`#` - CAST(999 AS UNSIGNED) FROM (SELECT v AS `#`, id FROM accounts LIMIT 100) d",
+			"a part":         "SELECT 1 FROM accounts WHERE v IN (SELECT `#` - CAST(999 AS UNSIGNED) FROM (SELECT v AS `#`, id FROM accounts LIMIT 100) d) OR id < 0",
+			"a rest":         "SELECT MAX(d.`#`) - CAST(999 AS UNSIGNED) FROM (SELECT v AS `#`, id FROM accounts) d",
+			"a rest of rows": "SELECT MAX(d.`#`), COUNT(DISTINCT d.`#` - CAST(999 AS UNSIGNED)), COUNT(DISTINCT id) FROM (SELECT v AS `#`, id FROM accounts) d",
+			"a window":       "SELECT SUM(v - CAST('0#' AS INT) - CAST(999 AS UNSIGNED)) OVER () FROM accounts",
+		} {
+			_, err := c.query(strings.ReplaceAll(sql, "#", letter))
+			e := sqlerr.As(err)
+			if e == nil || e.Code != 1690 || !strings.Contains(e.Msg, letter) || strings.Contains(e.Msg, "heddle") {
+				t.Errorf("%s, %s: %q", charset, what, err)
+			}
+		}
+	}
+}
