@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/heddle-mesh/heddle/governance/layout"
@@ -15,9 +16,15 @@ import (
 
 // kindStatus is what is in force of a kind, and what the living instances run of it.
 type kindStatus struct {
-	Kind      string                    `json:"kind"`
-	Active    map[string]layout.Pointer `json:"active"`
-	Instances []instanceStatus          `json:"instances"`
+	Kind      string             `json:"kind"`
+	Active    map[string]inForce `json:"active"`
+	Instances []instanceStatus   `json:"instances"`
+}
+
+// inForce is the pointer of a document; of one that was dropped, it points to the version that says so.
+type inForce struct {
+	layout.Pointer
+	Dropped bool `json:"dropped,omitempty"`
 }
 
 // instanceStatus is what one living instance runs; Behind says why it does not run what is in force.
@@ -35,11 +42,18 @@ func (r *rulesRun) status() *cobra.Command {
 			return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
 				var all []kindStatus
 				for _, kind := range []string{layout.Rules, layout.Users} {
-					active, instances, err := a.Of(kind).Status(ctx)
+					pointers, instances, err := a.Of(kind).Status(ctx)
 					if err != nil {
 						return err
 					}
-					k := kindStatus{Kind: kind, Active: active, Instances: []instanceStatus{}}
+					k := kindStatus{Kind: kind, Active: map[string]inForce{}, Instances: []instanceStatus{}}
+					for name, p := range pointers {
+						v, err := a.Of(kind).GetVersion(ctx, name, p.Version)
+						if err != nil {
+							return err
+						}
+						k.Active[name] = inForce{p, v.Dropped}
+					}
 					for _, i := range instances {
 						k.Instances = append(k.Instances, instanceStatus{i.Status, i.Behind})
 					}
@@ -57,6 +71,10 @@ func showStatus(w io.Writer, all []kindStatus) error {
 		for _, name := range slices.Sorted(maps.Keys(k.Active)) {
 			p := k.Active[name]
 			doc := layout.Document{Kind: k.Kind, Name: name}.String()
+			if p.Dropped {
+				showDropped(t, doc, name, &k)
+				continue
+			}
 			if len(k.Instances) == 0 {
 				t.AppendRow([]any{doc, p.Version, when(p.Time), p.By, "", "", "no instance is alive"})
 			}
@@ -75,6 +93,16 @@ func showStatus(w io.Writer, all []kindStatus) error {
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
+}
+
+// showDropped tells of a document that was dropped as long as an instance serves it: then it is in force nowhere.
+func showDropped(t table.Writer, doc, name string, k *kindStatus) {
+	p := k.Active[name]
+	for _, i := range k.Instances {
+		if why, behind := i.Behind[name]; behind {
+			t.AppendRow([]any{doc, "dropped", when(p.Time), p.By, i.Instance, i.Documents[name].Version, why})
+		}
+	}
 }
 
 func state(i instanceStatus, name string) string {

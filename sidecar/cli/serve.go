@@ -171,29 +171,29 @@ func versionCommand() *cobra.Command {
 // commit is what the linker has been told of the clone (-X, in the Makefile): the go command does not always note it.
 var commit string
 
-// buildVersion is the module's version, or, of a build in a clone, the commit.
+// release is the version that the source is on the way to; CHANGELOG.md says what is in it.
+const release = "0.1.0-dev"
+
+// buildVersion is the module's version, or, of a build in a clone, the next one with the commit, as far as it is known.
 func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return release
 	}
 	if info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
 	}
-	revision, changed := "", ""
+	at, changed := commit, ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			revision = s.Value
+			at = s.Value[:min(12, len(s.Value))]
 		case s.Key == "vcs.modified" && s.Value == "true":
 			changed = ", changed since"
 		}
 	}
-	switch {
-	case revision == "" && commit == "":
-		return "(devel, " + info.GoVersion + ")"
-	case revision == "":
-		return "(devel, commit " + commit + ")"
+	if at == "" {
+		return release + " (" + info.GoVersion + ")"
 	}
-	return "(devel, commit " + revision[:min(12, len(revision))] + changed + ")"
+	return release + " (commit " + at + changed + ", " + info.GoVersion + ")"
 }

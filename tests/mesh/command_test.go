@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,9 @@ func command(t *testing.T, endpoint, prefix string, args ...string) (code int, o
 
 func TestCommandLine(t *testing.T) {
 	l := newLab(t, env.Etcd.Endpoint())
+	if code, out := command(t, l.endpoint, "/", "version"); code != 0 || !regexp.MustCompile(`^heddle v?\d+\.\d+\.\d+`).MatchString(out) {
+		t.Errorf("the version: %d %s", code, out)
+	}
 	l.start("a", "")
 	write := func(name, text string) string {
 		path := filepath.Join(t.TempDir(), name)

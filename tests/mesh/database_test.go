@@ -44,6 +44,12 @@ func TestCreateAndDropDatabase(t *testing.T) {
 	says(t, other, "DROP DATABASE "+name, 0, "")
 	says(t, one, "SELECT COUNT(*) FROM "+name+".things", 1146, "")
 	says(t, one, "USE "+name, 1049, "")
+	if code, out := command(t, l.endpoint, "/"+l.database, "rules", "status"); code != 0 || strings.Contains(out, name) || !strings.Contains(out, l.database) {
+		t.Errorf("the status of a database that was dropped: %d\n%s", code, out)
+	}
+	if code, out := command(t, l.endpoint, "/"+l.database, "rules", "status", "-o", "json"); code != 0 || strings.Count(out, `"dropped": true`) != 1 {
+		t.Errorf("the status of a database that was dropped: %d\n%s", code, out)
+	}
 	says(t, one, "DROP DATABASE "+name, 1008, "")
 	says(t, one, "DROP DATABASE IF EXISTS "+name, 0, "")
 	says(t, one, "CREATE DATABASE "+name, 0, "")
