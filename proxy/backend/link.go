@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -33,8 +34,9 @@ type link struct {
 	expects     bool // the next Write ends a command of which only the answer is waited for
 	expectation expectation
 
-	silence time.Duration // see watchSilence; 0: there is no bound
-	lenient bool          // the command under way has more of it
+	socket  syscall.RawConn // nil: no TCP
+	silence time.Duration   // see watchSilence; 0: there is no bound
+	lenient bool            // the command under way has more of it
 
 	interrupted atomic.Bool // the deadline in the past is there to stay
 }

@@ -3,6 +3,8 @@ package backend
 import (
 	"net"
 	"time"
+
+	"github.com/heddle-mesh/heddle/internal/tcp"
 )
 
 // longSilence is how much longer than otherwise a server may be silent while more is sent to it than a socket's buffers
@@ -14,14 +16,22 @@ const longSilence = 10
 // acknowledged, a quarter of an hour. Where the kernel knows no such bound, the count of the probes ends an idle wait.
 func (l *link) watchSilence(bound time.Duration) {
 	l.silence = bound
-	tcp, ok := l.Conn.(*net.TCPConn)
+	conn, ok := l.Conn.(*net.TCPConn)
 	if !ok {
 		return // a socket of this machine
 	}
-	_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{ // fails only on a closed connection
+	_ = conn.SetKeepAliveConfig(net.KeepAliveConfig{ // fails only on a closed connection
 		Enable: true, Idle: max(bound/2, time.Second), Interval: max(bound/6, time.Second), Count: 3,
 	})
+	l.socket = tcp.Raw(conn)
 	l.giveUpAfter(bound)
+}
+
+// giveUpAfter sets how long sent bytes, or probes, may stay unacknowledged.
+func (l *link) giveUpAfter(bound time.Duration) {
+	if l.silence > 0 {
+		tcp.GiveUpAfter(l.socket, bound)
+	}
 }
 
 // beLenient lengthens the bound for a command that is long; beStrict, before the next, takes that back.

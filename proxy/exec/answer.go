@@ -228,15 +228,15 @@ func (a *Answer) RelayCursor(client *wire.ServerStream, rename func(*wire.Column
 }
 
 // RelayInfile passes a server's request for a file to the client and the client's packets to the server, up to the
-// empty one; then the server's answer follows, by Begin.
-func (a *Answer) RelayInfile(request []byte, client *wire.ServerStream) error {
+// empty one; then the server's answer follows, by Begin. wait is called before each wait for the client.
+func (a *Answer) RelayInfile(request []byte, client *wire.ServerStream, wait func() error) error {
 	if err := client.WritePacket(request); err != nil {
 		return &ClientError{err}
 	}
 	if err := client.Flush(); err != nil {
 		return &ClientError{err}
 	}
-	relay := wire.Relay{End: wire.EndOfFile}
+	relay := wire.Relay{End: wire.EndOfFile, Wait: wait}
 	stream := a.conn.Stream()
 	if err := relay.Run(stream.Writer, client.Reader); err != nil {
 		if failed, ok := err.(*wire.RelayError); ok && failed.FromSource {

@@ -1,20 +1,49 @@
 package session
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/tcp"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
-// receiveTimeout is how long a client may pause in the middle of a long statement, whose memory is taken from all: what
-// servers' net_read_timeout is.
-const receiveTimeout = 30 * time.Second
+// What servers' net_read_timeout and net_write_timeout are, where a session has set nothing else.
+const (
+	readTimeout  = 30 * time.Second
+	writeTimeout = 60 * time.Second
+)
 
-// receiving is called before each wait for more of a long statement.
+// setPatience reads how long the client is waited for: one that pauses in the middle holds memory that is taken from all,
+// and connections to servers, which would end them after as long.
+func (s *Session) setPatience() {
+	s.patience = s.waitTimeout()
+	s.midStatement = s.secondsOf("net_read_timeout", readTimeout)
+	if takes := s.secondsOf("net_write_timeout", writeTimeout); takes != s.takesWithin {
+		s.takesWithin = takes
+		tcp.GiveUpAfter(s.socket, takes)
+	}
+}
+
+// secondsOf is a variable of the session's, if it has set it.
+func (s *Session) secondsOf(name string, otherwise time.Duration) time.Duration {
+	if v, ok := s.state.Var(name); ok {
+		if n, err := strconv.Atoi(v); err == nil {
+			return time.Duration(n) * time.Second
+		}
+	}
+	return otherwise
+}
+
+// receiving is called before each wait for more of a long statement, or of a file.
 func (s *Session) receiving() error {
-	s.deadline = time.Now().Add(receiveTimeout)
+	now := time.Now()
+	if s.paced && s.deadline.Sub(now) > s.midStatement-time.Second { // a file comes in many pieces
+		return nil
+	}
+	s.deadline = now.Add(s.midStatement)
 	if err := s.conn.SetReadDeadline(s.deadline); err != nil {
 		return err
 	}

@@ -446,8 +446,11 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 			if !x.st.parsed.Local { // a server could have any file of a client that answers
 				return a.Refuse("a file of the client's, for which the statement does not ask")
 			}
-			if err := a.RelayInfile(a.Infile, s.client); err != nil {
+			if err := a.RelayInfile(a.Infile, s.client, s.receiving); err != nil {
 				return err
+			}
+			if err := s.received(); err != nil {
+				return &exec.ClientError{Err: err}
 			}
 			continue
 		}

@@ -43,6 +43,8 @@ func (e *RelayError) Unwrap() error { return e.Err }
 // The zero Relay relays rows. It is used for one sequence of packets.
 type Relay struct {
 	End RelayEnd
+	// Wait, if there is one, is called before each wait for more from the source; its error ends the Relay as the source's.
+	Wait func() error
 
 	Packets int64 // payloads relayed so far: rows
 	Bytes   int64 // bytes relayed so far, headers included
@@ -138,6 +140,9 @@ func (x *Relay) stamp(dst *Writer, src *Reader, h []byte, n int) {
 // more is called with less than one packet in the buffer. It waits for the rest, or starts to relay in pieces if that
 // can never be there at once.
 func (x *Relay) more(dst *Writer, src *Reader) error {
+	if err := x.wait(); err != nil {
+		return err
+	}
 	if err := src.fill(headerSize); err != nil {
 		return &RelayError{FromSource: true, Err: err}
 	}
@@ -163,8 +168,21 @@ func (x *Relay) more(dst *Writer, src *Reader) error {
 	return x.piece(dst, src)
 }
 
+func (x *Relay) wait() error {
+	if x.Wait == nil {
+		return nil
+	}
+	if err := x.Wait(); err != nil {
+		return &RelayError{FromSource: true, Err: err}
+	}
+	return nil
+}
+
 // piece relays as much of a long packet as the buffer holds.
 func (x *Relay) piece(dst *Writer, src *Reader) error {
+	if err := x.wait(); err != nil {
+		return err
+	}
 	if err := src.fill(1); err != nil {
 		return &RelayError{FromSource: true, Err: unexpected(err)}
 	}

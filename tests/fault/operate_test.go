@@ -43,6 +43,16 @@ func metric(t *testing.T, addr, name string) float64 {
 	return -1
 }
 
+// goroutines are those of a process, with the one that answers; the metric counts those too that gather the metrics.
+func goroutines(t *testing.T, addr string) (n int) {
+	t.Helper()
+	_, body := get(t, addr, "/debug/pprof/goroutine?debug=1")
+	if _, err := fmt.Sscanf(body, "goroutine profile: total %d", &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // The HTTP side counts what clients do, and says when the process accepts statements no more.
 func TestAdminAddress(t *testing.T) {
 	addr, err := harness.FreeAddr()

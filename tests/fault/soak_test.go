@@ -175,7 +175,7 @@ func (k *soak) sample(ctx context.Context, every time.Duration) {
 			return
 		case <-tick.C:
 		}
-		s := holding{"goroutines": metric(k.t, k.admin, "go_goroutines"), "descriptors": metric(k.t, k.admin, "process_open_fds"),
+		s := holding{"goroutines": float64(goroutines(k.t, k.admin)), "descriptors": metric(k.t, k.admin, "process_open_fds"),
 			"RSS, MiB": metric(k.t, k.admin, "process_resident_memory_bytes") / (1 << 20)}
 		for i, db := range k.shards {
 			var name string

@@ -462,4 +462,4 @@ func (s *sweep) spilled() (names []string) {
 }
 
 // goroutines of the proxy once it has nothing to do.
-func (s *sweep) goroutines() int { return int(metric(s.t, s.admin, "go_goroutines")) }
+func (s *sweep) goroutines() int { return goroutines(s.t, s.admin) }

@@ -82,7 +82,7 @@ func nativeVerifier(password string) string {
 	return fmt.Sprintf("*%X", stored[:])
 }
 
-func (w *torture) goroutines() int { return int(metric(w.t, w.admin, "go_goroutines")) }
+func (w *torture) goroutines() int { return goroutines(w.t, w.admin) }
 
 // memory is the most that the process has ever had, kB.
 func (w *torture) memory() (kB int) {
@@ -505,6 +505,44 @@ func (w *torture) slow() (wait func()) {
 	return all.Wait
 }
 
+// lazy begins clients that take nothing of their answers, or pause in the middle of a file, and stay: they are cut off after
+// their session's net_write_timeout and net_read_timeout, and what they held is given back.
+func (w *torture) lazy() {
+	for name, text := range map[string]string{
+		"all shards": "SELECT id, REPEAT('x', 2000000) FROM accounts ORDER BY id",
+		"one shard":  "SELECT a.id, REPEAT('x', 2000000) FROM accounts a, seq_1_to_100 s WHERE a.id = 1",
+		"a file":     "LOAD DATA LOCAL INFILE 'x' INTO TABLE files",
+		"pieces":     "LOAD DATA LOCAL INFILE 'x' INTO TABLE files",
+	} {
+		w.tried++
+		c, err := dialRaw(w.h.Addr, "shop", tortureTime)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(c.close)
+		if _, err := c.query("SET net_write_timeout = 2, net_read_timeout = 2"); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := c.send(&wire.Query{SQL: []byte(text)}); err != nil {
+			w.t.Fatal(err)
+		}
+		switch name {
+		case "a file":
+			if _, err := c.next(); err != nil {
+				w.t.Fatal(err)
+			}
+		case "pieces":
+			if _, err := c.Conn.Write([]byte{200, 0, 0, 1, '6'}); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	source := `heddle_pool_connections{data_source="ds_%d",state="in use"}`
+	if used := metric(w.t, w.admin, fmt.Sprintf(source, 0)) + metric(w.t, w.admin, fmt.Sprintf(source, 1)); used < 4 {
+		w.t.Errorf("%v connections are in use: the lazy clients' statements do not run", used)
+	}
+}
+
 // Whatever a client sends, in whatever state: it is answered with an error, or its connection is ended, in time and within
 // bounds of memory; other sessions go on as if nothing was.
 func TestTorture(t *testing.T) {
@@ -515,7 +553,7 @@ func TestTorture(t *testing.T) {
 		run  func()
 	}{
 		{"handshakes", w.handshakes}, {"commands", w.commands}, {"parameters", w.parameters}, {"compression", w.compression},
-		{"credentials", w.credentials}, {"files", w.files}, {"abandoned", w.abandoned},
+		{"credentials", w.credentials}, {"files", w.files}, {"abandoned", w.abandoned}, {"lazy", w.lazy},
 	} {
 		began := time.Now()
 		a.run()

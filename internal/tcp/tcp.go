@@ -1,0 +1,25 @@
+// Package tcp bounds how long the other end of a connection may stay silent, by the kernel: without a timer or a system
+// call per read or write. It is not for connections that are no TCP, which need no such bound: their other end is a
+// process of this machine, whose end the kernel tells at once.
+package tcp
+
+import (
+	"net"
+	"syscall"
+)
+
+// Raw is a connection's socket, below TLS too; nil: there is none that options can be set of.
+func Raw(c net.Conn) syscall.RawConn {
+	if under, ok := c.(interface{ NetConn() net.Conn }); ok {
+		return Raw(under.NetConn())
+	}
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return nil // closed already
+	}
+	return raw
+}

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package backend
-
-import "time"
-
-func (l *link) giveUpAfter(time.Duration) {}
