@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
@@ -203,8 +204,9 @@ func onShowDatabases(s *Session, ctx context.Context, x *execution) error {
 			continue
 		}
 		found, err := s.schemas(ctx, layout.DefaultDataSource)
-		if noConnection(err) {
-			continue // its schemas are not known while it does not answer
+		if noConnection(err) { // its schemas are not known while it does not answer
+			s.diag.warn(sqlerr.As(err))
+			continue
 		}
 		if err != nil {
 			return s.writeError(err)
@@ -288,7 +290,8 @@ func (s *Session) filtered(ctx context.Context, x *execution, column string, nam
 	}
 	def := textColumn(label, 64)
 	def.Schema, def.Table, def.OrgTable, def.OrgName = "information_schema", "SCHEMATA", "SCHEMATA", "SCHEMA_NAME"
-	return s.answerRows(ctx, []sqltypes.Column{def}, rows, x.form)
+	stream := merge.NewRows(s.inCharset([]sqltypes.Column{def}), rows)
+	return s.writeRows(ctx, stream, x.form, func() *wire.OK { return &wire.OK{Warnings: s.diag.count()} })
 }
 
 // answerRows writes rows that the proxy has made.

@@ -38,6 +38,11 @@ func TestOneDatabaseAway(t *testing.T) {
 				t.Errorf("in %q, %s: error %s", database, query, got)
 			}
 		}
+		for _, step := range [][2]string{{"SHOW DATABASES LIKE 'sh%'", "shop"}, {"SHOW COUNT(*) WARNINGS", "1"}} { // of the schemas that pass through
+			if got := firstCell(t.Context(), c, step[0]); got != step[1] {
+				t.Errorf("in %q, %s: %s, want %s", database, step[0], got, step[1])
+			}
+		}
 		want := map[string]string{"": "1046", "shop": "1146", "away": "1429"}[database]
 		// A connection that has just been used is taken to be alive once.
 		eventually(t, "a table in "+database+": "+want, func() bool { return firstCell(t.Context(), c, "SELECT * FROM nowhere") == want })
