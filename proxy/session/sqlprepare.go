@@ -165,10 +165,14 @@ func onExecuteImmediate(s *Session, ctx context.Context, x *execution) error {
 func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared, using []parser.Span) error {
 	expressions := make([]string, len(using))
 	left := ""
+	defaults := make([]bool, len(using))
 	for i, span := range using {
 		expressions[i] = x.st.parsed.Text[span.Start:span.End]
 		if word := strings.ToUpper(expressions[i]); s.srv.Flavour.MariaDB && (word == "DEFAULT" || word == "IGNORE") {
-			left = word
+			left, defaults[i] = word, word == "DEFAULT"
+			if word == "IGNORE" {
+				break
+			}
 		}
 	}
 	if len(using) > 0 && s.leavesValues(x.st.parsed, stmt) {
@@ -176,8 +180,13 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 			return err
 		}
 	}
-	if left != "" {
+	if left == "IGNORE" || left != "" && !stmt.takesDefaults(defaults) {
 		return s.writeError(sqlerr.NotSupported("EXECUTE … USING " + left))
+	}
+	for i := range defaults {
+		if defaults[i] {
+			expressions[i] = "NULL" // is not used
+		}
 	}
 	values, err := s.evaluate(ctx, expressions...)
 	if err != nil {
@@ -188,11 +197,43 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 			return s.writeError(err)
 		}
 	}
-	text, err := s.interpolate(&args{scan: &stmt.scan, text: stmt.text, params: values})
+	text, err := s.interpolate(&args{scan: &stmt.scan, text: stmt.text, params: values}, defaults)
 	if err != nil {
 		return s.writeError(err)
 	}
 	return s.runText(ctx, text, exec.TextRows, stmt.labels)
+}
+
+// takesDefaults reports whether the parameters in question are values of their own, of rows or assignments, where DEFAULT may
+// stand in the text.
+func (p *prepared) takesDefaults(defaults []bool) bool {
+	st, err := parser.Parse(string(p.text), p.mode)
+	if err != nil || st.Clauses == nil {
+		return false
+	}
+	c := st.Clauses
+	whole := map[int]bool{} // by where a value begins
+	for _, row := range c.Rows {
+		for _, v := range row.Values {
+			whole[v.Start] = v.Len() == 1
+		}
+	}
+	for _, list := range [][]parser.Assign{c.Assigns, c.OnDupSet} {
+		for _, a := range list {
+			whole[a.Expr.Start] = a.Expr.Len() == 1
+		}
+	}
+	param := 0
+	for i := range st.Args {
+		if st.Args[i].Kind != parser.ArgParam {
+			continue
+		}
+		if defaults[param] && !whole[int(st.Args[i].Start)] {
+			return false
+		}
+		param++
+	}
+	return true
 }
 
 // leavesValues reports whether one server can be given the text and the expressions of its USING as they are, which
@@ -257,10 +298,10 @@ func (s *Session) forgetNamed(name string) {
 	}
 }
 
-// interpolate writes the parameters of a text as literals.
-func (s *Session) interpolate(a *args) ([]byte, error) {
+// interpolate writes the parameters of a text as literals, or DEFAULT for those that are said to be.
+func (s *Session) interpolate(a *args, defaults []bool) ([]byte, error) {
 	out := make([]byte, 0, len(a.text)+16*len(a.params))
-	at := int32(0)
+	at, param := int32(0), -1
 	for i := range a.scan.Args {
 		arg := &a.scan.Args[i]
 		if arg.Kind != parser.ArgParam {
@@ -271,7 +312,11 @@ func (s *Session) interpolate(a *args) ([]byte, error) {
 			return nil, err
 		}
 		out = append(out, a.text[at:arg.Start]...)
-		out = s.appendLiteral(out, v)
+		if param++; param < len(defaults) && defaults[param] {
+			out = append(out, "DEFAULT"...)
+		} else {
+			out = s.appendLiteral(out, v)
+		}
 		at = arg.End
 	}
 	return append(out, a.text[at:]...), nil
@@ -293,7 +338,7 @@ func (s *Session) interpolated(x *execution) (string, error) {
 	if len(x.args.params) == 0 {
 		return string(x.args.text), nil
 	}
-	b, err := s.interpolate(x.args)
+	b, err := s.interpolate(x.args, nil)
 	return string(b), err
 }
 

@@ -123,6 +123,7 @@ SELECT a AS id, COUNT(*) FROM s1 GROUP BY id ORDER BY 1;
 --@ case values left out of an execute [text]
 PREPARE p FROM 'INSERT INTO s1 (id, a) VALUES (?, ?)';
 EXECUTE p USING 100, DEFAULT;
+EXECUTE p USING 101, IGNORE;
 --@ case what the grammar does not read [text]
 DO (SELECT COUNT(*) FROM s1);
 SELECT id FROM s1 FOR SYSTEM_TIME ALL;

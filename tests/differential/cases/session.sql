@@ -422,6 +422,9 @@ SET STATEMENT div_precision_increment = 10 FOR SELECT AVG(v), t FROM s1 GROUP BY
 --@ expect temptable
 --@ params fetch=2 int 1
 SET STATEMENT sql_select_limit = 1 FOR SELECT id FROM s1 WHERE id = ?;
+--@ expect temptable
+--@ params fetch=1
+SET STATEMENT sql_select_limit = 2 FOR SELECT 7 FROM s1;
 --@ case what a query leaves that is read by a cursor
 --@ expect temptable
 --@ params fetch=1
