@@ -122,6 +122,9 @@ func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
 // prepareText plans a statement and has one of its shards describe it.
 func (s *Session) prepareText(ctx context.Context, text []byte) (stmt *prepared, params, columns []sqltypes.Column, err error) {
 	st, err := s.lookup(ctx, text)
+	if s.scan.Empty && s.scan.Next >= 0 {
+		err = sqlerr.Syntax(string(text[s.scan.End:]))
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}

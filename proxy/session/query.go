@@ -31,6 +31,9 @@ func (s *Session) comQuery(ctx context.Context, payload []byte) error {
 func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []byte, err error) {
 	s.showing(text)
 	st, err := s.lookup(ctx, text)
+	if s.scan.Empty && s.scan.Next >= 0 {
+		err = sqlerr.Syntax(string(text[s.scan.End:])) // servers know an empty statement at the end only
+	}
 	if err == nil && s.scan.Next >= 0 {
 		if !s.client.Caps.Has(wire.CapMultiStatements) {
 			err = sqlerr.Syntax(string(text[s.scan.Next:]))

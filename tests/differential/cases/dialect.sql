@@ -196,6 +196,11 @@ SELECT 'a;b'; SELECT "c;d" /* ; */;
 SELECT 1; /* alone */;
 SET @a = 2; /* alone */ /*! */ ; ;
 SELECT @a; /* before */ SELECT 2;
+SELECT 1;;SELECT 2;
+SELECT 3; /* none */ ;SELECT 4;
+SELECT 5; ; ;
+;SELECT 6;
+SELECT 7;
 --@ case whitespace and case
 select id from s1 where id=1;
 Select Id From s1 Where Id In(1,2)Order By Id;
