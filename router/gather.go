@@ -322,7 +322,10 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 		return err
 	}
 	renumber(sub.Root, rest.origins)
-	root.Input = sub.Root
+	if sub.Trial != nil {
+		origins(rest.origins).template(sub.Trial)
+	}
+	root.Input, root.Trial = sub.Root, sub.Trial
 	p.plan.Root, p.plan.Rename = root, p.plan.Rename || sub.Rename
 	p.plan.Shape = p.compile(g.place.Targets, nil)
 	if p.stmt.Clauses != nil && !p.stmt.Clauses.Into.Present() {

@@ -19,7 +19,12 @@ func mapArgs(n plan.Node, to []int) { (&shifter{to: func(i int) int { return to[
 
 // renumber is mapArgs for a part some of whose arguments were made for it.
 func renumber(n plan.Node, to []argOrigin) {
-	(&shifter{to: func(i int) int { return to[i].arg }, made: func(i int) (string, bool) { return to[i].made, to[i].arg < 0 }}).node(n)
+	origins(to).node(n)
+}
+
+// origins is the shifter from a part's arguments to what they come from.
+func origins(to []argOrigin) *shifter {
+	return &shifter{to: func(i int) int { return to[i].arg }, made: func(i int) (string, bool) { return to[i].made, to[i].arg < 0 }}
 }
 
 // argOrigin says where an argument of a part comes from.
@@ -76,6 +81,9 @@ func (s *shifter) node(n plan.Node) {
 			s.template(n.Parts[i].Shape)
 		}
 		s.node(n.Input)
+		if n.Trial != nil {
+			s.template(n.Trial)
+		}
 	case *plan.Insert:
 		s.node(n.Route)
 	case *plan.Update:

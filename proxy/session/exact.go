@@ -17,6 +17,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
 )
 
 // shapes are the column definitions of a statement's answer, one for each way in which servers describe it. They are few;
@@ -168,7 +169,7 @@ func (t *tree) runColumns(ctx context.Context) ([]sqltypes.Column, error) {
 func (t *tree) trialColumns(ctx context.Context, route *plan.Route, target *plan.Target, key []byte) ([]sqltypes.Column, error) {
 	key = t.paramKey(append(t.sessionKey(), key...))
 	columns, err := t.x.st.ran.get(key, func() ([]sqltypes.Column, error) {
-		columns, err := t.trial(ctx, target)
+		columns, err := t.trial(ctx, target, t.x.plan.Trial)
 		return logicalColumns(columns, t.s, route, target), err
 	})
 	if columns == nil && err == nil {
@@ -205,12 +206,51 @@ func (t *tree) partsColumns(ctx context.Context, n *plan.Gather) ([]sqltypes.Col
 	if t.x.plan.Trial == nil {
 		return t.preparedColumns(ctx)
 	}
-	return t.trialColumns(ctx, n.Place, &n.Place.Targets[0], nil)
+	columns, err := t.trialColumns(ctx, n.Place, &n.Place.Targets[0], nil)
+	return t.doubts(n, columns), err
+}
+
+// openDecimals is how many decimals a text has that a server has computed and not stored.
+const openDecimals = 39
+
+// doubts keeps the definitions of a statement in parts that hang on the parts' rows, which a trial without them cannot know: where
+// a condition on them is NULL, a server does not begin to store what it has computed.
+func (t *tree) doubts(n *plan.Gather, columns []sqltypes.Column) []sqltypes.Column {
+	open := func(c sqltypes.Column) bool {
+		return c.Collation != sqltypes.CollationBinary && c.Decimals == openDecimals
+	}
+	if n.Trial == nil || !slices.ContainsFunc(columns, open) {
+		return columns
+	}
+	t.doubtful, t.doubted = slices.Clone(columns), n
+	return t.doubtful
+}
+
+// settleDoubts asks again for what doubts keeps, now that the parts' rows are there.
+func (t *tree) settleDoubts(ctx context.Context, n *plan.Gather) error {
+	route := plan.Leaf(n.Input)
+	if t.doubted != n || route == nil {
+		return nil
+	}
+	at := slices.IndexFunc(route.Targets, func(o plan.Target) bool { return samePlace(&o, &n.Place.Targets[0]) })
+	if at < 0 {
+		return nil
+	}
+	columns, err := t.trial(ctx, &route.Targets[at], n.Trial)
+	if err != nil || len(columns) != len(t.doubtful) {
+		return err
+	}
+	for i := range columns {
+		if t.doubtful[i].Decimals == openDecimals {
+			t.doubtful[i].Decimals = columns[i].Decimals
+		}
+	}
+	return nil
 }
 
 // trial runs the statement at a target without reading a row. Nil: it does not get as far as that.
-func (t *tree) trial(ctx context.Context, target *plan.Target) ([]sqltypes.Column, error) {
-	sql, params, err := t.s.sql(t.x, t.x.plan.Trial, &plan.RouteUnit{Target: target})
+func (t *tree) trial(ctx context.Context, target *plan.Target, template *rewrite.Template) ([]sqltypes.Column, error) {
+	sql, params, err := t.s.sql(t.x, template, &plan.RouteUnit{Target: target})
 	if err != nil {
 		return nil, err
 	}

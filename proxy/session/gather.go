@@ -57,6 +57,9 @@ func (t *tree) gather(ctx context.Context, n *plan.Gather) ([]merge.RowStream, e
 	if err := t.runParts(ctx, n); err != nil {
 		return nil, err
 	}
+	if err := t.settleDoubts(ctx, n); err != nil {
+		return nil, err
+	}
 	defer t.s.widenGroupConcat(n.Input)()
 	in, err := merge.Build(n.Input, t.leavesOf(ctx), t.options())
 	if err != nil {

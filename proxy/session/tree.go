@@ -164,13 +164,15 @@ func concatenates(node plan.Node) bool {
 
 // tree is one run of a plan with operators: it opens what they read.
 type tree struct {
-	s       *Session
-	x       *execution
-	budget  *merge.Budget
-	origin  bool        // rows end with a cell that names their target
-	parts   bool        // the statement runs in parts
-	warned  *plan.Route // its preparation's warnings are wanted; nil: they are not
-	untried bool        // no server could tell how it describes the answer when it runs the statement
+	s        *Session
+	x        *execution
+	budget   *merge.Budget
+	origin   bool              // rows end with a cell that names their target
+	parts    bool              // the statement runs in parts
+	warned   *plan.Route       // its preparation's warnings are wanted; nil: they are not
+	doubtful []sqltypes.Column // definitions that hang on the rows of parts
+	doubted  *plan.Gather      // whose
+	untried  bool              // no server could tell how it describes the answer when it runs the statement
 
 	began time.Time
 

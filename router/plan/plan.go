@@ -379,6 +379,8 @@ type Gather struct {
 	Place *Route
 	Parts []GatheredPart
 	Input Node
+	// Trial is the plan's Trial of what is left of the statement. It runs at Place, over the temporary tables; nil: there is none.
+	Trial *rewrite.Template
 }
 
 // GatheredPart is one temporary table of a Gather.
