@@ -13,12 +13,13 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
-// serverCaps is what Heddle offers to clients of either flavour.
+// serverCaps is what Heddle offers to clients of either flavour. Session tracking is not among it: a client that was promised to
+// be told of a new default database or time zone would believe what it was told last (Connector/J's getCatalog does).
 const serverCaps = wire.CapFoundRows | wire.CapLongFlag | wire.CapConnectWithDB | wire.CapODBC | wire.CapLocalFiles |
 	wire.CapIgnoreSpace | wire.CapProtocol41 | wire.CapInteractive | wire.CapIgnoreSigpipe | wire.CapTransactions |
 	wire.CapReserved | wire.CapSecureConnection | wire.CapMultiStatements | wire.CapMultiResults |
 	wire.CapPSMultiResults | wire.CapPluginAuth | wire.CapConnectAttrs | wire.CapPluginAuthLenenc |
-	wire.CapSessionTrack | wire.CapDeprecateEOF | wire.CapCompress
+	wire.CapDeprecateEOF | wire.CapCompress
 
 // loginPacket is the longest packet that a client may send before it is known, bytes.
 const loginPacket = 64 << 10
