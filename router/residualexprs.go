@@ -180,7 +180,7 @@ func (v *residualVisitor) replaceAggregate(a *ast.AggregateFuncExpr, span parser
 }
 
 // readAs is a part for the way that it is read. A text is true by the number that it begins with, as a DOUBLE; that of a
-// table's column is one as a DECIMAL.
+// table's column, and of an alias in HAVING, as a DECIMAL.
 func (v *residualVisitor) readAs(a *ast.AggregateFuncExpr, part *residualPart) string {
 	switch {
 	case v.reals[a] && part.real != "":
@@ -205,7 +205,7 @@ func (v *residualVisitor) replaceColumn(c *ast.ColumnNameExpr, span parser.Span)
 		}
 	}
 	if v.in != clauseList && field >= 0 {
-		expr, err := v.r.rewrittenAs(v.r.sel.Fields.Fields[field].Expr, v.r.c.List[field].Expr, clauseList, v.reals[c], v.truths[c])
+		expr, err := v.r.rewrittenAs(v.r.sel.Fields.Fields[field].Expr, v.r.c.List[field].Expr, clauseList, v.reals[c], false)
 		if err != nil {
 			v.err = err
 			return
