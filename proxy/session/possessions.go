@@ -1,9 +1,11 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -65,6 +67,40 @@ func (s *Session) eachChanged(st *parser.Statement, f func(name string)) {
 		}
 		f(db + "." + t.Name)
 	}
+}
+
+// temporaryOf is a temporary table of the session that a statement names; "": there is none. One that a program has made is not known.
+func (s *Session) temporaryOf(st *parser.Statement) string {
+	for _, h := range s.held {
+		if len(h.temporary.names) == 0 {
+			continue
+		}
+		for i := range st.Tables {
+			t := &st.Tables[i]
+			if db := cmp.Or(t.Schema, s.db); h.temporary.names[db+"."+t.Name] {
+				return t.Name
+			}
+		}
+	}
+	return ""
+}
+
+// besideOthers is the error of a temporary table in a statement whose other tables, or whose parts, run where it is not.
+func besideOthers(name string) error {
+	return sqlerr.NotSupported("the temporary table " + name + " in a statement that runs in parts or over several shards")
+}
+
+// mayMeet refuses a statement that names a temporary table and does not run where that is: elsewhere another table may have its
+// name.
+func (s *Session) mayMeet(x *execution) error {
+	name := s.temporaryOf(x.st.parsed)
+	if name == "" || x.plan == nil {
+		return nil
+	}
+	if route := plan.Straight(x.plan.Root); route != nil && len(route.Targets) == 1 {
+		return nil
+	}
+	return besideOthers(name)
 }
 
 // obscure notes that a statement may give temporary tables other names, or make some that it does not name.

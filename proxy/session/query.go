@@ -76,6 +76,9 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 	s.diag.begin(x.st.parsed, s.srv.Flavour.MariaDB)
 	if len(s.held) > 0 {
 		s.obscure(kind)
+		if err := s.mayMeet(x); err != nil {
+			return s.writeError(err)
+		}
 	}
 	if err := s.mourn(kind); err != nil {
 		return s.writeError(err)

@@ -232,6 +232,11 @@ func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement
 	if err != nil && s.statable(parsed) {
 		return &Statement{parsed: parsed}, nil // the statement proper is planned, and has what errors there are
 	}
+	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeNoSuchTable {
+		if name := s.temporaryOf(parsed); name != "" {
+			return nil, besideOthers(name) // which a server sees on its own connection only
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

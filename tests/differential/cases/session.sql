@@ -442,3 +442,17 @@ SELECT @w;
 --@ params fetch=1
 SELECT LAST_INSERT_ID(77), id FROM s1 WHERE id = 2;
 SELECT LAST_INSERT_ID();
+--@ case a temporary table beside a sharded one
+CREATE TEMPORARY TABLE tt (id INT PRIMARY KEY, v INT);
+INSERT INTO tt VALUES (1, 2),(2, 3);
+SELECT tt.v, s1.v FROM tt JOIN s1 ON s1.id = tt.id ORDER BY tt.id;
+--@ case a temporary table with the name of another, beside a sharded one
+CREATE TEMPORARY TABLE notes (id INT PRIMARY KEY, body VARCHAR(20));
+INSERT INTO notes VALUES (1, 'temporary'),(2, 'too');
+SELECT body FROM notes ORDER BY id;
+SELECT n.body, s1.v FROM notes n JOIN s1 ON s1.id = n.id ORDER BY n.id;
+--@ case rows of a temporary table for a sharded one
+CREATE TEMPORARY TABLE tt (id INT PRIMARY KEY, v INT);
+INSERT INTO tt VALUES (101, 2),(102, 3);
+INSERT INTO s1 (id, v) SELECT id, v FROM tt;
+SELECT COUNT(*) FROM s1;
