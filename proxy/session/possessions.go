@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -97,7 +98,11 @@ func (s *Session) mayMeet(x *execution) error {
 	if name == "" || x.plan == nil {
 		return nil
 	}
-	if route := plan.Straight(x.plan.Root); route != nil && len(route.Targets) == 1 {
+	root := x.plan.Root
+	if t, ok := root.(*plan.Transfer); ok && !slices.ContainsFunc(x.st.parsed.Tables, func(r parser.TableRef) bool { return r.Role == parser.RoleInsert && r.Name == name }) {
+		root = t.Input // the rows are read where they are
+	}
+	if route := plan.Straight(root); route != nil && len(route.Targets) == 1 {
 		return nil
 	}
 	return besideOthers(name)
