@@ -129,8 +129,8 @@ func (p *planning) transferRoute(t *table) (*plan.Route, error) {
 	}
 	if t.broadcast() && len(route.Targets) > 1 {
 		route.Opcode = plan.Broadcast
-		route.Once.AutoIncrement = t.schema.AutoIncrement() != nil
 	}
+	route.Once.AutoIncrement = t.schema != nil && t.schema.AutoIncrement() != nil
 	return route, nil
 }
 

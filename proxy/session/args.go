@@ -86,9 +86,10 @@ func (a *args) Param(i int) int {
 
 // holds reports whether the statement has been given a constant that is, or begins with, a text.
 func (a *args) holds(text string, begins bool) bool {
+	var have []byte
 	is := func(v sqltypes.Value) bool {
-		have := string(v.AppendText(nil))
-		return have == text || begins && strings.HasPrefix(have, text)
+		have = v.AppendText(have[:0])
+		return string(have) == text || begins && strings.HasPrefix(string(have), text)
 	}
 	if slices.ContainsFunc(a.params, is) {
 		return true

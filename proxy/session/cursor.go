@@ -107,9 +107,9 @@ func (s *Session) startCursor(ctx context.Context, stmt *prepared, x *execution,
 		conn.CloseStmt(shard) // the server sent the rows at once
 		return s.relayRest(x, answer)
 	}
-	stmt.cursor = &cursor{h: h, stmt: shard}
-	s.diag.rowCount, s.diag.foundAfter = -1, "a query whose rows are fetched by a cursor"
+	stmt.cursor = &cursor{h: h, stmt: shard, sent: x.st.found == foundSent}
 	s.pinned(h, cursorPin)
+	s.diag.opened(stmt.cursor)
 	return s.clientError(s.sendEnd(&answer.OK))
 }
 
@@ -149,10 +149,12 @@ func (s *Session) comStmtFetch(ctx context.Context, payload []byte) error {
 		return s.writeError(err)
 	}
 	answer := exec.NewAnswer(conn, exec.BinaryRows)
-	if _, err := answer.RelayRows(s.client); err != nil {
+	rows, err := answer.RelayRows(s.client)
+	if err != nil {
 		return s.writeError(err)
 	}
-	if answer.OK.Status.Has(wire.StatusLastRowSent) {
+	if c.rows += uint64(rows); answer.OK.Status.Has(wire.StatusLastRowSent) {
+		s.diag.ended(c)
 		s.closeCursor(ctx, stmt)
 	}
 	return s.sendEnd(&answer.OK)

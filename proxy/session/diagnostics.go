@@ -30,7 +30,8 @@ type diagnostics struct {
 	total      int // of conditions, those that are not kept included
 	rowCount   int64
 	foundRows  uint64
-	foundAfter string // what makes foundRows unknown, "": it is known
+	foundIn    *cursor // whose end will tell foundRows; nil: none
+	foundAfter string  // what makes foundRows unknown, "": it is known
 	lastID     uint64
 
 	stale   bool // the conditions are of an earlier statement
@@ -107,7 +108,23 @@ func (d *diagnostics) rowsSent(n uint64) {
 }
 
 // found takes note of what FOUND_ROWS() is.
-func (d *diagnostics) found(n uint64) { d.foundRows, d.foundAfter = n, "" }
+func (d *diagnostics) found(n uint64) { d.foundRows, d.foundAfter, d.foundIn = n, "", nil }
+
+// unfound takes note that FOUND_ROWS() is not known, and after what.
+func (d *diagnostics) unfound(after string) { d.foundAfter, d.foundIn = after, nil }
+
+// opened takes note of a cursor: its server has found all of its rows by then, and has not said how many.
+func (d *diagnostics) opened(c *cursor) {
+	d.rowCount = -1
+	d.foundAfter, d.foundIn = "a cursor that has not been read to its end, or with an OFFSET or UNION", c
+}
+
+// ended takes note of a cursor's last row.
+func (d *diagnostics) ended(c *cursor) {
+	if d.foundIn == c && c.sent {
+		d.found(c.rows)
+	}
+}
 
 // failed takes note of the error that the client is sent.
 func (d *diagnostics) failed(e *sqlerr.Error) {

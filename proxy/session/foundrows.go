@@ -98,12 +98,12 @@ func (s *Session) foundByChange(st *Statement, info []byte) {
 	case foundStored:
 		var records uint64
 		if _, err := fmt.Sscanf(string(info), "Records: %d", &records); err != nil {
-			s.diag.foundAfter = foundElsewhere
+			s.diag.unfound(foundElsewhere)
 			return
 		}
 		s.diag.found(records)
 	case foundHidden:
-		s.diag.foundAfter = foundElsewhere
+		s.diag.unfound(foundElsewhere)
 	}
 }
 
@@ -119,16 +119,16 @@ func (s *Session) foundBy(x *execution, n uint64) {
 		}
 		switch {
 		case err != nil || offset.Kind != sqltypes.KindInt && offset.Kind != sqltypes.KindUint || n == 0 && skipped > 0:
-			s.diag.foundAfter = "a LIMIT whose OFFSET is behind the last row"
+			s.diag.unfound("a LIMIT whose OFFSET is behind the last row")
 		default:
 			s.diag.foundRows = n + skipped
 		}
 	case foundUnited:
 		if _, limited := s.state.Var("sql_select_limit"); limited {
-			s.diag.foundAfter = "a UNION under sql_select_limit"
+			s.diag.unfound("a UNION under sql_select_limit")
 		}
 	case foundHidden:
-		s.diag.foundAfter = foundElsewhere
+		s.diag.unfound(foundElsewhere)
 	}
 }
 

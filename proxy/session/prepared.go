@@ -41,6 +41,8 @@ type cursor struct {
 	h       *held
 	stmt    *backend.Stmt
 	columns []sqltypes.Column
+	rows    uint64 // that have been fetched
+	sent    bool   // FOUND_ROWS() is how many there are
 }
 
 // prepareds are a session's prepared statements.
@@ -249,6 +251,9 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 
 // executePrepared runs a prepared statement with the parameters of one EXECUTE.
 func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *wire.StmtExecute) error {
+	if err := s.readsAlike(stmt); err != nil {
+		return s.writeError(err)
+	}
 	if stmt.st.plan != nil { // what is the session's own may be meant to change what would be put back here
 		db, mode, key := s.db, s.mode, s.keyPrefix
 		s.db, s.mode, s.keyPrefix = stmt.db, stmt.mode, stmt.key // for planning, as they were when it was prepared

@@ -105,7 +105,7 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 	if handler := s.srv.own[kind]; handler != nil {
 		err := handler(s, ctx, x)
 		if kind == parser.Set && x.st.parsed.Uses.Has(parser.UseSubquery) {
-			s.diag.foundAfter = foundElsewhere
+			s.diag.unfound(foundElsewhere)
 		}
 		return err
 	}

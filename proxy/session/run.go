@@ -305,12 +305,15 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if x.st.parsed.Prefix.Present() {
 		defer h.lease.Conn().Passing()()
 	}
+	before := s.diag.lastID
 	if err := s.relay(x, route, unit.Target, answer); err != nil {
 		return s.failed(ctx, h, route, unit.Target, err)
 	}
 	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
 	if answer.OK.LastInsertID != 0 {
-		h.lease.Generated(s.state, s.diag.lastID)
+		if err := s.generated(ctx, x, h, answer.OK.LastInsertID, before); err != nil {
+			return err
+		}
 	}
 	if answer.OK.Status.Has(wire.StatusDBDropped) {
 		if err := s.followSchema(ctx, h); err != nil {

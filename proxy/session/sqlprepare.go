@@ -1,7 +1,9 @@
 package session
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -70,6 +72,9 @@ func (s *Session) preparedText(ctx context.Context, x *execution, d *parser.Prep
 		}
 		// A server knows how to read what is not decoded here.
 	}
+	if charset, set := s.state.Var("character_set_client"); set {
+		defer s.override("character_set_results", charset)() // a text is read as one that the client has sent
+	}
 	values, err := s.evaluate(ctx, x.st.parsed.Text[d.Text.Start:d.Text.End])
 	if err != nil {
 		return nil, err
@@ -107,6 +112,14 @@ func (s *Session) evaluate(ctx context.Context, expressions ...string) ([]sqltyp
 	return out, nil
 }
 
+// evaluateUsing evaluates what stands behind USING, in a charset that has all characters, whatever that of the results lacks.
+func (s *Session) evaluateUsing(ctx context.Context, expressions []string) ([]sqltypes.Value, error) {
+	if len(expressions) > 0 && s.resultsCharset() != "utf8mb4" {
+		defer s.override("character_set_results", "'utf8mb4'")()
+	}
+	return s.evaluate(ctx, expressions...)
+}
+
 // valueOf makes a value of a cell.
 func valueOf(cell []byte, column *sqltypes.Column) sqltypes.Value {
 	switch {
@@ -132,7 +145,31 @@ func onExecute(s *Session, ctx context.Context, x *execution) error {
 	if len(d.Using) != stmt.params {
 		return s.writeError(sqlerr.WrongArguments("EXECUTE"))
 	}
+	if err := s.readsAlike(stmt); err != nil {
+		return s.writeError(err)
+	}
 	return s.executeText(ctx, x, stmt, d.Using)
+}
+
+// readsAlike refuses a prepared statement whose texts are of another charset or collation now: a server keeps those that
+// they had when it was prepared, and a shard reads them anew.
+func (s *Session) readsAlike(stmt *prepared) error {
+	if bytes.Equal(stmt.key, s.keyPrefix) || bytes.Equal(charsetOf(stmt.key), charsetOf(s.keyPrefix)) {
+		return nil
+	}
+	texts := slices.ContainsFunc(stmt.text, func(c byte) bool { return c >= 0x80 }) ||
+		slices.ContainsFunc(stmt.scan.Args, func(a parser.Arg) bool { return a.Kind == parser.ArgString })
+	if !texts {
+		return nil
+	}
+	return sqlerr.NotSupported("EXECUTE of a statement with texts in it that was prepared under another charset or collation of the connection")
+}
+
+// charsetOf is what follows the schema and the mode in what rekey writes.
+func charsetOf(key []byte) []byte {
+	_, key, _ = bytes.Cut(key, []byte{0})
+	_, key, _ = bytes.Cut(key, []byte{0})
+	return key
 }
 
 // onExecuteImmediate is MariaDB's EXECUTE IMMEDIATE text USING ….
@@ -188,7 +225,7 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 			expressions[i] = "NULL" // is not used
 		}
 	}
-	values, err := s.evaluate(ctx, expressions...)
+	values, err := s.evaluateUsing(ctx, expressions)
 	if err != nil {
 		return s.writeError(err)
 	}

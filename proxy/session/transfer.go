@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router"
@@ -337,6 +338,10 @@ func (w *write) transfer(ctx context.Context, batches []plan.RouteUnit, own bool
 		return w.transferCopies(ctx, batches, own)
 	}
 	w.units = batches
+	if w.route.Once.AutoIncrement {
+		w.x.need |= backend.NeedLastInsertID
+		w.asks, w.generates = true, true
+	}
 	if own {
 		return w.execute(ctx) // the transaction is the caller's
 	}

@@ -100,6 +100,7 @@ type write struct {
 	faults []fault // of the round under way
 
 	selected  bool   // the rows are those of an INSERT … SELECT
+	asks      bool   // the server is asked for what it has generated: the rows may have come with ids
 	generates bool   // x.generatedID is what LAST_INSERT_ID() becomes, if it is not 0
 	lastID    uint64 // the insert id of the last answer
 }
@@ -337,7 +338,17 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 		w.total.LastInsertID = a.OK.LastInsertID
 	}
 	w.info.add(w.infoOf(a))
-	return w.s.warnings(ctx, h, w.route, target, a.OK.Warnings)
+	if err := w.s.warnings(ctx, h, w.route, target, a.OK.Warnings); err != nil || !w.asks || a.OK.LastInsertID == 0 || w.x.generatedID != 0 {
+		return err
+	}
+	_, row, err := oneRow(ctx, h, "LAST_INSERT_ID()")
+	if err != nil {
+		return err
+	}
+	if id, err := strconv.ParseUint(string(row[0]), 10, 64); err == nil && id != w.s.diag.lastID {
+		w.x.generatedID = id
+	}
+	return nil
 }
 
 // collect keeps the rows of RETURNING until every shard has done its part: before that none may reach the client.
@@ -513,7 +524,7 @@ func (w *write) respond(ctx context.Context) error {
 		defer w.budget.Release(w.reserved)
 		err := w.s.writeRows(ctx, merge.NewRows(w.columns, w.rows), w.x.form, func() *wire.OK { return &w.total })
 		if w.x.st.found == foundHidden {
-			w.s.diag.foundAfter = foundElsewhere
+			w.s.diag.unfound(foundElsewhere)
 		}
 		return err
 	}

@@ -141,13 +141,16 @@ func (c *Conn) readFetched(count []byte, id uint32, rows int, r *Result) error {
 	if err != nil {
 		return err
 	}
-	if first == 0x00 && c.Caps.Has(wire.CapDeprecateEOF) { // no cursor was opened: the rows follow at once
+	if first == 0xff || first == 0x00 && c.Caps.Has(wire.CapDeprecateEOF) { // no cursor was opened: an error or the rows follow at once
 		return c.readRows(r)
 	}
 	if err := c.readEnd(&r.End); err != nil {
 		return err
 	}
 	if !r.End.Status.Has(wire.StatusCursorExists) {
+		if c.Caps.Has(wire.CapDeprecateEOF) { // no cursor was opened, and there are no rows
+			return nil
+		}
 		return c.readRows(r)
 	}
 	for r.Err == nil && !r.End.Status.Has(wire.StatusLastRowSent) {

@@ -127,3 +127,33 @@ COMMIT;
 SELECT SUM(d.m) OVER (PARTITION BY d.k ORDER BY d.m) FROM (SELECT qty AS k, COUNT(*) AS n, MIN(id) AS m FROM orders GROUP BY qty) d WHERE d.m <= ALL (SELECT user_id FROM orders WHERE id = 1);
 --@ expect temptable
 SELECT d.m FROM (SELECT qty AS k, COUNT(*) AS n, MIN(id) AS m FROM orders GROUP BY qty) d WHERE d.m <= ALL (SELECT user_id FROM orders WHERE id = 1);
+--@ case found: a cursor whose key cannot be told
+--@ expect temptable
+--@ params fetch=2
+SELECT NULL FROM users WHERE users.id = '2' AND users.id = (SELECT SUM(user_id) FROM orders WHERE user_id = 2);
+--@ case found: what a session says of a cursor
+UPDATE orders SET product_id = 3;
+--@ expect temptable nowarnings
+--@ params fetch=1
+SELECT price FROM order_items WHERE user_id = 1;
+SELECT ROW_COUNT(), FOUND_ROWS();
+--@ expect temptable nowarnings
+--@ params fetch=2
+SELECT SQL_CALC_FOUND_ROWS price FROM order_items WHERE user_id = 1 ORDER BY line, order_id LIMIT 1;
+SELECT ROW_COUNT(), FOUND_ROWS();
+--@ expect temptable nowarnings
+--@ params fetch=2
+SELECT price FROM order_items WHERE user_id = 1 ORDER BY line, order_id LIMIT 1, 2;
+SELECT FOUND_ROWS();
+--@ case found: a mode for one INSERT
+SET STATEMENT sql_mode = 'HIGH_NOT_PRECEDENCE' FOR INSERT INTO users (id, score) VALUES (1, 1);
+--@ case found: what is refused of settings for one statement, and of changes of two tables
+SET STATEMENT sql_mode = 'PIPES_AS_CONCAT' FOR SELECT id || 0 FROM users ORDER BY id;
+SET STATEMENT lc_time_names = 'de_DE' FOR SELECT SUM(DISTINCT score) FROM users;
+DELETE o, p FROM orders o LEFT JOIN products p ON p.id = o.product_id WHERE o.user_id = 77;
+UPDATE orders o, shop.products p SET p.title = 'drill' WHERE p.id = o.product_id AND p.id = 99;
+SELECT DISTINCT u.born FROM users u JOIN orders o ON o.user_id = u.id ORDER BY LENGTH(o.id), u.born;
+SELECT DISTINCT score FROM users ORDER BY LENGTH(score), score;
+INSERT INTO order_items (user_id, order_id, line, qty) VALUES (1, 1, 1, 3), (2, 1, 1, 3) ON DUPLICATE KEY UPDATE qty = LAST_INSERT_ID(qty + 1);
+--@ follows
+SELECT ROW_COUNT();

@@ -54,3 +54,18 @@ SELECT JSON_ARRAYAGG(id ORDER BY id) FROM t_inline;
 SELECT VARIANCE(t.m) FROM t_mod t JOIN t_mod s ON s.id = t.id GROUP BY t.w ORDER BY COUNT(*) DESC, t.w;
 --@ expect double=1
 SELECT VARIANCE(v) FROM t_mod;
+--@ case found: ids that a query gives are not generated
+INSERT INTO plain (id, v) VALUES (80, 1), (81, 2);
+SELECT LAST_INSERT_ID();
+INSERT INTO plain (id, v) SELECT id + 70, v FROM t_mod ORDER BY 1, 2;
+SELECT LAST_INSERT_ID();
+REPLACE INTO plain (id, v) SELECT id + 70, v FROM t_mod ORDER BY 1, 2;
+SELECT LAST_INSERT_ID();
+INSERT INTO b1 (id, v) SELECT id + 60, v FROM plain ORDER BY 1, 2;
+SELECT LAST_INSERT_ID();
+INSERT INTO b1 (v) SELECT v FROM t_mod WHERE id = 3 ORDER BY 1;
+SELECT LAST_INSERT_ID();
+INSERT INTO plain (v) SELECT v FROM t_mod WHERE id IN (3, 5) ORDER BY 1;
+SELECT LAST_INSERT_ID();
+INSERT INTO plain (id, v) SELECT id + 170, v FROM t_mod ORDER BY 1, 2;
+SELECT LAST_INSERT_ID();
