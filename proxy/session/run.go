@@ -168,6 +168,11 @@ func (s *Session) begins(x *execution) bool {
 	return len(p.Tables) > 0 || p.Program != nil || p.Pin == "stored program" || x.st.parsed.Uses.Has(parser.UseUnknownFunction)
 }
 
+// returnsInserted reports whether a statement is answered with rows that it has inserted, and without their generated id.
+func returnsInserted(st *parser.Statement) bool {
+	return (st.Kind == parser.Insert || st.Kind == parser.Replace) && st.Clauses != nil && st.Clauses.Returning.Present()
+}
+
 // needs says what of the session's state a statement depends on.
 func needs(st *parser.Statement) backend.Need {
 	var need backend.Need
@@ -181,6 +186,9 @@ func needs(st *parser.Statement) backend.Need {
 		if at.Use == parser.UseSysVar && (at.Name == "last_insert_id" || at.Name == "identity") {
 			need |= backend.NeedLastInsertID
 		}
+	}
+	if returnsInserted(st) {
+		need |= backend.NeedLastInsertID
 	}
 	switch st.Kind {
 	case parser.Call, parser.Compound, parser.ExecuteImmediate:
@@ -334,7 +342,7 @@ func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error 
 		}
 		s.diag.found(n)
 	}
-	if uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg) || x.plan.Program != nil && len(x.plan.Program.Vars) > 0 {
+	if uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg) || returnsInserted(x.st.parsed) || x.plan.Program != nil && len(x.plan.Program.Vars) > 0 {
 		if err := s.readBackAssigned(ctx, x, h); err != nil {
 			return err
 		}
@@ -380,7 +388,7 @@ func (s *Session) readBackAssigned(ctx context.Context, x *execution, h *held) e
 			add(name)
 		}
 	}
-	if x.st.parsed.Uses.Has(parser.UseLastInsertIDArg) {
+	if x.st.parsed.Uses.Has(parser.UseLastInsertIDArg) || returnsInserted(x.st.parsed) {
 		names = append(names, "@@last_insert_id")
 	}
 	return s.adopt(ctx, h, names, nil)

@@ -69,6 +69,9 @@ func textColumn(name string, chars uint32) sqltypes.Column {
 func (s *Session) inCharset(columns []sqltypes.Column) []sqltypes.Column {
 	name, _ := s.state.Var("character_set_results")
 	c, ok := s.described(plainText(name))
+	if strings.EqualFold(name, "NULL") { // no conversion: the names' own charset
+		c, ok = wire.CollationByName("utf8mb3_general_ci", wire.MariaDB)
+	}
 	decimals := byte(31)
 	if s.srv.Flavour.MariaDB {
 		decimals = 39

@@ -157,3 +157,12 @@ SELECT DISTINCT score FROM users ORDER BY LENGTH(score), score;
 INSERT INTO order_items (user_id, order_id, line, qty) VALUES (1, 1, 1, 3), (2, 1, 1, 3) ON DUPLICATE KEY UPDATE qty = LAST_INSERT_ID(qty + 1);
 --@ follows
 SELECT ROW_COUNT();
+--@ case found: settings for one statement that runs in parts, and orders of what is not selected [binary]
+--@ expect temptable
+SET STATEMENT sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_ALL_TABLES' FOR SELECT id FROM users WHERE id <= (SELECT AVG(qty) FROM orders WHERE qty < 9) ORDER BY id;
+SET STATEMENT sql_select_limit = 4 FOR SELECT JSON_ARRAYAGG(id ORDER BY id) FROM users;
+--@ expect rep=1
+SELECT DISTINCT u.country AS l0 FROM users u JOIN orders o ON o.user_id = u.id ORDER BY LENGTH(u.country), u.country;
+--@ case found: what the session answers in the servers' own charset
+SET character_set_results = NULL;
+SHOW WARNINGS;
