@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/tests/differential/sqlgen"
 )
@@ -77,6 +78,7 @@ type fuzzRun struct {
 	reasons        map[string]bool // refusals that unsupported.txt does not know
 	told           map[string]bool // kinds of differences that were printed: the test has failed, the search goes on
 
+	apart               bool // the two sides have not seen the same last statement
 	ran, refused, found int
 }
 
@@ -85,6 +87,7 @@ type sequence struct {
 	statements []sqlgen.Statement
 	mode       Mode
 	params     bool // literals are sent as parameters
+	fetch      int  // rows for each fetch from a cursor; 0: no cursors
 	file       *File
 }
 
@@ -104,7 +107,7 @@ func (f *fuzzRun) all(t *testing.T, statements int) {
 		}
 		s.statements = f.generator.Sequence(sequenceLength, keyed)
 		if f.generator.Binary() {
-			s.mode, s.params = Binary, f.generator.Binary()
+			s.mode, s.params, s.fetch = Binary, f.generator.Binary(), f.generator.Fetch()
 		}
 		if d := f.try(t, s, true); d != nil && !f.told[d.kind()] {
 			f.told[d.kind()] = true
@@ -116,21 +119,39 @@ func (f *fuzzRun) all(t *testing.T, statements int) {
 	t.Logf("%d statements, %d refused (%.1f%%)", f.ran, f.refused, 100*float64(f.refused)/float64(max(1, f.ran)))
 }
 
-// step is a generated statement as a step of a case.
-func (s sequence) step(statement sqlgen.Statement) (Step, error) {
+// step is a generated statement as a step of a case, on tables of a schema.
+func (s sequence) step(statement sqlgen.Statement, schema string) (Step, error) {
 	sql, codes := statement.Render()
-	step := Step{SQL: sqlgen.Inline(sql), On: "a"}
+	sql = strings.ReplaceAll(sql, sqlgen.Schema, schema)
+	_, follows := statement.(sqlgen.Following)
+	step := Step{SQL: sqlgen.Inline(sql), On: "a", Follows: follows}
 	var err error
-	if step.Expect, err = ParseExpect(codes); err != nil || !s.params {
+	if step.Expect, err = ParseExpect(codes); err != nil {
 		return step, err
 	}
-	text, params := sqlgen.Parameters(sql)
-	if len(params) == 0 {
-		return step, nil
+	if directive := s.directive(sql); directive != "" {
+		run, err := parseExecution(directive)
+		if s.params {
+			step.SQL, _ = sqlgen.Parameters(sql)
+		}
+		step.Runs = []Execution{run}
+		step.Expect.TempTable = step.Expect.TempTable || run.Fetch > 0 // a cursor is one, of whatever stands in it
+		return step, err
 	}
-	run, err := parseExecution(strings.Join(params, " | "))
-	step.SQL, step.Runs = text, []Execution{run}
-	return step, err
+	return step, nil
+}
+
+// directive is what a case says of how the statement is executed, "" if there is nothing to say.
+func (s sequence) directive(sql string) string {
+	var words string
+	if s.fetch > 0 && clausesOf(sqlgen.Inline(sql)).first == "SELECT" {
+		words = fmt.Sprintf("fetch=%d ", s.fetch)
+	}
+	if !s.params {
+		return words
+	}
+	_, params := sqlgen.Parameters(sql)
+	return words + strings.Join(params, " | ")
 }
 
 // kind is the difference without what two of one cause differ in.
@@ -144,6 +165,22 @@ func (d *Difference) kind() string {
 	}, line)
 }
 
+// escaped has the bytes that are no text as a case file has them.
+func escaped(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		if c >= 0x80 || c == '\\' {
+			fmt.Fprintf(&b, "\\x%02x", c)
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
 // tell prints the sequence as a case to paste into cases/generated.sql or cases/generatedkeys.sql.
 func (f *fuzzRun) tell(t *testing.T, s sequence, d *Difference) {
 	t.Helper()
@@ -151,15 +188,28 @@ func (f *fuzzRun) tell(t *testing.T, s sequence, d *Difference) {
 	fmt.Fprintf(&b, "--@ case found by seed %d on %s [%s]\n", f.seed, f.layout, s.mode)
 	for _, statement := range s.statements {
 		sql, codes := statement.Render()
+		if s.fetch > 0 && !strings.Contains(codes, "temptable") && clausesOf(sqlgen.Inline(sql)).first == "SELECT" {
+			codes = strings.TrimSpace(codes + " temptable")
+		}
 		if codes != "" {
 			fmt.Fprintf(&b, "--@ expect %s\n", codes)
 		}
-		text, params := sqlgen.Parameters(sql)
-		if !s.params || len(params) == 0 {
-			fmt.Fprintf(&b, "%s;\n", sqlgen.Inline(sql))
-			continue
+		sql = strings.ReplaceAll(sql, sqlgen.Schema, Schema)
+		text := sqlgen.Inline(sql)
+		if directive := s.directive(sql); directive != "" {
+			fmt.Fprintf(&b, "--@ params %s\n", escaped(directive))
+			if s.params {
+				text, _ = sqlgen.Parameters(sql)
+			}
 		}
-		fmt.Fprintf(&b, "--@ params %s\n%s;\n", strings.Join(params, " | "), text)
+		if !utf8.ValidString(text) {
+			b.WriteString("--@ bytes\n")
+			text = escaped(text)
+		}
+		if _, follows := statement.(sqlgen.Following); follows {
+			b.WriteString("--@ follows\n")
+		}
+		fmt.Fprintf(&b, "%s;\n", text)
 	}
 	report(&fileRun{layout: f.layout, file: s.file}, &Case{}, &Step{SQL: b.String()}, []Difference{*d})
 	t.Errorf("%s\n%s", d, b.String())

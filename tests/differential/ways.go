@@ -19,7 +19,11 @@ import (
 // waysOf are the descriptions that a server has for the columns of a SELECT: of a preparation, which goes no way, and of
 // executions that are told to go through a temporary table, or from table to table in each order.
 func waysOf(ctx context.Context, clients *Clients, step *Step) ([][]sqltypes.Column, error) {
-	if c := clausesOf(step.SQL); c.first != "SELECT" {
+	set, sql := "", strings.TrimLeft(step.SQL, " \t\n")
+	if at := strings.Index(sql, " FOR SELECT "); at >= 0 && strings.HasPrefix(sql, "SET STATEMENT ") {
+		set, sql = sql[len("SET STATEMENT "):at], sql[at+len(" FOR "):]
+	}
+	if c := clausesOf(sql); c.first != "SELECT" {
 		return nil, nil
 	}
 	var out [][]sqltypes.Column
@@ -30,14 +34,20 @@ func waysOf(ctx context.Context, clients *Clients, step *Step) ([][]sqltypes.Col
 	if p := prepared[0].Prepared; p != nil && p.Err == nil {
 		out = append(out, p.Columns)
 	}
-	rest := strings.TrimLeft(step.SQL, " \t\n")[len("SELECT"):]
-	texts := append(conditionsOtherwise(step.SQL), joinOrders(step.SQL)...)
+	rest := sql[len("SELECT"):]
+	texts := append(conditionsOtherwise(sql), joinOrders(sql)...)
 	for _, hint := range []string{"SELECT SQL_BUFFER_RESULT", "SELECT STRAIGHT_JOIN", "SELECT STRAIGHT_JOIN SQL_BUFFER_RESULT",
 		"SET STATEMENT join_cache_level=0 FOR SELECT STRAIGHT_JOIN"} {
 		texts = append(texts, hint+rest)
 	}
 	for _, text := range texts {
 		hinted := *step
+		switch {
+		case set != "" && strings.HasPrefix(text, "SET STATEMENT "):
+			text = strings.Replace(text, "SET STATEMENT ", "SET STATEMENT "+set+", ", 1)
+		case set != "":
+			text = "SET STATEMENT " + set + " FOR " + text
+		}
 		hinted.SQL = text
 		answers, err := clients.Play(ctx, &hinted, Text)
 		if err != nil {
@@ -149,7 +159,7 @@ func permute(list []string, each func([]string)) {
 }
 
 // wayward are the classes of differences that come from the way to the answer.
-var wayward = []string{"column flags", "column length", "column decimals", "column type", "column org_name"}
+var wayward = []string{"column flags", "column length", "column decimals", "column type", "column org_name", "column org_table", "column table", "column schema"}
 
 // goesAnotherWay reports whether heddle's answer would be the plain server's if some of that one's columns had gone another
 // way: a column is described in one way or in another, never in a mixture.

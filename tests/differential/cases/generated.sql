@@ -166,3 +166,20 @@ SELECT DISTINCT u.country AS l0 FROM users u JOIN orders o ON o.user_id = u.id O
 --@ case found: what the session answers in the servers' own charset
 SET character_set_results = NULL;
 SHOW WARNINGS;
+--@ case found: how many rows are found of groups with expressions
+SELECT SQL_CALC_FOUND_ROWS COALESCE(SUM(score), 0) AS l1 FROM users GROUP BY name;
+SELECT SQL_CALC_FOUND_ROWS MAX(i.qty) - MIN(i.qty) FROM orders o JOIN order_items i ON i.user_id = o.user_id AND i.order_id = o.id GROUP BY o.qty;
+--@ case found: texts beyond ASCII as parameters of what runs in parts
+--@ params str ZOÉ
+SELECT COUNT(*) FROM orders INTERSECT SELECT 13 FROM users WHERE name = ?;
+--@ params str ZOÉ
+SELECT id, (SELECT COUNT(*) FROM users WHERE name = ?) FROM products WHERE id = 1;
+--@ params str ZOÉ
+SELECT id FROM users WHERE name = ? AND id > (SELECT MIN(user_id) FROM orders) ORDER BY id;
+--@ expect rep=1
+--@ params str ZOÉ
+SELECT MAX(name) FROM users GROUP BY country HAVING MAX(name) = ? ORDER BY MAX(name);
+--@ params str ZOÉ
+SELECT COUNT(*), MAX(name) = ?, MAX(id) > 3 FROM users WHERE country = 'IT';
+--@ params str ZOÉ
+SELECT COUNT(*) + 1, CONCAT(MAX(name), ?) FROM users WHERE country = 'IT';

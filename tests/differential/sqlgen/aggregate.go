@@ -2,7 +2,7 @@ package sqlgen
 
 func (g *Generator) aggregate(s *scope) item {
 	exact, any := pick(g, s.of(integer, decimal)), pick(g, s.columns)
-	switch g.r.IntN(23) {
+	switch g.r.IntN(25) {
 	case 0, 1:
 		return item{text: "COUNT(*)"}
 	case 2:
@@ -18,6 +18,9 @@ func (g *Generator) aggregate(s *scope) item {
 	case 8:
 		return item{text: "COUNT(DISTINCT " + any.name + ")"}
 	case 9:
+		if g.short {
+			return item{text: "GROUP_CONCAT(" + exact.name + " ORDER BY " + exact.name + ")"}
+		}
 		return item{text: "GROUP_CONCAT(" + exact.name + ")", code: "concat"}
 	case 10:
 		return item{text: "STDDEV_POP(" + exact.name + ")", code: "double"}
@@ -44,6 +47,9 @@ func (g *Generator) aggregate(s *scope) item {
 		return item{text: "SUM(" + exact.name + ") * " + g.number(2, 3) + " - COUNT(" + any.name + ")"}
 	case 21:
 		return item{text: "COALESCE(SUM(" + exact.name + "), " + g.number(0, 1) + ")"}
+	case 22:
+		return pick(g, []item{{text: "CONCAT(COUNT(*), '-', MAX(" + exact.name + "))"}, {text: "IF(COUNT(*) > 1, SUM(" + exact.name + "), 'one')"},
+			{text: "ROUND(AVG(" + exact.name + "), 1)"}, {text: "MAX(" + exact.name + ") || MIN(" + exact.name + ")"}, {text: "CAST(SUM(" + exact.name + ") AS CHAR)"}, {text: "GREATEST(COUNT(*), MIN(" + exact.name + "))"}})
 	}
 	return item{text: "MAX(" + exact.name + ") - MIN(" + exact.name + ")"}
 }

@@ -9,12 +9,9 @@ func (g *Generator) fromPlaced() (*query, *scope) {
 	kind := pick(g, []string{"JOIN", "LEFT JOIN"})
 	switch n := g.r.IntN(100); {
 	case n < 70:
-		q.from = t.name
-		s.add(t, "")
+		g.one(q, s, t)
 	case n < 78:
-		t = pick(g, []table{copied, alone})
-		q.from = t.name
-		s.add(t, "")
+		g.one(q, s, pick(g, []table{copied, alone}))
 	case n < 82:
 		g.derived(q, s)
 	case n < 91:

@@ -8,17 +8,21 @@ import (
 
 // query is a SELECT in parts.
 type query struct {
+	prefix   string // SET STATEMENT … FOR
+	options  string // SQL_CALC_FOUND_ROWS
 	distinct bool
 	items    []item
 	from     string
 	joins    []string
 	where    []string
 	group    []item // expressions; a read without groups has none
+	rollup   bool
 	having   []string
 	order    []item
 	keys     []string // makes the order total: primary keys, or nothing where groups do
 	limit    string
 	lock     string
+	ordered  bool // the order has to stay
 	parts    bool // a query stands in it, or a window: the server may sort through a temporary table
 }
 
@@ -26,6 +30,7 @@ type query struct {
 type item struct {
 	text  string
 	label string
+	apart bool // the label is not for other clauses: it is a text, or a column's name too
 	kind  kind
 	code  string // the exception that its values need
 	desc  bool
@@ -38,10 +43,18 @@ func (i item) sql() string {
 	return i.text
 }
 
+// name is how other clauses call it.
+func (i item) name() string {
+	if i.label != "" && !i.apart {
+		return i.label
+	}
+	return i.text
+}
+
 // Render gives the text and the codes.
 func (q *query) Render() (string, string) {
 	var b strings.Builder
-	b.WriteString("SELECT ")
+	b.WriteString(q.prefix + "SELECT " + q.options)
 	if q.distinct {
 		b.WriteString("DISTINCT ")
 	}
@@ -51,7 +64,10 @@ func (q *query) Render() (string, string) {
 		b.WriteString(" " + j)
 	}
 	words(&b, " WHERE ", " AND ", q.where)
-	list(&b, " GROUP BY ", ", ", q.group, func(i item) string { return i.text })
+	list(&b, " GROUP BY ", ", ", q.group, item.name)
+	if q.rollup {
+		b.WriteString(" WITH ROLLUP")
+	}
 	words(&b, " HAVING ", " AND ", q.having)
 	order := q.ordering()
 	words(&b, " ORDER BY ", ", ", order)
@@ -84,10 +100,7 @@ func words(b *strings.Builder, head, sep string, texts []string) {
 func (q *query) ordering() []string {
 	var out []string
 	for _, o := range q.order {
-		text := o.text
-		if o.label != "" {
-			text = o.label
-		}
+		text := o.name()
 		if o.desc {
 			text += " DESC"
 		}
@@ -149,7 +162,16 @@ func (q *query) Smaller() []Statement {
 	if q.lock != "" {
 		with(func(c *query) { c.lock = "" })
 	}
-	if len(q.order) > 0 && q.limit == "" {
+	if q.prefix != "" {
+		with(func(c *query) { c.prefix = "" })
+	}
+	if q.options != "" {
+		with(func(c *query) { c.options = "" })
+	}
+	if q.rollup {
+		with(func(c *query) { c.rollup = false })
+	}
+	if len(q.order) > 0 && q.limit == "" && !q.ordered {
 		with(func(c *query) { c.order = nil })
 	}
 	for i := range q.having {

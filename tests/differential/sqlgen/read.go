@@ -34,7 +34,10 @@ func (s *scope) of(kinds ...kind) []column {
 }
 
 func (g *Generator) query() Statement {
+	prefix, back := g.perhapsSet()
+	defer back()
 	q, s := g.from()
+	q.prefix, q.ordered = prefix, g.capped
 	for range g.r.IntN(3) {
 		q.where = append(q.where, g.condition(s, 2))
 	}
@@ -65,7 +68,7 @@ func (g *Generator) from() (*query, *scope) {
 		return g.fromPlaced()
 	}
 	q, s := &query{}, &scope{}
-	one := func(t table) { q.from = t.name; s.add(t, "") }
+	one := func(t table) { g.one(q, s, t) }
 	kind := pick(g, []string{"JOIN", "JOIN", "LEFT JOIN"})
 	switch n := g.r.IntN(100); {
 	case n < 40:
@@ -119,8 +122,15 @@ func (g *Generator) rows(q *query, s *scope) {
 			q.items = append(q.items, g.window(s))
 		}
 	}
-	if g.chance(60) {
+	g.labels(q, s)
+	if g.chance(60) || g.capped {
 		q.order = g.orderBy(s.columns)
+		if q.items[0].label != "" {
+			q.order = []item{q.items[0]}
+		}
+	}
+	if label := q.items[0].label; label != "" && !q.items[0].apart && (q.items[0].kind == integer) && g.chance(25) {
+		q.having = []string{label + pick(g, []string{" > ", " <> "}) + g.number(0, 3)}
 	}
 	g.limited(q)
 	if g.chance(3) {
@@ -142,6 +152,13 @@ func (g *Generator) limited(q *query) {
 	if !g.chance(35) {
 		return
 	}
+	if g.chance(10) {
+		q.options = "SQL_CALC_FOUND_ROWS "
+	}
+	if g.chance(15) {
+		q.limit = g.number(0, 3) + ", " + g.number(0, 6)
+		return
+	}
 	q.limit = g.number(0, 8)
 	if g.chance(30) {
 		q.limit += " OFFSET " + g.number(0, 6)
@@ -160,6 +177,13 @@ func (g *Generator) expression(s *scope) item {
 		})
 	}
 	t := pick(g, s.of(text, binary, enum, integer))
+	if a := pick(g, exact); g.chance(30) {
+		return pick(g, []item{
+			{text: a.name + " / 7"}, {text: a.name + " || 0"}, {text: "CONCAT(" + t.name + ", 'é')"}, {text: t.name + " = 'É'"}, {text: "DATE_FORMAT('2024-03-01', '%M')"},
+			{text: "CONVERT(" + t.name + " USING latin1)"}, {text: "FROM_UNIXTIME(ABS(" + a.name + "))"}, {text: "HEX(" + t.name + ")"}, {text: "NOT " + a.name + " BETWEEN -5 AND 5"},
+			{text: "CONCAT_WS('\\\\', " + t.name + ", " + a.name + ")"}, {text: "CAST(" + a.name + " AS CHAR)"}, {text: "@b"}, {text: "'ß'"}, {text: t.name + " LIKE 'É%'"},
+		})
+	}
 	return pick(g, []item{
 		{text: fmt.Sprintf("CONCAT(%s, %s)", t.name, literal("str", "-", "'-'"))}, {text: fmt.Sprintf("UPPER(%s)", t.name)}, {text: fmt.Sprintf("LENGTH(%s)", t.name)},
 		{text: fmt.Sprintf("LEFT(%s, 1)", t.name)}, {text: fmt.Sprintf("IFNULL(%s, 'none')", t.name)}, {text: "'lit'"}, {text: "NULL"}, {text: "1.50"},
@@ -184,8 +208,20 @@ func (g *Generator) groups(q *query, s *scope) {
 	if g.chance(25) {
 		q.having = append(q.having, g.having(s))
 	}
-	if g.chance(65) {
-		q.order = []item{{text: q.group[0].text, desc: g.chance(40)}}
+	g.labels(q, s)
+	for i := range q.group {
+		q.group[i] = q.items[i]
+	}
+	if last := q.items[len(q.items)-1]; last.label != "" && !last.apart && last.code == "" && !strings.HasPrefix(last.text, "JSON_") && g.chance(40) {
+		q.having = append(q.having, last.label+pick(g, []string{" > 1", " IS NOT NULL", " <> 2"}))
+	}
+	if g.chance(10) && !g.capped {
+		q.rollup = true
+		return
+	}
+	if g.chance(65) || g.capped {
+		q.order = []item{q.group[0]}
+		q.order[0].desc = g.chance(40)
 		if g.chance(35) {
 			q.order = []item{{text: "COUNT(*)", desc: g.chance(50)}}
 		}
@@ -198,8 +234,13 @@ func (g *Generator) distinct(q *query, s *scope) {
 	for _, c := range some(g, s.of(integer, decimal, text, binary, enum, moment), 1+g.r.IntN(2)) {
 		q.items = append(q.items, asItem(c))
 	}
-	if g.chance(65) {
-		q.order = []item{{text: q.items[0].text, desc: g.chance(40)}}
+	g.labels(q, s)
+	if g.chance(65) || g.capped {
+		q.order = []item{q.items[0]}
+		q.order[0].desc = g.chance(40)
+		if g.chance(20) {
+			q.order[0] = item{text: pick(g, []string{"LENGTH(", "HEX("}) + q.items[0].text + ")", desc: g.chance(40)}
+		}
 		g.limited(q)
 	}
 }
@@ -249,6 +290,16 @@ func (g *Generator) condition(s *scope, depth int) string {
 	if g.chance(35) {
 		c = s.columns[0] // the sharding key
 	}
+	if list := s.of(text, binary); len(list) > 0 && g.chance(4) {
+		v := pick(g, []string{"é", "ß", "Zoé", "ann "})
+		if g.foreign != "" {
+			return pick(g, list).name + pick(g, []string{" = ", " <> ", " LIKE ", " > "}) + "'" + g.foreign + "'"
+		}
+		return pick(g, list).name + pick(g, []string{" = ", " <> ", " LIKE ", " > "}) + literal("str", v, "'"+v+"'")
+	}
+	if list := s.of(text, binary); len(list) > 0 && g.chance(2) {
+		return pick(g, list).name + pick(g, []string{" = \"ann\"", " LIKE 'b\\_%'", " <> 'x\\\\'", " = CONCAT('a', @b)", " = @b", " = N'é'", " = _latin1'ann'"})
+	}
 	switch g.r.IntN(9) {
 	case 0, 1, 2:
 		return c.name + " = " + g.value(c)
@@ -281,11 +332,15 @@ type pair struct {
 }
 
 func (g *Generator) union() Statement {
+	mixed := g.chance(35)
 	one := func() *query {
 		t, s := pick(g, g.read()), &scope{}
 		s.add(t, "")
 		q := &query{from: t.name}
 		q.items = []item{asItem(pick(g, s.of(integer)))}
+		if mixed {
+			q.items = []item{asItem(pick(g, s.of(integer, decimal, double, text, binary, enum, moment)))}
+		}
 		if g.chance(20) {
 			q.items = []item{{text: "COUNT(*)"}}
 		}
@@ -293,10 +348,15 @@ func (g *Generator) union() Statement {
 		return q
 	}
 	if g.chance(15) {
-		return &pair{word: pick(g, []string{" UNION ", " UNION ALL "}), first: one(), rest: one(), more: one(), order: g.chance(60)}
+		mixed = false
+		return &pair{word: pick(g, []string{" UNION ", " UNION ALL "}), first: one(), rest: one(), more: one(), order: g.chance(60) || g.capped}
 	}
 	words := []string{" UNION ", " UNION ", " UNION ALL ", " UNION ALL ", " EXCEPT ", " INTERSECT "}
-	return &pair{word: pick(g, words), first: one(), rest: one(), order: g.chance(60)}
+	p := &pair{word: pick(g, words), first: one(), rest: one(), order: g.chance(60) || g.capped}
+	if p.order && mixed && p.word == " UNION ALL " { // texts that are equal have no order
+		p.word = " UNION "
+	}
+	return p
 }
 
 // Render gives the text.
@@ -310,7 +370,11 @@ func (p *pair) Render() (string, string) {
 	if p.order {
 		b += " ORDER BY 1"
 	}
-	return a + p.word + b, ""
+	codes := ""
+	if p.word != " UNION ALL " && p.first.items[0].kind != integer+0 {
+		codes = "rep=1"
+	}
+	return a + p.word + b, codes
 }
 
 // Smaller has each half alone, and smaller halves.

@@ -1,5 +1,5 @@
 // Package sqlgen generates SQL statements over the tables of cases/generated.sql and cases/generatedkeys.sql: reads with conditions, joins,
-// groups, aggregates, orders and limits, writes and transactions. What a statement may differ in between two servers
+// groups, aggregates, orders and limits, writes and transactions, in sessions of many settings, and by way of PREPARE and EXECUTE. What a statement may differ in between two servers
 // is said with it, in the codes of the case files; what has no such code it avoids. A statement can be made smaller,
 // part by part, for a shrinker. It runs nothing and is deterministic by its seed. Level: tests.
 package sqlgen
@@ -20,7 +20,9 @@ type Statement interface {
 
 // Generator makes statements. It belongs to one goroutine.
 type Generator struct {
-	r     *rand.Rand
+	r *rand.Rand
+	session
+	names int // of prepared statements so far
 	inTxn bool
 	keyed bool // the statements are on the tables of generatedkeys.sql
 }
@@ -30,10 +32,21 @@ func New(seed uint64) *Generator { return &Generator{r: rand.New(rand.NewPCG(see
 
 // Sequence makes n statements that follow each other on one connection; keyed: on the tables of generatedkeys.sql. A transaction that is begun is ended.
 func (g *Generator) Sequence(n int, keyed bool) []Statement {
-	list := []Statement{Plain("SET @a = 2, @b = 'b'")}
 	g.inTxn, g.keyed = false, keyed
+	list := g.settings()
 	for len(list) < n {
-		list = append(list, g.statement())
+		s := g.statement()
+		switch {
+		case g.chance(6) && !limited(s):
+			list = append(list, executed{s})
+		case g.chance(3) && !limited(s):
+			list = append(list, g.prepared(s)...)
+		default:
+			list = append(list, s)
+		}
+		if g.chance(12) {
+			list = append(list, g.following(list[len(list)-1]))
+		}
 	}
 	if g.inTxn {
 		list = append(list, Plain("COMMIT"))
@@ -47,6 +60,14 @@ func (g *Generator) Keyed() bool { return g.chance(35) }
 // Binary reports whether the next sequence goes through the binary protocol.
 func (g *Generator) Binary() bool { return g.chance(40) }
 
+// Fetch is how many rows the next sequence fetches at a time, 0 if it uses no cursors.
+func (g *Generator) Fetch() int {
+	if g.chance(25) {
+		return 1 + g.r.IntN(3)
+	}
+	return 0
+}
+
 func (g *Generator) statement() Statement {
 	switch n := g.r.IntN(100); {
 	case n < 62:
@@ -59,6 +80,8 @@ func (g *Generator) statement() Statement {
 		return g.remove()
 	case n < 93:
 		return g.union()
+	case n < 95:
+		return g.constants()
 	}
 	return g.transaction()
 }

@@ -26,9 +26,20 @@ func TestEqualSeedsAreEqual(t *testing.T) {
 
 func TestSequencesHoldEveryKind(t *testing.T) {
 	all := strings.Join(texts(1, 3000), "\n")
+	var sessions strings.Builder
+	for seed := range uint64(200) {
+		sessions.WriteString(strings.Join(texts(seed, 5), "\n"))
+	}
+	for _, want := range []string{"NAMES latin1", "NAMES gbk", "sql_mode = 'ANSI_QUOTES'", "sql_select_limit", "group_concat_max_len", "div_precision_increment", "time_zone", "COLLATE utf8mb4_bin"} {
+		if !strings.Contains(sessions.String(), want) {
+			t.Errorf("no %q at the beginning of 200 sequences", want)
+		}
+	}
 	for _, want := range []string{"SELECT *", " LEFT JOIN ", " GROUP BY ", " HAVING ", "SELECT DISTINCT", " LIMIT ", " OFFSET ", " UNION ", "INSERT INTO", "INSERT IGNORE", "REPLACE INTO",
 		"ON DUPLICATE KEY", "UPDATE users", "DELETE FROM", "BEGIN", "ROLLBACK", "SAVEPOINT", "COUNT(DISTINCT", "GROUP_CONCAT", "FOR UPDATE", " IN (", " BETWEEN ", " IS NULL", "NOT (",
-		"BIT_AND(", "VAR_SAMP(", "JSON_ARRAYAGG(", "COUNT(DISTINCT score, ", " OVER (", "(id, name) IN (", " = @a", "x.user_id = ", " SELECT id + 100, ", "UPDATE IGNORE"} {
+		"BIT_AND(", "VAR_SAMP(", "JSON_ARRAYAGG(", "COUNT(DISTINCT score, ", " OVER (", "(id, name) IN (", " = @a", "x.user_id = ", " SELECT id + 100, ", "UPDATE IGNORE",
+		" WITH ROLLUP", "SQL_CALC_FOUND_ROWS", " AS `é", " AS z", Schema + ".users.", "SET STATEMENT ", " FOR SELECT", "EXECUTE IMMEDIATE '", "PREPARE p", "EXECUTE p", "SELECT FOUND_ROWS()", "SHOW WARNINGS",
+		"SELECT ROW_COUNT()", "LAST_INSERT_ID(", "UPDATE orders o JOIN ", "DELETE u", " LIMIT 1, ", "RETURNING "} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in 3000 statements", want)
 		}

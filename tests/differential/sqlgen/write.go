@@ -7,18 +7,19 @@ import (
 
 // write is an INSERT, UPDATE or DELETE in parts.
 type write struct {
-	head  string   // up to VALUES or WHERE
-	rows  []string // of an INSERT
-	sets  []string // of an UPDATE
-	where []string
-	order string // of an INSERT … SELECT
-	tail  string // ON DUPLICATE KEY …, or ORDER BY and LIMIT
+	prefix string   // SET STATEMENT … FOR
+	head   string   // up to VALUES or WHERE
+	rows   []string // of an INSERT
+	sets   []string // of an UPDATE
+	where  []string
+	order  string // of an INSERT … SELECT
+	tail   string // ON DUPLICATE KEY …, or ORDER BY and LIMIT
 }
 
 // Render gives the text; writes have no exceptions.
 func (w *write) Render() (string, string) {
 	var b strings.Builder
-	b.WriteString(w.head)
+	b.WriteString(w.prefix + w.head)
 	words(&b, " VALUES ", ", ", w.rows)
 	words(&b, " SET ", ", ", w.sets)
 	words(&b, " WHERE ", " AND ", w.where)
@@ -47,6 +48,9 @@ func (w *write) Smaller() []Statement {
 	for i := range w.where {
 		with(func(c *write) { c.where = without(w.where, i) })
 	}
+	if w.prefix != "" {
+		with(func(c *write) { c.prefix = "" })
+	}
 	if w.tail != "" {
 		with(func(c *write) { c.tail = "" })
 	}
@@ -66,6 +70,9 @@ func (g *Generator) insert() Statement {
 		return g.insertSelect()
 	}
 	w := &write{head: pick(g, []string{"INSERT INTO ", "INSERT INTO ", "INSERT INTO ", "INSERT IGNORE INTO ", "REPLACE INTO "})}
+	if g.chance(4) {
+		w.prefix = "SET STATEMENT sql_mode = '" + pick(g, []string{"", "STRICT_ALL_TABLES", "NO_AUTO_VALUE_ON_ZERO"}) + "' FOR "
+	}
 	columns := append([]column{}, t.columns[:len(t.key)]...)
 	counted := g.keyed && !t.sharded // AUTO_INCREMENT
 	if counted && g.chance(50) {
@@ -85,6 +92,12 @@ func (g *Generator) insert() Statement {
 		w.tail = fmt.Sprintf(" ON DUPLICATE KEY UPDATE %s = %s", c.name, pick(g, []string{"VALUES(" + c.name + ")", g.stored(c), c.name}))
 		if c.kind == integer && c.name != "qty" && g.chance(40) {
 			w.tail += " + " + g.number(1, 3)
+		}
+		if c.kind == integer && c.name != "qty" && g.chance(20) {
+			w.tail = fmt.Sprintf(" ON DUPLICATE KEY UPDATE %s = %s", c.name, pick(g, []string{"LAST_INSERT_ID(" + c.name + " + 1)", "LAST_INSERT_ID(VALUES(" + c.name + ") + 100)", t.name + "." + c.name + " - VALUES(" + c.name + ")"}))
+		}
+		if counted && g.chance(20) {
+			w.tail = " ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id)"
 		}
 	}
 	if g.chance(10) {
@@ -152,6 +165,9 @@ func (g *Generator) stored(c column) string {
 }
 
 func (g *Generator) update() Statement {
+	if !g.keyed && g.chance(12) {
+		return g.several()
+	}
 	t := g.target()
 	s := &scope{}
 	s.add(t, "")
