@@ -187,7 +187,10 @@ func (q *query) Smaller() []Statement {
 	}
 	for i := range q.group {
 		if len(q.group) > 1 {
-			with(func(c *query) { c.group = without(q.group, i) })
+			with(func(c *query) { // which row of a group would give its value is nobody's promise
+				same := func(other item) bool { return other.text == q.group[i].text }
+				c.group, c.items, c.order = without(q.group, i), slices.DeleteFunc(slices.Clone(q.items), same), slices.DeleteFunc(slices.Clone(q.order), same)
+			})
 		}
 	}
 	for i := range q.items {
