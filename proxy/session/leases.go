@@ -19,6 +19,7 @@ type held struct {
 	lease      *backend.Lease
 	dataSource string
 	branch     bool           // part of the transaction
+	known      bool           // a transaction or a pin has had it, and may still tell of it
 	pins       []string       // why it is kept beyond the statement
 	since      time.Time      // of the first of them
 	locks      possessions    // by GET_LOCK
@@ -78,7 +79,7 @@ func (s *Session) take(ctx context.Context, dataSource, schema string, need back
 		if err := s.txn.Enlist(ctx, h); err != nil {
 			return nil, err
 		}
-		h.branch = true
+		h.branch, h.known = true, true
 	}
 	if s.once != (txn.Options{}) {
 		if err := s.beginOnce(ctx, h); err != nil {
@@ -276,7 +277,7 @@ func (s *Session) pinned(h *held, reason string) {
 	if len(h.pins) == 0 {
 		h.since = time.Now()
 	}
-	h.pins = append(h.pins, reason)
+	h.pins, h.known = append(h.pins, reason), true
 }
 
 // unpin takes one reason to be kept away from the connection.

@@ -35,8 +35,11 @@ func (r *reused) hold(lease *backend.Lease, dataSource string) *held {
 	return h
 }
 
-// giveBack takes a connection that has been released. No KILL looks at it any more: the caller has the session's mu.
+// giveBack takes a connection that has been released, unless somebody may ask it for its name yet: the error of a COMMIT does,
+// after the statement. No KILL looks at it any more: the caller has the session's mu.
 func (r *reused) giveBack(h *held) {
-	*h = held{}
-	r.held = h
+	if !h.known {
+		*h = held{}
+		r.held = h
+	}
 }

@@ -501,7 +501,7 @@ func (s *Session) followTransaction(x *execution, t *plan.Target, ok *wire.OK) {
 	case open && s.txn == nil:
 		s.txn = txn.New(txn.Options{})
 		s.txn.Adopt(h)
-		h.branch = true
+		h.branch, h.known = true, true
 	case !open && s.txn != nil && h.branch && len(s.txn.Branches()) == 1:
 		s.endTransaction()
 	}
