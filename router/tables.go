@@ -121,8 +121,29 @@ func (p *planning) table(db, name string) (*table, error) {
 		return nil, sqlerr.NotSupported("the table " + db + "." + name + ", which is on the data sources " + strings.Join(place.Conflict, " and "))
 	}
 	t.place = place
+	if place.Virtual && !p.readsVirtual(name) {
+		l := place.Layout
+		t.place = catalog.Placement{Kind: catalog.KindSingle, Layout: l, Single: l.SingleNode(l.DefaultDataSource, name)}
+	}
 	p.tables = append(p.tables, t)
 	return t, p.lookUp(t)
+}
+
+// readsVirtual reports whether the statement does no more than read a table that servers make up. All else is an error, or
+// nothing, by what any one server has to say of it.
+func (p *planning) readsVirtual(name string) bool {
+	if p.stmt.Kind == parser.LockTables {
+		return true
+	}
+	if !aliasKinds[p.stmt.Kind] || p.stmt.Kind == parser.CreateTable || p.stmt.Kind == parser.CreateTemporaryTable {
+		return false
+	}
+	for i := range p.stmt.Tables {
+		if ref := &p.stmt.Tables[i]; p.sameName(ref.Name, name) && ref.Role != parser.RoleRead && ref.Role != parser.RoleUpdate {
+			return false
+		}
+	}
+	return true
 }
 
 // lookUp attaches the schema and, for sharded tables, the algorithm. Tables whose place depends on what the servers

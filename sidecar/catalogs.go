@@ -102,7 +102,7 @@ func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.T
 			}
 		}
 	}
-	if place.Kind == catalog.KindUnknown && layout.Database != "" {
+	if (place.Kind == catalog.KindUnknown || place.Virtual) && layout.Database != "" {
 		schema.FoundOn = foundOn
 	}
 	c.logicalReferences(layout, &schema)
@@ -112,7 +112,7 @@ func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.T
 // nodesOf lists where a table's schema is to be looked for.
 func nodesOf(layout *rule.Layout, place catalog.Placement, name router.Name) []rule.Node {
 	switch {
-	case place.Broadcast != nil:
+	case place.Broadcast != nil && !place.Virtual:
 		return place.Broadcast.Nodes[:1]
 	case place.Kind == catalog.KindSingle && len(place.Conflict) == 0:
 		return []rule.Node{place.Single}

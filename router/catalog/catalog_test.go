@@ -95,12 +95,17 @@ func TestTwoTablesThatDifferByCase(t *testing.T) {
 func TestUnlistedTablesAreWhereTheyWereFound(t *testing.T) {
 	s := snapshot(t, 0, shop).WithTables(
 		catalog.TableSchema{Database: "shop", Name: "a", FoundOn: []string{"ds_1"}},
-		catalog.TableSchema{Database: "shop", Name: "b", FoundOn: []string{"ds_0", "ds_1"}})
+		catalog.TableSchema{Database: "shop", Name: "b", FoundOn: []string{"ds_0", "ds_1"}},
+		catalog.TableSchema{Database: "shop", Name: "seq_1_to_5", FoundOn: []string{"ds_0", "ds_1"}, Virtual: true})
 	if p, _ := s.Place("shop", "a"); p.Kind != catalog.KindSingle || p.Single.DataSource != "ds_1" || p.Conflict != nil {
 		t.Errorf("a is %+v", p)
 	}
 	if p, _ := s.Place("shop", "b"); len(p.Conflict) != 2 {
 		t.Errorf("b is %+v", p)
+	}
+	p, _ := s.Place("shop", "seq_1_to_5")
+	if !p.Virtual || p.Kind != catalog.KindBroadcast || len(p.Broadcast.Nodes) != 2 || p.Broadcast.Nodes[0].Schema != "shop_0" || p.Conflict != nil {
+		t.Errorf("seq_1_to_5 is %+v", p)
 	}
 }
 

@@ -28,6 +28,10 @@ type Placement struct {
 	Single    rule.Node
 	Unlisted  bool // no rule names it
 
+	// Virtual: servers make the table's rows up from its name. It stands like a broadcast table on all data sources that have
+	// such tables, and in no rule.
+	Virtual bool
+
 	// Conflict lists the data sources that all hold an unlisted table of this name, where there are several: which
 	// one is meant cannot be known, and a statement that names the table is an error that names them.
 	Conflict []string

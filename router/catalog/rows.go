@@ -12,10 +12,11 @@ import (
 // The questions whose answers FromRows reads, with the physical schema and table as arguments. They name their
 // columns: servers differ in what * would give.
 const (
-	// ColumnsQuery takes them twice: behind each column stands the table's engine, if what it does cannot be undone.
+	// ColumnsQuery takes them twice: behind each column stands the table's engine, if what it does cannot be undone, or if it
+	// is the one of tables that nobody creates.
 	ColumnsQuery = "SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, GENERATION_EXPRESSION," +
-		" (SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND ENGINE IN" +
-		" (SELECT ENGINE FROM information_schema.ENGINES WHERE SAVEPOINTS = 'NO'))" +
+		" (SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND (ENGINE = 'SEQUENCE' OR ENGINE IN" +
+		" (SELECT ENGINE FROM information_schema.ENGINES WHERE SAVEPOINTS = 'NO')))" +
 		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"
 	// IndexesQuery takes them twice: whose rows a full-text search weighs hangs on the table's engine.
 	IndexesQuery = "SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, IF(INDEX_TYPE = 'FULLTEXT'," +
@@ -43,6 +44,9 @@ func FromRows(database, table string, columns, indexes, foreignKeys []Row) (Tabl
 		t.Engine = string(r[9])
 		t.Columns = append(t.Columns, columnFromRow(r))
 	}
+	if t.Engine == sequenceEngine {
+		t.Engine, t.Virtual = "", true
+	}
 	if len(t.Columns) == 0 {
 		return t, fmt.Errorf("catalog: table %s.%s has no columns", database, table)
 	}
@@ -66,6 +70,9 @@ func FromRows(database, table string, columns, indexes, foreignKeys []Row) (Tabl
 	}
 	return t, nil
 }
+
+// sequenceEngine is MariaDB's whose tables of numbers, seq_1_to_10_step_3, are there as soon as they are named.
+const sequenceEngine = "SEQUENCE"
 
 // Primary is the name of every primary key.
 const Primary = "PRIMARY"

@@ -13,6 +13,7 @@ type TableSchema struct {
 	Version     uint64 // changes whenever anything below does; plans that name the table depend on it
 	View        bool
 	Engine      string   // the storage engine, if what it does cannot be undone: Aria, MyISAM, …; empty for InnoDB and its kin
+	Virtual     bool     // of numbers that its name says (seq_1_to_10): alike on every server that has such tables, and never written
 	FoundOn     []string // data sources where an unlisted table was found, in the layout's order; nil for listed ones
 	Columns     []Column // by ordinal position
 	Indexes     []Index  // PRIMARY first, then by name

@@ -96,12 +96,24 @@ func (s *Snapshot) placeUnlisted(l *rule.Layout, db, table string) Placement {
 	if schema == nil || len(schema.FoundOn) == 0 {
 		return p
 	}
+	if schema.Virtual {
+		return virtual(l, table, schema.FoundOn)
+	}
 	p.Kind = KindSingle
 	p.Single = l.SingleNode(schema.FoundOn[0], table)
 	if len(schema.FoundOn) > 1 {
 		p.Conflict = schema.FoundOn
 	}
 	return p
+}
+
+// virtual is the place of a table that each of the data sources makes up.
+func virtual(l *rule.Layout, table string, dataSources []string) Placement {
+	t := &rule.BroadcastTable{Name: table}
+	for _, ds := range dataSources {
+		t.Nodes = append(t.Nodes, l.SingleNode(ds, table))
+	}
+	return Placement{Kind: KindBroadcast, Layout: l, Broadcast: t, Virtual: true}
 }
 
 // Table is a table's schema. known is false when nobody looked yet: the planner then asks for it. A known table
