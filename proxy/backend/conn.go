@@ -52,7 +52,10 @@ type Conn struct {
 	epoch    uint64      // of stmts: see Since
 	killed   atomic.Bool // a KILL was sent for it
 	taint    string      // why it must not be lent again; "": it may
-	ids      *byte       // identity of the State whose LAST_INSERT_ID() its server's session has
+
+	lastID    uint64 // what LAST_INSERT_ID() is on the server,
+	lastKnown bool   // if it is known,
+	lastWas   bool   // and whether it was before the statement under way
 
 	slot slot // the pool's
 }

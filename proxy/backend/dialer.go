@@ -42,7 +42,7 @@ func (d *dialer) connect(ctx context.Context, ds *DataSource, flags Flags, schem
 		}
 		return nil, &Error{DataSource: ds.Name, Op: "dial", Err: err}
 	}
-	c := &Conn{ds: ds, dialer: d, link: newLink(raw)}
+	c := &Conn{ds: ds, dialer: d, link: newLink(raw), lastKnown: true} // LAST_INSERT_ID() is 0
 	c.net = c.link
 	c.link.watchSilence(ds.Limits.SilenceTimeout)
 	c.stream = wire.NewClientStream(c.link, wire.Config{Pool: d.buffers})

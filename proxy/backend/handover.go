@@ -16,11 +16,13 @@ import (
 // known, and it is not lent again. An *Error of Apply is always SafeToRetry: the statement itself was not sent.
 func (l *Lease) Apply(ctx context.Context, st *State, need Need) error {
 	c := l.conn
-	if c.ids != st.id {
-		c.ids = nil // from here on another's statements may change it
-	} else if st.lastAt == c && st.lastAtID == st.lastID {
+	if need&NeedDistinctID != 0 && (!c.lastKnown || st.gives == nil || st.gives.MayGive(c.lastID)) {
+		need |= NeedLastInsertID
+	}
+	if c.lastKnown && c.lastID == st.lastID {
 		need &^= NeedLastInsertID
 	}
+	defer c.statement(need)
 	if c.applied.has(st, need) {
 		return nil
 	}
@@ -59,16 +61,22 @@ func (c *Conn) hand(ctx context.Context, st *State, need Need) error {
 	}
 	c.adopt(st, need)
 	if need&NeedLastInsertID != 0 {
-		c.generated(st, st.lastID)
+		c.lastID, c.lastKnown = st.lastID, true
 	}
 	return nil
 }
 
-// Generated records that the last statement of st on the connection was answered with the id: from then on its server
-// knows best what LAST_INSERT_ID() is, since the answer also tells of ids that the client gave.
-func (l *Lease) Generated(st *State, id uint64) { l.conn.generated(st, id) }
+// statement has the connection forget what its server's LAST_INSERT_ID() is, unless the statement to come keeps it.
+func (c *Conn) statement(need Need) {
+	c.lastWas = c.lastKnown
+	c.lastKnown = c.lastKnown && need&KeepsLastInsertID != 0
+}
 
-func (c *Conn) generated(st *State, id uint64) { c.ids, st.lastAt, st.lastAtID = st.id, c, id }
+// Generated records what the server's LAST_INSERT_ID() is after the last statement.
+func (l *Lease) Generated(id uint64) { l.conn.lastID, l.conn.lastKnown = id, true }
+
+// GeneratedNone records that the last statement has left the server's LAST_INSERT_ID() as it was.
+func (l *Lease) GeneratedNone() { l.conn.lastKnown = l.conn.lastWas }
 
 func (c *Conn) adopt(st *State, need Need) {
 	c.applied.adopt(st, need)

@@ -14,7 +14,14 @@ type Need uint8
 const (
 	NeedUserVars     Need = 1 << iota // the statement reads or writes @variables
 	NeedLastInsertID                  // the statement reads LAST_INSERT_ID()
+	// NeedDistinctID: the statement may store ids that came with their rows. Its answer tells of such an id as of a generated one,
+	// and the server is asked which it was: so its LAST_INSERT_ID() before must be the session's own, or none of those.
+	NeedDistinctID
+	KeepsLastInsertID // the statement leaves the server's LAST_INSERT_ID() as it is; what may not be known is not
 )
+
+// Gives are the ids that a statement may give to its rows, see NeedDistinctID.
+type Gives interface{ MayGive(id uint64) bool }
 
 // State is what a client's session has set and what a connection must therefore have while it works for that session.
 // A session owns one for its life and changes it as its SET and USE statements succeed; it belongs to one goroutine.
@@ -33,8 +40,7 @@ type State struct {
 	user   map[string]string
 	lastID uint64
 
-	lastAt   *Conn // whose server knows LAST_INSERT_ID() itself, while lastID is lastAtID and nobody else has had it
-	lastAtID uint64
+	gives Gives // of the statement under way; nil: it may give any id
 }
 
 // NewState returns the state of a session that has set nothing.
@@ -107,11 +113,14 @@ func (s *State) LastInsertID() uint64 { return s.lastID }
 // always.
 func (s *State) SetLastInsertID(id uint64) { s.lastID = id }
 
+// SetGives says which ids the statement under way may give to its rows.
+func (s *State) SetGives(g Gives) { s.gives = g }
+
 // Reset forgets everything, as COM_RESET_CONNECTION does, but keeps the schema.
 func (s *State) Reset() {
 	clear(s.vars)
 	clear(s.user)
-	s.lastID, s.lastAt = 0, nil
+	s.lastID = 0
 	s.version++
 }
 

@@ -2,36 +2,180 @@ package session
 
 import (
 	"context"
+	"math"
+	"regexp"
 	"strconv"
+	"strings"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/router/plan"
 )
 
-// The insert id of an answer is one that the server has generated, or one that the client gave: only the first kind is what
-// LAST_INSERT_ID() is from then on.
+// The insert id of an answer is one that the server has generated, or one that came with its row: only the first kind is what
+// LAST_INSERT_ID() is from then on. Where it may be of the second kind, the server is asked; what its LAST_INSERT_ID() was
+// before is the session's own then, or none of those ids. Not seen is what a trigger gives to the column.
 
-// generated takes note of the insert id of a statement that one server ran, before which LAST_INSERT_ID() was before. Where
-// the id may have come with its row, the server is asked.
+// cellRule says what the rows of an INSERT may have for ids.
+type cellRule uint8
+
+const (
+	cellsGiven    cellRule = iota // constants of the statement and parameters
+	cellsTimed                    // the time as well
+	cellsComputed                 // anything
+)
+
+// timeFunction is the time in a row: a number of at least eight digits.
+var timeFunction = regexp.MustCompile(`(?i)^(NOW|SYSDATE|CURRENT_TIMESTAMP|LOCALTIME|LOCALTIMESTAMP|UTC_TIMESTAMP|CURDATE|CURRENT_DATE|UTC_DATE)\s*(\(\s*\d*\s*\))?$`)
+
+// leastTime is less than any time in a column of numbers.
+const leastTime = 10_000_000
+
+// cellRuleOf finds the rule of an INSERT.
+func cellRuleOf(st *parser.Statement) cellRule {
+	c := st.Clauses
+	switch {
+	case st.Kind != parser.Insert && st.Kind != parser.Replace:
+		return cellsGiven
+	case c == nil, c.Source != nil, len(c.OnDupSet) > 0:
+		return cellsComputed
+	}
+	constants := make(map[int]int, len(st.Args))
+	for i := range st.Args {
+		constants[int(st.Args[i].Start)] = int(st.Args[i].End)
+	}
+	rule := cellsGiven
+	cell := func(s parser.Span) {
+		text := st.Text[s.Start:s.End]
+		sign := 0
+		if text != "" && (text[0] == '-' || text[0] == '+') {
+			sign = 1
+		}
+		switch {
+		case constants[s.Start+sign] == s.End, strings.EqualFold(text, "DEFAULT"), strings.EqualFold(text, "NULL"):
+		case timeFunction.MatchString(text):
+			rule = max(rule, cellsTimed)
+		default:
+			rule = cellsComputed
+		}
+	}
+	for i := range c.Rows {
+		for _, s := range c.Rows[i].Values {
+			cell(s)
+		}
+	}
+	for i := range c.Assigns {
+		cell(c.Assigns[i].Expr)
+	}
+	return rule
+}
+
+// idNeed says what the statement means to the LAST_INSERT_ID() of its servers.
+func (x *execution) idNeed() backend.Need {
+	st := x.st.parsed
+	if st.Uses.Has(parser.UseLastInsertIDArg|parser.UseUnknownFunction) || x.using != "" || x.plan.Program != nil {
+		return 0
+	}
+	switch root := x.plan.Root.(type) {
+	case *plan.Insert:
+		rows := root.Route.Rows
+		switch {
+		case returnsInserted(st), rows != nil && rows.Generate != nil:
+			return 0
+		case rows != nil && rows.Keys != nil:
+			return backend.KeepsLastInsertID // a sharded table's column with AUTO_INCREMENT has a generator
+		}
+		return backend.NeedDistinctID
+	case *plan.Update, *plan.Delete:
+		return backend.KeepsLastInsertID
+	case *plan.Route:
+		switch st.Kind {
+		case parser.Update, parser.Delete:
+			return backend.KeepsLastInsertID
+		case parser.Insert, parser.Replace:
+			if !returnsInserted(st) {
+				return backend.NeedDistinctID
+			}
+		}
+	}
+	if st.Kind == parser.Select {
+		return backend.KeepsLastInsertID
+	}
+	return 0
+}
+
+// generated takes note of the insert id of a statement that one server ran, before which LAST_INSERT_ID() was before.
 func (s *Session) generated(ctx context.Context, x *execution, h *held, id, before uint64) error {
-	if mayGive(x, id) {
+	distinct := x.need&backend.NeedDistinctID != 0
+	switch {
+	case id == 0 && distinct:
+		h.lease.GeneratedNone()
+	case id != 0 && distinct && x.MayGive(id):
 		_, row, err := oneRow(ctx, h, "LAST_INSERT_ID()")
 		if err != nil {
 			return err
 		}
-		if string(row[0]) != strconv.FormatUint(id, 10) { // nor is it before: the connection's own may be another session's
-			s.diag.lastID = before
-			return nil
+		last, err := strconv.ParseUint(string(row[0]), 10, 64)
+		if err != nil {
+			return sqlerr.Internal("LAST_INSERT_ID() is no number")
 		}
+		if last != id {
+			s.diag.lastID = before
+		}
+		h.lease.Generated(last)
+	case id != 0 && distinct:
+		h.lease.Generated(id)
 	}
-	h.lease.Generated(s.state, id)
 	return nil
 }
 
-// mayGive reports whether rows of an INSERT may have come with that id: from its query, or as one of its constants.
-func mayGive(x *execution, id uint64) bool {
-	st := x.st.parsed
-	if st.Kind != parser.Insert && st.Kind != parser.Replace || st.Uses.Has(parser.UseLastInsertIDArg) {
-		return false
+// MayGive reports whether a row of an INSERT may have come with that id.
+func (x *execution) MayGive(id uint64) bool {
+	switch {
+	case x.st.cells == cellsComputed, id > math.MaxInt64, x.st.cells == cellsTimed && id >= leastTime:
+		return true
 	}
-	return st.Clauses == nil || st.Clauses.Source != nil || x.args.holds(strconv.FormatUint(id, 10), false)
+	for i := range x.args.params {
+		if mayBecome(x.args.params[i], id) {
+			return true
+		}
+	}
+	for i := range x.args.scan.Args {
+		arg := &x.args.scan.Args[i]
+		if arg.Kind == parser.ArgParam {
+			continue
+		}
+		if v, err := x.args.scan.Value(i); err != nil || arg.Introducer > 0 || mayBecome(v, id) {
+			return true
+		}
+	}
+	return false
 }
+
+// mayBecome reports whether some column of numbers makes an id of a value: it rounds, reads the digits at the beginning, and
+// without strictness stores its own greatest number instead of a greater one.
+func mayBecome(v sqltypes.Value, id uint64) bool {
+	var n uint64
+	switch v.Kind {
+	case sqltypes.KindNull:
+		return false
+	case sqltypes.KindInt, sqltypes.KindUint:
+		n = reach(v)
+		return n == id || n > id && greatest(id)
+	case sqltypes.KindDate, sqltypes.KindDatetime, sqltypes.KindTime:
+		return v.Kind == sqltypes.KindTime || id >= leastTime || greatest(id)
+	case sqltypes.KindBinary:
+		if digits := reachOf(string(v.Bytes)); digits == id || digits-1 == id {
+			return true
+		}
+		n = reach(v)
+	default:
+		n = reach(v)
+	}
+	return n == id || n-1 == id || n > id && greatest(id) || min(n, id) > 1<<53 // of which a float is not exact
+}
+
+// greatest reports whether a column of numbers may have n for its greatest.
+func greatest(n uint64) bool { return n >= math.MaxInt8 && n&(n+1) == 0 }

@@ -92,7 +92,7 @@ func (s *Session) attempt(ctx context.Context, x *execution) error {
 			return err
 		}
 	}
-	x.need = needs(x.st.parsed)
+	x.need = needs(x.st.parsed) | x.idNeed()
 	if x.using != "" {
 		x.need |= backend.NeedUserVars | backend.NeedLastInsertID
 	}
@@ -318,10 +318,8 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 		return s.failed(ctx, h, route, unit.Target, err)
 	}
 	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
-	if answer.OK.LastInsertID != 0 {
-		if err := s.generated(ctx, x, h, answer.OK.LastInsertID, before); err != nil {
-			return err
-		}
+	if err := s.generated(ctx, x, h, answer.OK.LastInsertID, before); err != nil {
+		return err
 	}
 	if answer.OK.Status.Has(wire.StatusDBDropped) {
 		if err := s.followSchema(ctx, h); err != nil {
@@ -405,6 +403,8 @@ func statesTracked(st *parser.Statement) bool {
 // start sends a unit on the session's connection to its target. A pooled connection that turns out to be dead before
 // anything was sent on it is replaced, once.
 func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
+	s.state.SetGives(x)
+	defer s.state.SetGives(nil)
 	for attempt := 0; ; attempt++ {
 		h, err := s.take(ctx, t.DataSource, t.Schema, x.need, !x.plan.UserLocks)
 		var answer *exec.Answer

@@ -28,6 +28,7 @@ type Statement struct {
 	programs       uint64 // version of what was known of stored programs
 
 	found foundRule
+	cells cellRule // of an INSERT
 
 	settles bool  // a SELECT of settings alone: see settled.go
 	typed   bool  // a server was asked about the types of the statement's expressions
@@ -307,7 +308,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	for range maxPlanningRounds {
 		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
 		if err == nil {
-			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion(), found: foundRuleOf(parsed)}
+			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion(), found: foundRuleOf(parsed), cells: cellRuleOf(parsed)}
 			st.settles = parsed.Kind == parser.Select && settles(parsed)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			st.limits = limitParams(parsed)

@@ -287,3 +287,40 @@ UPDATE g2 SET id = 802 WHERE owner = 1 AND id = 801;
 UPDATE g2 SET id = 802 WHERE id = 801 AND v = 'c';
 UPDATE g2 SET id = id + 1000 ORDER BY id DESC;
 SELECT * FROM g2 ORDER BY owner, id;
+--@ case an id that came with its row, and that another client has generated
+--@ on b
+INSERT INTO notes (body) VALUES ('n3');
+DELETE FROM notes WHERE id = 3;
+--@ on a
+INSERT INTO notes (id, body) VALUES (3, 'given');
+SELECT LAST_INSERT_ID();
+--@ on b
+INSERT INTO notes (body) VALUES ('n4'),('n5');
+SELECT LAST_INSERT_ID();
+DELETE FROM notes WHERE id = 4;
+--@ on a
+--@ params str 4 | str four
+INSERT INTO notes (id, body) VALUES (?, ?);
+SELECT LAST_INSERT_ID();
+INSERT INTO notes (body) VALUES ('n6');
+SELECT LAST_INSERT_ID();
+--@ on b
+INSERT INTO notes (id, body) VALUES (3 + 5, 'n8');
+SELECT LAST_INSERT_ID();
+--@ case an id that is computed
+INSERT INTO notes (id, body) VALUES (100 + 1, 'x');
+SELECT LAST_INSERT_ID();
+INSERT INTO notes SET body = 'y', id = 51 * 2;
+SELECT LAST_INSERT_ID();
+INSERT INTO notes (id, body) VALUES (NULL, 'z'),(103.6, UTC_DATE() - UTC_DATE());
+SELECT LAST_INSERT_ID();
+INSERT INTO notes (id, body) VALUES ('105.4', 'q');
+SELECT LAST_INSERT_ID(), MAX(id) FROM notes;
+INSERT INTO notes (id, body) VALUES (-5, 'minus');
+SELECT LAST_INSERT_ID();
+INSERT INTO notes SELECT 110, 'selected';
+SELECT LAST_INSERT_ID();
+REPLACE INTO notes (id, body) VALUES (101 + 0, 'again');
+SELECT LAST_INSERT_ID();
+INSERT INTO notes (id, body) VALUES (101, 'again') ON DUPLICATE KEY UPDATE id = 120;
+SELECT LAST_INSERT_ID();
