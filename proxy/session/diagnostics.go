@@ -32,6 +32,7 @@ type diagnostics struct {
 	foundRows  uint64
 	foundIn    *cursor // whose end will tell foundRows; nil: none
 	foundAfter string  // what makes foundRows unknown, "": it is known
+	finds      bool    // the statement under way finds rows, or has found some when it fails
 	lastID     uint64
 
 	stale   bool // the conditions are of an earlier statement
@@ -84,6 +85,7 @@ func letsStand(st *parser.Statement) bool {
 // begin begins a statement, prepared or run: its conditions replace those of the one before, unless it asks for them or,
 // as MariaDB has it, reads no table and has none.
 func (d *diagnostics) begin(st *parser.Statement, mariaDB bool) {
+	d.finds = findsRows(st)
 	switch {
 	case asksDiagnostics(st):
 	case mariaDB && letsStand(st):
@@ -129,6 +131,9 @@ func (d *diagnostics) ended(c *cursor) {
 // failed takes note of the error that the client is sent.
 func (d *diagnostics) failed(e *sqlerr.Error) {
 	d.rowCount = -1
+	if d.finds && !beforeRows[e.Code] {
+		d.unfound("a query that failed")
+	}
 	for _, c := range d.conditions {
 		if c.level == "Error" && c.code == e.Code {
 			return

@@ -67,6 +67,27 @@ func foundRuleOf(st *parser.Statement) foundRule {
 	return foundSent
 }
 
+// findsRows reports whether a statement that fails while it runs changes what FOUND_ROWS() is.
+func findsRows(st *parser.Statement) bool {
+	switch st.Kind {
+	case parser.Select, parser.Call, parser.Compound, parser.Execute, parser.ExecuteImmediate:
+		return true
+	}
+	c := st.Clauses
+	return st.Uses.Has(parser.UseSubquery|parser.UseUnknownFunction) || st.DDL != nil && st.DDL.Select.Present() ||
+		c != nil && (c.MultiTable || c.Source != nil || c.Returning.Present())
+}
+
+// beforeRows are the errors of statements that have not begun to run: FOUND_ROWS() stays what it was.
+var beforeRows = map[uint16]bool{
+	sqlerr.CodeSyntax: true, sqlerr.CodeBadField: true, sqlerr.CodeNoSuchTable: true, sqlerr.CodeNoDB: true, sqlerr.CodeBadDB: true,
+	sqlerr.CodeNotSupportedYet: true, sqlerr.CodeDBAccessDenied: true, sqlerr.CodeTableAccessDenied: true, sqlerr.CodeUnknownStmtHandler: true,
+	1052: true, // ER_NON_UNIQ_ERROR
+	1111: true, // ER_INVALID_GROUP_FUNC_USE
+	1241: true, // ER_OPERAND_COLUMNS
+	1305: true, // ER_SP_DOES_NOT_EXIST
+}
+
 // foundByInsert finds the rule of an INSERT. A query that a server answers without reading, as one without tables or a MAX() of
 // a key, has found nothing, though it has a row.
 func foundByInsert(st *parser.Statement) foundRule {

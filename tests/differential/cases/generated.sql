@@ -183,3 +183,49 @@ SELECT MAX(name) FROM users GROUP BY country HAVING MAX(name) = ? ORDER BY MAX(n
 SELECT COUNT(*), MAX(name) = ?, MAX(id) > 3 FROM users WHERE country = 'IT';
 --@ params str ZOÉ
 SELECT COUNT(*) + 1, CONCAT(MAX(name), ?) FROM users WHERE country = 'IT';
+--@ case rows found by what is no query
+UPDATE users u LEFT JOIN order_items i ON i.user_id = u.id SET i.qty = 3;
+--@ follows
+SELECT FOUND_ROWS(), 1;
+UPDATE users u JOIN order_items i ON i.user_id = u.id SET i.qty = 4, u.score = 1 WHERE u.id = 1;
+--@ follows
+SELECT FOUND_ROWS(), 2;
+DELETE i FROM users u JOIN order_items i ON i.user_id = u.id WHERE u.id = 1;
+--@ follows
+SELECT FOUND_ROWS(), 3;
+SELECT id FROM users WHERE id < 3 ORDER BY id;
+INSERT INTO products (id, title, price, stock) VALUES (60, 'x', 1, 1) RETURNING id;
+--@ follows
+SELECT FOUND_ROWS(), 4;
+INSERT INTO users (id, name) VALUES (60, 'x') RETURNING id;
+--@ follows
+SELECT FOUND_ROWS(), 5;
+--@ case rows found by a query that fails
+SELECT id FROM users WHERE id < 3 ORDER BY id;
+SELECT CAST(1 AS UNSIGNED) - 2;
+--@ follows
+SELECT FOUND_ROWS(), 6;
+SELECT id FROM users WHERE id < 3 ORDER BY id;
+SELECT CAST(id AS UNSIGNED) - 2 FROM users WHERE id = 1;
+--@ follows
+SELECT FOUND_ROWS(), 7;
+SELECT id FROM users WHERE id < 3 ORDER BY id;
+SELECT CAST(id AS UNSIGNED) - 2 FROM users WHERE id IN (1, 2, 3);
+--@ follows
+SELECT FOUND_ROWS(), 8;
+SELECT id FROM users WHERE id < 3 ORDER BY id;
+SELECT nothing FROM users;
+--@ follows
+SELECT FOUND_ROWS(), 9;
+SELECT id FROM users WHERE id < 3 ORDER BY id;
+SELECT CAST(1 AS UNSIGNED) - 2 UNION SELECT id FROM users;
+--@ follows
+SELECT FOUND_ROWS(), 10;
+SELECT id FROM users WHERE id < 3 ORDER BY id;
+SELECT id FROM users WHERE id = (SELECT id FROM users WHERE id IN (1, 2));
+--@ follows
+SELECT FOUND_ROWS(), 11;
+SELECT id FROM users WHERE id < 3 ORDER BY id;
+SELECT id FROM users ORDER BY CAST(id AS UNSIGNED) - 4;
+--@ follows
+SELECT FOUND_ROWS(), 12;
