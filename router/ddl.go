@@ -53,8 +53,12 @@ func (p *planning) planDDL() error {
 	if err != nil {
 		return err
 	}
-	if unnamed := p.foreignKeyNames(lead); unnamed != nil {
-		route.Template = p.compile(route.Targets, unnamed)
+	names, why := p.constraintSplices(lead, route.Targets)
+	if why != "" {
+		return p.refuse(why)
+	}
+	if names = append(names, p.foreignKeyNames(lead)...); names != nil {
+		route.Template = p.compile(route.Targets, names)
 	}
 	route.Opcode = plan.Broadcast
 	if lead.sharded() {
@@ -165,16 +169,19 @@ func (p *planning) ddlRefusal(lead *table) string {
 	return ""
 }
 
-// namesConstraint is the first name that a statement gives to a constraint that a schema has only once: foreign keys, and
-// MySQL's CHECKs. Names that are left out are none.
+// namesConstraint is the first name that a statement gives to a constraint that a schema of MySQL's has only once: foreign keys
+// and CHECKs. Names that are left out are none.
 func (p *planning) namesConstraint(lead *table) string {
+	if p.env.Mode.Flavour.MariaDB {
+		return "" // see constraintSplices
+	}
 	left := p.foreignKeyNames(lead)
 	for i, t := range p.stmt.Tokens[:max(0, len(p.stmt.Tokens)-2)] {
 		if slices.ContainsFunc(left, func(s rewrite.Splice) bool { return s.Start == t.Start }) {
 			continue
 		}
 		kind := p.stmt.Tokens[i+2]
-		if t.Is("CONSTRAINT") && (kind.Is("FOREIGN") || kind.Is("CHECK") && !p.env.Mode.Flavour.MariaDB) {
+		if t.Is("CONSTRAINT") && (kind.Is("FOREIGN") || kind.Is("CHECK")) {
 			return p.stmt.Name(i + 1)
 		}
 	}
@@ -229,11 +236,11 @@ func (p *planning) switchesKeys() bool {
 		(t[n-2].Is("DISABLE") || t[n-2].Is("ENABLE")) && t[n-3].End == p.stmt.Tables[0].NameSpan.End
 }
 
-// foreignKeyNames are what takes the names of foreign keys out of a CREATE TABLE where several actual tables are in one
+// foreignKeyNames are what takes the names of foreign keys out of a CREATE TABLE of MySQL's where several actual tables are in one
 // schema, in which a name may be there once. A server then gives them names after the actual tables, which are shown after
 // the logical one: names that say the same, as in what SHOW CREATE TABLE has written, are left to it.
 func (p *planning) foreignKeyNames(t *table) []rewrite.Splice {
-	if p.stmt.Kind != parser.CreateTable || !sharesSchema(t.nodes()) {
+	if p.env.Mode.Flavour.MariaDB || p.stmt.Kind != parser.CreateTable || !sharesSchema(t.nodes()) {
 		return nil
 	}
 	var out []rewrite.Splice

@@ -224,6 +224,10 @@ func (p *planning) addConstraint(s *catalog.TableSchema, c *ast.Constraint) {
 		s.Indexes = append(s.Indexes, index(catalog.Primary, c.Keys))
 	case ast.ConstraintUniq, ast.ConstraintUniqKey, ast.ConstraintUniqIndex:
 		s.Indexes = append(s.Indexes, index(c.Name, c.Keys))
+	case ast.ConstraintKey, ast.ConstraintIndex:
+		key := index(c.Name, c.Keys)
+		key.Unique = false
+		s.Indexes = append(s.Indexes, key)
 	case ast.ConstraintForeignKey:
 		s.ForeignKeys = append(s.ForeignKeys, foreignKey(c.Name, partNames(c.Keys), c.Refer))
 	}

@@ -87,7 +87,7 @@ func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.T
 		return schema, false, nil
 	}
 	if place.Sharded != nil {
-		return c.readShards(ctx, layout, name, place.Sharded.Nodes)
+		return c.readShards(ctx, layout, name, place)
 	}
 	var foundOn []string
 	for _, node := range nodesOf(layout, place, name) {

@@ -8,13 +8,15 @@ import (
 
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/heddle-mesh/heddle/router/rule"
 )
 
 // readShards reads the schema of a sharded table from the first of its nodes that has it, and the columns from all, to
 // compare them. A server that does not answer is not compared, as long as one does: its shards are needed by the
 // statements that go there, and no others.
-func (c *catalogs) readShards(ctx context.Context, layout *rule.Layout, name router.Name, nodes []rule.Node) (catalog.TableSchema, bool, error) {
+func (c *catalogs) readShards(ctx context.Context, layout *rule.Layout, name router.Name, place catalog.Placement) (catalog.TableSchema, bool, error) {
+	nodes := place.Sharded.Nodes
 	shards, err := c.readColumns(ctx, name, nodes)
 	if err != nil {
 		return catalog.TableSchema{}, false, err
@@ -39,6 +41,12 @@ func (c *catalogs) readShards(ctx context.Context, layout *rule.Layout, name rou
 	}
 	schema.Drift = catalog.Compare(answered)
 	c.logicalReferences(layout, &schema)
+	for i := range schema.ForeignKeys {
+		fk := &schema.ForeignKeys[i]
+		actual := fk.Name
+		fk.Name = rewrite.LogicalConstraint(actual, first.Table, place.Sharded.Name)
+		fk.OfActual = fk.Name != actual
+	}
 	return schema, true, nil
 }
 

@@ -102,7 +102,7 @@ func Renames(layout *rule.Layout, dataSource, schema string) map[string]string {
 }
 
 // plain puts logical names into a definition and takes the counter of AUTO_INCREMENT out. Only whole identifiers are
-// replaced, and the table's own in the names that InnoDB gives to foreign keys.
+// replaced, and the table's own in the names of constraints.
 func plain(text string, rename map[string]string) string {
 	var out strings.Builder
 	for i := 0; i < len(text); {
@@ -150,10 +150,9 @@ func logical(quoted string, rename map[string]string) string {
 	if to, ok := rename[name]; ok {
 		return "`" + to + "`"
 	}
-	const generated = "_ibfk_"
-	if at := strings.LastIndex(name, generated); at > 0 {
-		if to, ok := rename[name[:at]]; ok {
-			return "`" + to + name[at:] + "`"
+	for at := len(name) - 1; at > 0; at-- {
+		if to, ok := rename[name[:at]]; ok && name[at] == '_' {
+			return "`" + rewrite.LogicalConstraint(name, name[:at], to) + "`"
 		}
 	}
 	return quoted

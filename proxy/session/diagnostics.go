@@ -276,7 +276,7 @@ func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *p
 		if err != nil {
 			continue
 		}
-		c := condition{string(row[0]), uint16(code), s.diag.numbered(withoutResidual(logicalText(string(row[2]), route, t)))}
+		c := condition{string(row[0]), uint16(code), s.diag.numbered(withoutResidual(s.shownText(string(row[2]), route, t)))}
 		if s.diag.ofConstant(c, t, s.shown) {
 			n--
 			continue

@@ -139,7 +139,7 @@ func (t *tree) prepareOn(ctx context.Context, lease *backend.Lease, route *plan.
 	}
 	stmt, err := lease.Conn().PrepareOwn(ctx, string(sql))
 	if e := sqlerr.As(err); e != nil {
-		return nil, logicalError(e, route, target)
+		return nil, t.s.logicalError(e, route, target)
 	}
 	if err != nil {
 		return nil, err

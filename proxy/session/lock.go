@@ -30,7 +30,7 @@ func (s *Session) runLock(ctx context.Context, x *execution, node *plan.Lock) er
 			err = s.failed(ctx, h, node.Route, part.Target, err)
 			for n := range part.Beside {
 				if e := sqlerr.As(err); e != nil {
-					err = logicalError(e, node.Route, &part.Beside[n])
+					err = s.logicalError(e, node.Route, &part.Beside[n])
 				}
 			}
 			_ = s.unlockTables(ctx) // a connection that cannot is broken, and its locks are gone

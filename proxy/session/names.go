@@ -7,9 +7,11 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/proxy/ddl"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rewrite"
 )
 
 // Physical names must not reach a client: column definitions and error texts carry those of the shard.
@@ -158,8 +160,8 @@ func actualTable(route *plan.Route, t *plan.Target, schema, table string) int {
 }
 
 // logicalError puts logical names into a shard's error.
-func logicalError(e *sqlerr.Error, route *plan.Route, t *plan.Target) *sqlerr.Error {
-	msg := logicalText(e.Msg, route, t)
+func (s *Session) logicalError(e *sqlerr.Error, route *plan.Route, t *plan.Target) *sqlerr.Error {
+	msg := s.shownText(e.Msg, route, t)
 	if msg == e.Msg {
 		return e
 	}
@@ -228,11 +230,52 @@ func replaceName(msg, schema, table, db, name string) string {
 		msg = strings.ReplaceAll(msg, quote+schema+quote+".", quote+db+quote+".")
 		if table != name {
 			msg = strings.ReplaceAll(msg, quote+table+quote, quote+name+quote)
+			msg = strings.ReplaceAll(msg, quote+table+".", quote+name+".") // of a column's CHECK
+			msg = replaceConstraints(msg, quote, table, name)
 		}
 	}
 	if table != name {
 		msg = strings.ReplaceAll(msg, "'"+table+"'", "'"+name+"'")
 		msg = strings.ReplaceAll(msg, "'"+table+".", "'"+name+".")
+	}
+	return msg
+}
+
+// constraintQuoted are messages that name a constraint in the quotes that values have elsewhere.
+var constraintQuoted = []string{"Check constraint '", "Duplicate check constraint name '", "Duplicate foreign key constraint name '"}
+
+// replaceConstraints replaces the names of an actual table's constraints.
+func replaceConstraints(msg, quote, table, name string) string {
+	for _, head := range constraintQuoted {
+		if quote == "`" && strings.HasPrefix(msg, head) {
+			quote = "'"
+		}
+	}
+	for from := 0; ; {
+		at := strings.Index(msg[from:], quote+table+"_")
+		if at < 0 {
+			return msg
+		}
+		at += from + len(quote)
+		end := strings.Index(msg[at:], quote)
+		if end < 0 {
+			return msg
+		}
+		logical := rewrite.LogicalConstraint(msg[at:at+end], table, name)
+		msg = msg[:at] + logical + msg[at+end:]
+		from = at + len(logical) + len(quote)
+	}
+}
+
+// shownText is logicalText of a message that may name tables which the statement does not: of foreign keys.
+func (s *Session) shownText(msg string, route *plan.Route, t *plan.Target) string {
+	msg = logicalText(msg, route, t)
+	if route == nil || t == nil || len(route.Databases) == 0 || !strings.Contains(msg, "foreign key") {
+		return msg
+	}
+	layout, _ := s.srv.Catalogs.Current().Database(route.Databases[0])
+	for actual, logical := range ddl.Renames(layout, t.DataSource, t.Schemas[0]) {
+		msg = replaceName(msg, t.Schemas[0], actual, route.Databases[0], logical)
 	}
 	return msg
 }

@@ -553,7 +553,7 @@ func (s *Session) failed(ctx context.Context, h *held, route *plan.Route, t *pla
 	}
 	if e := sqlerr.As(err); e != nil && h != nil && !h.lease.Conn().Broken() {
 		s.errorDiagnostics(ctx, h, route, t, e)
-		return s.shownError(ctx, h, logicalError(e, route, t))
+		return s.shownError(ctx, h, s.logicalError(e, route, t))
 	}
 	return err
 }

@@ -377,7 +377,7 @@ func (s *Session) describe(ctx context.Context, need *router.NeedColumns) ([]sql
 		if s.locked != nil && e.Code == sqlerr.CodeLockWaitTimeout {
 			return nil, sqlerr.NotSupported("a statement over several shards of which a server has to be asked, on a table that has been locked and altered")
 		}
-		return nil, logicalError(e, need.Route, need.Target)
+		return nil, s.logicalError(e, need.Route, need.Target)
 	}
 	if err != nil {
 		return nil, err

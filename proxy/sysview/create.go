@@ -9,6 +9,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/catalog"
+	"github.com/heddle-mesh/heddle/router/rewrite"
 )
 
 // showCreateTable is SHOW CREATE TABLE, VIEW and SEQUENCE.
@@ -63,8 +64,8 @@ func (v *View) created(d *database, p *place, text, physical, logical string) st
 		}
 		written := st.Tokens[i].In(text)
 		name := strings.Trim(written, "`\"")
-		if derived := derivedName(name, physical, logical); derived != name {
-			e.replace(st.Tokens[i].Span, quotedAs(written, derived))
+		if shown := rewrite.LogicalConstraint(name, physical, logical); shown != name {
+			e.replace(st.Tokens[i].Span, quotedAs(written, shown))
 		}
 	}
 	return e.apply(text)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/rewrite"
 )
 
 // translate puts a row of a place into logical names.
@@ -17,7 +18,7 @@ func (g *gathering) translate(d *database, p *place, row sqltypes.Row, physical,
 	}
 	for _, column := range about.derived {
 		if i := g.q.at(column); i >= 0 {
-			row[i] = []byte(derivedName(string(row[i]), physical, logical))
+			row[i] = []byte(rewrite.LogicalConstraint(string(row[i]), physical, logical))
 		}
 	}
 	for _, column := range about.text {
@@ -41,16 +42,6 @@ func (g *gathering) translate(d *database, p *place, row sqltypes.Row, physical,
 	for _, column := range append([]string{about.name}, about.names...) {
 		set(column, logical)
 	}
-}
-
-// derivedName renames a constraint whose name the server has made from the table's.
-func derivedName(name, physical, logical string) string {
-	if rest, ok := strings.CutPrefix(name, physical+"_"); ok && physical != logical {
-		if strings.HasPrefix(rest, "ibfk_") || strings.HasPrefix(rest, "chk_") {
-			return logical + "_" + rest
-		}
-	}
-	return name
 }
 
 // query puts the names in a stored query into logical ones. Servers write them quoted and, mostly, qualified.

@@ -55,7 +55,8 @@ type IndexColumn struct {
 
 // ForeignKey is a foreign key constraint.
 type ForeignKey struct {
-	Name        string
+	Name        string // logical
+	OfActual    bool   // every actual table calls it by its own name; see rewrite.ActualConstraint
 	Columns     []string
 	RefDatabase string // logical; empty: the table's own
 	RefTable    string

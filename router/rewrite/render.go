@@ -80,6 +80,9 @@ func (w *renderer) piece(p *Piece) error {
 			return nil
 		}
 		out.SQL = AppendName(out.SQL, p.Text)
+	case Constraint:
+		name, _ := ActualConstraint(p.Text, w.names.Tables[p.N], p.Logical)
+		out.SQL = AppendName(out.SQL, name)
 	case ListItems:
 		return w.list(p.N)
 	case Total:

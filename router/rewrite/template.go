@@ -10,17 +10,18 @@ type Op uint8
 
 // The kinds of pieces.
 const (
-	Text      Op = iota // Piece.Text as it is
-	Arg                 // argument N as the client wrote it; a parameter stays a '?'
-	Value               // argument N as a literal, parameters included
-	Table               // the unit's actual table name N, quoted
-	Schema              // the unit's actual schema name N, quoted
-	ListItems           // the items of list N that the unit keeps, with the list's separator
-	Total               // LIMIT's offset + count: arguments N (offset, -1 none) and M (count), as a number
-	Generated           // the generated id of row N; where the row has none, argument M as the client wrote it (M ≥ 0)
-	Label               // argument N as the client wrote it, a '?' included, inside an identifier quoted in the parser.Charset M: no argument
-	Gathered            // the temporary table named Text; in a draft what Names.Gathered[N] says in its place
-	Repeat              // Item for each element of the folded list N, Text between them
+	Text       Op = iota // Piece.Text as it is
+	Arg                  // argument N as the client wrote it; a parameter stays a '?'
+	Value                // argument N as a literal, parameters included
+	Table                // the unit's actual table name N, quoted
+	Schema               // the unit's actual schema name N, quoted
+	ListItems            // the items of list N that the unit keeps, with the list's separator
+	Total                // LIMIT's offset + count: arguments N (offset, -1 none) and M (count), as a number
+	Generated            // the generated id of row N; where the row has none, argument M as the client wrote it (M ≥ 0)
+	Label                // argument N as the client wrote it, a '?' included, inside an identifier quoted in the parser.Charset M: no argument
+	Gathered             // the temporary table named Text; in a draft what Names.Gathered[N] says in its place
+	Constraint           // what the actual table name N calls the constraint Text of the logical table Logical, quoted
+	Repeat               // Item for each element of the folded list N, Text between them
 )
 
 // Piece is one part of a template.
@@ -29,6 +30,8 @@ type Piece struct {
 	Text string
 	N, M int
 	Item []Piece // of Repeat: the list's first element
+
+	Logical string // of Constraint
 }
 
 // List is a run of items of which a unit keeps some: the rows of VALUES, the elements of IN.
