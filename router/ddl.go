@@ -45,6 +45,9 @@ func (p *planning) planDDL() error {
 			}
 		}
 	}
+	if why := p.numbersRows(lead); why != "" {
+		return p.refuse(why)
+	}
 	nodes := lead.nodes()
 	if name := p.namesConstraint(lead); name != "" && sharesSchema(nodes) {
 		return p.refuse("the name " + name + " of a constraint of a table that has several parts in one schema, where a server takes it once; leave it out")

@@ -307,6 +307,45 @@ func (p *planning) keyColumnChange(t *table) string {
 	return ""
 }
 
+// numbersRows names a clause of ALTER TABLE by which each server would number the rows that are there: those of a shard from 1,
+// those of a copy in an order that is its own where the table has no primary key. It reads the words.
+func (p *planning) numbersRows(t *table) string {
+	if p.stmt.Kind != parser.AlterTable {
+		return ""
+	}
+	if t.broadcast() && t.schema != nil && slices.ContainsFunc(t.schema.Indexes, func(i catalog.Index) bool { return i.Name == catalog.Primary }) {
+		return ""
+	}
+	clause := 0 // where the one under way begins
+	for i, tok := range p.stmt.Tokens {
+		if tok.Depth == 0 && (tok.Is("ADD") || tok.Is("MODIFY") || tok.Is("CHANGE")) {
+			clause = i
+		}
+		counts := i+1 < len(p.stmt.Tokens) && (p.stmt.Tokens[i+1].In(p.stmt.Text) == "=" || p.stmt.Tokens[i+1].Kind == parser.Int) // AUTO_INCREMENT = n
+		if clause == 0 || counts || !tok.Is("AUTO_INCREMENT") || p.keepsNumbers(t, clause) {
+			continue
+		}
+		return "ALTER TABLE that makes a column of " + t.name + " AUTO_INCREMENT, by which each server would number its own rows"
+	}
+	return ""
+}
+
+// keepsNumbers reports whether a clause leaves the values of the column that it changes as they are: it has AUTO_INCREMENT already,
+// or neither 0 nor NULL asks for a number.
+func (p *planning) keepsNumbers(t *table, clause int) bool {
+	at := clause + 1
+	for _, optional := range []string{"COLUMN", "IF", "EXISTS"} {
+		if at < len(p.stmt.Tokens) && p.stmt.Tokens[at].Is(optional) {
+			at++
+		}
+	}
+	if t.schema == nil || p.stmt.Tokens[clause].Is("ADD") || at >= len(p.stmt.Tokens) || !p.stmt.Tokens[at].Ident() {
+		return false
+	}
+	c := t.schema.Column(identText(p.stmt.Text, p.stmt.Tokens[at]))
+	return c != nil && (c.AutoIncrement || p.env.NoAutoValueOnZero && !c.Nullable)
+}
+
 // namedKey is the key column that a clause of ALTER TABLE names, the words COLUMN and IF EXISTS aside; empty: none.
 func (p *planning) namedKey(t *table, at int) string {
 	for _, optional := range []string{"COLUMN", "IF", "EXISTS"} {

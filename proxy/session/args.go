@@ -1,9 +1,11 @@
 package session
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -19,7 +21,8 @@ type args struct {
 	text      []byte
 	params    []sqltypes.Value
 	generated []sqltypes.Value // by row; NULL where the client gave one
-	inline    bool             // parameters are written as literals
+	inline    bool             // parameters are written as literals,
+	charset   string           // the client's
 	folds     []parser.Fold    // of scan, where the statement is folded
 }
 
@@ -48,11 +51,30 @@ func (a *args) arg(i int) (*parser.Arg, int) {
 	return &a.scan.Args[i], i
 }
 
-// inlined returns the arguments for a text that cannot have parameters: they are written as literals.
-func (a *args) inlined() *args {
+// inlined returns the arguments for a text that cannot have parameters: they are written as literals of a client that has
+// the charset.
+func (a *args) inlined(charset string) *args {
 	out := *a
-	out.inline = true
+	out.inline, out.charset = true, charset
 	return &out
+}
+
+// appendLiteral writes a parameter as the client would have written it in a text. A backslash may be one, or half of a character.
+func appendLiteral(b []byte, v sqltypes.Value, charset string) []byte {
+	if v.Kind != sqltypes.KindString || v.Collation != 0 || !slices.ContainsFunc(v.Bytes, func(c byte) bool { return c >= utf8.RuneSelf }) {
+		return v.AppendSQL(b)
+	}
+	if bytes.IndexByte(v.Bytes, '\\') >= 0 {
+		v.Kind = sqltypes.KindBinary
+		return v.AppendSQL(append(append(append(b, '_'), charset...), ' '))
+	}
+	b = append(b, '\'')
+	for _, c := range v.Bytes {
+		if b = append(b, c); c == '\'' {
+			b = append(b, c)
+		}
+	}
+	return append(b, '\'')
 }
 
 // Value decodes argument i.
@@ -71,7 +93,7 @@ func (a *args) Value(i int) (sqltypes.Value, error) {
 func (a *args) AppendText(b []byte, i int) []byte {
 	arg, _ := a.arg(i)
 	if a.inline && arg.Kind == parser.ArgParam && int(arg.Ordinal) < len(a.params) {
-		return a.params[arg.Ordinal].AppendSQL(b)
+		return appendLiteral(b, a.params[arg.Ordinal], a.charset)
 	}
 	return append(b, a.text[arg.Start:arg.End]...)
 }

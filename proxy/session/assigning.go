@@ -42,7 +42,7 @@ func (s *Session) runAssigning(ctx context.Context, x *execution, n *plan.Gather
 		return sqlerr.Internal("what is left of an assignment is planned for several shards")
 	}
 	inlined := *x
-	inlined.args = x.args.inlined()
+	inlined.args = x.args.inlined(s.clientCharset())
 	text, _, err := s.sql(&inlined, route.Template, &units[0])
 	if err != nil {
 		return err

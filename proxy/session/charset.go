@@ -77,17 +77,21 @@ func (s *Session) unconverted() (restore func()) {
 	}
 }
 
+// clientCharset is the charset in which the client writes.
+func (s *Session) clientCharset() string {
+	if client, set := s.state.Var("character_set_client"); set {
+		return plainText(client)
+	}
+	return s.srv.Initial.Charset
+}
+
 // writesIn reports whether the client writes literals in the charset of a collation.
 func (s *Session) writesIn(collation uint16) bool {
 	charset, _, ok := s.srv.collation(collation)
 	if charset == "binary" {
 		return true // what is joined with byte strings is one
 	}
-	client, set := s.state.Var("character_set_client")
-	if !set {
-		client = s.srv.Initial.Charset
-	}
-	client = plainText(client)
+	client := s.clientCharset()
 	return ok && (client == charset || client == "utf8mb3" && charset == "utf8mb4")
 }
 

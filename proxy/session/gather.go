@@ -177,7 +177,7 @@ func (t *tree) spread(ctx context.Context, n *plan.Gather, part *plan.GatheredPa
 	place := &n.Place.Targets[0]
 	home, err := t.create(ctx, n, place, part.Name, func() (string, error) {
 		inlined := *t.x
-		inlined.form, inlined.args = exec.TextRows, t.x.args.inlined()
+		inlined.form, inlined.args = exec.TextRows, t.x.args.inlined(t.s.clientCharset())
 		shape, _, err := t.s.sql(&inlined, part.Shape, &plan.RouteUnit{Target: place})
 		return "`" + part.Name + "` " + string(shape), err
 	})

@@ -147,7 +147,7 @@ func (t *tree) collect(ctx context.Context, node plan.Node) (*collected, error) 
 func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, error) {
 	unit := plan.RouteUnit{Target: &n.Target}
 	inlined := *t.x
-	inlined.form, inlined.args = exec.TextRows, t.x.args.inlined()
+	inlined.form, inlined.args = exec.TextRows, t.x.args.inlined(t.s.clientCharset())
 	shape, _, err := t.s.sql(&inlined, n.Shape, &unit)
 	if err != nil {
 		return nil, err

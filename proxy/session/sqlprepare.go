@@ -365,9 +365,10 @@ func (s *Session) appendLiteral(b []byte, v sqltypes.Value) []byte {
 		if charset, _, ok := s.srv.collation(v.Collation); ok {
 			b = append(append(append(b, '_'), charset...), ' ')
 			v.Collation = 0 // said
+			return v.AppendSQL(b)
 		}
 	}
-	return v.AppendSQL(b)
+	return appendLiteral(b, v, s.clientCharset())
 }
 
 // interpolated is a statement's text with its parameters written as literals.

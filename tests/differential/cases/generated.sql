@@ -229,3 +229,13 @@ SELECT id FROM users WHERE id < 3 ORDER BY id;
 SELECT id FROM users ORDER BY CAST(id AS UNSIGNED) - 4;
 --@ follows
 SELECT FOUND_ROWS(), 12;
+--@ case found: texts beyond ASCII as parameters that are assigned [binary]
+--@ params str ZOÉ
+SET @c = CONCAT((SELECT COUNT(*) FROM users WHERE id < 8), ?);
+SELECT @c, CHARSET(@c);
+SET NAMES gbk;
+--@ params str \xa8\xa6
+SET @c = CONCAT((SELECT COUNT(*) FROM users WHERE id < 7), ?);
+SELECT HEX(@c), CHARSET(@c);
+--@ params str \xa8\xa6
+SELECT id FROM users WHERE code = ? AND id > (SELECT MIN(user_id) FROM orders);
