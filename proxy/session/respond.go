@@ -34,6 +34,9 @@ func (s *Session) serverStatus(backend wire.Status) wire.Status {
 	if s.more {
 		st |= wire.StatusMoreResults
 	}
+	if s.statesMode {
+		return st | backend&(wire.StatusNoBackslashEscapes|wire.StatusAnsiQuotes)
+	}
 	return st | s.modeStatus()
 }
 

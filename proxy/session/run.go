@@ -313,6 +313,10 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if x.st.parsed.Prefix.Present() {
 		defer h.lease.Conn().Passing()()
 	}
+	if statesMode(x.st.parsed) {
+		s.statesMode = true
+		defer func() { s.statesMode = false }()
+	}
 	before := s.diag.lastID
 	if err := s.relay(x, route, unit.Target, answer); err != nil {
 		return s.failed(ctx, h, route, unit.Target, err)
@@ -398,6 +402,11 @@ func statesTracked(st *parser.Statement) bool {
 	return st.Prefix.Present() && slices.ContainsFunc(st.PrefixSet, func(a parser.Assignment) bool {
 		return a.Name == "time_zone" || a.Name == "autocommit" || strings.HasPrefix(a.Name, "character_set") || strings.HasPrefix(a.Name, "collation")
 	})
+}
+
+// statesMode reports whether a statement has a SET STATEMENT of sql_mode.
+func statesMode(st *parser.Statement) bool {
+	return st.Prefix.Present() && slices.ContainsFunc(st.PrefixSet, func(a parser.Assignment) bool { return a.Name == "sql_mode" })
 }
 
 // start sends a unit on the session's connection to its target. A pooled connection that turns out to be dead before

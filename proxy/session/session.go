@@ -40,6 +40,8 @@ type Session struct {
 	db    string // logical default database; "": none
 	state *backend.State
 	mode  parser.Mode
+	// statesMode: a SET STATEMENT of sql_mode is under way, of which its server's status flags tell.
+	statesMode bool
 	// keyPrefix is what a plan depends on beside the text: database and mode.
 	keyPrefix []byte
 

@@ -239,3 +239,14 @@ SET @c = CONCAT((SELECT COUNT(*) FROM users WHERE id < 7), ?);
 SELECT HEX(@c), CHARSET(@c);
 --@ params str \xa8\xa6
 SELECT id FROM users WHERE code = ? AND id > (SELECT MIN(user_id) FROM orders);
+--@ case found: a mode for one statement in its status
+SET STATEMENT sql_mode = 'NO_BACKSLASH_ESCAPES' FOR SELECT id FROM users WHERE id = 1;
+SET STATEMENT sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES' FOR SELECT id FROM products WHERE id = 1;
+SET STATEMENT sql_mode = 'NO_BACKSLASH_ESCAPES', max_statement_time = 100 FOR SELECT 1;
+SELECT 1;
+SET sql_mode = 'NO_BACKSLASH_ESCAPES';
+SET STATEMENT sql_mode = '' FOR SELECT id FROM users WHERE id = 1;
+SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR SELECT id FROM users WHERE id = 1;
+SELECT 1;
+--@ case found: a mode for one statement in its status for clients of old [eof]
+SET STATEMENT sql_mode = 'NO_BACKSLASH_ESCAPES' FOR SELECT id FROM users WHERE id = 1;

@@ -65,7 +65,7 @@ func (g *Generator) perhapsSet() (prefix string, back func()) {
 	if !g.chance(5) {
 		return "", back
 	}
-	text, more := g.setting(5) // no charset, which servers refuse there, and no mode, which changes the answer's status
+	text, more := g.setting(8) // no charset, which servers refuse there
 	g.capped, g.short = g.capped || more.capped, g.short || more.short
 	return "SET STATEMENT " + text + " FOR ", back
 }
