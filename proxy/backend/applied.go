@@ -14,7 +14,12 @@ const (
 	varResults   = "character_set_results"
 	varCharset   = "character_set_connection"
 	varCollation = "collation_connection"
+	varDescribed = DescribedCollation
 )
+
+// DescribedCollation is no variable of a server's: the collation by which it describes the texts that it sends, which SET NAMES
+// sets beside the connection's and nothing shows. Where a State does not have it, it is the connection's.
+const DescribedCollation = "described collation"
 
 // initial is what sets a variable back to what it was when the connection was new. For most that is the value that all
 // servers are given, or else DEFAULT, the server's global value; the login itself sets some.
@@ -49,7 +54,7 @@ var stickyVars = map[string]bool{
 // dialectVars are the variables under which the text of a prepared statement was read and its columns were defined.
 var dialectVars = []string{
 	"sql_mode", "character_set_client", varCharset, varCollation, "character_set_results", "group_concat_max_len",
-	"div_precision_increment",
+	"div_precision_increment", varDescribed,
 }
 
 // unknownSchema is no schema's name: it makes the next hand-over select one.
@@ -149,6 +154,9 @@ func (a *applied) difference(b []byte, s *State, need Need) []byte {
 			pair = true
 			continue
 		}
+		if name == varDescribed { // a charset of results alone brings its default
+			continue
+		}
 		b = assign(b, a.flavour.nameFor(name), a.valueOf(name, s))
 	}
 	if pair {
@@ -170,7 +178,7 @@ func (a *applied) difference(b []byte, s *State, need Need) []byte {
 }
 
 func isCharsetVar(name string) bool {
-	return name == varClient || name == varResults || name == varCharset || name == varCollation
+	return name == varClient || name == varResults || name == varCharset || name == varCollation || name == varDescribed
 }
 
 // setNames is SET NAMES, without the word SET, where it says what s wants. It is preferred: it gives results, too, the
@@ -189,7 +197,11 @@ func (a *applied) setNames(s *State) (string, bool) {
 	if collation != charset && !strings.HasPrefix(collation, charset+"_") {
 		return "", false
 	}
-	return "NAMES '" + charset + "' COLLATE '" + collation + "'", true
+	described, ok := s.vars[varDescribed]
+	if described = unquoted(described); !ok || described == collation || !strings.HasPrefix(described, charset+"_") {
+		return "NAMES '" + charset + "' COLLATE '" + collation + "'", true
+	}
+	return "NAMES '" + charset + "' COLLATE '" + described + "'," + varCollation + "='" + collation + "'", true
 }
 
 func unquoted(literal string) string { return strings.ToLower(strings.Trim(literal, "'")) }

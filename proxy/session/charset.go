@@ -3,6 +3,7 @@ package session
 import (
 	"strings"
 
+	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
@@ -36,7 +37,10 @@ func (s *Session) setCollation(id uint16) {
 
 // described is the collation by which servers describe texts that they convert to a charset.
 func (s *Session) described(charset string) (wire.Collation, bool) {
-	collation, _ := s.state.Var("collation_connection")
+	collation, ok := s.state.Var(backend.DescribedCollation)
+	if !ok {
+		collation, _ = s.state.Var("collation_connection")
+	}
 	f := wire.MySQL
 	if s.srv.Flavour.MariaDB {
 		f = wire.MariaDB
@@ -49,6 +53,17 @@ func (s *Session) described(charset string) (wire.Collation, bool) {
 		return wire.CollationByName(charset+"_unicode_ci", f)
 	}
 	return c, true
+}
+
+// describes takes note of the collation by which a server has described a text that it has sent the client.
+func (s *Session) describes(id uint16) {
+	charset, collation, ok := s.srv.collation(id)
+	connection, set := s.state.Var("collation_connection")
+	if !ok || !set || charset != s.resultsCharset() || plainText(connection) == collation {
+		s.state.UnsetVar(backend.DescribedCollation)
+		return
+	}
+	s.state.SetVar(backend.DescribedCollation, quoted(collation))
 }
 
 // maxDescribed is the greatest id that MariaDB puts into the definitions of columns: for the newer collations, which older

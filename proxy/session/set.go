@@ -326,6 +326,11 @@ func oneRow(ctx context.Context, h *held, expressions ...string) ([]sqltypes.Col
 	return columns, rows[0], nil
 }
 
+// charsetVariable reports whether a variable has a say in the charset of what is sent.
+func charsetVariable(name string) bool {
+	return name == "character_set_client" || name == "character_set_results" || name == "character_set_connection" || name == "collation_connection"
+}
+
 // adopt reads the values back and makes them the session's.
 func (s *Session) adopt(ctx context.Context, h *held, names []string, set []parser.Assignment) error {
 	if len(names) == 0 {
@@ -342,6 +347,7 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 	if err != nil {
 		return err
 	}
+	describes := -1 // a text that says how the server describes those that it sends
 	toDefault := map[string]bool{}
 	for i := range set {
 		toDefault["@@"+set[i].Name] = set[i].Default
@@ -350,6 +356,9 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 		name, cell, column := names[n], row[i], &columns[i]
 		i++
 		if strings.HasPrefix(name, "@@") {
+			if charsetVariable(name[2:]) && cell != nil {
+				describes = i - 1
+			}
 			if err := s.adoptVariable(ctx, h, name[2:], cell, column, toDefault[name]); err != nil {
 				return err
 			}
@@ -368,6 +377,9 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 		} else {
 			s.state.SetUserVar(user, s.userLiteral(cell, column, own))
 		}
+	}
+	if describes >= 0 {
+		s.describes(columns[describes].Collation)
 	}
 	s.modeChanged()
 	h.lease.Adopt(s.state, backend.NeedUserVars)

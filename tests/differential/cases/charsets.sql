@@ -366,3 +366,23 @@ SET collation_connection = utf8mb4_bin;
 EXECUTE r;
 SET collation_connection = utf8mb4_general_ci;
 EXECUTE p;
+--@ case how texts are described after another collation of the connection
+SET collation_connection = utf8mb4_unicode_ci;
+SELECT 'a', id FROM users ORDER BY id LIMIT 1;
+SELECT MAX(name) FROM users;
+SHOW WARNINGS;
+SELECT @@version_comment LIKE 'x', USER() LIKE 'x', COLLATION('a');
+SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+SELECT 'a', MAX(id) FROM users;
+SET character_set_results = utf8mb4;
+SELECT 'a', MAX(id) FROM users;
+SET collation_connection = utf8mb4_general_ci;
+SELECT 'a', MAX(id) FROM users;
+SET NAMES latin1;
+SET collation_connection = latin1_german1_ci;
+SELECT 'a', MAX(id) FROM users;
+SHOW WARNINGS;
+--@ on b
+SELECT 'a', MAX(id) FROM users;
+--@ on a
+SELECT 'a', MAX(id) FROM users;
