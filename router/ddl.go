@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rewrite"
 	"github.com/heddle-mesh/heddle/router/rule"
@@ -30,6 +31,9 @@ func (p *planning) planDDL() error {
 		return err
 	}
 	if lead == nil || lead.single() {
+		if err := p.likeOneShard(lead); err != nil {
+			return err
+		}
 		return p.ddlOnePlace()
 	}
 	if why := p.ddlRefusal(lead); why != "" {
@@ -128,6 +132,9 @@ func samePlaces(a, b *table) bool {
 // ddlOnePlace plans the DDL of single tables.
 func (p *planning) ddlOnePlace() error {
 	if t := p.anySharded(); t != nil {
+		if d := p.stmt.DDL; d != nil && d.Select.Present() {
+			return p.refuse("CREATE TABLE … SELECT from the sharded table " + t.name + " (create it, and fill it by INSERT … SELECT)")
+		}
 		return p.refuse("DDL of a table that is not sharded with the sharded table " + t.name)
 	}
 	route, err := p.oneDataSource()
@@ -138,6 +145,28 @@ func (p *planning) ddlOnePlace() error {
 		return sqlerr.Internal("DDL of a broadcast table planned for one copy")
 	}
 	p.plan.Root = route
+	return nil
+}
+
+// likeOneShard has a table that is not sharded made LIKE one that is from the part that is beside it: a definition is all that is
+// read, and all parts have the same.
+func (p *planning) likeOneShard(made *table) error {
+	l := p.like()
+	if l == nil || made == nil || !made.single() || made.system || !l.sharded() {
+		return nil
+	}
+	if err := p.requireSchema(l); err != nil || l.schema != nil && l.schema.Drift != nil {
+		return err
+	}
+	if l.schema == nil {
+		return sqlerr.NoSuchTable(l.db, l.name)
+	}
+	for _, n := range l.nodes() {
+		if n.DataSource == made.place.Single.DataSource {
+			l.place = catalog.Placement{Kind: catalog.KindSingle, Layout: l.place.Layout, Single: n}
+			break
+		}
+	}
 	return nil
 }
 

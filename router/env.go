@@ -95,6 +95,7 @@ type NeedColumns struct {
 	Route  *plan.Route // whose target it is: it knows the logical names of what an error may name
 	SQL    string
 	Key    string
+	Own    string // the statement that SQL is made of, with the target's names: what a server says of this is the client's error
 	// MayFail: a server's error is an answer too. It goes into Facts.Refused.
 	MayFail bool
 	// Also are drafts of other parts of the statement, which want the same: Each goes over all.

@@ -214,9 +214,20 @@ func (p *planning) describeDraft(route *plan.Route, t *rewrite.Template, mayFail
 	}
 	cols, ok := p.facts.Columns[sql]
 	if !ok {
-		return nil, false, &NeedColumns{Target: target, Route: route, SQL: sql, Key: sql, MayFail: mayFail}
+		return nil, false, &NeedColumns{Target: target, Route: route, SQL: sql, Key: sql, MayFail: mayFail, Own: p.ownText(route, target, drafts)}
 	}
 	return cols, false, nil
+}
+
+// ownText is the statement as it stands, with the names of a target.
+func (p *planning) ownText(route *plan.Route, target *plan.Target, drafts []string) string {
+	whole := rewrite.Span{Start: 0, End: len(p.stmt.Text)}
+	t := &rewrite.Template{Pieces: rewrite.Cut(p.src, whole, p.nameSplices(route.Targets))}
+	r, err := rewrite.Render(nil, t, rewrite.Names{Tables: target.Names, Schemas: target.Schemas, Gathered: drafts}, nil, ownArgs{p.stmt, p.stmt.Folds, nil})
+	if err != nil {
+		return ""
+	}
+	return string(r.SQL)
 }
 
 // asGiven is a draft in which what is given of a parameter stands for its value too.

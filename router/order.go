@@ -94,6 +94,9 @@ func (f *fanOut) fieldAt(position int) (int, error) {
 		}
 	}
 	if position > len(f.c.List) {
+		if _, err := f.p.describeText(f.route, f.p.compile(f.route.Targets, nil)); err != nil {
+			return 0, err // in the server's words
+		}
 		return 0, sqlerr.UnknownColumn(strconv.Itoa(position), "order clause")
 	}
 	return position - 1, nil

@@ -292,6 +292,11 @@ func (p *planning) planOther() error {
 			}
 		}
 	}
+	if p.stmt.Kind == parser.CreateTemporaryTable {
+		if err := p.likeOneShard(p.createdView()); err != nil {
+			return err
+		}
+	}
 	if t := p.anySharded(); t != nil {
 		return p.refuse(p.stmt.Verb() + " on the sharded table " + t.name)
 	}

@@ -135,7 +135,7 @@ func (d *diagnostics) failed(e *sqlerr.Error) {
 		d.unfound("a query that failed")
 	}
 	for _, c := range d.conditions {
-		if c.level == "Error" && c.code == e.Code {
+		if !d.stale && c.level == "Error" && c.code == e.Code {
 			return
 		}
 	}

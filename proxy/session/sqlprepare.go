@@ -40,6 +40,9 @@ func onPrepare(s *Session, ctx context.Context, x *execution) error {
 	if err := s.prepared.charge(stmt); err != nil {
 		return s.writeError(err)
 	}
+	if s.srv.Flavour.MariaDB && !letsStand(stmt.st.parsed) {
+		s.diag.reset()
+	}
 	stmt.label(columns)
 	s.named[strings.ToLower(d.Name)] = stmt
 	return s.sendOK(&wire.OK{Info: []byte("Statement prepared")})

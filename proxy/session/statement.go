@@ -353,10 +353,27 @@ func (s *Session) describeAll(ctx context.Context, parsed *parser.Statement, dra
 		case need.MayFail && sqlerr.As(err) != nil:
 			facts.Columns[need.Key], facts.Refused[need.Key] = nil, true
 		default:
-			return s.explained(ctx, parsed, err)
+			return s.explained(ctx, parsed, s.asWritten(ctx, parsed, need, err))
 		}
 	}
 	return nil
+}
+
+// asWritten is what a server says of the client's own text, where a draft that was made of it is wrong: of a syntax error's place, of
+// the clause of an unknown column.
+func (s *Session) asWritten(ctx context.Context, parsed *parser.Statement, draft *router.NeedColumns, err error) error {
+	e := sqlerr.As(err)
+	if e == nil || draft.Own == "" {
+		return err
+	}
+	own := *draft
+	if own.SQL = draft.Own; e.Code == sqlerr.CodeSyntax {
+		own.SQL = parsed.Text // it is read before tables are looked for
+	}
+	if _, said := s.describe(ctx, &own); sqlerr.As(said) != nil && sqlerr.As(said).Code == e.Code {
+		return said
+	}
+	return err
 }
 
 // describe asks a server for the columns of a draft without running it. It does so on a connection of its own, which
