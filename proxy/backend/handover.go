@@ -75,6 +75,9 @@ func (c *Conn) statement(need Need) {
 // Generated records what the server's LAST_INSERT_ID() is after the last statement.
 func (l *Lease) Generated(id uint64) { l.conn.lastID, l.conn.lastKnown = id, true }
 
+// LastInsertIDBefore is what the server's LAST_INSERT_ID() was before the last statement, if that was known.
+func (l *Lease) LastInsertIDBefore() (id uint64, known bool) { return l.conn.lastID, l.conn.lastWas }
+
 // GeneratedNone records that the last statement has left the server's LAST_INSERT_ID() as it was.
 func (l *Lease) GeneratedNone() { l.conn.lastKnown = l.conn.lastWas }
 

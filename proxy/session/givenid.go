@@ -131,6 +131,27 @@ func (s *Session) generated(ctx context.Context, x *execution, h *held, id, befo
 	return nil
 }
 
+// generatedInVain takes note of what LAST_INSERT_ID() is after an INSERT that has failed: a server keeps the id that it has
+// generated for a row, whatever became of it.
+func (s *Session) generatedInVain(ctx context.Context, x *execution, h *held) {
+	before, known := h.lease.LastInsertIDBefore()
+	if x.need&backend.NeedDistinctID == 0 || !known || h.lease.Conn().Broken() || h.lease.Conn().Busy() {
+		return
+	}
+	_, row, err := oneRow(ctx, h, "LAST_INSERT_ID()")
+	if err != nil {
+		return // the client is told of the failure of its own statement
+	}
+	last, err := strconv.ParseUint(string(row[0]), 10, 64)
+	if err != nil {
+		return
+	}
+	if last != before {
+		s.diag.lastID = last
+	}
+	h.lease.Generated(last)
+}
+
 // MayGive reports whether a row of an INSERT may have come with that id.
 func (x *execution) MayGive(id uint64) bool {
 	switch {

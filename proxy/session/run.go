@@ -319,7 +319,9 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	}
 	before := s.diag.lastID
 	if err := s.relay(x, route, unit.Target, answer); err != nil {
-		return s.failed(ctx, h, route, unit.Target, err)
+		err = s.failed(ctx, h, route, unit.Target, err)
+		s.generatedInVain(ctx, x, h)
+		return err
 	}
 	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
 	if err := s.generated(ctx, x, h, answer.OK.LastInsertID, before); err != nil {
