@@ -36,7 +36,6 @@ SELECT * FROM (SELECT id FROM s1 LIMIT 3) t ORDER BY nope;
 UPDATE s1 SET nope = 1;
 DELETE FROM s1 WHERE nope = 3;
 INSERT INTO s1 (id, nope) VALUES (1, 2);
-INSERT INTO s1 (id, name) SELECT id + 10, nope FROM s2;
 SELECT nofunc(id) FROM s1;
 SELECT * FROM s1 JOIN nope ON 1;
 SELECT name COLLATE nope FROM s1;
