@@ -53,6 +53,14 @@ func (b *Budget) Release(n int64) {
 	}
 }
 
+// Close gives back all that is still reserved; what is released later has been given back then.
+func (b *Budget) Close() {
+	if n := b.used.Swap(0); n > 0 {
+		b.parent.Release(n)
+	}
+	b.parent = nil
+}
+
 // Used returns the bytes that are reserved now.
 func (b *Budget) Used() int64 {
 	if b == nil {

@@ -28,7 +28,7 @@ func (s *Session) runAssigning(ctx context.Context, x *execution, n *plan.Gather
 	if limit != merge.NoLimit {
 		return sqlerr.NotSupported("SELECT … INTO over several shards under sql_select_limit")
 	}
-	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
+	t := &tree{s: s, x: x, budget: s.queryBudget()}
 	defer t.release()
 	defer t.dropTemporary(ctx)
 	if err := t.runParts(ctx, n); err != nil {

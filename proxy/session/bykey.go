@@ -165,7 +165,7 @@ func (s *Session) keysByTarget(ctx context.Context, x *execution, node *plan.ByK
 		text.form = x.form
 	}
 	defer s.unconverted()()
-	t := &tree{s: s, x: &text, origin: true, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
+	t := &tree{s: s, x: &text, origin: true, budget: s.queryBudget()}
 	defer t.release()
 	rows, err := merge.Build(input, t.leavesOf(ctx), t.options())
 	if err != nil {

@@ -52,7 +52,7 @@ func (s *Session) keysStay(ctx context.Context, x *execution, node *plan.Keeping
 	if len(x.params) > 0 {
 		text.form = x.form
 	}
-	t := &tree{s: s, x: &text, origin: true, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
+	t := &tree{s: s, x: &text, origin: true, budget: s.queryBudget()}
 	defer t.release()
 	rows, err := merge.Build(node.Input, t.leavesOf(ctx), t.options())
 	if err != nil {

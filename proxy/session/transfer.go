@@ -31,7 +31,7 @@ func (s *Session) runTransfer(ctx context.Context, x *execution, node *plan.Tran
 	if own {
 		defer s.ownTransaction(txn.Options{})()
 	}
-	t := &transfer{s: s, x: x, node: node, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory)}
+	t := &transfer{s: s, x: x, node: node, budget: s.queryBudget()}
 	defer func() { t.budget.Release(t.reserved) }()
 	w, err := t.run(ctx, own)
 	if own {

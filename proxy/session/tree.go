@@ -31,7 +31,7 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	}
 	limit, restore := s.selectLimit(x)
 	defer restore()
-	t := &tree{s: s, x: x, budget: merge.NewBudget(s.config.QueryMemory, "memory.query", s.memory), began: time.Now()}
+	t := &tree{s: s, x: x, budget: s.queryBudget(), began: time.Now()}
 	defer t.release()
 	var columns []sqltypes.Column
 	var err error

@@ -359,7 +359,7 @@ func (w *write) collect(ctx context.Context, target *plan.Target, a *exec.Answer
 	}
 	if w.columns == nil {
 		w.columns = logicalColumns(append([]sqltypes.Column(nil), columns...), w.s, w.route, target)
-		w.budget = merge.NewBudget(w.s.config.QueryMemory, "memory.query", w.s.memory)
+		w.budget = w.s.queryBudget()
 	}
 	if err := sameColumns(w.columns, columns); err != nil {
 		return err

@@ -36,6 +36,55 @@ func quick(t *testing.T, on interface {
 	}
 }
 
+// What a statement holds of the budgets of memory is given back when it has ended, be it with an error.
+func TestMemoryIsGivenBack(t *testing.T) {
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := startHeddleWith(t, map[string]string{"admin.address": admin, "memory.query": "1MiB"}, addrs()...)
+	db := h.Open(t, "root", "", "shop")
+	fill(t, db)
+	c := conn(t, db)
+	used := func() float64 { return metric(t, admin, "heddle_memory_bytes") }
+	exec(t, c, "SELECT AVG(id) + 1 FROM accounts")
+	before := used()
+	for _, q := range []struct {
+		sql  string
+		code uint16
+	}{
+		{"SELECT AVG(id) + 1 FROM accounts", 0},
+		{"SELECT COUNT(*) AS n FROM accounts GROUP BY id % 10 HAVING n > 1", 0},
+		{"SELECT id, ROW_NUMBER() OVER (ORDER BY v, id) FROM accounts", 0},
+		{"SELECT id FROM accounts UNION SELECT v FROM accounts", 0},
+		{"UPDATE accounts SET v = v ORDER BY id LIMIT 5", 0},
+		{"INSERT IGNORE INTO accounts (id, v) SELECT id + 1000, v FROM accounts", 0},
+		{"DELETE FROM accounts WHERE id > 900 AND id % 7 = 0 RETURNING id, v", 0},
+		{"SELECT id FROM accounts UNION SELECT REPEAT(id, 1000000) FROM accounts", 1038},
+	} {
+		for range 20 {
+			_, err := c.ExecContext(t.Context(), q.sql)
+			if q.code != code(err) || q.code == 0 && err != nil {
+				t.Fatalf("%s: %v, want error %d", q.sql, err, q.code)
+			}
+		}
+		if now := used(); now > before {
+			t.Errorf("%s leaves %v bytes reserved after 20 times", q.sql, now-before)
+			before = now
+		}
+	}
+	if before == 0 {
+		return
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	settles(t, func() bool { return used() == 0 }, func() string { return fmt.Sprint(used(), " bytes stay reserved when nobody is there") })
+}
+
 // All connections to the servers are held: who wants one more waits for so long and is told why; a KILL gets through, and frees one.
 func TestPoolExhausted(t *testing.T) {
 	h := startHeddleWith(t, map[string]string{"pool.max": "2", "pool.wait_timeout": "300ms"}, addrs()...)
