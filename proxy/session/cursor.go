@@ -105,12 +105,20 @@ func (s *Session) startCursor(ctx context.Context, stmt *prepared, x *execution,
 	}
 	if !open {
 		conn.CloseStmt(shard) // the server sent the rows at once
-		return s.relayRest(x, answer)
+		if err := s.relayRest(x, answer); err != nil {
+			return err
+		}
+		_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings)
+		return nil
 	}
 	stmt.cursor = &cursor{h: h, stmt: shard, sent: x.st.found == foundSent}
 	s.pinned(h, cursorPin)
 	s.diag.opened(stmt.cursor)
-	return s.clientError(s.sendEnd(&answer.OK))
+	if err := s.clientError(s.sendEnd(&answer.OK)); err != nil {
+		return err
+	}
+	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
+	return nil
 }
 
 // relayRest passes on the rows that a server sends although a cursor was asked for.

@@ -33,7 +33,8 @@ type execution struct {
 
 	// labels are those of the answer's columns: SQL's EXECUTE runs a text with values in the places of the '?', and its
 	// columns are called after the text that was prepared.
-	labels []label
+	labels   []label
+	executed bool // by SQL's EXECUTE, whose answer has the status of the session
 
 	several bool // it runs on several shards
 	// using is what a server is sent instead of the text: its own EXECUTE IMMEDIATE, with the client's USING.
@@ -313,7 +314,7 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if x.st.parsed.Prefix.Present() {
 		defer h.lease.Conn().Passing()()
 	}
-	if statesMode(x.st.parsed) {
+	if statesMode(x.st.parsed) && !x.executed {
 		s.statesMode = true
 		defer func() { s.statesMode = false }()
 	}

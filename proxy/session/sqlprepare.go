@@ -396,7 +396,7 @@ func (s *Session) runText(ctx context.Context, text []byte, form exec.Form, labe
 		return s.writeError(sqlerr.Syntax(string(text[s.scan.Next:])))
 	}
 	scan := s.scan
-	x := execution{st: st, plan: st.plan, own: st.argsOf(&scan, text[:scan.End]), form: form, labels: labels}
+	x := execution{st: st, plan: st.plan, own: st.argsOf(&scan, text[:scan.End]), form: form, labels: labels, executed: true}
 	x.args = &x.own
 	return s.execute(ctx, &x)
 }

@@ -250,3 +250,24 @@ SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR SELECT id FROM users WHERE id = 1;
 SELECT 1;
 --@ case found: a mode for one statement in its status for clients of old [eof]
 SET STATEMENT sql_mode = 'NO_BACKSLASH_ESCAPES' FOR SELECT id FROM users WHERE id = 1;
+--@ case found: what a cursor of one shard warns of [binary]
+--@ expect temptable
+--@ params fetch=2
+SELECT CAST(name AS SIGNED) FROM users WHERE id = 1;
+SHOW WARNINGS;
+--@ expect temptable
+--@ params fetch=1
+SELECT CAST(title AS SIGNED) FROM products ORDER BY id;
+SELECT @@warning_count;
+--@ expect temptable
+--@ params fetch=2
+SELECT CAST(title AS SIGNED) FROM products WHERE id = 99;
+SHOW COUNT(*) WARNINGS;
+--@ case found: a mode for one statement that is prepared
+PREPARE p FROM 'SET STATEMENT sql_mode = ''NO_BACKSLASH_ESCAPES'' FOR SELECT id FROM users WHERE id = 1';
+EXECUTE p;
+PREPARE p FROM 'SET STATEMENT sql_mode = ''ANSI_QUOTES'' FOR SELECT id FROM users WHERE id = ?';
+SET @v = 1;
+EXECUTE p USING @v;
+EXECUTE IMMEDIATE 'SET STATEMENT sql_mode = ''ANSI_QUOTES'' FOR SELECT id FROM users WHERE id = 1';
+SELECT 1;

@@ -97,8 +97,8 @@ func (g *Generator) following(s Statement) Statement {
 	if _, ok := s.(*query); !ok && strings.HasPrefix(said(s), "EXECUTE") {
 		return Following("SELECT ROW_COUNT()") // its preparation's error is the warning of some
 	}
-	// FOUND_ROWS() counts what some writes have met, and stays as it was where a server sees that an aggregate has no rows.
-	if q, ok := s.(*query); !ok || len(q.group) == 0 && slices.ContainsFunc(q.items, func(i item) bool { return strings.Contains(i.text, "(") }) {
+	// FOUND_ROWS() stays as it was where a server sees that an aggregate has no rows.
+	if q, ok := s.(*query); ok && len(q.group) == 0 && slices.ContainsFunc(q.items, func(i item) bool { return strings.Contains(i.text, "(") }) {
 		return Following(pick(g, []string{"SELECT ROW_COUNT()", "SELECT LAST_INSERT_ID()", "SHOW COUNT(*) WARNINGS", "SHOW WARNINGS", "SELECT ROW_COUNT(), LAST_INSERT_ID(), @@warning_count"}))
 	}
 	return Following(pick(g, []string{"SELECT ROW_COUNT()", "SELECT FOUND_ROWS()", "SELECT LAST_INSERT_ID()", "SHOW WARNINGS", "SHOW COUNT(*) WARNINGS", "SELECT @@warning_count, @@error_count",
