@@ -305,3 +305,38 @@ func TestLargeUserVariablesAreNotKept(t *testing.T) {
 		t.Error("kept")
 	}
 }
+
+// given are the ids that a statement gives.
+type given uint64
+
+func (g given) MayGive(id uint64) bool { return uint64(g) == id }
+
+func TestLastInsertIDIsHandedOverWhereItMayBeGiven(t *testing.T) {
+	l := acquire(t, testPools(t, testSource("ds", sharedServer(t), Limits{MaxOpen: 1})), "ds", 0, nil)
+	defer l.Release()
+	first, second := NewState(), NewState()
+	first.SetLastInsertID(7)
+	steps := []struct {
+		st    *State
+		gives given
+		need  Need
+		want  string
+	}{
+		{first, 0, NeedLastInsertID | KeepsLastInsertID, "7"},
+		{second, 8, NeedDistinctID, "7"}, // it is none of those that are given
+		{second, 7, KeepsLastInsertID, "7"},
+		{second, 8, NeedDistinctID, "0"}, // what the statement before the last has left is not known
+		{first, 0, NeedLastInsertID | KeepsLastInsertID, "7"},
+		{second, 7, NeedDistinctID, "0"},
+	}
+	for i, step := range steps {
+		step.st.SetGives(step.gives)
+		if err := l.Apply(t.Context(), step.st, step.need); err != nil {
+			t.Fatal(err)
+		}
+		_, rows, err := l.Conn().QueryRows(t.Context(), "SELECT LAST_INSERT_ID()")
+		if err != nil || string(rows[0][0]) != step.want {
+			t.Errorf("step %d: %s, %v; want %s", i+1, rows[0][0], err, step.want)
+		}
+	}
+}
