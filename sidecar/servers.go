@@ -158,7 +158,7 @@ func (s *servers) initial() session.Initial {
 		SQLMode:           info.Session["sql_mode"], Charset: "utf8mb4", Collation: info.Session["collation_server"],
 		Autocommit:        info.Session["autocommit"] != "OFF",
 		GroupConcatMaxLen: number("group_concat_max_len", 1<<20), DivPrecision: number("div_precision_increment", 4),
-		LowerCaseTables: info.LowerCaseTableNames,
-		MaxPacket:       slices.MinFunc(s.infos, func(a, b backend.ServerInfo) int { return cmp.Compare(a.MaxAllowedPacket, b.MaxAllowedPacket) }).MaxAllowedPacket,
+		LowerCaseTables: info.LowerCaseTableNames, Tracking: info.Tracking,
+		MaxPacket: slices.MinFunc(s.infos, func(a, b backend.ServerInfo) int { return cmp.Compare(a.MaxAllowedPacket, b.MaxAllowedPacket) }).MaxAllowedPacket,
 	}
 }

@@ -174,3 +174,8 @@ func (l *Lease) Default(ctx context.Context, name string) error {
 	defer func() { c.applying = false }()
 	return c.exec(ctx, "SET ", c.info.Flavour.nameFor(name)+"="+c.applied.initial(name))
 }
+
+// KeepTracking undoes what a SET of the client's has set of the connection's own: see Tracks.
+func (l *Lease) KeepTracking(ctx context.Context, name string) error {
+	return l.conn.exec(ctx, "SET ", name+"=DEFAULT")
+}

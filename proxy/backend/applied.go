@@ -142,7 +142,7 @@ func dialectOf(vars map[string]string) string {
 // SET; nothing if there is no difference.
 func (a *applied) difference(b []byte, s *State, need Need) []byte {
 	pair := false
-	names := differing(a.vars, s.vars)
+	names := slices.DeleteFunc(differing(a.vars, s.vars), Tracks)
 	if slices.ContainsFunc(names, isCharsetVar) {
 		if set, ok := a.setNames(s); ok {
 			b = append(b, set...)

@@ -252,6 +252,7 @@ func TestDifference(t *testing.T) {
 	s.SetVar("B", "2")
 	s.SetVar("same", "3")
 	s.SetVar("a", "'x'")
+	s.SetVar("session_track_system_variables", "'*'") // which connections keep their own of
 	s.SetUserVar("V", "2")
 	for _, tc := range []struct {
 		need Need

@@ -21,6 +21,8 @@ type ServerInfo struct {
 
 	Session map[string]string // what sessions can set, see sessionSettings; by the newer name where there are two
 	Server  map[string]string // what only the operator can set, see serverSettings
+	// Tracking are trackingSettings.
+	Tracking map[string]string
 
 	SystemTimeZone string // what time_zone SYSTEM stands for
 
@@ -72,9 +74,9 @@ func (c *Conn) Probe(ctx context.Context) (ServerInfo, error) {
 
 func (c *Conn) probeVariables(ctx context.Context, s *ServerInfo) error {
 	numbers := s.numbers()
-	names := slices.Concat(sessionSettings, serverSettings, slices.Collect(maps.Keys(numbers)),
+	names := slices.Concat(sessionSettings, serverSettings, trackingSettings, slices.Collect(maps.Keys(numbers)),
 		[]string{"version", "server_id", "server_uuid", "system_time_zone", oldIsolation, oldReadOnly})
-	s.Session, s.Server = map[string]string{}, map[string]string{}
+	s.Session, s.Server, s.Tracking = map[string]string{}, map[string]string{}, map[string]string{}
 	_, rows, err := c.QueryRows(ctx, "SHOW VARIABLES WHERE Variable_name IN ('"+strings.Join(names, "','")+"')")
 	if err != nil {
 		return err
@@ -83,6 +85,9 @@ func (c *Conn) probeVariables(ctx context.Context, s *ServerInfo) error {
 		name, value := string(row[0]), string(row[1])
 		if slices.Contains(sessionSettings, newName(name)) {
 			s.Session[newName(name)] = value
+		}
+		if Tracks(name) {
+			s.Tracking[name] = value
 		}
 		if slices.Contains(serverSettings, name) {
 			s.Server[name] = value

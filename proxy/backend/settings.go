@@ -61,6 +61,16 @@ var serverSettings = []string{
 	"innodb_ft_min_token_size",
 }
 
+// trackingSettings are the variables that say what a server tells of its session. Connections keep what they begin with.
+var trackingSettings = []string{
+	"session_track_gtids", "session_track_schema", "session_track_state_change", "session_track_system_variables",
+	"session_track_transaction_info",
+}
+
+// Tracks reports whether a variable says what a server tells of its session. A client's own value is no connection's: by
+// what connections tell they are known.
+func Tracks(name string) bool { return slices.Contains(trackingSettings, name) }
+
 // Base is what all sessions start with, whichever server they work on: the settings of one server, put into force on the
 // connections of all. Only what a session can set is in it.
 type Base struct {

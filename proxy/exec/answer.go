@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -41,7 +42,11 @@ type Answer struct {
 	Count  int    // columns, after Begin said HeadRows
 	// Keep has Close read everything, however much it is: the connection holds a transaction or more of its session.
 	Keep bool
-	OK   wire.OK // after the end; Info is a copy, Track is gone: the connection has taken note of it
+	// Left: a schema was dropped, and the server says that the connection is in none since.
+	Left bool
+	// Tells has OK.Track kept, as a copy. Else it is gone: the connection has taken note of it.
+	Tells bool
+	OK    wire.OK // after the end; Info is a copy
 
 	columns []sqltypes.Column
 	row     sqltypes.Row
@@ -120,7 +125,18 @@ func (a *Answer) end(err error) error {
 		a.OK.Info = append([]byte(nil), a.OK.Info...)
 	}
 	a.conn.Finish(&a.OK)
-	a.OK.Track = nil
+	if a.Left = false; a.OK.Status.Has(wire.StatusDBDropped) {
+		// What cannot be read has made the connection a tainted one, of which nothing is believed.
+		_ = wire.SessionChanges(a.OK.Track, func(c wire.SessionChange) bool {
+			a.Left = a.Left || c.Kind == wire.ChangeSchema && len(c.Value) == 0
+			return true
+		})
+	}
+	if a.Tells {
+		a.OK.Track = bytes.Clone(a.OK.Track)
+	} else {
+		a.OK.Track = nil
+	}
 	return nil
 }
 

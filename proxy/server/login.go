@@ -13,13 +13,12 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
-// serverCaps is what Heddle offers to clients of either flavour. Session tracking is not among it: a client that was promised to
-// be told of a new default database or time zone would believe what it was told last (Connector/J's getCatalog does).
+// serverCaps is what Heddle offers to clients of either flavour.
 const serverCaps = wire.CapFoundRows | wire.CapLongFlag | wire.CapConnectWithDB | wire.CapODBC | wire.CapLocalFiles |
 	wire.CapIgnoreSpace | wire.CapProtocol41 | wire.CapInteractive | wire.CapIgnoreSigpipe | wire.CapTransactions |
 	wire.CapReserved | wire.CapSecureConnection | wire.CapMultiStatements | wire.CapMultiResults |
 	wire.CapPSMultiResults | wire.CapPluginAuth | wire.CapConnectAttrs | wire.CapPluginAuthLenenc |
-	wire.CapDeprecateEOF | wire.CapCompress
+	wire.CapSessionTrack | wire.CapDeprecateEOF | wire.CapCompress
 
 // loginPacket is the longest packet that a client may send before it is known, bytes.
 const loginPacket = 64 << 10
@@ -146,7 +145,7 @@ func (l *login) exchange() (who session.Identity, counted bool, err error) {
 			return who, true, err
 		}
 	}
-	if err := l.stream.Send(&wire.OK{Status: l.server.firstStatus()}); err != nil {
+	if err := l.stream.Send(&wire.OK{Status: l.server.firstStatus(), Track: l.server.shared.Initial.LoginTrack(l.database)}); err != nil {
 		return who, true, err
 	}
 	if err := l.stream.Flush(); err != nil {

@@ -96,7 +96,7 @@ func serve(t *testing.T, mariaDB bool, settings Settings) string {
 	}
 	shared := &session.Server{
 		Catalogs: knows{snapshot}, Log: zap.NewNop(), Version: "8.0.36", Flavour: parser.Flavour{MariaDB: mariaDB, Version: 80036},
-		Initial: session.Initial{Autocommit: true}, Config: session.Config{WaitTimeout: time.Minute, InteractiveTimeout: time.Minute, MaxPacket: 1 << 20},
+		Initial: session.Initial{Autocommit: true, Tracking: map[string]string{"session_track_schema": "ON"}}, Config: session.Config{WaitTimeout: time.Minute, InteractiveTimeout: time.Minute, MaxPacket: 1 << 20},
 		Collations: map[uint16]string{45: "utf8mb4_general_ci"},
 	}
 	if mariaDB {
@@ -401,5 +401,19 @@ func TestBrokenLogins(t *testing.T) {
 	client := dial(t, addr)
 	if _, err := (attempt{user: "open", plugin: wire.AuthNative}).play(client, false); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who wants to be told of the session hears of the database that the login has chosen.
+func TestLoginTellsDatabase(t *testing.T) {
+	addr := serve(t, true, Settings{MaxConnections: 10, HandshakeTime: 10 * time.Second, MaxPacket: 1 << 20})
+	for database, want := range map[string]string{"": "", "shop": "\x01\x05\x04shop"} {
+		c := dial(t, addr)
+		if err := c.Play(wiretest.LogIn("open", "", database)); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(c.LoggedIn.Track); got != want || c.LoggedIn.Status.Has(wire.StatusSessionStateChanged) != (want != "") {
+			t.Errorf("database %q: %q under %#x", database, got, c.LoggedIn.Status)
+		}
 	}
 }

@@ -62,7 +62,9 @@ func (s *Session) assign(ctx context.Context, x *execution, route *plan.Route, t
 		err = s.warnings(ctx, h, route, target, ok.Warnings)
 	}
 	if err == nil && x.st.parsed.Kind == parser.Set {
-		err = s.adopt(ctx, h, readBack(x.st.parsed, set, s.srv.Flavour), set)
+		if err = s.adopt(ctx, h, readBack(x.st.parsed, set, s.srv.Flavour), set); err == nil {
+			err = s.trackSet(ctx, h, x.st.parsed)
+		}
 	} else if err == nil {
 		err = s.afterSingle(ctx, x, h)
 	}

@@ -81,6 +81,7 @@ func (s *Session) use(ctx context.Context, db string) error {
 		done()
 	}
 	s.useDatabase(db)
+	s.trackDatabase()
 	return nil
 }
 
@@ -216,6 +217,7 @@ func (s *Session) reset(ctx context.Context) error {
 	s.switchAutocommit(s.srv.Initial.Autocommit)
 	s.setCollation(s.collation)
 	s.modeChanged()
+	s.untold()
 	return nil
 }
 

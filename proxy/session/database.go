@@ -181,6 +181,7 @@ func (s *Session) dropDatabase(ctx context.Context, st *parser.Statement, name s
 	}
 	if s.db == name {
 		s.useDatabase("")
+		s.trackDatabase()
 	}
 	s.lagging(late, name)
 	return s.sendOK(&wire.OK{AffectedRows: tables, Status: wire.StatusDBDropped, Warnings: s.diag.count()})

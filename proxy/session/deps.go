@@ -196,6 +196,8 @@ type Initial struct {
 	DivPrecision      int64
 	LowerCaseTables   int
 	MaxPacket         int64 // the smallest max_allowed_packet
+	// Tracking are the session_track_* variables as SHOW VARIABLES prints them.
+	Tracking map[string]string
 }
 
 // Config are the settings of sessions; all are read anew for each session.

@@ -65,6 +65,10 @@ func (s *Session) ownVariable(name string, global bool) (value string, ok bool) 
 	case "last_insert_id", "identity":
 		return strconv.FormatUint(s.diag.lastID, 10), !global
 	}
+	if backend.Tracks(name) {
+		value, ok := s.trackingSetting(name)
+		return value, ok && !global
+	}
 	return "", false
 }
 
@@ -72,7 +76,8 @@ func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Sec
 
 // ownVariableNames are all that ownVariable knows.
 var ownVariableNames = strings.Fields(`have_ssl hostname identity interactive_timeout last_insert_id max_allowed_packet
-	max_connections port pseudo_thread_id version wait_timeout`)
+	max_connections port pseudo_thread_id session_track_gtids session_track_schema session_track_state_change
+	session_track_system_variables session_track_transaction_info version wait_timeout`)
 
 // ownVariables are the values for SHOW VARIABLES and its tables, by name.
 func (s *Session) ownVariables(global bool) map[string]string {
@@ -99,9 +104,16 @@ func (s *Session) answersVariable(name string) bool {
 // a scope that the variable does not have.
 func (s *Session) variableText(name, written string) string {
 	scope, _, scoped := strings.Cut(strings.TrimPrefix(written, "@@"), ".")
-	value, _ := s.ownVariable(name, scoped && strings.EqualFold(strings.Trim(scope, " `"), "GLOBAL"))
+	global := scoped && strings.EqualFold(strings.Trim(scope, " `"), "GLOBAL")
+	value, _ := s.ownVariable(name, global)
 	_, err := strconv.ParseUint(value, 10, 64)
 	switch {
+	case backend.Tracks(name) && global:
+		return written
+	case trackingSwitches[name]:
+		return s.switchText(value, written)
+	case backend.Tracks(name): // whose length is that of its value
+		return "IF(TRUE, " + systemText(value) + ", NULL)"
 	case name == "pseudo_thread_id": // which is never NULL
 		return "IFNULL(CAST(" + value + " AS UNSIGNED), " + written + ")"
 	case err == nil && name != "hostname" && name != "version":
@@ -125,6 +137,9 @@ func (s *Session) settingsKey() string {
 // keepsGlobal refuses to set for all sessions what the configuration sets: no server's value of it is looked at.
 func keepsGlobal(set []parser.Assignment) error {
 	for i := range set {
+		if backend.Tracks(set[i].Name) && set[i].Scope != parser.ScopeUser && set[i].Scope != parser.ScopeSession {
+			return sqlerr.NotSupported("SET GLOBAL " + set[i].Name + ": servers tell Heddle by it what programs set")
+		}
 		if field := enforced[set[i].Name]; field != "" && set[i].Scope != parser.ScopeUser && set[i].Scope != parser.ScopeSession {
 			return sqlerr.NotSupported("SET GLOBAL " + set[i].Name + ": it is " + field + " of heddle.yaml")
 		}

@@ -89,7 +89,11 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 	if formatHeddle(x.st.parsed) {
 		return s.explain(ctx, x)
 	}
+	if s.tracking.state {
+		s.trackKind(x)
+	}
 	if x.st.parsed.Prefix.Present() {
+		defer s.trackStated(ctx, x)()
 		if done, err := s.runStated(ctx, x); done {
 			return err
 		}

@@ -43,6 +43,9 @@ func (s *Session) serverStatus(backend wire.Status) wire.Status {
 // sendOK writes an OK with the session's status.
 func (s *Session) sendOK(ok *wire.OK) error {
 	ok.Status = s.serverStatus(ok.Status)
+	if s.tracking.changed {
+		ok.Track = s.told()
+	}
 	return s.ended(ok.Status, s.client.Finish(ok.AppendPayload(s.client.Start(), s.client.Caps))) // not Send: that allocates
 }
 
@@ -58,6 +61,11 @@ func (s *Session) ended(status wire.Status, err error) error {
 // sendEnd writes the packet after the last row.
 func (s *Session) sendEnd(ok *wire.OK) error {
 	end := wire.ResultEnd{OK: wire.OK{Status: s.serverStatus(ok.Status), Warnings: ok.Warnings, Info: ok.Info}}
+	if s.tracking.changed {
+		if s.tracking.changed = false; s.client.Caps.Has(wire.CapDeprecateEOF) {
+			end.Track = s.told()
+		}
+	}
 	return s.ended(end.Status, s.client.Finish(end.AppendPayload(s.client.Start(), s.client.Caps)))
 }
 
@@ -72,7 +80,7 @@ func (s *Session) writeError(err error) error {
 	if s.client.Completed() {
 		return fmt.Errorf("session: after the end of an answer: %w", err)
 	}
-	s.more = false
+	s.more, s.tracking.changed = false, false
 	s.errors++
 	e := s.translate(err)
 	s.parted = s.parted || s.killState() == killConnection

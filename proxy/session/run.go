@@ -313,6 +313,8 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	}
 	if x.st.parsed.Prefix.Present() {
 		defer h.lease.Conn().Passing()()
+	} else {
+		answer.Tells = runsProgram(x)
 	}
 	if statesMode(x.st.parsed) && !x.executed {
 		s.statesMode = true
@@ -458,6 +460,11 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 				AffectedRows: a.OK.AffectedRows, LastInsertID: a.OK.LastInsertID,
 				Status: a.OK.Status, Warnings: a.OK.Warnings, Info: a.OK.Info,
 			}
+			s.followProgram(a.OK.Track)
+			if a.Left && s.passesThrough() {
+				s.useDatabase("")
+				s.trackDatabase()
+			}
 			if err := s.sendOK(&ok); err != nil {
 				return &exec.ClientError{Err: err}
 			}
@@ -486,8 +493,7 @@ func (s *Session) relay(x *execution, route *plan.Route, t *plan.Target, a *exec
 
 // followSchema asks, after a statement has dropped a schema, whether it was the client's, who is in none from then on.
 func (s *Session) followSchema(ctx context.Context, h *held) error {
-	layout, known := s.srv.Catalogs.Current().Database(s.db)
-	if !known || layout.Database != "" || s.db == "" {
+	if !s.passesThrough() {
 		return nil
 	}
 	_, row, err := oneRow(ctx, h, "DATABASE()")
@@ -498,6 +504,47 @@ func (s *Session) followSchema(ctx context.Context, h *held) error {
 		s.useDatabase("")
 	}
 	return nil
+}
+
+// passesThrough reports whether the client is in a schema of a server whose schemas pass through.
+func (s *Session) passesThrough() bool {
+	layout, known := s.srv.Catalogs.Current().Database(s.db)
+	return known && layout.Database == "" && s.db != ""
+}
+
+// runsProgram reports whether a statement runs a stored program, or is one.
+func runsProgram(x *execution) bool {
+	kind := x.st.parsed.Kind
+	return kind == parser.Call || kind == parser.Compound || x.plan.Program != nil
+}
+
+// followProgram makes variables that a program has set the session's, as far as its server tells of them: those that are set back
+// when a connection is handed over. Others stay with the connection, and that with the session.
+func (s *Session) followProgram(track []byte) {
+	if len(track) == 0 {
+		return
+	}
+	// What cannot be read has made the connection a tainted one.
+	_ = wire.SessionChanges(track, func(c wire.SessionChange) bool {
+		name, value := string(c.Name), string(c.Value)
+		switch {
+		case c.Kind != wire.ChangeVariable:
+			return true
+		case name == "autocommit":
+			s.switchAutocommit(value == "ON")
+		case value == "" && name == "character_set_results":
+			s.state.SetVar(name, "NULL")
+		default:
+			s.state.SetVar(name, quoted(value))
+		}
+		if s.tracking.wants(name) {
+			s.tracking.set(name, value)
+			s.tracking.changed = true
+		}
+		s.trackState()
+		return true
+	})
+	s.modeChanged()
 }
 
 // followTransaction takes note of what a stored program has done to the transaction: it can end the one that is open on
@@ -539,6 +586,7 @@ func (s *Session) relayRows(x *execution, route *plan.Route, t *plan.Target, a *
 	if explains(x.st.parsed) {
 		own = s.diag.count() // the note of the plan
 	}
+	s.followProgram(a.OK.Track)
 	a.OK.Warnings += own
 	err = s.sendEnd(&a.OK)
 	a.OK.Warnings -= own

@@ -64,6 +64,8 @@ type Session struct {
 	hints      map[string]*backend.Conn
 	collation  uint16 // that the client asked for
 
+	tracking tracking // what the client is to be told of its session
+
 	more         bool            // the result being written is not the command's last
 	deadline     time.Time       // of the wait for a command; the zero Time: none
 	paced        bool            // receiving has set the deadline
@@ -156,6 +158,7 @@ func New(srv *Server, c Client) *Session {
 	s.setCollation(c.Collation)
 	s.modeChanged()
 	s.useDatabase(c.Database)
+	s.untold()
 	return s
 }
 

@@ -28,7 +28,11 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 		if set[i].Name == "completion_type" && set[i].Scope != parser.ScopeUser && !set[i].Default {
 			return s.writeError(sqlerr.NotSupported("SET completion_type"))
 		}
-		if err := s.mayLimit(&set[i], x); err != nil {
+		err := s.mayLimit(&set[i], x)
+		if err == nil {
+			err = s.mayTrack(&set[i], x)
+		}
+		if err != nil {
 			return s.writeError(err)
 		}
 		if s.setsNext(x.st.parsed, &set[i]) {
@@ -49,7 +53,10 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 	}
 	if len(set) == 1 && set[0].Name == "autocommit" && set[0].Scope != parser.ScopeUser {
 		if on, ok := s.switchWord(x, &set[0]); ok {
-			return s.respond(s.setAutocommit(ctx, on))
+			if err := s.setAutocommit(ctx, on); err != nil {
+				return s.writeError(err)
+			}
+			return s.respond(s.trackSet(ctx, nil, x.st.parsed))
 		}
 	}
 	if s.setReads(x.st.parsed) {
@@ -211,7 +218,7 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	key := s.settledKey(x.st.parsed, text, ds)
 	before, due := s.srv.settled.recall(key)
 	if before != nil && !due {
-		return s.resettle(before)
+		return s.resettle(ctx, x.st.parsed, before)
 	}
 	h, err := s.hold(ctx, ds, schema, backend.NeedUserVars|needs(x.st.parsed))
 	for noConnection(err) && !locks && !s.srv.Pools.Up(ds) && before == nil {
@@ -223,7 +230,7 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 		h, err = s.hold(ctx, ds, schema, backend.NeedUserVars|needs(x.st.parsed))
 	}
 	if before != nil && noConnection(err) {
-		return s.resettle(before)
+		return s.resettle(ctx, x.st.parsed, before)
 	}
 	if err != nil {
 		return s.writeError(err)
@@ -238,6 +245,9 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	}
 	if err == nil {
 		err = s.adopt(ctx, h, names, set)
+	}
+	if err == nil {
+		err = s.trackSet(ctx, h, x.st.parsed)
 	}
 	if err != nil {
 		// What the SET has changed before it failed is not known: the connection is brought back by its end.
@@ -391,6 +401,14 @@ func (s *Session) adoptVariable(ctx context.Context, h *held, name string, cell 
 	case oneShot[name]:
 		s.pinned(h, "SET "+name) // the value lives in this connection
 		return nil
+	case backend.Tracks(name):
+		// It is the client's; the connection keeps what tells Heddle of it.
+		if toDefault {
+			s.state.UnsetVar(name)
+		} else {
+			s.state.SetVar(name, variableLiteral(cell, column))
+		}
+		return h.lease.KeepTracking(ctx, name)
 	case name == "autocommit":
 		return s.setAutocommit(ctx, string(cell) == "1")
 	case name == "last_insert_id" || name == "identity":

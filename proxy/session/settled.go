@@ -162,7 +162,7 @@ func settling(a *parser.Assignment) bool {
 // settledKey is all that the effect of a text depends on; "" where it is not to be remembered.
 func (s *Session) settledKey(st *parser.Statement, text, dataSource string) string {
 	// A connection that the session holds, and one on which a program has run, may differ from what the session has set.
-	if !settles(st) || len(s.held) > 0 || s.txn != nil || s.strayed {
+	if !settles(st) || len(s.held) > 0 || s.txn != nil || s.strayed || s.asksTracked(st) {
 		return ""
 	}
 	var b strings.Builder
@@ -277,7 +277,7 @@ func copied(row sqltypes.Row) sqltypes.Row {
 }
 
 // resettle does again what a SET has done before.
-func (s *Session) resettle(out *effect) error {
+func (s *Session) resettle(ctx context.Context, st *parser.Statement, out *effect) error {
 	for name := range maps.Collect(s.state.Vars()) {
 		if _, kept := out.vars[name]; !kept {
 			s.state.UnsetVar(name)
@@ -289,6 +289,5 @@ func (s *Session) resettle(out *effect) error {
 	_, off := out.vars["autocommit"]
 	s.autocommit = !off
 	s.modeChanged()
-	s.diag.rowCount = 0
-	return s.sendOK(&wire.OK{})
+	return s.respond(s.trackSet(ctx, nil, st))
 }

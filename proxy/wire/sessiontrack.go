@@ -32,9 +32,9 @@ func AppendSessionChange(b []byte, c SessionChange) []byte {
 	case ChangeGTIDs:
 		b = AppendLenenc(b, uint64(1+value))
 		b = append(b, 0) // encoding specification: text
-	case ChangeSchema, ChangeState, ChangeTxCharacteristic, ChangeTxState:
+	case ChangeSchema, ChangeTxCharacteristic, ChangeTxState:
 		b = AppendLenenc(b, uint64(value))
-	default:
+	default: // ChangeState too, whose text has no length of its own
 		return AppendLenencString(b, c.Value)
 	}
 	return AppendLenencString(b, c.Value)
@@ -42,7 +42,8 @@ func AppendSessionChange(b []byte, c SessionChange) []byte {
 
 // SessionChanges calls yield for each entry of track (OK.Track) until it returns false. The change aliases track.
 // MariaDB may put several variables into one entry: each is one call.
-// Source: MySQL "OK_Packet", session state information; MariaDB "OK_Packet".
+// Source: MySQL "OK_Packet", session state information; MariaDB "OK_Packet". Both manuals give ChangeState an inner length, which
+// neither server writes nor its client library reads: MySQL sql/session_tracker.cc, Session_state_change_tracker::store.
 func SessionChanges(track []byte, yield func(SessionChange) bool) error {
 	c := cursor{p: track}
 	for !c.empty() {
@@ -60,7 +61,7 @@ func SessionChanges(track []byte, yield func(SessionChange) bool) error {
 			case ChangeGTIDs:
 				entry.u8()
 				change.Value, more = entry.lenencBytes(), false
-			case ChangeSchema, ChangeState, ChangeTxCharacteristic, ChangeTxState:
+			case ChangeSchema, ChangeTxCharacteristic, ChangeTxState:
 				change.Value, more = entry.lenencBytes(), false
 			default:
 				change.Value, more = entry.rest(), false

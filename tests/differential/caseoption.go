@@ -36,6 +36,15 @@ func (c *Case) option(name string) bool {
 	return true
 }
 
+// options are those of the case's clients. In the text protocol they are told what changes in their sessions.
+func (c *Case) options(mode Mode) ConnOptions {
+	opts := c.Opts
+	if mode == Text {
+		opts.Caps |= wire.CapSessionTrack
+	}
+	return opts
+}
+
 // parseExecution reads "int 1 | str x | null", after the words keep, long=N and fetch=N where they are wanted. A line
 // that is empty is an execution without parameters.
 func parseExecution(text string) (Execution, error) {

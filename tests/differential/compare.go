@@ -105,6 +105,7 @@ func (d *differences) end(e Expect, c *Comparer, plain, heddle *wire.OK) {
 	d.add("status flags", showStatus(plain.Status), showStatus(heddle.Status))
 	d.add("warning count", fmt.Sprint(plain.Warnings), fmt.Sprint(heddle.Warnings))
 	d.add("info", string(plain.Info), string(heddle.Info))
+	d.add("session tracking", showTrack(plain.Track), showTrack(heddle.Track))
 }
 
 // internalFlags of a column definition are the server's notes to itself on how it runs the query: part of some key
@@ -193,6 +194,7 @@ func (d *differences) leaks(heddle *Answer) {
 	}
 	for _, r := range heddle.Results {
 		look("the info", string(r.End.Info))
+		look("session tracking", string(r.End.Track))
 		for _, row := range r.Rows {
 			for _, cell := range row.Cells {
 				look("a row", string(cell))

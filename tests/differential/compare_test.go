@@ -143,6 +143,9 @@ func TestCompareSeesEverything(t *testing.T) {
 		{"", func(a *Answer) { first(a).End.Status |= wire.StatusNoIndexUsed }},
 		{"warning count", func(a *Answer) { first(a).End.Warnings = 1 }},
 		{"info", func(a *Answer) { first(a).End.Info = nil }},
+		{"session tracking", func(a *Answer) {
+			first(a).End.Track = wire.AppendSessionChange(nil, wire.SessionChange{Kind: wire.ChangeSchema, Value: []byte("shop")})
+		}},
 		{"error", func(a *Answer) { first(a).Err = sqlerr.New(1146, "42S02", "no such table") }},
 		{"kind of answer", func(a *Answer) { first(a).Columns = nil }},
 		{"number of results", func(a *Answer) { a.Results = append(a.Results, Result{}) }},

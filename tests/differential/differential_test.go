@@ -170,7 +170,7 @@ func (r *fileRun) run(t *testing.T, index int, mode Mode) {
 // steps plays the case; false if it had to end early, for what follows a write that failed or was refused says
 // nothing.
 func (r *fileRun) steps(t *testing.T, c *Case, mode Mode, rec *caseRecord, comparer *Comparer) bool {
-	clients := r.side.Clients(c.Opts)
+	clients := r.side.Clients(c.options(mode))
 	defer clients.Close()
 	refusedBefore := false
 	for i := range c.Steps {

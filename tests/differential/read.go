@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -54,7 +55,7 @@ func (c *Conn) readResult(binary bool) (r Result, err error) {
 
 func (c *Conn) parseOK(p []byte, into *wire.OK) error {
 	err := wire.ParseOK(p, c.Caps, into)
-	into.Info, into.Track = append([]byte(nil), into.Info...), nil
+	into.Info, into.Track = bytes.Clone(into.Info), bytes.Clone(into.Track)
 	return err
 }
 
@@ -91,7 +92,7 @@ func (c *Conn) readRows(r *Result) error {
 			return nil
 		case wire.IsResultEnd(p):
 			err := wire.ParseResultEnd(p, c.Caps, &r.End)
-			r.End.Info, r.End.Track = append([]byte(nil), r.End.Info...), nil
+			r.End.Info, r.End.Track = bytes.Clone(r.End.Info), bytes.Clone(r.End.Track)
 			return err
 		}
 		row := Row{Cells: make(sqltypes.Row, len(r.Columns)), Raw: string(p)}

@@ -58,7 +58,7 @@ func (c *Case) Writes() bool {
 }
 
 func (f *File) recordCase(ctx context.Context, plain Side, c *Case, mode Mode) (*caseRecord, error) {
-	clients := plain.Clients(c.Opts)
+	clients := plain.Clients(c.options(mode))
 	defer clients.Close()
 	rec := &caseRecord{unlimited: make([]*Answer, len(c.Steps))}
 	for i := range c.Steps {

@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -78,4 +79,18 @@ func showStatus(s wire.Status) string {
 		}
 	}
 	return strings.Join(out, "|")
+}
+
+// showTrack is what an OK tells of the session, without an order: that of variables hangs on where a server has them.
+func showTrack(track []byte) string {
+	var list []string
+	err := wire.SessionChanges(track, func(c wire.SessionChange) bool {
+		list = append(list, fmt.Sprintf("%d %s=%s", c.Kind, c.Name, c.Value))
+		return true
+	})
+	if err != nil {
+		return err.Error()
+	}
+	slices.Sort(list)
+	return strings.Join(list, "; ")
 }

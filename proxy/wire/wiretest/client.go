@@ -1,6 +1,7 @@
 package wiretest
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"slices"
@@ -17,6 +18,7 @@ type Client struct {
 	*wire.ClientStream
 	Conn     net.Conn
 	Greeting *wire.Greeting // after ExpectGreeting
+	LoggedIn wire.OK        // after LogIn
 }
 
 // ClientStep is one step of a client's script.
@@ -76,7 +78,9 @@ func (c *Client) finishLogin(password string) error {
 		case wire.IsErr(p):
 			return wire.ParseErr(p)
 		case wire.IsOK(p):
-			return nil
+			err := wire.ParseOK(p, c.Caps, &c.LoggedIn)
+			c.LoggedIn.Info, c.LoggedIn.Track = bytes.Clone(c.LoggedIn.Info), bytes.Clone(c.LoggedIn.Track)
+			return err
 		case p[0] == 0xfe:
 			sw, err := wire.ParseAuthSwitch(p)
 			if err != nil {
