@@ -41,7 +41,11 @@ func (s *Session) cursorUnit(ctx context.Context, x *execution) *plan.RouteUnit 
 // openCursor runs the statement with a cursor on its shard, if it can have one.
 func (s *Session) openCursor(ctx context.Context, stmt *prepared, x *execution) error {
 	if s.cursorUnit(ctx, x) == nil {
-		return s.execute(ctx, x)
+		err := s.execute(ctx, x)
+		if x.st.parsed.Kind == parser.Select && len(x.st.parsed.Tables) == 0 {
+			s.diag.unfound(foundByCursor)
+		}
+		return err
 	}
 	kind := x.st.parsed.Kind
 	s.diag.begin(x.st.parsed, s.srv.Flavour.MariaDB)
@@ -111,7 +115,7 @@ func (s *Session) startCursor(ctx context.Context, stmt *prepared, x *execution,
 		_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings)
 		return nil
 	}
-	stmt.cursor = &cursor{h: h, stmt: shard, sent: x.st.found == foundSent}
+	stmt.cursor = &cursor{h: h, stmt: shard, sent: x.st.found == foundSent && len(x.st.parsed.Tables) > 0}
 	s.pinned(h, cursorPin)
 	s.diag.opened(stmt.cursor)
 	if err := s.clientError(s.sendEnd(&answer.OK)); err != nil {

@@ -115,10 +115,13 @@ func (d *diagnostics) found(n uint64) { d.foundRows, d.foundAfter, d.foundIn = n
 // unfound takes note that FOUND_ROWS() is not known, and after what.
 func (d *diagnostics) unfound(after string) { d.foundAfter, d.foundIn = after, nil }
 
+// foundByCursor are cursors of which FOUND_ROWS() is not known; of those without tables servers have numbers of their own.
+const foundByCursor = "a cursor that has not been read to its end, or is without tables, or with an OFFSET or UNION"
+
 // opened takes note of a cursor: its server has found all of its rows by then, and has not said how many.
 func (d *diagnostics) opened(c *cursor) {
 	d.rowCount = -1
-	d.foundAfter, d.foundIn = "a cursor that has not been read to its end, or with an OFFSET or UNION", c
+	d.foundAfter, d.foundIn = foundByCursor, c
 }
 
 // ended takes note of a cursor's last row.

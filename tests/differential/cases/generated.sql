@@ -271,3 +271,10 @@ SET @v = 1;
 EXECUTE p USING @v;
 EXECUTE IMMEDIATE 'SET STATEMENT sql_mode = ''ANSI_QUOTES'' FOR SELECT id FROM users WHERE id = 1';
 SELECT 1;
+--@ case rows found by a cursor without tables
+--@ expect temptable
+--@ params fetch=1
+SELECT ROW_COUNT();
+SELECT FOUND_ROWS(), 21;
+SELECT 1;
+SELECT FOUND_ROWS(), 22;
