@@ -54,10 +54,14 @@ func buildUsers(docs map[string]reload.Document) (*rule.Users, error) {
 }
 
 // moved names the tables that a version places elsewhere than what runs. One that is wrong by itself places nothing:
-// that it cannot be built is what its author has to be told.
+// that it cannot be built is what its author has to be told. Where no barrier was in between, there may have been several
+// versions, each of which was compared, addresses too, with the one before it when it was applied.
 func moved(was, next reload.Document) ([]string, error) {
 	if _, problems := rule.ParseFile(next.Bytes()); len(problems) > 0 {
 		return nil, nil
+	}
+	if next.Pointer.Placement == was.Pointer.Placement {
+		return mesh.NamedPlacement(was.Bytes(), next.Bytes())
 	}
 	return mesh.Placement(was.Bytes(), next.Bytes())
 }

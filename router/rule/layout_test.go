@@ -73,24 +73,38 @@ func TestPlacementChanges(t *testing.T) {
 		from, to string
 		want     []string
 	}{
-		"nothing":          {"", "", nil},
-		"a new address":    {`"a:1"`, `"z:9"`, nil},
-		"a user":           {"user: u", "user: v", nil},
-		"slots moved":      {"a: 0-8191, b: 8192-16383", "a: 0-8000, b: 8001-16383", []string{"t"}},
-		"slots respelled":  {"a: 0-8191, b", "a: \"0-10, 11-8191\", b", nil},
-		"shards reordered": {"{a: 0-8191, b: 8192-16383}", "{b: 8192-16383, a: 0-8191}", []string{"m"}},
-		"another key":      {"m: {key: k,", "m: {key: j,", []string{"m"}},
-		"algorithm":        {"t: {key: k}", "t: {key: k, algorithm: hash_mod}", []string{"t"}},
-		"a generator":      {"t: {key: k}", "t: {key: k, generate: id}", nil},
-		"single moved":     {"single: {b: [s]}", "single: {a: [s]}", []string{"s"}},
-		"single unlisted":  {"single: {b: [s]}\n", "", []string{"s"}},
-		"listed in place":  {"single: {b: [s]}", "single: {b: [s], a: [x]}", nil},
-		"sharded anew":     {"broadcast: [c]", "broadcast: [c, d]", []string{"d"}},
-		"default":          {"user: u}", "user: u, data_source: b}", []string{"*"}},
+		"nothing":             {"", "", nil},
+		"a new address":       {`"a:1"`, `"z:9"`, nil},
+		"addresses exchanged": {`{a: {address: "a:1"}, b: {address: "b:1"}}`, `{a: {address: "b:1"}, b: {address: "a:1"}}`, []string{"*", "c", "m", "s", "t"}},
+		"an address taken":    {`{a: {address: "a:1"}, b: {address: "b:1"}}`, `{a: {address: "z:1"}, b: {address: "a:1"}}`, []string{"*", "c", "m", "s", "t"}},
+		"own replica":         {`b: {address: "b:1"}}`, `b: {address: "b:1", replicas: [{address: "b:2"}]}}`, nil},
+		"a user":              {"user: u", "user: v", nil},
+		"slots moved":         {"a: 0-8191, b: 8192-16383", "a: 0-8000, b: 8001-16383", []string{"t"}},
+		"slots respelled":     {"a: 0-8191, b", "a: \"0-10, 11-8191\", b", nil},
+		"shards reordered":    {"{a: 0-8191, b: 8192-16383}", "{b: 8192-16383, a: 0-8191}", []string{"m"}},
+		"another key":         {"m: {key: k,", "m: {key: j,", []string{"m"}},
+		"algorithm":           {"t: {key: k}", "t: {key: k, algorithm: hash_mod}", []string{"t"}},
+		"a generator":         {"t: {key: k}", "t: {key: k, generate: id}", nil},
+		"single moved":        {"single: {b: [s]}", "single: {a: [s]}", []string{"s"}},
+		"single unlisted":     {"single: {b: [s]}\n", "", []string{"s"}},
+		"listed in place":     {"single: {b: [s]}", "single: {b: [s], a: [x]}", nil},
+		"sharded anew":        {"broadcast: [c]", "broadcast: [c, d]", []string{"d"}},
+		"default":             {"user: u}", "user: u, data_source: b}", []string{"*"}},
 	} {
 		got := rule.PlacementChanges(resolve(t, base), resolve(t, strings.Replace(base, x.from, x.to, 1)))
 		if diff := cmp.Diff(x.want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestPlacementChangesByReplicas(t *testing.T) {
+	base := "database: shop\ndefaults: {user: u}\ndata_sources:\n  a: {address: \"a:1\", replicas: [{address: \"a:2\"}]}\n" +
+		"  b: {address: \"b:1\", replicas: [{address: \"b:2\"}]}\nslots: {a: 0-16383}\ntables: {t: {key: k}}\nsingle: {b: [s]}\n"
+	for to, want := range map[string][]string{"a:2": nil, "c:1": nil, "b:2": {"*", "t"}} {
+		next := strings.Replace(base, `"a:1", replicas: [{address: "a:2"}]`, `"`+to+`"`, 1)
+		if diff := cmp.Diff(want, rule.PlacementChanges(resolve(t, base), resolve(t, next))); diff != "" {
+			t.Errorf("a at %s: %s", to, diff)
 		}
 	}
 }

@@ -13,28 +13,44 @@ const AllUnlisted = "*"
 // PlacementChanges names the tables whose rows would live elsewhere under new than under old: such a change is
 // activated behind a barrier, never by a plain swap. Sorted; tables only one of them names are compared with where an
 // unlisted table is, and AllUnlisted is among them when the default data source is another. A data source is
-// taken for the same one as long as its name and schema stay: a new address is the same data elsewhere.
+// taken for the same one as long as its name and schema stay: a new address is the same data elsewhere, unless under old
+// it was the address of another data source. See Intruders.
 func PlacementChanges(old, new *Layout) []string {
 	if old == nil || new == nil {
 		return nil
 	}
-	a, b := placesOf(old), placesOf(new)
+	return changes(old, new, Intruders(old, new))
+}
+
+// NamedPlacementChanges is PlacementChanges without a look at addresses: what changes by the names of data sources and
+// schemas. It compares layouts between which others were in force: an address that a data source had left by then was free
+// for another.
+func NamedPlacementChanges(old, new *Layout) []string {
+	if old == nil || new == nil {
+		return nil
+	}
+	return changes(old, new, nil)
+}
+
+func changes(old, new *Layout, intruders map[string]string) []string {
+	a, b := placesOf(old, nil), placesOf(new, intruders)
 	var changed []string
 	for name := range a {
 		if _, both := b[name]; !both {
-			b[name] = unlisted(new, name)
+			b[name] = unlisted(new, name, intruders)
 		}
 	}
 	for name, place := range b {
 		before, both := a[name]
 		if !both {
-			before = unlisted(old, name)
+			before = unlisted(old, name, nil)
 		}
 		if !reflect.DeepEqual(before, place) {
 			changed = append(changed, name)
 		}
 	}
-	if !reflect.DeepEqual(unlisted(old, ""), unlisted(new, "")) {
+	// Tables that no rule names are found by asking all data sources: any of them may be where an intruder is.
+	if len(intruders) > 0 || !reflect.DeepEqual(unlisted(old, "", nil), unlisted(new, "", nil)) {
 		changed = append(changed, AllUnlisted)
 	}
 	slices.Sort(changed)
@@ -50,39 +66,66 @@ type place struct {
 	slots     []Node // of each slot, under hash_slot: shards may be renumbered without a row moving
 }
 
-func placesOf(l *Layout) map[string]place {
+// Intruders are the data sources whose new address is one at which the old layout has another data source, or a replica of
+// another, with the name of that one: what answers there is not the intruder's data.
+func Intruders(old, new *Layout) map[string]string {
+	out := map[string]string{}
+	for i := range new.DataSources {
+		is := &new.DataSources[i]
+		was := old.DataSource(is.Name)
+		if was == nil || was.Address == is.Address || hasReplica(was, is.Address) {
+			continue
+		}
+		for j := range old.DataSources {
+			other := &old.DataSources[j]
+			if other.Name != is.Name && (other.Address == is.Address || hasReplica(other, is.Address)) {
+				out[is.Name] = other.Name
+			}
+		}
+	}
+	return out
+}
+
+func hasReplica(ds *DataSource, address string) bool {
+	return slices.ContainsFunc(ds.Replicas, func(r Replica) bool { return r.Address == address })
+}
+
+func placesOf(l *Layout, intruders map[string]string) map[string]place {
 	out := map[string]place{}
 	for _, t := range l.Tables {
-		p := place{kind: "sharded", nodes: anonymous(t.Nodes), key: t.Key, algorithm: t.Algorithm}
+		p := place{kind: "sharded", nodes: anonymous(t.Nodes, intruders), key: t.Key, algorithm: t.Algorithm}
 		if len(p.algorithm.Properties) == 0 {
 			p.algorithm.Properties = nil
 		}
 		if t.Slots != nil {
 			p.nodes, p.slots = nil, make([]Node, sharding.SlotCount)
 			for s, i := range t.Slots {
-				p.slots[s] = anonymous(t.Nodes[i : i+1])[0]
+				p.slots[s] = anonymous(t.Nodes[i:i+1], intruders)[0]
 			}
 		}
 		out[t.Name] = p
 	}
 	for _, t := range l.Broadcast {
-		out[t.Name] = place{kind: "broadcast", nodes: anonymous(t.Nodes)}
+		out[t.Name] = place{kind: "broadcast", nodes: anonymous(t.Nodes, intruders)}
 	}
 	for _, t := range l.Single {
-		out[t.Name] = place{kind: "single", nodes: anonymous([]Node{t.Node})}
+		out[t.Name] = place{kind: "single", nodes: anonymous([]Node{t.Node}, intruders)}
 	}
 	return out
 }
 
 // unlisted is the place of a table that a layout does not name.
-func unlisted(l *Layout, name string) place {
-	return place{kind: "single", nodes: anonymous([]Node{l.SingleNode(l.DefaultDataSource, name)})}
+func unlisted(l *Layout, name string, intruders map[string]string) place {
+	return place{kind: "single", nodes: anonymous([]Node{l.SingleNode(l.DefaultDataSource, name)}, intruders)}
 }
 
-func anonymous(nodes []Node) []Node {
+func anonymous(nodes []Node, intruders map[string]string) []Node {
 	out := slices.Clone(nodes)
 	for i := range out {
 		out[i].Shard = ""
+		if other := intruders[out[i].DataSource]; other != "" {
+			out[i].DataSource += " at the address of " + other // nobody's name
+		}
 	}
 	return out
 }

@@ -29,6 +29,8 @@ type applied struct {
 	DryRun    bool     `json:"dry_run,omitempty"`
 	Tables    []string `json:"placement,omitempty"` // whose rows live elsewhere
 	Diff      string   `json:"diff,omitempty"`
+
+	was []byte // the text that was in force, of rules that have changed
 }
 
 func (r *rulesRun) apply() *cobra.Command {
@@ -40,7 +42,7 @@ func (r *rulesRun) apply() *cobra.Command {
 		Long: "Validate the documents of files and bring them into force, one after the other, rules before users. Instances adopt\n" +
 			"them at once. A change of placement, which says anew where rows live, goes through a barrier: every instance\n" +
 			"holds the tables, then all of them go on by the new rules, or none does. It moves no rows. It is refused without\n" +
-			"--force-placement for tables that the document in force names, and for those that it does not name where the\n" +
+			"--force-placement for tables that the document in force names, with rows or without, and for those that it does not name where the\n" +
 			"default data source, which is asked from here, has rows of them, or cannot be asked.",
 		Args: cobra.NoArgs,
 	}
@@ -66,10 +68,38 @@ func (r *rulesRun) apply() *cobra.Command {
 			if err := r.show(cmd.OutOrStdout(), done); err != nil || dry {
 				return err
 			}
+			if err := r.warnOfServers(ctx, parts, done, cmd.ErrOrStderr()); err != nil {
+				return err
+			}
 			return warnOfEpoch(ctx, a, cmd.ErrOrStderr())
 		})
 	}
 	return cmd
+}
+
+// warnOfServers tells of new addresses at which nobody answers, or nobody who lets Heddle in.
+func (r *rulesRun) warnOfServers(ctx context.Context, parts []mesh.Part, done []applied, to io.Writer) error {
+	for i, p := range parts {
+		if p.Kind != layout.Rules || done[i].Unchanged {
+			continue
+		}
+		moved, _, err := mesh.Readdressed(done[i].was, p.Text)
+		if err != nil || len(moved) == 0 {
+			return err
+		}
+		c, err := r.load()
+		if err != nil {
+			return err
+		}
+		for _, ds := range moved {
+			if _, err := sidecar.WithRows(ctx, c, &ds, nil); err != nil {
+				if _, err := fmt.Fprintf(to, "warning: %s: %s does not answer at its new address %s: %v\n", p.Document, ds.Name, ds.Address, err); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // warnOfEpoch tells of a store in which ids cannot be generated yet.
@@ -96,6 +126,13 @@ func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, dry
 	out.Version, out.Before, out.Unchanged, out.Tables, out.Diff = seen.Pointer.Version, seen.Pointer.Version, seen.Unchanged, seen.Tables, seen.Diff
 	if seen.Unchanged {
 		return out, nil
+	}
+	if seen.Pointer.Version > 0 && p.Kind == layout.Rules {
+		active, err := docs.Get(ctx, p.Name)
+		if err != nil && !errors.Is(err, admin.ErrNotFound) {
+			return out, err
+		}
+		out.was = active.Bytes()
 	}
 	if len(seen.Tables) > 0 && !force {
 		if change.Check, err = r.mayPlace(ctx, docs, p, seen.Tables); err != nil {
@@ -128,8 +165,16 @@ func (r *rulesRun) mayPlace(ctx context.Context, docs *admin.Documents, p mesh.P
 		return nil, err
 	}
 	if len(risky) > 0 {
-		return nil, fmt.Errorf("%s: rows of %s would be looked for elsewhere. Nothing here moves rows, or looks whether there are any: "+
-			"give --force-placement if these tables are empty, or if you move their rows yourself", p.Document, tableList(risky))
+		_, onto, err := mesh.Readdressed(active.Bytes(), p.Text)
+		if err != nil {
+			return nil, err
+		}
+		why := ""
+		if len(onto) > 0 {
+			why = " (" + strings.Join(onto, ", ") + ")"
+		}
+		return nil, fmt.Errorf("%s: rows of %s would be looked for elsewhere%s. Nothing here moves rows, or looks whether there are any: "+
+			"give --force-placement if these tables are empty, or if you move their rows yourself", p.Document, tableList(risky), why)
 	}
 	if len(unnamed) == 0 || source == nil {
 		return nil, nil

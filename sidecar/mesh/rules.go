@@ -67,6 +67,15 @@ func Layouts(texts map[string][]byte) ([]*rule.Layout, error) {
 // Placement names the tables whose rows live elsewhere under next than under was. Without was nothing is placed yet;
 // without next the document is dropped, and none of its tables may be served as before.
 func Placement(was, next []byte) ([]string, error) {
+	return comparePlaces(was, next, rule.PlacementChanges)
+}
+
+// NamedPlacement is Placement by names of data sources alone; see rule.NamedPlacementChanges.
+func NamedPlacement(was, next []byte) ([]string, error) {
+	return comparePlaces(was, next, rule.NamedPlacementChanges)
+}
+
+func comparePlaces(was, next []byte, changes func(old, new *rule.Layout) []string) ([]string, error) {
 	if len(was) == 0 {
 		return nil, nil
 	}
@@ -81,7 +90,7 @@ func Placement(was, next []byte) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rule.PlacementChanges(before, after), nil
+	return changes(before, after), nil
 }
 
 func layoutOf(text []byte) (*rule.Layout, error) {
@@ -125,4 +134,27 @@ func MayHoldRows(was []byte, tables []string) (risky []string, unnamed []rule.No
 		}
 	}
 	return risky, unnamed, l.DataSource(l.DefaultDataSource), nil
+}
+
+// Readdressed are the data sources that next has at another address than was, and those of them, in words, that would be
+// where was has another data source. Where was is wrong, or nothing, there are none.
+func Readdressed(was, next []byte) (moved []rule.DataSource, onto []string, err error) {
+	before, err := layoutOf(was)
+	if err != nil {
+		return nil, nil, nil
+	}
+	after, err := layoutOf(next)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, ds := range after.DataSources {
+		if old := before.DataSource(ds.Name); old != nil && old.Address != ds.Address {
+			moved = append(moved, ds)
+		}
+	}
+	for name, other := range rule.Intruders(before, after) {
+		onto = append(onto, fmt.Sprintf("%s would be at the address of %s", name, other))
+	}
+	slices.Sort(onto)
+	return moved, onto, nil
 }

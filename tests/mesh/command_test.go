@@ -51,6 +51,8 @@ func TestCommandLine(t *testing.T) {
 	wider := write("wider.yaml", l.rules("  u: {key: id}\n")+"---\nusers: {root: {}, ann: {}}\n")
 	replicas := write("replicas.yaml", strings.Replace(l.rules(""), "ds_0: {", `ds_0: {replicas: ["127.0.0.1:1"], `, 1))
 	moved := write("moved.yaml", l.swapped())
+	crossed := write("crossed.yaml", strings.NewReplacer(env.Shards[0].Addr(), env.Shards[1].Addr(), env.Shards[1].Addr(), env.Shards[0].Addr()).Replace(l.swapped()))
+	gone := write("gone.yaml", strings.Replace(l.swapped(), env.Shards[0].Addr(), "127.0.0.1:1", 1))
 	for _, c := range []struct {
 		args string
 		code int
@@ -78,6 +80,8 @@ func TestCommandLine(t *testing.T) {
 		{"rules get users/mesh", 1, []string{"no such document", "--users"}},
 		{"mesh instances", 0, []string{"a ", "serve"}},
 		{"mesh evict a", 1, []string{"it is alive"}},
+		{"rules apply -f " + crossed, 1, []string{"all tables that the rules do not name, t would be looked for elsewhere (ds_0 would be at the address of ds_1"}},
+		{"rules apply -f " + gone, 0, []string{"version 4 is in force", "ds_0 does not answer at its new address 127.0.0.1:1"}},
 		{"rules drop " + l.database, 1, []string{"--force-placement"}},
 	} {
 		code, out := command(t, l.endpoint, "/"+l.database, strings.Fields(c.args)...)
@@ -90,7 +94,7 @@ func TestCommandLine(t *testing.T) {
 			}
 		}
 	}
-	l.runs(3, 5*time.Second, "a")
+	l.runs(4, 5*time.Second, "a")
 	code, out := command(t, l.endpoint, "/"+l.database, "rules", "status", "-o", "json")
 	var status []struct {
 		Kind      string
