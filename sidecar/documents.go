@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/heddle-mesh/heddle/governance/instance"
 	"github.com/heddle-mesh/heddle/governance/journal"
 	"github.com/heddle-mesh/heddle/proxy/server"
@@ -35,9 +37,12 @@ type documents interface {
 
 func openDocuments(ctx context.Context, p *Process) (documents, error) {
 	if p.config.UsesEtcd() {
+		if p.forcePlacement {
+			return nil, errors.New("--force-placement is for rules in files; those in etcd are changed by heddle rules apply, which has it too")
+		}
 		return openStore(ctx, p)
 	}
-	return openFiles(p)
+	return openFiles(ctx, p)
 }
 
 // files are documents on disk, read at the start and at every reload.
@@ -50,40 +55,53 @@ type files struct {
 	version uint64
 }
 
-func openFiles(p *Process) (documents, error) {
-	layouts, users, err := readDocuments(p.config)
+func openFiles(ctx context.Context, p *Process) (_ documents, err error) {
+	docs, layouts, users, err := readDocuments(p.config)
 	if err != nil {
-		return nil, err
-	}
-	p.accounts.set(users)
-	if err := p.adopt(1, layouts); err != nil {
 		return nil, err
 	}
 	lock, err := lockState(p.config.State.Dir)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	if !p.forcePlacement {
+		if err := Misplaced(ctx, p.config, docs, true); err != nil {
+			return nil, err
+		}
+	}
+	p.accounts.set(users)
+	if err := p.adopt(1, layouts); err != nil {
+		return nil, err
+	}
 	claims, err := newSoleClaims(p.config.State.Dir, p.floor)
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, err
+	}
+	if err := servedIn(p.config).write(docs); err != nil {
+		return nil, err
 	}
 	return &files{process: p, claims: claims, journal: FileJournal(p.config), lock: lock, layouts: layouts, version: 1}, nil
 }
 
 // readDocuments reads the rules and users that the configuration names.
-func readDocuments(c *config.Config) ([]*rule.Layout, *rule.Users, error) {
+func readDocuments(c *config.Config) ([]*rule.Document, []*rule.Layout, *rule.Users, error) {
 	docs, users, err := ReadRules(c.Rules.File)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if c.Users.File != "" {
 		text, err := os.ReadFile(c.Users.File)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read the users document: %w", err)
+			return nil, nil, nil, fmt.Errorf("read the users document: %w", err)
 		}
 		parsed, problems := rule.ParseUsers(text)
 		if err := problems.Err(); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", c.Users.File, err)
+			return nil, nil, nil, fmt.Errorf("%s: %w", c.Users.File, err)
 		}
 		users = parsed
 	}
@@ -91,13 +109,13 @@ func readDocuments(c *config.Config) ([]*rule.Layout, *rule.Users, error) {
 		users = &rule.Users{}
 	}
 	layouts, err := resolve(docs)
-	return layouts, users, err
+	return docs, layouts, users, err
 }
 
 // reload reads the files again. Where rows of existing tables live cannot change under statements that run: without an
 // etcd there is no barrier to hold them.
 func (f *files) reload(c *config.Config) error {
-	layouts, users, err := readDocuments(c)
+	docs, layouts, users, err := readDocuments(c)
 	if err != nil {
 		return err
 	}
@@ -106,12 +124,12 @@ func (f *files) reload(c *config.Config) error {
 		if at < 0 {
 			return fmt.Errorf("the rules of %q are gone; a database is taken away at the next start", was.Database)
 		}
-		moved, err := f.holdRows(was.Database, rule.PlacementChanges(was, layouts[at]))
+		moved, err := f.holdRows(layouts[at], rule.PlacementChanges(was, layouts[at]))
 		if err != nil {
 			return err
 		}
 		if len(moved) > 0 {
-			return fmt.Errorf("the rules of %q place rows of %s elsewhere; that takes effect at the next start", was.Database, strings.Join(moved, ", "))
+			return fmt.Errorf("the rules of %q place rows of %s elsewhere; that wants a start with --force-placement", was.Database, strings.Join(moved, ", "))
 		}
 	}
 	list, err := sources(c, layouts)
@@ -124,11 +142,15 @@ func (f *files) reload(c *config.Config) error {
 	f.version++
 	f.layouts = layouts
 	f.process.accounts.set(users)
+	if err := servedIn(f.process.config).write(docs); err != nil {
+		f.process.log.Error("the rules are in force, but the next start does not know them", zap.Error(err))
+	}
 	return nil
 }
 
-// holdRows leaves out of tables those that exist nowhere under the rules in force.
-func (f *files) holdRows(database string, tables []string) ([]string, error) {
+// holdRows leaves out of tables those that exist nowhere under the rules in force, or only where next has them.
+func (f *files) holdRows(next *rule.Layout, tables []string) ([]string, error) {
+	database := next.Database
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var out []string
@@ -136,11 +158,14 @@ func (f *files) holdRows(database string, tables []string) ([]string, error) {
 		if name == rule.AllUnlisted {
 			return tables, nil
 		}
-		_, found, err := f.process.catalogs.read(ctx, router.Name{Database: database, Table: name})
+		schema, found, err := f.process.catalogs.read(ctx, router.Name{Database: database, Table: name})
 		if err != nil {
 			return nil, fmt.Errorf("see whether %s.%s has rows: %w", database, name, err)
 		}
-		if found {
+		stays := slices.ContainsFunc(next.Single, func(t *rule.SingleTable) bool {
+			return t.Name == name && slices.Equal(schema.FoundOn, []string{t.Node.DataSource})
+		})
+		if found && !stays {
 			out = append(out, name)
 		}
 	}

@@ -43,6 +43,8 @@ type Process struct {
 
 	reloading sync.Mutex // one reload at a time
 
+	forcePlacement bool
+
 	pools     *backend.Pools
 	servers   *servers
 	catalogs  *catalogs
@@ -56,9 +58,9 @@ type Process struct {
 }
 
 // Start builds every part from the configuration and begins to accept clients; when it returns, statements are
-// accepted. The caller ends it with Stop.
-func Start(ctx context.Context, c *config.Config, log *zap.Logger) (*Process, error) {
-	p := &Process{config: c, log: log, accounts: &accounts{}, observer: observe.New(version())}
+// accepted. The caller ends it with Stop. With forcePlacement, rules in files may have rows elsewhere than those served last.
+func Start(ctx context.Context, c *config.Config, log *zap.Logger, forcePlacement bool) (*Process, error) {
+	p := &Process{config: c, log: log, accounts: &accounts{}, observer: observe.New(version()), forcePlacement: forcePlacement}
 	p.live.Store(c)
 	if err := p.start(ctx); err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

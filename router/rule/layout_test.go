@@ -87,7 +87,7 @@ func TestPlacementChanges(t *testing.T) {
 		"a generator":         {"t: {key: k}", "t: {key: k, generate: id}", nil},
 		"single moved":        {"single: {b: [s]}", "single: {a: [s]}", []string{"s"}},
 		"single unlisted":     {"single: {b: [s]}\n", "", []string{"s"}},
-		"listed in place":     {"single: {b: [s]}", "single: {b: [s], a: [x]}", nil},
+		"listed in place":     {"single: {b: [s]}", "single: {b: [s], a: [x]}", []string{"x"}},
 		"sharded anew":        {"broadcast: [c]", "broadcast: [c, d]", []string{"d"}},
 		"default":             {"user: u}", "user: u, data_source: b}", []string{"*"}},
 	} {

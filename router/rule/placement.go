@@ -11,8 +11,8 @@ import (
 const AllUnlisted = "*"
 
 // PlacementChanges names the tables whose rows would live elsewhere under new than under old: such a change is
-// activated behind a barrier, never by a plain swap. Sorted; tables only one of them names are compared with where an
-// unlisted table is, and AllUnlisted is among them when the default data source is another. A data source is
+// activated behind a barrier, never by a plain swap. Sorted; tables that only new names are among them, those that only old
+// names if they were elsewhere than an unlisted table is by default, and AllUnlisted is among them when the default data source is another. A data source is
 // taken for the same one as long as its name and schema stay: a new address is the same data elsewhere, unless under old
 // it was the address of another data source. See Intruders.
 func PlacementChanges(old, new *Layout) []string {
@@ -41,11 +41,8 @@ func changes(old, new *Layout, intruders map[string]string) []string {
 		}
 	}
 	for name, place := range b {
-		before, both := a[name]
-		if !both {
-			before = unlisted(old, name, nil)
-		}
-		if !reflect.DeepEqual(before, place) {
+		// A table that old does not name was served from wherever it was found, which the layout does not say.
+		if before, both := a[name]; !both || !reflect.DeepEqual(before, place) {
 			changed = append(changed, name)
 		}
 	}

@@ -29,6 +29,7 @@ const defaultListen = "127.0.0.1:3307"
 func devCommand() *cobra.Command {
 	var opts dev.Options
 	var listen, logLevel string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Start everything that is needed to try Heddle on this machine",
@@ -43,11 +44,12 @@ func devCommand() *cobra.Command {
 	f.StringArrayVar(&opts.Rules, "rules", nil, "rule document in place of the demo's; repeatable")
 	f.StringVar(&opts.Load, "load", "", "SQL file to run through the proxy in place of the demo's rows")
 	f.StringArrayVar(&opts.Backends, "backend", nil, "DSN of a server that exists, in place of private ones; repeatable")
+	f.BoolVar(&force, "force-placement", false, "let --rules change the placement of tables of a kept directory that may have rows")
 	f.StringVar(&logLevel, "log", "warn", "log level: debug, info, warn, error")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 		defer stop()
-		d := &devRun{out: cmd.OutOrStdout(), listen: listen, log: logLevel, opts: opts}
+		d := &devRun{out: cmd.OutOrStdout(), listen: listen, log: logLevel, opts: opts, force: force}
 		return d.run(ctx, stop)
 	}
 	return cmd
@@ -58,6 +60,7 @@ type devRun struct {
 	out         io.Writer
 	listen, log string
 	opts        dev.Options
+	force       bool // --force-placement
 
 	stack    *dev.Stack
 	process  *sidecar.Process
@@ -120,7 +123,7 @@ func (d *devRun) start(ctx context.Context) error {
 	if err := d.publish(ctx, c); err != nil {
 		return err
 	}
-	if d.process, err = sidecar.Start(ctx, c, log); err != nil {
+	if d.process, err = sidecar.Start(ctx, c, log, false); err != nil {
 		return err
 	}
 	return d.reapply(ctx, c)

@@ -173,13 +173,13 @@ func (d *devRun) reapply(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	return d.withAdmin(c, func(_ store.Store, a *mesh.Admin) error {
-		r := &rulesRun{author: devAuthor, comment: "--rules", base: fromStart}
+		r := &rulesRun{load: func() (*config.Config, error) { return c, nil }, author: devAuthor, comment: "--rules", base: fromStart}
 		a.Together(parts)
 		for _, p := range parts {
 			if p.Kind != layout.Rules {
 				continue
 			}
-			if _, err := r.applyOne(ctx, a, p, false, false); err != nil {
+			if _, err := r.applyOne(ctx, a, p, false, d.force); err != nil {
 				return err
 			}
 		}

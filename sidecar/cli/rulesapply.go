@@ -42,8 +42,8 @@ func (r *rulesRun) apply() *cobra.Command {
 		Long: "Validate the documents of files and bring them into force, one after the other, rules before users. Instances adopt\n" +
 			"them at once. A change of placement, which says anew where rows live, goes through a barrier: every instance\n" +
 			"holds the tables, then all of them go on by the new rules, or none does. It moves no rows. It is refused without\n" +
-			"--force-placement for tables that the document in force names, with rows or without, and for those that it does not name where the\n" +
-			"default data source, which is asked from here, has rows of them, or cannot be asked.",
+			"--force-placement for tables that the document in force names, with rows or without, and for those that it does not name where a\n" +
+			"data source, which is asked from here, has rows of them, or cannot be asked.",
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "file of documents, separated by ---; - is standard input; repeatable")
@@ -160,7 +160,7 @@ func (r *rulesRun) mayPlace(ctx context.Context, docs *admin.Documents, p mesh.P
 	if err != nil {
 		return nil, err
 	}
-	risky, unnamed, source, err := mesh.MayHoldRows(active.Bytes(), tables)
+	risky, asked, err := mesh.MayHoldRows(active.Bytes(), p.Text, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -176,27 +176,29 @@ func (r *rulesRun) mayPlace(ctx context.Context, docs *admin.Documents, p mesh.P
 		return nil, fmt.Errorf("%s: rows of %s would be looked for elsewhere%s. Nothing here moves rows, or looks whether there are any: "+
 			"give --force-placement if these tables are empty, or if you move their rows yourself", p.Document, tableList(risky), why)
 	}
-	if len(unnamed) == 0 || source == nil {
+	if len(asked) == 0 {
 		return nil, nil
 	}
 	c, err := r.load()
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error { return askForRows(ctx, c, p, source, unnamed, tables) }, nil
+	return func(ctx context.Context) error { return askForRows(ctx, c, p, asked, tables) }, nil
 }
 
 // askForRows refuses to have tables looked for elsewhere that have rows where they are.
-func askForRows(ctx context.Context, c *config.Config, p mesh.Part, source *rule.DataSource, unnamed []rule.Node, tables []string) error {
-	filled, err := sidecar.WithRows(ctx, c, source, unnamed)
-	if err != nil {
-		return fmt.Errorf("%s: whether %s has tables that the document in force does not name, and rows in them, could not be asked: %w. "+
-			"Give --force-placement if you know that there are no rows of %s", p.Document, source.Name, err, tableList(tables))
-	}
-	if len(filled) > 0 {
-		return fmt.Errorf("%s: %s has rows on %s, where it is served from though the document in force does not name it; they would be "+
-			"looked for elsewhere. Nothing here moves rows: give --force-placement if you move them yourself, or if nobody needs them",
-			p.Document, tableList(filled), source.Name)
+func askForRows(ctx context.Context, c *config.Config, p mesh.Part, asked []mesh.Asked, tables []string) error {
+	for _, a := range asked {
+		filled, err := sidecar.WithRows(ctx, c, &a.Source, a.Nodes)
+		if err != nil {
+			return fmt.Errorf("%s: whether %s has tables that the document in force does not name, and rows in them, could not be asked: %w. "+
+				"Give --force-placement if you know that there are no rows of %s", p.Document, a.Source.Name, err, tableList(tables))
+		}
+		if len(filled) > 0 {
+			return fmt.Errorf("%s: %s has rows on %s, where it is served from though the document in force does not name it; they would be "+
+				"looked for elsewhere. Nothing here moves rows: give --force-placement if you move them yourself, or if nobody needs them",
+				p.Document, tableList(filled), a.Source.Name)
+		}
 	}
 	return nil
 }

@@ -38,10 +38,13 @@ func serveCommand() *cobra.Command {
 		Short: "Serve clients",
 		Long: "Serve clients until SIGTERM or SIGINT; then finish statements and transactions for up to drain.deadline. A second\n" +
 			"signal ends them at once, in order; a third one ends the process wherever it is.\n\n" +
-			"On SIGHUP, and when one of its files changes, the configuration is read again: fields that are live take effect.",
+			"On SIGHUP, and when one of its files changes, the configuration is read again: fields that are live take effect.\n\n" +
+			"Rules in files that place rows of tables elsewhere than those served last from the same state.dir are refused without\n" +
+			"--force-placement: nothing moves rows.",
 		Args: cobra.NoArgs,
 	}
 	file, load := configFlags(cmd)
+	force := cmd.Flags().Bool("force-placement", false, "serve rules in files that change the placement of tables that may have rows: they are empty, or somebody has moved the rows")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := load()
 		if err != nil {
@@ -61,7 +64,7 @@ func serveCommand() *cobra.Command {
 		r.last = r.appearance() // what changes while the process starts has changed
 		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 		defer stop()
-		p, err := sidecar.Start(ctx, c, log)
+		p, err := sidecar.Start(ctx, c, log, *force)
 		if err != nil {
 			return err
 		}
@@ -123,6 +126,9 @@ func checkCommand() *cobra.Command {
 			return err
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
+		if err := sidecar.Misplaced(cmd.Context(), c, docs, *online); err != nil {
+			return err
+		}
 		for _, d := range docs {
 			if note := rule.UnreadReplicas(d.DataSources); note != "" {
 				fmt.Fprintln(cmd.OutOrStdout(), "note:", note)

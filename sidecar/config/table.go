@@ -134,7 +134,7 @@ var table = []section{
 	}},
 	{"rules", "Rule documents on disk, for a process without etcd.", []Field{
 		{Name: "rules.file", Kind: Path, List: true, Reload: true, Example: "/etc/heddle/shop.yaml",
-			Doc: "One file for each logical database. A change that moves rows of existing tables takes effect at the next start.",
+			Doc: "One file for each logical database. A change that moves rows of existing tables wants a start with --force-placement.",
 			at:  func(c *Config) any { return &c.Rules.File }},
 	}},
 	{"users", "The users document on disk, for a process without etcd.", []Field{

@@ -117,23 +117,57 @@ func named(l *rule.Layout) []string {
 	return out
 }
 
-// MayHoldRows parts tables that a document in force would have elsewhere: those that it names, or all that it does not
-// name, of which nobody can say by the document that they are empty; and those that it does not name, which are new, or are
-// served as single tables of its default data source: unnamed returns where that is, for the server to be asked.
-func MayHoldRows(was []byte, tables []string) (risky []string, unnamed []rule.Node, source *rule.DataSource, err error) {
-	l, err := layoutOf(was)
+// Asked are tables of a data source of which its server has to say whether it has rows of them.
+type Asked struct {
+	Source rule.DataSource
+	Nodes  []rule.Node
+}
+
+// MayHoldRows parts tables that next would have elsewhere than the document in force, was. See RowsOf.
+func MayHoldRows(was, next []byte, tables []string) (risky []string, asked []Asked, err error) {
+	before, err := layoutOf(was)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	known := append(named(l), rule.AllUnlisted)
+	after := &rule.Layout{}
+	if len(next) > 0 { // else the document is dropped
+		if after, err = layoutOf(next); err != nil {
+			return nil, nil, err
+		}
+	}
+	risky, asked = RowsOf(before, after, tables)
+	return risky, asked, nil
+}
+
+// RowsOf parts tables that after would have elsewhere than before: those that before names, or all that it does not name,
+// of which nobody can say by the document that they are empty; and those that it does not name, which are new, or are
+// served as single tables from wherever they are found: asked says where that may be, other than where after has them.
+func RowsOf(before, after *rule.Layout, tables []string) (risky []string, asked []Asked) {
+	known := append(named(before), rule.AllUnlisted)
+	stays := map[rule.Node]bool{}
+	for _, t := range after.Single {
+		stays[rule.Node{DataSource: t.Node.DataSource, Schema: t.Node.Schema, Table: t.Node.Table}] = true
+	}
+	var unnamed []string
 	for _, t := range tables {
 		if slices.Contains(known, t) {
 			risky = append(risky, t)
 		} else {
-			unnamed = append(unnamed, l.SingleNode(l.DefaultDataSource, t))
+			unnamed = append(unnamed, t)
 		}
 	}
-	return risky, unnamed, l.DataSource(l.DefaultDataSource), nil
+	for _, ds := range before.DataSources {
+		ask := Asked{Source: ds}
+		for _, t := range unnamed {
+			if n := before.SingleNode(ds.Name, t); !stays[n] {
+				ask.Nodes = append(ask.Nodes, n)
+			}
+		}
+		if len(ask.Nodes) > 0 {
+			asked = append(asked, ask)
+		}
+	}
+	return risky, asked
 }
 
 // Readdressed are the data sources that next has at another address than was, and those of them, in words, that would be

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -107,12 +109,120 @@ func TestReloadDocuments(t *testing.T) {
 	if err := r.open("weaver").PingContext(t.Context()); err != nil {
 		t.Errorf("half of a reload that failed is in force: %v", err)
 	}
+	// A single table is where it is found: listing it there moves nothing, listing it elsewhere would.
+	if err := direct(env.Shards[1].Config(r.database), "CREATE TABLE lone (id INT PRIMARY KEY)", "INSERT INTO lone VALUES (7)"); err != nil {
+		t.Fatal(err)
+	}
+	r.users = "users: {root: {}, weaver: {}}"
+	r.place(halves, "  fresh: {key: id}\nsingle: {ds_0: [lone]}\n")
+	r.write("place rows of lone elsewhere")
+	r.place(halves, "  fresh: {key: id}\nsingle: {ds_1: [lone]}\n")
+	r.write("reloaded")
+	answers(t, db, "SELECT id FROM lone", "7")
 	r.place(halves, "  fresh: {key: id}\n")
 	r.users = "users: {root: {pasword: x}}"
 	r.write("reload failed")
 	if err := db.PingContext(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+func direct(cfg *mysql.Config, texts ...string) error {
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(connector)
+	for _, text := range texts {
+		if _, failed := db.Exec(text); failed != nil {
+			err = errors.Join(err, failed)
+		}
+	}
+	return errors.Join(err, db.Close())
+}
+
+// At a start the rules that were served last are remembered: those that place rows elsewhere are refused, unless somebody
+// vouches for it.
+func TestStartWithMovedPlacement(t *testing.T) {
+	t.Parallel()
+	r := startReloading(t)
+	db := r.open("root")
+	for _, text := range []string{"CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1), (2), (3), (4), (5), (6), (7), (8)"} {
+		if _, err := db.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := direct(env.Shards[1].Config(r.database), "CREATE TABLE lone (id INT PRIMARY KEY)", "INSERT INTO lone VALUES (7)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.set["state.dir"] = filepath.Join(r.h.Dir, "state")
+	addresses := strings.NewReplacer(env.Shards[0].Addr(), env.Shards[1].Addr(), env.Shards[1].Addr(), env.Shards[0].Addr())
+	kept := r.rules
+	for name, c := range map[string]struct {
+		slots, more string
+		swap        bool
+		says        []string
+	}{
+		"slots": {slots: "{ds_1: 0-8191, ds_0: 8192-16383}", says: []string{"the rules of " + r.database + " place rows elsewhere", "t: was sharded by (id), hash_slot, on ds_0." + r.database + ".t (slots 0-8191)",
+			"would be sharded by (id), hash_slot, on ds_1." + r.database + ".t (slots 0-8191)", "heddle serve --force-placement"}},
+		"addresses": {slots: halves, swap: true, says: []string{"ds_0 would be at the address of ds_1"}},
+		"unnamed":   {slots: halves, more: "  lone: {key: id}\n", says: []string{"lone: was not named"}},
+	} {
+		r.place(c.slots, c.more)
+		if c.swap {
+			r.rules = addresses.Replace(r.rules)
+		}
+		h, err := env.StartHeddle(t.Context(), r.options())
+		if err == nil {
+			t.Errorf("%s: it starts", name)
+			continue
+		}
+		if code, out := checkConfig(t, h, "--online"); code == 0 || !strings.Contains(out, c.says[0]) {
+			t.Errorf("%s: heddle check: %d %s", name, code, out)
+		}
+		for _, want := range c.says {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: no %q in %v", name, want, err)
+			}
+		}
+	}
+	r.rules = kept
+	r.place(halves, "single: {ds_1: [lone]}\n") // moves nothing
+	h := env.Heddle(t, r.options())
+	db = h.Open(t, "root", "", r.database)
+	answers(t, db, "SELECT COUNT(*) FROM t WHERE id IN (1, 2, 3, 4, 5, 6, 7, 8) AND id > 0", "8")
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.place("{ds_1: 0-8191, ds_0: 8192-16383}", "")
+	opts := r.options()
+	opts.Args = []string{"serve", "--force-placement", "--config", "{config}"}
+	h = env.Heddle(t, opts)
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := checkConfig(t, env.Heddle(t, r.options())); code != 0 { // which is what was served last now
+		t.Error(out)
+	}
+}
+
+// checkConfig is heddle check with a process's configuration.
+func checkConfig(t *testing.T, h *harness.Heddle, more ...string) (code int, out string) {
+	t.Helper()
+	binary, err := env.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary, append([]string{"check", "--config", filepath.Join(h.Dir, "heddle.yaml")}, more...)...)
+	text, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(text)
 }
 
 func TestReloadSettings(t *testing.T) {
