@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/router"
@@ -90,10 +91,11 @@ func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.T
 		return c.readShards(ctx, layout, name, place)
 	}
 	var foundOn []string
-	for _, node := range nodesOf(layout, place, name) {
+	nodes := nodesOf(layout, place, name)
+	for _, node := range nodes {
 		read, ok, err := c.readAt(ctx, name, node)
 		if err != nil {
-			return schema, false, err
+			return schema, false, unplaced(name, node.DataSource, len(nodes), err)
 		}
 		if ok {
 			foundOn = append(foundOn, node.DataSource)
@@ -107,6 +109,19 @@ func (c *catalogs) read(ctx context.Context, name router.Name) (schema catalog.T
 	}
 	c.logicalReferences(layout, &schema)
 	return schema, found, nil
+}
+
+// unplaced says why a data source matters that may have nothing of the table: a table that no rule names is where it is found.
+func unplaced(name router.Name, dataSource string, asked int, err error) error {
+	if asked < 2 {
+		return err
+	}
+	why := fmt.Sprintf("whether %s.%s, which the rules do not name, is on %s cannot be asked (with single: {DATA_SOURCE: [%s]} in the rules nobody would have to)",
+		name.Database, name.Table, dataSource, name.Table)
+	if e := sqlerr.As(err); e != nil {
+		return sqlerr.New(e.Code, e.State, why+": "+e.Msg)
+	}
+	return fmt.Errorf("%s: %w", why, err)
 }
 
 // nodesOf lists where a table's schema is to be looked for.

@@ -194,18 +194,18 @@ func (j *Journal) List(ctx context.Context) ([]Entry, error) {
 	return out, nil
 }
 
-// Unfinished is the newest unfinished entry of a table; "" without one.
-func (j *Journal) Unfinished(ctx context.Context, n Name) (id string, err error) {
+// Unfinished is the newest unfinished entry of a table; nil without one.
+func (j *Journal) Unfinished(ctx context.Context, n Name) (*Entry, error) {
 	all, err := j.List(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for _, e := range slices.Backward(all) {
 		if !e.Finished() && e.Concerns(n) {
-			return e.ID, nil
+			return &e, nil
 		}
 	}
-	return "", nil
+	return nil, nil
 }
 
 // change rewrites an entry, again if somebody else wrote it in between.

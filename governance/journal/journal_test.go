@@ -102,8 +102,8 @@ func TestStates(t *testing.T) {
 		if a, b := state(t, j, first.ID), state(t, j, second.ID); a != StateUnfinished || b != StateFailed {
 			t.Errorf("%s and %s", a, b)
 		}
-		if id, err := j.Unfinished(t.Context(), table); err != nil || id != first.ID {
-			t.Errorf("the unfinished entry is %q, %v", id, err)
+		if e, err := j.Unfinished(t.Context(), table); err != nil || e == nil || e.ID != first.ID {
+			t.Errorf("the unfinished entry is %+v, %v", e, err)
 		}
 		end(t, j, first.ID, Failed, Done) // what is done stays done
 		if got := state(t, j, first.ID); got != StateDone {
@@ -116,8 +116,8 @@ func TestStates(t *testing.T) {
 		if got := state(t, j, third.ID); got != StateSettled {
 			t.Errorf("settled: %s", got)
 		}
-		if id, err := j.Unfinished(t.Context(), table); err != nil || id != "" {
-			t.Errorf("the unfinished entry is %q, %v", id, err)
+		if e, err := j.Unfinished(t.Context(), table); err != nil || e != nil {
+			t.Errorf("the unfinished entry is %+v, %v", e, err)
 		}
 		all, err := j.List(t.Context())
 		if err != nil || len(all) != 3 || !slices.IsSortedFunc(all, func(a, b Entry) int { return a.Started.Compare(b.Started) }) {
@@ -224,8 +224,8 @@ func TestDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	end(t, j, begin(t, j).ID, Done, Done)
-	if id, err := j.Unfinished(t.Context(), Name{"shop", "t"}); err != nil || id != kept.ID {
-		t.Errorf("the unfinished entry is %q, %v", id, err)
+	if e, err := j.Unfinished(t.Context(), Name{"shop", "t"}); err != nil || e == nil || e.ID != kept.ID {
+		t.Errorf("the unfinished entry is %+v, %v", e, err)
 	}
 	all, err := j.List(t.Context())
 	if err != nil || len(all) != 3 || all[1].ID != e.ID || all[1].State() != StateDamaged || all[1].Finished() {

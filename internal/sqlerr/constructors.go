@@ -206,6 +206,12 @@ func DDLNotJournaled(why string) *Error {
 	return newf(CodeUnknownError, "HY000", "The DDL journal cannot be written, so nothing was run: %s", why)
 }
 
+// DDLUnfinished is DDL on a table of which earlier DDL is not done on every shard.
+func DDLUnfinished(table, id string) *Error {
+	return newf(CodeUnknownError, "HY000", "Earlier DDL on table %s is not done on every shard, so nothing was run: finish it with heddle ddl resume %s, "+
+		"or, once you know that the table is alike on all shards, take it off the list with heddle ddl forget %s", table, id, id)
+}
+
 // DDLOutcomeLost is the warning of DDL that is done everywhere, which its journal could not be told.
 func DDLOutcomeLost(id, why string) *Error {
 	return newf(CodeUnknownError, "HY000", "The statement is done on every shard, but its journal could not be told: heddle ddl resume %s (%s)", id, why)

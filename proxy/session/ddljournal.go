@@ -18,7 +18,10 @@ import (
 const ddlPin = "DDL"
 
 // journaled is a statement that stands in the journal; nil: there is none.
-type journaled struct{ entry *journal.Entry }
+type journaled struct {
+	entry *journal.Entry
+	moot  []string // unfinished entries of which nothing is left once this one is done
+}
 
 func (j *journaled) id() string {
 	if j == nil {
@@ -37,8 +40,12 @@ func (w *write) journal(ctx context.Context, node *plan.DDL) (*journaled, error)
 	if err := w.describeEntry(ctx, e, node); err != nil {
 		return nil, err
 	}
-	j := &journaled{e}
-	if err := w.lockEntry(ctx, e.ID); err != nil {
+	j := &journaled{entry: e}
+	err := w.lockEntry(ctx, e.ID)
+	if err == nil {
+		j.moot, err = w.unfinished(ctx, e)
+	}
+	if err != nil {
 		w.unlockEntry(ctx, j)
 		return nil, err
 	}
@@ -47,6 +54,49 @@ func (w *write) journal(ctx context.Context, node *plan.DDL) (*journaled, error)
 		return nil, sqlerr.DDLNotJournaled(err.Error())
 	}
 	return j, nil
+}
+
+// unfinished refuses DDL on tables of which earlier DDL is not done on every shard: after it nobody could tell any more what
+// is missing where. Dropped tables have nothing left to be finished: their entries are returned.
+func (w *write) unfinished(ctx context.Context, e *journal.Entry) (moot []string, err error) {
+	for _, name := range e.Tables {
+		before, err := w.s.srv.Journal.Unfinished(ctx, name)
+		if err != nil {
+			return nil, sqlerr.DDLNotJournaled(err.Error())
+		}
+		if before == nil {
+			continue
+		}
+		if over, err := w.isOver(ctx, before); err != nil || !over {
+			return nil, err // the servers have the two wait for each other
+		}
+		if before, err = w.s.srv.Journal.Unfinished(ctx, name); err != nil {
+			return nil, sqlerr.DDLNotJournaled(err.Error())
+		}
+		switch {
+		case before == nil: // it has ended in between
+		case w.x.st.parsed.Kind == parser.DropTable && !slices.ContainsFunc(before.Tables, func(t journal.Name) bool { return !e.Concerns(t) }):
+			moot = append(moot, before.ID)
+		default:
+			return nil, sqlerr.DDLUnfinished(name.Database+"."+name.Table, before.ID)
+		}
+	}
+	return moot, nil
+}
+
+// isOver reports whether nobody is at work on an entry, as far as the servers of this statement know.
+func (w *write) isOver(ctx context.Context, e *journal.Entry) (bool, error) {
+	for _, q := range w.queues() {
+		h := w.s.find(q[0].Target.DataSource) // lockEntry has taken it
+		got, err := ddl.Lock(ctx, h.lease.Conn(), e.ID)
+		if err == nil && got {
+			err = ddl.Unlock(ctx, h.lease.Conn(), e.ID)
+		}
+		if err != nil || !got {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // describeEntry fills in what the statement is, with what it is run, and what its tables are before it.
@@ -199,7 +249,18 @@ func (w *write) ended(ctx context.Context, j *journaled, outcomes []outcome) err
 			}
 		}
 	}
-	return w.s.srv.Journal.End(ctx, j.id(), told)
+	if err := w.s.srv.Journal.End(ctx, j.id(), told); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }) {
+		return nil
+	}
+	for _, id := range j.moot {
+		if _, err := w.s.srv.Journal.Settle(ctx, id, w.s.who.Account(), "its table was dropped by "+j.id()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func outcomeOf(o outcome, now time.Time) journal.Outcome {

@@ -78,8 +78,10 @@ type Journal interface {
 	Begin(ctx context.Context, e *journal.Entry) error
 	// End notes the outcomes by target, and that the client has its answer.
 	End(ctx context.Context, id string, outcomes map[int]journal.Outcome) error
-	// Unfinished is the newest entry of a table whose statement is not done everywhere; "" without one.
-	Unfinished(ctx context.Context, table journal.Name) (id string, err error)
+	// Unfinished is the newest entry of a table whose statement is not done everywhere; nil without one.
+	Unfinished(ctx context.Context, table journal.Name) (*journal.Entry, error)
+	// Settle takes an entry off the list of unfinished ones.
+	Settle(ctx context.Context, id, by, why string) (settled string, err error)
 }
 
 // Authenticator logs a client in anew, for COM_CHANGE_USER.

@@ -113,9 +113,9 @@ func (s *Session) differ(ctx context.Context, name router.Name, d *catalog.Drift
 func (s *Session) differBy(ctx context.Context, name router.Name, detail string) error {
 	detail = "table " + name.Database + "." + name.Table + ": " + detail
 	if s.srv.Journal != nil {
-		id, err := s.srv.Journal.Unfinished(ctx, journal.Name{Database: name.Database, Table: name.Table})
-		if err == nil && id != "" { // without the journal the shards differ all the same
-			detail += "; DDL is unfinished: heddle ddl show " + id
+		e, err := s.srv.Journal.Unfinished(ctx, journal.Name{Database: name.Database, Table: name.Table})
+		if err == nil && e != nil { // without the journal the shards differ all the same
+			detail += "; DDL is unfinished: heddle ddl show " + e.ID
 		}
 	}
 	return sqlerr.ShardsDiffer(detail)

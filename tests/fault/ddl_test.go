@@ -125,6 +125,12 @@ func TestShardKilledInDDL(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "accounts") || !strings.Contains(err.Error(), "ds_1") || !strings.Contains(err.Error(), id) {
 		t.Errorf("a query of a table that is altered on one of two shards: %v", err)
 	}
+	for _, text := range []string{"ALTER TABLE accounts ADD COLUMN later INT", "CREATE INDEX later ON accounts (v)", "TRUNCATE accounts"} {
+		if _, err = db.ExecContext(t.Context(), text); code(err) != 1105 || !strings.Contains(err.Error(), "heddle ddl resume "+id) || !strings.Contains(err.Error(), "heddle ddl forget "+id) {
+			t.Errorf("%s while earlier DDL is unfinished: %v", text, err)
+		}
+	}
+	exec(t, db, "CREATE TABLE IF NOT EXISTS others (id INT PRIMARY KEY)")
 	says(t, h, 0, []string{"would be run", "it is as before the statement", "unfinished"}, "ddl", "resume", "--dry-run", id)
 	says(t, h, 0, []string{"run", id + " is done"}, "ddl", "resume", id)
 	says(t, h, 0, []string{"nothing is left to do"}, "ddl", "resume", id)
@@ -132,6 +138,23 @@ func TestShardKilledInDDL(t *testing.T) {
 	if n := count(t, db, "SELECT SUM(w) FROM accounts"); n != 280 {
 		t.Errorf("the new column sums to %d, want 280", n)
 	}
+}
+
+// DDL that one shard refuses keeps the table from other DDL until it is settled; a table that is dropped has nothing to settle.
+func TestDropSettlesUnfinished(t *testing.T) {
+	h, db := startHeddle(t, addrs()...)
+	exec(t, harness.Open(t, env.Shards[1].Config("shop")), "ALTER TABLE accounts ADD COLUMN w INT")
+	if _, err := db.ExecContext(t.Context(), "ALTER TABLE accounts ADD COLUMN w INT"); err == nil || !strings.Contains(err.Error(), "failed on ds_1") {
+		t.Fatal(err)
+	}
+	id := onlyEntry(t, h)
+	if _, err := db.ExecContext(t.Context(), "ALTER TABLE accounts ADD COLUMN u INT"); err == nil || !strings.Contains(err.Error(), id) {
+		t.Errorf("DDL after unfinished DDL: %v", err)
+	}
+	exec(t, db, "DROP TABLE accounts")
+	says(t, h, 0, []string{"nothing is unfinished"}, "ddl", "list")
+	says(t, h, 0, []string{"settled", "its table was dropped by"}, "ddl", "show", id)
+	exec(t, db, "CREATE TABLE accounts (id BIGINT PRIMARY KEY, v INT NOT NULL)")
 }
 
 // The proxy is killed between two shards. The server goes on with what it was sent; nobody resumes meanwhile, and

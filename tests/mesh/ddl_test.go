@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"errors"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -116,10 +117,11 @@ func TestDDLResumeLooksFirst(t *testing.T) {
 			force, says = says[last:], says[:last]
 		}
 		j := journal.InStore(l.store, "test", time.Now)
-		id, err := j.Unfinished(t.Context(), journal.Name{Database: l.database, Table: "t"})
-		if err != nil || id == "" {
+		e, err := j.Unfinished(t.Context(), journal.Name{Database: l.database, Table: "t"})
+		if err != nil || e == nil {
 			t.Fatalf("nothing is unfinished: %v", err)
 		}
+		id := e.ID
 		got, out := command(t, l.endpoint, "/"+l.database, append([]string{"ddl", "resume", id}, force...)...)
 		for _, s := range append(says, id) {
 			if got != code || !strings.Contains(out, s) {
@@ -147,10 +149,17 @@ func TestDDLResumeLooksFirst(t *testing.T) {
 
 	on1("ALTER TABLE t DROP COLUMN a")
 	partial("ALTER TABLE t DROP COLUMN a")
-	if _, err := db.ExecContext(t.Context(), "ALTER TABLE t ADD COLUMN z INT"); err != nil {
+	if _, err := db.ExecContext(t.Context(), "ALTER TABLE t ADD COLUMN z INT"); err == nil || !strings.Contains(err.Error(), "Earlier DDL on table "+l.database+".t is not done on every shard") {
+		t.Errorf("DDL after unfinished DDL: %v", err)
+	}
+	// DDL that was under way before the other was unfinished is not refused.
+	j := journal.InStore(l.store, "test", time.Now)
+	later := j.New()
+	later.Database, later.Tables, later.Texts = l.database, []journal.Name{{Database: l.database, Table: "t"}}, []journal.Text{"ALTER TABLE t ADD COLUMN z INT"}
+	later.Targets = []journal.Target{{DataSource: "ds_0", Schema: l.database, Tables: later.Tables, Outcome: journal.Outcome{Status: journal.Done}}}
+	if err := errors.Join(j.Begin(t.Context(), later), j.End(t.Context(), later.ID, nil)); err != nil {
 		t.Fatal(err)
 	}
-	on1("ALTER TABLE t DROP COLUMN z")
 	resume(4, "has changed the table since")
 }
 

@@ -52,6 +52,10 @@ func TestPlacementChangeUnderWrites(t *testing.T) {
 	if _, err := reader.ExecContext(t.Context(), "SELECT * FROM t"); err != nil {
 		t.Fatal(err)
 	}
+	_, err = l.administration(100*time.Millisecond).Rules.Apply(t.Context(), admin.Application{Name: l.database, Document: []byte(l.swapped()), Author: "test", Base: 1})
+	if err == nil || !strings.Contains(err.Error(), "a lives, but did not let go of tables t in time: an open transaction or a statement uses them there") || strings.Contains(err.Error(), "evict") {
+		t.Errorf("a change that an open transaction is in the way of: %v", err)
+	}
 	applied := make(chan error, 1)
 	go func() {
 		_, err := l.admin.Rules.Apply(t.Context(), admin.Application{Name: l.database, Document: []byte(l.swapped()), Author: "test", Base: 1})

@@ -38,6 +38,8 @@ type NotActivated struct {
 	Document layout.Document
 	Outcome  Outcome
 	Missing  []string // the instances that did not acknowledge
+	Alive    []string // those of Missing that live
+	Tables   []string // that were to be held
 	Other    *Prepare // the barrier that stood in the way
 }
 
@@ -49,10 +51,31 @@ func (e *NotActivated) Error() string {
 	case e.Outcome == Conflict:
 		return fmt.Sprintf("%s: another change came first", e.Document)
 	case len(e.Missing) > 0:
-		return fmt.Sprintf("%s: the placement change was given up: no answer in time from %s "+
-			"(an instance that is gone for good must be evicted)", e.Document, strings.Join(e.Missing, ", "))
+		return fmt.Sprintf("%s: the placement change was given up: %s", e.Document, strings.Join(e.missing(), "; "))
 	}
 	return fmt.Sprintf("%s: the placement change was given up", e.Document)
+}
+
+// missing tells apart who has not let go of the tables and who is not there.
+func (e *NotActivated) missing() []string {
+	var out []string
+	var gone []string
+	for _, name := range e.Missing {
+		switch {
+		case slices.Contains(e.Alive, name):
+			out = append(out, fmt.Sprintf("%s lives, but did not let go of tables %s in time: an open transaction or a statement uses them there "+
+				"(SHOW PROCESSLIST), or it is stuck", name, strings.Join(e.Tables, ", ")))
+		case name == coordinatorCheck:
+			out = append(out, "whether the tables have rows was not told in time")
+		default:
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) > 0 {
+		out = append(out, fmt.Sprintf("no answer in time from %s, whose lease has ended (an instance that is gone for good must be evicted: heddle mesh evict NAME)",
+			strings.Join(gone, ", ")))
+	}
+	return out
 }
 
 // ErrSuperseded is a change that ended unseen, followed by another: History knows whether it was made.
@@ -106,7 +129,7 @@ func (a *Activator) run(ctx context.Context, doc layout.Document, c *Coordinator
 		var event Event
 		switch action.Kind {
 		case End:
-			pointer, err := a.end(ctx, doc, action)
+			pointer, err := a.end(ctx, doc, action, want.Tables)
 			if forbidden != nil && action.Outcome == Aborted {
 				err = forbidden
 			}
@@ -181,7 +204,7 @@ func pause(ctx context.Context, reason error) error {
 	}
 }
 
-func (a *Activator) end(ctx context.Context, doc layout.Document, action Action) (layout.Pointer, error) {
+func (a *Activator) end(ctx context.Context, doc layout.Document, action Action, tables []string) (layout.Pointer, error) {
 	switch action.Outcome {
 	case Flipped:
 		kv, err := a.Store.Get(ctx, doc.Active())
@@ -192,7 +215,15 @@ func (a *Activator) end(ctx context.Context, doc layout.Document, action Action)
 	case Superseded:
 		return layout.Pointer{}, fmt.Errorf("%s: %w", doc, ErrSuperseded)
 	}
-	return layout.Pointer{}, &NotActivated{Document: doc, Outcome: action.Outcome, Missing: action.Missing, Other: action.Other}
+	not := &NotActivated{Document: doc, Outcome: action.Outcome, Missing: action.Missing, Tables: tables, Other: action.Other}
+	if len(not.Missing) > 0 {
+		alive, err := names(ctx, a.Store, layout.Instances)
+		if err != nil {
+			return layout.Pointer{}, errors.Join(not, err)
+		}
+		not.Alive = slices.DeleteFunc(slices.Clone(not.Missing), func(name string) bool { return !alive[name] })
+	}
+	return layout.Pointer{}, not
 }
 
 // look reads a View: the prepare record first, then those who have to acknowledge it, then their acknowledgements. An
