@@ -184,6 +184,9 @@ func ReadRules(paths []string) ([]*rule.Document, *rule.Users, error) {
 			continue
 		}
 		file, problems := rule.ParseFile(text)
+		if len(problems) == 0 {
+			problems = file.Missing()
+		}
 		if err := problems.Err(); err != nil {
 			errs = append(errs, fmt.Errorf("%s:\n%w", path, err))
 			continue

@@ -6,6 +6,14 @@ type File struct {
 	Users     *Users // nil: none
 }
 
+// Missing is what is wrong with a file that holds no document at all.
+func (f *File) Missing() Problems {
+	if len(f.Documents) > 0 || f.Users != nil {
+		return nil
+	}
+	return Problems{{Line: 1, Column: 1, Message: "there is no document", Hint: "one of rules has data_sources:, one of users has users:"}}
+}
+
 // ParseFile reads a file strictly and validates all of it. The documents are usable only when there are no problems.
 func ParseFile(text []byte) (*File, Problems) {
 	src := newSource(string(text))

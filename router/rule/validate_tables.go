@@ -68,13 +68,22 @@ func (v *validator) placement(path string, t *Table) {
 		if len(t.Nodes) > 0 { // a shard's own mistake is reported where the shard is
 			v.problem(path+".nodes", err.Error(), "")
 		}
+		if spec.Type == "inline" && len(t.Key) > 0 { // which may be wrong whatever the nodes are
+			v.algorithm(at, spec.Type, (&ShardedTable{Key: t.Key, KeyTypes: t.KeyTypes, Algorithm: spec, Nodes: make([]Node, 1)}).Config(nil, sharding.Keyer{}))
+		}
 		return
 	}
 	if len(t.Key) == 0 && spec.Type != "hint" {
 		return
 	}
-	if _, err := sharding.New(context.Background(), spec.Type, resolved.Config(nil, sharding.Keyer{})); err != nil {
-		v.problem(at, err.Error(), "")
+	v.algorithm(at, spec.Type, resolved.Config(nil, sharding.Keyer{}))
+}
+
+func (v *validator) algorithm(at, typ string, config sharding.Config) {
+	if _, err := sharding.New(context.Background(), typ, config); err != nil {
+		for _, e := range sharding.Each(err) {
+			v.problem(at, e.Error(), "")
+		}
 	}
 }
 

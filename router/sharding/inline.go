@@ -32,26 +32,21 @@ var inlineFunctions = []string{"abs", "int", "len", "min", "max", "floor", "ceil
 	"hasSuffix", "indexOf", "lastIndexOf", "split"}
 
 func newInline(_ context.Context, cfg Config) (Algorithm, error) {
-	if err := cfg.Properties.known("expression"); err != nil {
-		return nil, err
-	}
-	if err := checkColumns(cfg, 1, maxKeyColumns, FamilyInteger, FamilyYear, FamilyString, FamilyBinary, FamilyDate,
-		FamilyDatetime, FamilyTimestamp, FamilyTime); err != nil {
-		return nil, err
-	}
+	wrong := errors.Join(cfg.Properties.known("expression"), checkColumns(cfg, 1, maxKeyColumns, FamilyInteger, FamilyYear, FamilyString,
+		FamilyBinary, FamilyDate, FamilyDatetime, FamilyTimestamp, FamilyTime))
 	code, err := cfg.Properties.text("expression", "")
-	if err != nil {
-		return nil, err
+	if err == nil && code == "" {
+		err = errors.New("it needs the property \"expression\"")
 	}
-	if code == "" {
-		return nil, errors.New("it needs the property \"expression\"")
+	if err != nil {
+		return nil, errors.Join(wrong, err)
 	}
 	a := &inline{nodes: cfg.Nodes, names: map[string]int{}}
 	env := types.Map{}
 	for _, c := range cfg.Columns {
 		if f := c.Type.Family; f == FamilyString {
 			if known, ok := collationOf(c.Type.Collation); !ok || !known.bytes {
-				return nil, fmt.Errorf("column %s has the collation %s: an expression needs one that ends in _bin", c.Name, c.Type.Collation)
+				wrong = errors.Join(wrong, fmt.Errorf("column %s has the collation %s: an expression needs one that ends in _bin", c.Name, c.Type.Collation))
 			}
 		}
 		a.columns = append(a.columns, c.Name)
@@ -66,7 +61,10 @@ func newInline(_ context.Context, cfg Config) (Algorithm, error) {
 	}
 	if a.program, err = expr.Compile(code, options...); err != nil {
 		message, _, _ := strings.Cut(err.Error(), "\n") // the rest draws a caret
-		return nil, fmt.Errorf("expression: %s", message)
+		wrong = errors.Join(wrong, fmt.Errorf("expression: %s", message))
+	}
+	if wrong != nil {
+		return nil, wrong
 	}
 	return a, nil
 }

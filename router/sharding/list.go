@@ -2,6 +2,7 @@ package sharding
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -20,40 +21,37 @@ type list struct {
 }
 
 func newList(ctx context.Context, cfg Config) (Algorithm, error) {
-	if err := cfg.Properties.known("values", "default"); err != nil {
-		return nil, err
-	}
-	if err := checkColumns(cfg, 1, 1); err != nil {
-		return nil, err
-	}
+	errs := []error{cfg.Properties.known("values", "default"), checkColumns(cfg, 1, 1)}
+	fallback, err := cfg.Properties.integer("default", -1, 0, cfg.Nodes-1)
+	errs = append(errs, err)
 	lists, err := cfg.Properties.list("values")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(append(errs, err)...)
 	}
 	if len(lists) != cfg.Nodes {
-		return nil, fmt.Errorf("%d nodes need %d lists of values, not %d", cfg.Nodes, cfg.Nodes, len(lists))
-	}
-	fallback, err := cfg.Properties.integer("default", -1, 0, cfg.Nodes-1)
-	if err != nil {
-		return nil, err
+		errs = append(errs, fmt.Errorf("%d nodes need %d lists of values, not %d", cfg.Nodes, cfg.Nodes, len(lists)))
 	}
 	a := &list{nodes: cfg.Nodes, node: map[string]int{}, null: -1, fallback: fallback}
+	known := map[any]int{}
 	for i, l := range lists {
 		values, ok := l.([]any)
 		if !ok {
-			return nil, fmt.Errorf("the values of node %d must be a list", i)
+			errs = append(errs, fmt.Errorf("the values of node %d must be a list", i))
+			continue
 		}
 		for _, v := range values {
-			if err := a.add(ctx, cfg, i, v); err != nil {
-				return nil, err
-			}
+			errs = append(errs, a.add(ctx, cfg, i, v, known))
 		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	return a, nil
 }
 
-// add lists v for a node.
-func (a *list) add(ctx context.Context, cfg Config, node int, v any) error {
+// add lists v for a node. known are the nodes of those before it as they are written: of these it is told whatever the
+// column's type is.
+func (a *list) add(ctx context.Context, cfg Config, node int, v any, known map[any]int) error {
 	c, err := constant(v)
 	if err != nil {
 		return fmt.Errorf("the values of node %d: %w", node, err)
@@ -65,7 +63,11 @@ func (a *list) add(ctx context.Context, cfg Config, node int, v any) error {
 		a.null = node
 		return nil
 	}
-	if shapeOnly(cfg) {
+	if other, dup := known[v]; dup {
+		return fmt.Errorf("%v is listed twice, for nodes %d and %d", v, other, node)
+	}
+	known[v] = node
+	if shapeOnly(cfg) || len(cfg.Columns) != 1 {
 		return nil
 	}
 	k, verdict := cfg.Keyer.ForCompare(ctx, c, cfg.Columns[0].Type)

@@ -2,6 +2,7 @@ package sharding
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 )
@@ -18,39 +19,55 @@ type ranges struct {
 }
 
 func newRange(ctx context.Context, cfg Config) (Algorithm, error) {
-	if err := cfg.Properties.known("bounds"); err != nil {
-		return nil, err
-	}
-	if err := checkColumns(cfg, 1, 1, FamilyInteger, FamilyDecimal, FamilyString, FamilyBinary, FamilyDate,
-		FamilyDatetime, FamilyTimestamp, FamilyTime, FamilyYear); err != nil {
-		return nil, err
-	}
+	errs := []error{cfg.Properties.known("bounds"), checkColumns(cfg, 1, 1, FamilyInteger, FamilyDecimal, FamilyString, FamilyBinary,
+		FamilyDate, FamilyDatetime, FamilyTimestamp, FamilyTime, FamilyYear)}
 	list, err := cfg.Properties.list("bounds")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(append(errs, err)...)
 	}
 	if len(list) != cfg.Nodes-1 {
-		return nil, fmt.Errorf("%d nodes need %d bounds, not %d", cfg.Nodes, cfg.Nodes-1, len(list))
+		errs = append(errs, fmt.Errorf("%d nodes need %d bounds, not %d", cfg.Nodes, cfg.Nodes-1, len(list)))
+	}
+	for i, v := range list {
+		if c, err := constant(v); err != nil || c.IsNull() {
+			errs = append(errs, fmt.Errorf("bound %d is no constant", i+1))
+		} else if i > 0 && notAbove(v, list[i-1]) {
+			errs = append(errs, descends(list, i))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	a := &ranges{nodes: cfg.Nodes}
+	if shapeOnly(cfg) {
+		return a, nil
+	}
 	for i, v := range list {
 		c, err := constant(v)
-		if err != nil || c.IsNull() {
-			return nil, fmt.Errorf("bound %d is no constant", i+1)
-		}
-		if shapeOnly(cfg) {
-			continue
+		if err != nil {
+			return nil, err
 		}
 		k, ok := cfg.Keyer.ForBound(ctx, c, cfg.Columns[0].Type)
 		if !ok {
 			return nil, fmt.Errorf("bound %d, %v, cannot be compared with column %s", i+1, v, cfg.Columns[0].Name)
 		}
 		if i > 0 && a.bounds[i-1].Compare(k) >= 0 {
-			return nil, fmt.Errorf("bound %d, %v, is not above the one before it", i+1, v)
+			return nil, descends(list, i)
 		}
 		a.bounds = append(a.bounds, k)
 	}
 	return a, nil
+}
+
+func descends(list []any, i int) error {
+	return fmt.Errorf("the bounds must ascend: bound %d, %v, is not above bound %d, %v", i+1, list[i], i, list[i-1])
+}
+
+// notAbove reports whether a bound is not above another, whatever the column's type.
+func notAbove(bound, before any) bool {
+	b, ok := bound.(int64)
+	a, both := before.(int64)
+	return ok && both && b <= a || bound == before
 }
 
 // Nodes implements Algorithm.

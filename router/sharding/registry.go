@@ -2,6 +2,7 @@ package sharding
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,9 +60,26 @@ func build(ctx context.Context, from map[string]Factory, typ string, cfg Config)
 	}
 	a, err := f(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("algorithm %s: %w", typ, err)
+		all := Each(err)
+		for i := range all {
+			all[i] = fmt.Errorf("algorithm %s: %w", typ, all[i])
+		}
+		return nil, errors.Join(all...)
 	}
 	return a, nil
+}
+
+// Each lists the errors that are joined in one of New.
+func Each(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, Each(e)...)
+	}
+	return all
 }
 
 // checkColumns refuses a wrong number of key columns and families outside allowed (none listed: any).

@@ -31,9 +31,12 @@ func validateCommand(out *output) *cobra.Command {
 				return err
 			}
 			f, problems := rule.ParseFile(text)
+			if len(problems) == 0 {
+				problems = f.Missing()
+			}
 			all, docs = append(all, problems...), append(docs, f.Documents...)
 			if len(problems) > 0 {
-				errs = append(errs, fmt.Errorf("%s: %d problems\n%w", path, len(problems), problems))
+				errs = append(errs, fmt.Errorf("%s: %s\n%w", path, counted(len(problems), "problem"), problems))
 			}
 		}
 		if len(errs) == 0 && len(files) > 1 {
@@ -56,4 +59,11 @@ func validateCommand(out *output) *cobra.Command {
 		}), err)
 	}
 	return cmd
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

@@ -18,7 +18,11 @@ type Part struct {
 // Split validates a file of rules and users and cuts it into its documents: rules first, in the file's order. The error
 // is rule.Problems with the lines of the file.
 func Split(text []byte) ([]Part, error) {
-	if _, problems := rule.ParseFile(text); len(problems) > 0 {
+	f, problems := rule.ParseFile(text)
+	if len(problems) == 0 {
+		problems = f.Missing()
+	}
+	if len(problems) > 0 {
 		return nil, problems
 	}
 	var rules, users []Part

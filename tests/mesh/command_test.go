@@ -50,6 +50,7 @@ func TestCommandLine(t *testing.T) {
 	wrong := write("wrong.yaml", l.rules("  u: {kye: id}\n"))
 	wider := write("wider.yaml", l.rules("  u: {key: id}\n")+"---\nusers: {root: {}, ann: {}}\n")
 	replicas := write("replicas.yaml", strings.Replace(l.rules(""), "ds_0: {", `ds_0: {replicas: ["127.0.0.1:1"], `, 1))
+	empty := write("empty.yaml", "# nothing yet\n")
 	moved := write("moved.yaml", l.swapped())
 	crossed := write("crossed.yaml", strings.NewReplacer(env.Shards[0].Addr(), env.Shards[1].Addr(), env.Shards[1].Addr(), env.Shards[0].Addr()).Replace(l.swapped()))
 	gone := write("gone.yaml", strings.Replace(l.swapped(), env.Shards[0].Addr(), "127.0.0.1:1", 1))
@@ -59,6 +60,9 @@ func TestCommandLine(t *testing.T) {
 		says []string
 	}{
 		{"rules validate -f " + wrong, 3, []string{"11:7: tables.u.kye", `unknown key "kye"`, "  |       ^"}},
+		{"rules validate -f " + wrong, 3, []string{": 1 problem\n"}},
+		{"rules validate -f " + empty, 3, []string{"there is no document"}},
+		{"rules apply -f " + empty, 3, []string{"there is no document"}},
 		{"rules apply -f " + wrong, 3, []string{`unknown key "kye"`}},
 		{"rules validate -f " + wider, 0, []string{"valid"}},
 		{"rules validate -f " + replicas, 0, []string{"valid", "replicas of ds_0 are not read from"}},

@@ -1,9 +1,9 @@
 package mesh
 
 import (
-	"errors"
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
