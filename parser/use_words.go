@@ -46,6 +46,9 @@ var bare = map[string]Feature{
 	"UTC_TIMESTAMP": UseNow, "LOCALTIME": UseNow, "LOCALTIMESTAMP": UseNow, "CURRENT_USER": UseCurrentUser, "CURRENT_ROLE": UseCurrentUser,
 }
 
+// oracleBare are those of ORACLE mode alone.
+var oracleBare = map[string]Feature{"ROWNUM": UseRowNum, "SYSDATE": UseSysdate}
+
 var plainFunctions = []string{
 	"ABS", "ACOS", "ADDDATE", "ADDTIME", "AES_DECRYPT", "AES_ENCRYPT", "ASCII", "ASIN", "ATAN", "ATAN2", "BIN", "BIN_TO_UUID",
 	"BINLOG_GTID_POS", "BIT_COUNT", "BIT_LENGTH", "CAST", "CEIL", "CEILING", "CHAR", "CHAR_LENGTH", "CHARACTER_LENGTH", "CHARSET",

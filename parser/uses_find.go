@@ -124,14 +124,14 @@ func (r *reader) wordUse(u *Uses, i int) {
 		}
 		if up := strings.ToUpper(r.name(i)); (up == "NEXTVAL" || up == "CURRVAL") && r.st.Mode.SQLMode.Has(Oracle) {
 			u.add(UseSequence, up, i)
-		} else if up == "ROWNUM" && r.st.Mode.SQLMode.Has(Oracle) && !r.is(i-1, ".") && !r.is(i+1, "(") {
-			u.add(UseRowNum, up, i)
 		}
 		return
 	}
 	if r.is(i+1, "(") && !r.tableAt[i] && !r.is(i+1, "(", "+") {
 		r.callUse(u, i)
 	} else if f, ok := bare[t.Word]; ok && !r.is(i-1, "AS") && !r.is(i+1, ".") {
+		u.add(f, t.Word, i)
+	} else if f, ok := oracleBare[t.Word]; ok && r.st.Mode.SQLMode.Has(Oracle) && !r.any(i-1, "AS", ".") && !r.is(i+1, ".") {
 		u.add(f, t.Word, i)
 	}
 	switch t.Word {
