@@ -8,7 +8,10 @@ import (
 // collation is what the comparison of weights depends on.
 type collation struct {
 	pad       bool   // PAD SPACE
-	space     []byte // weight of a space where weights have one level; nil: several levels, or not known
+	space     []byte // weight of a space where weights have one level; nil: the server has to fill them up
+	filled    bool   // an ORDER BY fills up with something else than a space
+	refuse    bool   // the weights do not compare as the text does
+	sorts     bool   // they do as it is sorted, but different texts have the same
 	maxLen    uint64 // bytes of a character
 	maxWeight uint64 // bytes of a character's weight, at most
 }
@@ -26,11 +29,19 @@ func collationOf(name string) collation {
 	case "utf8mb3", "utf8mb4", "ucs2", "utf16", "utf16le", "utf32":
 		c.space, c.maxWeight = unicodeSpace(charset, rest)
 	case "latin7":
-		c.space = latin7Spaces[rest]
+		c.space, c.filled = latin7Spaces[rest], rest != "bin" && c.pad
 	default:
-		if !strings.HasSuffix(rest, "czech_cs") {
-			c.space = []byte{0x20}
-		}
+		c.space = []byte{0x20}
+	}
+	switch name {
+	case "cp1250_czech_cs": // a space at the end weighs, which does not count
+		c.space, c.refuse = nil, true
+	case "big5_chinese_ci", "big5_chinese_nopad_ci":
+		c.sorts = true
+	case "latin2_czech_cs":
+		c.space, c.sorts = nil, true
+	case "tis620_thai_nopad_ci": // a NUL at the end has no weight
+		c.space = nil
 	}
 	return c
 }
@@ -60,6 +71,18 @@ func unicodeSpace(charset, rest string) ([]byte, uint64) {
 		return []byte{0x02, 0x0a}, 32
 	}
 	return []byte{0x02, 0x09}, 32
+}
+
+// standsForUCA14 reports whether a collation's id may describe one of UCA 14.0.0: that of an old collation of a language,
+// or of none.
+func standsForUCA14(name string) bool {
+	charset, rest, _ := strings.Cut(name, "_")
+	switch charset {
+	case "utf8", "utf8mb3", "utf8mb4", "ucs2", "utf16", "utf32":
+		language, ci := strings.CutSuffix(rest, "_ci")
+		return ci && !strings.Contains(language, "_") && language != "general"
+	}
+	return false
 }
 
 // charsetLen is the most bytes that a character takes.

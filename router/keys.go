@@ -32,6 +32,10 @@ const sortedBytes = 1024
 // maxSortLength is the longest sort key that a statement is made to look at; longer ones are hashed.
 const maxSortLength = 1 << 16
 
+// charWeights is the most weights that a character has in a collation. AS CHAR(n) of WEIGHT_STRING means n weights, to
+// which each level is cut as well as padded: all of a text's weights are there if n is that many for each character.
+const charWeights = 8
+
 // shapeOf decides by the definition that a server gave (with character_set_results NULL) how its values are
 // compared. order is set for ORDER BY, where a server looks at the first max_sort_length bytes only.
 func (p *planning) shapeOf(c *sqltypes.Column, order bool) (keyShape, error) {
@@ -133,32 +137,41 @@ func (p *planning) textShape(c *sqltypes.Column, field *catalog.Column, order bo
 	}
 	k := collationOf(name)
 	chars := uint64(c.Length) / k.maxLen
-	ambiguous := p.env.Mode.Flavour.MariaDB && strings.HasSuffix(name, "_unicode_ci")
+	ambiguous := p.env.Mode.Flavour.MariaDB && standsForUCA14(name)
 	if field != nil && field.Collation != "" {
 		k, ambiguous = collationOf(field.Collation), false
 	}
 	if ambiguous {
 		k.maxWeight = 64
 	}
-	if field == nil && (ambiguous || k.pad && k.space == nil) && p.definingParams() {
+	if k.refuse || k.sorts && !order {
+		return keyShape{refuse: "ordering or grouping by text of the collation " + name + " over several shards"}
+	}
+	levels := k.space == nil && (k.pad || p.env.Mode.Flavour.MariaDB) || k.filled && order
+	if field == nil && (ambiguous || levels) && p.definingParams() {
 		return keyShape{refuse: "ordering or grouping by text of the collation " + name + " that may be made of a parameter, whose length is not known, over several shards"}
 	}
 	shape := keyShape{wrap: []string{"WEIGHT_STRING(", ")"}, weight: true, bytes: clampLength(chars * k.maxWeight)}
-	width := decimal(max(chars, 1))
+	width := decimal(max(chars, 1) * charWeights)
 	switch {
-	case !ambiguous && !k.pad:
-	case !ambiguous && k.space != nil:
-		shape.pad, shape.space = true, k.space
+	case !ambiguous && !levels:
+		if k.pad {
+			shape.pad, shape.space = true, k.space
+		}
 	case chars > sortedBytes:
 		return keyShape{refuse: "ordering or grouping by long text of the collation " + name + " over several shards"}
-	case ambiguous:
-		// Servers that know UCA 14.0.0 describe all of its collations by the id of unicode_ci, PAD SPACE or not: the
-		// expression itself says whether a space at its end counts.
-		shape.wrap = []string{"IF(CONCAT(", ",' ')=", ",WEIGHT_STRING(", " AS CHAR(" + width + ")),WEIGHT_STRING(", "))"}
 	default:
+		// Servers that know UCA 14.0.0 describe all of its collations by the id of the language's old one, PAD SPACE or
+		// not, of one level or three: the server itself fills each level up, with spaces or with what its NO PAD comparison takes for
+		// them. So does MariaDB's ORDER BY, to as many weights, before it looks at the first max_sort_length bytes.
 		shape.wrap = []string{"WEIGHT_STRING(", " AS CHAR(" + width + "))"}
 	}
-	if shape.bytes > sortedBytes && order {
+	filled := ambiguous || levels
+	if order && filled && !p.limited() {
+		// Packed, as MariaDB makes them of long columns where it keeps all rows, sort keys are not filled up, so that no
+		// level is cut off; kept to be the first ones, they are.
+		shape.bytes = 0
+	} else if shape.bytes > sortedBytes && order {
 		shape.wrap = cutWeight(shape.wrap, chars)
 		shape.bytes = 0
 	} else if shape.bytes <= sortedBytes {
@@ -166,6 +179,9 @@ func (p *planning) textShape(c *sqltypes.Column, field *catalog.Column, order bo
 	}
 	return shape
 }
+
+// limited reports whether the statement keeps the first rows of an order.
+func (p *planning) limited() bool { return p.stmt.Clauses == nil || p.stmt.Clauses.Limit != nil }
 
 // definingParams reports whether what the statement's expressions give may be made of parameters.
 func (p *planning) definingParams() bool {

@@ -12,7 +12,7 @@ import (
 // oracleCollations are the ids that the oracle uses.
 var oracleCollations = map[uint16]string{
 	45: "utf8mb4_general_ci", 46: "utf8mb4_bin", 63: "binary", 224: "utf8mb4_unicode_ci", 8: "latin1_swedish_ci",
-	2306: "utf8mb4_uca1400_ai_ci", 2308: "utf8mb4_uca1400_as_cs", 1070: "utf8mb4_nopad_bin",
+	2306: "utf8mb4_uca1400_ai_ci", 2308: "utf8mb4_uca1400_as_cs", 1070: "utf8mb4_nopad_bin", 2310: "utf8mb4_uca1400_nopad_as_cs", 34: "cp1250_czech_cs",
 }
 
 // describe is a stand-in for a server that describes a SELECT: it knows columns, and the result types of the

@@ -148,3 +148,40 @@ SELECT IF(id % 2, 'a', 'A') x, COUNT(*) FROM s1 GROUP BY x ORDER BY x;
 SET NAMES utf8mb4 COLLATE utf8mb4_general_ci;
 --@ expect rep=1
 SELECT IF(id % 2, 'a', 'A') x, COUNT(*) FROM s1 GROUP BY x ORDER BY x;
+
+--@ case texts of more weights than characters
+DROP TABLE IF EXISTS s2;
+CREATE TABLE s2 (id BIGINT NOT NULL PRIMARY KEY,
+  u VARCHAR(12) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci,
+  x VARCHAR(12) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_ai_ci,
+  y VARCHAR(12) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_as_cs,
+  w VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_as_cs,
+  n VARCHAR(12) CHARACTER SET utf8mb3 COLLATE utf8mb3_unicode_ci);
+INSERT INTO s2 (id, u) VALUES (1,'北京市海淀区中关村一号院'),(2,'北京市海淀区中关村二号院'),(3,'北京市海淀区上地一号院'),
+  (4,'北京市海淀区上地九号院'),(5,'김철수'),(6,'김영희'),(7,'ßßßßßßßßßßßa'),(8,'ßßßßßßßßßßßb'),(9,'æ'),(10,'b');
+UPDATE s2 SET x=u, y=u, w=u, n=u;
+SELECT u FROM s2 UNION SELECT u FROM s2 ORDER BY u;
+SELECT x FROM s2 UNION SELECT x FROM s2 ORDER BY x;
+SELECT y FROM s2 UNION SELECT y FROM s2 ORDER BY y;
+SELECT n FROM s2 UNION SELECT n FROM s2 ORDER BY n;
+SELECT DISTINCT TRIM(u) FROM s2 ORDER BY 1;
+SELECT COUNT(DISTINCT TRIM(u)), COUNT(DISTINCT TRIM(x)), COUNT(DISTINCT TRIM(y)), COUNT(DISTINCT TRIM(n)) FROM s2;
+SELECT MIN(u), MAX(u), MIN(x), MAX(x), MIN(y), MAX(y), MIN(n), MAX(n) FROM s2;
+SELECT MIN(y), MAX(y) FROM s2 WHERE id < 3;
+SELECT UPPER(u) k, COUNT(*) FROM s2 GROUP BY k ORDER BY k;
+SELECT y, COUNT(*) FROM s2 GROUP BY y ORDER BY y;
+SELECT id FROM s2 ORDER BY UPPER(u), id;
+SELECT id FROM s2 ORDER BY TRIM(x) DESC, id;
+SELECT id FROM s2 ORDER BY y, id;
+INSERT INTO s2 (id, u) SELECT 100, MAX(u) FROM s2 WHERE id IN (1,2);
+SELECT id, u FROM s2 WHERE id = 100;
+--@ case levels that a sort does not see
+DELETE FROM s2;
+INSERT INTO s2 (id, w) VALUES (1,'B'),(2,'b'),(3,'A'),(4,'a'),(5,'á'),(6,'ab'),(7,'B'),(8,'b');
+SELECT id FROM s2 ORDER BY w, id;
+SELECT id FROM s2 ORDER BY w DESC, id;
+SELECT id FROM s2 ORDER BY w, id LIMIT 4;
+SELECT id FROM s2 ORDER BY LEFT(w, 20), id;
+SELECT id FROM s2 ORDER BY CONCAT(w, 'x'), id;
+--@ expect collation=utf8mb4_uca1400_as_cs
+SELECT w, COUNT(*) FROM s2 GROUP BY w ORDER BY BINARY w;
