@@ -1,3 +1,4 @@
+import com.mysql.cj.jdbc.JdbcConnection;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -7,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /** Logins, TLS, compression, variables and KILL. */
 final class Sessions {
@@ -29,6 +31,7 @@ final class Sessions {
         checks.put("cancel", Sessions::cancel);
         checks.put("query_timeout", Sessions::timeout);
         checks.put("no_database", Sessions::noDatabase);
+        checks.put("session_tracking", (c, t) -> tracking(t));
     }
 
     /** With these options the driver does not go on without TLS. */
@@ -178,6 +181,30 @@ final class Sessions {
         if (!t.plain()) {
             Expect.fails(1044, "42000", () -> t.open("fenced", "", t.database, "").close());
         }
+    }
+
+    /** MariaDB's driver believes what it is told of the default database; MySQL's lets the application ask what it was told. */
+    private static void tracking(Target t) throws SQLException {
+        try (Connection c = t.open("trackSessionState=true"); Statement s = c.createStatement()) {
+            for (String database : new String[] {"information_schema", t.database}) {
+                s.execute("USE " + database);
+                Expect.equal(t.mariadb ? database : "1[" + database + "]", t.mariadb ? c.getCatalog() : told(c));
+                Expect.equal(database, Expect.one(c, "SELECT DATABASE()"));
+            }
+            if (!t.mariadb) {
+                s.execute("SET time_zone = '+03:00', autocommit = 1");
+                Expect.equal("0[autocommit, ON]0[time_zone, +03:00]", told(c));
+                s.execute("SET session_track_state_change = 1");
+                Expect.equal("2[1]", told(c));
+                s.execute("DO 1");
+                Expect.equal("", told(c));
+            }
+        }
+    }
+
+    private static String told(Connection c) throws SQLException {
+        return c.unwrap(JdbcConnection.class).getServerSessionStateController().getSessionStateChanges()
+            .getSessionStateChangesList().stream().map(x -> x.getType() + x.getValues().toString()).sorted().collect(Collectors.joining());
     }
 
     private Sessions() {}
