@@ -112,7 +112,7 @@ func (s *Session) variableText(name, written string) string {
 		return written
 	case trackingSwitches[name]:
 		return s.switchText(value, written)
-	case backend.Tracks(name): // whose length is that of its value
+	case backend.Tracks(name) && s.srv.Flavour.MariaDB: // whose length is that of its value
 		return "IF(TRUE, " + systemText(value) + ", NULL)"
 	case name == "pseudo_thread_id": // which is never NULL
 		return "IFNULL(CAST(" + value + " AS UNSIGNED), " + written + ")"

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -18,8 +19,8 @@ import (
 
 // tracking is what a client wants to be told, and what it has not been told yet. Statements that change nothing leave it alone.
 type tracking struct {
-	all, schema, state bool            // variables "*", session_track_schema, session_track_state_change
-	names              map[string]bool // variables, lower case
+	all, schema, state bool              // variables "*", session_track_schema, session_track_state_change
+	names              map[string]string // variables in lower case, and as they are told of
 
 	// changed: the statement under way has changed something. The OK of such a statement tells all there is to tell, and no
 	// other does, as on servers: what an ERR or an EOF could not say waits for the next change.
@@ -96,10 +97,11 @@ func (s *Session) wishes(name string) {
 	case "session_track_state_change":
 		t.state = value == "ON"
 	case trackedVariables:
-		t.names, t.all = map[string]bool{}, false
+		t.names, t.all = map[string]string{}, false
 		for name := range strings.SplitSeq(value, ",") {
-			name = strings.ToLower(strings.TrimSpace(name))
-			t.names[name], t.all = true, t.all || name == "*"
+			name = strings.TrimSpace(name)
+			t.names[strings.ToLower(name)] = name // which MySQL has as it was written
+			t.all = t.all || name == "*"
 		}
 	}
 }
@@ -112,7 +114,7 @@ func (s *Session) untold() {
 	}
 }
 
-func (t *tracking) wants(variable string) bool { return t.all || t.names[variable] }
+func (t *tracking) wants(variable string) bool { return t.all || t.names[variable] != "" }
 
 // set notes a variable's value.
 func (t *tracking) set(name, value string) {
@@ -146,7 +148,8 @@ func (s *Session) told() []byte {
 	b := t.buf[:0]
 	for _, v := range t.vars {
 		if t.wants(v.name) {
-			b = wire.AppendSessionChange(b, wire.SessionChange{Kind: wire.ChangeVariable, Name: []byte(v.name), Value: []byte(v.value)})
+			name := cmp.Or(t.names[v.name], v.name)
+			b = wire.AppendSessionChange(b, wire.SessionChange{Kind: wire.ChangeVariable, Name: []byte(name), Value: []byte(v.value)})
 		}
 	}
 	if t.database {
@@ -168,7 +171,6 @@ func (s *Session) trackSet(ctx context.Context, h *held, st *parser.Statement) e
 	}
 	var names []string
 	note := func(name string) {
-		s.trackState()
 		if s.tracking.wants(name) {
 			names = append(names, name)
 		}
@@ -178,15 +180,22 @@ func (s *Session) trackSet(ctx context.Context, h *held, st *parser.Statement) e
 		case parser.ScopeUser:
 			s.trackState()
 		case parser.ScopeNames, parser.ScopeCharacterSet:
+			s.trackState()
 			for _, name := range []string{"character_set_client", "character_set_connection", "character_set_results"} {
 				note(name)
 			}
 		case parser.ScopeSession, parser.ScopeLocal, parser.ScopeOnce:
-			s.wishes(a.Name)
+			if !s.srv.Flavour.MariaDB {
+				s.trackState() // session_track_state_change as it was says whether its own change is told
+			}
+			if s.wishes(a.Name); s.srv.Flavour.MariaDB {
+				s.trackState()
+			}
 			note(a.Name)
 		}
 	}
 	if d := st.Txn; st.Kind == parser.SetTransaction && d != nil && d.Explicit {
+		s.trackState()
 		vars := transactionVars(s.srv.Flavour)
 		if d.Isolation != "" {
 			note(vars[0][2:])
@@ -367,8 +376,13 @@ func (s *Session) mayTrack(a *parser.Assignment, x *execution) error {
 		if word != "0" && !strings.EqualFold(word, "OFF") {
 			return sqlerr.NotSupported("SET " + a.Name + " to anything but OFF")
 		}
-	case a.Name == trackedVariables && strings.Contains(strings.ToLower(word), "last_gtid"):
+	case a.Name != trackedVariables:
+	case strings.Contains(strings.ToLower(word), "last_gtid"):
 		return sqlerr.NotSupported("session tracking of last_gtid, which each server has its own of")
+	case !s.srv.Flavour.MariaDB && (strings.Contains(word, "*") || strings.Contains(strings.ToLower(word), "statement_id")):
+		return sqlerr.NotSupported("session tracking of statement_id, by which MySQL numbers statements, or of all variables, of which it is one")
+	case !s.srv.Flavour.MariaDB && strings.EqualFold(word, "NULL"):
+		return sqlerr.NotSupported("SET session_track_system_variables to NULL")
 	}
 	return nil
 }

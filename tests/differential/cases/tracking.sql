@@ -1,4 +1,5 @@
 -- What OK packets tell of the session: in the text protocol, of each statement of every file.
+--@ mysql SET session_track_system_variables = '*' => SET session_track_system_variables = 'unique_checks,LC_time_names,collation_connection'
 --@ setup
 DROP TABLE IF EXISTS s1;
 DROP TABLE IF EXISTS notes;
@@ -135,8 +136,6 @@ EXECUTE p;
 DEALLOCATE PREPARE p;
 DEALLOCATE PREPARE p;
 PREPARE p FROM 'SELEC 1';
-EXECUTE IMMEDIATE 'SELECT 1';
-EXECUTE IMMEDIATE 'SET @a = 2';
 SET autocommit = 1;
 SET SESSION TRANSACTION READ WRITE;
 SET TRANSACTION READ WRITE;
@@ -163,9 +162,13 @@ PREPARE p FROM 'SET time_zone = ?';
 SET @z = '+01:00';
 EXECUTE p USING @z;
 EXECUTE p USING @z;
+--@ case EXECUTE IMMEDIATE
 EXECUTE IMMEDIATE 'USE information_schema';
 EXECUTE IMMEDIATE 'SET NAMES latin1';
 USE shop;
+SET session_track_state_change = 1;
+EXECUTE IMMEDIATE 'SELECT 1';
+EXECUTE IMMEDIATE 'SET @a = 2';
 --@ case without the end of rows in an OK [eof text]
 SET STATEMENT time_zone = '+01:00' FOR SELECT 1;
 DO 1;
