@@ -82,6 +82,7 @@ func (s *Session) use(ctx context.Context, db string) error {
 	}
 	s.useDatabase(db)
 	s.trackDatabase()
+	s.trackState()
 	return nil
 }
 

@@ -139,7 +139,6 @@ func (s *Session) trackDatabase() {
 	if s.tracking.schema {
 		s.tracking.database, s.tracking.changed = true, true
 	}
-	s.trackState()
 }
 
 // told is OK.Track of the statement under way, valid until the next.
@@ -185,10 +184,7 @@ func (s *Session) trackSet(ctx context.Context, h *held, st *parser.Statement) e
 				note(name)
 			}
 		case parser.ScopeSession, parser.ScopeLocal, parser.ScopeOnce:
-			if !s.srv.Flavour.MariaDB {
-				s.trackState() // session_track_state_change as it was says whether its own change is told
-			}
-			if s.wishes(a.Name); s.srv.Flavour.MariaDB {
+			if s.wishes(a.Name); s.srv.Flavour.MariaDB || a.Name != "session_track_state_change" {
 				s.trackState()
 			}
 			note(a.Name)

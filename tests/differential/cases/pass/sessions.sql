@@ -58,6 +58,17 @@ SHOW TABLES;
 DROP DATABASE pass1;
 USE shop;
 SELECT DATABASE();
+--@ case what is told of a schema that is dropped [text]
+CREATE DATABASE pass1;
+USE pass1;
+SET session_track_state_change = 1;
+DROP DATABASE pass1;
+SELECT DATABASE();
+CREATE DATABASE pass1;
+USE pass1;
+SET session_track_schema = 0;
+DROP DATABASE pass1;
+USE shop;
 --@ case a program drops the current schema [text multi]
 CREATE DATABASE pass1;
 CREATE PROCEDURE shop.pass_drop() DROP DATABASE pass1;
