@@ -166,7 +166,7 @@ func (s *Session) enter(ctx context.Context, x *execution) error {
 // begins reports whether a statement is or begins a transaction.
 func (s *Session) begins(x *execution) bool {
 	p := x.plan
-	return len(p.Tables) > 0 || p.Program != nil || p.Pin == "stored program" || x.st.parsed.Uses.Has(parser.UseUnknownFunction)
+	return len(p.Tables) > 0 || p.Program != nil || p.Pin == programPin || x.st.parsed.Uses.Has(parser.UseUnknownFunction)
 }
 
 // returnsInserted reports whether a statement is answered with rows that it has inserted, and without their generated id.
@@ -324,6 +324,9 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if err := s.relay(x, route, unit.Target, answer); err != nil {
 		err = s.failed(ctx, h, route, unit.Target, err)
 		s.generatedInVain(ctx, x, h)
+		if x.plan.Pin == programPin {
+			s.programFailed(ctx, h, err)
+		}
 		return err
 	}
 	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
@@ -510,6 +513,26 @@ func (s *Session) followSchema(ctx context.Context, h *held) error {
 func (s *Session) passesThrough() bool {
 	layout, known := s.srv.Catalogs.Current().Database(s.db)
 	return known && layout.Database == "" && s.db != ""
+}
+
+// programPin is the planner's reason to keep a connection on which a stored program has run.
+const programPin = "stored program"
+
+// toldVars are the variables of which servers tell unasked that a program has set them, but not in an ERR.
+var toldVars = []string{"@@autocommit", "@@character_set_client", "@@character_set_results", "@@character_set_connection", "@@collation_connection", "@@time_zone"}
+
+// programFailed keeps a connection on which a stored program has failed: what it had set before is the session's, as after one
+// that has not failed, and nobody else's.
+func (s *Session) programFailed(ctx context.Context, h *held, failed error) {
+	var client *exec.ClientError
+	if errors.As(failed, &client) || h.lease.Conn().Broken() {
+		return
+	}
+	s.pinned(h, programPin)
+	s.strayed = true
+	if s.adopt(ctx, h, toldVars, nil) != nil {
+		h.lease.Conn().Taint("a program that failed")
+	}
 }
 
 // runsProgram reports whether a statement runs a stored program, or is one.

@@ -69,6 +69,21 @@ USE pass1;
 SET session_track_schema = 0;
 DROP DATABASE pass1;
 USE shop;
+--@ case what a program has set before it failed
+CREATE PROCEDURE pass_sets() BEGIN SET time_zone = '+09:30', max_sort_length = 77, @set = 5; SIGNAL SQLSTATE '45000'; END;
+CALL pass_sets();
+--@ on b
+SELECT CAST(FROM_UNIXTIME(0) AS CHAR), @@time_zone, @@max_sort_length, @set;
+--@ on a
+SELECT CAST(FROM_UNIXTIME(0) AS CHAR), @@time_zone, @@max_sort_length, @set;
+DO 1;
+--@ on b
+SELECT CAST(FROM_UNIXTIME(0) AS CHAR), @@time_zone, @@max_sort_length, @set;
+--@ on c
+SELECT CAST(FROM_UNIXTIME(0) AS CHAR), @@time_zone, @@max_sort_length, @set;
+--@ on a
+SELECT CAST(FROM_UNIXTIME(0) AS CHAR), @@time_zone, @@max_sort_length, @set;
+DROP PROCEDURE pass_sets;
 --@ case a program drops the current schema [text multi]
 CREATE DATABASE pass1;
 CREATE PROCEDURE shop.pass_drop() DROP DATABASE pass1;
