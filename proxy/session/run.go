@@ -324,9 +324,7 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if err := s.relay(x, route, unit.Target, answer); err != nil {
 		err = s.failed(ctx, h, route, unit.Target, err)
 		s.generatedInVain(ctx, x, h)
-		if x.plan.Pin == programPin {
-			s.programFailed(ctx, h, err)
-		}
+		s.leftBehind(ctx, x, h, err)
 		return err
 	}
 	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
@@ -352,7 +350,7 @@ func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error 
 		}
 		s.diag.found(n)
 	}
-	if uses.Has(parser.UseUserVarWrite) || uses.Has(parser.UseLastInsertIDArg) || returnsInserted(x.st.parsed) || x.plan.Program != nil && len(x.plan.Program.Vars) > 0 {
+	if assignsUserVars(x) || uses.Has(parser.UseLastInsertIDArg) || returnsInserted(x.st.parsed) {
 		if err := s.readBackAssigned(ctx, x, h); err != nil {
 			return err
 		}
@@ -361,6 +359,11 @@ func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error 
 		s.followPins(ctx, x, h)
 	}
 	return nil
+}
+
+// assignsUserVars reports whether a statement, or a program that it runs, may assign user variables.
+func assignsUserVars(x *execution) bool {
+	return x.st.parsed.Uses.Has(parser.UseUserVarWrite) || x.plan.Program != nil && len(x.plan.Program.Vars) > 0
 }
 
 // foundRows asks a connection how many rows its last statement has found.
@@ -521,17 +524,24 @@ const programPin = "stored program"
 // toldVars are the variables of which servers tell unasked that a program has set them, but not in an ERR.
 var toldVars = []string{"@@autocommit", "@@character_set_client", "@@character_set_results", "@@character_set_connection", "@@collation_connection", "@@time_zone"}
 
-// programFailed keeps a connection on which a stored program has failed: what it had set before is the session's, as after one
-// that has not failed, and nobody else's.
-func (s *Session) programFailed(ctx context.Context, h *held, failed error) {
+// leftBehind takes over what a statement has set before it failed, as from one that has not: it is the session's and nobody
+// else's.
+func (s *Session) leftBehind(ctx context.Context, x *execution, h *held, failed error) {
 	var client *exec.ClientError
 	if errors.As(failed, &client) || h.lease.Conn().Broken() {
 		return
 	}
-	s.pinned(h, programPin)
-	s.strayed = true
-	if s.adopt(ctx, h, toldVars, nil) != nil {
-		h.lease.Conn().Taint("a program that failed")
+	var err error
+	if x.plan.Pin == programPin {
+		s.pinned(h, programPin)
+		s.strayed = true
+		err = s.adopt(ctx, h, toldVars, nil)
+	}
+	if err == nil && assignsUserVars(x) {
+		err = s.readBackAssigned(ctx, x, h)
+	}
+	if err != nil {
+		h.lease.Conn().Taint("what a statement has set before it failed")
 	}
 }
 

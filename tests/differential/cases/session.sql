@@ -53,6 +53,12 @@ SELECT id / 7 FROM s1 ORDER BY id;
 --@ on a
 SELECT id / 7 FROM s1 WHERE id = 1;
 SELECT id / 7 FROM s1 ORDER BY id;
+--@ case what a query has assigned before it failed
+SELECT @left := id, (SELECT id FROM notes) FROM notes ORDER BY id;
+--@ on b
+SELECT @left IS NOT NULL;
+--@ on a
+SELECT @left IS NOT NULL;
 --@ case user variables
 SET @a = 1, @b := 'text', @c = 1.50, @d = NULL, @e = 1e3;
 SELECT @a, @b, @c, @d, @e, @nope;
