@@ -78,7 +78,7 @@ func javaClasses(t *testing.T) string {
 		if err != nil || len(sources) == 0 {
 			t.Fatal("no program: ", err)
 		}
-		if err := command(t, ".", "javac", append([]string{"-Xlint:all", "-Werror", "-proc:none", "-d", classes}, sources...)...); err != nil {
+		if err := command(t, ".", "javac", append([]string{"-Xlint:all,-path,-classfile", "-Werror", "-proc:none", "-cp", filepath.Join(libraries, "jars", "*"), "-d", classes}, sources...)...); err != nil {
 			t.Fatal(err)
 		}
 	}
