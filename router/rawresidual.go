@@ -34,7 +34,44 @@ func (g *grouping) wholeRows() bool {
 			return true
 		}
 	}
-	return g.severalDistinct()
+	return g.severalDistinct() || g.havingDoubts()
+}
+
+// havingDoubts reports whether HAVING has a bare name that is both an alias and a column of GROUP BY, which there may have a
+// table's name or another alias: a server takes the column, and warns.
+func (g *grouping) havingDoubts() bool {
+	if g.sel.Having == nil || g.sel.GroupBy == nil {
+		return false
+	}
+	for _, c := range scanExpr(g.sel.Having.Expr).columns {
+		field := g.aliasOf(c.Name)
+		if field < 0 {
+			continue
+		}
+		if own, ok := bareExpr(g.sel.Fields.Fields[field].Expr).(*ast.ColumnNameExpr); ok && own.Name.Name.L == c.Name.Name.L {
+			continue
+		}
+		for _, by := range g.sel.GroupBy.Items {
+			if g.groupsBy(by.Expr, c.Name.Name.L) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// groupsBy reports whether an item of GROUP BY is, or stands for, a column of that name.
+func (g *grouping) groupsBy(by ast.ExprNode, column string) bool {
+	if at, ok := by.(*ast.PositionExpr); ok && at.N > 0 && at.N <= len(g.sel.Fields.Fields) {
+		by = g.sel.Fields.Fields[at.N-1].Expr
+	}
+	name, ok := bareExpr(by).(*ast.ColumnNameExpr)
+	if ok && name.Name.Name.L != column {
+		if field := g.aliasOf(name.Name); field >= 0 {
+			name, ok = bareExpr(g.sel.Fields.Fields[field].Expr).(*ast.ColumnNameExpr)
+		}
+	}
+	return ok && name.Name.Name.L == column
 }
 
 // severalDistinct reports whether DISTINCT aggregates have different arguments.
