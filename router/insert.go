@@ -244,6 +244,9 @@ func numeric(dataType string) bool {
 	return false
 }
 
+// noValues reports whether the first row is VALUES (), of which all are defaults.
+func (i *insertPlan) noValues() bool { return len(i.n.Lists) > 0 && len(i.n.Lists[0]) == 0 }
+
 // columns finds the columns that values are given for.
 func (i *insertPlan) columns() error {
 	switch {
@@ -251,7 +254,7 @@ func (i *insertPlan) columns() error {
 		for _, c := range i.n.Columns {
 			i.lead = append(i.lead, c.Name.O)
 		}
-	case i.c.ColumnsSpan.Present() && len(i.c.Columns) == 0:
+	case i.c.ColumnsSpan.Present() && len(i.c.Columns) == 0 && (i.noValues() || !i.p.env.Mode.Flavour.MariaDB): // MariaDB takes () for all of them
 	default:
 		if err := i.p.driftOfRow(i.t); err != nil {
 			return err

@@ -34,7 +34,7 @@ func (i *insertPlan) values() error {
 		lists = lists[:1] // the others are like the first
 	}
 	for r, values := range lists {
-		if len(values) == 0 {
+		if r == 0 && len(values) == 0 && len(i.n.Columns) == 0 {
 			i.lead = nil
 			i.genCol = -1
 		}
@@ -161,7 +161,7 @@ func (i *insertPlan) addColumn() error {
 		i.splice = append(i.splice, insertion(last.End, []rewrite.Piece{text(", " + name + " = "), value}))
 	case i.c.ColumnsSpan.Present() && len(i.c.Columns) > 0:
 		i.splice = append(i.splice, insertion(i.c.ColumnsSpan.End-1, []rewrite.Piece{text(", " + name)}))
-	case i.c.ColumnsSpan.Present():
+	case i.c.ColumnsSpan.Present() && len(i.lead) == 0:
 		i.splice = append(i.splice, splice(i.c.ColumnsSpan, text("("+name+")")))
 	case len(i.lead) == 0 && i.c.Values.Present():
 		i.splice = append(i.splice, insertion(i.c.Values.Start, []rewrite.Piece{text("(" + name + ") ")}))

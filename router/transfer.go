@@ -215,7 +215,7 @@ func (i *insertPlan) transferTemplate(out *plan.Transfer) {
 	if i.gen != nil && i.genCol < 0 {
 		values++
 		name := ident(i.gen.Column)
-		if i.c.ColumnsSpan.Present() {
+		if len(i.c.Columns) > 0 {
 			splices = append(splices, insertion(i.c.ColumnsSpan.End-1, []rewrite.Piece{text(", " + name)}))
 		}
 	}

@@ -119,7 +119,7 @@ func sizeClass(p *wire.Param) int {
 	return 0
 }
 
-// standIn is an expression of the type that a parameter has for a server, whatever its value. Bare integers would be the
+// standIn is an expression of the type that a parameter has for a server, whatever its value. Bare integers would be integers, and the
 // numbers of columns in ORDER BY.
 func standIn(p *wire.Param) string {
 	v := &p.Value
@@ -131,7 +131,7 @@ func standIn(p *wire.Param) string {
 	case sqltypes.KindDouble:
 		return "1e0"
 	case sqltypes.KindDecimal:
-		return strings.Map(func(c rune) rune {
+		digits := strings.Map(func(c rune) rune {
 			switch {
 			case c == '-' || c == '+':
 				return -1
@@ -140,6 +140,10 @@ func standIn(p *wire.Param) string {
 			}
 			return c
 		}, string(v.Bytes))
+		if !strings.Contains(digits, ".") {
+			digits += "."
+		}
+		return digits
 	case sqltypes.KindString:
 		return sized("", p)
 	case sqltypes.KindBinary:

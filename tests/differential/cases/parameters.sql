@@ -422,3 +422,13 @@ UPDATE s1 SET b = CONVERT(0xF4 USING koi8r) WHERE a > 10;
 INSERT INTO s1 (id, b) VALUES (20, CONVERT(0xF4 USING cp1251)), (21, CHAR(0xF4 USING cp1250));
 DELETE FROM s1 WHERE b = CONVERT(0xF4 USING cp1251);
 SELECT id, CONVERT(b USING cp1251) FROM s1 ORDER BY id;
+--@ case decimals without a fraction are no positions
+--@ params dec 1
+--@ params dec -1
+--@ params dec 7
+SELECT id FROM s1 ORDER BY ?, id;
+--@ params dec 1
+--@ params dec 9
+SELECT COUNT(*) FROM s1 GROUP BY ?;
+--@ params dec 12
+SELECT ? + SUM(id) FROM s1;
