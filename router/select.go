@@ -97,6 +97,16 @@ func unread(st *parser.Statement) string {
 	return "a " + st.Verb() + " statement that Heddle cannot read"
 }
 
+// timeClause names the clause of periods that a statement has.
+func (p *planning) timeClause() string {
+	for i, t := range p.stmt.Tokens {
+		if t.Is("PORTION") && i > 0 && p.stmt.Tokens[i-1].Is("FOR") {
+			return "FOR PORTION OF"
+		}
+	}
+	return "FOR SYSTEM_TIME"
+}
+
 // refuseUnread refuses a statement that the grammar could not read, after a server had its say: a mistake is answered
 // as a server answers it.
 func (p *planning) refuseUnread(lead *table) error {
@@ -110,7 +120,7 @@ func (p *planning) refuseUnread(lead *table) error {
 	what := unread(p.stmt)
 	switch {
 	case p.stmt.Uses.Has(parser.UseSystemTime):
-		what = "FOR SYSTEM_TIME"
+		what = p.timeClause()
 	case p.stmt.Kind == parser.Do:
 		what = "DO with a query"
 	}
@@ -172,6 +182,9 @@ func (p *planning) shardRoute(lead *table) (*plan.Route, error) {
 	}
 	if t := p.bareAndAliased(targets); t != nil {
 		return nil, p.refuse("a statement that changes and reads " + t.name + " and qualifies its columns, where its actual name is another")
+	}
+	if err := p.analyses(targets); err != nil {
+		return nil, err
 	}
 	p.plan.Rename = p.plan.Rename || p.anyRenamed(targets)
 	return &plan.Route{

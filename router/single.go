@@ -150,14 +150,25 @@ func (p *planning) routeTo(nodes []rule.Node, lead *table) (*plan.Route, error) 
 	if p.stmt.Uses.Has(parser.UseSystemTime) {
 		for _, t := range p.tables {
 			if t.gathered == nil && p.renamed(t, targets) {
-				return nil, p.refuse("FOR SYSTEM_TIME of " + t.name + ", whose actual name is another")
+				return nil, p.refuse(p.timeClause() + " of " + t.name + ", whose actual name is another")
 			}
 		}
+	}
+	if err := p.analyses(targets); err != nil {
+		return nil, err
 	}
 	route := &plan.Route{Targets: targets, Tables: p.tableNames(), Databases: p.databaseNames()}
 	route.Template = p.compile(targets, nil)
 	p.plan.Rename = p.plan.Rename || p.anyRenamed(targets)
 	return route, nil
+}
+
+// analyses refuses PROCEDURE ANALYSE, whose rows name tables and schemas, where those have other names.
+func (p *planning) analyses(targets []plan.Target) error {
+	if p.stmt.Uses.Has(parser.UseProcedureAnalyse) && len(p.tables) > 0 && p.anyRenamed(targets) {
+		return p.refuse("PROCEDURE ANALYSE of tables whose actual names or schemas are others")
+	}
+	return nil
 }
 
 // anyRenamed reports whether definitions or messages of a target can carry physical names.
