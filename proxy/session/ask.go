@@ -147,6 +147,7 @@ func (q *question) stored(ctx context.Context, st *plan.Stored, answers *[]sqlty
 	var refusal error
 	if q.checks && refused {
 		_, refusal = q.run(ctx, st.Check)
+		q.s.diag.without(codeUnknown) // which temporary tables add
 	}
 	if err := q.h.Exec(ctx, "DROP TEMPORARY TABLE `"+plan.StoredTable+"`"); err != nil {
 		return errors.Join(refusal, err)

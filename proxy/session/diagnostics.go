@@ -362,6 +362,13 @@ func (d *diagnostics) upTo(row int) {
 	d.conditions = kept
 }
 
+// without drops the conditions of a code.
+func (d *diagnostics) without(code uint16) {
+	n := len(d.conditions)
+	d.conditions = slices.DeleteFunc(d.conditions, func(c condition) bool { return c.code == code })
+	d.total -= n - len(d.conditions)
+}
+
 // numbered is a condition's text with the number that its row has in the statement.
 func (d *diagnostics) numbered(msg string) string {
 	n := rowIn(msg)

@@ -341,3 +341,8 @@ INSERT INTO k2 () VALUES ();
 INSERT INTO k2 () VALUES ('k', 1, 2, 'e', DEFAULT);
 SELECT * FROM s1 WHERE id > 70 ORDER BY id;
 SELECT * FROM k2 ORDER BY k;
+--@ case null for a key that is not null
+INSERT INTO s1 VALUES (NULL, 1, 'a', 1);
+SHOW WARNINGS;
+INSERT INTO s1 VALUES (87, 1, 'a', 1), (NULL, 1, 'a', 1);
+SHOW WARNINGS;
