@@ -1,7 +1,10 @@
 package router
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -120,9 +123,29 @@ func (r *Router) Place(ctx context.Context, route *plan.Route, values []sqltypes
 func place(route *plan.Route, key []sharding.Key) (int, error) {
 	node, err := route.Algorithm.Locate(key)
 	if err != nil || node < 0 || node >= len(route.Targets) {
-		return 0, sqlerr.NotSupported("a row whose sharding key no shard takes")
+		return 0, nowhere(route, key, err)
 	}
 	return node, nil
+}
+
+// nowhere is the error of a row that no shard takes.
+func nowhere(route *plan.Route, key []sharding.Key, err error) error {
+	parts := make([]string, len(key))
+	for i, k := range key {
+		text := "NULL"
+		if !k.Null {
+			text = fmt.Sprintf("%.64q", cmp.Or(string(k.Text), string(k.Canon)))
+		}
+		parts[i] = text
+		if i < len(route.KeyNames) {
+			parts[i] = route.KeyNames[i] + " = " + text
+		}
+	}
+	what := "a row of " + strings.Join(route.Tables, ", ") + " with " + strings.Join(parts, ", ") + ", a sharding key that no shard takes"
+	if err != nil && !errors.Is(err, sharding.ErrNoNode) {
+		what += ": " + err.Error()
+	}
+	return sqlerr.NotSupported(what)
 }
 
 // stored is the node of a row that is stored with these key values.

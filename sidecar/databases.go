@@ -10,6 +10,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/admin"
 	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/governance/store"
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/router/rule"
@@ -75,6 +76,9 @@ func (d *databases) DropDatabase(ctx context.Context, by, name string) ([]string
 
 // refusal is what the client is told of a change that was not made.
 func refusal(what string, err error) error {
+	if errors.Is(err, store.ErrUnavailable) {
+		return sqlerr.RulesUnreached(what + ": " + err.Error())
+	}
 	var invalid *admin.Invalid
 	if errors.As(err, &invalid) {
 		return sqlerr.NotSupported(what + ": " + err.Error())

@@ -30,6 +30,8 @@ type documents interface {
 	rulesBySQL() session.RuleAdmin
 	generators() *keygen.Set
 	ddl() *journal.Journal
+	// away says that the store of the documents is not reached; "": it is, or there is none.
+	away() string
 	// reload puts into force what c says of documents and data sources, or changes nothing.
 	reload(c *config.Config) error
 	close(ctx context.Context) error
@@ -225,4 +227,5 @@ func (f *files) generators() *keygen.Set       { return keygen.NewSet(nil, f.cla
 func (f *files) door() session.Gate            { return nil }
 func (f *files) ddl() *journal.Journal         { return f.journal }
 func (f *files) rulesBySQL() session.RuleAdmin { return fixedRules{f.process.config.Rules.File} }
+func (f *files) away() string                  { return "" }
 func (f *files) close(context.Context) error   { return f.lock.Close() }

@@ -102,6 +102,7 @@ func (p *Process) start(ctx context.Context) error {
 	p.server = server.New(opts, p.shared)
 	p.observer.Read(observe.Sources{
 		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
+		Away: p.documents.away,
 	})
 	if err := p.listen(); err != nil {
 		return err

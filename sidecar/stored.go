@@ -321,6 +321,15 @@ func version() string {
 // reload has nothing to read: the documents are followed. The pools' bounds change.
 func (s *stored) reload(c *config.Config) error { return s.adoption.repool(c) }
 
+// away tells that etcd is not reached.
+func (s *stored) away() string {
+	age := s.rules.Age()
+	if age == 0 {
+		return ""
+	}
+	return fmt.Sprintf("etcd is away for %v: the last rules that were read are served, and cannot change", age.Round(time.Second))
+}
+
 func (s *stored) connectionIDs() server.ConnectionIDs { return s.ids }
 func (s *stored) generators() *keygen.Set             { return s.keys }
 func (s *stored) door() session.Gate                  { return s.gate }

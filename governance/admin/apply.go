@@ -25,6 +25,7 @@ type Application struct {
 // Result is what came of a change.
 type Result struct {
 	Pointer   layout.Pointer // in force now; of a dry run: as it is
+	Before    int64          // the version in force before; 0: none
 	Unchanged bool           // the document in force says the same already
 	// Tables are those whose placement changes (changed): through the barrier.
 	Tables []string
@@ -65,7 +66,7 @@ func (d *Documents) change(ctx context.Context, name string, base int64, v layou
 	if err := d.checkBase(st, name, base); err != nil {
 		return Result{}, err
 	}
-	res := Result{Pointer: st.active.Pointer}
+	res := Result{Pointer: st.active.Pointer, Before: st.active.Pointer.Version}
 	exists := st.pointer.Modified != 0 && !st.active.Version.Dropped
 	if v.Dropped && !exists {
 		return res, fmt.Errorf("%s: %w", d.doc(name), ErrNotFound)
@@ -209,7 +210,7 @@ func (d *Documents) Rollback(ctx context.Context, name string, version int64, by
 	if err != nil {
 		return Result{}, err
 	}
-	res := Result{Pointer: st.active.Pointer}
+	res := Result{Pointer: st.active.Pointer, Before: st.active.Pointer.Version}
 	if version == st.active.Pointer.Version {
 		res.Unchanged = true
 		return res, nil

@@ -110,6 +110,13 @@ func (w *Workers) Worker() (id uint16, until time.Time, err error) {
 	return g.id, g.until, nil
 }
 
+// unclaimed says why there is still no worker id.
+func (w *Workers) unclaimed(why error) {
+	if g := w.now.Load(); g.why != nil {
+		w.now.CompareAndSwap(g, &granted{why: fmt.Errorf("no worker id is claimed yet: %w", why)})
+	}
+}
+
 // Run claims, renews, and gives the rest of the claim back when ctx is done: then nothing may be generated any more.
 func (w *Workers) Run(ctx context.Context) error {
 	renewed := time.Time{}
@@ -120,6 +127,7 @@ func (w *Workers) Run(ctx context.Context) error {
 		if err := w.turn(ctx, due); err != nil {
 			if ctx.Err() == nil {
 				w.cfg.Problem(err)
+				w.unclaimed(err)
 			}
 		} else if due {
 			renewed = started

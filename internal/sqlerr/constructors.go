@@ -206,6 +206,11 @@ func DDLNotJournaled(why string) *Error {
 	return newf(CodeUnknownError, "HY000", "The DDL journal cannot be written, so nothing was run: %s", why)
 }
 
+// RulesUnreached is a change of rules that was not made because they cannot be reached.
+func RulesUnreached(why string) *Error {
+	return newf(CodeUnknownError, "HY000", "The rules cannot be reached, so nothing was run: %s", why)
+}
+
 // DDLUnfinished is DDL on a table of which earlier DDL is not done on every shard.
 func DDLUnfinished(table, id string) *Error {
 	return newf(CodeUnknownError, "HY000", "Earlier DDL on table %s is not done on every shard, so nothing was run: finish it with heddle ddl resume %s, "+

@@ -136,12 +136,23 @@ func (c *checker) unique() {
 			continue
 		}
 		what := "unique key " + index.Name
-		if index.Name == Primary {
+		switch index.Name {
+		case Primary:
 			what = "the primary key"
+		case "": // its server will name it
+			what = "the unique key on (" + indexColumns(index) + ")"
 		}
 		c.add(index.Name, fmt.Sprintf("%s lacks the sharding key (%s): a shard cannot see the duplicates on the others", what, strings.Join(c.rule.Key, ", ")),
 			"add the sharding key to it, let Heddle generate the column, or declare unique: per_shard")
 	}
+}
+
+func indexColumns(index Index) string {
+	names := make([]string, len(index.Columns))
+	for i, c := range index.Columns {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // holdsKey reports whether the whole sharding key is in the index. A prefix of a key column does for it what the

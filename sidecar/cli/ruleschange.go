@@ -55,7 +55,7 @@ func (r *rulesRun) anyBase() int64 {
 }
 
 func resultOf(doc layout.Document, res admin.Result) applied {
-	return applied{Document: doc.String(), Version: res.Pointer.Version, Unchanged: res.Unchanged, Tables: res.Tables, Diff: res.Diff}
+	return applied{Document: doc.String(), Version: res.Pointer.Version, Before: res.Before, Unchanged: res.Unchanged, Tables: res.Tables, Diff: res.Diff}
 }
 
 func (r *rulesRun) drop() *cobra.Command {

@@ -145,11 +145,19 @@ func (k *checker) pool() {
 func (k *checker) memory() {
 	m := k.c.Memory
 	if m.Query > m.Session {
-		k.fail("memory.query", "%v is more than memory.session, %v", m.Query, m.Session)
+		k.fail("memory.query", "%v%s is more than memory.session, %v%s", m.Query, k.byDefault("memory.query"), m.Session, k.byDefault("memory.session"))
 	}
 	if m.Session > m.Process {
-		k.fail("memory.session", "%v is more than memory.process, %v", m.Session, m.Process)
+		k.fail("memory.session", "%v%s is more than memory.process, %v%s", m.Session, k.byDefault("memory.session"), m.Process, k.byDefault("memory.process"))
 	}
+}
+
+// byDefault says of a field's value that nobody has set it.
+func (k *checker) byDefault(field string) string {
+	if k.c.Origin(field) == (Origin{}) {
+		return " (its default)"
+	}
+	return ""
 }
 
 // directories must be absolute, and directories if they exist; they are made at the start.

@@ -54,6 +54,9 @@ func Plan(ctx context.Context, in Input, text string) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	if rest, err := parser.Parse(strings.TrimLeft(text[len(stmt.Text):], "; \t\r\n"), e.mode); err == nil && rest.Kind != parser.Empty {
+		return Answer{}, fmt.Errorf("several statements: explain one at a time; after the first there is %.60q", rest.Text)
+	}
 	if stmt.Kind == parser.Unknown { // a proxy leaves it to its server to say so
 		return Answer{}, syntaxError(text, stmt.Tokens[0].Start)
 	}

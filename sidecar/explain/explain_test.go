@@ -57,6 +57,8 @@ func TestPlan(t *testing.T) {
 		{name: "insert from a query", sql: "INSERT INTO orders (id, user_id) SELECT id, user_id + 1 FROM orders", schema: declared, plan: "transfer"},
 		{name: "DDL", sql: "ALTER TABLE orders ADD COLUMN x INT", schema: declared, plan: "ddl"},
 		{name: "an unlisted table", sql: "SELECT * FROM other", plan: "unsharded", assumed: "shop.other but its name"},
+		{name: "several", sql: "UPDATE orders SET note = 'x' WHERE user_id = 1; SELECT 1", err: `several statements: explain one at a time; after the first there is "SELECT 1"`},
+		{name: "one and its end", sql: "SELECT * FROM orders WHERE user_id = 42; -- all", plan: "units:    ds_1", assumed: "orders.user_id is a bigint"},
 		{name: "no statement", sql: "/* what is\nthis */ SELEC 1", err: "ERROR 1064 (42000): You have an error in your SQL syntax; near 'SELEC 1' at line 2"},
 		{name: "no such database", sql: "SELECT * FROM nope.other", err: "doesn't exist"},
 		{name: "a change of the key", sql: "UPDATE orders SET user_id = 3 WHERE user_id = 42", schema: declared, err: "another shard"},

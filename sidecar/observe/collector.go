@@ -16,7 +16,8 @@ type Sources struct {
 	Pools    func() []backend.Stats
 	Plans    func() plancache.Stats
 	Memory   *merge.Budget
-	Spill    *merge.Spill // nil: there is none
+	Spill    *merge.Spill  // nil: there is none
+	Away     func() string // of the store of the rules, a sentence; "": it is reached, or there is none
 }
 
 // metric is one number read from a T.

@@ -78,13 +78,19 @@ func (s *Server) Ready() { s.why.Store(nil) }
 // NotReady has /readyz say why they are not.
 func (s *Server) NotReady(why string) { s.why.Store(&why) }
 
-// outages are the data sources that are down, a sentence each. The process stays ready: what does not need those is answered.
+// outages are the data sources that are down, and the store of the rules, a sentence each. The process stays ready: what does
+// not need those is answered.
 func (s *Server) outages() []string {
 	from := s.sources.Load()
 	if from == nil {
 		return nil
 	}
 	var lines []string
+	if from.Away != nil {
+		if line := from.Away(); line != "" {
+			lines = append(lines, line)
+		}
+	}
 	for _, pool := range from.Pools() {
 		if pool.Down {
 			lines = append(lines, fmt.Sprintf("data source %s is down: %s", pool.DataSource, pool.LastError))

@@ -74,7 +74,7 @@ func TestCommandLine(t *testing.T) {
 		{"rules apply --base 1 -f " + moved, 2, []string{"you started from version 1, but version 2 is in force, by ann", "because"}},
 		{"rules apply -f " + moved, 1, []string{"rows of t, u would be looked for elsewhere", "--force-placement"}},
 		{"rules rollback " + l.database + " --to 1", 1, []string{"it changes where rows live"}},
-		{"rules rollback --users --to 1", 0, []string{"users/mesh: version 1 is in force"}},
+		{"rules rollback --users --to 1", 0, []string{"users/mesh: version 1 is in force (before: 2)"}},
 		{"rules apply --force-placement -f " + moved, 0, []string{"version 3 is in force"}},
 		{"rules history " + l.database, 0, []string{"because", "placement", "now"}},
 		{"rules get", 0, []string{"rules/" + l.database, "users/mesh"}},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -167,10 +169,24 @@ func TestDDLResumeLooksFirst(t *testing.T) {
 func TestDDLWithoutStore(t *testing.T) {
 	etcd := newEtcd(t)
 	l := newLab(t, etcd.now.Endpoint())
-	db := l.open(l.start("a", ""))
+	addr, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := l.open(l.start("a", "", "admin.address", addr))
 	l.create(db)
 	etcd.stop()
-	_, err := db.ExecContext(t.Context(), "ALTER TABLE t ADD COLUMN w INT")
+	eventually(t, 20*time.Second, "/readyz tells that etcd is away", func() bool {
+		answer, err := http.Get("http://" + addr + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		return err == nil && answer.StatusCode == 200 && strings.Contains(string(text), "etcd is away for ")
+	})
+	says(t, db, "CREATE DATABASE other_"+l.database, 1105, "The rules cannot be reached, so nothing was run")
+	_, err = db.ExecContext(t.Context(), "ALTER TABLE t ADD COLUMN w INT")
 	if err == nil || !strings.Contains(err.Error(), "The DDL journal cannot be written, so nothing was run") {
 		t.Errorf("DDL without a journal: %v", err)
 	}

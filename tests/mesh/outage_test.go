@@ -115,6 +115,13 @@ func TestStartWithoutStore(t *testing.T) {
 	if err := l.open(second).QueryRowContext(t.Context(), "SELECT COUNT(*) FROM t").Scan(&n); err != nil || n != 1 {
 		t.Fatalf("%d rows, %v", n, err)
 	}
+	eventually(t, 20*time.Second, "the error says why there is no worker id", func() bool {
+		_, err := l.open(second).ExecContext(t.Context(), "INSERT INTO t (n) VALUES (2)")
+		if err == nil {
+			t.Fatal("an id is generated without a worker id")
+		}
+		return number(err) == 1467 && strings.Contains(err.Error(), "store unavailable")
+	})
 	if log := second.Log(); !strings.Contains(log, "store away") || !strings.Contains(log, "ago (2") {
 		t.Errorf("the log does not say how old the rules are:\n%s", log)
 	}

@@ -116,8 +116,11 @@ func TestReloadDocuments(t *testing.T) {
 	r.users = "users: {root: {}, weaver: {}}"
 	r.place(halves, "  fresh: {key: id}\nsingle: {ds_0: [lone]}\n")
 	r.write("place rows of lone elsewhere")
-	r.place(halves, "  fresh: {key: id}\nsingle: {ds_1: [lone]}\n")
+	r.place(halves, "  fresh: {key: id}\n  listed: {key: id, algorithm: {type: list, values: [[1], [2]]}}\nsingle: {ds_1: [lone]}\n")
 	r.write("reloaded")
+	says(t, db, "CREATE TABLE listed (id INT PRIMARY KEY, b INT)", 0, "")
+	says(t, db, "INSERT INTO listed VALUES (3, 1)", 1235, `a row of listed with id = "3", a sharding key that no shard takes`)
+	says(t, db, "ALTER TABLE listed ADD UNIQUE (b)", 1235, "the unique key on (b) lacks the sharding key (id)")
 	answers(t, db, "SELECT id FROM lone", "7")
 	r.place(halves, "  fresh: {key: id}\n")
 	r.users = "users: {root: {pasword: x}}"
