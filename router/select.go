@@ -169,7 +169,7 @@ func (p *planning) routeQuery(lead *table, q *query) (route *plan.Route, why str
 // bindable says of tables that are placed alike how they become one group.
 func bindable(a, b *table) string {
 	x, y := a.place.Sharded, b.place.Sharded
-	if a.place.Layout != b.place.Layout || len(x.Nodes) != len(y.Nodes) || len(x.Key) != len(y.Key) || !reflect.DeepEqual(x.Algorithm, y.Algorithm) {
+	if a.place.Layout != b.place.Layout || len(x.Nodes) != len(y.Nodes) || len(x.Key) == 0 || len(x.Key) != len(y.Key) || !reflect.DeepEqual(x.Algorithm, y.Algorithm) {
 		return ""
 	}
 	return " (they are placed alike: with binding: [[" + x.Name + ", " + y.Name + "]] in the rules, joins on their sharding keys stay on one shard)"
