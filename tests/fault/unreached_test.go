@@ -84,3 +84,20 @@ func TestDrainEndsSilentCommit(t *testing.T) {
 		t.Errorf("the log tells of %d COMMITs whose outcome is unknown, want 2", n)
 	}
 }
+
+// A table that no rule names is where it is found: while a data source is down, the error says why that one matters to a
+// table of another, and how the rules make the place known.
+func TestUnnamedTableWhileAShardIsDown(t *testing.T) {
+	exec(t, harness.Open(t, env.Shards[0].Config("shop")), "CREATE OR REPLACE TABLE lone (id INT PRIMARY KEY)")
+	link := harness.NewRelay(t, env.Shards[1].Addr())
+	link.Refuse(true)
+	h := startHeddleWith(t, nil, env.Shards[0].Addr(), link.Addr())
+	db := h.Open(t, "root", "", "shop")
+	const says = "whether shop.lone, which the rules do not name, is on ds_1 cannot be asked (with single: {DATA_SOURCE: [lone]} in the rules nobody would have to)"
+	if err := ask(t, db, "SELECT * FROM lone"); err == nil || !strings.Contains(err.Error(), says) {
+		t.Errorf("a table that may be on a data source which is down: %v", err)
+	}
+	link.Refuse(false)
+	eventually(t, "the table is found", func() bool { return ask(t, db, "SELECT * FROM lone") == nil })
+	exec(t, db, "DROP TABLE lone")
+}
