@@ -13,8 +13,8 @@ import (
 // A statement waits for the answer of a silent server to a question that Heddle asks on another connection than the
 // statement's: KILL and KILL QUERY end that too.
 func TestKillWhoAsks(t *testing.T) {
-	link := harness.NewRelay(t, env.Shards[0].Addr())
-	h, db := startHeddle(t, link.Addr(), env.Shards[1].Addr())
+	links := []*harness.Relay{harness.NewRelay(t, env.Shards[0].Addr()), harness.NewRelay(t, env.Shards[1].Addr())} // what any server can answer would go to the other
+	h, db := startHeddle(t, links[0].Addr(), links[1].Addr())
 	exec(t, db, "CREATE TABLE IF NOT EXISTS places (id INT PRIMARY KEY)")
 	exec(t, db, "SELECT COUNT(*) FROM places, (SELECT COUNT(*) FROM accounts) AS a")
 	kills := h.Open(t, "root", "", "shop")
@@ -34,7 +34,9 @@ func TestKillWhoAsks(t *testing.T) {
 			if err := c.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&id); err != nil {
 				t.Fatal(err)
 			}
-			link.Hold()
+			for _, l := range links {
+				l.Hold()
+			}
 			ended := make(chan error, 1)
 			go func() {
 				_, err := c.ExecContext(t.Context(), statement)
@@ -50,7 +52,9 @@ func TestKillWhoAsks(t *testing.T) {
 			case <-time.After(10 * time.Second):
 				t.Fatalf("%s of %s does not end it", verb, statement)
 			}
-			link.Release()
+			for _, l := range links {
+				l.Release()
+			}
 			_ = c.Close() // it may have been killed
 			warm(t, db)
 		}
