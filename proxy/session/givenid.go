@@ -4,10 +4,8 @@ import (
 	"context"
 	"math"
 	"regexp"
-	"strconv"
 	"strings"
 
-	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
@@ -113,13 +111,9 @@ func (s *Session) generated(ctx context.Context, x *execution, h *held, id, befo
 	case id == 0 && distinct:
 		h.lease.GeneratedNone()
 	case id != 0 && distinct && x.MayGive(id):
-		_, row, err := oneRow(ctx, h, "LAST_INSERT_ID()")
+		last, err := oneNumber(ctx, h, "LAST_INSERT_ID()")
 		if err != nil {
 			return err
-		}
-		last, err := strconv.ParseUint(string(row[0]), 10, 64)
-		if err != nil {
-			return sqlerr.Internal("LAST_INSERT_ID() is no number")
 		}
 		if last != id {
 			s.diag.lastID = before
@@ -138,13 +132,9 @@ func (s *Session) generatedInVain(ctx context.Context, x *execution, h *held) {
 	if x.need&backend.NeedDistinctID == 0 || !known || h.lease.Conn().Broken() || h.lease.Conn().Busy() {
 		return
 	}
-	_, row, err := oneRow(ctx, h, "LAST_INSERT_ID()")
+	last, err := oneNumber(ctx, h, "LAST_INSERT_ID()")
 	if err != nil {
 		return // the client is told of the failure of its own statement
-	}
-	last, err := strconv.ParseUint(string(row[0]), 10, 64)
-	if err != nil {
-		return
 	}
 	if last != before {
 		s.diag.lastID = last

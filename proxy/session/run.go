@@ -368,13 +368,18 @@ func assignsUserVars(x *execution) bool {
 
 // foundRows asks a connection how many rows its last statement has found.
 func foundRows(ctx context.Context, h *held) (uint64, error) {
-	_, row, err := oneRow(ctx, h, "FOUND_ROWS()")
+	return oneNumber(ctx, h, "FOUND_ROWS()")
+}
+
+// oneNumber has the server of a connection say a number.
+func oneNumber(ctx context.Context, h *held, expression string) (uint64, error) {
+	_, row, err := oneRow(ctx, h, expression)
 	if err != nil {
 		return 0, err
 	}
 	n, err := strconv.ParseUint(string(row[0]), 10, 64)
 	if err != nil {
-		return 0, sqlerr.Internal("FOUND_ROWS() is no number")
+		return 0, sqlerr.Internal(expression + " is no number")
 	}
 	return n, nil
 }
@@ -516,87 +521,6 @@ func (s *Session) followSchema(ctx context.Context, h *held) error {
 func (s *Session) passesThrough() bool {
 	layout, known := s.srv.Catalogs.Current().Database(s.db)
 	return known && layout.Database == "" && s.db != ""
-}
-
-// programPin is the planner's reason to keep a connection on which a stored program has run.
-const programPin = "stored program"
-
-// toldVars are the variables of which servers tell unasked that a program has set them, but not in an ERR.
-var toldVars = []string{"@@autocommit", "@@character_set_client", "@@character_set_results", "@@character_set_connection", "@@collation_connection", "@@time_zone"}
-
-// leftBehind takes over what a statement has set before it failed, as from one that has not: it is the session's and nobody
-// else's.
-func (s *Session) leftBehind(ctx context.Context, x *execution, h *held, failed error) {
-	var client *exec.ClientError
-	if errors.As(failed, &client) || h.lease.Conn().Broken() {
-		return
-	}
-	var err error
-	if x.plan.Pin == programPin {
-		s.pinned(h, programPin)
-		s.strayed = true
-		err = s.adopt(ctx, h, toldVars, nil)
-	}
-	if err == nil && assignsUserVars(x) {
-		err = s.readBackAssigned(ctx, x, h)
-	}
-	if err != nil {
-		h.lease.Conn().Taint("what a statement has set before it failed")
-	}
-}
-
-// runsProgram reports whether a statement runs a stored program, or is one.
-func runsProgram(x *execution) bool {
-	kind := x.st.parsed.Kind
-	return kind == parser.Call || kind == parser.Compound || x.plan.Program != nil
-}
-
-// followProgram makes variables that a program has set the session's, as far as its server tells of them: those that are set back
-// when a connection is handed over. Others stay with the connection, and that with the session.
-func (s *Session) followProgram(track []byte) {
-	if len(track) == 0 {
-		return
-	}
-	// What cannot be read has made the connection a tainted one.
-	_ = wire.SessionChanges(track, func(c wire.SessionChange) bool {
-		name, value := string(c.Name), string(c.Value)
-		switch {
-		case c.Kind != wire.ChangeVariable:
-			return true
-		case name == "autocommit":
-			s.switchAutocommit(value == "ON")
-		case value == "" && name == "character_set_results":
-			s.state.SetVar(name, "NULL")
-		default:
-			s.state.SetVar(name, quoted(value))
-		}
-		if s.tracking.wants(name) {
-			s.tracking.set(name, value)
-			s.tracking.changed = true
-		}
-		s.trackState()
-		return true
-	})
-	s.modeChanged()
-}
-
-// followTransaction takes note of what a stored program has done to the transaction: it can end the one that is open on
-// its server, and leave one open.
-func (s *Session) followTransaction(x *execution, t *plan.Target, ok *wire.OK) {
-	if kind := x.st.parsed.Kind; kind != parser.Call && kind != parser.Compound || ok.Status.Has(wire.StatusMoreResults) {
-		return
-	}
-	s.strayed = true
-	h, open := s.find(t.DataSource), ok.Status.Has(wire.StatusInTrans)
-	switch {
-	case h == nil:
-	case open && s.txn == nil:
-		s.txn = txn.New(txn.Options{})
-		s.txn.Adopt(h)
-		h.branch, h.known = true, true
-	case !open && s.txn != nil && h.branch && len(s.txn.Branches()) == 1:
-		s.endTransaction()
-	}
 }
 
 func (s *Session) relayRows(x *execution, route *plan.Route, t *plan.Target, a *exec.Answer, outer bool) error {

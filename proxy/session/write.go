@@ -341,14 +341,11 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 	if err := w.s.warnings(ctx, h, w.route, target, a.OK.Warnings); err != nil || !w.asks || a.OK.LastInsertID == 0 || w.x.generatedID != 0 {
 		return err
 	}
-	_, row, err := oneRow(ctx, h, "LAST_INSERT_ID()")
-	if err != nil {
-		return err
-	}
-	if id, err := strconv.ParseUint(string(row[0]), 10, 64); err == nil && id != w.s.diag.lastID {
+	id, err := oneNumber(ctx, h, "LAST_INSERT_ID()")
+	if err == nil && id != w.s.diag.lastID {
 		w.x.generatedID = id
 	}
-	return nil
+	return err
 }
 
 // collect keeps the rows of RETURNING until every shard has done its part: before that none may reach the client.
@@ -462,16 +459,14 @@ func (w *write) generated(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, row, err := oneRow(ctx, h, "LAST_INSERT_ID()")
-	if err != nil {
+	if w.x.generatedID, err = oneNumber(ctx, h, "LAST_INSERT_ID()"); err != nil {
 		return w.s.failed(ctx, h, w.route, t, err)
 	}
 	w.generates = true
-	w.x.generatedID, err = strconv.ParseUint(string(row[0]), 10, 64)
 	if w.columns != nil {
 		w.lastID = w.x.generatedID
 	}
-	return err
+	return nil
 }
 
 // insertID has the other copies begin with the id that the first one gave.
