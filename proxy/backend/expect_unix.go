@@ -7,6 +7,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/heddle-mesh/heddle/internal/tcp"
 )
 
 // expectation writes a command and waits for its answer in one turn of the runtime's poller. The runtime forgets that a
@@ -26,10 +28,7 @@ func (e *expectation) init() {
 		}
 		p := e.out
 		e.out = nil
-		e.n, e.err = syscall.Write(int(fd), p)
-		for e.err == syscall.EINTR {
-			e.n, e.err = syscall.Write(int(fd), p)
-		}
+		e.n, e.err = tcp.TryWrite(fd, p)
 		return e.err != nil || e.n < len(p)
 	}
 }
@@ -51,11 +50,11 @@ func (l *link) writeExpecting(p []byte) (int, error) {
 	}
 	switch {
 	case e.err == syscall.EAGAIN:
-		return l.Conn.Write(p)
+		return l.io.Write(p)
 	case e.err != nil:
 		return 0, &net.OpError{Op: "write", Net: l.LocalAddr().Network(), Source: l.LocalAddr(), Addr: l.RemoteAddr(), Err: os.NewSyscallError("write", e.err)}
 	case e.n < len(p):
-		n, err := l.Conn.Write(p[e.n:])
+		n, err := l.io.Write(p[e.n:])
 		return e.n + n, err
 	}
 	return len(p), nil

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/heddle-mesh/heddle/internal/tcp"
 )
 
 // patience is how long an operation may block before it costs a goroutine to have it interrupted; it is also the
@@ -21,6 +23,7 @@ const unwatchedBytes = 32 << 10
 // way is cancelled. arm, disarm, Read and Write belong to one goroutine; interrupt may be called from any.
 type link struct {
 	net.Conn
+	io    net.Conn // Conn, by a shorter way
 	probe probe
 
 	done     <-chan struct{} // of the operation under way; nil: it cannot be cancelled
@@ -42,7 +45,7 @@ type link struct {
 }
 
 func newLink(c net.Conn) *link {
-	l := &link{Conn: c}
+	l := &link{Conn: c, io: tcp.Direct(c)}
 	l.probe.init(c)
 	l.expectation.init()
 	return l
@@ -102,7 +105,7 @@ func (l *link) Read(p []byte) (int, error) {
 		l.deadline = true
 	}
 	for {
-		n, err := l.Conn.Read(p)
+		n, err := l.io.Read(p)
 		if n > 0 || err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
@@ -143,7 +146,7 @@ func (l *link) Write(p []byte) (int, error) {
 	if l.expects && l.stop == nil && l.written <= unwatchedBytes && l.probe.raw != nil {
 		n, err = l.writeExpecting(p)
 	} else {
-		n, err = l.Conn.Write(p)
+		n, err = l.io.Write(p)
 	}
 	l.expects = false
 	l.sent += int64(n)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/tcp"
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
@@ -113,7 +114,7 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		pause = 0
-		go s.serve(conn)
+		go s.serve(tcp.Direct(conn))
 	}
 }
 
@@ -140,8 +141,8 @@ func (s *Server) serve(conn net.Conn) {
 			s.opts.Log.Error("client session panicked", zap.Uint32("connection", id), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
 		}
 	}()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetKeepAlivePeriod(time.Minute) // a convenience: a socket without it still works
+	if kept, ok := conn.(interface{ SetKeepAlivePeriod(time.Duration) error }); ok {
+		_ = kept.SetKeepAlivePeriod(time.Minute) // a convenience: a socket without it still works
 	}
 	who, err := l.run()
 	if err != nil {

@@ -1,0 +1,118 @@
+package tcp
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"time"
+)
+
+// joined returns the two ends of a connection; ours is direct.
+func joined(t *testing.T) (ours net.Conn, theirs *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	accepted := make(chan net.Conn)
+	go func() {
+		c, _ := l.Accept()
+		accepted <- c
+	}()
+	dialed, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := <-accepted
+	if other == nil {
+		t.Fatal("nothing was accepted")
+	}
+	ours = Direct(dialed)
+	if ours == dialed {
+		t.Fatal("a TCP connection is left as it is")
+	}
+	t.Cleanup(func() { ours.Close(); other.Close() })
+	return ours, other.(*net.TCPConn)
+}
+
+func TestDirectCarriesBytes(t *testing.T) {
+	ours, theirs := joined(t)
+	if n, err := ours.Read(nil); n != 0 || err != nil {
+		t.Errorf("nothing read of nothing: %d, %v", n, err)
+	}
+	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // more than any socket's buffers take
+	go func() {
+		if n, err := ours.Write(sent); n != len(sent) || err != nil {
+			t.Errorf("write: %d of %d bytes, %v", n, len(sent), err)
+		}
+		_ = ours.(interface{ CloseWrite() error }).CloseWrite()
+	}()
+	time.AfterFunc(10*time.Millisecond, func() { _, _ = theirs.Write([]byte("late")) })
+	got, err := io.ReadAll(theirs)
+	if err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("%d bytes of %d arrived: %v", len(got), len(sent), err)
+	}
+	_ = theirs.Close()
+	if got, err := io.ReadAll(ours); string(got) != "late" || err != nil {
+		t.Errorf("read %q, %v", got, err)
+	}
+}
+
+func TestDirectObeysDeadlines(t *testing.T) {
+	ours, theirs := joined(t)
+	_ = ours.SetReadDeadline(time.Now().Add(time.Millisecond))
+	if n, err := ours.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("read past its deadline: %d, %v", n, err)
+	}
+	_ = ours.SetReadDeadline(time.Time{})
+	if _, err := theirs.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := ours.Read(make([]byte, 8)); n != 1 || err != nil {
+		t.Errorf("read after a deadline: %d, %v", n, err)
+	}
+	full := make([]byte, 64<<20)
+	_ = ours.SetWriteDeadline(time.Now().Add(5 * time.Millisecond))
+	if n, err := ours.Write(full); n == len(full) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("write past its deadline: %d, %v", n, err)
+	}
+}
+
+func TestDirectEndsWithItsConnection(t *testing.T) {
+	ours, _ := joined(t)
+	ended := make(chan error)
+	go func() {
+		_, err := ours.Read(make([]byte, 1))
+		ended <- err
+	}()
+	_ = ours.Close()
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("read of a closed connection: %v", err)
+	}
+	if _, err := ours.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("write to a closed connection: %v", err)
+	}
+
+	ours, theirs := joined(t)
+	_ = theirs.SetLinger(0)
+	_ = theirs.Close()
+	if n, err := ours.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("read of a reset connection: %d, %v", n, err)
+	}
+	if _, err := ours.Write([]byte("x")); err == nil {
+		t.Error("a reset connection is written to")
+	}
+}
+
+func TestDirectLeavesOthersAlone(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	if Direct(a) != a {
+		t.Error("a pipe is taken for TCP")
+	}
+}
