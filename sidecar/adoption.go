@@ -99,6 +99,10 @@ func (a *adoption) settle() error {
 	if now == nil || now == a.last {
 		return nil
 	}
+	if a.last != nil && now.Value == a.last.Value { // the pointer moved, and not what this instance runs
+		a.last = now
+		return nil
+	}
 	gone := slices.Clone(a.lingering)
 	gone = append(gone, a.sources...)
 	gone = slices.DeleteFunc(gone, func(ds backend.DataSource) bool { return names(now.Value.sources, ds.Name) })
@@ -146,7 +150,7 @@ func names(list []backend.DataSource, name string) bool {
 func versions(s *reload.Snapshot[*ruleSet]) map[string]int64 {
 	out := map[string]int64{}
 	for name, d := range s.Documents {
-		out[name] = d.Pointer.Version
+		out[name] = d.Version.Number
 	}
 	return out
 }

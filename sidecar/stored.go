@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -123,7 +122,7 @@ func (s *stored) followers(c *config.Config) (err error) {
 	wait := max(c.Etcd.Timeout/3, time.Second) // the registration has waited before
 	s.adoption = &adoption{process: s.process, log: s.log, gate: s.gate, registry: s.registry, first: make(chan struct{})}
 	s.rules, err = reload.New(reload.Config[*ruleSet]{
-		Store: s.store, Kind: layout.Rules, Instance: c.Instance.Name, Build: s.process.buildRules, Placement: moved, Gate: s.adoption,
+		Store: s.store, Kind: layout.Rules, Instance: c.Instance.Name, Labels: labels(c), Build: s.process.buildRules, Placement: moved, Gate: s.adoption,
 		Path: filepath.Join(s.dir, "rules"), Publisher: s.adoption, Alarm: s.log.alarm, Now: time.Now, StoreWait: wait,
 	})
 	if err != nil {
@@ -131,7 +130,7 @@ func (s *stored) followers(c *config.Config) (err error) {
 	}
 	s.adoption.rules = s.rules
 	s.users, err = reload.New(reload.Config[*rule.Users]{
-		Store: s.store, Kind: layout.Users, Instance: c.Instance.Name, Build: buildUsers,
+		Store: s.store, Kind: layout.Users, Instance: c.Instance.Name, Labels: labels(c), Build: buildUsers,
 		Path: filepath.Join(s.dir, "users"), Publisher: publisher(s.publishUsers), Alarm: s.log.alarm, Now: time.Now, StoreWait: wait,
 	})
 	if err != nil {
@@ -301,14 +300,7 @@ func address(c *config.Config) string {
 }
 
 func labels(c *config.Config) map[string]string {
-	out := maps.Clone(c.Instance.Labels)
-	if c.Instance.Zone != "" {
-		if out == nil {
-			out = map[string]string{}
-		}
-		out["zone"] = c.Instance.Zone
-	}
-	return out
+	return layout.Labels(c.Instance.Zone, c.Instance.Labels)
 }
 
 func version() string {

@@ -1,4 +1,4 @@
-// Package admin is the life of a document: apply, get, diff, history, rollback, drop, status. The command line, SQL and
+// Package admin is the life of a document: apply, canary, promote, abort, get, diff, history, rollback, drop, status. The command line, SQL and
 // tests call it; it is a library without a listener.
 //
 // It does not know what a document says: the caller passes what validates one and what compares placements. It does not
@@ -75,6 +75,10 @@ type Conflict struct {
 func (c *Conflict) Error() string {
 	if c.Active.Version == 0 {
 		return fmt.Sprintf("%s: version %d is not in force: the document does not exist", c.Document, c.Base)
+	}
+	if t := c.Active.Canary; t != nil {
+		return fmt.Sprintf("%s: version %d runs as a canary on %s, by %s at %s%s: it is to be promoted or aborted first", c.Document, t.Version, t, t.By,
+			t.Time.UTC().Format("2006-01-02 15:04:05Z"), quoted(t.Comment))
 	}
 	started := fmt.Sprintf("you started from version %d", c.Base)
 	if c.Base == 0 {

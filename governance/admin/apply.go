@@ -20,6 +20,9 @@ type Application struct {
 	DryRun   bool  // say what would happen, and do nothing
 	// Check may forbid a placement change at the moment when no instance writes to the tables. Its error is Apply's.
 	Check func(context.Context) error
+	// Canary, if there is one, says which instances run the document beside the one in force, which stays. Its Version,
+	// By, Time, Comment and Bound are filled in.
+	Canary *layout.Canary
 }
 
 // Result is what came of a change.
@@ -29,7 +32,8 @@ type Result struct {
 	Unchanged bool           // the document in force says the same already
 	// Tables are those whose placement changes (changed): through the barrier.
 	Tables []string
-	Diff   string // unified, from what was in force; "" if unchanged
+	Diff   string   // unified, from what was in force; "" if unchanged
+	Chosen []string // the living instances that run it as a canary, or would
 }
 
 // Apply validates a document and brings it into force. Errors: *Invalid, *Conflict, ErrPlacement without an Activator,
@@ -45,7 +49,8 @@ func (d *Documents) Apply(ctx context.Context, a Application) (Result, error) {
 	if err := d.cfg.Validate(ctx, a.Name, a.Document); err != nil {
 		return Result{}, &Invalid{Document: d.doc(a.Name), Err: err}
 	}
-	return d.change(ctx, a.Name, a.Base, layout.Version{Author: by, Comment: a.Comment, Text: string(a.Document)}, layout.Applied, a.DryRun, a.Check)
+	v := layout.Version{Author: by, Comment: a.Comment, Text: string(a.Document)}
+	return d.change(ctx, a.Name, a.Base, v, a)
 }
 
 // Drop ends a document. Instances that follow the kind then run without it; its history stays.
@@ -54,11 +59,11 @@ func (d *Documents) Drop(ctx context.Context, name, by, comment string, base int
 	if err != nil {
 		return Result{}, fmt.Errorf("drop %s: %w", d.doc(name), err)
 	}
-	return d.change(ctx, name, base, layout.Version{Author: by, Comment: comment, Dropped: true}, layout.Dropped, false, nil)
+	return d.change(ctx, name, base, layout.Version{Author: by, Comment: comment, Dropped: true}, Application{})
 }
 
 // change is Apply and Drop: compare with what is in force, store the version, move the pointer.
-func (d *Documents) change(ctx context.Context, name string, base int64, v layout.Version, reason string, dry bool, check func(context.Context) error) (Result, error) {
+func (d *Documents) change(ctx context.Context, name string, base int64, v layout.Version, a Application) (Result, error) {
 	st, err := d.read(ctx, name)
 	if err != nil {
 		return Result{}, err
@@ -76,12 +81,24 @@ func (d *Documents) change(ctx context.Context, name string, base int64, v layou
 		return res, nil
 	}
 	res.Diff = unified(label(name, st.active.Version), name+" (new)", st.active.Version.Text, v.Text)
-	if res.Tables, err = d.placement(ctx, name, st, v, exists); err != nil || dry {
+	if res.Tables, err = d.placement(ctx, name, st, v, exists); err != nil {
 		return res, err
 	}
-	if len(res.Tables) > 0 {
-		res.Pointer, err = d.activate(ctx, name, st, v, res.Tables, check)
-	} else {
+	reason := layout.Applied
+	if v.Dropped {
+		reason = layout.Dropped
+	}
+	switch {
+	case a.Canary != nil && !exists:
+		return res, fmt.Errorf("%s: a canary runs beside a document in force: %w", d.doc(name), ErrNotFound)
+	case a.Canary != nil && len(res.Tables) > 0:
+		return res, fmt.Errorf("%s: a canary of tables %v: %w", d.doc(name), res.Tables, ErrPlacement)
+	case a.Canary != nil:
+		res.Pointer, res.Chosen, err = d.try(ctx, name, st, v, *a.Canary, a.DryRun)
+	case a.DryRun:
+	case len(res.Tables) > 0:
+		res.Pointer, err = d.activate(ctx, name, st, v, res.Tables, a.Check)
+	default:
 		res.Pointer, err = d.swap(ctx, name, st, v, reason)
 	}
 	return res, err
@@ -89,6 +106,9 @@ func (d *Documents) change(ctx context.Context, name string, base int64, v layou
 
 func (d *Documents) checkBase(st state, name string, base int64) error {
 	active := st.active.Pointer.Version
+	if st.active.Pointer.Canary != nil { // it would end unseen, or be promoted over what it was not tried beside
+		return &Conflict{Document: d.doc(name), Base: base, Active: st.active.Pointer}
+	}
 	if st.active.Version.Dropped && base == 0 {
 		return nil // to create it again
 	}

@@ -64,6 +64,9 @@ const (
 	RolledBack = "rollback"
 	Placed     = "placement" // through the barrier
 	Dropped    = "drop"
+	Tried      = "canary" // the version in force stays; some instances run another
+	Promoted   = "promote"
+	Aborted    = "abort" // of a canary
 )
 
 // Pointer says which version is in force, and how that came.
@@ -80,6 +83,16 @@ type Pointer struct {
 	By        string    `json:"by"`
 	Time      time.Time `json:"time"`
 	Comment   string    `json:"comment,omitempty"`
+	// Canary is what some instances run instead of Version; nil: all run Version. Every other move ends it.
+	Canary *Canary `json:"canary,omitempty"`
+}
+
+// For is the version that an instance is to run.
+func (p Pointer) For(instance string, labels map[string]string) int64 {
+	if p.Canary != nil && p.Canary.Covers(instance, labels) {
+		return p.Canary.Version
+	}
+	return p.Version
 }
 
 // Next is the pointer that follows p: to version, moved by author now.
@@ -103,6 +116,9 @@ func DecodePointer(data []byte) (Pointer, error) {
 	}
 	if p.Version <= 0 || p.Serial <= 0 {
 		return p, errors.New("active pointer without version or serial")
+	}
+	if p.Canary != nil && p.Canary.Version <= 0 {
+		return p, errors.New("active pointer with a canary without version")
 	}
 	return p, nil
 }

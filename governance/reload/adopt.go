@@ -55,11 +55,12 @@ func (f *Follower[T]) fetch(ctx context.Context, name string, value []byte) (d D
 		f.refuse(name, pointer, Invalid, err)
 		return d, false, nil
 	}
+	number := pointer.For(f.cfg.Instance, f.cfg.Labels)
 	f.mu.Lock()
 	was, runs := f.docs[name]
 	f.mu.Unlock()
 	switch {
-	case runs && pointer.Serial == was.Pointer.Serial:
+	case runs && pointer.Serial == was.Pointer.Serial && number == was.Version.Number:
 		f.accept(name)
 		return d, false, nil
 	case runs && pointer.Serial < was.Pointer.Serial:
@@ -67,7 +68,7 @@ func (f *Follower[T]) fetch(ctx context.Context, name string, value []byte) (d D
 			pointer.Version, pointer.Time.Format("2006-01-02 15:04:05"), was.Pointer.Version, was.Pointer.Time.Format("2006-01-02 15:04:05")))
 		return d, false, nil
 	}
-	kv, err := f.cfg.Store.Get(ctx, layout.Document{Kind: f.cfg.Kind, Name: name}.Version(pointer.Version))
+	kv, err := f.cfg.Store.Get(ctx, layout.Document{Kind: f.cfg.Kind, Name: name}.Version(number))
 	if err != nil && !store.IsNotFound(err) {
 		return d, false, err
 	}
@@ -75,8 +76,8 @@ func (f *Follower[T]) fetch(ctx context.Context, name string, value []byte) (d D
 	if err == nil {
 		version, err = layout.DecodeVersion(kv.Value)
 	}
-	if err == nil && version.Number != pointer.Version {
-		err = fmt.Errorf("the record of version %d says %d", pointer.Version, version.Number)
+	if err == nil && version.Number != number {
+		err = fmt.Errorf("the record of version %d says %d", number, version.Number)
 	}
 	if err != nil {
 		f.refuse(name, pointer, Invalid, err)
@@ -129,7 +130,7 @@ func (f *Follower[T]) take(ctx context.Context, next []Document) error {
 		}
 		docs[d.Name] = d
 	}
-	value, err := f.build(docs)
+	value, err := f.value(docs, next)
 	if err != nil {
 		return err
 	}
@@ -160,12 +161,28 @@ func (f *Follower[T]) moved(docs map[string]Document, d Document) ([]string, err
 	}
 	tables, err := f.cfg.Placement(was, d)
 	if err != nil {
-		return nil, fmt.Errorf("compare the placement with version %d: %w", was.Pointer.Version, err)
+		return nil, fmt.Errorf("compare the placement with version %d: %w", was.Version.Number, err)
 	}
 	if len(tables) > 0 && d.Pointer.Placement <= was.Pointer.Placement {
 		return nil, fmt.Errorf("tables %v: %w", tables, errUnannounced)
 	}
 	return tables, nil
+}
+
+// value is what docs come to. Where none of next says anything else than what runs, as on an instance that a canary
+// passes by, it is what runs: nothing is to be planned anew then.
+func (f *Follower[T]) value(docs map[string]Document, next []Document) (T, error) {
+	f.mu.Lock()
+	same := f.Current() != nil
+	for _, d := range next {
+		was, runs := f.docs[d.Name]
+		same = same && runs && was.Version.Number == d.Version.Number && was.Version.Checksum == d.Version.Checksum
+	}
+	f.mu.Unlock()
+	if same {
+		return f.Current().Value, nil
+	}
+	return f.build(docs)
 }
 
 // build is the caller's Build without the dropped documents.

@@ -46,6 +46,7 @@ type Config[T any] struct {
 	Store    store.Store
 	Kind     string // layout.Rules, layout.Users …
 	Instance string
+	Labels   map[string]string // by which a canary may choose the instance, as its record has them
 	// Build makes a T of all documents of the kind, by name, or says what is wrong. It gets an empty map when the store
 	// has none. It must not keep the map.
 	Build func(docs map[string]Document) (T, error)
@@ -248,7 +249,7 @@ func (f *Follower[T]) Adopt(ctx context.Context, name string, pointer layout.Poi
 		case runs >= pointer.Serial && (f.cfg.Path == "" || saved >= pointer.Serial):
 			return nil
 		case isRefused && no.pointer.Serial >= pointer.Serial:
-			return fmt.Errorf("adopt version %d of %s: %w", no.pointer.Version, name, no.err)
+			return fmt.Errorf("adopt version %d of %s: %w", no.pointer.For(f.cfg.Instance, f.cfg.Labels), name, no.err)
 		}
 		select {
 		case <-ctx.Done():

@@ -20,7 +20,7 @@ func (f *Follower[T]) refuse(name string, p layout.Pointer, reason Reason, err e
 	if known && was.reason == reason && was.pointer.Serial == p.Serial && was.err.Error() == err.Error() {
 		return
 	}
-	f.cfg.Alarm(Alarm{Document: layout.Document{Kind: f.cfg.Kind, Name: name}, Version: p.Version, Reason: reason, Err: err})
+	f.cfg.Alarm(Alarm{Document: layout.Document{Kind: f.cfg.Kind, Name: name}, Version: p.For(f.cfg.Instance, f.cfg.Labels), Reason: reason, Err: err})
 }
 
 // accept notes that what is in force is what runs.
@@ -83,11 +83,11 @@ func (f *Follower[T]) Status() layout.Status {
 	defer f.mu.Unlock()
 	s := layout.Status{Instance: f.cfg.Instance, Source: f.source, Confirmed: f.confirmed.UTC(), Documents: map[string]layout.DocumentStatus{}}
 	for name, d := range f.docs {
-		s.Documents[name] = layout.DocumentStatus{Version: d.Pointer.Version, Serial: d.Pointer.Serial, Adopted: f.adopted[name].UTC()}
+		s.Documents[name] = layout.DocumentStatus{Version: d.Version.Number, Serial: d.Pointer.Serial, Adopted: f.adopted[name].UTC()}
 	}
 	for name, r := range f.refused {
 		d := s.Documents[name]
-		d.Refused, d.Problem = r.pointer.Version, string(r.reason)+": "+r.err.Error()
+		d.Refused, d.Problem = r.pointer.For(f.cfg.Instance, f.cfg.Labels), string(r.reason)+": "+r.err.Error()
 		s.Documents[name] = d
 	}
 	return s
