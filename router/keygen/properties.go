@@ -8,14 +8,29 @@ import (
 	"time"
 )
 
+// unknownProperty is a property that a generator does not have. It implements KnownProperties, for who describes what
+// documents may say.
+type unknownProperty struct {
+	name  string
+	known []string // what it has
+}
+
+// Error implements error.
+func (e *unknownProperty) Error() string {
+	if len(e.known) == 0 {
+		return fmt.Sprintf("unknown property %q (it has none)", e.name)
+	}
+	return fmt.Sprintf("unknown property %q (known: %s)", e.name, strings.Join(e.known, ", "))
+}
+
+// KnownProperties are the names that it has.
+func (e *unknownProperty) KnownProperties() []string { return e.known }
+
 // known refuses properties outside names.
-func known(props map[string]any, names ...string) error {
-	for _, p := range slices.Sorted(maps.Keys(props)) {
-		if !slices.Contains(names, p) {
-			if len(names) == 0 {
-				return fmt.Errorf("unknown property %q (it has none)", p)
-			}
-			return fmt.Errorf("unknown property %q (known: %s)", p, strings.Join(names, ", "))
+func known(p map[string]any, names ...string) error {
+	for _, n := range slices.Sorted(maps.Keys(p)) {
+		if !slices.Contains(names, n) {
+			return &unknownProperty{n, names}
 		}
 	}
 	return nil

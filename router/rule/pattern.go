@@ -66,3 +66,16 @@ func expandBody(body string) ([]string, error) {
 	}
 	return out, nil
 }
+
+// ExpandNodes writes out the patterns of a table's nodes, in their order.
+func ExpandNodes(patterns []string) ([]string, error) {
+	var out []string
+	for _, p := range patterns {
+		names, err := expandPattern(p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, names...)
+	}
+	return out, nil
+}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/heddle-mesh/heddle/router/keygen"
+	"github.com/heddle-mesh/heddle/router/sharding"
 )
 
 func (r *reader) document(n *node) *Document {
@@ -39,6 +42,9 @@ func (r *reader) defaults(d *Defaults, n *node, path string) {
 // secret reads a reference. What is none is not kept and not shown: it may be a password.
 func (r *reader) secret(n *node, path string) Secret {
 	s := Secret(r.str(n, path))
+	if n.isScalar() {
+		r.draft.note(secretSchema)
+	}
 	message, hint := secretProblem(s)
 	if message == "" {
 		return s
@@ -69,7 +75,7 @@ func (r *reader) dataSources(n *node, path string) (out []DataSource) {
 
 func (r *reader) replica(n *node, path string) (rep Replica) {
 	if n.isScalar() {
-		return Replica{Address: n.text}
+		return Replica{Address: r.str(n, path)}
 	}
 	if len(n.entries) == 1 && n.entries[0].value.isScalar() && n.entries[0].key != "address" {
 		r.problem(path, "this reads as a mapping, not as an address", `inside brackets write "host:port" in quotes`)
@@ -114,7 +120,7 @@ func (r *reader) shards(n *node, path string) (out []Shard) {
 	r.named(n, path, func(name string, n *node, path string) {
 		s := Shard{Name: name}
 		if n.isScalar() {
-			s.DataSource = n.text
+			s.DataSource = r.str(n, path)
 		} else {
 			r.fields(n, path, map[string]func(*node, string){
 				"data_source": func(n *node, p string) { s.DataSource = r.str(n, p) },
@@ -184,12 +190,12 @@ func (r *reader) tables(n *node, path string) (out []Table) {
 func (r *reader) algorithm(n *node, path string) *AlgorithmSpec {
 	a := &AlgorithmSpec{}
 	if n.isScalar() {
-		a.Type = n.text
+		a.Type = r.oneOf(n, path, sharding.Types)
 		return a
 	}
 	a.Properties = r.properties(n, path, map[string]func(*node, string){
-		"type": func(n *node, p string) { a.Type = r.str(n, p) },
-	})
+		"type": func(n *node, p string) { a.Type = r.oneOf(n, p, sharding.Types) },
+	}, algorithmSchemas)
 	return a
 }
 
@@ -197,7 +203,7 @@ func (r *reader) algorithm(n *node, path string) *AlgorithmSpec {
 func (r *reader) generate(n *node, path string) *Generator {
 	g := &Generator{}
 	if n.isScalar() {
-		g.Column = n.text
+		g.Column = r.str(n, path)
 		return g
 	}
 	r.generatorType(g, n, path)
@@ -207,13 +213,13 @@ func (r *reader) generate(n *node, path string) *Generator {
 // generatorType reads a type alone, or a mapping.
 func (r *reader) generatorType(g *Generator, n *node, path string) {
 	if n.isScalar() {
-		g.Type = n.text
+		g.Type = r.oneOf(n, path, keygen.Types)
 		return
 	}
 	g.Properties = r.properties(n, path, map[string]func(*node, string){
 		"column": func(n *node, p string) { g.Column = r.str(n, p) },
-		"type":   func(n *node, p string) { g.Type = r.str(n, p) },
-	})
+		"type":   func(n *node, p string) { g.Type = r.oneOf(n, p, keygen.Types) },
+	}, generatorSchemas)
 }
 
 func (r *reader) binding(n *node, path string) (out [][]string) {

@@ -28,6 +28,9 @@ func (r *reader) user(name string, n *node, path string) User {
 // verifier does not keep what is none: it may be a password.
 func (r *reader) verifier(n *node, path string) string {
 	s := r.str(n, path)
+	if r.draft != nil && n.isScalar() {
+		r.draft.note(Schema{"type": "string", "pattern": `^(\*[0-9A-Fa-f]{40}|\$A\$.*|0x[0-9A-Fa-f]+)$`})
+	}
 	if _, _, ok := ParseVerifier(s); ok {
 		return s
 	}

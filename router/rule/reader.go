@@ -13,6 +13,7 @@ import (
 type reader struct {
 	src      *source
 	problems Problems
+	draft    *draft // of a schema; nil where a document is read
 }
 
 func (r *reader) problem(path, message, hint string) {
@@ -21,6 +22,7 @@ func (r *reader) problem(path, message, hint string) {
 
 // fields reads a mapping whose keys are known. Each function gets the value and its path.
 func (r *reader) fields(n *node, path string, known map[string]func(*node, string)) {
+	r.draft.mapping(r, n, known)
 	if !n.isMap() {
 		r.problem(path, "expected a mapping, found "+n.kind(), "")
 		return
@@ -46,6 +48,7 @@ func (r *reader) fields(n *node, path string, known map[string]func(*node, strin
 
 // named reads a mapping from names of the operator's choice.
 func (r *reader) named(n *node, path string, read func(name string, n *node, path string)) {
+	r.draft.names(r, n, read)
 	if !n.isMap() {
 		r.problem(path, "expected a mapping from names, found "+n.kind(), "")
 		return
@@ -67,6 +70,7 @@ func (r *reader) enter(e entry, path string) string {
 
 // each reads a list; a single scalar stands for a list of one.
 func (r *reader) each(n *node, path string, read func(n *node, path string)) {
+	r.draft.list(r, n, read)
 	switch {
 	case n.isList():
 		for i, item := range n.items {
@@ -87,7 +91,17 @@ func (r *reader) str(n *node, path string) string {
 		r.problem(path, "expected text, found "+n.kind(), "")
 		return ""
 	}
+	r.draft.note(anyScalar)
 	return n.text
+}
+
+// oneOf reads text that Validate looks up in a list.
+func (r *reader) oneOf(n *node, path string, names func() []string) string {
+	s := r.str(n, path)
+	if r.draft != nil && s != "" {
+		r.draft.note(enumOf(names()))
+	}
+	return s
 }
 
 func (r *reader) strs(n *node, path string) (out []string) {
@@ -97,6 +111,9 @@ func (r *reader) strs(n *node, path string) (out []string) {
 
 // integer reads a whole number from lo to hi.
 func (r *reader) integer(n *node, path string, lo, hi int64) int {
+	if r.draft != nil && n.isScalar() {
+		r.draft.note(Schema{"type": "integer", "minimum": lo, "maximum": hi})
+	}
 	i, ok := n.value.(int64)
 	if !ok || i < lo || i > hi {
 		r.problem(path, fmt.Sprintf("expected a whole number from %d to %d, found %s", lo, hi, describe(n)), "")
@@ -106,6 +123,9 @@ func (r *reader) integer(n *node, path string, lo, hi int64) int {
 }
 
 func (r *reader) duration(n *node, path string) time.Duration {
+	if n.isScalar() {
+		r.draft.note(durationSchema)
+	}
 	d, err := time.ParseDuration(n.text)
 	if err != nil || d < 0 || !n.isScalar() {
 		r.problem(path, "expected a duration, found "+describe(n), "such as 500ms, 5s or 30m")
@@ -116,6 +136,9 @@ func (r *reader) duration(n *node, path string) time.Duration {
 
 // word reads one of a set of words.
 func (r *reader) word(n *node, path string, words ...string) string {
+	if r.draft != nil && n.isScalar() {
+		r.draft.note(enumOf(words))
+	}
 	if !slices.Contains(words, n.text) || !n.isScalar() {
 		r.problem(path, fmt.Sprintf("expected %s, found %s", strings.Join(words, " or "), describe(n)), "")
 		return ""
@@ -131,8 +154,9 @@ func describe(n *node) string {
 	return n.kind()
 }
 
-// properties reads a mapping {type: x, other: …}, or the type alone.
-func (r *reader) properties(n *node, path string, taken map[string]func(*node, string)) sharding.Properties {
+// properties reads a mapping {type: x, other: …}. What the others may be is the type's business; of says it for a schema.
+func (r *reader) properties(n *node, path string, taken map[string]func(*node, string), of func() []Schema) sharding.Properties {
+	r.draft.typed(r, n, taken, of)
 	var props sharding.Properties
 	if !n.isMap() {
 		r.problem(path, "expected a name or a mapping with type and properties, found "+n.kind(), "")

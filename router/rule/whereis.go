@@ -72,3 +72,39 @@ func shortened(list []string) string {
 	}
 	return strings.Join(list, ", ")
 }
+
+// MovedSlots tells people which slots of a table placed by hash_slot under both layouts have their rows elsewhere under
+// new; nil where it is not placed so under both.
+func MovedSlots(old, new *Layout, table string) []string {
+	was, now := slotNodes(old, table), slotNodes(new, table)
+	if was == nil || now == nil {
+		return nil
+	}
+	out := []string{}
+	for first := 0; first < sharding.SlotCount; {
+		last := first
+		for last+1 < sharding.SlotCount && was[last+1] == was[first] && now[last+1] == now[first] {
+			last++
+		}
+		if was[first] != now[first] {
+			out = append(out, fmt.Sprintf("slots %d-%d: %s -> %s", first, last, was[first], now[first]))
+		}
+		first = last + 1
+	}
+	return out
+}
+
+// slotNodes are the places of a table's slots; nil if the layout does not place it by slots.
+func slotNodes(l *Layout, table string) []string {
+	for _, t := range l.Tables {
+		if t.Name != table || t.Slots == nil {
+			continue
+		}
+		out := make([]string, sharding.SlotCount)
+		for s, i := range t.Slots {
+			out[s] = t.Nodes[i].place()
+		}
+		return out
+	}
+	return nil
+}

@@ -14,14 +14,29 @@ import (
 // float64, bool, nil, []any or map[string]any of any of those.
 type Properties map[string]any
 
+// unknownProperty is a property that an algorithm does not have. It implements KnownProperties, for who describes what
+// documents may say.
+type unknownProperty struct {
+	name  string
+	known []string // what it has
+}
+
+// Error implements error.
+func (e *unknownProperty) Error() string {
+	if len(e.known) == 0 {
+		return fmt.Sprintf("unknown property %q (it has none)", e.name)
+	}
+	return fmt.Sprintf("unknown property %q (known: %s)", e.name, strings.Join(e.known, ", "))
+}
+
+// KnownProperties are the names that it has.
+func (e *unknownProperty) KnownProperties() []string { return e.known }
+
 // known refuses properties outside names.
 func (p Properties) known(names ...string) error {
 	for _, n := range slices.Sorted(maps.Keys(p)) {
 		if !slices.Contains(names, n) {
-			if len(names) == 0 {
-				return fmt.Errorf("unknown property %q (it has none)", n)
-			}
-			return fmt.Errorf("unknown property %q (known: %s)", n, strings.Join(names, ", "))
+			return &unknownProperty{n, names}
 		}
 	}
 	return nil

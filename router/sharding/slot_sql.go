@@ -21,6 +21,12 @@ import (
 //
 // It reports false for types that cannot be a sharding key.
 func SlotExpression(columns []string, types []KeyType) (string, bool) {
+	hash, ok := HashExpression(columns, types)
+	return fmt.Sprintf("%s %% %d", hash, SlotCount), ok
+}
+
+// HashExpression is the SQL of the CRC32 that Slot takes modulo the slots, and hash_mod modulo the nodes; see SlotExpression.
+func HashExpression(columns []string, types []KeyType) (string, bool) {
 	parts := make([]string, len(columns))
 	for i, c := range columns {
 		e, ok := canonicalExpression(c, types[i])
@@ -30,12 +36,12 @@ func SlotExpression(columns []string, types []KeyType) (string, bool) {
 		parts[i] = e
 	}
 	if len(parts) == 1 {
-		return fmt.Sprintf("IFNULL(CRC32(%s),0) %% %d", parts[0], SlotCount), true
+		return fmt.Sprintf("IFNULL(CRC32(%s),0)", parts[0]), true
 	}
 	for i, e := range parts {
 		parts[i] = fmt.Sprintf("IFNULL(CONCAT(LENGTH(%s),':',%s),'-')", e, e)
 	}
-	return fmt.Sprintf("CRC32(CONCAT(%s)) %% %d", strings.Join(parts, ","), SlotCount), true
+	return fmt.Sprintf("CRC32(CONCAT(%s))", strings.Join(parts, ",")), true
 }
 
 // canonicalExpression is the SQL of one column's canonical bytes. c+0 takes the zeros off a ZEROFILL column.
