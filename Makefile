@@ -108,6 +108,12 @@ soak: build ## Have clients of all kinds work for SPELL (1h) while rules change 
 	@scripts/need server
 	HEDDLE_SOAK=$(CURDIR)/bin/soak.md HEDDLE_SOAK_SPELL=$(SPELL) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestSoak$$' ./tests/fault
 
+.PHONY: rule-changes
+rule-changes: CHANGES ?= 500
+rule-changes: build ## Change rules CHANGES (500) times while two instances are under load: no statement fails.
+	@scripts/need server
+	HEDDLE_RULE_CHANGES=$(CHANGES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestManyChanges$$' ./tests/mesh
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s).
 	scripts/fuzz $(FUZZTIME)

@@ -179,7 +179,7 @@ func (d *devRun) reapply(ctx context.Context, c *config.Config) error {
 			if p.Kind != layout.Rules {
 				continue
 			}
-			if _, err := r.applyOne(ctx, a, p, false, d.force); err != nil {
+			if _, err := r.applyOne(ctx, a, p, &applyFlags{force: d.force}); err != nil {
 				return err
 			}
 		}

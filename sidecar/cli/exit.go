@@ -15,6 +15,8 @@ const (
 	exitConflict = 2 // somebody else changed the document first, or is changing it
 	exitInvalid  = 3 // the document is wrong
 	exitPartial  = 4 // DDL is still not done on every shard
+	exitOrphans  = 5 // rows would be looked for where they are not
+	exitBehind   = 6 // an instance does not run what is in force
 )
 
 // exitCode is what a command's error means to a script.
@@ -24,6 +26,10 @@ func exitCode(err error) int {
 	var invalid *admin.Invalid
 	var problems rule.Problems
 	switch {
+	case errors.Is(err, errOrphans), errors.Is(err, admin.ErrPlacement):
+		return exitOrphans
+	case errors.Is(err, errBehind):
+		return exitBehind
 	case errors.Is(err, ops.ErrBusy):
 		return exitConflict
 	case errors.Is(err, errUnfinished):

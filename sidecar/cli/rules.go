@@ -24,6 +24,7 @@ type rulesRun struct {
 	comment string
 	base    int64
 	wait    time.Duration
+	yes     bool
 }
 
 func rulesCommand() *cobra.Command {
@@ -31,11 +32,12 @@ func rulesCommand() *cobra.Command {
 		Use:   "rules",
 		Short: "Look at and change the documents of rules and users that the mesh runs",
 		Long: "Look at and change the documents of rules, one for each logical database, and the one of users, in etcd.\n" +
-			"Exit codes: 0 done, 1 error, 2 somebody else changed the document first, 3 the document is wrong.",
+			"Exit codes: 0 done, 1 error, 2 somebody else changed the document first, or has a canary of it, 3 the document is wrong, 5 rows would\n" +
+			"not be found (or a canary or a rollback would move some), 6 an instance does not run what is in force.",
 	}
 	r := &rulesRun{load: storeFlags(cmd), out: outputFlag(cmd)}
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return r.out.check() }
-	cmd.AddCommand(r.apply(), r.get(), r.diff(), r.history(), r.rollback(), r.status(), validateCommand(r.out), r.drop())
+	cmd.AddCommand(r.apply(), r.get(), r.diff(), r.history(), r.rollback(), r.promote(), r.abort(), r.status(), validateCommand(r.out), r.drop(), r.export(), schemaCommand(), r.imports())
 	return cmd
 }
 

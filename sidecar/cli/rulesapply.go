@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,10 +13,10 @@ import (
 	"github.com/heddle-mesh/heddle/governance/admin"
 	"github.com/heddle-mesh/heddle/governance/claim"
 	"github.com/heddle-mesh/heddle/governance/layout"
-	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar"
-	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/explain"
 	"github.com/heddle-mesh/heddle/sidecar/mesh"
+	"github.com/heddle-mesh/heddle/sidecar/ops"
 )
 
 // applied is what became of one document.
@@ -29,43 +28,84 @@ type applied struct {
 	DryRun    bool     `json:"dry_run,omitempty"`
 	Tables    []string `json:"placement,omitempty"` // whose rows live elsewhere
 	Diff      string   `json:"diff,omitempty"`
+	// Canary is the version that some instances run beside the one in force: Chosen, of those that live.
+	Canary int64    `json:"canary,omitempty"`
+	Chosen []string `json:"chosen,omitempty"`
+	// What a dry run has found out.
+	Places     []placeChange     `json:"places,omitempty"`
+	Rows       []ops.Misplaced   `json:"rows,omitempty"`
+	Unasked    string            `json:"rows_unknown,omitempty"` // why Rows are not all
+	Statements []explain.Changed `json:"statements,omitempty"`
+	Compared   int               `json:"statements_compared,omitempty"`
+	Refused    string            `json:"refused,omitempty"` // why it would not be applied
 
 	was []byte // the text that was in force, of rules that have changed
 }
 
+// applyFlags are what one run of `heddle rules apply` is to do.
+type applyFlags struct {
+	files              []string
+	dry, force         bool
+	canary             string
+	statements, schema string
+	sample             int
+	pace               float64
+	bar                *progress
+}
+
 func (r *rulesRun) apply() *cobra.Command {
-	var files []string
-	var dry, force bool
+	var f applyFlags
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
 		Short: "Bring documents into force",
 		Long: "Validate the documents of files and bring them into force, one after the other, rules before users. Instances adopt\n" +
 			"them at once. A change of placement, which says anew where rows live, goes through a barrier: every instance\n" +
-			"holds the tables, then all of them go on by the new rules, or none does. It moves no rows. It is refused without\n" +
-			"--force-placement for tables that the document in force names, with rows or without, and for those that it does not name where a\n" +
-			"data source, which is asked from here, has rows of them, or cannot be asked.",
+			"holds the tables, then all of them go on by the new rules, or none does. It moves no rows: the data sources are asked\n" +
+			"from here, and again while the tables are held, whether rows would be looked for where they are not, and the change is refused\n" +
+			"then, or where a data source cannot be asked, unless --force-placement says that somebody moves them.\n" +
+			"--dry-run says which tables and keys would be elsewhere, counts the rows that would be on the wrong shard, and, with\n" +
+			"--statements, shows which statements would get another plan.",
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "file of documents, separated by ---; - is standard input; repeatable")
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would change, and change nothing")
-	cmd.Flags().BoolVar(&force, "force-placement", false, "change the placement of tables that may have rows: they are empty, or somebody moves the rows")
+	fl := cmd.Flags()
+	fl.StringArrayVarP(&f.files, "file", "f", nil, "file of documents, separated by ---; - is standard input; repeatable")
+	fl.BoolVar(&f.dry, "dry-run", false, "say what would change, and change nothing")
+	fl.BoolVar(&f.force, "force-placement", false, "change the placement of tables that may have rows: they are empty, or somebody moves the rows")
+	fl.StringVar(&f.canary, "canary", "", "let some instances try it, until promote or abort: instance=NAME[,NAME], zone=NAME, label=KEY:VALUE or share=20%")
+	fl.StringVar(&f.statements, "statements", "", "dry run: file of SQL statements, to see which would get another plan; - is standard input")
+	fl.StringVar(&f.schema, "schema", "", "dry run: file of CREATE TABLE statements that --statements are planned by")
+	fl.IntVar(&f.sample, "sample", 0, "dry run: look at so many rows of each actual table only")
+	fl.Float64Var(&f.pace, "pace", 1, "rest so many times as long as each look at 10,000 rows took; 0 does not rest")
 	r.changeFlags(cmd)
+	r.yesFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		parts, err := readParts(files, cmd.InOrStdin())
+		if !f.dry && (f.sample > 0 || f.statements != "") {
+			return errors.New("--sample and --statements are for --dry-run")
+		}
+		parts, err := readParts(f.files, cmd.InOrStdin())
 		if err != nil {
 			return err
 		}
+		if f.force && !f.dry {
+			if err := r.confirm(cmd, "rows of tables that are placed anew are not found by the new rules unless somebody moves them"); err != nil {
+				return err
+			}
+		}
 		return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
 			a.Together(parts)
+			f.bar = newProgress(cmd.ErrOrStderr())
 			var done []applied
 			for _, p := range parts {
-				one, err := r.applyOne(ctx, a, p, dry, force)
+				one, err := r.applyOne(ctx, a, p, &f)
 				if err != nil {
 					return errors.Join(r.show(cmd.OutOrStdout(), done), err)
 				}
 				done = append(done, one)
 			}
-			if err := r.show(cmd.OutOrStdout(), done); err != nil || dry {
+			if f.dry {
+				return r.endDryRun(ctx, cmd, a, parts, done, &f)
+			}
+			if err := r.show(cmd.OutOrStdout(), done); err != nil {
 				return err
 			}
 			if err := r.warnOfServers(ctx, parts, done, cmd.ErrOrStderr()); err != nil {
@@ -112,18 +152,26 @@ func warnOfEpoch(ctx context.Context, a *mesh.Admin, to io.Writer) error {
 }
 
 // applyOne looks first what would happen, so that a placement is only changed by who means it.
-func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, dry, force bool) (applied, error) {
+func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, f *applyFlags) (applied, error) {
 	docs := a.Of(p.Kind)
 	change := admin.Application{Name: p.Name, Document: p.Text, Author: authorOr(r.author), Comment: r.comment, Base: r.base, DryRun: true}
 	if r.base == fromStart {
 		change.Base = admin.AnyBase
 	}
-	out := applied{Document: p.Document.String(), DryRun: dry}
+	out := applied{Document: p.Document.String(), DryRun: f.dry}
+	if f.canary != "" {
+		canary, err := layout.ParseCanary(f.canary)
+		if err != nil {
+			return out, err
+		}
+		change.Canary = &canary
+	}
 	seen, err := docs.Apply(ctx, change)
 	if err != nil {
 		return out, err
 	}
 	out.Version, out.Before, out.Unchanged, out.Tables, out.Diff = seen.Pointer.Version, seen.Pointer.Version, seen.Unchanged, seen.Tables, seen.Diff
+	out.Chosen = seen.Chosen
 	if seen.Unchanged {
 		return out, nil
 	}
@@ -134,106 +182,24 @@ func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, dry
 		}
 		out.was = active.Bytes()
 	}
-	if len(seen.Tables) > 0 && !force {
-		if change.Check, err = r.mayPlace(ctx, docs, p, seen.Tables); err != nil {
+	if f.dry {
+		return out, r.foresee(ctx, p, &out, f)
+	}
+	if len(seen.Tables) > 0 && !f.force {
+		if change.Check, err = r.mayPlace(p, out.was, seen.Tables); err != nil {
 			return out, err
 		}
-		if change.Check != nil { // so that what is known to be wrong holds no statement
-			if err := change.Check(ctx); err != nil {
-				return out, err
-			}
+		if err := change.Check(ctx); err != nil { // so that what is known to be wrong holds no statement
+			return out, err
 		}
-	}
-	if dry {
-		return out, nil
 	}
 	change.Base, change.DryRun = seen.Pointer.Version, false
 	res, err := docs.Apply(ctx, change)
-	out.Version = res.Pointer.Version
+	out.Version, out.Chosen = res.Pointer.Version, res.Chosen
+	if c := res.Pointer.Canary; c != nil {
+		out.Canary = c.Version
+	}
 	return out, err
-}
-
-// mayPlace refuses a change of placement of tables that may have rows. Where a server has to be asked, which may get rows
-// until the tables are held, it gives the question.
-func (r *rulesRun) mayPlace(ctx context.Context, docs *admin.Documents, p mesh.Part, tables []string) (func(context.Context) error, error) {
-	active, err := docs.Get(ctx, p.Name)
-	if err != nil {
-		return nil, err
-	}
-	risky, asked, err := mesh.MayHoldRows(active.Bytes(), p.Text, tables)
-	if err != nil {
-		return nil, err
-	}
-	if len(risky) > 0 {
-		_, onto, err := mesh.Readdressed(active.Bytes(), p.Text)
-		if err != nil {
-			return nil, err
-		}
-		why := ""
-		if len(onto) > 0 {
-			why = " (" + strings.Join(onto, ", ") + ")"
-		}
-		return nil, fmt.Errorf("%s: rows of %s would be looked for elsewhere%s. Nothing here moves rows, or looks whether there are any: "+
-			"give --force-placement if these tables are empty, or if you move their rows yourself", p.Document, tableList(risky), why)
-	}
-	if len(asked) == 0 {
-		return nil, nil
-	}
-	c, err := r.load()
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) error { return askForRows(ctx, c, p, asked, tables) }, nil
-}
-
-// askForRows refuses to have tables looked for elsewhere that have rows where they are.
-func askForRows(ctx context.Context, c *config.Config, p mesh.Part, asked []mesh.Asked, tables []string) error {
-	for _, a := range asked {
-		filled, err := sidecar.WithRows(ctx, c, &a.Source, a.Nodes)
-		if err != nil {
-			return fmt.Errorf("%s: whether %s has tables that the document in force does not name, and rows in them, could not be asked: %w. "+
-				"Give --force-placement if you know that there are no rows of %s", p.Document, a.Source.Name, err, tableList(tables))
-		}
-		if len(filled) > 0 {
-			return fmt.Errorf("%s: %s has rows on %s, where it is served from though the document in force does not name it; they would be "+
-				"looked for elsewhere. Nothing here moves rows: give --force-placement if you move them yourself, or if nobody needs them",
-				p.Document, tableList(filled), a.Source.Name)
-		}
-	}
-	return nil
-}
-
-func tableList(tables []string) string {
-	var out []string
-	for _, t := range tables {
-		if t == rule.AllUnlisted {
-			t = "all tables that the rules do not name"
-		}
-		out = append(out, t)
-	}
-	return strings.Join(out, ", ")
-}
-
-func (r *rulesRun) show(w io.Writer, done []applied) error {
-	return r.out.print(w, done, func(w io.Writer) error {
-		for _, d := range done {
-			switch {
-			case d.Unchanged:
-				fmt.Fprintf(w, "%s: unchanged, version %d\n", d.Document, d.Version)
-			case d.DryRun:
-				fmt.Fprintf(w, "%s: would change (version %d is in force)\n", d.Document, d.Version)
-			default:
-				fmt.Fprintf(w, "%s: version %d is in force (before: %d)\n", d.Document, d.Version, d.Before)
-			}
-			if len(d.Tables) > 0 {
-				fmt.Fprintf(w, "  rows live elsewhere: %s\n", tableList(d.Tables))
-			}
-			for line := range strings.Lines(d.Diff) {
-				fmt.Fprint(w, "  ", line)
-			}
-		}
-		return nil
-	})
 }
 
 // readParts reads and validates files of documents.

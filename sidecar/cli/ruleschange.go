@@ -58,6 +58,47 @@ func resultOf(doc layout.Document, res admin.Result) applied {
 	return applied{Document: doc.String(), Version: res.Pointer.Version, Before: res.Before, Unchanged: res.Unchanged, Tables: res.Tables, Diff: res.Diff}
 }
 
+// promote and abort end a canary.
+func (r *rulesRun) promote() *cobra.Command {
+	var force bool
+	cmd := r.canaryEnd("promote", "Bring the canary into force on all instances",
+		"Bring the canary of a document into force on all instances. One that an instance could not adopt is only promoted with --force.",
+		func(ctx context.Context, docs *admin.Documents, name string) (admin.Result, error) {
+			return docs.Promote(ctx, name, authorOr(r.author), r.comment, force)
+		})
+	cmd.Flags().BoolVar(&force, "force", false, "though an instance could not adopt it")
+	return cmd
+}
+
+func (r *rulesRun) abort() *cobra.Command {
+	return r.canaryEnd("abort", "End the canary: all instances run what is in force",
+		"End the canary of a document: all instances run what is in force. The version of the canary stays in the history.",
+		func(ctx context.Context, docs *admin.Documents, name string) (admin.Result, error) {
+			return docs.Abort(ctx, name, authorOr(r.author), r.comment)
+		})
+}
+
+func (r *rulesRun) canaryEnd(verb, short, long string, end func(context.Context, *admin.Documents, string) (admin.Result, error)) *cobra.Command {
+	cmd := &cobra.Command{Use: verb + " (DATABASE | --users)", Short: short, Long: long, Args: cobra.MaximumNArgs(1)}
+	r.usersFlag(cmd)
+	cmd.Flags().StringVar(&r.author, "author", "", "who makes the change (default: the user)")
+	cmd.Flags().StringVar(&r.comment, "comment", "", "why")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		doc, err := r.document(args)
+		if err != nil {
+			return err
+		}
+		return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
+			res, err := end(ctx, a.Of(doc.Kind), doc.Name)
+			if err != nil {
+				return err
+			}
+			return r.show(cmd.OutOrStdout(), []applied{resultOf(doc, res)})
+		})
+	}
+	return cmd
+}
+
 func (r *rulesRun) drop() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
@@ -70,10 +111,14 @@ func (r *rulesRun) drop() *cobra.Command {
 	r.usersFlag(cmd)
 	r.changeFlags(cmd)
 	cmd.Flags().BoolVar(&force, "force-placement", false, "nobody needs the rows by this document any more")
+	r.yesFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		doc, err := r.document(args)
 		if err == nil && doc.Kind == layout.Rules && !force {
-			err = fmt.Errorf("%s: clients would not find any of its tables; give --force-placement if that is meant", doc)
+			err = orphans{fmt.Sprintf("%s: clients would not find any of its tables; give --force-placement if that is meant", doc)}
+		}
+		if err == nil {
+			err = r.confirm(cmd, fmt.Sprintf("%s ends, and clients do not find any of its tables", doc))
 		}
 		if err != nil {
 			return err

@@ -177,17 +177,25 @@ func showHistory(w io.Writer, h admin.History) error {
 	t := newTable("version", "written", "author", "in force", "comment")
 	for _, v := range h.Versions {
 		force := "never"
-		if slices.ContainsFunc(h.Moves, func(m layout.Pointer) bool { return m.Version == v.Number }) {
-			force = "earlier"
-		}
-		if v.Number == h.Active {
+		switch {
+		case v.Number == h.Active:
 			force = "now"
+		case len(h.Moves) > 0 && h.Moves[0].Canary != nil && h.Moves[0].Canary.Version == v.Number:
+			force = "canary " + h.Moves[0].Canary.String()
+		case slices.ContainsFunc(h.Moves, func(m layout.Pointer) bool { return m.Version == v.Number }):
+			force = "earlier"
+		case slices.ContainsFunc(h.Moves, func(m layout.Pointer) bool { return m.Canary != nil && m.Canary.Version == v.Number }):
+			force = "as a canary"
 		}
 		t.AppendRow([]any{v.Number, when(v.Time), v.Author, force, v.Comment})
 	}
 	moves := newTable("moved", "to version", "by", "how", "comment")
 	for _, m := range h.Moves {
-		moves.AppendRow([]any{when(m.Time), m.Version, m.By, m.Reason, m.Comment})
+		how := m.Reason
+		if m.Canary != nil {
+			how = fmt.Sprintf("%s of version %d, %s", how, m.Canary.Version, m.Canary)
+		}
+		moves.AppendRow([]any{when(m.Time), m.Version, m.By, how, m.Comment})
 	}
 	_, err := fmt.Fprintf(w, "%s\n%s\n", t.Render(), moves.Render())
 	return err

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -33,36 +35,72 @@ type instanceStatus struct {
 	Behind map[string]string `json:"behind,omitempty"`
 }
 
+// errBehind is an instance that does not run what is in force.
+var errBehind = errors.New("not every instance runs what is in force")
+
 func (r *rulesRun) status() *cobra.Command {
-	return &cobra.Command{
+	var wait time.Duration
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what is in force, and what each living instance runs",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
-				var all []kindStatus
-				for _, kind := range []string{layout.Rules, layout.Users} {
-					pointers, instances, err := a.Of(kind).Status(ctx)
-					if err != nil {
-						return err
-					}
-					k := kindStatus{Kind: kind, Active: map[string]inForce{}, Instances: []instanceStatus{}}
-					for name, p := range pointers {
-						v, err := a.Of(kind).GetVersion(ctx, name, p.Version)
-						if err != nil {
-							return err
-						}
-						k.Active[name] = inForce{p, v.Dropped}
-					}
-					for _, i := range instances {
-						k.Instances = append(k.Instances, instanceStatus{i.Status, i.Behind})
-					}
-					all = append(all, k)
-				}
-				return r.out.print(cmd.OutOrStdout(), all, func(w io.Writer) error { return showStatus(w, all) })
-			})
-		},
+		Long: "Show what is in force, what runs as a canary, and what each living instance runs, or why it does not.\n" +
+			"With --wait, exit code 6 says that not every instance ran what is in force within that time.",
+		Args: cobra.NoArgs,
 	}
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long until every living instance runs what is in force")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
+			all, behind, err := statusOf(ctx, a)
+			for until := time.Now().Add(wait); err == nil && behind && time.Now().Before(until); {
+				if err = pause(ctx, 50*time.Millisecond); err == nil {
+					all, behind, err = statusOf(ctx, a)
+				}
+			}
+			if err == nil {
+				err = r.out.print(cmd.OutOrStdout(), all, func(w io.Writer) error { return showStatus(w, all) })
+			}
+			if err == nil && behind && wait > 0 {
+				err = errBehind
+			}
+			return err
+		})
+	}
+	return cmd
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// statusOf reads the state of all kinds of documents, and whether an instance is behind.
+func statusOf(ctx context.Context, a *mesh.Admin) (all []kindStatus, behind bool, err error) {
+	for _, kind := range []string{layout.Rules, layout.Users} {
+		pointers, instances, err := a.Of(kind).Status(ctx)
+		if err != nil {
+			return nil, false, err
+		}
+		k := kindStatus{Kind: kind, Active: map[string]inForce{}, Instances: []instanceStatus{}}
+		for name, p := range pointers {
+			v, err := a.Of(kind).GetVersion(ctx, name, p.Version)
+			if err != nil {
+				return nil, false, err
+			}
+			k.Active[name] = inForce{p, v.Dropped}
+		}
+		for _, i := range instances {
+			k.Instances = append(k.Instances, instanceStatus{i.Status, i.Behind})
+			behind = behind || len(i.Behind) > 0
+		}
+		all = append(all, k)
+	}
+	return all, behind, nil
 }
 
 func showStatus(w io.Writer, all []kindStatus) error {
@@ -79,7 +117,7 @@ func showStatus(w io.Writer, all []kindStatus) error {
 				t.AppendRow([]any{doc, p.Version, when(p.Time), p.By, "", "", "no instance is alive"})
 			}
 			for _, i := range k.Instances {
-				t.AppendRow([]any{doc, p.Version, when(p.Time), p.By, i.Instance, i.Documents[name].Version, state(i, name)})
+				t.AppendRow([]any{doc, p.Version, when(p.Time), p.By, i.Instance, i.Documents[name].Version, state(i, name, &p)})
 			}
 		}
 		for _, i := range k.Instances {
@@ -105,9 +143,12 @@ func showDropped(t table.Writer, doc, name string, k *kindStatus) {
 	}
 }
 
-func state(i instanceStatus, name string) string {
+func state(i instanceStatus, name string, p *inForce) string {
 	if why, behind := i.Behind[name]; behind {
 		return why
+	}
+	if p.Canary != nil && p.Canary.Version == i.Documents[name].Version {
+		return fmt.Sprintf("tries it as the canary %s of %s, from the %s", p.Canary, p.Canary.By, i.Source)
 	}
 	return "runs it, from the " + i.Source
 }

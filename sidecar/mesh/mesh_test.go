@@ -74,8 +74,16 @@ func TestPlacement(t *testing.T) {
 			if c.was == "" {
 				return
 			}
-			if risky, asked, err := MayHoldRows([]byte(c.was), []byte(c.next), moved); err != nil || !slices.Equal(risky, c.risky) || (len(asked) > 0) != (len(risky) < len(moved)) {
-				t.Errorf("%v, %v, %v", risky, asked, err)
+			before, err := LayoutOf([]byte(c.was))
+			after := &rule.Layout{}
+			if c.next != "" && err == nil {
+				after, err = LayoutOf([]byte(c.next))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if risky, asked := RowsOf(before, after, moved); !slices.Equal(risky, c.risky) || (len(asked) > 0) != (len(risky) < len(moved)) {
+				t.Errorf("%v, %v", risky, asked)
 			}
 		})
 	}

@@ -93,6 +93,9 @@ func comparePlaces(was, next []byte, changes func(old, new *rule.Layout) []strin
 	return changes(before, after), nil
 }
 
+// LayoutOf lays one document out.
+func LayoutOf(text []byte) (*rule.Layout, error) { return layoutOf(text) }
+
 func layoutOf(text []byte) (*rule.Layout, error) {
 	d, problems := rule.Parse(text)
 	if err := problems.Err(); err != nil {
@@ -121,22 +124,6 @@ func named(l *rule.Layout) []string {
 type Asked struct {
 	Source rule.DataSource
 	Nodes  []rule.Node
-}
-
-// MayHoldRows parts tables that next would have elsewhere than the document in force, was. See RowsOf.
-func MayHoldRows(was, next []byte, tables []string) (risky []string, asked []Asked, err error) {
-	before, err := layoutOf(was)
-	if err != nil {
-		return nil, nil, err
-	}
-	after := &rule.Layout{}
-	if len(next) > 0 { // else the document is dropped
-		if after, err = layoutOf(next); err != nil {
-			return nil, nil, err
-		}
-	}
-	risky, asked = RowsOf(before, after, tables)
-	return risky, asked, nil
 }
 
 // RowsOf parts tables that after would have elsewhere than before: those that before names, or all that it does not name,
