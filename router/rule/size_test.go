@@ -2,8 +2,12 @@ package rule
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 )
 
 // manyTables is a document of n tables over four shards.
@@ -45,4 +49,131 @@ func BenchmarkParse10000Tables(b *testing.B) {
 			b.Fatal(problems)
 		}
 	}
+}
+
+// TestLongDocumentsGrowLinearly: of twice as many tables reading takes about twice as much memory, which bounds its time too,
+// whatever else the machine does: where it grew with their square, it was four times as much.
+func TestLongDocumentsGrowLinearly(t *testing.T) {
+	measure := func(n int) uint64 {
+		text := manyTables(n)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, problems := Parse(text); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	small, large := measure(4000), measure(8000)
+	if ratio := float64(large) / float64(small); ratio > 2.3 {
+		t.Errorf("4,000 tables take %d MB, 8,000 take %d MB: %.1f times as much", small>>20, large>>20, ratio)
+	}
+	if perTable := large / 8000; perTable > 40<<10 {
+		t.Errorf("a table takes %d bytes to read", perTable)
+	}
+}
+
+// whole reads a text as it was read before it was cut.
+func whole(t testing.TB, text string) (string, bool) {
+	src := newSource(text)
+	file, err := parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		return "", false
+	}
+	return shown(file, src), true
+}
+
+// shown writes out what a file reads as, with places.
+func shown(file *ast.File, src *source) string {
+	c := &converter{src: src}
+	var b strings.Builder
+	var write func(n *node)
+	write = func(n *node) {
+		if !n.isNull() { // nothing stands anywhere
+			fmt.Fprintf(&b, "%v=%v(", n.at, n.value)
+		}
+		for _, e := range n.entries {
+			fmt.Fprintf(&b, "%q@%v:", e.key, e.at)
+			write(e.value)
+		}
+		for _, i := range n.items {
+			write(i)
+		}
+		b.WriteString(")")
+	}
+	for _, d := range file.Docs {
+		if d.Body != nil {
+			write(c.convert(d.Body))
+		}
+	}
+	fmt.Fprint(&b, c.problems)
+	return b.String()
+}
+
+// samePieces checks that a text reads the same in pieces.
+func samePieces(t testing.TB, text string) (cut bool) {
+	want, ok := whole(t, text)
+	rest, pieces := cutLong([]byte(text))
+	if !ok || len(pieces) == 0 {
+		return false
+	}
+	file := together(rest, pieces)
+	if file == nil {
+		return false // it is read as a whole
+	}
+	if got := shown(file, newSource(text)); got != want {
+		i := 0
+		for i < min(len(got), len(want)) && got[i] == want[i] {
+			i++
+		}
+		i = max(0, i-100)
+		t.Errorf("in pieces it reads as\n…%.300s\nand as a whole as\n…%.300s\n%.400q", got[i:], want[i:], text)
+	}
+	return true
+}
+
+func TestPiecesReadAsTheWhole(t *testing.T) {
+	long := func(entry string) string {
+		var b strings.Builder
+		for i := range 3 * pieceLines {
+			fmt.Fprintf(&b, entry, i)
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"flow":       "database: d\ntables:\n" + long("  t%d: {key: id}\n") + "broadcast: [x]\n",
+		"block":      "tables: # all\n" + long("    t%d:\n        key: id # x\n\n        algorithm:\n          type: mod\n") + "---\nusers:\n" + long("  u%d:\n"),
+		"comments":   "tables:\n# top\n  # deep\n" + long("  t%d: {key: id}\n# between\n"),
+		"duplicates": "tables:\n" + long("  t%d: {key: id}\n") + "  t1: {key: id}\nsingle:\n  a: [b]\n",
+		"CRLF":       strings.ReplaceAll("tables:\n"+long("  t%d: {key: id}\n")+"x: 1\n", "\n", "\r\n"),
+	} {
+		if !samePieces(t, text) {
+			t.Errorf("%s: it is not cut", name)
+		}
+	}
+	for _, text := range []string{ // cut in the middle of a value, or no mapping
+		"tables:\n" + long("  - t%d\n"),
+		"tables:\n  a: |\n" + long("  x%d: y\n"),
+		"tables:\n  a: \"" + long("  x%d: y\n") + "\"\n",
+		"tables:\n  {a: 1,\n" + long("  x%d: y,\n") + "  }\n",
+	} {
+		samePieces(t, text)
+	}
+}
+
+func FuzzPieces(f *testing.F) {
+	f.Add("database: d\ntables:\n", "  t: {key: id}\n", "broadcast: [x]\n")
+	f.Add("tables:\n  a: \"", "\n  x: 1", "\"\n")
+	f.Add("tables:\n  a: |\n", "   x\n  y: 1\n", "---\nusers: {}\n")
+	f.Fuzz(func(t *testing.T, head, entry, tail string) {
+		if len(head)+len(entry)+len(tail) > 400 {
+			return
+		}
+		var b strings.Builder
+		b.WriteString(head)
+		for i := range 3 * pieceLines {
+			b.WriteString(strings.ReplaceAll(entry, "t:", fmt.Sprintf("t%d:", i)))
+		}
+		samePieces(t, b.String()+tail)
+	})
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
 
@@ -60,7 +59,7 @@ func (n *node) kind() string {
 // parseYAML reads a stream of YAML documents; empty ones are left out. Anchors, aliases, merge keys and tags are
 // refused: a document that is compared, stored and shown must read the same to everyone.
 func parseYAML(text []byte, src *source) ([]*node, Problems) {
-	file, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
+	file, err := parseText(text)
 	if err != nil {
 		return nil, Problems{syntaxProblem(err, src)}
 	}
