@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/heddle-mesh/heddle/sidecar/importer"
@@ -66,6 +68,7 @@ func (r *rulesRun) imports() *cobra.Command {
 				return err
 			}
 			t := newTable("", "what", "")
+			t.SetColumnConfigs([]table.ColumnConfig{{Number: 3, WidthMax: 90, WidthMaxEnforcer: text.WrapSoft}})
 			for _, n := range out.Notes {
 				t.AppendRow([]any{n.Level, n.What, n.Text})
 			}
