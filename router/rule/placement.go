@@ -33,7 +33,7 @@ func NamedPlacementChanges(old, new *Layout) []string {
 }
 
 func changes(old, new *Layout, intruders map[string]string) []string {
-	a, b := placesOf(old, nil), placesOf(new, intruders)
+	a, b, pairs := placesOf(old, nil), placesOf(new, intruders), slotPairs{}
 	var changed []string
 	for name := range a {
 		if _, both := b[name]; !both {
@@ -42,7 +42,7 @@ func changes(old, new *Layout, intruders map[string]string) []string {
 	}
 	for name, place := range b {
 		// A table that old does not name was served from wherever it was found, which the layout does not say.
-		if before, both := a[name]; !both || !reflect.DeepEqual(before, place) {
+		if before, both := a[name]; !both || !pairs.same(before, place) {
 			changed = append(changed, name)
 		}
 	}
@@ -60,7 +60,41 @@ type place struct {
 	nodes     []Node
 	key       []string
 	algorithm AlgorithmSpec
-	slots     []Node // of each slot, under hash_slot: shards may be renumbered without a row moving
+	slots     *sharding.SlotTable // under hash_slot: shards may be renumbered without a row moving
+}
+
+// slotPairs are, of two tables of slots, the pairs of nodes that a slot has under the one and under the other. Tables of a
+// document share one table of slots, so that it is gone through once and not for each of ten thousand.
+type slotPairs map[[2]*sharding.SlotTable][][2]uint16
+
+func (p slotPairs) of(a, b *sharding.SlotTable) [][2]uint16 {
+	key := [2]*sharding.SlotTable{a, b}
+	if known, ok := p[key]; ok {
+		return known
+	}
+	seen := map[[2]uint16]bool{}
+	out := [][2]uint16{}
+	for s := range a {
+		if pair := [2]uint16{a[s], b[s]}; !seen[pair] {
+			seen[pair] = true
+			out = append(out, pair)
+		}
+	}
+	p[key] = out
+	return out
+}
+
+// same reports whether rows have the same place under both.
+func (p slotPairs) same(a, b place) bool {
+	if a.slots == nil || b.slots == nil {
+		return reflect.DeepEqual(a, b)
+	}
+	for _, pair := range p.of(a.slots, b.slots) {
+		if a.nodes[pair[0]] != b.nodes[pair[1]] {
+			return false
+		}
+	}
+	return a.kind == b.kind && slices.Equal(a.key, b.key) && reflect.DeepEqual(a.algorithm, b.algorithm)
 }
 
 // Intruders are the data sources whose new address is one at which the old layout has another data source, or a replica of
@@ -90,15 +124,9 @@ func hasReplica(ds *DataSource, address string) bool {
 func placesOf(l *Layout, intruders map[string]string) map[string]place {
 	out := map[string]place{}
 	for _, t := range l.Tables {
-		p := place{kind: "sharded", nodes: anonymous(t.Nodes, intruders), key: t.Key, algorithm: t.Algorithm}
+		p := place{kind: "sharded", nodes: anonymous(t.Nodes, intruders), key: t.Key, algorithm: t.Algorithm, slots: t.Slots}
 		if len(p.algorithm.Properties) == 0 {
 			p.algorithm.Properties = nil
-		}
-		if t.Slots != nil {
-			p.nodes, p.slots = nil, make([]Node, sharding.SlotCount)
-			for s, i := range t.Slots {
-				p.slots[s] = anonymous(t.Nodes[i:i+1], intruders)[0]
-			}
 		}
 		out[t.Name] = p
 	}

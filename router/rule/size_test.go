@@ -177,3 +177,27 @@ func FuzzPieces(f *testing.F) {
 		samePieces(t, b.String()+tail)
 	})
 }
+
+// TestComparingPlacesOfManyTables: the slots are gone through once, and not once for each table.
+func TestComparingPlacesOfManyTables(t *testing.T) {
+	layouts := make([]*Layout, 2)
+	for i, text := range []string{string(manyTables(2000)), strings.Replace(string(manyTables(2000)), "ds_0: 0-4095, ds_1: 4096-8191", "ds_0: 0-4094, ds_1: 4095-8191", 1)} {
+		d, problems := Parse([]byte(text))
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		var err error
+		if layouts[i], err = d.Resolve(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if changed := PlacementChanges(layouts[0], layouts[1]); len(changed) != 2000 {
+		t.Errorf("%d tables have rows elsewhere", len(changed))
+	}
+	if changed := PlacementChanges(layouts[0], layouts[0]); len(changed) != 0 {
+		t.Errorf("%v have rows elsewhere", changed)
+	}
+	if n := testing.AllocsPerRun(1, func() { PlacementChanges(layouts[0], layouts[0]) }); n > 2000*30 {
+		t.Errorf("comparing 2,000 tables makes %.0f allocations", n)
+	}
+}
