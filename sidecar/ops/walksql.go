@@ -111,7 +111,7 @@ func keyValue(v []byte, t sharding.KeyType) sqltypes.Value {
 		return sqltypes.NullValue
 	}
 	switch t.Family {
-	case sharding.FamilyInteger, sharding.FamilyDecimal, sharding.FamilyYear:
+	case sharding.FamilyInteger, sharding.FamilyDecimal:
 		return sqltypes.Value{Kind: sqltypes.KindDecimal, Bytes: v}
 	case sharding.FamilyBinary:
 		return sqltypes.BinaryValue(v)
