@@ -2,6 +2,8 @@ package rule_test
 
 import (
 	_ "embed"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -48,10 +50,28 @@ func TestClearPasswordsAreNotRepeated(t *testing.T) {
 	}
 }
 
-func FuzzParseFile(f *testing.F) {
+// addDocuments adds documents of all kinds: the samples, the examples of the reference, and what is wrong in each way.
+func addDocuments(f *testing.F) {
 	for _, s := range []string{rule.Sample, rule.Minimal, full, "a: [", "? x\n: y", "&a b: *a", "users: {a: }"} {
 		f.Add(s)
 	}
+	for file, part := range map[string]string{"REFERENCE.md": "(?s)```yaml\n(.*?)```", "testdata/problems": "(?s)\nparse\n(.*?)\n----"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		found := regexp.MustCompile(part).FindAllStringSubmatch(string(text), -1)
+		if len(found) == 0 {
+			f.Fatalf("%s holds no documents", file)
+		}
+		for _, m := range found {
+			f.Add(m[1])
+		}
+	}
+}
+
+func FuzzParseFile(f *testing.F) {
+	addDocuments(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		file, problems := rule.ParseFile([]byte(text))
 		if len(problems) > 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/rule"
 )
 
-func compiledSchema(t *testing.T) *jsonschema.Schema {
+func compiledSchema(t testing.TB) *jsonschema.Schema {
 	t.Helper()
 	text, err := rule.JSONSchema()
 	if err != nil {
@@ -128,4 +128,25 @@ TOP
 			t.Errorf("the schema takes\n%s", text)
 		}
 	}
+}
+
+// FuzzSchema: what Parse takes, the schema takes.
+func FuzzSchema(f *testing.F) {
+	addDocuments(f)
+	s := compiledSchema(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "---") || strings.Contains(text, "...") {
+			return // several documents: the library's decoder reads one
+		}
+		if file, problems := rule.ParseFile([]byte(text)); len(problems) > 0 || len(file.Documents) == 0 && file.Users == nil {
+			return
+		}
+		var v any
+		if err := yaml.Unmarshal([]byte(text), &v); err != nil {
+			return // it does not read what the tree has
+		}
+		if err := s.Validate(v); err != nil {
+			t.Errorf("%v\n%s", err, text)
+		}
+	})
 }

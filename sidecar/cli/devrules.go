@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -179,7 +180,7 @@ func (d *devRun) reapply(ctx context.Context, c *config.Config) error {
 			if p.Kind != layout.Rules {
 				continue
 			}
-			if _, err := r.applyOne(ctx, a, p, &applyFlags{force: d.force}); err != nil {
+			if _, err := r.applyOne(ctx, a, p, &applyFlags{force: d.force, bar: &progress{}, errOut: io.Discard}); err != nil {
 				return err
 			}
 		}

@@ -51,6 +51,7 @@ type applyFlags struct {
 	sample             int
 	pace               float64
 	bar                *progress
+	errOut             io.Writer
 }
 
 func (r *rulesRun) apply() *cobra.Command {
@@ -62,7 +63,8 @@ func (r *rulesRun) apply() *cobra.Command {
 			"them at once. A change of placement, which says anew where rows live, goes through a barrier: every instance\n" +
 			"holds the tables, then all of them go on by the new rules, or none does. It moves no rows: the data sources are asked\n" +
 			"from here, and again while the tables are held, whether rows would be looked for where they are not, and the change is refused\n" +
-			"then, or where a data source cannot be asked, unless --force-placement says that somebody moves them.\n" +
+			"then, or where a data source cannot be asked, unless --force-placement says that somebody moves them. A first document is\n" +
+			"asked about too, but a data source that cannot be asked is only warned of.\n" +
 			"--dry-run says which tables and keys would be elsewhere, counts the rows that would be on the wrong shard, and, with\n" +
 			"--statements, shows which statements would get another plan.",
 		Args: cobra.NoArgs,
@@ -93,7 +95,7 @@ func (r *rulesRun) apply() *cobra.Command {
 		}
 		return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
 			a.Together(parts)
-			f.bar = newProgress(cmd.ErrOrStderr())
+			f.bar, f.errOut = newProgress(cmd.ErrOrStderr()), cmd.ErrOrStderr()
 			var done []applied
 			for _, p := range parts {
 				one, err := r.applyOne(ctx, a, p, &f)
@@ -185,13 +187,21 @@ func (r *rulesRun) applyOne(ctx context.Context, a *mesh.Admin, p mesh.Part, f *
 	if f.dry {
 		return out, r.foresee(ctx, p, &out, f)
 	}
-	if len(seen.Tables) > 0 && !f.force {
-		if change.Check, err = r.mayPlace(p, out.was, seen.Tables); err != nil {
+	switch {
+	case f.force:
+	case len(out.was) == 0 && p.Kind == layout.Rules:
+		if err := r.mayBegin(ctx, p, f); err != nil {
 			return out, err
 		}
-		if err := change.Check(ctx); err != nil { // so that what is known to be wrong holds no statement
+	case len(seen.Tables) > 0:
+		first, held, err := r.mayPlace(p, out.was, seen.Tables, f)
+		if err == nil {
+			err = first(ctx) // so that what is known to be wrong holds no statement
+		}
+		if err != nil {
 			return out, err
 		}
+		change.Check = held
 	}
 	change.Base, change.DryRun = seen.Pointer.Version, false
 	res, err := docs.Apply(ctx, change)

@@ -9,6 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/importer"
 )
 
@@ -73,6 +74,9 @@ func (r *rulesRun) imports() *cobra.Command {
 				t.AppendRow([]any{n.Level, n.What, n.Text})
 			}
 			_, err := fmt.Fprintln(cmd.ErrOrStderr(), t.Render())
+			if _, problems := rule.ParseFile([]byte(out.Documents)); err == nil && len(problems) > 0 {
+				err = fmt.Errorf("the documents want some work before they can be applied:\n%w", problems)
+			}
 			return err
 		})
 	}

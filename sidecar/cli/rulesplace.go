@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar"
 	"github.com/heddle-mesh/heddle/sidecar/explain"
@@ -26,6 +27,14 @@ type orphans struct{ text string }
 func (o orphans) Error() string   { return o.text }
 func (orphans) Is(err error) bool { return err == errOrphans }
 
+// errUnasked is a refusal because a data source could not be asked.
+var errUnasked = errors.New("a data source could not be asked")
+
+// unasked is such a refusal, and one of orphans too.
+type unasked struct{ orphans }
+
+func (unasked) Is(err error) bool { return err == errUnasked || err == errOrphans }
+
 // placeChange is where a table was and would be.
 type placeChange struct {
 	Table string   `json:"table"`
@@ -35,17 +44,18 @@ type placeChange struct {
 }
 
 // mayPlace gives the question that a change of placement has to pass: whether tables have rows that the new rules would not
-// look for where they are. It is a refusal by itself where nobody can tell.
-func (r *rulesRun) mayPlace(p mesh.Part, was []byte, tables []string) (func(context.Context) error, error) {
+// look for where they are. It is a refusal by itself where nobody can tell. The question is asked at the pace of the flags
+// first, and without a rest and without a word when the tables are held.
+func (r *rulesRun) mayPlace(p mesh.Part, was []byte, tables []string, f *applyFlags) (first, held func(context.Context) error, err error) {
 	before, after, err := layoutsOf(was, p.Text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if why := unaskable(p, before, after, tables); why != nil {
-		return nil, why
+		return nil, nil, why
 	}
-	return func(ctx context.Context) error {
-		found, err := r.look(ctx, before, after, tables, func(l *ops.Look) { l.First = true })
+	ask := func(ctx context.Context, set func(*ops.Look)) error {
+		found, err := r.look(ctx, before, after, tables, func(l *ops.Look) { l.First = true; set(l) })
 		if err != nil {
 			return notAsked(p, tables, err)
 		}
@@ -53,15 +63,56 @@ func (r *rulesRun) mayPlace(p mesh.Part, was []byte, tables []string) (func(cont
 			return orphaned(p, &found[i])
 		}
 		return nil
-	}, nil
+	}
+	first = func(ctx context.Context) error {
+		defer f.bar.end()
+		return ask(ctx, func(l *ops.Look) { l.Pace, l.Progress = f.pace, f.bar.looked })
+	}
+	return first, func(ctx context.Context) error { return ask(ctx, func(*ops.Look) {}) }, nil
 }
 
+// layoutsOf lays out the document in force and the next one. Without the former no table is named, and rows lie wherever they
+// are found.
 func layoutsOf(was, next []byte) (before, after *rule.Layout, err error) {
-	if before, err = mesh.LayoutOf(was); err != nil {
+	if after, err = mesh.LayoutOf(next); err != nil {
 		return nil, nil, err
 	}
-	after, err = mesh.LayoutOf(next)
+	if len(was) == 0 {
+		return &rule.Layout{Database: after.Database, DefaultDataSource: after.DefaultDataSource, DataSources: after.DataSources}, after, nil
+	}
+	before, err = mesh.LayoutOf(was)
 	return before, after, err
+}
+
+// shardedIn are the tables whose rows a first document is asked about.
+func shardedIn(text []byte) []string {
+	l, err := mesh.LayoutOf(text)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, t := range l.Tables {
+		out = append(out, t.Name)
+	}
+	return out
+}
+
+// mayBegin asks before a first document whether there are rows already that it would not find. Servers that cannot be asked
+// are no obstacle: there may be none yet.
+func (r *rulesRun) mayBegin(ctx context.Context, p mesh.Part, f *applyFlags) error {
+	tables := shardedIn(p.Text)
+	if len(tables) == 0 {
+		return nil
+	}
+	first, _, err := r.mayPlace(p, nil, tables, f)
+	if err != nil {
+		return err
+	}
+	err = first(ctx)
+	if errors.Is(err, errUnasked) {
+		_, err = fmt.Fprintln(f.errOut, "warning:", err)
+	}
+	return err
 }
 
 // unaskable refuses what no look at tables can allow: that all tables are elsewhere which no rule names, or that a data source
@@ -84,8 +135,8 @@ func unaskable(p mesh.Part, before, after *rule.Layout, tables []string) error {
 }
 
 func notAsked(p mesh.Part, tables []string, err error) error {
-	return orphans{fmt.Sprintf("%s: whether rows of %s would be looked for where they are not could not be asked: %v. "+
-		"Give --force-placement if you know that there are none", p.Document, tableList(tables), err)}
+	return unasked{orphans{fmt.Sprintf("%s: whether rows of %s would be looked for where they are not could not be asked: %v. "+
+		"Give --force-placement if you know that there are none", p.Document, tableList(tables), err)}}
 }
 
 func orphaned(p mesh.Part, m *ops.Misplaced) error {
@@ -114,7 +165,11 @@ func (r *rulesRun) look(ctx context.Context, before, after *rule.Layout, tables 
 
 // foresee finds out what a change of placement would do: where the tables would be, and which of their rows.
 func (r *rulesRun) foresee(ctx context.Context, p mesh.Part, out *applied, f *applyFlags) error {
-	if len(out.Tables) == 0 {
+	tables := out.Tables
+	if len(out.was) == 0 && p.Kind == layout.Rules {
+		tables = shardedIn(p.Text)
+	}
+	if len(tables) == 0 {
 		return nil
 	}
 	before, after, err := layoutsOf(out.was, p.Text)
@@ -128,14 +183,16 @@ func (r *rulesRun) foresee(ctx context.Context, p mesh.Part, out *applied, f *ap
 		out.Refused = why.Error()
 		return nil
 	}
-	out.Rows, err = r.look(ctx, before, after, out.Tables, func(l *ops.Look) { l.Sample, l.Pace, l.Progress = f.sample, f.pace, f.bar.looked })
+	out.Rows, err = r.look(ctx, before, after, tables, func(l *ops.Look) { l.Sample, l.Pace, l.Progress = f.sample, f.pace, f.bar.looked })
 	f.bar.end()
 	if ctx.Err() != nil {
 		return err
 	}
 	if err != nil {
 		out.Unasked = err.Error()
-		out.Refused = notAsked(p, out.Tables, err).Error()
+		if len(out.was) > 0 { // else it is no obstacle
+			out.Refused = notAsked(p, tables, err).Error()
+		}
 	}
 	if i := slices.IndexFunc(out.Rows, func(m ops.Misplaced) bool { return m.Wrong > 0 }); i >= 0 {
 		out.Refused = orphaned(p, &out.Rows[i]).Error()
@@ -188,7 +245,7 @@ func (r *rulesRun) replanned(ctx context.Context, cmd *cobra.Command, a *mesh.Ad
 		return nil, 0, err
 	}
 	for _, p := range parts {
-		if p.Kind == "rules" {
+		if p.Kind == layout.Rules {
 			texts[p.Name], in.Database = p.Text, p.Name
 		}
 	}
@@ -243,6 +300,9 @@ func showApplied(w io.Writer, d *applied) {
 				fmt.Fprintf(w, "      %s\n", s)
 			}
 		}
+	}
+	if d.Unasked != "" {
+		fmt.Fprintf(w, "  not all rows could be looked at: %s\n", d.Unasked)
 	}
 	showRows(w, d)
 	for line := range strings.Lines(d.Diff) {

@@ -95,6 +95,9 @@ func hasSource(d *rule.Document, name string) bool {
 	return false
 }
 
+// maxNodes bounds the actual tables of a table, so that a typing mistake does not fill the memory; a document has no more.
+const maxNodes = 1 << 15
+
 // kingTable reads a sharded table as kingshard and Gaea write it; servers is the key of the list of its servers.
 func (r *run) kingTable(d *rule.Document, sh *tree, servers string) *rule.Table {
 	t := rule.Table{Name: sh.at("table").text, Key: []string{sh.at("key").text}}
@@ -105,7 +108,7 @@ func (r *run) kingTable(d *rule.Document, sh *tree, servers string) *rule.Table 
 		if i >= len(locations) {
 			break
 		}
-		for range locations[i] {
+		for range min(locations[i], maxNodes-n) {
 			t.Nodes = append(t.Nodes, fmt.Sprintf("%s.%s_%04d", server, t.Name, n))
 			n++
 		}

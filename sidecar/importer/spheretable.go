@@ -244,7 +244,7 @@ func (s *sphere) autoTable(x *tree, name string, t *tree) {
 	s.keyTypes(&out)
 	s.generate(x, t, &out)
 	t.ignore("auditStrategy")
-	n := autoCount(st)
+	n := min(autoCount(st), maxNodes)
 	sources := t.at("actualDataSources").texts()
 	if len(sources) == 0 {
 		for _, ds := range s.d.DataSources {
@@ -257,7 +257,7 @@ func (s *sphere) autoTable(x *tree, name string, t *tree) {
 	for i := range n {
 		out.Nodes = append(out.Nodes, fmt.Sprintf("%s.%s_%d", sources[i%len(sources)], name, i))
 	}
-	if n == 0 {
+	if n <= 0 {
 		s.note(NoEqual, name, "how many tables %s has cannot be told", st.typ)
 		return
 	}

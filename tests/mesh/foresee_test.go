@@ -189,3 +189,36 @@ func TestPlacementOfEmptyTables(t *testing.T) {
 	}
 	l.must(0, []string{"version 3 is in force"}, "apply", "-f", back)
 }
+
+// TestFirstDocumentOverRows: before its first document a database may have rows already, as one that another proxy has
+// served: those that the document would not find are counted, and it is refused.
+func TestFirstDocumentOverRows(t *testing.T) {
+	l := newLab(t, env.Etcd.Endpoint())
+	other := l.database + "_b"
+	if err := env.CreateSchema(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	for i, shard := range env.Shards {
+		if err := direct(shard.Config(other), fmt.Sprintf("CREATE TABLE old_%d (id BIGINT PRIMARY KEY)", i),
+			fmt.Sprintf("INSERT INTO old_%d VALUES (%d), (%d), (%d)", i, i, i+2, i+4)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := func(expression string, address string) string {
+		return fmt.Sprintf("database: %s\ndefaults: {user: root}\ndata_sources:\n  ds_0: {address: %q}\n  ds_1: {address: %q}\ntables:\n"+
+			"  old: {key: id, algorithm: {type: inline, expression: %q}, nodes: [ds_0.old_0, ds_1.old_1]}\n", other, env.Shards[0].Addr(), address, expression)
+	}
+	wrong, right := l.file(text("1 - id % 2", env.Shards[1].Addr())), l.file(text("id % 2", env.Shards[1].Addr()))
+	seen := l.foresee(5, "-f", wrong)
+	if len(seen.Rows) != 2 || seen.Rows[0].Misplaced != 3 || seen.Rows[1].Misplaced != 3 {
+		t.Errorf("%+v", seen.Rows)
+	}
+	l.must(5, []string{"old has rows on ds_0 that would be looked for elsewhere"}, "apply", "-f", wrong)
+	if seen := l.foresee(0, "-f", right); len(seen.Rows) != 2 || seen.Rows[0].Rows != 3 || seen.Rows[0].Misplaced != 0 {
+		t.Errorf("%+v", seen.Rows)
+	}
+	l.must(0, []string{"version 1 is in force"}, "apply", "-f", right)
+	l.must(0, []string{"version 2 is in force"}, "drop", other, "--force-placement")
+	away := strings.ReplaceAll(text("id % 2", "127.0.0.1:1"), "ds_", "dx_") // names are the mesh's
+	l.must(0, []string{"warning: rules/" + other, "could not be asked", "version 3 is in force"}, "apply", "-f", l.file(away))
+}
