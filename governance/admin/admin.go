@@ -40,6 +40,8 @@ type Config struct {
 	// Placement names the tables whose rows live elsewhere under next than under was; nil if the kind has no placement.
 	// A drop has a nil next.
 	Placement func(ctx context.Context, name string, was, next []byte) (tables []string, err error)
+	// Apart names what else two instances must not take differently for long, as a canary has them do; nil: nothing.
+	Apart     func(ctx context.Context, name string, was, next []byte) (what []string, err error)
 	Activator Activator // nil: placement changes are refused
 	Now       func() time.Time
 }

@@ -21,6 +21,15 @@ var ErrNobody = errors.New("no living instance would run it")
 // who would run it.
 func (d *Documents) try(ctx context.Context, name string, st state, v layout.Version, c layout.Canary, dry bool) (layout.Pointer, []string, error) {
 	doc := d.doc(name)
+	if d.cfg.Apart != nil {
+		what, err := d.cfg.Apart(ctx, name, []byte(st.active.Version.Text), []byte(v.Text))
+		if err == nil && len(what) > 0 {
+			err = fmt.Errorf("a canary that has others than those in force: %s: %w", strings.Join(what, ", "), ErrPlacement)
+		}
+		if err != nil {
+			return layout.Pointer{}, nil, fmt.Errorf("%s: %w", doc, err)
+		}
+	}
 	conds, ops, number, err := d.store(name, st, v)
 	if err != nil {
 		return layout.Pointer{}, nil, err

@@ -29,7 +29,7 @@ func NewAdmin(s store.Store, by string, wait time.Duration) (*Admin, error) {
 	var err error
 	a.Rules, err = admin.New(admin.Config{
 		Store: s, Kind: layout.Rules, Validate: a.validate, Now: time.Now,
-		Placement: comparePlacement,
+		Placement: comparePlacement, Apart: serversApart,
 		Activator: activator{&barrier.Activator{Store: s, Instance: by, Now: time.Now, Wait: wait}},
 	})
 	if err != nil {
@@ -46,6 +46,33 @@ func comparePlacement(_ context.Context, _ string, was, next []byte) ([]string, 
 		return nil, nil
 	}
 	return Placement(was, next)
+}
+
+// serversApart names the data sources that only one of two documents has, or that they have at different addresses. Instances
+// that disagreed on them for long would write to different servers, look for tables that no rule names on different ones,
+// and take locks by name on different ones.
+func serversApart(_ context.Context, _ string, was, next []byte) ([]string, error) {
+	before, err := layoutOf(was)
+	if err != nil {
+		return nil, nil
+	}
+	after, err := layoutOf(next)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, ds := range after.DataSources {
+		old := before.DataSource(ds.Name)
+		if old == nil || old.Address != ds.Address {
+			out = append(out, fmt.Sprintf("data source %s at %s", ds.Name, ds.Address))
+		}
+	}
+	for _, ds := range before.DataSources {
+		if after.DataSource(ds.Name) == nil {
+			out = append(out, "no data source "+ds.Name)
+		}
+	}
+	return out, nil
 }
 
 // Of is the administration of a kind.

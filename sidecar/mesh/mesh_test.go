@@ -120,3 +120,20 @@ func TestDocumentsAreValidatedTogether(t *testing.T) {
 		t.Errorf("as if both were in force: %v", err)
 	}
 }
+
+// TestCanaryHasTheSameServers: instances that write to different servers for as long as a canary runs would lose rows.
+func TestCanaryHasTheSameServers(t *testing.T) {
+	for next, want := range map[string]string{
+		strings.ReplaceAll(shop, "10.0.0.2", "10.0.0.3"):                                                        "data source ds_1 at 10.0.0.3:3306",
+		strings.Replace(shop, "data_sources: {", `data_sources: {aa: {address: "10.0.0.9:3306", user: u}, `, 1): "data source aa at 10.0.0.9:3306",
+		strings.Replace(shop, "user: u}}", "user: other, pool: {max: 3}}}", 1):                                  "",
+	} {
+		got, err := serversApart(t.Context(), "shop", []byte(shop), []byte(next))
+		if err != nil || strings.Join(got, ", ") != want {
+			t.Errorf("%v, %v, not %q", got, err, want)
+		}
+	}
+	if got, err := serversApart(t.Context(), "shop", []byte(shop), []byte(strings.NewReplacer(`ds_0: {address: "10.0.0.1:3306", user: u}, `, "", "ds_0: 0-8191, ", "", "8192-", "0-").Replace(shop))); err != nil || strings.Join(got, ", ") != "no data source ds_0" {
+		t.Errorf("%v, %v", got, err)
+	}
+}

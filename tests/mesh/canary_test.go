@@ -88,6 +88,7 @@ func TestCanary(t *testing.T) {
 	who(false, false, false)
 
 	l.must(5, []string{"a canary of tables [t u]", "it changes where rows live"}, "apply", "--canary", "zone=z1", "-f", l.file(l.rulesBy("ds_1: 0-8191\n  ds_0: 8192-16383", "  u: {key: id}\n")))
+	l.must(5, []string{"a canary that has others than those in force: data source ds_0 at 127.0.0.1:1"}, "apply", "--canary", "zone=z1", "-f", l.file(strings.Replace(base, env.Shards[0].Addr(), "127.0.0.1:1", 1)))
 	l.must(1, []string{"no living instance would run it (there are: a, b, c)"}, "apply", "--canary", "instance=nobody", "-f", bound)
 	l.must(0, []string{"would run as a canary on b (version 2 is in force)"}, "apply", "--dry-run", "--canary", "zone=z1", "-f", bound)
 	l.must(0, []string{"version 3 runs as a canary on b (version 2 is in force)"}, "apply", "--canary", "zone=z1", "--author", "ann", "--comment", "bind them", "-f", bound)
