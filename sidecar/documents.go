@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,6 +16,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/journal"
 	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/rule"
@@ -28,6 +30,8 @@ type documents interface {
 	// door is the gate of statements; nil where rules never change.
 	door() session.Gate
 	rulesBySQL() session.RuleAdmin
+	// tables are those of the database heddle that tell of the documents and who runs them.
+	tables() map[string]sysview.Source
 	generators() *keygen.Set
 	ddl() *journal.Journal
 	// away says that the store of the documents is not reached; "": it is, or there is none.
@@ -55,6 +59,7 @@ type files struct {
 	lock    *os.File
 	layouts []*rule.Layout // in force; the reloading goroutine's
 	version uint64
+	docs    atomic.Pointer[[]*rule.Document] // in force
 }
 
 func openFiles(ctx context.Context, p *Process) (_ documents, err error) {
@@ -87,7 +92,9 @@ func openFiles(ctx context.Context, p *Process) (_ documents, err error) {
 	if err := servedIn(p.config).write(docs); err != nil {
 		return nil, err
 	}
-	return &files{process: p, claims: claims, journal: FileJournal(p.config), lock: lock, layouts: layouts, version: 1}, nil
+	f := &files{process: p, claims: claims, journal: FileJournal(p.config), lock: lock, layouts: layouts, version: 1}
+	f.docs.Store(&docs)
+	return f, nil
 }
 
 // readDocuments reads the rules and users that the configuration names.
@@ -143,6 +150,7 @@ func (f *files) reload(c *config.Config) error {
 	}
 	f.version++
 	f.layouts = layouts
+	f.docs.Store(&docs)
 	f.process.accounts.set(users)
 	if err := servedIn(f.process.config).write(docs); err != nil {
 		f.process.log.Error("the rules are in force, but the next start does not know them", zap.Error(err))
@@ -219,6 +227,9 @@ func resolve(docs []*rule.Document) ([]*rule.Layout, error) {
 	}
 	return layouts, nil
 }
+
+// documents are those in force.
+func (f *files) documents() []*rule.Document { return *f.docs.Load() }
 
 func (f *files) connectionIDs() server.ConnectionIDs {
 	return instance.NewConnectionIDs(func() uint16 { return 0 })

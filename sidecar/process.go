@@ -180,6 +180,7 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		Gate:    p.documents.door(),
 		Journal: p.documents.ddl(),
 		Rules:   p.documents.rulesBySQL(),
+		Tables:  p.tables(),
 		Log:     p.log, Flavour: flavour, Version: version, OwnVersion: p.servers.ownVersion(version),
 		Collations: collations,
 		Initial:    p.servers.initial(),

@@ -17,6 +17,8 @@ type Account struct {
 	Password func() (string, error)
 	// Databases are the logical databases that the account may use; nil: all.
 	Databases []string
+	// Admin: it may read all of the tables of heddle, and change rules by statements.
+	Admin bool
 	// MaxConnections limits the account's connections to this instance; 0: no limit.
 	MaxConnections int
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/sysview"
 )
 
 // An account that lists databases has, as servers would put it, all privileges on those and none beside: it names no other
@@ -39,7 +40,7 @@ func (s *Session) mayRun(st *parser.Statement) error {
 }
 
 func (s *Session) permits(db string) bool {
-	return s.who.MayUse(db) || s.who.MayUse(strings.ToLower(db))
+	return s.who.MayUse(db) || s.who.MayUse(strings.ToLower(db)) || s.ownDatabase(db)
 }
 
 func (s *Session) databaseDenied(db string) error {
@@ -309,6 +310,10 @@ func verb(k parser.Kind) string {
 
 // MayOpen reports why a client may not start in a database; nil if it may.
 func (srv *Server) MayOpen(who Identity, db string) error {
+	own := strings.EqualFold(db, sysview.Heddle) && (&sysview.View{Snapshot: srv.Catalogs.Current(), Own: srv.Tables}).OwnDatabase(db)
+	if own {
+		return nil
+	}
 	if !who.MayUse(db) {
 		return sqlerr.DatabaseAccessDenied(who.User, who.Host, db)
 	}

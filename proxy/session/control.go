@@ -12,6 +12,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
+	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/txn"
 )
@@ -66,6 +67,12 @@ func onUse(s *Session, ctx context.Context, x *execution) error {
 
 // use changes the default database. A pass-through database is a schema that its server has to know.
 func (s *Session) use(ctx context.Context, db string) error {
+	if s.ownDatabase(db) {
+		s.useDatabase(sysview.Heddle)
+		s.trackDatabase()
+		s.trackState()
+		return nil
+	}
 	if !s.who.MayUse(db) {
 		return sqlerr.DatabaseAccessDenied(s.who.User, s.who.Host, db)
 	}

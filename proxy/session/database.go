@@ -73,7 +73,7 @@ func (s *Session) createDatabase(ctx context.Context, st *parser.Statement, name
 	if st.DDL.OrReplace {
 		return s.writeError(sqlerr.NotSupported("CREATE OR REPLACE DATABASE"))
 	}
-	if known {
+	if known || s.ownDatabase(name) {
 		return s.exists(st, name)
 	}
 	source, err := s.sourceForDatabase()

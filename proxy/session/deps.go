@@ -13,6 +13,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/catalog"
@@ -147,10 +148,12 @@ type Server struct {
 	Gate     Gate      // nil: the rules never change
 	Journal  Journal   // nil: nobody is told what became of DDL but its client
 	Rules    RuleAdmin // makes and ends databases
-	Auth     Authenticator
-	Peers    Peers
-	Meter    Meter // nil: nothing is counted
-	Log      *zap.Logger
+	// Tables are those of the database heddle, by name; nil: there are none.
+	Tables map[string]sysview.Source
+	Auth   Authenticator
+	Peers  Peers
+	Meter  Meter // nil: nothing is counted
+	Log    *zap.Logger
 
 	Flavour parser.Flavour
 	Version string // as the greeting has it

@@ -8,6 +8,8 @@ type Identity struct {
 	Host string // the client's address without port
 	// Databases are the logical databases that the account may use; nil: all.
 	Databases []string
+	// Admin: it may read all of the tables of heddle, and change rules by statements.
+	Admin bool
 	// WithPassword: the login gave one, as errors say.
 	WithPassword bool
 	// Attributes are the client's connection attributes.

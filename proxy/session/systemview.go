@@ -32,11 +32,23 @@ func (s *Session) view() *sysview.View {
 		Snapshot: s.srv.Catalogs.Current(), Database: s.db, Mode: s.mode, Servers: dictionary{s},
 		User: s.who.User, Host: s.who.Host, Account: [2]string{s.who.User, "%"}, Databases: s.who.Databases,
 		MaxText: min(maxSystemText, s.config.MaxPacket), Clients: s.clients,
+		Own: s.srv.Tables, Reader: sysview.Reader{User: s.who.User, Admin: s.who.Admin}, UTF8Results: s.utf8Results(),
 	}
 	if source, schema, err := s.home(); err == nil {
 		v.HomeSource, v.HomeSchema = source, schema
 	}
 	return v
+}
+
+// utf8Results reports whether texts of utf8mb4 reach the client as they are.
+func (s *Session) utf8Results() bool {
+	name, _ := s.state.Var("character_set_results")
+	return strings.EqualFold(plainText(name), "utf8mb4") || strings.EqualFold(name, "NULL")
+}
+
+// ownDatabase reports whether a database is that of the proxy's own tables.
+func (s *Session) ownDatabase(db string) bool {
+	return strings.EqualFold(db, sysview.Heddle) && s.view().OwnDatabase(db)
 }
 
 // clients lists the sessions of this instance that the client sees: those of its account, unless it may see all.
@@ -178,6 +190,8 @@ func (s *Session) systemShape(ctx context.Context, stmt *prepared, params []sqlt
 	switch {
 	case err != nil:
 		return nil, nil, err
+	case a.Again != "" && x.st.parsed.Kind == parser.Select && x.st.parsed.Clauses != nil && !x.st.parsed.Clauses.Into.Present():
+		return nil, nil, sqlerr.NotSupported("a preparation of a query over heddle and other tables")
 	case a.Asked != "":
 		a.SQL = a.Asked // before a SHOW CREATE runs, servers describe it otherwise
 	case a.Columns != nil || a.SQL == "":

@@ -11,6 +11,9 @@ import (
 // Concerns reports whether a statement is Answer's business. The error refuses one that would mix the servers' own
 // dictionaries into what it writes. Where only a pass-through document is loaded PROCESSLIST alone is.
 func (v *View) Concerns(st *parser.Statement) (bool, error) {
+	if own, err := v.asksOwn(st); own || err != nil {
+		return own, err
+	}
 	if !v.active() && (st.Kind == parser.Show || st.Kind == parser.Describe || !v.asksClients(st)) {
 		return false, nil
 	}

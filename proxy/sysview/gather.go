@@ -17,6 +17,7 @@ type question struct {
 	columns []sqltypes.Column // all that the server's version of it has
 	wanted  []int             // of columns, in their order: what the statement names
 	filter  filter
+	planned bool // the text is planned again, by a grammar that knows no VALUES in a union
 }
 
 // open reads what columns a table of information_schema has on the servers.

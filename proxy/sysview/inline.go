@@ -45,7 +45,7 @@ func (v *View) inline(q *question, out []output, rows []sqltypes.Row, system boo
 	} else {
 		b.WriteString("1 = 0")
 	}
-	if err := v.values(&b, q, out, rows); err != nil {
+	if err := v.values(&b, q, out, rows, v.cell); err != nil {
 		return "", err
 	}
 	b.WriteByte(')')
@@ -56,10 +56,15 @@ func (v *View) inline(q *question, out []output, rows []sqltypes.Row, system boo
 const maxBranches = 1000
 
 // values writes the rows behind the first branch.
-func (v *View) values(b *strings.Builder, q *question, out []output, rows []sqltypes.Row) error {
+func (v *View) values(b *strings.Builder, q *question, out []output, rows []sqltypes.Row, cell func([]byte, *sqltypes.Column) string) error {
 	head, row, end := " UNION ALL VALUES ", "(", ")"
 	separator := ", "
 	switch f := v.Mode.Flavour; {
+	case q.planned:
+		head, row, end, separator = " UNION ALL ", "SELECT ", "", " UNION ALL "
+		if len(rows) > maxBranches {
+			return tooMany(q)
+		}
 	case f.MariaDB:
 	case f.Version >= 80019:
 		row = "ROW("
@@ -80,7 +85,7 @@ func (v *View) values(b *strings.Builder, q *question, out []output, rows []sqlt
 			if k > 0 {
 				b.WriteByte(',')
 			}
-			b.WriteString(v.cell(r[o.at], &q.columns[q.wanted[o.at]]))
+			b.WriteString(cell(r[o.at], &q.columns[q.wanted[o.at]]))
 		}
 		b.WriteString(end)
 		if b.Len() > v.MaxText {
@@ -91,6 +96,9 @@ func (v *View) values(b *strings.Builder, q *question, out []output, rows []sqlt
 }
 
 func tooMany(q *question) error {
+	if strings.HasPrefix(q.name, Heddle+".") {
+		return sqlerr.NotSupported("a question about so many rows of " + q.name)
+	}
 	return sqlerr.NotSupported("a question about so many rows of information_schema." + q.name + "; ask for one table_schema and table_name")
 }
 

@@ -14,18 +14,24 @@ import (
 func (v *View) Answer(ctx context.Context, st *parser.Statement, shaped string) (*Answer, error) {
 	switch st.Kind {
 	case parser.Show, parser.Describe:
+		if v.showsOwn(st) {
+			return v.showOwn(st)
+		}
 		return v.show(ctx, st)
+	}
+	if a, err := v.plainAnswer(ctx, st); a != nil || err != nil {
+		return a, err
 	}
 	text, err := v.Rewrite(ctx, st)
 	if err != nil {
 		return nil, err
 	}
-	if st.Kind != parser.Select || st.Uses.Has(parser.UseUserVarWrite|parser.UseOutfile) || into(st) {
+	if st.Kind != parser.Select || v.ordinary(st) || st.Uses.Has(parser.UseUserVarWrite|parser.UseOutfile) || into(st) {
 		return &Answer{Again: text}, nil
 	}
 	a := &Answer{DataSource: v.HomeSource, Schema: v.homeSchema(), SQL: text}
-	if text == st.Text && shaped == st.Text {
-		return a, nil
+	if own, _ := v.asksOwn(st); own || text == st.Text && shaped == st.Text {
+		return a, nil // of tables of heddle a server cannot say how their columns are called
 	}
 	a.Columns, err = v.Servers.Shape(ctx, a.DataSource, a.Schema, shaped)
 	return a, err
@@ -46,8 +52,21 @@ func (v *View) Rewrite(ctx context.Context, st *parser.Statement) (string, error
 	var e edits
 	for i := range st.Tables {
 		t := &st.Tables[i]
-		if t.CTE {
+		if t.CTE || t.DeleteRef {
 			continue
+		}
+		if v.own(t) {
+			derived, err := v.derivedOwn(ctx, st, t)
+			if err == nil {
+				err = v.splice(&e, st, t, derived)
+			}
+			if err != nil {
+				return "", err
+			}
+			continue
+		}
+		if !v.system(t) && !v.asksInformationSchema(st) {
+			continue // beside tables of heddle, whose rows are in the text then
 		}
 		if !v.system(t) {
 			return "", sqlerr.NotSupported("a query over information_schema and the table " + t.Name)
@@ -73,9 +92,19 @@ func (v *View) Rewrite(ctx context.Context, st *parser.Statement) (string, error
 	v.qualifiers(&e, st)
 	text := e.apply(st.Text)
 	if len(text) > v.MaxText {
-		return "", sqlerr.NotSupported("a question about so many rows of information_schema; ask for one table_schema and table_name")
+		return "", sqlerr.NotSupported("a question about so many rows of information_schema or heddle; ask for one table_schema and table_name")
 	}
 	return text, nil
+}
+
+// ordinary reports whether a statement reads tables beside those that are answered here.
+func (v *View) ordinary(st *parser.Statement) bool {
+	for i := range st.Tables {
+		if t := &st.Tables[i]; !t.CTE && !v.system(t) && !v.own(t) {
+			return true
+		}
+	}
+	return false
 }
 
 // unknown refuses a table of information_schema: the server says whether there is one.
@@ -130,11 +159,11 @@ func (v *View) splice(e *edits, st *parser.Statement, t *parser.TableRef, derive
 		span.Start = t.SchemaSpan.Start
 	}
 	if text := span.In(st.Text); strings.Contains(text, "/*") || strings.Contains(text, "*/") {
-		return sqlerr.NotSupported("a comment inside the name information_schema." + t.Name)
+		return sqlerr.NotSupported("a comment inside the name " + v.qualified(t))
 	}
 	for i := range st.Tokens {
 		if i > 0 && st.Tokens[i].Start == span.Start && st.Tokens[i-1].Is("TABLE") || i == 0 && st.Tokens[0].Is("TABLE") {
-			return sqlerr.NotSupported("TABLE information_schema." + t.Name)
+			return sqlerr.NotSupported("TABLE " + v.qualified(t))
 		}
 	}
 	if t.Alias == "" {
@@ -144,6 +173,13 @@ func (v *View) splice(e *edits, st *parser.Statement, t *parser.TableRef, derive
 	return nil
 }
 
+func (v *View) qualified(t *parser.TableRef) string {
+	if v.own(t) {
+		return Heddle + "." + t.Name
+	}
+	return informationSchema + "." + t.Name
+}
+
 // qualifiers puts the names of the derived tables before columns that were qualified with the tables' own.
 func (v *View) qualifiers(e *edits, st *parser.Statement) {
 	for i := range st.Qualifiers {
@@ -151,7 +187,7 @@ func (v *View) qualifiers(e *edits, st *parser.Statement) {
 		for k := range st.Tables {
 			t := &st.Tables[k]
 			about, _ := v.known(t.Name)
-			if !v.system(t) || t.Alias != "" || about.scope == asItIs || !strings.EqualFold(t.Name, q.Name) {
+			if !v.system(t) && !v.own(t) || t.Alias != "" || !v.own(t) && about.scope == asItIs || !strings.EqualFold(t.Name, q.Name) {
 				continue
 			}
 			span := q.NameSpan

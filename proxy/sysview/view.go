@@ -41,6 +41,12 @@ type View struct {
 	// Clients lists the sessions that the account sees.
 	Clients func() []Client
 
+	// Own are the tables of the database heddle, by their names in lower case; Reader is who asks for their rows.
+	Own    map[string]Source
+	Reader Reader
+	// UTF8Results: texts of utf8mb4 are what the client wants.
+	UTF8Results bool
+
 	// MaxText bounds the statement that is sent in place of the client's, bytes.
 	MaxText int
 }

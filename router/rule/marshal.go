@@ -73,6 +73,9 @@ func (u *Users) Marshal() []byte {
 		if len(user.Databases) > 0 {
 			f = append(f, field{"databases", list(user.Databases)})
 		}
+		if user.Admin {
+			f = append(f, field{"admin", "true"})
+		}
 		f = addInt(f, "max_connections", user.MaxConnections)
 		w.line(1, user.Name, flow(f))
 	}
@@ -202,6 +205,15 @@ func properties(p sharding.Properties) (f []field) {
 		f = append(f, field{k, value(p[k])})
 	}
 	return f
+}
+
+// FormatProperties writes properties as a document has them, without braces.
+func FormatProperties(p sharding.Properties) string {
+	parts := make([]string, 0, len(p))
+	for _, f := range properties(p) {
+		parts = append(parts, scalar(f.key)+": "+f.value)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // value writes a property. Text is quoted where it would read as something else.

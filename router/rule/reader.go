@@ -122,6 +122,15 @@ func (r *reader) integer(n *node, path string, lo, hi int64) int {
 	return int(i)
 }
 
+// boolean reads true or false.
+func (r *reader) boolean(n *node, path string) bool {
+	b, ok := n.value.(bool)
+	if !ok {
+		r.problem(path, "expected true or false, found "+describe(n), "")
+	}
+	return b
+}
+
 func (r *reader) duration(n *node, path string) time.Duration {
 	if n.isScalar() {
 		r.draft.note(durationSchema)

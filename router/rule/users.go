@@ -19,6 +19,7 @@ type User struct {
 	Verifier       string   // "$A$005$…" or "0x24412430…" (caching_sha2_password), "*6BB4…" (mysql_native_password)
 	Password       Secret   // where the password itself is, for verifiers to be made from
 	Databases      []string // logical databases it may enter; empty or "*": all
+	Admin          bool     // it may read the whole of the tables of heddle and change rules by statements
 	MaxConnections int      // over all instances' sessions of the account, per instance; 0: no limit
 }
 

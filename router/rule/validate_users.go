@@ -34,6 +34,9 @@ func ValidateUsers(u *Users) Problems {
 		if message, hint := secretProblem(user.Password); message != "" {
 			report(path+".password", message, hint)
 		}
+		if user.Admin && len(user.Databases) > 0 {
+			report(path+".admin", "an administrator is not limited to databases", "leave out one of admin and databases")
+		}
 		if user.MaxConnections < 0 {
 			report(path+".max_connections", "it is negative", "")
 		}

@@ -1,0 +1,171 @@
+package mesh
+
+import (
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/governance/admin"
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// administered gives the lab's users an administrator and a clerk who is limited to the lab's database.
+func (l *lab) administered() {
+	l.t.Helper()
+	users := fmt.Sprintf("users: {root: {}, dba: {admin: true}, clerk: {databases: [%s]}}\n", l.database)
+	if _, err := l.admin.Users.Apply(l.t.Context(), admin.Application{Name: layout.Mesh, Document: []byte(users), Author: "test", Base: admin.AnyBase}); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// lists checks the rows of a statement, cells joined by |, NULL as such.
+func lists(t *testing.T, db *sql.DB, text string, want ...string) {
+	t.Helper()
+	if got := rowsOf(t, db, text); !slices.Equal(got, want) {
+		t.Fatalf("%s:\n%s\nwant\n%s", text, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func rowsOf(t *testing.T, db *sql.DB, text string) (out []string) {
+	t.Helper()
+	a, err := harness.Ask(t.Context(), db, text)
+	if err != nil || a.Code != 0 {
+		t.Fatalf("%s: %v %d %s", text, err, a.Code, a.Message)
+	}
+	for _, row := range a.Rows {
+		cells := make([]string, len(row))
+		for i, v := range row {
+			if cells[i] = "NULL"; v != nil {
+				cells[i] = fmt.Sprint(v)
+			}
+		}
+		out = append(out, strings.Join(cells, "|"))
+	}
+	return out
+}
+
+// TestTablesOfHeddle reads each of them, by the proxy alone and by a server, and says who may.
+func TestTablesOfHeddle(t *testing.T) {
+	l := newLab(t, env.Etcd.Endpoint())
+	l.administered()
+	l.apply(l.rules("  u: {key: id}\nbinding: [[t, u]]\nbroadcast: [kinds]\nsingle: {ds_1: [notes]}\n") + "# ½ \U0001F9F6\n")
+	a := l.start("a", "", "instance.zone", "north")
+	l.start("b", "")
+	dba := a.Open(t, "dba", "", l.database)
+
+	lists(t, dba, "SHOW TABLES FROM heddle", "data_sources", "instances", "pools", "replicas", "rule_history", "rules", "sessions", "tables")
+	lists(t, dba, "SHOW FULL TABLES FROM heddle LIKE 'rule%'", "rule_history|SYSTEM VIEW", "rules|SYSTEM VIEW")
+	lists(t, dba, "DESCRIBE heddle.replicas", "db|longtext|YES||NULL|", "data_source|longtext|YES||NULL|", "address|longtext|YES||NULL|", "weight|bigint|YES||NULL|")
+	lists(t, dba, "SELECT name, alive, is_this, zone FROM heddle.instances ORDER BY name DESC", "b|yes|no|NULL", "a|yes|yes|north")
+	lists(t, dba, "SELECT name, kind, sharding_key, algorithm, binding_group, nodes FROM heddle.tables ORDER BY kind, name",
+		"kinds|broadcast|NULL|NULL|NULL|2", "t|sharded|id|hash_slot|1|2", "u|sharded|id|hash_slot|1|2", "notes|single|NULL|NULL|NULL|1")
+	lists(t, dba, "SELECT db, version, author, reason, behind FROM heddle.rules WHERE db = '"+strings.ToUpper(l.database)+"'", l.database+"|2|test|placement|NULL")
+	lists(t, dba, "SELECT version, in_force, times_in_force FROM heddle.rule_history ORDER BY version", "1|no|1", "2|yes|1")
+	lists(t, dba, "SELECT name, address, up FROM heddle.data_sources WHERE name IN ('DS_1')", "ds_1|"+env.Shards[1].Addr()+"|yes")
+	lists(t, dba, "SELECT user, command FROM heddle.sessions WHERE user != 'root' AND info IS NOT NULL", "dba|Query")
+	if docs := rowsOf(t, dba, "SELECT document FROM heddle.rules"); len(docs) != 1 || !strings.HasSuffix(docs[0], "# ½ \U0001F9F6\n") {
+		t.Errorf("the document: %q", docs)
+	}
+
+	t.Run("a server and the proxy say the same", func(t *testing.T) { alike(t, dba) })
+	t.Run("beside other tables", func(t *testing.T) { besideOthers(t, l, dba) })
+	t.Run("who may", func(t *testing.T) { whoMay(t, l, a) })
+}
+
+// alike compares what is evaluated here with what a server makes of the same condition.
+func alike(t *testing.T, dba *sql.DB) {
+	for _, c := range []string{
+		"FROM heddle.tables %s ORDER BY name", "FROM heddle.tables %s ORDER BY kind DESC, name ASC LIMIT 2", "FROM heddle.tables AS x %s ORDER BY x.name LIMIT 1, 2",
+		"FROM heddle.tables %s AND nodes > 1 ORDER BY name LIMIT 2 OFFSET 1", "FROM heddle.tables %s AND binding_group IS NULL ORDER BY heddle.tables.name",
+		"FROM heddle.tables %s AND kind IN ('SINGLE', 'broadcast') ORDER BY nodes, name", "FROM heddle.tables %s AND name NOT IN ('t') ORDER BY binding_group, name",
+		"FROM heddle.tables %s AND name >= 'N' AND name < 'u' ORDER BY name", "FROM heddle.tables %s AND binding_group <> -1 ORDER BY name",
+		"FROM heddle.tables %s AND algorithm != 'x' ORDER BY name",
+	} {
+		plain := rowsOf(t, dba, "SELECT name, kind AS k, nodes, binding_group "+fmt.Sprintf(c, "WHERE nodes >= 0"))
+		served := rowsOf(t, dba, "SELECT name, kind AS k, nodes, binding_group "+fmt.Sprintf(c, "WHERE (nodes >= 0)"))
+		if !slices.Equal(plain, served) || len(plain) == 0 {
+			t.Errorf("%s: here %q, by a server %q", c, plain, served)
+		}
+	}
+	rows, err := dba.QueryContext(t.Context(), "SELECT * FROM heddle.instances WHERE name = ? ORDER BY started LIMIT 1", "a") // prepared
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil || !rows.Next() || columns[0] != "name" || len(columns) != 10 {
+		t.Errorf("prepared: %v, %v", columns, err)
+	}
+}
+
+func besideOthers(t *testing.T, l *lab, dba *sql.DB) {
+	l.create(dba)
+	says(t, dba, "INSERT INTO t (id, n) VALUES (1, 2), (2, 2), (3, 1)", 0, "")
+	lists(t, dba, "SELECT COUNT(*), MAX(nodes) FROM heddle.tables", "4|2")
+	lists(t, dba, "SELECT s.name, COUNT(p.open) FROM heddle.data_sources s JOIN heddle.pools p ON p.data_source = s.name GROUP BY s.name ORDER BY s.name", "ds_0|1", "ds_1|1")
+	lists(t, dba, "SELECT name FROM heddle.tables WHERE nodes = (SELECT MIN(nodes) FROM heddle.tables)", "notes")
+	lists(t, dba, "SELECT t.id, x.kind FROM t JOIN heddle.tables x ON x.nodes = t.n AND x.name = 't' WHERE t.id = 1", "1|sharded")
+	lists(t, dba, "SELECT t.id, x.name FROM t JOIN heddle.tables x ON x.nodes = t.n AND x.kind = 'sharded' ORDER BY t.id, x.name", "1|t", "1|u", "2|t", "2|u")
+	says(t, dba, "SELECT * FROM heddle.nothing", 1146, "heddle.nothing")
+	says(t, dba, "SELECT nothing FROM heddle.pools", 1054, "nothing")
+	says(t, dba, "DELETE FROM heddle.pools", 1235, "DELETE with heddle.pools")
+	says(t, dba, "INSERT INTO t SELECT 9, open FROM heddle.pools", 1235, "INSERT with heddle.pools")
+	says(t, dba, "DROP TABLE heddle.pools", 1235, "heddle.pools")
+	says(t, dba, "CREATE DATABASE heddle", 1007, "heddle")
+	says(t, dba, "EXPLAIN SELECT * FROM heddle.pools", 1235, "EXPLAIN with heddle.pools")
+}
+
+func whoMay(t *testing.T, l *lab, a *harness.Heddle) {
+	for _, user := range []string{"root", "clerk"} {
+		db := a.Open(t, user, "", "heddle")
+		lists(t, db, "SHOW TABLES", "sessions")
+		lists(t, db, "SELECT DISTINCT user FROM sessions", user)
+		lists(t, db, "SELECT user FROM sessions WHERE command = 'Query'", user)
+		says(t, db, "SELECT * FROM rules", 1142, "SELECT command denied")
+		says(t, db, "SELECT COUNT(*) FROM rules", 1142, "SELECT command denied")
+		says(t, db, "DESCRIBE rules", 1142, "SELECT command denied")
+		says(t, db, "USE "+l.database, 0, "")
+	}
+}
+
+// TestTablesWithoutServers reads them with every server gone.
+func TestTablesWithoutServers(t *testing.T) {
+	l := newLab(t, env.Etcd.Endpoint())
+	l.administered()
+	var relays []*harness.Relay
+	text := l.rules("")
+	for _, s := range env.Shards {
+		r := harness.NewRelay(t, s.Addr())
+		relays = append(relays, r)
+		text = strings.Replace(text, s.Addr(), r.Addr(), 1)
+	}
+	l.apply(text)
+	dba := l.start("a", "").Open(t, "dba", "", "heddle")
+	lists(t, dba, "SELECT name FROM data_sources ORDER BY name", "ds_0", "ds_1")
+	for _, r := range relays {
+		r.Close()
+	}
+	gone := func(text string) {
+		t.Helper()
+		eventually(t, 10*time.Second, "no server answers "+text, func() bool {
+			a, err := harness.Ask(t.Context(), dba, text)
+			return err == nil && a.Code == 1429
+		})
+	}
+	gone("SELECT id FROM " + l.database + ".t WHERE id IN (1, 2, 3, 4, 5, 6, 7)")
+	lists(t, dba, "SELECT name, up FROM data_sources WHERE name > 'a' ORDER BY name LIMIT 5", "ds_0|no", "ds_1|no")
+	for _, table := range rowsOf(t, dba, "SHOW TABLES") {
+		columns := rowsOf(t, dba, "DESCRIBE "+table)
+		rows := rowsOf(t, dba, "SELECT * FROM heddle."+table)
+		if len(columns) == 0 || len(rows) == 0 && table != "replicas" {
+			t.Errorf("%s: %d columns, %d rows", table, len(columns), len(rows))
+		}
+	}
+	says(t, dba, "USE "+l.database, 0, "")
+	says(t, dba, "USE heddle", 0, "")
+	gone("SELECT COUNT(*) FROM data_sources")
+}
