@@ -62,6 +62,7 @@ const (
 	ReplicationAdmin
 	Shutdown
 	Compound // BEGIN NOT ATOMIC, IF …: a body outside of a stored program
+	DistSQL  // a statement about storage units and rules, which package distsql reads
 	Empty    // nothing but comments: the server answers OK
 )
 
@@ -78,7 +79,7 @@ var kindNames = [...]string{
 	Prepare: "prepare", Execute: "execute", ExecuteImmediate: "execute-immediate", Deallocate: "deallocate",
 	Kill: "kill", Flush: "flush", TableAdmin: "table-admin", Handler: "handler", Account: "account",
 	Signal: "signal", GetDiagnostics: "get-diagnostics", Help: "help", ReplicationAdmin: "replication-admin",
-	Shutdown: "shutdown", Compound: "compound", Empty: "empty",
+	Shutdown: "shutdown", Compound: "compound", DistSQL: "distsql", Empty: "empty",
 }
 
 // String is the kind's name in goldens and metrics.

@@ -49,18 +49,17 @@ func (d *databases) CreateDatabase(ctx context.Context, by, name string, source 
 	return d.await(ctx, name, res.Pointer, true)
 }
 
-// MadeByStatement reports whether CREATE DATABASE has made a document, which nobody has written anew.
-func (d *databases) MadeByStatement(name string) bool {
+// Document is the document of a database that this instance runs.
+func (d *databases) Document(name string) (session.RuleDocument, bool) {
+	out := session.RuleDocument{Ends: "`heddle rules drop " + name + "`"}
 	now := d.stored.rules.Current()
 	if now == nil {
-		return false
+		return out, false
 	}
 	doc, ok := now.Documents[name]
-	return ok && bytes.HasPrefix(doc.Bytes(), []byte(made))
+	out.Text, out.Made = doc.Bytes(), ok && bytes.HasPrefix(doc.Bytes(), []byte(made))
+	return out, ok
 }
-
-// Where says how a document is ended.
-func (d *databases) Where(name string) string { return "`heddle rules drop " + name + "`" }
 
 // DropDatabase ends a document that CREATE DATABASE has made.
 func (d *databases) DropDatabase(ctx context.Context, by, name string) ([]string, error) {
@@ -128,7 +127,10 @@ func (d *databases) late(ctx context.Context, name string, pointer layout.Pointe
 }
 
 // fixedRules are rules in files, which no statement changes.
-type fixedRules struct{ paths []string }
+type fixedRules struct {
+	paths     []string
+	documents func() []*rule.Document
+}
 
 var _ session.RuleAdmin = fixedRules{}
 
@@ -141,12 +143,21 @@ func (f fixedRules) CreateDatabase(context.Context, string, string, rule.DataSou
 	return nil, f.refuse("CREATE DATABASE")
 }
 
-// MadeByStatement reports false: the documents were written.
-func (f fixedRules) MadeByStatement(string) bool { return false }
+// Document is the document of a database in the files.
+func (f fixedRules) Document(name string) (session.RuleDocument, bool) {
+	out := session.RuleDocument{Ends: "taking it out of " + strings.Join(f.paths, ", ")}
+	for _, d := range f.documents() {
+		if strings.EqualFold(d.Database, name) {
+			out.Text = d.Marshal()
+			return out, true
+		}
+	}
+	return out, false
+}
 
-// Where names the files.
-func (f fixedRules) Where(string) string {
-	return "taking it out of " + strings.Join(f.paths, ", ")
+// Change refuses.
+func (f fixedRules) Change(context.Context, string, string, string, func(*rule.Document) error) (session.RuleChange, error) {
+	return session.RuleChange{}, f.refuse("a change of rules")
 }
 
 // DropDatabase refuses.

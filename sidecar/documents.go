@@ -234,9 +234,11 @@ func (f *files) documents() []*rule.Document { return *f.docs.Load() }
 func (f *files) connectionIDs() server.ConnectionIDs {
 	return instance.NewConnectionIDs(func() uint16 { return 0 })
 }
-func (f *files) generators() *keygen.Set       { return keygen.NewSet(nil, f.claims, f.claims) }
-func (f *files) door() session.Gate            { return nil }
-func (f *files) ddl() *journal.Journal         { return f.journal }
-func (f *files) rulesBySQL() session.RuleAdmin { return fixedRules{f.process.config.Rules.File} }
-func (f *files) away() string                  { return "" }
-func (f *files) close(context.Context) error   { return f.lock.Close() }
+func (f *files) generators() *keygen.Set { return keygen.NewSet(nil, f.claims, f.claims) }
+func (f *files) door() session.Gate      { return nil }
+func (f *files) ddl() *journal.Journal   { return f.journal }
+func (f *files) rulesBySQL() session.RuleAdmin {
+	return fixedRules{f.process.config.Rules.File, f.documents}
+}
+func (f *files) away() string                { return "" }
+func (f *files) close(context.Context) error { return f.lock.Close() }

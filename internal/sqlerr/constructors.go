@@ -211,6 +211,16 @@ func RulesUnreached(why string) *Error {
 	return newf(CodeUnknownError, "HY000", "The rules cannot be reached, so nothing was run: %s", why)
 }
 
+// RuleRefused is a change of rules that is wrong by what the rules say now.
+func RuleRefused(why string) *Error {
+	return newf(CodeUnknownError, "HY000", "The rules are not changed: %s", why)
+}
+
+// DistSQLSyntax is a statement about rules that cannot be read; what says where.
+func DistSQLSyntax(what string) *Error {
+	return newf(CodeSyntax, "42000", "You have an error in your DistSQL: %s", what)
+}
+
 // DDLUnfinished is DDL on a table of which earlier DDL is not done on every shard.
 func DDLUnfinished(table, id string) *Error {
 	return newf(CodeUnknownError, "HY000", "Earlier DDL on table %s is not done on every shard, so nothing was run: finish it with heddle ddl resume %s, "+

@@ -49,6 +49,7 @@ func handlers() map[parser.Kind]handler {
 		parser.CreateDatabase:   onDatabase,
 		parser.AlterDatabase:    onDatabase,
 		parser.DropDatabase:     onDatabase,
+		parser.DistSQL:          onDistSQL,
 	}
 }
 

@@ -167,8 +167,9 @@ func (s *Session) dropDatabase(ctx context.Context, st *parser.Statement, name s
 		s.diag.note(sqlerr.NoDatabaseToDrop(name))
 		s.diag.rowCount = 0
 		return s.sendOK(&wire.OK{Status: wire.StatusDBDropped, Warnings: s.diag.count()})
-	case !s.srv.Rules.MadeByStatement(layout.Database):
-		return s.writeError(sqlerr.NotSupported("DROP DATABASE of a database whose document was written by hand: " + s.srv.Rules.Where(layout.Database) + " ends it"))
+	}
+	if doc, _ := s.srv.Rules.Document(layout.Database); !doc.Made {
+		return s.writeError(sqlerr.NotSupported("DROP DATABASE of a database whose document was written by hand: " + doc.Ends + " ends it"))
 	}
 	source := &layout.DataSources[0]
 	tables, err := s.dropSchema(ctx, source)

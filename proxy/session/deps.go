@@ -91,17 +91,33 @@ type Authenticator interface {
 	ChangeUser(client *wire.ServerStream, conn net.Conn, before Identity, salt []byte, request *wire.ChangeUser) (Identity, error)
 }
 
-// RuleAdmin makes and ends the documents of logical databases.
+// RuleAdmin makes, changes and ends the documents of logical databases.
 type RuleAdmin interface {
 	// CreateDatabase brings a document into force by which the database is a schema of its name on source. It returns
 	// when this instance runs it; late are live instances that do not after a while.
 	CreateDatabase(ctx context.Context, by, name string, source rule.DataSource) (late []string, err error)
-	// MadeByStatement reports whether CreateDatabase made the document, and nobody has changed it since.
-	MadeByStatement(name string) bool
-	// Where says how an operator ends the document, for a sentence.
-	Where(name string) string
+	// Document is the document that this instance runs; false without one.
+	Document(name string) (RuleDocument, bool)
+	// Change brings into force what edit makes of the document in force, as if its author had written it, with the
+	// comment: what is invalid, or would lose rows, is refused. It returns as CreateDatabase does.
+	Change(ctx context.Context, by, name, comment string, edit func(*rule.Document) error) (RuleChange, error)
 	// DropDatabase ends a document; it returns as CreateDatabase does. One that is gone is no error.
 	DropDatabase(ctx context.Context, by, name string) (late []string, err error)
+}
+
+// RuleDocument is a document as it is in force.
+type RuleDocument struct {
+	Text []byte
+	Made bool   // CreateDatabase made it, and nobody has changed it since
+	Ends string // how an operator ends it, for a sentence
+}
+
+// RuleChange is what came of a change.
+type RuleChange struct {
+	Version   int64 // in force now
+	Unchanged bool  // it said the same already
+	Late      []string
+	Notes     []string // for the author
 }
 
 // Peers finds other sessions, for KILL and SHOW PROCESSLIST.

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
@@ -14,6 +15,9 @@ func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltype
 	parsed := stmt.st.parsed
 	if formatHeddle(parsed) {
 		return params, []sqltypes.Column{planColumn}, nil
+	}
+	if parsed.Kind == parser.DistSQL {
+		return nil, nil, sqlerr.NotSupported("a preparation of a statement about rules")
 	}
 	if parsed.Kind == parser.Use || parsed.Kind == parser.Empty {
 		if !s.srv.Flavour.MariaDB { // MySQL prepares neither

@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/parser/distsql"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/catalog"
@@ -216,6 +217,9 @@ func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement
 	parsed, err := s.srv.parseInTurn(text, func() (*parser.Statement, error) { return parser.Parse(string(text), s.mode) })
 	if err != nil {
 		return nil, syntaxError(err)
+	}
+	if distsql.Recognise(parsed) {
+		return &Statement{parsed: &parser.Statement{Kind: parser.DistSQL, Text: parsed.Text, Mode: parsed.Mode}}, nil
 	}
 	if err := s.mayPlan(parsed); err != nil {
 		return nil, err

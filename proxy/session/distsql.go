@@ -1,0 +1,219 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/parser/distsql"
+	"github.com/heddle-mesh/heddle/proxy/sysview"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router/distrule"
+	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// onDistSQL is a statement about storage units and rules: what it asks of the document of a database is package
+// distrule's, and how that comes into force the RuleAdmin's. As DDL does, a change commits.
+func onDistSQL(s *Session, ctx context.Context, x *execution) error {
+	text := x.st.parsed.Text
+	parsed, err := parser.Parse(text, x.st.parsed.Mode)
+	if err != nil {
+		return s.writeError(syntaxError(err))
+	}
+	st, err := distsql.Parse(parsed)
+	if wrong, ok := errors.AsType[*distsql.Error](err); ok {
+		err = sqlerr.DistSQLSyntax(wrong.Explain(text))
+	}
+	if err == nil && st.Verb == distsql.Preview {
+		return s.preview(ctx, x, st)
+	}
+	if err == nil && !s.who.Admin {
+		err = sqlerr.PrivilegeNeeded("admin (of the document of users)")
+	}
+	if err == nil && st.Verb == distsql.Other {
+		err = sqlerr.NotSupported(string(st.Object))
+	}
+	if err != nil {
+		return s.writeError(err)
+	}
+	if distrule.Changes(st) || st.Verb == distsql.Import {
+		return s.changeRules(ctx, st, text)
+	}
+	return s.showRules(ctx, x, st)
+}
+
+// ruledDatabase is the one that a statement is about, which a document has to name.
+func (s *Session) ruledDatabase(st *distsql.Statement) (string, error) {
+	name := st.Database
+	if name == "" {
+		name = s.db
+	}
+	if name == "" {
+		return "", sqlerr.NoDatabase()
+	}
+	l, ok := s.srv.Catalogs.Current().Database(name)
+	if !ok {
+		return "", sqlerr.UnknownDatabase(name)
+	}
+	if l.Database == "" {
+		return "", sqlerr.NotSupported(string(st.Verb) + " " + string(st.Object) + " of a database that passes through, which has no rules")
+	}
+	return l.Database, nil
+}
+
+// changeRules brings a change into force.
+func (s *Session) changeRules(ctx context.Context, st *distsql.Statement, text string) error {
+	name, err := s.ruledDatabase(st)
+	if err != nil {
+		return s.writeError(err)
+	}
+	if st.Verb == distsql.Import {
+		return s.writeError(sqlerr.NotSupported("IMPORT DATABASE CONFIGURATION: `heddle rules apply -f FILE` reads files, and `heddle rules import` those of ShardingSphere"))
+	}
+	if st.Verb == distsql.Unregister {
+		if err := s.mayUnregister(ctx, name, st.Names); err != nil {
+			return s.writeError(err)
+		}
+	}
+	if err := s.commit(ctx); err != nil {
+		return s.writeError(err)
+	}
+	var notes []string
+	done, err := s.srv.Rules.Change(ctx, s.who.Client(), name, commentOf(text), func(d *rule.Document) (err error) {
+		notes, err = distrule.Apply(d, st)
+		return err
+	})
+	if err != nil {
+		return s.writeError(err)
+	}
+	for _, note := range slices.Concat(notes, done.Notes) {
+		s.diag.note(sqlerr.Explained(note))
+	}
+	s.lagging(done.Late, name)
+	return s.sendOK(&wire.OK{Warnings: s.diag.count()})
+}
+
+// mayUnregister refuses to lose sight of tables that no rule names: they are served from where they are found.
+func (s *Session) mayUnregister(ctx context.Context, database string, units []string) error {
+	l, _ := s.srv.Catalogs.Current().Database(database)
+	for _, name := range units {
+		ds := l.DataSource(name)
+		if ds == nil {
+			continue
+		}
+		_, rows, err := dictionary{s}.Rows(ctx, name, "", "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = "+
+			string(sqltypes.StringValue(ds.Schema).AppendSQL(nil))+" LIMIT 1")
+		if err != nil {
+			return sqlerr.RuleRefused("whether " + name + " has tables could not be asked: " + err.Error())
+		}
+		if len(rows) > 0 {
+			return sqlerr.RuleRefused("the storage unit " + name + " has tables, such as " + string(rows[0][0]))
+		}
+	}
+	return nil
+}
+
+// maxComment bounds how much of a statement the history of rules shows, in bytes.
+const maxComment = 200
+
+// commentOf is the comment of a version that a statement has made: the statement.
+func commentOf(text string) string {
+	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "?")
+	if len(text) > maxComment {
+		text = strings.ToValidUTF8(text[:maxComment], "") + "…"
+	}
+	return text
+}
+
+// showRules answers SHOW, COUNT and EXPORT from the document that this instance runs.
+func (s *Session) showRules(ctx context.Context, x *execution, st *distsql.Statement) error {
+	name, err := s.ruledDatabase(st)
+	if err != nil {
+		return s.writeError(err)
+	}
+	doc, ok := s.srv.Rules.Document(name)
+	if !ok {
+		return s.writeError(sqlerr.UnknownDatabase(name))
+	}
+	shown := &distrule.Shown{Columns: []string{"result"}, Rows: [][]string{{string(doc.Text)}}}
+	switch {
+	case st.Verb == distsql.Export && st.Text != "":
+		err = sqlerr.NotSupported("EXPORT DATABASE CONFIGURATION TO FILE, which would write on the instance's machine: without TO FILE it answers with the document")
+	case st.Verb != distsql.Export:
+		d, problems := rule.Parse(doc.Text)
+		if err = problems.Err(); err == nil {
+			shown, err = distrule.Show(d, st)
+		}
+	}
+	if err != nil {
+		return s.writeError(err)
+	}
+	return s.answerShown(ctx, x, shown)
+}
+
+func (s *Session) answerShown(ctx context.Context, x *execution, shown *distrule.Shown) error {
+	columns := make([]sqltypes.Column, len(shown.Columns))
+	for i, name := range shown.Columns {
+		columns[i] = sysview.Text(name, 1024)
+	}
+	rows := make([]sqltypes.Row, len(shown.Rows))
+	for i, cells := range shown.Rows {
+		for _, cell := range cells {
+			rows[i] = append(rows[i], []byte(cell))
+		}
+	}
+	return s.answerRows(ctx, columns, rows, x.form)
+}
+
+// preview answers which data sources a statement would reach, and with which text, where the text is all that is sent; a
+// statement that runs in parts is shown as its plan.
+func (s *Session) preview(ctx context.Context, x *execution, st *distsql.Statement) error {
+	defer s.settle(ctx)
+	parsed, err := parser.Parse(st.Text, s.mode)
+	if err != nil {
+		return s.writeError(syntaxError(err))
+	}
+	inner, err := s.inner(ctx, &execution{st: &Statement{parsed: &parser.Statement{Inner: parsed}}, args: x.args})
+	if err != nil {
+		return s.writeError(err)
+	}
+	shown := &distrule.Shown{Columns: []string{"data_source_name", "actual_sql"}}
+	if inner.plan == nil {
+		shown.Rows = append(shown.Rows, []string{"", "answered by the proxy"})
+		return s.answerShown(ctx, x, shown)
+	}
+	if err := s.previewed(ctx, inner, shown); err != nil {
+		return s.writeError(err)
+	}
+	return s.answerShown(ctx, x, shown)
+}
+
+// previewed writes the units of a plan.
+func (s *Session) previewed(ctx context.Context, x *execution, shown *distrule.Shown) error {
+	route := plan.Leaf(x.plan.Root)
+	switch x.plan.Root.(type) {
+	case *plan.Gather, *plan.ByKey, *plan.Keeping, *plan.Transfer:
+		route = nil // more is sent than one text
+	}
+	if route == nil || route.Ask != nil || route.Rows != nil && route.Rows.Generate != nil {
+		return sqlerr.NotSupported("PREVIEW of a statement that runs in parts, asks a server first or has ids generated; EXPLAIN FORMAT=HEDDLE shows its plan")
+	}
+	units, err := s.router.Route(ctx, route, x.args)
+	if err != nil {
+		return err
+	}
+	for i := range units {
+		u := &units[i]
+		text, _, err := s.sql(x, route.Template, u)
+		if err != nil {
+			return err
+		}
+		shown.Rows = append(shown.Rows, []string{u.Target.DataSource, string(text)})
+	}
+	return nil
+}
