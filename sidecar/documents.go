@@ -36,6 +36,8 @@ type documents interface {
 	ddl() *journal.Journal
 	// away says that the store of the documents is not reached; "": it is, or there is none.
 	away() string
+	// versions are those of the rules in force, by database.
+	versions() map[string]int64
 	// reload puts into force what c says of documents and data sources, or changes nothing.
 	reload(c *config.Config) error
 	close(ctx context.Context) error
@@ -240,5 +242,16 @@ func (f *files) ddl() *journal.Journal   { return f.journal }
 func (f *files) rulesBySQL() session.RuleAdmin {
 	return fixedRules{f.process.config.Rules.File, f.documents}
 }
-func (f *files) away() string                { return "" }
+func (f *files) away() string { return "" }
+
+// versions counts the reloads: files have no numbers of their own.
+func (f *files) versions() map[string]int64 {
+	out := map[string]int64{}
+	snap := f.process.catalogs.Current()
+	for _, layout := range snap.Layouts() {
+		out[layout.Database] = int64(snap.RulesVersion())
+	}
+	return out
+}
+
 func (f *files) close(context.Context) error { return f.lock.Close() }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
@@ -73,6 +74,11 @@ func Start(ctx context.Context, c *config.Config, log *zap.Logger, forcePlacemen
 func (p *Process) start(ctx context.Context) error {
 	limitHeap(p.config)
 	defer hurry()()
+	p.observer.Digests = digest.New(int(p.config.Digests.Size))
+	p.observer.Slow = observe.NewSlowLog(p.log)
+	if err := p.observer.Slow.Set(slowSettings(p.config)); err != nil {
+		return err
+	}
 	if p.config.Admin.Address != "" {
 		if err := p.observer.Listen(p.config.Admin.Address); err != nil {
 			return err
@@ -102,7 +108,7 @@ func (p *Process) start(ctx context.Context) error {
 	p.server = server.New(opts, p.shared)
 	p.observer.Read(observe.Sources{
 		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
-		Away: p.documents.away,
+		Away: p.documents.away, Versions: p.documents.versions,
 	})
 	if err := p.listen(); err != nil {
 		return err
@@ -205,6 +211,13 @@ func sessionConfig(c *config.Config) session.Config {
 		MaxPrepared: 16382, SessionMemory: int64(c.Memory.Session),
 	}
 }
+
+func slowSettings(c *config.Config) observe.SlowSettings {
+	return observe.SlowSettings{Threshold: c.SlowLog.Threshold, File: c.SlowLog.File, Full: c.SlowLog.Text == "full", Rate: c.SlowLog.Rate}
+}
+
+// Digests are the statements by shape, those of most time first.
+func (p *Process) Digests() []digest.Row { return p.observer.Digests.List() }
 
 func serverSettings(c *config.Config) (server.Settings, error) {
 	offered, err := clientTLS(c)
@@ -368,7 +381,7 @@ func (p *Process) Stop(ctx context.Context) error {
 		errs = append(errs, p.pools.Close(rest))
 		p.servers.work.Wait()
 	}
-	errs = append(errs, p.observer.Close(rest))
+	errs = append(errs, p.observer.Close(rest), p.observer.Slow.Close())
 	return errors.Join(errs...)
 }
 

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,10 +26,13 @@ func (p *Process) Reload(next *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := p.observer.Slow.Set(slowSettings(next)); err != nil {
+		return err
+	}
 	p.live.Store(next)
 	if err := p.documents.reload(next); err != nil {
 		p.live.Store(was)
-		return err
+		return errors.Join(err, p.observer.Slow.Set(slowSettings(was)))
 	}
 	p.server.Set(settings)
 	p.shared.SetConfig(sessionConfig(next))

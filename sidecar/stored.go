@@ -322,6 +322,17 @@ func (s *stored) away() string {
 	return fmt.Sprintf("etcd is away for %v: the last rules that were read are served, and cannot change", age.Round(time.Second))
 }
 
+// versions are those of the store.
+func (s *stored) versions() map[string]int64 {
+	out := map[string]int64{}
+	if now := s.rules.Current(); now != nil {
+		for name, d := range now.Documents {
+			out[name] = d.Version.Number
+		}
+	}
+	return out
+}
+
 func (s *stored) connectionIDs() server.ConnectionIDs { return s.ids }
 func (s *stored) generators() *keygen.Set             { return s.keys }
 func (s *stored) door() session.Gate                  { return s.gate }

@@ -27,6 +27,7 @@ type pool struct {
 	reaps   chan struct{}          // holds one token for each KILL under way
 	agreed  atomic.Pointer[agreed] // what the server takes of the Base
 	failing atomic.Bool            // the last dial has failed
+	served  Served
 
 	mu     sync.Mutex // guards what follows
 	limits Limits

@@ -1,6 +1,28 @@
 package backend
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/histogram"
+)
+
+// Served is what a data source's server has answered. Any goroutine may read it.
+type Served struct {
+	Times  histogram.Histogram // from sending a unit to the first packet of its answer
+	Took   atomic.Int64        // their sum, nanoseconds
+	Failed atomic.Uint64       // answered by an error, or not at all
+}
+
+// Answered counts the answer to a unit of a statement.
+func (c *Conn) Answered(took time.Duration, failed bool) {
+	s := &c.slot.pool.served
+	s.Times.Add(took)
+	s.Took.Add(int64(took))
+	if failed {
+		s.Failed.Add(1)
+	}
+}
 
 // counters are what a pool has counted since it was made.
 type counters struct {
@@ -19,6 +41,8 @@ type counters struct {
 // Stats is the state of one data source's pool, and what it has counted since it was made.
 type Stats struct {
 	DataSource string
+	Endpoint   string // address of the server
+	Served     *Served
 	MaxOpen    int
 	Open       int // connections, lent, idle or being dialled
 	Idle       int
@@ -44,7 +68,7 @@ func (p *pool) stats() Stats {
 	defer p.mu.Unlock()
 	c := &p.count
 	s := Stats{
-		DataSource: p.ds.Name, MaxOpen: p.limits.MaxOpen, Open: p.open, Idle: p.idle.n, IdleBy: map[Flags]int{},
+		DataSource: p.ds.Name, Endpoint: p.ds.Addr, Served: &p.served, MaxOpen: p.limits.MaxOpen, Open: p.open, Idle: p.idle.n, IdleBy: map[Flags]int{},
 		Waiting: len(p.queue.waiting), Down: p.down.down(),
 		Acquired: c.acquired, Waits: c.waits, Waited: c.waited, Timeouts: c.timeouts, Dials: c.dials,
 		DialErrors: c.dialErrors, Refused: c.refused, Evicted: c.evicted, Dead: c.dead, Destroyed: c.destroyed,

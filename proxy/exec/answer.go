@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -55,6 +56,7 @@ type Answer struct {
 	rows    bool            // the definitions have been read
 	begun   bool            // the first packet has been asked for
 	done    bool
+	began   time.Time // when the unit was sent, until its answer begins
 }
 
 // NewAnswer reads the answer to the command that was just sent on conn.
@@ -64,6 +66,10 @@ func NewAnswer(conn *backend.Conn, form Form) *Answer { return &Answer{conn: con
 func (a *Answer) Begin() (Head, error) {
 	a.begun, a.done, a.rows, a.columns = true, false, false, nil // it may be the next of several results
 	p, err := a.read()
+	if !a.began.IsZero() {
+		a.conn.Answered(time.Since(a.began), err != nil || wire.IsErr(p))
+		a.began = time.Time{}
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"time"
 
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -24,6 +25,7 @@ type Unit struct {
 
 // Start sends a unit. Its answer is to be read from conn before anything else is sent there.
 func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
+	began := time.Now()
 	if u.Form == TextRows {
 		if u.Alone {
 			conn.Expect()
@@ -31,7 +33,7 @@ func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 		if err := conn.Send(ctx, wire.ComQuery, u.SQL); err != nil {
 			return nil, err
 		}
-		return u.answer(conn), nil
+		return u.answer(conn, began), nil
 	}
 	own := u.Anew && u.Cursor == 0 && conn.KeepsTypes()
 	var stmt *backend.Stmt
@@ -54,13 +56,13 @@ func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 	if own {
 		conn.CloseStmt(stmt) // with the next command
 	}
-	return u.answer(conn), nil
+	return u.answer(conn, began), nil
 }
 
-func (u *Unit) answer(conn *backend.Conn) *Answer {
+func (u *Unit) answer(conn *backend.Conn, began time.Time) *Answer {
 	if u.Answer == nil {
-		return NewAnswer(conn, u.Form)
+		u.Answer = new(Answer)
 	}
-	*u.Answer = Answer{conn: conn, form: u.Form}
+	*u.Answer = Answer{conn: conn, form: u.Form, began: began}
 	return u.Answer
 }

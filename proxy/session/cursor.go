@@ -135,6 +135,8 @@ func (s *Session) relayRest(x *execution, answer *exec.Answer) error {
 		return err
 	}
 	s.diag.rowsSent(uint64(rows))
+	s.observed.Shipped += uint64(rows)
+	s.observed.Returned += uint64(rows)
 	if x.st.found != foundSent {
 		s.foundBy(x, uint64(rows))
 	}

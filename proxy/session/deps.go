@@ -12,6 +12,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/journal"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -136,14 +137,17 @@ type Meter interface {
 	Took(d time.Duration)
 	// Failed counts an error that a client was sent.
 	Failed(code uint16)
+	// Ended is told of each statement that has ended. x is the session's again when it returns.
+	Ended(x *digest.Execution)
 }
 
 // unmetered is the Meter of who has none.
 type unmetered struct{}
 
-func (unmetered) Statement(parser.Kind) {}
-func (unmetered) Took(time.Duration)    {}
-func (unmetered) Failed(uint16)         {}
+func (unmetered) Statement(parser.Kind)   {}
+func (unmetered) Took(time.Duration)      {}
+func (unmetered) Failed(uint16)           {}
+func (unmetered) Ended(*digest.Execution) {}
 
 // Cache keeps statements by their key.
 type Cache interface {

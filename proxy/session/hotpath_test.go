@@ -65,6 +65,11 @@ func TestHotPathAnswers(t *testing.T) {
 				if !bytes.Contains(s.client.last, bytes.Repeat([]byte{'x'}, 119)) {
 					t.Errorf("%q is answered by %q", command, s.client.last)
 				}
+				counted := s.session.srv.Meter.(digests).List()
+				if len(counted) != 1 || counted[0].Count < 3 || counted[0].Shards != counted[0].Count || counted[0].Returned != counted[0].Count ||
+					counted[0].Shipped != counted[0].Count || counted[0].Text != "SELECT c FROM sbtest1 WHERE id = ?" || counted[0].Schema != c.database {
+					t.Errorf("counted are %+v", counted)
+				}
 				if bytes.Contains(s.client.last, []byte("mesh_")) || !bytes.Contains(s.client.last, []byte(c.database)) {
 					t.Errorf("the client sees another schema than %s: %q", c.database, s.client.last)
 				}

@@ -229,6 +229,7 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 	if stmt == nil {
 		return s.writeError(sqlerr.UnknownStatement(id, "mysqld_stmt_execute"))
 	}
+	s.observe()
 	s.showing(stmt.text)
 	if stmt.failed != nil {
 		return s.writeError(stmt.failed) // until the client resets the statement, as on servers
@@ -273,6 +274,7 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 		stmt.values = append(stmt.values, request.Params[i].Value)
 	}
 	s.srv.Meter.Statement(st.parsed.Kind)
+	s.observed.runs(st)
 	x := s.reuse(execution{
 		st: st, plan: st.plan, form: exec.BinaryRows, params: request.Params,
 		own: st.argsOf(&stmt.scan, stmt.text),

@@ -29,6 +29,7 @@ func (s *Session) comQuery(ctx context.Context, payload []byte) error {
 // query runs the first statement of text and returns what follows it, nil at the end: after the last statement and
 // after one that failed. An error it returns is the client connection's.
 func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []byte, err error) {
+	s.observe()
 	s.showing(text)
 	st, err := s.lookup(ctx, text)
 	if s.scan.Empty && s.scan.Next >= 0 {
@@ -58,6 +59,7 @@ func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []by
 	}
 	defer release()
 	s.srv.Meter.Statement(st.parsed.Kind)
+	s.observed.runs(st)
 	failed := s.failures()
 	x := s.reuse(execution{st: st, plan: st.plan, form: exec.TextRows, own: st.argsOf(&s.scan, text[:s.scan.End])})
 	defer s.forgetOwn()

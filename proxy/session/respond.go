@@ -89,6 +89,7 @@ func (s *Session) writeError(err error) error {
 		s.warnPartial(partial)
 	}
 	s.srv.Meter.Failed(e.Code)
+	s.observed.Code = e.Code
 	if s.killState() == killConnection {
 		_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite)) // the server may have taken its time to end the statement
 	}
@@ -145,6 +146,7 @@ func (s *Session) writeRows(ctx context.Context, rows merge.RowStream, form exec
 		sent++
 	}
 	s.diag.rowsSent(sent)
+	s.observed.Returned += sent
 	return s.sendEnd(end())
 }
 

@@ -439,6 +439,7 @@ func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *ex
 			}
 			if answer, err = exec.Start(ctx, h.lease.Conn(), u); err == nil {
 				answer.Keep = h.kept()
+				s.observed.Shards++
 				return h, answer, nil
 			}
 		}
@@ -535,6 +536,8 @@ func (s *Session) relayRows(x *execution, route *plan.Route, t *plan.Target, a *
 		return err
 	}
 	s.diag.rowsSent(uint64(rows))
+	s.observed.Shipped += uint64(rows)
+	s.observed.Returned += uint64(rows)
 	if x.st.found != foundSent {
 		s.foundBy(x, uint64(rows))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/proxy/wire/wiretest"
 	"github.com/heddle-mesh/heddle/router"
@@ -212,6 +213,14 @@ func (c mapCache) Get(key []byte) (*Statement, bool) {
 }
 func (c mapCache) Put(key []byte, st *Statement) { c[string(key)] = st }
 
+// digests counts by shape, as a process does. What else the process's meter does is measured beside it.
+type digests struct{ *digest.Table }
+
+func (digests) Statement(parser.Kind)       {}
+func (digests) Took(time.Duration)          {}
+func (digests) Failed(uint16)               {}
+func (d digests) Ended(x *digest.Execution) { d.Add(x) }
+
 // scripted is a session between scripted ends.
 type scripted struct {
 	session *Session
@@ -247,7 +256,8 @@ func newScripted(tb testing.TB, database string) *scripted {
 	srv := &Server{
 		Catalogs: fixedCatalogs{snap},
 		Pools:    s.pools(tb), Planner: &router.Planner{}, Keyer: sharding.Keyer{Charset: "utf8mb4"}, Cache: mapCache{},
-		Log: zap.NewNop(), Flavour: parser.Flavour{MariaDB: true, Version: 101119},
+		Meter: digests{digest.New(1 << 20)},
+		Log:   zap.NewNop(), Flavour: parser.Flavour{MariaDB: true, Version: 101119},
 		Initial: Initial{SQLMode: "STRICT_TRANS_TABLES", Charset: "utf8mb4", Collation: "utf8mb4_general_ci", Autocommit: true},
 		Config:  Config{WaitTimeout: time.Hour, InteractiveTimeout: time.Hour, MaxPacket: 1 << 20, MaxPrepared: 10, SessionMemory: 1 << 20},
 	}

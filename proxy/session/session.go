@@ -90,6 +90,7 @@ type Session struct {
 	prepared prepareds
 	named    map[string]*prepared // SQL PREPARE, by lower case name
 	errors   int                  // statements that ended with an error
+	observed observed
 
 	mu      sync.Mutex // guards what follows
 	command wire.Command
@@ -334,16 +335,17 @@ func (s *Session) begin(cmd wire.Command) bool {
 // finish notes the end of the command and reports whether the session goes on.
 func (s *Session) finish() bool {
 	s.slim()
+	now, pins := time.Now(), s.pinReasons()
+	if s.command == wire.ComQuery || s.command == wire.ComStmtExecute { // both are written by this goroutine alone
+		s.srv.Meter.Took(now.Sub(s.since))
+		s.observedEnd(now, pins)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	if s.command == wire.ComQuery || s.command == wire.ComStmtExecute {
-		s.srv.Meter.Took(now.Sub(s.since))
-	}
 	s.command, s.shown, s.since, s.status = wire.ComSleep, s.shown[:0], now, ""
 	clear(s.lent)
 	s.lent = s.lent[:0]
-	s.pins, s.dbShown, s.user, s.waitedFor = s.pinReasons(), s.db, s.who.User, s.midway()
+	s.pins, s.dbShown, s.user, s.waitedFor = pins, s.db, s.who.User, s.midway()
 	if s.killed == killQuery {
 		s.killed = alive
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"sync/atomic"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/parser/distsql"
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -30,6 +32,9 @@ type Statement struct {
 
 	found foundRule
 	cells cellRule // of an INSERT
+
+	opcode  digest.Opcode
+	counted atomic.Pointer[digest.Entry] // where executions are counted; alone of all, it changes
 
 	settles bool  // a SELECT of settings alone: see settled.go
 	typed   bool  // a server was asked about the types of the statement's expressions
@@ -165,6 +170,7 @@ func (s *Session) lookupWhole(ctx context.Context, text []byte) (*Statement, err
 // prepareFolded makes one statement for all texts that differ from this one in the lengths of their lists only. Nil:
 // there is none, or an error that is to be told of the text as it is.
 func (s *Session) prepareFolded(ctx context.Context, text []byte) *Statement {
+	defer s.planning()()
 	parsed, err := s.srv.parseInTurn(text, s.scan.ParseFolded)
 	if err != nil || !cacheable[parsed.Kind] || s.srv.own[parsed.Kind] != nil || s.substitutes(parsed) || s.mayPlan(parsed) != nil {
 		return nil
@@ -185,6 +191,7 @@ func (s *Session) prepareFolded(ctx context.Context, text []byte) *Statement {
 
 // planAgain plans the statement of an execution again. Where a folded one cannot be any more it is planned as it is.
 func (s *Session) planAgain(ctx context.Context, x *execution, scatter bool) error {
+	defer s.planning()()
 	if len(x.st.parsed.Folds) > 0 && x.st.typesParams() {
 		return s.planWhole(ctx, x, scatter)
 	}
@@ -214,6 +221,7 @@ func (s *Session) planWhole(ctx context.Context, x *execution, scatter bool) err
 
 // prepareStatement parses and plans, and caches what is worth it.
 func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement, error) {
+	defer s.planning()()
 	parsed, err := s.srv.parseInTurn(text, func() (*parser.Statement, error) { return parser.Parse(string(text), s.mode) })
 	if err != nil {
 		return nil, syntaxError(err)
@@ -313,6 +321,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
 		if err == nil {
 			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion(), found: foundRuleOf(parsed), cells: cellRuleOf(parsed)}
+			st.opcode = opcodeOf(p, parsed)
 			st.settles = parsed.Kind == parser.Select && settles(parsed)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			st.limits = limitParams(parsed)

@@ -382,6 +382,9 @@ func (t *tree) further(ctx context.Context, h *held, target *plan.Target, u *exe
 		return h, nil, err
 	}
 	answer, err := exec.Start(ctx, h.lease.Conn(), u)
+	if err == nil {
+		t.s.observed.Shards++
+	}
 	return h, answer, err
 }
 
@@ -491,6 +494,9 @@ func (r *shardRows) Next(ctx context.Context) (sqltypes.Row, error) {
 	row, err := r.Answer.Next(ctx)
 	if r.measure != nil {
 		r.measure.row(row, err)
+	}
+	if err == nil {
+		r.s.observed.Shipped++
 	}
 	if err != nil && sqlerr.As(err) != nil {
 		return nil, r.s.failed(ctx, r.h, r.route, r.target, err)

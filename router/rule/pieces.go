@@ -23,7 +23,7 @@ type piece struct {
 	text   []byte
 }
 
-var topKey = regexp.MustCompile(`^[A-Za-z_]+:[ \t]*(#.*)?\r?\n?$`)
+var mappingKey = regexp.MustCompile(`^[A-Za-z_]+:[ \t]*(#.*)?\r?\n?$`)
 
 // blockScalar matches a line below which text stands as it is, where nothing tells a key from text.
 var blockScalar = regexp.MustCompile(`[|>][0-9+-]*[ \t]*(#.*)?\r?\n?$`)
@@ -58,7 +58,7 @@ func goesOn(line []byte) bool {
 func cutLong(text []byte) (rest []byte, pieces []piece) {
 	lines := slices.Collect(bytes.Lines(text))
 	for at := 0; at < len(lines); at++ {
-		if !topKey.Match(lines[at]) {
+		if !mappingKey.Match(lines[at]) {
 			continue
 		}
 		end := at + 1

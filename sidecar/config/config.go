@@ -34,6 +34,8 @@ type Config struct {
 	PlanCache PlanCache
 	Log       Log
 	Admin     Admin
+	Digests   Digests
+	SlowLog   SlowLog
 
 	origins map[string]Origin // field name → who set it; a field that is missing has its default
 }
@@ -131,6 +133,17 @@ type Log struct{ Level, Format string }
 
 // Admin is the HTTP side for operators.
 type Admin struct{ Address string }
+
+// Digests bounds what is counted of statements by shape.
+type Digests struct{ Size Size }
+
+// SlowLog is where statements that took long are written.
+type SlowLog struct {
+	Threshold time.Duration
+	File      string
+	Text      string // "normalised" or "full"
+	Rate      int
+}
 
 // UsesEtcd reports whether documents come from etcd rather than from files.
 func (c *Config) UsesEtcd() bool { return len(c.Etcd.Endpoints) > 0 }

@@ -205,7 +205,26 @@ var table = []section{
 	}},
 	{"admin", "The HTTP side for operators.", []Field{
 		{Name: "admin.address", Kind: Address, Default: "127.0.0.1:9307",
-			Doc: "Address (host:port) of /healthz, /readyz, /metrics for Prometheus and, to clients on the same machine, /debug/pprof/. Empty: none.",
+			Doc: "Address (host:port) of /healthz, /readyz, /metrics for Prometheus and, to clients on the same machine, /digests and /debug/pprof/. Empty: none.",
 			at:  func(c *Config) any { return &c.Admin.Address }},
+	}},
+	{"digests", "What is counted of statements by their shape: a text without its values, in a schema.", []Field{
+		{Name: "digests.size", Kind: Bytes, Default: "8MiB", Min: mib,
+			Doc: "Memory for shapes, of about 2.5 KiB each; those not seen for longest make room, which is counted.",
+			at:  func(c *Config) any { return &c.Digests.Size }},
+	}},
+	{"slow_log", "Statements that took long, a JSON object each.", []Field{
+		{Name: "slow_log.threshold", Kind: Duration, Default: "0s", Reload: true,
+			Doc: "A statement that takes so long, from its arrival to the last byte of its answer, is logged; 0: none is.",
+			at:  func(c *Config) any { return &c.SlowLog.Threshold }},
+		{Name: "slow_log.file", Kind: Path, Reload: true, Example: "/var/log/heddle/slow.json",
+			Doc: "File that lines are appended to; SIGHUP opens it anew, for one that was moved away. Empty: the process's log.",
+			at:  func(c *Config) any { return &c.SlowLog.File }},
+		{Name: "slow_log.text", Kind: Choice, Choices: []string{"normalised", "full"}, Default: "normalised", Reload: true,
+			Doc: "What is logged of a text. With normalised, no value of it, a password neither; with full, the first 1024 bytes of the client's own text too, with what is secret in it.",
+			at:  func(c *Config) any { return &c.SlowLog.Text }},
+		{Name: "slow_log.rate", Kind: Int, Default: "100", Unit: "lines a second", Reload: true,
+			Doc: "Most lines in a second; the rest is counted only. 0: no bound.",
+			at:  func(c *Config) any { return &c.SlowLog.Rate }},
 	}},
 }

@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/heddle-mesh/heddle/proxy/backend"
@@ -15,6 +17,7 @@ type Sources struct {
 	Sessions func() []session.Info
 	Pools    func() []backend.Stats
 	Plans    func() plancache.Stats
+	Versions func() map[string]int64 // of the rules in force, by database
 	Memory   *merge.Budget
 	Spill    *merge.Spill  // nil: there is none
 	Away     func() string // of the store of the rules, a sentence; "": it is reached, or there is none
@@ -40,6 +43,10 @@ func counter[T any](desc *prometheus.Desc, of func(T) float64) metric[T] {
 type collector struct {
 	from     Sources
 	sessions *prometheus.Desc
+	info     *prometheus.Desc
+	answers  *prometheus.Desc
+	failed   *prometheus.Desc
+	versions *prometheus.Desc
 	pools    []metric[backend.Stats]
 	plans    []metric[plancache.Stats]
 	memory   []metric[Sources]
@@ -55,6 +62,10 @@ func newCollector(from Sources) *collector {
 	connections := pool("connections", "Connections to the data source.", "state")
 	c := &collector{
 		from:     from,
+		info:     desc("data_source_info", "1, with the address of the data source's server.", "data_source", "endpoint"),
+		answers:  desc("shard_answer_seconds", "From sending a unit to a data source to the first packet of its answer.", "data_source"),
+		failed:   desc("shard_errors_total", "Units that a data source answered by an error, or not at all.", "data_source"),
+		versions: desc("rules_version", "Version of the rules in force.", "database"),
 		sessions: desc("sessions", "Clients that are logged in.", "state"),
 		pools: []metric[backend.Stats]{
 			gauge(connections, func(s backend.Stats) float64 { return float64(s.Idle) }, "idle"),
@@ -98,7 +109,9 @@ func one(b bool) float64 {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- c.sessions
+	for _, d := range []*prometheus.Desc{c.sessions, c.info, c.answers, c.failed, c.versions} {
+		ch <- d
+	}
 	for _, m := range c.pools {
 		ch <- m.desc
 	}
@@ -124,6 +137,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(c.sessions, prometheus.GaugeValue, float64(running), "running")
 	for _, s := range c.from.Pools() {
 		send(ch, c.pools, s, s.DataSource)
+		counts, total := s.Served.Times.Read()
+		ch <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1, s.DataSource, s.Endpoint)
+		ch <- prometheus.MustNewConstHistogram(c.answers, total, time.Duration(s.Served.Took.Load()).Seconds(), cumulative(&counts), s.DataSource)
+		ch <- prometheus.MustNewConstMetric(c.failed, prometheus.CounterValue, float64(s.Served.Failed.Load()), s.DataSource)
+	}
+	for database, version := range c.from.Versions() {
+		ch <- prometheus.MustNewConstMetric(c.versions, prometheus.GaugeValue, float64(version), database)
 	}
 	send(ch, c.plans, c.from.Plans())
 	send(ch, c.memory, c.from)

@@ -1,12 +1,16 @@
 package observe
 
 import (
+	"math/bits"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/heddle-mesh/heddle/internal/histogram"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/digest"
 )
 
 // Meter counts what sessions do. It implements session.Meter.
@@ -15,6 +19,34 @@ type Meter struct {
 	kinds      []prometheus.Counter // by parser.Kind: found without a look-up, which would cost each statement one
 	errors     *prometheus.CounterVec
 	seconds    prometheus.Histogram
+
+	// Digests are the statements by shape; nil: they are not kept. Set before the first session.
+	Digests *digest.Table
+	// Slow is where statements that took long are written; nil: nowhere. Set before the first session.
+	Slow *SlowLog
+	ways [6]way // by digest.Opcode
+	fan  fanOut
+	rows struct{ shipped, returned, bytes atomic.Uint64 }
+}
+
+// way is what is counted of the statements of one opcode.
+type way struct {
+	times  histogram.Histogram
+	took   atomic.Int64
+	failed atomic.Uint64
+	plans  atomic.Uint64 // that had to be made
+	spent  atomic.Int64  // on making them, nanoseconds
+}
+
+// fanOut counts statements by how many units they sent to shards: bucket i those of up to 1<<i, the last all others.
+type fanOut struct {
+	buckets [11]atomic.Uint64
+	units   atomic.Uint64
+}
+
+func (f *fanOut) add(units int) {
+	f.buckets[min(bits.Len(uint(units-1)), len(f.buckets)-1)].Add(1)
+	f.units.Add(uint64(units))
 }
 
 func newMeter() *Meter {
@@ -33,7 +65,7 @@ func newMeter() *Meter {
 }
 
 func (m *Meter) all() []prometheus.Collector {
-	return []prometheus.Collector{m.statements, m.errors, m.seconds}
+	return []prometheus.Collector{m.statements, m.errors, m.seconds, waysOf(m)}
 }
 
 // Statement implements session.Meter.
@@ -44,3 +76,32 @@ func (m *Meter) Took(d time.Duration) { m.seconds.Observe(d.Seconds()) }
 
 // Failed implements session.Meter.
 func (m *Meter) Failed(code uint16) { m.errors.WithLabelValues(strconv.Itoa(int(code))).Inc() }
+
+// Ended implements session.Meter.
+func (m *Meter) Ended(x *digest.Execution) {
+	w := &m.ways[x.Opcode]
+	w.times.Add(x.Took)
+	w.took.Add(int64(x.Took))
+	if x.Code != 0 {
+		w.failed.Add(1)
+	}
+	if x.Planning > 0 {
+		w.plans.Add(1)
+		w.spent.Add(int64(x.Planning))
+	}
+	if x.Shards > 0 {
+		m.fan.add(x.Shards)
+	}
+	if x.Returned|x.Shipped != 0 {
+		m.rows.shipped.Add(x.Shipped)
+		m.rows.returned.Add(x.Returned)
+	}
+	m.rows.bytes.Add(uint64(x.Bytes))
+	var e *digest.Entry
+	if m.Digests != nil {
+		e = m.Digests.Add(x)
+	}
+	if m.Slow.wants(x) {
+		m.Slow.write(x, e)
+	}
+}

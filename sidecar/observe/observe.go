@@ -1,10 +1,12 @@
 // Package observe is the HTTP side for operators: whether the process lives and accepts statements, what it has counted,
-// and profiles of it. It only looks; nothing can be changed through it, and it has no word of rules or of statements' texts.
+// which statements it ran, and profiles of it. It only looks; nothing can be changed through it, and it has no word of rules,
+// nor of values in statements.
 // Level: sidecar, below the process that fills it in.
 package observe
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -17,9 +19,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/heddle-mesh/heddle/proxy/digest"
 )
 
-// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /debug/pprof/.
+// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests and /debug/pprof/.
 type Server struct {
 	*Meter
 	registry *prometheus.Registry
@@ -124,6 +128,7 @@ func (s *Server) handler() http.Handler {
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /digests", local(s.digests))
 	mux.HandleFunc("/debug/pprof/", local(pprof.Index))
 	mux.HandleFunc("/debug/pprof/cmdline", local(pprof.Cmdline))
 	mux.HandleFunc("/debug/pprof/profile", local(pprof.Profile))
@@ -132,13 +137,30 @@ func (s *Server) handler() http.Handler {
 	return mux
 }
 
-// local lets only clients on this machine in: a profile costs time, and a dump of goroutines tells what nobody outside has
-// to know.
+// Digests is what /digests answers.
+type Digests struct {
+	Digests  []digest.Row `json:"digests"`
+	Bytes    int          `json:"bytes"`
+	Capacity int          `json:"capacity"`
+	Evicted  uint64       `json:"evicted"`            // shapes that made room
+	Dropped  uint64       `json:"executions_dropped"` // which these had counted
+}
+
+func (s *Server) digests(w http.ResponseWriter, _ *http.Request) {
+	stats := s.Digests.Stats()
+	w.Header().Set("Content-Type", "application/json")
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(Digests{s.Digests.List(), stats.Bytes, stats.Capacity, stats.Evicted, stats.Dropped}) // the client has left
+}
+
+// local lets only clients on this machine in: a profile costs time, and a dump of goroutines or a list of statements tells what
+// nobody outside has to know.
 func local(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-			http.Error(w, "profiles are for clients on the same machine", http.StatusForbidden)
+			http.Error(w, "profiles and digests are for clients on the same machine", http.StatusForbidden)
 			return
 		}
 		next(w, r)
