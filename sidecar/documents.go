@@ -36,6 +36,10 @@ type documents interface {
 	ddl() *journal.Journal
 	// away says that the store of the documents is not reached; "": it is, or there is none.
 	away() string
+	// others are the sessions of the other instances; nil where there are none.
+	others() server.Others
+	// answer begins to answer other instances.
+	answer(sessions *server.Server)
 	// versions are those of the rules in force, by database.
 	versions() map[string]int64
 	// reload puts into force what c says of documents and data sources, or changes nothing.
@@ -242,7 +246,9 @@ func (f *files) ddl() *journal.Journal   { return f.journal }
 func (f *files) rulesBySQL() session.RuleAdmin {
 	return fixedRules{f.process.config.Rules.File, f.documents}
 }
-func (f *files) away() string { return "" }
+func (f *files) others() server.Others { return nil }
+func (f *files) answer(*server.Server) {}
+func (f *files) away() string          { return "" }
 
 // versions counts the reloads: files have no numbers of their own.
 func (f *files) versions() map[string]int64 {

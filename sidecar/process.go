@@ -100,7 +100,7 @@ func (p *Process) start(ctx context.Context) error {
 	}
 	opts := server.Options{
 		Accounts: p.accounts, Buffers: buffers, Collation: greetingCollation(p.servers), Log: p.log,
-		IDs: p.documents.connectionIDs(),
+		IDs: p.documents.connectionIDs(), Others: p.documents.others(),
 	}
 	if opts.Settings, err = serverSettings(p.config); err != nil {
 		return err
@@ -110,6 +110,7 @@ func (p *Process) start(ctx context.Context) error {
 		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
 		Away: p.documents.away, Versions: p.documents.versions,
 	})
+	p.documents.answer(p.server)
 	if err := p.listen(); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/mesh"
+	"github.com/heddle-mesh/heddle/sidecar/neighbour"
 )
 
 // stored are documents in etcd, followed for as long as the process runs, and this instance's part in the mesh.
@@ -50,6 +51,7 @@ type stored struct {
 	keys     *keygen.Set
 	journal  *journal.Journal
 	made     *databases
+	peers    *neighbour.Neighbours
 
 	cancel  context.CancelFunc // ends what running runs
 	running errgroup.Group
@@ -87,6 +89,11 @@ func (s *stored) build(run context.Context) (err error) {
 		return err
 	}
 	if s.store, err = mesh.Open(c, zap.NewNop()); err != nil {
+		return err
+	}
+	if s.peers, err = neighbour.Listen(neighbour.Config{
+		Store: s.store, Name: c.Instance.Name, Listen: peerAddress(c), Public: peerHost(c), Log: s.process.log,
+	}); err != nil {
 		return err
 	}
 	s.journal = journal.InStore(s.store, c.Instance.Name, time.Now)
@@ -184,6 +191,9 @@ func (s *stored) begin(ctx, run context.Context) error {
 	s.process.accounts.set(s.users.Current().Value)
 	if err := s.adoption.settle(); err != nil {
 		return err
+	}
+	if err := s.peers.Publish(ctx, s.registry); err != nil {
+		s.log.problem("the address for other instances", err)
 	}
 	s.keep("the rules", func() error { return s.rules.Run(run) })
 	s.keep("the users", func() error { return s.users.Run(run) })
@@ -322,6 +332,9 @@ func (s *stored) away() string {
 	return fmt.Sprintf("etcd is away for %v: the last rules that were read are served, and cannot change", age.Round(time.Second))
 }
 
+func (s *stored) others() server.Others          { return s.peers }
+func (s *stored) answer(sessions *server.Server) { s.peers.Serve(local{sessions}) }
+
 // versions are those of the store.
 func (s *stored) versions() map[string]int64 {
 	out := map[string]int64{}
@@ -344,6 +357,9 @@ func (s *stored) rulesBySQL() session.RuleAdmin       { return s.made }
 func (s *stored) close(ctx context.Context) error {
 	s.cancel()
 	var errs []error
+	if s.peers != nil {
+		errs = append(errs, s.peers.Close(ctx))
+	}
 	errs = append(errs, s.running.Wait())
 	if s.adoption != nil {
 		s.adoption.stop()

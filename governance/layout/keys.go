@@ -12,6 +12,7 @@
 //	barrier/<kind>/<name>/ack/…     <barrier id>/<instance>: that the instance holds the tables
 //	status/<kind>/<instance>        Status: what the instance runs; dies with its lease
 //	instances/<instance>            who is alive; dies with its lease
+//	neighbours/<instance>           where other instances ask it for its clients; dies with its lease
 //	numbers/<n>                     instance numbers; die with the lease
 //	members/<instance>              who may be serving, alive or not
 //	membership                      written whenever instances or members grow or are evicted
@@ -39,6 +40,7 @@ const Mesh = "mesh"
 // The keys and prefixes that are not a document's.
 const (
 	Instances  = "instances/"
+	Neighbours = "neighbours/"
 	Numbers    = "numbers/"
 	Members    = "members/"
 	Membership = "membership"
@@ -112,6 +114,9 @@ func StatusOf(kind, instance string) string { return StatusPrefix(kind) + escape
 
 // InstanceKey is the key of a living instance.
 func InstanceKey(name string) string { return Instances + escape(name) }
+
+// NeighbourKey is the key of what other instances know of one to ask it.
+func NeighbourKey(name string) string { return Neighbours + escape(name) }
 
 // Number is the key of an instance number.
 func Number(n uint16) string { return fmt.Sprintf("%s%04d", Numbers, n) }

@@ -144,6 +144,11 @@ func NoSuchThread(id uint64) *Error {
 	return newf(CodeNoSuchThread, "HY000", "Unknown thread id: %d", id)
 }
 
+// PeerSilent is another instance of the mesh that did not answer.
+func PeerSilent(instance, what string) *Error {
+	return newf(CodeUnknownError, "HY000", "instance %s did not answer: %s", instance, what)
+}
+
 // KillDenied is a KILL of another account's connection.
 func KillDenied(id uint64) *Error {
 	return newf(CodeKillDenied, "HY000", "You are not owner of thread %d", id)

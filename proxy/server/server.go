@@ -29,7 +29,16 @@ type Options struct {
 	Buffers   *wire.Pool
 	Collation byte // the default that the greeting names
 	IDs       ConnectionIDs
+	Others    Others // nil: there is no other instance
 	Log       *zap.Logger
+}
+
+// Others are the sessions of other instances.
+type Others interface {
+	// Kill ends a session, or its statement. It returns sqlerr.NoSuchThread, KillDenied or PeerSilent.
+	Kill(by session.Identity, id uint32, query bool) error
+	// List returns those that the account sees, and the names of instances that did not answer in time.
+	List(by session.Identity) (all []session.Info, silent []string)
 }
 
 // ConnectionIDs gives ids to connections.
@@ -67,7 +76,7 @@ func New(opts Options, shared *session.Server) *Server {
 		listeners: map[net.Listener]struct{}{},
 	}
 	s.Set(opts.Settings)
-	shared.Peers, shared.Auth = s.registry, s
+	shared.Peers, shared.Auth = peers{s.registry, opts.Others}, s
 	return s
 }
 
@@ -76,6 +85,11 @@ func (s *Server) Set(settings Settings) {
 	now := settings.withDefaults()
 	s.settings.Store(now)
 	s.registry.limit(now.MaxConnections)
+}
+
+// Kill ends a session of this instance, or its statement. It returns sqlerr.NoSuchThread, or KillDenied.
+func (s *Server) Kill(by session.Identity, id uint32, query bool) error {
+	return s.registry.Kill(by, id, query)
 }
 
 // Sessions returns the sessions of this instance.

@@ -127,6 +127,8 @@ type Peers interface {
 	Kill(by Identity, id uint32, query bool) error
 	// List returns the sessions of this instance.
 	List() []Info
+	// Everywhere returns those of all instances that the account sees, and the names of instances that did not answer in time.
+	Everywhere(by Identity) (all []Info, silent []string)
 }
 
 // Meter counts what sessions do. Its methods are called for every statement: they neither wait nor allocate.

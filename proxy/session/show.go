@@ -158,7 +158,7 @@ func onShowCount(s *Session, ctx context.Context, x *execution) error {
 	return s.answerRows(ctx, []sqltypes.Column{column}, []sqltypes.Row{{strconv.AppendInt(nil, int64(n), 10)}}, x.form)
 }
 
-// onShowProcesslist is SHOW [FULL] PROCESSLIST: the clients of this instance, those of the account unless it may see all.
+// onShowProcesslist is SHOW [FULL] PROCESSLIST: the clients of all instances, those of the account unless it may see all.
 func onShowProcesslist(s *Session, ctx context.Context, x *execution) error {
 	columns := []sqltypes.Column{
 		intColumn("Id", 10, 0), textColumn("User", 32), textColumn("Host", 64), textColumn("db", 64),

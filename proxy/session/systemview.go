@@ -51,16 +51,19 @@ func (s *Session) ownDatabase(db string) bool {
 	return strings.EqualFold(db, sysview.Heddle) && s.view().OwnDatabase(db)
 }
 
-// clients lists the sessions of this instance that the client sees: those of its account, unless it may see all.
+// clients lists the sessions of all instances that the client sees: those of its account, unless it may see all. Of instances that
+// did not answer it is warned.
 func (s *Session) clients() []sysview.Client {
-	var out []sysview.Client
-	for _, i := range s.srv.Peers.List() {
-		if i.User == s.who.User || s.who.Databases == nil {
-			out = append(out, sysview.Client{
-				ID: uint64(i.ID), User: i.User, Host: i.Host, Database: i.Database, Command: i.Command.String(), State: i.State, Info: i.Text,
-				For: time.Since(i.Since),
-			})
+	all, silent := s.srv.Peers.Everywhere(s.who)
+	out := make([]sysview.Client, len(all))
+	for n, i := range all {
+		out[n] = sysview.Client{
+			ID: uint64(i.ID), User: i.User, Host: i.Host, Database: i.Database, Command: i.Command.String(), State: i.State, Info: i.Text,
+			For: time.Since(i.Since),
 		}
+	}
+	for _, name := range silent {
+		s.diag.warn(sqlerr.PeerSilent(name, "its clients are missing"))
 	}
 	return out
 }

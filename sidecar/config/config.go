@@ -47,7 +47,9 @@ type Instance struct {
 	Labels map[string]string
 	// Address is where peers reach it; empty: the first of Listen.Address.
 	Address string
-	Offline string // "serve" or "fence"
+	// PeerAddress is where it listens for the other instances; empty: on any port of Address's host.
+	PeerAddress string
+	Offline     string // "serve" or "fence"
 }
 
 // Listen is where clients come in.

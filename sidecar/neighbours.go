@@ -1,0 +1,50 @@
+package sidecar
+
+import (
+	"net"
+	"os"
+
+	"github.com/heddle-mesh/heddle/proxy/server"
+	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/sidecar/config"
+)
+
+// local are the sessions of this instance, for others.
+type local struct{ *server.Server }
+
+// List implements neighbour.Local.
+func (l local) List() []session.Info { return l.Sessions() }
+
+// peerAddress is where the instance listens for others: on any port where it listens for clients, unless the configuration says.
+func peerAddress(c *config.Config) string {
+	if c.Instance.PeerAddress != "" {
+		return c.Instance.PeerAddress
+	}
+	for _, a := range c.Listen.Address {
+		if host, _, err := net.SplitHostPort(a); err == nil {
+			return net.JoinHostPort(host, "0")
+		}
+	}
+	return "127.0.0.1:0" // all clients are on this machine
+}
+
+// peerHost is the host under which others reach that.
+func peerHost(c *config.Config) string {
+	listens, _, _ := net.SplitHostPort(peerAddress(c)) // "" where it is wrong, which listening tells
+	known, _, _ := net.SplitHostPort(c.Instance.Address)
+	every := listens == ""
+	if ip := net.ParseIP(listens); ip != nil {
+		every = ip.IsUnspecified()
+	}
+	switch {
+	case !every && (c.Instance.PeerAddress != "" || known == ""):
+		return listens
+	case known != "":
+		return known
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}
