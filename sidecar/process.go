@@ -33,6 +33,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/sharding"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/observe"
+	"github.com/heddle-mesh/heddle/sidecar/trace"
 )
 
 // Process is one running heddle.
@@ -52,6 +53,7 @@ type Process struct {
 	accounts  *accounts
 	documents documents
 	observer  *observe.Server
+	tracer    *trace.Tracer // nil: nothing is traced
 	plans     *plancache.Cache[*session.Statement]
 	server    *server.Server
 	listeners []net.Listener
@@ -195,6 +197,15 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		Spill:      spill(c),
 		Config:     sessionConfig(c),
 		Start:      time.Now(),
+	}
+	if c.Tracing.Endpoint != "" {
+		p.tracer, err = trace.New(ctx, trace.Settings{
+			Endpoint: c.Tracing.Endpoint, TLS: c.Tracing.TLS, OneIn: c.Tracing.OneIn, Instance: c.Instance.Name, Version: version,
+		})
+		if err != nil {
+			return nil, err
+		}
+		srv.Tracer = p.tracer
 	}
 	srv.Hostname, err = os.Hostname()
 	if err != nil {
@@ -382,7 +393,7 @@ func (p *Process) Stop(ctx context.Context) error {
 		errs = append(errs, p.pools.Close(rest))
 		p.servers.work.Wait()
 	}
-	errs = append(errs, p.observer.Close(rest), p.observer.Slow.Close())
+	errs = append(errs, p.tracer.Close(rest), p.observer.Close(rest), p.observer.Slow.Close())
 	return errors.Join(errs...)
 }
 

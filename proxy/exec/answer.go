@@ -47,7 +47,9 @@ type Answer struct {
 	Left bool
 	// Tells has OK.Track kept, as a copy. Else it is gone: the connection has taken note of it.
 	Tells bool
-	OK    wire.OK // after the end; Info is a copy
+	// Over is told when the answer has ended, and whether by an error; nil: nobody is.
+	Over func(failed bool)
+	OK   wire.OK // after the end; Info is a copy
 
 	columns []sqltypes.Column
 	row     sqltypes.Row
@@ -97,9 +99,17 @@ func (a *Answer) read() ([]byte, error) {
 	p, err := a.conn.ReadPacket()
 	if err != nil {
 		a.done = true
+		a.over(true)
 		return nil, err
 	}
 	return p, nil
+}
+
+func (a *Answer) over(failed bool) {
+	if over := a.Over; over != nil {
+		a.Over = nil
+		over(failed)
+	}
 }
 
 func (a *Answer) caps() wire.Capability { return a.conn.Info().Caps }
@@ -107,6 +117,7 @@ func (a *Answer) caps() wire.Capability { return a.conn.Info().Caps }
 // fail gives the connection up: its stream cannot be followed any more.
 func (a *Answer) fail(err error) error {
 	a.done = true
+	a.over(true)
 	return a.conn.Fail("read", err)
 }
 
@@ -118,6 +129,7 @@ func (a *Answer) Refuse(what string) error {
 // failed reads the ERR packet that ends the answer.
 func (a *Answer) failed(p []byte) error {
 	e := wire.ParseErr(p)
+	a.over(true)
 	a.conn.FinishErr(e)
 	return e
 }
@@ -127,6 +139,7 @@ func (a *Answer) end(err error) error {
 	if err != nil {
 		return a.fail(err)
 	}
+	a.over(false)
 	if len(a.OK.Info) > 0 {
 		a.OK.Info = append([]byte(nil), a.OK.Info...)
 	}

@@ -143,6 +143,24 @@ type Meter interface {
 	Ended(x *digest.Execution)
 }
 
+// Tracer begins traces.
+type Tracer interface {
+	// Begin begins with a statement, or returns nil: it is not sampled. parent is a traceparent that came with it; "": none.
+	Begin(parent string, began time.Time) Trace
+}
+
+// Trace is the steps of one statement. It belongs to the session's goroutine.
+type Trace interface {
+	// ID names it.
+	ID() string
+	// Step notes a step that has ended.
+	Step(name string, from, to time.Time)
+	// Shard begins with a unit that is sent, and returns the traceparent for its server and what ends it.
+	Shard(dataSource string) (traceparent string, over func(failed bool))
+	// End ends it.
+	End(x *digest.Execution)
+}
+
 // unmetered is the Meter of who has none.
 type unmetered struct{}
 
@@ -174,7 +192,8 @@ type Server struct {
 	Tables map[string]sysview.Source
 	Auth   Authenticator
 	Peers  Peers
-	Meter  Meter // nil: nothing is counted
+	Meter  Meter  // nil: nothing is counted
+	Tracer Tracer // nil: nothing is traced
 	Log    *zap.Logger
 
 	Flavour parser.Flavour

@@ -26,6 +26,7 @@ func (s *Session) observe() {
 	o := &s.observed
 	o.open, o.sentAt = true, s.client.Sent()
 	o.Cell, o.Parsed, o.Opcode, o.Began = nil, nil, digest.Local, began
+	s.trace()
 	o.Planning, o.Shards, o.Shipped, o.Returned, o.Code = 0, 0, 0, 0, 0
 }
 
@@ -46,7 +47,14 @@ func (s *Session) observedEnd(now time.Time, pins string) {
 	}
 	o.Schema, o.Connection, o.User, o.Host, o.Text, o.Pins = s.db, s.id, s.who.User, s.who.Host, s.shown, pins
 	o.Took, o.Bytes = now.Sub(o.Began), s.client.Sent()-o.sentAt
+	if o.TraceID = ""; s.traced != nil {
+		o.TraceID = s.traced.ID()
+	}
 	s.srv.Meter.Ended(&o.Execution)
+	if s.traced != nil {
+		s.traced.End(&o.Execution)
+		s.traced = nil
+	}
 	o.Cell, o.Parsed, o.Text = nil, nil, nil // an idle session holds nothing of its last statement
 }
 

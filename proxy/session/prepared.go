@@ -33,6 +33,7 @@ type prepared struct {
 	failed   *sqlerr.Error // why long is not what the client has sent
 	bytes    int64         // of the budget, for the rest
 	cursor   *cursor
+	caller   caller  // of the preparation, for executions that name none
 	labels   []label // of SQL's PREPARE: see execution.labels
 }
 
@@ -104,11 +105,12 @@ func (p *prepareds) forgetLong(stmt *prepared) {
 
 // comStmtPrepare answers with the shape that a shard gives the statement.
 func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
-	text := append([]byte(nil), payload...)
+	text := s.called(append([]byte(nil), payload...), nil)
 	s.showing(text)
 	stmt, params, columns, err := s.prepareText(ctx, text)
 	s.settle(ctx)
 	if err == nil {
+		stmt.caller = caller{parent: s.caller.parent}
 		err = s.prepared.add(stmt, &s.config)
 	}
 	if err != nil {
@@ -229,6 +231,7 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 	if stmt == nil {
 		return s.writeError(sqlerr.UnknownStatement(id, "mysqld_stmt_execute"))
 	}
+	s.caller = stmt.caller
 	s.observe()
 	s.showing(stmt.text)
 	if stmt.failed != nil {
@@ -241,6 +244,11 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 	request, err := wire.ParseStmtExecute(payload, s.client.Caps, stmt.params, stmt.types, longData)
 	if err != nil {
 		return s.writeError(err)
+	}
+	for i := range request.Attrs {
+		if request.Attrs[i].Name == "traceparent" {
+			s.caller.parent = string(request.Attrs[i].Value.Bytes)
+		}
 	}
 	if request.TypesSent {
 		stmt.types = append(stmt.types[:0], request.Types...)

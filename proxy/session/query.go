@@ -16,7 +16,7 @@ func (s *Session) comQuery(ctx context.Context, payload []byte) error {
 	if err != nil {
 		return s.writeError(err)
 	}
-	text := q.SQL
+	text := s.called(q.SQL, q.Attrs)
 	for first := true; ; first = false {
 		rest, err := s.query(ctx, text, first)
 		if err != nil || rest == nil {
@@ -32,6 +32,7 @@ func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []by
 	s.observe()
 	s.showing(text)
 	st, err := s.lookup(ctx, text)
+	s.planned()
 	if s.scan.Empty && s.scan.Next >= 0 {
 		err = sqlerr.Syntax(string(text[s.scan.End:])) // servers know an empty statement at the end only
 	}

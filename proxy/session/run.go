@@ -437,8 +437,10 @@ func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *ex
 			if statesTracked(x.st.parsed) {
 				h.lease.Conn().Taint("SET STATEMENT of a variable of which servers tell the beginning only")
 			}
-			if answer, err = exec.Start(ctx, h.lease.Conn(), u); err == nil {
-				answer.Keep = h.kept()
+			sent := *u
+			over := s.mark(x, t.DataSource, &sent)
+			if answer, err = exec.Start(ctx, h.lease.Conn(), &sent); err == nil {
+				answer.Keep, answer.Over = h.kept(), over
 				s.observed.Shards++
 				return h, answer, nil
 			}

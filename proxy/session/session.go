@@ -91,6 +91,8 @@ type Session struct {
 	named    map[string]*prepared // SQL PREPARE, by lower case name
 	errors   int                  // statements that ended with an error
 	observed observed
+	caller   caller
+	traced   Trace // of the statement under way; nil: it is not sampled
 
 	mu      sync.Mutex // guards what follows
 	command wire.Command

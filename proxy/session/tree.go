@@ -381,8 +381,11 @@ func (t *tree) further(ctx context.Context, h *held, target *plan.Target, u *exe
 	if err := h.lease.Apply(ctx, t.s.state, t.x.need); err != nil {
 		return h, nil, err
 	}
-	answer, err := exec.Start(ctx, h.lease.Conn(), u)
+	sent := *u
+	over := t.s.mark(t.x, target.DataSource, &sent)
+	answer, err := exec.Start(ctx, h.lease.Conn(), &sent)
 	if err == nil {
+		answer.Over = over
 		t.s.observed.Shards++
 	}
 	return h, answer, err

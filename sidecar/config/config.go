@@ -36,6 +36,7 @@ type Config struct {
 	Admin     Admin
 	Digests   Digests
 	SlowLog   SlowLog
+	Tracing   Tracing
 
 	origins map[string]Origin // field name → who set it; a field that is missing has its default
 }
@@ -145,6 +146,13 @@ type SlowLog struct {
 	File      string
 	Text      string // "normalised" or "full"
 	Rate      int
+}
+
+// Tracing is where traces of statements are sent.
+type Tracing struct {
+	Endpoint string
+	TLS      bool
+	OneIn    int
 }
 
 // UsesEtcd reports whether documents come from etcd rather than from files.

@@ -230,4 +230,15 @@ var table = []section{
 			Doc: "Most lines in a second; the rest is counted only. 0: no bound.",
 			at:  func(c *Config) any { return &c.SlowLog.Rate }},
 	}},
+	{"tracing", "OpenTelemetry traces of statements.", []Field{
+		{Name: "tracing.endpoint", Kind: Address, Example: "127.0.0.1:4317",
+			Doc: "Collector (host:port) that takes OTLP over gRPC. Empty: nothing is traced.",
+			at:  func(c *Config) any { return &c.Tracing.Endpoint }},
+		{Name: "tracing.tls", Kind: Bool, Default: "false",
+			Doc: "Speak TLS with the collector, whose certificate an authority that the machine knows has signed.",
+			at:  func(c *Config) any { return &c.Tracing.TLS }},
+		{Name: "tracing.one_in", Kind: Int, Default: "0", Unit: "statements",
+			Doc: "Of statements that come without a traceparent, one in so many is traced; 0: none. With one, its sampled flag decides.",
+			at:  func(c *Config) any { return &c.Tracing.OneIn }},
+	}},
 }
