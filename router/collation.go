@@ -10,6 +10,7 @@ type collation struct {
 	pad       bool   // PAD SPACE
 	space     []byte // weight of a space where weights have one level; nil: the server has to fill them up
 	filled    bool   // an ORDER BY fills up with something else than a space
+	filler    bool   // NO PAD, but an ORDER BY of an expression fills up with spaces
 	refuse    bool   // the weights do not compare as the text does
 	sorts     bool   // they do as it is sorted, but different texts have the same
 	maxLen    uint64 // bytes of a character
@@ -30,8 +31,12 @@ func collationOf(name string) collation {
 		c.space, c.maxWeight = unicodeSpace(charset, rest)
 	case "latin7":
 		c.space, c.filled = latin7Spaces[rest], rest != "bin" && c.pad
+		c.filler = !c.pad && rest != "nopad_bin"
+	case "gbk", "big5", "sjis", "cp932":
+		c.space = []byte{0x20}
 	default:
 		c.space = []byte{0x20}
+		c.filler = !c.pad && rest != "nopad_bin"
 	}
 	switch name {
 	case "cp1250_czech_cs": // a space at the end weighs, which does not count
@@ -45,6 +50,12 @@ func collationOf(name string) collation {
 	}
 	return c
 }
+
+// levels reports whether the weights have several levels, one behind the other.
+func (c *collation) levels() bool { return c.space == nil && c.maxWeight == manyWeights }
+
+// manyWeights are the most bytes of a character's weights on all levels.
+const manyWeights = 64
 
 var latin7Spaces = map[string][]byte{
 	"bin": {0x20}, "estonian_cs": {0x2c}, "general_ci": {0x30}, "general_cs": {0x30},
@@ -62,11 +73,11 @@ func unicodeSpace(charset, rest string) ([]byte, uint64) {
 		return []byte{0, 0x20}, 3
 	case strings.HasPrefix(rest, "uca1400_"):
 		if !strings.HasSuffix(rest, "_ai_ci") {
-			return nil, 64
+			return nil, manyWeights
 		}
 		return []byte{0x02, 0x09}, 32
 	case strings.HasSuffix(rest, "_w2"), strings.Contains(rest, "_0900_"):
-		return nil, 64
+		return nil, manyWeights
 	case strings.Contains(rest, "_520_"), strings.HasPrefix(rest, "myanmar_"):
 		return []byte{0x02, 0x0a}, 32
 	}

@@ -20,6 +20,7 @@ type keyShape struct {
 	weight bool   // what wrap gives is compared by its bytes: a WEIGHT_STRING, a binary form
 	pad    bool   // PAD SPACE, one level: the shorter weight goes on with space
 	space  []byte // the weight of a space
+	nul    int    // bytes of a weight where NUL at the end may not count, see plan.Key
 	bytes  int    // a weight can be that long, so that max_sort_length matters; 0: never
 	member bool   // ENUM or SET, compared by number
 	apart  bool   // a server sorts the values otherwise than by what wrap gives
@@ -35,6 +36,9 @@ const maxSortLength = 1 << 16
 // charWeights is the most weights that a character has in a collation. AS CHAR(n) of WEIGHT_STRING means n weights, to
 // which each level is cut as well as padded: all of a text's weights are there if n is that many for each character.
 const charWeights = 8
+
+// levelBytes is how many bytes of a sort key all levels of a character may fill.
+const levelBytes = 2 * charWeights * 3
 
 // shapeOf decides by the definition that a server gave (with character_set_results NULL) how its values are
 // compared. order is set for ORDER BY, where a server looks at the first max_sort_length bytes only.
@@ -151,12 +155,18 @@ func (p *planning) textShape(c *sqltypes.Column, field *catalog.Column, order bo
 	if field == nil && (ambiguous || levels) && p.definingParams() {
 		return keyShape{refuse: "ordering or grouping by text of the collation " + name + " that may be made of a parameter, whose length is not known, over several shards"}
 	}
+	if field == nil && order && k.filler && p.env.Mode.Flavour.MariaDB {
+		return keyShape{refuse: "ordering by an expression of the NO PAD collation " + name + ", which a server fills up with spaces, over several shards"}
+	}
 	shape := keyShape{wrap: []string{"WEIGHT_STRING(", ")"}, weight: true, bytes: clampLength(chars * k.maxWeight)}
 	width := decimal(max(chars, 1) * charWeights)
 	switch {
 	case !ambiguous && !levels:
-		if k.pad {
+		switch {
+		case k.pad:
 			shape.pad, shape.space = true, k.space
+		case order && p.env.Mode.Flavour.MariaDB:
+			shape.nul = len(k.space)
 		}
 	case chars > sortedBytes:
 		return keyShape{refuse: "ordering or grouping by long text of the collation " + name + " over several shards"}
@@ -167,6 +177,10 @@ func (p *planning) textShape(c *sqltypes.Column, field *catalog.Column, order bo
 		shape.wrap = []string{"WEIGHT_STRING(", " AS CHAR(" + width + "))"}
 	}
 	filled := ambiguous || levels
+	if order && filled && p.limited() && chars*levelBytes > sortedBytes && (k.levels() || ambiguous && p.meetsLevels()) {
+		p.whole = true // how a server sorts hangs on how many rows it expects of a table
+		return keyShape{refuse: "ordering with LIMIT by text of " + decimal(chars) + " characters of a collation of several levels, of which a server may or may not cut off the last ones, over several shards"}
+	}
 	if order && filled && !p.limited() {
 		// Packed, as MariaDB makes them of long columns where it keeps all rows, sort keys are not filled up, so that no
 		// level is cut off; kept to be the first ones, they are.
@@ -178,6 +192,26 @@ func (p *planning) textShape(c *sqltypes.Column, field *catalog.Column, order bo
 		shape.bytes = 0
 	}
 	return shape
+}
+
+// meetsLevels reports whether an expression may be of a collation of several levels.
+func (p *planning) meetsLevels() bool {
+	for _, t := range p.tables {
+		if t.schema == nil {
+			continue
+		}
+		for i := range t.schema.Columns {
+			if c := &t.schema.Columns[i]; c.Collation != "" && levelled(c.Collation) {
+				return true
+			}
+		}
+	}
+	return strings.Contains(strings.ToLower(p.stmt.Text), "_uca1400_")
+}
+
+func levelled(collation string) bool {
+	k := collationOf(collation)
+	return k.levels()
 }
 
 // limited reports whether the statement keeps the first rows of an order.
@@ -216,7 +250,7 @@ func clampLength(n uint64) int { return int(min(n, 1<<30)) }
 func (s *keyShape) key(index int, desc bool, label string) plan.Key {
 	k := plan.Key{Column: index, Weight: -1, Desc: desc, Label: label}
 	if s.weight {
-		k.Weight, k.Pad, k.Space = index, s.pad, s.space
+		k.Weight, k.Pad, k.Space, k.Nul = index, s.pad, s.space, s.nul
 	}
 	return k
 }

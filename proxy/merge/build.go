@@ -246,7 +246,7 @@ func keysOf(keys []plan.Key) []Key {
 }
 
 func keyOf(k plan.Key) Key {
-	key := Key{Column: k.Column, Weight: k.Weight, Desc: k.Desc}
+	key := Key{Column: k.Column, Weight: k.Weight, Desc: k.Desc, Nul: k.Nul}
 	if k.Pad {
 		key.Pad = append([]byte{}, k.Space...) // not nil: a pad that the plan forgot is refused
 	}

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -19,6 +20,9 @@ type Key struct {
 	// length divides every weight's, as in collations of one level; weights of several levels come padded
 	// (WEIGHT_STRING(col AS CHAR(n))).
 	Pad []byte
+	// Nul is the length of the weights of a NO PAD collation whose text is put into an order, 0 for any other key. A MariaDB server fills
+	// up such weights with those of NUL, or not, as it chooses to sort: a text that ends with NUL is refused.
+	Nul int
 }
 
 // Asc is an ascending key on a column that orders by itself.
@@ -38,6 +42,7 @@ type keyPart struct {
 	source int // the column that is encoded: the weight's, or the key's own
 	desc   bool
 	pad    []byte
+	nul    int
 	name   string
 }
 
@@ -74,7 +79,7 @@ func compileKey(cols []sqltypes.Column, k Key, purpose purpose) (keyPart, error)
 	if k.Column < 0 || k.Column >= len(cols) || k.Weight >= len(cols) {
 		return keyPart{}, sqlerr.Internal(fmt.Sprintf("key column %d, weight %d of %d columns", k.Column, k.Weight, len(cols)))
 	}
-	p := keyPart{column: k.Column, source: k.Column, desc: k.Desc, pad: k.Pad, name: cols[k.Column].Name}
+	p := keyPart{column: k.Column, source: k.Column, desc: k.Desc, pad: k.Pad, nul: k.Nul, name: cols[k.Column].Name}
 	if k.Weight >= 0 {
 		p.source = k.Weight
 	}
@@ -149,6 +154,9 @@ func (p *keyPart) value(dst, cell []byte) ([]byte, error) {
 	case classTime:
 		dst, ok = encodeTime(dst, cell)
 	case classBytes:
+		if p.nul > 0 && endsWithNul(cell, p.nul) {
+			return dst, sqlerr.NotSupported("ORDER BY of text of a NO PAD collation that ends with NUL, over several shards")
+		}
 		if len(p.pad) > 0 {
 			dst, ok = encodePadded(dst, cell, p.pad)
 		} else {
@@ -161,4 +169,9 @@ func (p *keyPart) value(dst, cell []byte) ([]byte, error) {
 		return dst, sqlerr.Internal(fmt.Sprintf("a value of '%s' does not read as %s: %.40q", p.name, p.class, cell))
 	}
 	return dst, nil
+}
+
+// endsWithNul reports whether the last weight of a text is nothing.
+func endsWithNul(weights []byte, size int) bool {
+	return len(weights) >= size && bytes.Count(weights[len(weights)-size:], []byte{0}) == size
 }

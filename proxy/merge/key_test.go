@@ -339,3 +339,17 @@ func FuzzEncode(f *testing.F) {
 		}
 	})
 }
+
+func TestNulAtTheEnd(t *testing.T) {
+	cols := []sqltypes.Column{{Name: "c", Type: sqltypes.VarString, Collation: 1032}, {Type: sqltypes.VarString, Collation: sqltypes.CollationBinary}}
+	set, err := compileKeys(cols, []Key{{Column: 0, Weight: 1, Nul: 2}}, ordering)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for weights, refused := range map[string]bool{"": false, "\x00A": false, "A\x00": false, "\x00A\x00\x00": true, "\x00\x00\x00A": false} {
+		_, err := set.append(nil, sqltypes.Row{[]byte("x"), []byte(weights)})
+		if e := sqlerr.As(err); (e != nil && e.Code == sqlerr.CodeNotSupportedYet) != refused {
+			t.Errorf("%q: %v", weights, err)
+		}
+	}
+}

@@ -53,6 +53,9 @@ type Plan struct {
 
 	// Program is set when stored programs take part.
 	Program *Program
+	// Unjudged is the table of an INSERT of whose triggers nothing is known: it is where its name says, and a server runs them. Nil
+	// for all others.
+	Unjudged *ActualTable
 
 	// Tables are the logical tables the plan was made from, each with the version of its schema.
 	Tables []TableVersion
@@ -63,6 +66,9 @@ type Program struct {
 	Vars []string // user variables that they may set, without @
 	Ends bool     // they may end a transaction, of one of several servers
 }
+
+// ActualTable is a table as its server names it.
+type ActualTable struct{ Schema, Table string }
 
 // TableVersion names a table and the version of the schema that a plan relied on; 0: the schema was not looked at.
 type TableVersion struct {
@@ -238,6 +244,7 @@ type Key struct {
 	Weight int    // index of the hidden column that holds its WEIGHT_STRING; -1: compared by type
 	Pad    bool   // PAD SPACE: the shorter weight is padded with the collation's weight of a space
 	Space  []byte // that weight, where Pad
+	Nul    int    // bytes of a weight of NO PAD text of which NUL at its end may or may not sort; 0: any other
 	Desc   bool
 	Label  string // as Format prints it
 }
