@@ -305,3 +305,20 @@ func BenchmarkParsePointSelect(b *testing.B) {
 		}
 	}
 }
+
+func TestRowCountOfOracle(t *testing.T) {
+	oracle := maria
+	oracle.SQLMode = ParseSQLMode("ORACLE")
+	for text, want := range map[string]bool{"SELECT SQL%ROWCOUNT": true, "SELECT sql % rowcount + 1": true, "SELECT a%ROWCOUNT": false} {
+		st, err := Parse(text, oracle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Uses.Has(UseRowCount) != want {
+			t.Errorf("%s asks for the row count: %v", text, !want)
+		}
+	}
+	if st := mustParse(t, "SELECT SQL%ROWCOUNT"); st.Uses.Has(UseRowCount) {
+		t.Error("other modes know it too")
+	}
+}

@@ -49,6 +49,9 @@ var bare = map[string]Feature{
 // oracleBare are those of ORACLE mode alone.
 var oracleBare = map[string]Feature{"ROWNUM": UseRowNum, "SYSDATE": UseSysdate}
 
+// SQLRowCount is the name of ORACLE mode's own way to ask for the rows that a statement has changed, or found.
+const SQLRowCount = "SQL%ROWCOUNT"
+
 var plainFunctions = []string{
 	"ABS", "ACOS", "ADDDATE", "ADDTIME", "AES_DECRYPT", "AES_ENCRYPT", "ASCII", "ASIN", "ATAN", "ATAN2", "BIN", "BIN_TO_UUID",
 	"BINLOG_GTID_POS", "BIT_COUNT", "BIT_LENGTH", "CAST", "CEIL", "CEILING", "CHAR", "CHAR_LENGTH", "CHARACTER_LENGTH", "CHARSET",

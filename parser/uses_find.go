@@ -135,6 +135,10 @@ func (r *reader) wordUse(u *Uses, i int) {
 		u.add(f, t.Word, i)
 	}
 	switch t.Word {
+	case "SQL":
+		if r.is(i+1, "%", "ROWCOUNT") && r.st.Mode.SQLMode.Has(Oracle) && r.st.Mode.Flavour.MariaDB {
+			u.add(UseRowCount, SQLRowCount, i)
+		}
 	case "SQL_CALC_FOUND_ROWS":
 		u.add(UseCalcFoundRows, "", i)
 	case "INTO":

@@ -64,8 +64,8 @@ func (p *planning) newBody(l *rule.Layout, kind catalog.ProgramKind) (*judge, er
 	if err := g.own(l, label, body); err != nil {
 		return nil, err
 	}
-	if t := p.triggerTable(); t != nil && len(t.nodes()) > 1 && g.why == "" {
-		p.manyBody(g, t, label, body)
+	if t := p.triggerTable(); t != nil && g.why == "" {
+		p.triggerBody(g, t, label, body, p.createsBeforeInsert())
 		if t.nodesShareSchema() {
 			g.refuse(label, "would have to have a name of its own on every table of one schema")
 		}
@@ -77,6 +77,16 @@ func (p *planning) newBody(l *rule.Layout, kind catalog.ProgramKind) (*judge, er
 		return nil, p.refuse(g.why)
 	}
 	return g, nil
+}
+
+// createsBeforeInsert reports whether the trigger that is created is one BEFORE INSERT.
+func (p *planning) createsBeforeInsert() bool {
+	for i, t := range p.stmt.Tokens[:max(len(p.stmt.Tokens)-1, 0)] {
+		if t.Is("BEFORE") && p.stmt.Tokens[i+1].Is("INSERT") {
+			return true
+		}
+	}
+	return false
 }
 
 // triggerTable is the table of CREATE TRIGGER.

@@ -1,11 +1,12 @@
 package router
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/catalog"
-	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/router/plan"
 )
 
 // firedTriggers judges the triggers of the tables that the statement changes: all of them, whatever the event, for an
@@ -13,7 +14,13 @@ import (
 func (p *planning) firedTriggers(g *judge) error {
 	for i := range p.stmt.Tables {
 		t := p.byRef[i]
-		if t == nil || t.system || !guarded(t.place.Layout) {
+		if t == nil || t.system {
+			continue
+		}
+		if !guarded(t.place.Layout) {
+			if p.stmt.Tables[i].Role == parser.RoleInsert && t.single() {
+				p.plan.Unjudged = &plan.ActualTable{Schema: t.place.Single.Schema, Table: t.place.Single.Table}
+			}
 			continue
 		}
 		switch p.stmt.Tables[i].Role {
@@ -48,8 +55,8 @@ func (p *planning) triggersOf(g *judge, t *table) error {
 		if err := g.trigger(lead, q, ""); err != nil {
 			return err
 		}
-		if len(nodes) > 1 && g.why == "" {
-			p.triggerOfMany(g, t, lead, q)
+		if g.why == "" {
+			p.triggerOf(g, t, q)
 		}
 	}
 	return nil
@@ -81,17 +88,36 @@ func sameTriggers(a, b []*catalog.Program) bool {
 	return true
 }
 
-// triggerOfMany judges a trigger that acts at several nodes: it may not depend on where it is, nor move a row.
-func (p *planning) triggerOfMany(g *judge, t *table, k kept, q *catalog.Program) {
+// triggerOf judges a trigger by what the table is.
+func (p *planning) triggerOf(g *judge, t *table, q *catalog.Program) {
 	mode := p.env.Mode
 	mode.SQLMode, mode.Charset = parser.ParseSQLMode(q.SQLMode), parser.CharsetUTF8
 	body, err := parser.ParseBody(q.Body, mode)
 	if err != nil {
 		return // refused already
 	}
-	p.manyBody(g, t, "the trigger "+q.Name+" of "+t.name, body)
+	p.triggerBody(g, t, "the trigger "+q.Name+" of "+t.name, body, q.When == beforeInsert)
 }
 
+// beforeInsert is when a trigger sees a row whose id a server has not generated yet.
+const beforeInsert = "BEFORE INSERT"
+
+// triggerBody judges what a trigger does: it may not see or change what Heddle has generated before, and one that acts at several nodes
+// may neither depend on where it is nor move a row.
+func (p *planning) triggerBody(g *judge, t *table, label string, body *parser.Body, before bool) {
+	if len(t.nodes()) > 1 {
+		p.manyBody(g, t, label, body)
+	}
+	if before {
+		for _, n := range body.Names {
+			if strings.EqualFold(n.Schema, "NEW") && t.generates(n.Name) {
+				g.refuse(label, "names NEW."+n.Name+" before the INSERT, where one server has not generated it yet")
+			}
+		}
+	}
+}
+
+// manyBody judges the body of a trigger that acts at several nodes.
 func (p *planning) manyBody(g *judge, t *table, label string, body *parser.Body) {
 	for _, node := range t.nodes() {
 		if g.within != nil && !g.within[node.DataSource] {
@@ -117,13 +143,22 @@ func (p *planning) manyBody(g *judge, t *table, label string, body *parser.Body)
 		g.refuse(label, "has a LIMIT, which may choose other rows on every copy of a broadcast table")
 		return
 	}
-	for _, column := range body.AssignedNew {
-		if t.keyIndex(column) >= 0 || t.sharded() && generates(t.place.Sharded, column) {
-			g.refuse(label, "assigns the column "+column+", which Heddle has placed the row by")
+	calls := slices.ContainsFunc(body.Names, func(n parser.BodyName) bool { return n.Called })
+	for _, n := range body.Names {
+		if !strings.EqualFold(n.Schema, "NEW") || t.keyIndex(n.Name) < 0 && !t.generates(n.Name) {
+			continue
+		}
+		if calls || slices.Contains(body.AssignedNew, n.Name) { // it may be what a procedure gives out
+			g.refuse(label, "assigns the column "+n.Name+", which Heddle has placed the row by")
 		}
 	}
 }
 
-func generates(t *rule.ShardedTable, column string) bool {
-	return t.Generate != nil && strings.EqualFold(t.Generate.Column, column)
+// generates reports whether Heddle fills a column.
+func (t *table) generates(column string) bool {
+	if !t.sharded() || t.schema == nil {
+		return false
+	}
+	g := catalog.GeneratorOf(t.place.Sharded, t.schema)
+	return g != nil && strings.EqualFold(g.Column, column)
 }

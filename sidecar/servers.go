@@ -159,6 +159,7 @@ func (s *servers) initial() session.Initial {
 		Autocommit:        info.Session["autocommit"] != "OFF",
 		GroupConcatMaxLen: number("group_concat_max_len", 1<<20), DivPrecision: number("div_precision_increment", 4),
 		LowerCaseTables: info.LowerCaseTableNames, Tracking: info.Tracking,
-		MaxPacket: slices.MinFunc(s.infos, func(a, b backend.ServerInfo) int { return cmp.Compare(a.MaxAllowedPacket, b.MaxAllowedPacket) }).MaxAllowedPacket,
+		LogsBinary: slices.ContainsFunc(s.infos, func(i backend.ServerInfo) bool { return i.LogsBinary }),
+		MaxPacket:  slices.MinFunc(s.infos, func(a, b backend.ServerInfo) int { return cmp.Compare(a.MaxAllowedPacket, b.MaxAllowedPacket) }).MaxAllowedPacket,
 	}
 }

@@ -26,6 +26,7 @@ type ServerInfo struct {
 
 	SystemTimeZone string // what time_zone SYSTEM stands for
 
+	LogsBinary             bool // log_bin
 	LowerCaseTableNames    int
 	MaxAllowedPacket       int64 // bytes
 	MaxConnections         int64
@@ -75,7 +76,7 @@ func (c *Conn) Probe(ctx context.Context) (ServerInfo, error) {
 func (c *Conn) probeVariables(ctx context.Context, s *ServerInfo) error {
 	numbers := s.numbers()
 	names := slices.Concat(sessionSettings, serverSettings, trackingSettings, slices.Collect(maps.Keys(numbers)),
-		[]string{"version", "server_id", "server_uuid", "system_time_zone", oldIsolation, oldReadOnly})
+		[]string{"version", "log_bin", "server_id", "server_uuid", "system_time_zone", oldIsolation, oldReadOnly})
 	s.Session, s.Server, s.Tracking = map[string]string{}, map[string]string{}, map[string]string{}
 	_, rows, err := c.QueryRows(ctx, "SHOW VARIABLES WHERE Variable_name IN ('"+strings.Join(names, "','")+"')")
 	if err != nil {
@@ -103,6 +104,8 @@ func (s *ServerInfo) number(numbers map[string]*int64, name, value string) (err 
 	switch name {
 	case "version":
 		s.Version = value
+	case "log_bin":
+		s.LogsBinary = value != "OFF"
 	case "server_uuid":
 		s.ServerUUID = value
 	case "system_time_zone":

@@ -14,7 +14,6 @@ type Unit struct {
 	SQL    []byte
 	Form   Form
 	Params []wire.Param
-	Cursor wire.CursorFlags
 	// Anew: it reads user variables, whose types a server may keep from the time when it prepared the statement.
 	Anew bool
 	// Alone: nothing else is sent before its answer is read.
@@ -35,7 +34,7 @@ func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 		}
 		return u.answer(conn, began), nil
 	}
-	own := u.Anew && u.Cursor == 0 && conn.KeepsTypes()
+	own := u.Anew && conn.KeepsTypes()
 	var stmt *backend.Stmt
 	var err error
 	if own {
@@ -49,7 +48,7 @@ func Start(ctx context.Context, conn *backend.Conn, u *Unit) (*Answer, error) {
 	if u.Alone {
 		conn.Expect()
 	}
-	execute := wire.StmtExecute{StatementID: stmt.ID, Flags: u.Cursor, Params: u.Params}
+	execute := wire.StmtExecute{StatementID: stmt.ID, Params: u.Params}
 	if err := conn.SendExecute(ctx, &execute); err != nil {
 		return nil, err
 	}

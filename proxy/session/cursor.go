@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -41,6 +42,7 @@ func (s *Session) cursorUnit(ctx context.Context, x *execution) *plan.RouteUnit 
 // openCursor runs the statement with a cursor on its shard, if it can have one.
 func (s *Session) openCursor(ctx context.Context, stmt *prepared, x *execution) error {
 	if s.cursorUnit(ctx, x) == nil {
+		x.stored = true
 		err := s.execute(ctx, x)
 		if x.st.parsed.Kind == parser.Select && len(x.st.parsed.Tables) == 0 {
 			s.diag.unfound(foundByCursor)
@@ -67,6 +69,7 @@ func (s *Session) openCursor(ctx context.Context, stmt *prepared, x *execution) 
 	}
 	unit := s.cursorUnit(ctx, x)
 	if unit == nil { // by other rules than those that it was looked up under
+		x.stored = true
 		return s.run(ctx, x)
 	}
 	x.need = needs(x.st.parsed)
@@ -124,6 +127,20 @@ func (s *Session) startCursor(ctx context.Context, stmt *prepared, x *execution,
 	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
 	return nil
 }
+
+// storedAlike refuses rows that one server shows otherwise for a cursor: it stores them first, and rounds what it stores with a fixed
+// number of decimals. A column's own values have been stored so.
+func storedAlike(columns []sqltypes.Column) error {
+	for i := range columns {
+		if c := &columns[i]; c.Type.IsFloat() && c.Decimals < wholeDecimals && c.OrgName == "" {
+			return sqlerr.NotSupported("a FLOAT or DOUBLE of a fixed number of decimals that is no column, by a cursor over several shards: '" + c.Name + "'")
+		}
+	}
+	return nil
+}
+
+// wholeDecimals is the number of decimals of a FLOAT or DOUBLE that shows all of them.
+const wholeDecimals = 31
 
 // relayRest passes on the rows that a server sends although a cursor was asked for.
 func (s *Session) relayRest(x *execution, answer *exec.Answer) error {

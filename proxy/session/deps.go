@@ -242,6 +242,7 @@ type Initial struct {
 	DivPrecision      int64
 	LowerCaseTables   int
 	MaxPacket         int64 // the smallest max_allowed_packet
+	LogsBinary        bool  // a server has its binary log on: writes have GTIDs
 	// Tracking are the session_track_* variables as SHOW VARIABLES prints them.
 	Tracking map[string]string
 }

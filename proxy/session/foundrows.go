@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -153,10 +154,28 @@ func (s *Session) foundBy(x *execution, n uint64) {
 	}
 }
 
+// sqlRowCount is ORACLE mode's SQL%ROWCOUNT: what ROW_COUNT() is, or FOUND_ROWS() behind a query.
+func (d *diagnostics) sqlRowCount() string {
+	if d.rowCount != -1 {
+		return strconv.FormatInt(d.rowCount, 10)
+	}
+	return strconv.FormatUint(d.foundRows, 10)
+}
+
 // answerable refuses a question whose answer the session does not know.
 func (s *Session) answerable(st *parser.Statement) error {
-	if s.diag.foundAfter == "" || !st.Uses.Has(parser.UseFoundRows) {
+	if s.diag.foundAfter == "" {
 		return nil
 	}
-	return sqlerr.NotSupported("FOUND_ROWS() after " + s.diag.foundAfter + "; SQL_CALC_FOUND_ROWS makes it known")
+	for _, at := range st.Uses.At {
+		name := "FOUND_ROWS()"
+		switch {
+		case at.Name == parser.SQLRowCount && s.diag.rowCount == -1:
+			name = parser.SQLRowCount
+		case at.Use != parser.UseFoundRows:
+			continue
+		}
+		return sqlerr.NotSupported(name + " after " + s.diag.foundAfter + "; SQL_CALC_FOUND_ROWS makes it known")
+	}
+	return nil
 }

@@ -225,12 +225,18 @@ func (t *tree) create(ctx context.Context, n *plan.Gather, target *plan.Target, 
 	} else if err := h.Exec(ctx, "DROP TEMPORARY TABLE IF EXISTS `"+target.Schema+"`.`"+name+"`"); err != nil {
 		return nil, t.s.failed(ctx, h, n.Place, target, err)
 	}
-	if err := h.Exec(ctx, verb+text); err != nil {
+	err = h.Exec(ctx, verb+text)
+	if e := sqlerr.As(err); e != nil && e.Code == codeColumnName {
+		return nil, sqlerr.NotSupported("a column without an alias whose label is too long for a name, in a query inside another over several shards")
+	}
+	if err != nil {
 		return nil, t.s.failed(ctx, h, n.Place, target, err)
 	}
 	t.temporary = append(t.temporary, temporaryTable{h, "`" + target.Schema + "`.`" + name + "`"})
 	return h, nil
 }
+
+const codeColumnName = 1166 // ER_WRONG_COLUMN_NAME
 
 // definition is what CREATE TABLE needs to make the same table elsewhere.
 func (t *tree) definition(ctx context.Context, h *held, place *plan.Target, name string) (string, error) {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -14,7 +15,47 @@ import (
 
 // The insert id of an answer is one that the server has generated, or one that came with its row: only the first kind is what
 // LAST_INSERT_ID() is from then on. Where it may be of the second kind, the server is asked; what its LAST_INSERT_ID() was
-// before is the session's own then, or none of those ids. Not seen is what a trigger gives to the column.
+// before is the session's own then, or none of those ids. What a trigger before the INSERT gives to the column has come with its
+// row as well, so that a server is always asked of a table that has one.
+
+// givers says whether triggers may give ids to the rows of an INSERT.
+type givers struct{ is atomic.Uint32 }
+
+const (
+	giversNone uint32 = iota
+	giversSome
+	giversUnknown
+)
+
+// begin is what the plan of an INSERT knows.
+func (g *givers) begin(st *parser.Statement, p *plan.Plan) {
+	switch {
+	case st.Kind != parser.Insert && st.Kind != parser.Replace:
+	case p.Program != nil:
+		g.is.Store(giversSome)
+	case p.Unjudged != nil:
+		g.is.Store(giversUnknown)
+	}
+}
+
+// look asks the server of an INSERT about the triggers of its table, once for all that are run by one plan. A view may be of a
+// table that has some.
+func (g *givers) look(ctx context.Context, h *held, t *plan.ActualTable) {
+	if t == nil || g.is.Load() != giversUnknown {
+		return
+	}
+	schema, table := sqlString(t.Schema), sqlString(t.Table)
+	n, err := oneNumber(ctx, h, "(SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = "+schema+
+		" AND EVENT_OBJECT_TABLE = "+table+" AND ACTION_TIMING = 'BEFORE' AND EVENT_MANIPULATION = 'INSERT')"+
+		" + (SELECT COUNT(*) FROM information_schema.VIEWS WHERE TABLE_SCHEMA = "+schema+" AND TABLE_NAME = "+table+")")
+	switch {
+	case err != nil: // it is asked again, and its LAST_INSERT_ID() each time until then
+	case n > 0:
+		g.is.Store(giversSome)
+	default:
+		g.is.Store(giversNone)
+	}
+}
 
 // cellRule says what the rows of an INSERT may have for ids.
 type cellRule uint8
@@ -73,7 +114,7 @@ func cellRuleOf(st *parser.Statement) cellRule {
 // idNeed says what the statement means to the LAST_INSERT_ID() of its servers.
 func (x *execution) idNeed() backend.Need {
 	st := x.st.parsed
-	if st.Uses.Has(parser.UseLastInsertIDArg|parser.UseUnknownFunction) || x.using != "" || x.plan.Program != nil {
+	if st.Uses.Has(parser.UseLastInsertIDArg) || x.using != "" || x.runsText() && st.Kind != parser.Insert && st.Kind != parser.Replace {
 		return 0
 	}
 	switch root := x.plan.Root.(type) {
@@ -104,11 +145,16 @@ func (x *execution) idNeed() backend.Need {
 	return 0
 }
 
+// runsText reports whether a statement runs something that its server keeps, or may.
+func (x *execution) runsText() bool {
+	return x.plan.Program != nil || x.st.parsed.Uses.Has(parser.UseUnknownFunction)
+}
+
 // generated takes note of the insert id of a statement that one server ran, before which LAST_INSERT_ID() was before.
 func (s *Session) generated(ctx context.Context, x *execution, h *held, id, before uint64) error {
 	distinct := x.need&backend.NeedDistinctID != 0
 	switch {
-	case id == 0 && distinct:
+	case id == 0 && distinct && !x.runsText():
 		h.lease.GeneratedNone()
 	case id != 0 && distinct && x.MayGive(id):
 		last, err := oneNumber(ctx, h, "LAST_INSERT_ID()")
@@ -121,6 +167,9 @@ func (s *Session) generated(ctx context.Context, x *execution, h *held, id, befo
 		h.lease.Generated(last)
 	case id != 0 && distinct:
 		h.lease.Generated(id)
+	}
+	if distinct {
+		x.st.givers.look(ctx, h, x.plan.Unjudged)
 	}
 	return nil
 }
@@ -145,6 +194,8 @@ func (s *Session) generatedInVain(ctx context.Context, x *execution, h *held) {
 // MayGive reports whether a row of an INSERT may have come with that id.
 func (x *execution) MayGive(id uint64) bool {
 	switch {
+	case x.st.givers.is.Load() != giversNone:
+		return true
 	case x.st.cells == cellsComputed, id > math.MaxInt64, x.st.cells == cellsTimed && id >= leastTime:
 		return true
 	}

@@ -18,7 +18,7 @@ import (
 const programPin = "stored program"
 
 // toldVars are the variables of which servers tell unasked that a program has set them, but not in an ERR.
-var toldVars = []string{"@@autocommit", "@@character_set_client", "@@character_set_results", "@@character_set_connection", "@@collation_connection", "@@time_zone"}
+var toldVars = []string{"@@autocommit", "@@character_set_client", "@@character_set_results", "@@character_set_connection", "@@collation_connection", "@@time_zone", "@@last_insert_id"}
 
 // leftBehind takes over what a statement has set before it failed, as from one that has not: it is the session's and nobody
 // else's.

@@ -27,7 +27,7 @@ type execution struct {
 	args   *args
 	form   exec.Form
 	params []wire.Param // of an EXECUTE, all of them
-	cursor wire.CursorFlags
+	stored bool         // for a cursor: one server stores the rows before it sends them
 	need   backend.Need
 	clock  string // the statement's time, once it is needed
 
@@ -129,7 +129,7 @@ func (s *Session) attempt(ctx context.Context, x *execution) error {
 // overflowed reports whether a shard's part of an aggregate of DOUBLEs is too large: the planner adds 0 to those parts.
 func overflowed(node plan.Node, err error) bool {
 	e := sqlerr.As(err)
-	if e == nil || e.Code != sqlerr.CodeOutOfRange || !strings.HasPrefix(e.Msg, "DOUBLE ") || !strings.HasSuffix(e.Msg, " + 0'") {
+	if e == nil || e.Code != sqlerr.CodeOutOfRange || !strings.HasPrefix(e.Msg, "DOUBLE ") || !strings.HasSuffix(e.Msg, " + 0'") && !strings.HasSuffix(e.Msg, " + 0E0'") {
 		return false
 	}
 	return aggregates(node)
@@ -172,6 +172,15 @@ func (s *Session) begins(x *execution) bool {
 // returnsInserted reports whether a statement is answered with rows that it has inserted, and without their generated id.
 func returnsInserted(st *parser.Statement) bool {
 	return (st.Kind == parser.Insert || st.Kind == parser.Replace) && st.Clauses != nil && st.Clauses.Returning.Present()
+}
+
+// generatesUnseen reports whether a statement may leave another LAST_INSERT_ID() than its answer tells of.
+func generatesUnseen(st *parser.Statement) bool {
+	switch st.Kind {
+	case parser.Call, parser.Compound, parser.ExecuteImmediate:
+		return true
+	}
+	return st.Uses.Has(parser.UseLastInsertIDArg) || returnsInserted(st)
 }
 
 // needs says what of the session's state a statement depends on.
@@ -298,7 +307,7 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	if err != nil {
 		return err
 	}
-	u := exec.Unit{SQL: sql, Form: x.form, Params: params, Cursor: x.cursor, Anew: readsUserVars(x), Alone: true, Answer: &s.reused.answer}
+	u := exec.Unit{SQL: sql, Form: x.form, Params: params, Anew: readsUserVars(x), Alone: true, Answer: &s.reused.answer}
 	h, answer, err := s.start(ctx, x, unit.Target, &u)
 	for x.plan.Anywhere && noConnection(err) {
 		next := s.livingUnit(unit)
@@ -350,7 +359,7 @@ func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error 
 		}
 		s.diag.found(n)
 	}
-	if assignsUserVars(x) || uses.Has(parser.UseLastInsertIDArg) || returnsInserted(x.st.parsed) {
+	if assignsUserVars(x) || generatesUnseen(x.st.parsed) {
 		if err := s.readBackAssigned(ctx, x, h); err != nil {
 			return err
 		}
@@ -406,7 +415,7 @@ func (s *Session) readBackAssigned(ctx context.Context, x *execution, h *held) e
 			add(name)
 		}
 	}
-	if x.st.parsed.Uses.Has(parser.UseLastInsertIDArg) || returnsInserted(x.st.parsed) {
+	if generatesUnseen(x.st.parsed) {
 		names = append(names, "@@last_insert_id")
 	}
 	return s.adopt(ctx, h, names, nil)

@@ -30,8 +30,9 @@ type Statement struct {
 	described, ran shapes
 	programs       uint64 // version of what was known of stored programs
 
-	found foundRule
-	cells cellRule // of an INSERT
+	found  foundRule
+	cells  cellRule // of an INSERT
+	givers givers   // of an INSERT
 
 	opcode  digest.Opcode
 	counted atomic.Pointer[digest.Entry] // where executions are counted; alone of all, it changes
@@ -322,6 +323,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 		if err == nil {
 			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion(), found: foundRuleOf(parsed), cells: cellRuleOf(parsed)}
 			st.opcode = opcodeOf(p, parsed)
+			st.givers.begin(parsed, p)
 			st.settles = parsed.Kind == parser.Select && settles(parsed)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			st.limits = limitParams(parsed)

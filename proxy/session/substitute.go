@@ -208,6 +208,9 @@ func (s *Session) answer(use parser.UseAt, written string) (string, bool) {
 	case parser.UseFoundRows:
 		return "IFNULL(" + strconv.FormatUint(s.diag.foundRows, 10) + ", FOUND_ROWS())", true
 	case parser.UseRowCount:
+		if use.Name == parser.SQLRowCount {
+			return "IFNULL(" + s.diag.sqlRowCount() + ", ROW_COUNT())", true
+		}
 		return "IFNULL(" + strconv.FormatInt(s.diag.rowCount, 10) + ", ROW_COUNT())", true
 	case parser.UseConnectionID:
 		return "IFNULL(CAST(" + strconv.FormatUint(uint64(s.id), 10) + " AS UNSIGNED), CONNECTION_ID())", true
@@ -258,6 +261,9 @@ func (s *Session) call(st *parser.Statement, use parser.UseAt) (start, end int) 
 			end = st.Tokens[i].End
 		}
 		return start, end
+	}
+	if use.Name == parser.SQLRowCount {
+		return start, st.Tokens[use.Tok+2].End
 	}
 	if use.Tok+2 < len(st.Tokens) && st.Tokens[use.Tok+1].Word == "(" && st.Tokens[use.Tok+2].Word == ")" {
 		end = st.Tokens[use.Tok+2].End

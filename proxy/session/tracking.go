@@ -375,6 +375,8 @@ func (s *Session) mayTrack(a *parser.Assignment, x *execution) error {
 	case a.Name != trackedVariables:
 	case strings.Contains(strings.ToLower(word), "last_gtid"):
 		return sqlerr.NotSupported("session tracking of last_gtid, which each server has its own of")
+	case s.srv.Flavour.MariaDB && s.srv.Initial.LogsBinary && strings.Contains(word, "*"):
+		return sqlerr.NotSupported("session tracking of all variables, of which last_gtid is one that each server has its own of, where servers keep a binary log")
 	case !s.srv.Flavour.MariaDB && (strings.Contains(word, "*") || strings.Contains(strings.ToLower(word), "statement_id")):
 		return sqlerr.NotSupported("session tracking of statement_id, by which MySQL numbers statements, or of all variables, of which it is one")
 	case !s.srv.Flavour.MariaDB && strings.EqualFold(word, "NULL"):

@@ -78,7 +78,14 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	if x.seen != nil {
 		return t.discard(ctx, rows)
 	}
-	err = s.writeRows(ctx, labelled(defined(rows, columns), x.labels), x.form, func() *wire.OK { return t.end(ctx) })
+	rows = defined(rows, columns)
+	if x.stored {
+		if err := storedAlike(rows.Columns()); err != nil {
+			_ = rows.Close() // the first error is the one to report
+			return err
+		}
+	}
+	err = s.writeRows(ctx, labelled(rows, x.labels), x.form, func() *wire.OK { return t.end(ctx) })
 	if x.st.found != foundSent && err == nil {
 		s.foundBy(x, s.diag.foundRows)
 	}

@@ -16,6 +16,7 @@ CREATE TABLE g2 (owner BIGINT NOT NULL, id BIGINT NOT NULL AUTO_INCREMENT, v VAR
 --@ dump g2 genid=2
 --@ dump b1 genid=1
 --@ data
+DROP TRIGGER IF EXISTS tr1;
 TRUNCATE TABLE notes;
 TRUNCATE TABLE b1;
 DELETE FROM g1;
@@ -376,3 +377,14 @@ INSERT INTO vain (b) VALUES (60), (60);
 SELECT LAST_INSERT_ID();
 ROLLBACK;
 DROP TABLE vain;
+--@ case triggers that see an id before it is generated [text]
+CREATE TRIGGER tr1 BEFORE INSERT ON g1 FOR EACH ROW SET NEW.v = CONCAT('id ', NEW.id);
+--@ case triggers that give the id of a sharded table [text]
+CREATE TRIGGER tr1 BEFORE INSERT ON g2 FOR EACH ROW SET NEW.id = 77;
+--@ case a given id in a broadcast table is not the next one elsewhere
+--@ expect geninsert
+INSERT INTO b1 (u) VALUES ('a');
+INSERT INTO b1 VALUES (700, 'given');
+INSERT INTO notes (body) VALUES ('next');
+SELECT LAST_INSERT_ID();
+SELECT id FROM notes ORDER BY id;

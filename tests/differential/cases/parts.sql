@@ -325,3 +325,9 @@ SELECT AVG(amount), SUM(amount), MAX(amount) FROM orders UNION SELECT 'a', 'b', 
 SELECT 'x' UNION SELECT IFNULL(score, 1.50000) FROM users ORDER BY 1 LIMIT 3;
 (SELECT 1e0) UNION (SELECT AVG(score) FROM users);
 SELECT * FROM (SELECT 'x' AS y UNION SELECT AVG(score) FROM users) z ORDER BY y;
+--@ case labels too long for a column's name
+SELECT id FROM users WHERE name IN (SELECT CONCAT('short', name) FROM users) ORDER BY id;
+SELECT id FROM users WHERE name IN (SELECT CONCAT('a literal that makes the label of its column longer than sixty-four characters ', name) FROM users) ORDER BY id;
+SELECT * FROM (SELECT CONCAT('a literal that makes the label of its column longer than sixty-four characters ', name) FROM users UNION SELECT 'x') d ORDER BY 1;
+SELECT COUNT(*) FROM (SELECT score, CONCAT('a literal that makes the label of its column longer than sixty-four characters ', name) FROM users ORDER BY id LIMIT 3) d;
+SELECT CONCAT('a literal that makes the label of its column longer than sixty-four characters ', name) FROM users UNION SELECT body FROM notes ORDER BY 1;
