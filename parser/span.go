@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/opcode"
 	driver "github.com/pingcap/tidb/pkg/parser/test_driver"
 )
 
@@ -23,7 +24,7 @@ func (st *Statement) tokens(e ast.ExprNode) (a, b int, ok bool) {
 	case *ast.SubqueryExpr:
 		return st.paren(x.OriginTextPosition())
 	case *ast.BinaryOperationExpr:
-		return st.between(x.L, x.R)
+		return st.operation(x)
 	case *ast.BetweenExpr:
 		return st.between(x.Expr, x.Right)
 	case *ast.CompareSubqueryExpr:
@@ -89,6 +90,19 @@ func (st *Statement) predicate(e ast.ExprNode) (a, b int, ok bool) {
 		return st.variable(x)
 	}
 	return a, b, ok && b < len(st.Tokens)
+}
+
+// operation covers an operator and its operands. The grammar library makes one of the function MOD(x, y) too.
+func (st *Statement) operation(x *ast.BinaryOperationExpr) (a, b int, ok bool) {
+	a, b, ok = st.between(x.L, x.R)
+	if !ok || x.Op != opcode.Mod {
+		return a, b, ok
+	}
+	r := &reader{st: st, t: st.Tokens}
+	if _, left, _ := st.tokens(x.L); !r.is(left+1, ",") {
+		return a, b, true
+	}
+	return a - 2, b + 1, r.is(a-2, "MOD", "(") && r.is(b+1, ")")
 }
 
 func (st *Statement) between(x, y ast.ExprNode) (a, b int, ok bool) {

@@ -68,6 +68,7 @@ func TestSpans(t *testing.T) {
 		"SELECT count(*), COUNT(DISTINCT a, b), sum(a + 1) + 1, a COLLATE utf8mb4_bin = 'x' COLLATE utf8mb4_bin, NOW(), current_timestamp, now(3), 'a' 'b' = 'ab'",
 		"SELECT DATE'2020-01-01' = d, TIMESTAMP '2020-01-01 00:00:00' > e, _utf8mb4'x' = f, x'4142' = g, 0b01 = h, 1.5e3 = i, .5 = j, 18446744073709551615 = k",
 		"SELECT a.b.c, `a`.`b`, `b c`, t . x, t.`select` FROM a.b, `a`, t WHERE b.c=1 HAVING d ORDER BY e + 1, f(1) DESC",
+		"SELECT MOD(a, 2) + 1, MOD(MOD(b, 5), c), (MOD(a + 1, 2)), a % 2, a MOD 3 FROM t GROUP BY MOD(a, 2)",
 		"UPDATE t SET a = DEFAULT, b = c + 1, d = (SELECT 1) WHERE 5 LIMIT 3",
 	) {
 		st, err := Parse(text, maria)

@@ -135,8 +135,10 @@ func (g *grouping) bounded(a *ast.AggregateFuncExpr, agg plan.Aggregation, sum [
 			return agg, nil, err
 		}
 		switch name {
-		case "float":
-			return agg, sum, nil // no number of them is too large
+		case "float": // no number of them is too large
+			if agg.Result.Decimals == notFixed {
+				return agg, sum, nil
+			}
 		case "double":
 			agg.Third = g.hide(call("MAX(ABS(", append(g.cut(spans[0]), text(")"))))
 			return agg, sum, nil
@@ -145,7 +147,10 @@ func (g *grouping) bounded(a *ast.AggregateFuncExpr, agg plan.Aggregation, sum [
 	if sum == nil {
 		sum = call("SUM(", g.cut(spans[0]))
 	}
-	return agg, append(sum, text("+0")), nil
+	if agg.Result.Decimals != notFixed {
+		agg.Inherit = false // the part shows all digits
+	}
+	return agg, append(sum, text("+0E0")), nil
 }
 
 // dataType is the type of a column of a table in FROM, "" if it is of none.
@@ -184,8 +189,13 @@ func (g *grouping) extreme(agg plan.Aggregation, span parser.Span, result *sqlty
 		c.Flags &^= sqltypes.FlagEnum | sqltypes.FlagSet
 		c.Type = sqltypes.VarString
 	}
-	shape, err := g.p.shapeOf(&c, true)
-	if err == nil && shape.refuse == "" && shape.weight {
+	if isText(result.Type) && g.readsByNumber(agg.Label) {
+		g.p.whole = true
+		return agg, nil, g.p.refuse(agg.Label + " where that column, a text, is compared with a number, over several shards: by an index a server looks for the text of the number")
+	}
+	weighed := isText(c.Type) && c.Collation != sqltypes.CollationBinary
+	shape, err := g.p.shapeOf(&c, !weighed)
+	if err == nil && shape.refuse == "" && shape.weight && !weighed {
 		shape, err = g.p.shapeOf(&c, false)
 	}
 	if err != nil {
@@ -352,3 +362,52 @@ func (g *grouping) shardGroup() []rewrite.Piece {
 	}
 	return g.distinct.group[1:]
 }
+
+// readsByNumber reports whether the statement's only group is of rows whose columns WHERE compares with numbers, one being what an
+// aggregate is of. A server that looks such a MIN or MAX up in an index may find nothing at all, or another row than by reading.
+func (g *grouping) readsByNumber(label string) bool {
+	if g.sel.GroupBy != nil || g.sel.Where == nil {
+		return false
+	}
+	v := &numberVisitor{label: strings.ToLower(label)}
+	g.sel.Where.Accept(v)
+	return v.found
+}
+
+// numberVisitor looks for comparisons of a column that a label names with a number.
+type numberVisitor struct {
+	label string
+	found bool
+}
+
+// Enter implements ast.Visitor.
+func (v *numberVisitor) Enter(n ast.Node) (ast.Node, bool) {
+	e, ok := n.(ast.ExprNode)
+	if !ok {
+		return n, false
+	}
+	for _, list := range realOperandsOf(e).compare {
+		column, number := false, false
+		for _, e := range list {
+			e = bareExpr(e)
+			if u, ok := e.(*ast.UnaryOperationExpr); ok {
+				e = bareExpr(u.V)
+			}
+			switch e := e.(type) {
+			case *ast.ColumnNameExpr:
+				column = column || strings.Contains(v.label, e.Name.Name.L)
+			case ast.ValueExpr:
+				switch e.GetValue().(type) {
+				case nil, string, []byte:
+				default:
+					number = true
+				}
+			}
+		}
+		v.found = v.found || column && number
+	}
+	return n, v.found
+}
+
+// Leave implements ast.Visitor.
+func (v *numberVisitor) Leave(n ast.Node) (ast.Node, bool) { return n, true }

@@ -116,7 +116,9 @@ func (r *residualPlan) findReals(orders []orderItem) error {
 	}
 	r.types = map[ast.ExprNode]*sqltypes.Column{}
 	for i, n := range v.nodes[:min(len(v.nodes), len(cols))] {
-		r.types[n] = &cols[i]
+		if r.types[n] = &cols[i]; cols[i].Type.IsFloat() && cols[i].Decimals != notFixed {
+			return r.p.refuse("an average in a DOUBLE of a fixed number of decimals over several shards")
+		}
 	}
 	return nil
 }

@@ -182,6 +182,9 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 		// The temporary table would keep as many digits as are shown, and a prepared statement's rows have all of them.
 		return r.p.refuse("STDDEV and VARIANCE beside HAVING or expressions over aggregates over several shards")
 	}
+	if agg.Func != plan.Avg && col.Type.IsFloat() && col.Decimals != notFixed && !r.ofStored(a) {
+		return r.p.refuse("an aggregate of DOUBLEs of a fixed number of decimals beside HAVING or expressions over aggregates over several shards")
+	}
 	r.hidden[index] = replace
 	if replace == nil {
 		r.hidden[index] = r.cut(span)
@@ -200,6 +203,18 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 	c := r.addOutput(count, r.hidden[agg.Second])
 	r.aggregates = append(r.aggregates, r.average(span, s, c, col))
 	return nil
+}
+
+// ofStored reports whether an aggregate of numbers with a fixed number of decimals has no more of them than are shown: one of stored DOUBLEs,
+// and MIN and MAX of stored FLOATs.
+func (r *residualPlan) ofStored(a *ast.AggregateFuncExpr) bool {
+	c, ok := bareExpr(a.Args[0]).(*ast.ColumnNameExpr)
+	if !ok {
+		return false
+	}
+	name, err := r.dataType(c.Name)
+	fn := lower(a.F)
+	return err == nil && (name == "double" || name == "float" && (fn == ast.AggFuncMin || fn == ast.AggFuncMax))
 }
 
 // addExtreme is addAggregate for MIN and MAX. Of an ENUM or SET they are text to what compares or joins them, a number cut to an

@@ -67,6 +67,25 @@ SELECT id, v FROM s3 ORDER BY id;
 --@ expect temptable
 --@ params fetch=3 int 1
 SELECT id, v FROM s3 WHERE id = ?;
+--@ case cursors of numbers with fixed decimals
+--@ expect temptable
+--@ params fetch=2
+SELECT id, d2, f2 FROM s1 ORDER BY id;
+--@ expect temptable
+--@ params fetch=2
+SELECT id, d2 * 3.1415 FROM s1 WHERE id > 3 ORDER BY id;
+--@ expect temptable
+--@ params fetch=2
+SELECT id, d2 / 7 FROM s1 ORDER BY id;
+--@ expect temptable
+--@ params fetch=2
+SELECT id, ROUND(d / 7, 3) FROM s1 ORDER BY id;
+--@ expect temptable
+--@ params fetch=2
+SELECT AVG(n) + d2 FROM s1 GROUP BY d2 ORDER BY d2;
+--@ expect temptable
+--@ params fetch=2
+SELECT d2 * 1.23 FROM s1 WHERE id = 1;
 --@ case cursors with the older eof packets [eof]
 --@ expect temptable
 --@ params fetch=2
@@ -144,3 +163,16 @@ SELECT id DIV 2, id MOD 2, id / 3, id * 1.1, id << 2, ~id, id | 4, !id, id ^ 3 F
 SELECT 0.1e0 + 0.2e0, 1e15, 1e16, 1e-5, 123456789.123e0, 1/3, 1e0/3 ;
 SELECT f * 1, d * 1, f + d FROM s1 WHERE id IN (4,5) ORDER BY id;
 SELECT id, d FROM s1 ORDER BY d DESC, id;
+--@ case aggregates of numbers with fixed decimals
+SELECT SUM(d2 * 1.5), AVG(d2 * 1.5), AVG(f2), AVG(f2 * 1.1) FROM s1 WHERE id > 1;
+SELECT b1, SUM(d2 / 7), AVG(d2 / 7), SUM(ROUND(f2 / 3, 2)) FROM s1 GROUP BY b1 ORDER BY b1;
+SELECT SUM(d2 * 1.5) * 1e0, MAX(d2 * 1.555) + 1 FROM s1 WHERE id > 1;
+SELECT AVG(id) * PI(), AVG(id) + ROUND(2.5e0, 2), MOD(AVG(t3), 2e0) FROM s1 WHERE id > 1;
+SELECT MOD(id, 2) AS m, COUNT(*) FROM s1 GROUP BY MOD(id, 2) ORDER BY MOD(id, 2);
+--@ case texts that servers sort in more ways than one [text]
+SELECT id FROM s3 ORDER BY v COLLATE utf8mb4_uca1400_as_cs, id;
+SELECT id FROM s3 ORDER BY v COLLATE utf8mb4_uca1400_as_cs, id LIMIT 3;
+SELECT id FROM s3 ORDER BY CONCAT(l, '') COLLATE latin1_swedish_nopad_ci, id;
+SELECT id FROM s3 ORDER BY CONCAT(c, CHAR(0)) COLLATE utf8mb4_general_nopad_ci, id;
+SELECT COUNT(*), MIN(v) FROM s3 WHERE v > 5;
+SELECT COUNT(*), MIN(v) FROM s3 WHERE v > '5';
