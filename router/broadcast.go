@@ -12,7 +12,7 @@ import (
 // all it says has to come out alike on each. What does not is made to, by a plan that evaluates it once.
 func (p *planning) broadcastWrite(t *table) error {
 	for _, other := range p.tables {
-		if !other.broadcast() {
+		if !other.broadcast() && other.gathered == nil {
 			return p.refuse("a change of the broadcast table " + t.name + " that reads " + other.name + ", which is not a broadcast table")
 		}
 	}

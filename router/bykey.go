@@ -140,7 +140,7 @@ func (p *planning) keysInOrder(b *block, pk []string) (plan.Node, error) {
 	if len(stmt.Args) != len(p.stmt.Args)-skipped {
 		return nil, p.refuse("an UPDATE or DELETE with LIMIT of a form that Heddle cannot read over several shards")
 	}
-	sub, err := p.part(stmt, p.givenFrom(skipped))
+	sub, err := p.over(stmt, partEnv{temporary: p.gathered, given: p.givenFrom(skipped)})
 	if err != nil {
 		return nil, err
 	}

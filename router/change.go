@@ -20,8 +20,13 @@ type change struct {
 	delete []*ast.TableName // targets of a multi-table DELETE
 }
 
-// planChange plans UPDATE and DELETE.
+// planChange plans UPDATE and DELETE: shard by shard, else with what they read elsewhere gathered first.
 func (p *planning) planChange() error {
+	return p.orGathered(p.planChanges())
+}
+
+// planChanges plans a change for the shards as it stands.
+func (p *planning) planChanges() error {
 	lead := p.anySharded()
 	if lead == nil {
 		if t := p.changedBroadcast(); t != nil {

@@ -18,6 +18,9 @@ func (p *planning) planExplain() error {
 	if err != nil {
 		return err
 	}
+	if _, parts := sub.Root.(*plan.Gather); parts && sub.Write && p.stmt.Kind == parser.Analyze {
+		return sqlerr.NotSupported("ANALYZE of a write that runs in parts over several shards")
+	}
 	route := routeOf(sub.Root)
 	if route == nil {
 		return sqlerr.NotSupported("EXPLAIN of this statement")

@@ -30,6 +30,7 @@ type gathering struct {
 	place  *plan.Route // where the whole statement can be described
 	groups []queryGroup
 	direct []int // occurrences of sharded tables outside of all groups
+	locks  bool  // parts lock what they read: it is a write, or what one reads
 }
 
 // gather plans the statement so; a refusal leaves what was refused before to be said.
@@ -46,7 +47,7 @@ func (p *planning) gather() error {
 	if err != nil {
 		return err
 	}
-	g := &gathering{p: p, place: place}
+	g := &gathering{p: p, place: place, locks: p.locks}
 	if p.stmt.Clauses == nil { // SET or DO
 		g.find()
 		return g.choose()
@@ -133,7 +134,7 @@ func (p *planning) gatherRefusal() string {
 		return p.ofAllRows()
 	case p.stmt.Kind != parser.Select, p.stmt.Clauses == nil:
 		return "a statement of this form over several shards"
-	case uses.Has(parser.UseForUpdate | parser.UseForShare | parser.UseSequence | parser.UseLock):
+	case uses.Has(parser.UseForUpdate | parser.UseSequence | parser.UseLock), uses.Has(parser.UseForShare) && !p.locks:
 		return "locks and sequences over several shards"
 	case uses.Has(parser.UseUserVarWrite) && !p.assignsInto():
 		return "the assignment of user variables in a query over several shards"
@@ -164,7 +165,7 @@ func (p *planning) gatherPlace() (*plan.Route, error) {
 	lead := p.anySharded()
 	for i, node := range lead.nodes() {
 		target, at := p.targetAt(node, lead, i)
-		if at != nil {
+		if at != nil || !p.permitted(node.DataSource) {
 			continue
 		}
 		targets := []plan.Target{target}
@@ -263,6 +264,7 @@ type gatheredPart struct {
 	span    parser.Span // what is replaced
 	plain   bool        // it has to run shard by shard as it stands
 	binary  bool        // its rows have to come in binary form
+	locks   bool        // it locks what it reads
 	stmt    *parser.Statement
 	origins []argOrigin
 	columns []catalog.Column
@@ -283,7 +285,13 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 	at := 0
 	for i, part := range sortedParts(parts) {
 		name := "heddle gather " + strconv.Itoa(i)
-		sub, err := p.planPart(part)
+		run := part
+		if g.locks {
+			if run, err = p.locked(part); err != nil {
+				return err
+			}
+		}
+		sub, err := p.planPart(run)
 		if asked.take(err) {
 			continue
 		}
@@ -321,14 +329,21 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 	if err != nil {
 		return err
 	}
+	if changesRows(p.stmt.Kind) && !writesInPlace(sub.Root) {
+		return sqlerr.NotSupported("a write of this form beside queries that are run first")
+	}
 	renumber(sub.Root, rest.origins)
 	if sub.Trial != nil {
 		origins(rest.origins).template(sub.Trial)
 	}
 	root.Input, root.Trial = sub.Root, sub.Trial
-	p.plan.Root, p.plan.Rename = root, p.plan.Rename || sub.Rename
+	if _, ok := sub.Root.(*plan.ByKey); ok {
+		root.Rest = sub.Shape
+		origins(rest.origins).template(root.Rest)
+	}
+	p.plan.Root, p.plan.Rename, p.plan.Clock = root, p.plan.Rename || sub.Rename, p.plan.Clock || sub.Clock
 	p.plan.Shape = p.compile(g.place.Targets, nil)
-	if p.stmt.Clauses != nil && !p.stmt.Clauses.Into.Present() {
+	if p.stmt.Kind == parser.Select && !p.stmt.Clauses.Into.Present() {
 		p.plan.Trial = (&fanOut{p: p, c: p.stmt.Clauses, route: g.place}).trial()
 	}
 	return nil
@@ -339,6 +354,9 @@ func (p *planning) planPart(of *gatheredPart) (*plan.Plan, error) {
 	given := p.givenBy(of.origins)
 	if of.plain {
 		return p.over(of.stmt, partEnv{temporary: []*gathered{}, given: given})
+	}
+	if of.locks {
+		return p.over(of.stmt, partEnv{given: given, locks: true})
 	}
 	return p.part(of.stmt, given)
 }

@@ -33,8 +33,11 @@ func (p *planning) planInsert() error {
 		return p.planOther()
 	}
 	err := p.insertInto(t)
-	if err == nil || p.stmt.Clauses == nil || p.stmt.Clauses.Source == nil {
+	switch {
+	case err == nil || p.stmt.Clauses == nil:
 		return err
+	case p.stmt.Clauses.Source == nil:
+		return p.orGathered(err)
 	}
 	return p.transfer(t, err)
 }

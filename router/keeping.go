@@ -14,7 +14,7 @@ import (
 func (p *planning) keeping(b *block, ch *change, route *plan.Route, column string) error {
 	refused := p.refuse("an expression for the sharding key " + b.sources[0].name() + "." + column + " in an UPDATE")
 	c := p.stmt.Clauses
-	if len(b.sources) != 1 || ch.limit != nil || ch.with != nil || c.MultiTable || len(c.Assigns) != len(ch.sets) {
+	if len(b.sources) != 1 || p.gathered != nil || ch.limit != nil || ch.with != nil || c.MultiTable || len(c.Assigns) != len(ch.sets) {
 		return refused
 	}
 	t := b.sources[0].table

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/router/sharding"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
@@ -93,9 +94,27 @@ func comparable(a, b column) bool {
 	return a.key < len(ta.keys) && b.key < len(tb.keys) && sameType(ta.keys[a.key], tb.keys[b.key])
 }
 
-// alike reports whether two tables place equal keys on equal node indexes.
+// alike reports whether two tables place equal keys on equal node indexes: they are of one binding group, or the rules and the
+// types of their keys show that a group of them would be one.
 func alike(a, b *table) bool {
-	return a == b || a.place.Layout == b.place.Layout && a.place.Sharded.Group != 0 && a.place.Sharded.Group == b.place.Sharded.Group
+	x, y := a.place.Sharded, b.place.Sharded
+	switch {
+	case a == b:
+		return true
+	case a.place.Layout != b.place.Layout:
+		return false
+	case x.Group != 0 && x.Group == y.Group:
+		return true
+	}
+	if len(a.keys) == 0 || len(a.keys) != len(b.keys) || !rule.PlacedAlike(x, y) {
+		return false
+	}
+	for i := range a.keys {
+		if !sameType(a.keys[i], b.keys[i]) || !sharding.Compatible(a.keys[i], b.keys[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // sameType reports whether two columns compare as their canonical keys do.

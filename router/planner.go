@@ -50,11 +50,12 @@ func (pl *Planner) Plan(ctx context.Context, stmt *parser.Statement, env Env, sn
 type partEnv struct {
 	temporary []*gathered // tables that it may name
 	given     []string    // Facts.Given of its own arguments
+	locks     bool        // it is read by a write: its own parts lock what they read too
 }
 
 // plan is Plan for a statement that may name temporary tables.
 func (pl *Planner) plan(ctx context.Context, stmt *parser.Statement, env Env, snap *catalog.Snapshot, facts *Facts, of partEnv, depth int, plannings *int) (*plan.Plan, error) {
-	return pl.begin(ctx, &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, gathered: of.temporary, given: of.given, depth: depth, plannings: plannings})
+	return pl.begin(ctx, &planning{planner: pl, stmt: stmt, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, gathered: of.temporary, given: of.given, locks: of.locks, depth: depth, plannings: plannings})
 }
 
 func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
@@ -156,6 +157,7 @@ type planning struct {
 	plannings *int        // made for the client's statement so far
 	gathered  []*gathered // temporary tables that the statement may name
 	given     []string    // Facts.Given of its arguments
+	locks     bool        // see partEnv
 
 	tables  []*table
 	byRef   []*table // by index in stmt.Tables; nil for CTEs and repeated names

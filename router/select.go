@@ -1,7 +1,6 @@
 package router
 
 import (
-	"reflect"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -166,15 +165,6 @@ func (p *planning) routeQuery(lead *table, q *query) (route *plan.Route, why str
 	return route, why, nil
 }
 
-// bindable says of tables that are placed alike how they become one group.
-func bindable(a, b *table) string {
-	x, y := a.place.Sharded, b.place.Sharded
-	if a.place.Layout != b.place.Layout || len(x.Nodes) != len(y.Nodes) || len(x.Key) == 0 || len(x.Key) != len(y.Key) || !reflect.DeepEqual(x.Algorithm, y.Algorithm) {
-		return ""
-	}
-	return " (they are placed alike: with binding: [[" + x.Name + ", " + y.Name + "]] in the rules, joins on their sharding keys stay on one shard)"
-}
-
 // shardRoute is a Route to all shards of lead, its template not compiled yet.
 func (p *planning) shardRoute(lead *table) (*plan.Route, error) {
 	if lead.algorithm == nil {
@@ -183,7 +173,7 @@ func (p *planning) shardRoute(lead *table) (*plan.Route, error) {
 	nodes := lead.nodes()
 	for _, t := range p.tables {
 		if t.sharded() && !alike(lead, t) {
-			return nil, p.refuse("a statement over the tables " + lead.name + " and " + t.name + ", which are not in one binding group" + bindable(lead, t))
+			return nil, p.refuse("a statement over the tables " + lead.name + " and " + t.name + ", which are not in one binding group")
 		}
 	}
 	targets, at := p.targets(nodes, lead)

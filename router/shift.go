@@ -51,6 +51,10 @@ func (s *shifter) node(n plan.Node) {
 	case *plan.Route:
 		s.template(n.Template)
 		s.selector(n.Selector)
+		if n.Stay != nil {
+			s.exprs(n.Stay.Key)
+		}
+		s.rows(n.Rows)
 	case *plan.MergeSort:
 		s.node(n.Input)
 	case *plan.Sort:
@@ -81,8 +85,10 @@ func (s *shifter) node(n plan.Node) {
 			s.template(n.Parts[i].Shape)
 		}
 		s.node(n.Input)
-		if n.Trial != nil {
-			s.template(n.Trial)
+		for _, t := range []*rewrite.Template{n.Trial, n.Rest} {
+			if t != nil {
+				s.template(t)
+			}
 		}
 	case *plan.Insert:
 		s.node(n.Route)
@@ -90,10 +96,27 @@ func (s *shifter) node(n plan.Node) {
 		s.node(n.Route)
 	case *plan.Delete:
 		s.node(n.Route)
+	case *plan.ByKey:
+		s.node(n.Input)
+		s.node(n.Write)
 	case *plan.DDL:
 		s.node(n.Route)
 	case *plan.TableAdmin:
 		s.node(n.Route)
+	}
+}
+
+func (s *shifter) rows(rows *plan.Rows) {
+	if rows == nil {
+		return
+	}
+	for _, key := range rows.Keys {
+		s.exprs(key)
+	}
+	if rows.Generate != nil {
+		for _, given := range rows.Generate.Given {
+			s.expr(given)
+		}
 	}
 }
 

@@ -52,6 +52,8 @@ const (
 	CodeLocalInfileOff     uint16 = 1148
 	CodeOptionPrevents     uint16 = 1290
 	CodeWrongValueCount    uint16 = 1136
+	CodeNoSuchRoutine      uint16 = 1305
+	CodeNoSubqueries       uint16 = 1970 // MariaDB
 
 	// Resources.
 	CodeOutOfSortMemory uint16 = 1038

@@ -1,5 +1,7 @@
 package sqlerr
 
+import "strings"
+
 // NotSupported refuses a statement whose answer over shards would not be the one of a single server.
 // what names the construct, as in "a join of tables that are not colocated".
 func NotSupported(what string) *Error {
@@ -9,6 +11,12 @@ func NotSupported(what string) *Error {
 // Syntax is a statement that Heddle itself has to understand and cannot.
 func Syntax(near string) *Error {
 	return newf(CodeSyntax, "42000", "You have an error in your SQL syntax near '%.80s'", near)
+}
+
+// SyntaxAt is a text that is wrong from a byte on, in the words of a server of the family.
+func SyntaxAt(family, text string, at int) *Error {
+	return newf(CodeSyntax, "42000", "You have an error in your SQL syntax; check the manual that corresponds to your %s server version for the right syntax to use near '%.80s' at line %d",
+		family, text[at:], 1+strings.Count(text[:at], "\n"))
 }
 
 // UnknownDatabase names a logical database that no rule document declares.
@@ -118,6 +126,11 @@ func UnknownStatementName(name, command string) *Error {
 // WrongArguments is a call whose parameters do not fit.
 func WrongArguments(to string) *Error {
 	return newf(CodeWrongArguments, "HY000", "Incorrect arguments to %s", to)
+}
+
+// NoSubqueries is an expression of a clause that takes values only.
+func NoSubqueries(clause string) *Error {
+	return newf(CodeNoSubqueries, "42000", "%s does not support subqueries or stored functions", clause)
 }
 
 // WrongValueForVariable is a SET to a value that the variable cannot have.

@@ -17,8 +17,9 @@ import (
 
 // runByKey is an UPDATE or DELETE whose rows no shard can find by itself, as with ORDER BY … LIMIT over several shards: they are
 // found and locked in the statement's order over all shards, and each shard then changes those of its own, by their
-// primary keys; each copy of a broadcast table changes those of the first. Both steps are one transaction.
-func (s *Session) runByKey(ctx context.Context, x *execution, node *plan.ByKey) error {
+// primary keys; each copy of a broadcast table changes those of the first. Both steps are one transaction. parts are run before
+// them; nil: there are none.
+func (s *Session) runByKey(ctx context.Context, x *execution, node *plan.ByKey, parts *plan.Gather) error {
 	// LIMIT satisfies sql_safe_updates, in a DELETE of some servers only; the keys do not where a shard's optimizer does
 	// not use their index.
 	v, _ := s.state.Var("sql_safe_updates")
@@ -31,7 +32,21 @@ func (s *Session) runByKey(ctx context.Context, x *execution, node *plan.ByKey) 
 	if own {
 		defer s.ownTransaction(txn.Options{})()
 	}
-	w, err := s.changeByKey(ctx, x, node, own)
+	var w *write
+	change := func() (err error) {
+		w, err = s.changeByKey(ctx, x, node, own)
+		return err
+	}
+	var err error
+	if parts == nil {
+		err = change()
+	} else {
+		none := *x.plan
+		none.Shape = parts.Rest
+		in := *x
+		in.plan, x = &none, &in
+		err = s.besideParts(ctx, x, parts, change)
+	}
 	if own {
 		err = s.endOwn(ctx, err)
 	}

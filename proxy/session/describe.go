@@ -114,7 +114,7 @@ func (t *tree) columns(ctx context.Context) ([]sqltypes.Column, error) {
 		_, err := t.prepareText(ctx, l.Parts[0].Target, l.Route, l.Parts[0].SQL)
 		return nil, err
 	}
-	if _, parts := t.x.plan.Root.(*plan.Gather); parts && assigns(t.x.st.parsed) {
+	if _, parts := t.x.plan.Root.(*plan.Gather); parts && (assigns(t.x.st.parsed) || changesRows[t.x.st.parsed.Kind]) {
 		return nil, nil // described already, and without columns
 	}
 	t.anyArguments()

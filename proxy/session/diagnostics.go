@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -348,6 +349,24 @@ func rowIn(msg string) int {
 		return 0
 	}
 	return n
+}
+
+// inRowOrder puts what shards have said of an INSERT's rows into the order in which one server comes to them. What names no row
+// stays behind what its shard has said before.
+func (d *diagnostics) inRowOrder() {
+	type numbered struct {
+		condition
+		row int
+	}
+	list, row := make([]numbered, len(d.conditions)), 0
+	for i, c := range d.conditions {
+		row = cmp.Or(rowIn(c.msg), row)
+		list[i] = numbered{c, row}
+	}
+	slices.SortStableFunc(list, func(a, b numbered) int { return cmp.Compare(a.row, b.row) })
+	for i := range list {
+		d.conditions[i] = list[i].condition
+	}
 }
 
 // upTo drops what was said of rows behind a row.

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/proxy/exec"
@@ -14,6 +15,9 @@ import (
 // runGather runs a statement in parts. Outside of a transaction it has one of its own, so that all parts see one
 // snapshot of each shard and stay on the connections that hold the temporary tables.
 func (s *Session) runGather(ctx context.Context, x *execution, n *plan.Gather) error {
+	if changesRows[x.st.parsed.Kind] {
+		return s.runGatherWrite(ctx, x, n)
+	}
 	run := func() error { return s.runTree(ctx, x, n) }
 	if assigns(x.st.parsed) {
 		run = func() error { return s.runAssigning(ctx, x, n) }
@@ -43,6 +47,64 @@ func (s *Session) inReading(ctx context.Context, run func() error) error {
 		s.endTransaction()
 	}
 	return err
+}
+
+// runGatherWrite is a write some of whose queries are run first. All of it is one transaction: what the queries have read is
+// locked until the rows have changed.
+func (s *Session) runGatherWrite(ctx context.Context, x *execution, n *plan.Gather) error {
+	if !s.mayWrite() {
+		return sqlerr.ReadOnlyTransaction()
+	}
+	if keys, ok := n.Input.(*plan.ByKey); ok {
+		return s.runByKey(ctx, x, keys, n)
+	}
+	route := plan.Leaf(n.Input)
+	insertID, err := s.generate(ctx, x, route.Rows)
+	if err != nil {
+		return err
+	}
+	defer s.stopClock(x)()
+	own := s.txn == nil
+	if own {
+		defer s.ownTransaction(txn.Options{})()
+	}
+	w := &write{s: s, x: x, route: route}
+	err = w.gathered(ctx, n, own)
+	if own {
+		err = s.endOwn(ctx, err)
+	}
+	if err != nil {
+		return err
+	}
+	w.identify(insertID)
+	return w.respond(ctx)
+}
+
+// gathered runs the parts of a write, and then the write.
+func (w *write) gathered(ctx context.Context, n *plan.Gather, own bool) error {
+	return w.s.besideParts(ctx, w.x, n, func() (err error) {
+		if w.units, err = w.s.router.Route(ctx, w.route, w.x.args); err != nil {
+			return err
+		}
+		if err := w.x.spread(len(w.units)); err != nil {
+			return err
+		}
+		return w.inTransaction(ctx, own)
+	})
+}
+
+// besideParts runs the parts of a write, and then the write, while their rows are in temporary tables.
+func (s *Session) besideParts(ctx context.Context, x *execution, n *plan.Gather, write func() error) error {
+	_, restore := s.selectLimit(x) // which does not limit what a write reads
+	defer restore()
+	t := &tree{s: s, x: x, budget: s.queryBudget(), began: time.Now()}
+	defer t.release()
+	defer t.dropTemporary(ctx)
+	if err := t.runParts(ctx, n); err != nil {
+		return err
+	}
+	t.measured()
+	return write()
 }
 
 // temporaryTable is one that a statement has made on a connection.

@@ -280,5 +280,17 @@ func (s *Session) shownText(msg string, route *plan.Route, t *plan.Target) strin
 	return msg
 }
 
+// homeError puts logical names into what a server says of a question of the session's own.
+func (s *Session) homeError(err error) error {
+	e := sqlerr.As(err)
+	if e == nil {
+		return err
+	}
+	if _, schema, none := s.home(); none == nil {
+		return s.logicalError(e, &plan.Route{}, &plan.Target{Schema: schema, Database: s.db})
+	}
+	return err
+}
+
 // nameQuotes are those around the names that servers print as statements have them; the second in ANSI_QUOTES.
 var nameQuotes = []string{"`", `"`}

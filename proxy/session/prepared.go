@@ -127,13 +127,13 @@ func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
 func (s *Session) prepareText(ctx context.Context, text []byte) (stmt *prepared, params, columns []sqltypes.Column, err error) {
 	st, err := s.lookup(ctx, text)
 	if s.scan.Empty && s.scan.Next >= 0 {
-		err = sqlerr.Syntax(string(text[s.scan.End:]))
+		err = s.wrongAt(text, s.scan.End)
 	}
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	if s.scan.Next >= 0 {
-		return nil, nil, nil, sqlerr.Syntax(string(text[s.scan.Next:]))
+		return nil, nil, nil, s.wrongAt(text, s.scan.Next)
 	}
 	if err := s.mayRun(st.parsed); err != nil {
 		return nil, nil, nil, err
@@ -182,7 +182,7 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 	t := &tree{s: s, x: &x}
 	shard, err := t.describe(ctx, stmt.st.plan.Root)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, s.wrongAsWritten(ctx, &x, err)
 	}
 	if shard.Warnings > 0 {
 		if stmt.warnings, err = t.hearPreparation(ctx, stmt.st.plan.Root); err != nil {

@@ -2,12 +2,15 @@ package session
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router"
+	"github.com/heddle-mesh/heddle/router/plan"
 )
 
 // comQuery runs the statements of a COM_QUERY, one after the other, up to the first that fails.
@@ -34,11 +37,11 @@ func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []by
 	st, err := s.lookup(ctx, text)
 	s.planned()
 	if s.scan.Empty && s.scan.Next >= 0 {
-		err = sqlerr.Syntax(string(text[s.scan.End:])) // servers know an empty statement at the end only
+		err = s.wrongAt(text, s.scan.End) // servers know an empty statement at the end only
 	}
 	if err == nil && s.scan.Next >= 0 {
 		if !s.client.Caps.Has(wire.CapMultiStatements) {
-			err = sqlerr.Syntax(string(text[s.scan.Next:]))
+			err = s.wrongAt(text, s.scan.Next)
 		} else {
 			rest = text[s.scan.Next:]
 			if first { // the client's buffer is read into where one of the statements loads its file
@@ -158,6 +161,28 @@ func syntaxError(err error) error {
 		return err
 	}
 	return sqlerr.Syntax(err.Error())
+}
+
+// cutError is syntaxError of a text that the client has sent.
+func (s *Session) cutError(text []byte, err error) error {
+	if at, ok := errors.AsType[*parser.TextError](err); ok && at.Pos <= len(text) {
+		return s.wrongAt(text, at.Pos)
+	}
+	return syntaxError(err)
+}
+
+// wrongAt is a server's error of a text that is wrong from a byte on.
+func (s *Session) wrongAt(text []byte, at int) error {
+	return sqlerr.SyntaxAt(map[bool]string{true: "MariaDB", false: "MySQL"}[s.srv.Flavour.MariaDB], string(text), at)
+}
+
+// wrongAsWritten is a server's error of a text with actual names in it, as it is of the client's own.
+func (s *Session) wrongAsWritten(ctx context.Context, x *execution, err error) error {
+	e, route := sqlerr.As(err), plan.Leaf(x.plan.Root)
+	if e == nil || e.Code != sqlerr.CodeSyntax || !x.plan.Rename || route == nil || len(route.Targets) == 0 {
+		return err
+	}
+	return s.asWritten(ctx, x.st.parsed, &router.NeedColumns{Target: &route.Targets[0], Route: route, Own: x.st.parsed.Text}, err)
 }
 
 // isEOF reports the end of rows. An error that has io.EOF inside is another thing: a connection that ended too early.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -82,7 +83,7 @@ func (s *Session) writeError(err error) error {
 	}
 	s.more, s.tracking.changed = false, false
 	s.errors++
-	e := s.translate(err)
+	e := s.readable(s.translate(err))
 	s.parted = s.parted || s.killState() == killConnection
 	s.diag.failed(e)
 	if partial, ok := errors.AsType[*txn.PartialError](err); ok {
@@ -94,6 +95,14 @@ func (s *Session) writeError(err error) error {
 		_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite)) // the server may have taken its time to end the statement
 	}
 	return s.ended(0, s.client.Send(wire.Err{Error: e}))
+}
+
+// readable writes what Heddle's own refusals have beyond ASCII in the client's charset: every charset has three dots.
+func (s *Session) readable(e *sqlerr.Error) *sqlerr.Error {
+	if e.Code != sqlerr.CodeNotSupportedYet || strings.HasPrefix(s.resultsCharset(), "utf8") || !strings.Contains(e.Msg, "…") {
+		return e
+	}
+	return sqlerr.New(e.Code, e.State, strings.ReplaceAll(e.Msg, "…", "..."))
 }
 
 // translate finds what a client is to see of an error.

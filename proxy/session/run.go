@@ -123,7 +123,7 @@ func (s *Session) attempt(ctx context.Context, x *execution) error {
 	if x.several {
 		err = s.explained(ctx, x.st.parsed, err)
 	}
-	return err
+	return s.wrongAsWritten(ctx, x, err)
 }
 
 // overflowed reports whether a shard's part of an aggregate of DOUBLEs is too large: the planner adds 0 to those parts.
@@ -218,7 +218,7 @@ func (s *Session) runNode(ctx context.Context, x *execution) error {
 	case *plan.Delete:
 		return s.runWrite(ctx, x, root.Route)
 	case *plan.ByKey:
-		return s.runByKey(ctx, x, root)
+		return s.runByKey(ctx, x, root, nil)
 	case *plan.Keeping:
 		return s.runKeeping(ctx, x, root)
 	case *plan.Transfer:

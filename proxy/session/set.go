@@ -236,9 +236,13 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 		return s.writeError(err)
 	}
 	names := readBack(x.st.parsed, set, s.srv.Flavour)
+	at := &plan.Target{DataSource: ds, Schema: schema, Database: s.db} // of what the SET names
 	ok, err := h.lease.Conn().Exec(ctx, text)
+	if e := sqlerr.As(err); e != nil {
+		err = s.logicalError(e, &plan.Route{}, at)
+	}
 	if err == nil {
-		err = s.warnings(ctx, h, nil, nil, ok.Warnings)
+		err = s.warnings(ctx, h, &plan.Route{}, at, ok.Warnings)
 	}
 	if locks {
 		s.followLocks(ctx, x, h)

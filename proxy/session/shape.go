@@ -59,7 +59,7 @@ func (s *Session) checkedShape(ctx context.Context, stmt *prepared) (params, col
 	defer done()
 	described, err := h.lease.Conn().PrepareOwn(ctx, string(stmt.text))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, s.homeError(err)
 	}
 	h.lease.Conn().CloseStmt(described)
 	return described.Params, described.Columns, nil

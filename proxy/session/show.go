@@ -11,6 +11,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
@@ -272,7 +273,7 @@ func (s *Session) filtered(ctx context.Context, x *execution, column string, nam
 	case d.Like.Present():
 		like := text[d.Like.Start:d.Like.End]
 		label += " (" + strings.Trim(like, "'\"") + ")"
-		where = " WHERE `" + column + "` LIKE " + like
+		where = " WHERE " + sysview.Exactly("`"+column+"`", s.srv.Catalogs.Current()) + " LIKE " + like
 	case d.Where.Present():
 		where = " " + text[d.Where.Start:d.Where.End]
 	}

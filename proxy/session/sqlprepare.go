@@ -78,7 +78,11 @@ func (s *Session) preparedText(ctx context.Context, x *execution, d *parser.Prep
 	if charset, set := s.state.Var("character_set_client"); set {
 		defer s.override("character_set_results", charset)() // a text is read as one that the client has sent
 	}
-	values, err := s.evaluate(ctx, x.st.parsed.Text[d.Text.Start:d.Text.End])
+	what := "PREPARE..FROM"
+	if x.st.parsed.Kind == parser.ExecuteImmediate {
+		what = "EXECUTE IMMEDIATE"
+	}
+	values, err := s.evaluateFor(ctx, what, x.st.parsed.Text[d.Text.Start:d.Text.End])
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +110,7 @@ func (s *Session) evaluate(ctx context.Context, expressions ...string) ([]sqltyp
 	defer done()
 	columns, row, err := oneRow(ctx, h, expressions...)
 	if err != nil {
-		return nil, err
+		return nil, s.homeError(err)
 	}
 	out := make([]sqltypes.Value, len(expressions))
 	for i := range out {
@@ -120,7 +124,21 @@ func (s *Session) evaluateUsing(ctx context.Context, expressions []string) ([]sq
 	if len(expressions) > 0 && s.resultsCharset() != "utf8mb4" {
 		defer s.override("character_set_results", "'utf8mb4'")()
 	}
-	return s.evaluate(ctx, expressions...)
+	return s.evaluateFor(ctx, "EXECUTE..USING", expressions...)
+}
+
+// evaluateFor is evaluate for a clause in which servers read neither tables nor stored functions.
+func (s *Session) evaluateFor(ctx context.Context, what string, expressions ...string) ([]sqltypes.Value, error) {
+	for _, e := range expressions {
+		if asked, err := parser.Parse("SELECT "+e, s.mode); err == nil && asked.Uses.Has(parser.UseSubquery) {
+			return nil, sqlerr.NoSubqueries(what)
+		}
+	}
+	values, err := s.evaluate(ctx, expressions...)
+	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeNoSuchRoutine {
+		return nil, sqlerr.NoSubqueries(what)
+	}
+	return values, err
 }
 
 // valueOf makes a value of a cell.
@@ -393,7 +411,7 @@ func (s *Session) runText(ctx context.Context, text []byte, form exec.Form, labe
 		return s.writeError(err)
 	}
 	if s.scan.Next >= 0 {
-		return s.writeError(sqlerr.Syntax(string(text[s.scan.Next:])))
+		return s.writeError(s.wrongAt(text, s.scan.Next))
 	}
 	scan := s.scan
 	x := execution{st: st, plan: st.plan, own: st.argsOf(&scan, text[:scan.End]), form: form, labels: labels, executed: true}

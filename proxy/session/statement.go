@@ -78,7 +78,7 @@ func (st *Statement) valid(snap *catalog.Snapshot, epoch uint64) bool {
 // arguments afterwards.
 func (s *Session) lookup(ctx context.Context, text []byte) (*Statement, error) {
 	if err := s.scan.Scan(text, s.mode); err != nil {
-		return nil, syntaxError(err)
+		return nil, s.cutError(text, err)
 	}
 	st := s.cached(text)
 	if st == nil && len(s.scan.Folds) > 0 {

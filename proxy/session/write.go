@@ -102,6 +102,7 @@ type write struct {
 	selected  bool   // the rows are those of an INSERT … SELECT
 	asks      bool   // the server is asked for what it has generated: the rows may have come with ids
 	generates bool   // x.generatedID is what LAST_INSERT_ID() becomes, if it is not 0
+	said      bool   // and if it is
 	lastID    uint64 // the insert id of the last answer
 }
 
@@ -383,10 +384,15 @@ func (w *write) infoOf(a *exec.Answer) []byte {
 	if len(a.OK.Info) > 0 || !w.selected && (w.route.Rows == nil || !w.route.Rows.Several()) {
 		return a.OK.Info
 	}
-	duplicates := 0
+	duplicates := uint64(0)
 	c := w.x.st.parsed.Clauses
-	if n := a.OK.AffectedRows; n > 1 || n == 0 && c != nil && c.Ignore {
-		duplicates = 1 // replaced, updated or passed over
+	switch n := a.OK.AffectedRows; {
+	case w.x.st.parsed.Kind == parser.Replace && n > 0:
+		duplicates = n - 1 // as many as were in its way
+	case c != nil && c.Ignore:
+		duplicates = 1 - min(n, 1) // passed over, or left as it was
+	case n > 1:
+		duplicates = 1 // updated
 	}
 	return fmt.Appendf(nil, "Records: 1  Duplicates: %d  Warnings: %d", duplicates, a.OK.Warnings)
 }
@@ -433,7 +439,7 @@ func (w *write) broadcast(ctx context.Context) error {
 func (w *write) firstOf(ctx context.Context) error {
 	first := [][]*plan.RouteUnit{{&w.units[0]}}
 	if !w.route.Once.AutoIncrement {
-		return w.round(ctx, first)
+		return w.saying(ctx, first)
 	}
 	reads := w.x.st.parsed.Uses.Has(parser.UseLastInsertID | parser.UseLastInsertIDArg)
 	c := w.x.st.parsed.Clauses
@@ -451,6 +457,20 @@ func (w *write) firstOf(ctx context.Context) error {
 	}
 	w.s.diag.lastID = before
 	return err
+}
+
+// saying runs a write that may say LAST_INSERT_ID(expr), and asks what that has become: an answer does not tell NULL, nor 0, from
+// nothing.
+func (w *write) saying(ctx context.Context, first [][]*plan.RouteUnit) error {
+	if !w.x.st.parsed.Uses.Has(parser.UseLastInsertIDArg) {
+		return w.round(ctx, first)
+	}
+	w.x.need |= backend.NeedLastInsertID
+	if err := w.round(ctx, first); err != nil {
+		return err
+	}
+	w.said = true
+	return w.generated(ctx)
 }
 
 func (w *write) generated(ctx context.Context) error {
@@ -531,6 +551,9 @@ func (w *write) respond(ctx context.Context) error {
 
 // noted has the session take note of what the statement has done.
 func (w *write) noted() {
+	if w.orders() && len(w.s.diag.conditions) > 1 {
+		w.s.diag.inRowOrder()
+	}
 	w.total.Info = w.info.text(w.s.diag.count())
 	w.total.Warnings = w.s.diag.count()
 	id := w.s.diag.lastID
@@ -540,7 +563,7 @@ func (w *write) noted() {
 	}
 	if w.generates || w.route.Rows != nil && w.route.Rows.Generate != nil {
 		w.s.diag.lastID = id // an id that the client gave does not count
-		if w.x.generatedID != 0 {
+		if w.x.generatedID != 0 || w.said {
 			w.s.diag.lastID = w.x.generatedID
 		}
 	}

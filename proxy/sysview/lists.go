@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
 )
 
 // list is a SHOW whose rows are those of a table of information_schema under other labels.
@@ -15,6 +16,7 @@ type list struct {
 	table   string
 	special map[string]string // label → column, where the column is not the label in upper case
 	like    string            // the column that LIKE is about; "": the first
+	exactly bool              // LIKE takes names of schemas and tables as they are
 	fixed   string            // a condition that the SHOW itself stands for
 	all     bool              // rows of all databases
 	system  bool              // and of information_schema
@@ -23,18 +25,18 @@ type list struct {
 }
 
 var lists = map[string]list{
-	"TABLES": {table: "TABLES", probe: ofSchema},
-	"TABLE STATUS": {table: "TABLES", probe: ofSchema, special: map[string]string{
+	"TABLES": {table: "TABLES", probe: ofSchema, exactly: true},
+	"TABLE STATUS": {table: "TABLES", probe: ofSchema, exactly: true, special: map[string]string{
 		"Name": "TABLE_NAME", "Rows": "TABLE_ROWS", "Collation": "TABLE_COLLATION", "Comment": "TABLE_COMMENT",
 	}},
-	"TRIGGERS": {table: "TRIGGERS", probe: ofSchema, like: "EVENT_OBJECT_TABLE", special: map[string]string{
+	"TRIGGERS": {table: "TRIGGERS", probe: ofSchema, exactly: true, like: "EVENT_OBJECT_TABLE", special: map[string]string{
 		"Trigger": "TRIGGER_NAME", "Event": "EVENT_MANIPULATION", "Table": "EVENT_OBJECT_TABLE",
 		"Statement": "ACTION_STATEMENT", "Timing": "ACTION_TIMING",
 	}},
 	"EVENTS": {table: "EVENTS", probe: ofSchema, like: "EVENT_NAME", special: map[string]string{
 		"Db": "EVENT_SCHEMA", "Name": "EVENT_NAME", "Type": "EVENT_TYPE",
 	}},
-	"DATABASES":        {table: "SCHEMATA", all: true, system: true, probe: everywhere, special: map[string]string{"Database": "SCHEMA_NAME"}},
+	"DATABASES":        {table: "SCHEMATA", exactly: true, all: true, system: true, probe: everywhere, special: map[string]string{"Database": "SCHEMA_NAME"}},
 	"PROCEDURE STATUS": routines("PROCEDURE"), "FUNCTION STATUS": routines("FUNCTION"),
 	"PACKAGE STATUS": routines("PACKAGE"), "PACKAGE BODY STATUS": routines("PACKAGE BODY"),
 }
@@ -47,6 +49,15 @@ func routines(kind string) list {
 			"Modified": "LAST_ALTERED", "Comment": "ROUTINE_COMMENT",
 		},
 	}
+}
+
+// Exactly is a column of names of schemas or tables as LIKE compares it in a SHOW: letters of either case are one only where files
+// are.
+func Exactly(column string, of *catalog.Snapshot) string {
+	if of.FoldsCase() {
+		return column
+	}
+	return "CONVERT(" + column + " USING utf8mb4) COLLATE utf8mb4_bin"
 }
 
 // ofSchema asks the database's own home for the definitions.
@@ -214,6 +225,9 @@ func (v *View) listSQL(st *parser.Statement, l list, q *question, columns []sqlt
 		on := labels[0]
 		if l.like != "" {
 			on = ident(out[slices.IndexFunc(out, func(o output) bool { return strings.EqualFold(q.columns[q.wanted[o.at]].Name, l.like) })].label)
+		}
+		if l.exactly {
+			on = Exactly(on, v.Snapshot)
 		}
 		where = append(where, on+" LIKE "+d.Like.In(st.Text))
 	case d.Where.Present():

@@ -386,6 +386,8 @@ type Gather struct {
 	Place *Route
 	Parts []GatheredPart
 	Input Node
+	// Rest is what is left of a write by keys, for any shard to run where no row is found; nil for all others.
+	Rest *rewrite.Template
 	// Trial is the plan's Trial of what is left of the statement. It runs at Place, over the temporary tables; nil: there is none.
 	Trial *rewrite.Template
 }

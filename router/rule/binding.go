@@ -10,6 +10,13 @@ import (
 	"github.com/heddle-mesh/heddle/router/sharding"
 )
 
+// PlacedAlike reports whether two tables place equal keys on nodes that belong together, as those of a binding group do, as
+// far as the rules tell: whether their keys' types compare alike is sharding.Compatible's to say. A table without a key is
+// like no other.
+func PlacedAlike(a, b *ShardedTable) bool {
+	return len(a.Key) > 0 && placedApart(a, b) == "" && (a.Slots == b.Slots || a.Slots != nil && b.Slots != nil && *a.Slots == *b.Slots)
+}
+
 // placedApart says why two tables do not place equal keys on nodes that belong together; empty when they do. What
 // their key columns' types have to say is sharding.Compatible's, once the types are known.
 func placedApart(a, b *ShardedTable) string {

@@ -24,6 +24,7 @@ func (d Difference) String() string {
 // Comparer compares the answers of one case. It remembers the ids that stand for each other.
 type Comparer struct {
 	Collate Collator
+	Spread  bool              // the rows of tables lie on several shards
 	ids     map[uint64]uint64 // the plain server's generated ids → heddle's
 }
 
@@ -50,7 +51,7 @@ func (c *Comparer) Compare(step *Step, plain, heddle, unlimited *Answer) []Diffe
 		}
 		c.result(d, step, &plain.Results[i], &heddle.Results[i], all)
 	}
-	d.warnings(step, plain.Warnings, heddle.Warnings)
+	d.warnings(step, c.Spread, plain.Warnings, heddle.Warnings)
 	return d.list
 }
 
@@ -63,7 +64,7 @@ func (d *differences) add(what, plain, heddle string) {
 }
 
 func (d *differences) prepared(e Expect, plain, heddle *Prepared) {
-	d.errors("error of the preparation", plain.Err, heddle.Err)
+	d.errors("error of the preparation", e, plain.Err, heddle.Err)
 	if plain.Err != nil || heddle.Err != nil {
 		return
 	}
@@ -73,7 +74,7 @@ func (d *differences) prepared(e Expect, plain, heddle *Prepared) {
 }
 
 func (c *Comparer) result(d *differences, step *Step, plain, heddle, all *Result) {
-	d.errors("error", plain.Err, heddle.Err)
+	d.errors("error", step.Expect, plain.Err, heddle.Err)
 	if plain.Err != nil || heddle.Err != nil {
 		return
 	}
@@ -145,33 +146,49 @@ func (d *differences) columns(what string, e Expect, plain, heddle []sqltypes.Co
 		field("collation", fmt.Sprint(p.Collation), fmt.Sprint(h.Collation))
 		field("decimals", fmt.Sprint(p.Decimals), fmt.Sprint(h.Decimals))
 		field("extended metadata", fmt.Sprintf("%q", p.Extended), fmt.Sprintf("%q", h.Extended))
-		if !e.Length {
-			field("length", fmt.Sprint(p.Length), fmt.Sprint(h.Length))
-		}
+		field("length", fmt.Sprint(p.Length), fmt.Sprint(h.Length))
 	}
 }
 
-// rowOf is the place of a row among those that an UPDATE has met: over shards they have no order.
-var rowOf = regexp.MustCompile(` at row \d+$`)
-
-// warnings are a multiset: shards warn in an order of their own.
-func (d *differences) warnings(step *Step, plain, heddle []Warning) {
-	unordered := clausesOf(step.SQL).first == "UPDATE"
-	sorted := func(list []Warning) []Warning {
+// warnings are compared in their order, with their texts. Over several shards the rows of a statement are met in an order of the
+// shards' own where the statement gives them none, as on one server its plan decides: what is told of rows comes in any order
+// then, and of an UPDATE the number of the row is nobody's promise. The rows of an INSERT have an order: of those that
+// warnings number it holds.
+func (d *differences) warnings(step *Step, spread bool, plain, heddle []Warning) {
+	first := clausesOf(step.SQL).first
+	told := func(list []Warning) []Warning {
+		if !spread {
+			return list
+		}
 		list = slices.Clone(list)
+		row := func(w *Warning) (n int) {
+			if at := rowOf.FindString(w.Message); at != "" && first != "UPDATE" {
+				n, _ = strconv.Atoi(at[len(" at row "):]) // digits
+			}
+			return n
+		}
 		for i := range list {
-			if unordered {
+			if first == "UPDATE" {
 				list[i].Message = rowOf.ReplaceAllString(list[i].Message, "")
 			}
 		}
-		return slices.SortedFunc(slices.Values(list), func(a, b Warning) int {
+		slices.SortStableFunc(list, func(a, b Warning) int {
+			if first == "INSERT" || first == "REPLACE" {
+				if x, y := row(&a), row(&b); x != 0 || y != 0 {
+					return min(x, 1) - min(y, 1) // those with rows stay as they are, behind the others
+				}
+			}
 			return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Level, b.Level), cmp.Compare(a.Message, b.Message))
 		})
+		return list
 	}
-	if !slices.Equal(sorted(plain), sorted(heddle)) {
+	if !slices.Equal(told(plain), told(heddle)) {
 		d.add("warnings", fmt.Sprint(plain), fmt.Sprint(heddle))
 	}
 }
+
+// rowOf is the place of a row among those that an UPDATE has met.
+var rowOf = regexp.MustCompile(` at row \d+$`)
 
 // physicalName matches what only the shards know: their schemas, suffixed tables, and tables that the proxy makes there. The
 // rules of the test name them so that nothing else looks like them.
@@ -206,11 +223,13 @@ func (d *differences) leaks(heddle *Answer) {
 	}
 }
 
-// errors compares number and SQLSTATE. The texts are shown, not compared: a shard's own names are others, and are
-// looked for elsewhere.
-func (d *differences) errors(what string, plain, heddle *sqlerr.Error) {
-	if showErr(plain) != showErr(heddle) {
+// errors compares number, SQLSTATE and text.
+func (d *differences) errors(what string, e Expect, plain, heddle *sqlerr.Error) {
+	switch {
+	case showErr(plain) != showErr(heddle):
 		d.add(what, showText(plain), showText(heddle))
+	case plain != nil && !e.ErrorText:
+		d.add("text of the "+what, plain.Msg, heddle.Msg)
 	}
 }
 

@@ -168,21 +168,54 @@ func TestCompareSeesEverything(t *testing.T) {
 	}
 }
 
-func TestErrorsByNumberAndState(t *testing.T) {
+func TestErrorsByNumberStateAndText(t *testing.T) {
 	failed := func(code uint16, state, text string) *Answer {
 		return &Answer{Results: []Result{{Err: sqlerr.New(code, state, text)}}}
 	}
 	for _, c := range []struct {
-		want   string
-		heddle *Answer
+		codes, want string
+		heddle      *Answer
 	}{
-		{"", failed(1062, "23000", "another text")},
-		{"error", failed(1146, "23000", "a text")},
-		{"error", failed(1062, "HY000", "a text")},
-		{"physical name in an error", failed(1062, "23000", "in orders_72")},
+		{"", "", failed(1062, "23000", "a text")},
+		{"", "text of the error", failed(1062, "23000", "another text")},
+		{"errortext", "", failed(1062, "23000", "another text")},
+		{"errortext", "error", failed(1146, "23000", "a text")},
+		{"errortext", "error", failed(1062, "HY000", "a text")},
+		{"errortext", "physical name in an error", failed(1062, "23000", "in orders_72")},
 	} {
-		if got := what((&Comparer{}).Compare(&Step{SQL: "x"}, failed(1062, "23000", "a text"), c.heddle, nil)); got != c.want {
+		e, err := ParseExpect(c.codes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := what((&Comparer{}).Compare(&Step{SQL: "x", Expect: e}, failed(1062, "23000", "a text"), c.heddle, nil)); got != c.want {
 			t.Errorf("%s: differences %q, want %q", c.heddle.Results[0].Err.Msg, got, c.want)
+		}
+	}
+}
+
+func TestWarningsInTheirOrder(t *testing.T) {
+	first := Warning{"Warning", "1265", "Data truncated for column 'a' at row 1"}
+	second := Warning{"Warning", "1265", "Data truncated for column 'a' at row 2"}
+	other, other2 := Warning{"Warning", "1062", "Duplicate entry '1'"}, Warning{"Warning", "1062", "Duplicate entry '2'"}
+	warned := func(list ...Warning) *Answer { return &Answer{Results: []Result{{}}, Warnings: list} }
+	for _, c := range []struct {
+		name, sql     string
+		spread        bool
+		plain, heddle *Answer
+		want          string
+	}{
+		{"one place: the order holds", "SELECT 1", false, warned(first, other), warned(other, first), "warnings"},
+		{"one place: the row of an UPDATE holds", "UPDATE t SET a = 1", false, warned(first), warned(second), "warnings"},
+		{"shards: what rows cause comes in any order", "SELECT 1", true, warned(first, other), warned(other, first), ""},
+		{"shards: as often", "SELECT 1", true, warned(first, first), warned(first), "warnings"},
+		{"shards: the texts hold", "SELECT 1", true, warned(first), warned(second), "warnings"},
+		{"shards: the row of an UPDATE is any", "UPDATE t SET a = 1", true, warned(first), warned(second), ""},
+		{"shards: the rows of an INSERT have an order", "INSERT INTO t VALUES (1), (2)", true, warned(first, second), warned(second, first), "warnings"},
+		{"shards: what an INSERT tells of no row comes in any order", "INSERT INTO t VALUES (1), (2)", true, warned(other, first, other2, second), warned(first, other2, other, second), ""},
+		{"shards: and numbers", "REPLACE INTO t VALUES (1), (2)", true, warned(first), warned(second), "warnings"},
+	} {
+		if got := what((&Comparer{Spread: c.spread}).Compare(&Step{SQL: c.sql}, c.plain, c.heddle, nil)); got != c.want {
+			t.Errorf("%s: differences %q, want %q", c.name, got, c.want)
 		}
 	}
 }

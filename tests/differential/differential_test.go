@@ -154,7 +154,7 @@ func (r *fileRun) run(t *testing.T, index int, mode Mode) {
 	}
 	r.dirty = c.Writes()
 	rec := r.rec.cases[caseKey{index, mode}]
-	comparer := &Comparer{Collate: r.collate}
+	comparer := &Comparer{Collate: r.collate, Spread: spreads(r.layout)}
 	if !r.steps(t, c, mode, rec, comparer) || rec.dumps == nil {
 		return
 	}

@@ -1,7 +1,7 @@
 // Package differential sends the same DDL, data and statements to one plain MariaDB and to heddle over one and over
 // four shards in both layouts (a schema per shard; suffixed tables inside data sources), and compares all that a
-// driver sees: column definitions, rows as bytes, counts, ids, warnings, status flags, info texts, error numbers and
-// SQLSTATEs, in the text and in the binary protocol. Level: tests.
+// driver sees: column definitions, rows as bytes, counts, ids, warnings, status flags, info texts, error numbers,
+// SQLSTATEs and texts, in the text and in the binary protocol. Level: tests.
 //
 // Equal means equal. The exceptions are the codes of Expect, each of which a statement has to name in its case file;
 // what heddle refuses stands in unsupported.txt, and a line there that no longer holds fails the test as well.

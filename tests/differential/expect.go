@@ -26,7 +26,7 @@ type Expect struct {
 	TempTable bool
 	// Collation of the text columns that Ties and Rep speak of; "" is utf8mb4_general_ci.
 	Collation string
-	Length    bool // the display length in column definitions: what a merge cannot know
+	ErrorText bool // the text of an error, which one server words by how it runs the statement
 	// NoWarnings: SHOW WARNINGS is not asked after it, for the case does so itself or looks at what the question changes.
 	NoWarnings bool
 }
@@ -38,7 +38,7 @@ func ParseExpect(text string) (Expect, error) { return Expect{}.with(text) }
 func (e Expect) with(text string) (Expect, error) {
 	lists := map[string]*[]int{"ties": &e.Ties, "rep": &e.Rep, "concat": &e.Concat, "double": &e.Double,
 		"clock": &e.Clock, "connid": &e.ConnID, "uuid": &e.UUID, "genid": &e.GenID}
-	flags := map[string]*bool{"limit": &e.Limit, "geninsert": &e.GenInsert, "length": &e.Length, "nowarnings": &e.NoWarnings, "temptable": &e.TempTable}
+	flags := map[string]*bool{"limit": &e.Limit, "geninsert": &e.GenInsert, "errortext": &e.ErrorText, "nowarnings": &e.NoWarnings, "temptable": &e.TempTable}
 	for _, word := range strings.Fields(text) {
 		name, value, valued := strings.Cut(word, "=")
 		if flag := flags[name]; flag != nil && !valued {
@@ -98,7 +98,7 @@ func (e Expect) String() string {
 	for _, f := range []struct {
 		name string
 		set  bool
-	}{{"limit", e.Limit}, {"geninsert", e.GenInsert}, {"length", e.Length}, {"nowarnings", e.NoWarnings}, {"temptable", e.TempTable}} {
+	}{{"limit", e.Limit}, {"geninsert", e.GenInsert}, {"errortext", e.ErrorText}, {"nowarnings", e.NoWarnings}, {"temptable", e.TempTable}} {
 		if f.set {
 			words = append(words, f.name)
 		}

@@ -30,7 +30,7 @@ func (f *fuzzRun) try(t *testing.T, s sequence, count bool) *Difference {
 	plain, heddle := f.plain.Clients(opts), f.heddle.Clients(opts)
 	defer plain.Close()
 	defer heddle.Close()
-	comparer := &Comparer{Collate: f.collate}
+	comparer := &Comparer{Collate: f.collate, Spread: f.spread}
 	f.apart = false
 	if d := f.both(t, &Step{SQL: "SELECT 1", On: "a"}, Text, plain, heddle, comparer, false); d != nil { // a server's FOUND_ROWS() is at first some other connection's
 		return d

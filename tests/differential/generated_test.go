@@ -40,7 +40,7 @@ func TestGenerated(t *testing.T) {
 	for i, layout := range all {
 		t.Run(layout, func(t *testing.T) {
 			t.Parallel()
-			run := &fuzzRun{layout: layout, files: files, list: list, collate: collator, schema: generatedSchema(layout), reasons: map[string]bool{}, told: map[string]bool{},
+			run := &fuzzRun{layout: layout, spread: spreads(layout), files: files, list: list, collate: collator, schema: generatedSchema(layout), reasons: map[string]bool{}, told: map[string]bool{},
 				plain: lab.plain, heddle: side(layout), generator: sqlgen.New(seed + uint64(i)), seed: seed}
 			run.all(t, statements/len(all))
 		})
@@ -78,6 +78,7 @@ type fuzzRun struct {
 	reasons        map[string]bool // refusals that unsupported.txt does not know
 	told           map[string]bool // kinds of differences that were printed: the test has failed, the search goes on
 
+	spread              bool // the rows of tables lie on several shards
 	apart               bool // the two sides have not seen the same last statement
 	ran, refused, found int
 }

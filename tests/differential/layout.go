@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,11 @@ var Layouts = []Layout{
 	{Name: "a4", DataSources: 4, Shards: 4},
 	{Name: "b1", DataSources: 1, Shards: 1, Suffixed: true},
 	{Name: "b4", DataSources: 2, Shards: 4, Suffixed: true},
+}
+
+// spreads reports whether the rows of tables lie on several shards in a layout of that name.
+func spreads(layout string) bool {
+	return slices.ContainsFunc(Layouts, func(l Layout) bool { return l.Name == layout && l.Shards > 1 })
 }
 
 // tables are those of the rules that all layouts share, and what follows. The names are for the case files to choose from: what a

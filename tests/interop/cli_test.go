@@ -155,6 +155,7 @@ var cliChecks = []struct {
 	}},
 	{"load_data_local", false, cliLoadData},
 	{"dump_and_restore", false, cliDump},
+	{"dump_everything", false, cliDumpEverything},
 }
 
 // cliScript is what a script of a schema looks like: comments, executable ones too, several lines, other delimiters.

@@ -314,11 +314,16 @@ SELECT g FROM s1 GROUP BY g HAVING MAX(vc) ORDER BY g;
 SELECT g, MIN(vc) AS x, COUNT(DISTINCT h) FROM s1 GROUP BY g HAVING x AND COUNT(*) > 0 ORDER BY g;
 
 --@ case errors over aggregates name what the client has written
+--@ expect errortext
 SELECT COUNT(*) - CAST(99999999 AS UNSIGNED) FROM s1;
+--@ expect errortext
 SELECT AVG(i) * 1e308 * 1e10 FROM s1;
+--@ expect errortext
 SELECT EXP(MAX(id) * 1000), COUNT(*) FROM s1;
+--@ expect errortext
 SELECT yr - CAST(99999999 AS UNSIGNED) AS c, COUNT(*) FROM s1 GROUP BY yr HAVING COUNT(*) > 0;
 SET sql_mode = 'ANSI_QUOTES';
+--@ expect errortext
 SELECT COUNT(*) - CAST(99999999 AS UNSIGNED) FROM s1;
 SELECT yr - CAST(99999999 AS UNSIGNED) FROM s1;
 SELECT o.yr - CAST(99999999 AS UNSIGNED) FROM s1 o;

@@ -84,6 +84,11 @@ SELECT nope.x FROM nope;
 PREPARE p FROM 'SELECT * FROM s1 WHERE id = ?';
 SHOW WARNINGS;
 DEALLOCATE PREPARE p;
+--@ case functions that are not there
+SET @a = nosuch();
+SET @a = (SELECT nosuch());
+SET SESSION sql_mode = nosuch();
+SELECT nosuch(id) FROM s1;
 --@ case tables made like sharded ones
 CREATE TABLE t9 LIKE s1;
 SHOW CREATE TABLE t9;

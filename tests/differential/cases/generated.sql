@@ -120,6 +120,7 @@ ROLLBACK;
 BEGIN;
 UPDATE orders SET qty = 4 WHERE user_id = 5;
 UPDATE orders SET qty = qty - 1 WHERE user_id IN (1, 2, 4, 6) ORDER BY qty, user_id, id LIMIT 2;
+--@ expect errortext
 INSERT INTO order_items (user_id, order_id, line, qty) SELECT user_id, id, 1, product_id FROM orders;
 COMMIT;
 --@ case found: a window over a derived table beside a query

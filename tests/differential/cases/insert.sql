@@ -346,3 +346,23 @@ INSERT INTO s1 VALUES (NULL, 1, 'a', 1);
 SHOW WARNINGS;
 INSERT INTO s1 VALUES (87, 1, 'a', 1), (NULL, 1, 'a', 1);
 SHOW WARNINGS;
+--@ case queries over other places in the values of an INSERT
+INSERT INTO s1 (id, a) VALUES (201, (SELECT MAX(n) FROM users)), (202, (SELECT COUNT(*) FROM users) + 1), (203, 7);
+INSERT INTO s1 (id, b) VALUES (204, (SELECT name FROM users WHERE id = 2));
+INSERT INTO s1 (id, a) VALUES (205, (SELECT n FROM users WHERE n > 0));
+INSERT INTO s1 (id, a) VALUES (201, 1), (206, 2) ON DUPLICATE KEY UPDATE a = a + (SELECT MIN(n) FROM users);
+INSERT IGNORE INTO s1 (id, a) VALUES (201, (SELECT MAX(id) FROM users)), (207, (SELECT MAX(id) FROM users));
+INSERT INTO s1 SET id = 208, a = (SELECT SUM(n) FROM users);
+REPLACE INTO s1 (id, a) VALUES (208, (SELECT SUM(id) FROM users)), (209, 1);
+SELECT id, a, b FROM s1 WHERE id > 200 ORDER BY id;
+--@ case a query over another place for the key in an INSERT
+INSERT INTO s1 (id, a) VALUES ((SELECT MAX(id) FROM users) + 300, 1);
+--@ case counts of what was in the way of single rows
+INSERT INTO s1 (id, a) VALUES (1,10),(2,21),(210,1) ON DUPLICATE KEY UPDATE a = VALUES(a);
+INSERT IGNORE INTO s1 (id, a) VALUES (1,10),(2,22),(211,1) ON DUPLICATE KEY UPDATE a = VALUES(a);
+INSERT IGNORE INTO s1 (id, a) VALUES (1,10),(2,22),(213,1),(214,1),(215,2),(3,1);
+REPLACE INTO s1 (id, a) VALUES (1,10),(2,22),(216,1);
+INSERT INTO orders VALUES (1,2,150);
+REPLACE INTO orders VALUES (1,1,150),(2,5,1),(3,1,300);
+REPLACE INTO orders VALUES (1,1,150),(2,5,1),(3,1,300);
+INSERT INTO orders VALUES (1,7,70),(1,8,80),(2,7,70),(1,9,70) ON DUPLICATE KEY UPDATE amount = 70;

@@ -162,3 +162,70 @@ UPDATE nope SET a = 1;
 DELETE FROM s1 WHERE nope = 1;
 UPDATE s1 SET a = 1 ORDER BY nope LIMIT 1;
 DELETE FROM s1 LIMIT 1, 2;
+--@ case queries over other places in a change
+UPDATE users SET n = n + 10 WHERE id IN (SELECT a / 10 FROM s1 WHERE a > 5);
+UPDATE users SET n = 0 WHERE name IN (SELECT UPPER(b) FROM s1) OR n > (SELECT AVG(amount) FROM orders);
+UPDATE users u SET u.n = (SELECT SUM(amount) FROM orders), u.name = CONCAT(u.name, '!') WHERE u.id NOT IN (SELECT user_id FROM orders WHERE amount < 250);
+UPDATE users SET n = (SELECT MAX(a) FROM s1) WHERE id = 3;
+UPDATE users SET n = (SELECT a FROM s1 WHERE id < 3) WHERE id = 77;
+UPDATE users SET n = (SELECT a FROM s1 WHERE id < 3);
+UPDATE users SET n = (SELECT a FROM s1 WHERE id > 100);
+DELETE FROM orders WHERE amount > (SELECT AVG(amount) FROM orders x) AND id IN (SELECT n FROM notes);
+DELETE FROM s1 WHERE id NOT IN (SELECT MIN(id) FROM s1 GROUP BY a);
+DELETE FROM users WHERE EXISTS (SELECT 1 FROM s1 WHERE a = 99999);
+DELETE FROM users WHERE NOT EXISTS (SELECT 1 FROM s1 WHERE a = 99999) AND n < 3;
+SELECT * FROM users ORDER BY id;
+SELECT * FROM s1 ORDER BY id;
+--@ case a single table changed by what shards have
+UPDATE notes SET body = 'seen' WHERE n IN (SELECT user_id FROM orders WHERE amount > 150);
+UPDATE notes SET n = (SELECT MAX(amount) FROM orders) WHERE id = 1;
+DELETE FROM notes WHERE id NOT IN (SELECT id FROM s1 WHERE a IS NOT NULL);
+SELECT * FROM notes ORDER BY id;
+--@ case a broadcast table changed by what shards have
+UPDATE products SET price = price + 1 WHERE id IN (SELECT user_id FROM orders);
+UPDATE products SET price = (SELECT SUM(amount) FROM orders) WHERE id = 2;
+DELETE FROM products WHERE id NOT IN (SELECT user_id FROM orders WHERE amount = 200);
+SELECT * FROM products ORDER BY id;
+--@ case queries over other places in a change inside of a transaction
+BEGIN;
+INSERT INTO orders VALUES (4, 1, 1000);
+UPDATE users SET n = (SELECT MAX(amount) FROM orders) WHERE id IN (SELECT a / 10 FROM s1);
+UPDATE users SET n = (SELECT a FROM s1 WHERE id < 3);
+SELECT * FROM users ORDER BY id;
+DELETE FROM users WHERE n = (SELECT MAX(amount) FROM orders) AND id > (SELECT MIN(id) FROM s1);
+SELECT * FROM users ORDER BY id;
+ROLLBACK;
+SELECT * FROM users ORDER BY id;
+START TRANSACTION READ ONLY;
+DELETE FROM users WHERE n = (SELECT MAX(amount) FROM orders);
+COMMIT;
+--@ case queries over other places in a change with parameters
+--@ params int 5 | int 2 | int 30
+--@ params int 7 | int 3 | int 10
+UPDATE users SET n = n + ? WHERE id > ? AND id < (SELECT COUNT(*) FROM s1 WHERE a >= ?);
+--@ params str C | int 1
+DELETE FROM users WHERE name IN (SELECT LOWER(b) FROM s1 WHERE b <> ?) OR n = ?;
+SELECT * FROM users ORDER BY id;
+--@ case derived tables in a change
+UPDATE users u JOIN (SELECT a, COUNT(*) c FROM s1 GROUP BY a) d ON d.a = u.id * 10 SET u.n = d.c;
+DELETE u FROM users u JOIN (SELECT MAX(amount) m FROM orders) d ON u.n < d.m - 498;
+SELECT * FROM users ORDER BY id;
+--@ case a change of what its queries read, and what it has assigned
+UPDATE s1 SET c = a, a = c WHERE id IN (SELECT MAX(id) FROM s1 GROUP BY b);
+--@ case a change of what its queries read
+UPDATE s1 SET c = a, a = 7 WHERE id IN (SELECT MAX(id) FROM s1 GROUP BY b);
+SELECT * FROM s1 ORDER BY id;
+--@ case safe updates beside queries over other places
+SET SESSION sql_safe_updates = 1;
+UPDATE users SET n = 1 WHERE name IN (SELECT b FROM s1);
+DELETE FROM users WHERE id IN (SELECT a / 10 FROM s1);
+--@ case queries over other places in a change with LIMIT
+DELETE FROM s1 WHERE id IN (SELECT MAX(id) FROM s1 GROUP BY a) ORDER BY id DESC LIMIT 2;
+UPDATE s1 SET b = 'hit' WHERE a < (SELECT AVG(amount) FROM orders) ORDER BY a, id LIMIT 3;
+UPDATE s1 SET b = 'no' WHERE a > (SELECT MAX(amount) FROM orders) ORDER BY id LIMIT 3;
+--@ params int 100 | int 1
+DELETE FROM users WHERE id IN (SELECT user_id FROM orders WHERE amount > ?) ORDER BY name LIMIT ?;
+SELECT * FROM s1 ORDER BY id;
+SELECT * FROM users ORDER BY id;
+--@ case queries in queries over other places in a change
+DELETE FROM s1 WHERE id IN (SELECT * FROM (SELECT MAX(id) FROM s1 GROUP BY a HAVING COUNT(*) > 1) d);

@@ -309,6 +309,7 @@ SELECT * FROM c1 ORDER BY a, b;
 --@ case select from shards into single and broadcast tables
 INSERT INTO notes SELECT id + 100, b FROM s1;
 INSERT INTO notes (id, body) SELECT COUNT(*), 'n' FROM s1;
+--@ expect errortext
 INSERT INTO notes SELECT id, b FROM s1;
 --@ expect geninsert
 INSERT INTO products (title, price, stock) SELECT b, a * 0.3, a FROM s1 ORDER BY id;
@@ -317,6 +318,7 @@ INSERT INTO products SELECT id + 70, CONCAT(title, '!'), price, stock FROM produ
 --@ expect geninsert
 INSERT INTO products (title) SELECT CONCAT(title, '?') FROM products WHERE id < 4 ORDER BY id;
 INSERT INTO countries SELECT LEFT(b, 2), a, 'Ö' FROM s1 WHERE id < 4;
+--@ expect errortext
 INSERT INTO countries SELECT LEFT(b, 2), a, 'Ö' FROM s1 WHERE id < 6;
 INSERT IGNORE INTO countries SELECT LEFT(b, 2), a, b FROM s1;
 INSERT INTO b1 (id, u, r, f) SELECT id + 90, UUID(), a / 3e0, a / 7e0 FROM s1;
