@@ -1,0 +1,129 @@
+package topology
+
+import (
+	"fmt"
+	"time"
+)
+
+// maxTrail bounds the primary's positions that are kept.
+const maxTrail = 512
+
+// walk notes how far the primary has come.
+func (j *judge) walk() {
+	v := &j.next
+	m := v.Member(v.Primary)
+	if m == nil || !m.alive() {
+		return
+	}
+	if n := len(v.trail); n > 0 && v.trail[n-1].pos.Covers(m.seen.Written) {
+		return
+	}
+	from := 0
+	if len(v.trail) == maxTrail {
+		from = 1
+	}
+	trail := make([]step, 0, len(v.trail)-from+1)
+	v.trail = append(append(trail, v.trail[from:]...), step{m.seen.Began, m.seen.Written})
+}
+
+// lag is how long ago the first transaction was written that a replica lacks, at least; what servers say themselves of
+// transactions that have come to them counts if it is more. The primary's positions are known at moments only.
+func (j *judge) lag(m *Member) (lag time.Duration, known bool) {
+	for _, s := range j.next.trail {
+		if !m.seen.Applied.Covers(s.pos) {
+			lag = m.seen.At.Sub(s.at)
+			break
+		}
+	}
+	if m.seen.BehindKnown {
+		lag = max(lag, m.seen.Behind)
+	}
+	return max(lag, 0), len(j.next.trail) > 0 || m.seen.BehindKnown
+}
+
+// conclude says what a server may be used for.
+func (j *judge) conclude(m *Member) {
+	v := &j.next
+	m.Primary = m.Address == v.Primary
+	m.GTID = m.seen.Written
+	if m.seen.Follows {
+		m.GTID = m.seen.Applied
+	}
+	m.Lag, m.LagKnown = 0, false
+	head := v.Primary
+	if head == "" {
+		head = v.last
+	}
+	root := j.root(m)
+	switch {
+	case m.Primary:
+		j.state(m, Up, "")
+	case m.gone:
+		j.state(m, Down, m.why)
+	case m.denied != "":
+		j.state(m, Down, "cannot be asked about replication: "+m.denied)
+	case m.seen.At.IsZero():
+		j.state(m, Unknown, "not asked yet")
+	case m.Address == head:
+		if v.Refused {
+			j.state(m, Fenced, v.Why)
+		} else {
+			j.state(m, Down, v.Why)
+		}
+	case root == nil && !m.ReadOnly:
+		if m.left && v.Primary != "" {
+			j.alarm("%s takes writes beside the primary %s", m.Address, v.Primary)
+		}
+		if m.State != Fenced || m.Reason == "" {
+			j.state(m, Fenced, "takes writes and does not follow the primary")
+		}
+	case root == nil:
+		j.state(m, Down, "follows no server of the data source")
+	case root.Address != head:
+		j.state(m, Down, "follows "+root.Address+", which is not the primary")
+	default:
+		m.left = false
+		j.replica(m)
+	}
+}
+
+// replica says whether a server that follows the primary may be read.
+func (j *judge) replica(m *Member) {
+	m.Lag, m.LagKnown = j.lag(m)
+	limit := j.policy.MaxLag
+	if m.State == Lagging { // it has to come well within before it is read again
+		limit /= 2
+	}
+	switch {
+	case !m.seen.Applies:
+		j.state(m, Lagging, "does not apply what it gets"+because(m.seen.ReplicaError))
+	case !m.seen.Fetches:
+		j.state(m, Lagging, "does not fetch from its primary"+because(m.seen.ReplicaError))
+	case j.policy.MaxLag > 0 && m.Lag > limit:
+		m.good = 0
+		reason := fmt.Sprintf("is more than %v behind", j.policy.MaxLag)
+		if m.State != Lagging || m.Reason == "" {
+			j.state(m, Lagging, reason)
+		}
+	case m.State == Up || m.State == Unknown, m.good >= j.policy.Returns:
+		j.state(m, Up, "")
+	}
+}
+
+func because(err string) string {
+	if err == "" {
+		return ""
+	}
+	return ": " + err
+}
+
+// state sets a member's state; Since is that of the state, not of the reason.
+func (j *judge) state(m *Member, s State, reason string) {
+	if m.State != s {
+		m.Since = j.now
+	}
+	if s == Lagging && m.State != Lagging || s == Down {
+		m.good = 0
+	}
+	m.State, m.Reason = s, reason
+}

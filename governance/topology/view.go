@@ -1,0 +1,155 @@
+package topology
+
+import (
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/gtid"
+)
+
+// Server is one of a data source's servers, as the rules declare it. The first of a list is the primary unless another is
+// found to be.
+type Server struct {
+	Address string
+	Zone    string
+	Weight  int
+}
+
+// Observation is what one question to a server came to.
+type Observation struct {
+	Address string
+	Began   time.Time // when it was asked
+	At      time.Time // when the answer, or none, was there
+
+	Err     string // why there was no answer; "": there was
+	Refused bool   // nobody listens there: it is gone for certain
+	Denied  string // it answers and may not be asked, or is none of those that are understood; why. "": it was
+
+	ServerID uint32
+	ReadOnly bool
+	SemiSync bool // it waits for replicas, or tells its primary what it has
+	Written  gtid.Position
+	Applied  gtid.Position // as a replica: what it has of its primary
+	// History has the last transaction of each server that wrote one in each domain, as far as the binary log tells: sequences of
+	// two servers that went on apart say nothing of each other.
+	History []gtid.GTID
+
+	// Follows says that it is set up to replicate; the rest is of that.
+	Follows      bool
+	SourceID     uint32 // server_id of the other; 0: it was never reached
+	Source       string // address of the other, as the server knows it
+	Connected    bool   // the IO thread has a connection
+	Fetches      bool   // the IO thread runs
+	Applies      bool   // the SQL thread runs
+	Behind       time.Duration
+	BehindKnown  bool
+	ReplicaError string
+}
+
+func (o *Observation) answered() bool { return o.Err == "" && o.Denied == "" }
+
+// State is what a server may be used for.
+type State uint8
+
+// The states.
+const (
+	Unknown  State = iota // not asked yet
+	Up                    // the primary: gets writes; a replica: may be read
+	Lagging               // too far behind, or at a standstill
+	Down                  // it does not answer, or follows nobody of the data source
+	Drained               // by an operator, until what runs has ended
+	Disabled              // by an operator
+	Fenced                // it could take writes that would be lost, or has some already: it gets none
+)
+
+var stateNames = [...]string{"unknown", "up", "lagging", "down", "drained", "disabled", "fenced"}
+
+// String is the state as tables print it.
+func (s State) String() string { return stateNames[s] }
+
+// Member is what is concluded of one server.
+type Member struct {
+	Server
+	Primary  bool
+	State    State
+	Reason   string    // of the state; "" for Up
+	Since    time.Time // of the state
+	Lag      time.Duration
+	LagKnown bool
+	GTID     gtid.Position // as a replica what it has applied, else what it has written
+	ServerID uint32
+	ReadOnly bool
+	SemiSync bool
+
+	seen      Observation // the last that was an answer
+	last      time.Time   // when the last question ended, with or without an answer
+	failing   time.Time   // since when there are none; zero: it answers
+	why       string      // there are none
+	gone      bool        // for good, as far as can be told
+	denied    string
+	good      int  // answers in a row by which it might come back
+	left      bool // it was the primary, and another has taken its place since
+	behind    bool // it lacks what others have: once seen, until the contrary is
+	behindWho string
+}
+
+// View is what is concluded of a data source.
+type View struct {
+	DataSource string
+	At         time.Time
+	Primary    string // address; "": no server gets writes now
+	Why        string // there is none
+	Refused    bool   // there is none though one would take writes: whoever holds connections must let go of them
+	Since      time.Time
+	Alarm      string // what somebody has to see to; "": nothing
+	Members    []Member
+
+	last  string // the primary that was, while there is none
+	trail []step // how far the primary has come when, oldest first
+}
+
+// step is the primary's position at a time.
+type step struct {
+	at  time.Time
+	pos gtid.Position
+}
+
+// Member finds a server; nil: it is none of the data source.
+func (v *View) Member(address string) *Member {
+	for i := range v.Members {
+		if v.Members[i].Address == address {
+			return &v.Members[i]
+		}
+	}
+	return nil
+}
+
+// PrimaryPosition is what the primary had written when it was asked last, and when that question began. Nil and zero: there is
+// no primary that answers.
+func (v *View) PrimaryPosition() (gtid.Position, time.Time) {
+	m := v.Member(v.Primary)
+	if m == nil || !m.failing.IsZero() || m.denied != "" {
+		return nil, time.Time{}
+	}
+	return m.seen.Written, m.seen.Began
+}
+
+// Policy is what Judge goes by.
+type Policy struct {
+	MaxLag    time.Duration // beyond which a replica is not read; 0: however late it is
+	DownAfter time.Duration // how long a server may be silent
+	Returns   int           // answers in a row after which a replica is read again
+}
+
+// WithDefaults fills in what is not said.
+func (p Policy) WithDefaults() Policy {
+	if p.DownAfter <= 0 {
+		p.DownAfter = time.Second
+	}
+	if p.Returns <= 0 {
+		p.Returns = 3
+	}
+	return p
+}
+
+// Last is the primary that was, while there is none.
+func (v *View) Last() string { return v.last }
