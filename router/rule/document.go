@@ -27,6 +27,7 @@ type Document struct {
 	Binding     [][]string // groups of sharded tables that are placed alike
 	Broadcast   []string   // tables with a full copy on every data source
 	Single      []SingleTables
+	Splitting   *Splitting // nil: all statements go to the primaries
 
 	source *source // where it was read from; nil for a document built in Go
 }
@@ -47,16 +48,20 @@ type DataSource struct {
 	Schema   string // physical schema; empty: the logical database's name
 	User     string // empty: Defaults.User
 	Password Secret // empty: no password
+	Zone     string // where the server of Address is; "": nobody has said
 	Replicas []Replica
-	TLS      *TLS // nil: the connection is in clear
-	Pool     Pool
+	// Splitting is the document's where the data source has replicas; in a Layout only.
+	Splitting *Splitting
+	TLS       *TLS // nil: the connection is in clear
+	Pool      Pool
 }
 
-// Replica is a server that follows a data source's primary; account, schema and TLS are the data source's. It is read and
-// checked, and nothing is sent to it yet: see UnreadReplicas.
+// Replica is a server that follows a data source's primary; account, schema and TLS are the data source's. Nothing is sent
+// to it unless the document has a Splitting: see UnreadReplicas.
 type Replica struct {
 	Address string
-	Weight  int // share of reads, once replicas are read from; 0 reads as 1
+	Weight  int    // share of reads; 0 reads as 1
+	Zone    string // where it is; "": nobody has said
 }
 
 // TLS says how a backend connection is protected. The modes are those of MySQL's own clients.

@@ -58,6 +58,9 @@ func (d *Document) Marshal() []byte {
 	for _, s := range d.Single {
 		w.line(1, s.DataSource, list(s.Tables))
 	}
+	if d.Splitting != nil {
+		w.line(0, "read_write_splitting", flow(d.Splitting.fields()))
+	}
 	return []byte(w.b.String())
 }
 
@@ -105,14 +108,19 @@ func (ds *DataSource) fields() (f []field) {
 	f = addText(f, "schema", ds.Schema)
 	f = addText(f, "user", ds.User)
 	f = addText(f, "password", string(ds.Password))
+	f = addText(f, "zone", ds.Zone)
 	if len(ds.Replicas) > 0 {
 		var parts []string
 		for _, r := range ds.Replicas {
-			if r.Weight <= 1 {
+			if r.Weight <= 1 && r.Zone == "" {
 				parts = append(parts, scalar(r.Address))
-			} else {
-				parts = append(parts, flow([]field{{"address", scalar(r.Address)}, {"weight", strconv.Itoa(r.Weight)}}))
+				continue
 			}
+			rf := []field{{"address", scalar(r.Address)}}
+			if r.Weight > 1 {
+				rf = addInt(rf, "weight", r.Weight)
+			}
+			parts = append(parts, flow(addText(rf, "zone", r.Zone)))
 		}
 		f = append(f, field{"replicas", "[" + strings.Join(parts, ", ") + "]"})
 	}

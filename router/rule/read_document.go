@@ -22,6 +22,8 @@ func (r *reader) document(n *node) *Document {
 		"binding":      func(n *node, p string) { d.Binding = r.binding(n, p) },
 		"broadcast":    func(n *node, p string) { d.Broadcast = r.strs(n, p) },
 		"single":       func(n *node, p string) { d.Single = r.single(n, p) },
+
+		"read_write_splitting": func(n *node, p string) { d.Splitting = r.splitting(n, p) },
 	})
 	return d
 }
@@ -62,6 +64,7 @@ func (r *reader) dataSources(n *node, path string) (out []DataSource) {
 			"schema":   func(n *node, p string) { ds.Schema = r.str(n, p) },
 			"user":     func(n *node, p string) { ds.User = r.str(n, p) },
 			"password": func(n *node, p string) { ds.Password = r.secret(n, p) },
+			"zone":     func(n *node, p string) { ds.Zone = r.str(n, p) },
 			"replicas": func(n *node, p string) {
 				r.each(n, p, func(n *node, p string) { ds.Replicas = append(ds.Replicas, r.replica(n, p)) })
 			},
@@ -84,6 +87,7 @@ func (r *reader) replica(n *node, path string) (rep Replica) {
 	r.fields(n, path, map[string]func(*node, string){
 		"address": func(n *node, p string) { rep.Address = r.str(n, p) },
 		"weight":  func(n *node, p string) { rep.Weight = r.integer(n, p, 1, 1000) },
+		"zone":    func(n *node, p string) { rep.Zone = r.str(n, p) },
 	})
 	return rep
 }

@@ -70,6 +70,9 @@ func (d *Document) fill(ds DataSource) DataSource {
 		}
 	}
 	ds.Replicas = append([]Replica(nil), ds.Replicas...)
+	if len(ds.Replicas) > 0 {
+		ds.Splitting = d.Splitting
+	}
 	for i := range ds.Replicas {
 		ds.Replicas[i].Weight = max(ds.Replicas[i].Weight, 1)
 	}

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,7 @@ func Validate(d *Document) Problems {
 	v.names()
 	v.binding()
 	v.single()
+	v.splitting()
 	return v.problems.sorted()
 }
 
@@ -94,12 +96,7 @@ func (v *validator) dataSources() {
 			v.problem(path, "it has no user", "write user: here or under defaults")
 		}
 		v.secret(path+".password", ds.Password)
-		for i, r := range ds.Replicas {
-			v.address(fmt.Sprintf("%s.replicas[%d]", path, i), r.Address)
-			if r.Address == ds.Address {
-				v.problem(fmt.Sprintf("%s.replicas[%d]", path, i), "the replica is the data source itself", "")
-			}
-		}
+		v.replicas(path, &ds)
 		if ds.Pool.Max > 0 && ds.Pool.MinIdle > ds.Pool.Max {
 			v.problem(path+".pool.min_idle", "min_idle is above max", "")
 		}
@@ -109,6 +106,19 @@ func (v *validator) dataSources() {
 			v.problem(path, fmt.Sprintf("it is the same schema on the same server as data source %q", other), "for several tables of one kind in one schema use shards with a suffix")
 		}
 		places[place] = ds.Name
+	}
+}
+
+func (v *validator) replicas(path string, ds *DataSource) {
+	for i, r := range ds.Replicas {
+		at := fmt.Sprintf("%s.replicas[%d]", path, i)
+		v.address(at, r.Address)
+		if r.Address == ds.Address {
+			v.problem(at, "the replica is the data source itself", "")
+		}
+		if slices.ContainsFunc(ds.Replicas[:i], func(other Replica) bool { return other.Address == r.Address }) {
+			v.problem(at, "the replica is there twice", "")
+		}
 	}
 }
 
@@ -168,16 +178,16 @@ func (v *validator) known(path, source string) bool {
 	return false
 }
 
-// UnreadReplicas is what has to be said of data sources that declare replicas; "" where none does.
+// UnreadReplicas is what has to be said of data sources that declare replicas and are not split; "" where there is none.
 func UnreadReplicas(sources []DataSource) string {
 	var names []string
 	for i := range sources {
-		if len(sources[i].Replicas) > 0 {
+		if len(sources[i].Replicas) > 0 && sources[i].Splitting == nil {
 			names = append(names, sources[i].Name)
 		}
 	}
 	if len(names) == 0 {
 		return ""
 	}
-	return "replicas of " + strings.Join(names, ", ") + " are not read from: all statements go to the data source's own address"
+	return "replicas of " + strings.Join(names, ", ") + " are not read from: all statements go to the data source's own address (read_write_splitting: {} would change that)"
 }

@@ -89,6 +89,10 @@ func OtherServer(a, b DataSource) string {
 		return "pool"
 	case !reflect.DeepEqual(a.Replicas, b.Replicas):
 		return "replicas"
+	case a.Zone != b.Zone:
+		return "zone"
+	case !reflect.DeepEqual(a.Splitting, b.Splitting):
+		return "read_write_splitting"
 	}
 	return ""
 }

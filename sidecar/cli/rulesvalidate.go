@@ -51,7 +51,7 @@ func validateCommand(out *output) *cobra.Command {
 		return errors.Join(out.print(cmd.OutOrStdout(), append([]rule.Problem{}, all...), func(w io.Writer) error {
 			fmt.Fprintln(w, "valid")
 			for _, d := range docs {
-				if note := rule.UnreadReplicas(d.DataSources); note != "" {
+				if note := rule.UnreadReplicas(d.DataSources); note != "" && d.Splitting == nil {
 					fmt.Fprintln(w, "note:", note)
 				}
 			}

@@ -130,7 +130,7 @@ func checkCommand() *cobra.Command {
 			return err
 		}
 		for _, d := range docs {
-			if note := rule.UnreadReplicas(d.DataSources); note != "" {
+			if note := rule.UnreadReplicas(d.DataSources); note != "" && d.Splitting == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), "note:", note)
 			}
 		}
