@@ -3,13 +3,18 @@ package parser
 import "strings"
 
 // hints reads the hints among the comments: heddle(…) of any comment, and of /*+ … */ the names of all. What ShardingSphere
-// reads as a hint is one too.
+// and MaxScale read as hints are some too.
 func (st *Statement) hints(comments []Span) {
 	for _, c := range comments {
-		body := st.Text[c.Start+2 : c.End-2]
+		body := c.In(st.Text)
+		if !strings.HasPrefix(body, "/*") { // up to the end of the line
+			st.scaleHint(strings.TrimLeft(body, "#-"), c)
+			continue
+		}
+		body = body[2 : len(body)-2]
 		optimizer := strings.HasPrefix(body, "+")
 		body = strings.TrimSpace(strings.TrimPrefix(body, "+"))
-		if st.sphereHint(body, c) {
+		if st.sphereHint(body, c) || st.scaleHint(body, c) {
 			continue
 		}
 		for body != "" {
@@ -43,6 +48,18 @@ func (st *Statement) sphereHint(body string, c Span) bool {
 		return false
 	}
 	st.pairsOf("shardingsphere.", body[len(name):], c, Span{})
+	return true
+}
+
+// scaleHint reads -- maxscale route to master, or to slave. What else MaxScale reads means nothing here.
+func (st *Statement) scaleHint(body string, c Span) bool {
+	words := strings.Fields(strings.ToLower(body))
+	if len(words) == 0 || words[0] != "maxscale" {
+		return false
+	}
+	if len(words) == 4 && words[1] == "route" && words[2] == "to" && (words[3] == "master" || words[3] == "slave") {
+		st.Hints = append(st.Hints, Hint{Key: "maxscale.route", Value: words[3], Span: c})
+	}
 	return true
 }
 

@@ -32,9 +32,13 @@ func (l *lexer) comment(c byte) (bool, error) {
 
 // line skips to the end of the line. A NUL ends a comment too, and is then a syntax error.
 func (l *lexer) line(from int) {
+	start := l.i
 	l.i = len(l.p)
 	if n := bytes.IndexAny(l.p[from:], "\n\x00"); n >= 0 {
 		l.i = from + n
+	}
+	if l.comments != nil {
+		*l.comments = append(*l.comments, Span{start, l.i})
 	}
 }
 

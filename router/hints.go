@@ -51,6 +51,9 @@ var sphereNames = map[string]string{
 
 func (p *planning) readHint(h *parser.Hint, name string, sphere bool) error {
 	text := h.Span.In(p.stmt.Text)
+	if (name == "primary" || name == "replica") && !sphere && h.Value == "" {
+		return p.addServer(name)
+	}
 	if h.Malformed {
 		return sqlerr.NotSupported("the hint " + text + ", which is not of the form key=value")
 	}
@@ -77,7 +80,16 @@ func (p *planning) readHint(h *parser.Hint, name string, sphere bool) error {
 	case name == "" && sphere:
 		return nil
 	}
-	return sqlerr.NotSupported("the hint " + name + " in " + text + ": there are shard_value and route")
+	return sqlerr.NotSupported("the hint " + name + " in " + text + ": there are shard_value, route, primary and replica")
+}
+
+// addServer takes the hint that one of a data source's servers is to answer. Who runs the plan looks at it.
+func (p *planning) addServer(name string) error {
+	if p.server != "" && p.server != name {
+		return sqlerr.NotSupported("the hints primary and replica in one statement")
+	}
+	p.server = name
+	return nil
 }
 
 func (p *planning) addShardValue(v shardValue, value, text string) error {

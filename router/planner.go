@@ -170,6 +170,7 @@ type planning struct {
 
 	values []shardValue // of tables sharded by hint
 	route  string       // the data source that a hint names; "": none
+	server string       // which of a data source's servers a hint names: "primary", "replica"; "": none
 
 	blocks       []*block
 	ctes         []*query
