@@ -31,7 +31,7 @@ func (p *Pools) SetBase(b *Base) { p.dialer.base.Store(b) }
 // alike brings a new connection to what all sessions start with.
 func (p *pool) alike(ctx context.Context, c *Conn) error {
 	base, alone := p.dialer.base.Load(), p.dialer.sources.Load() <= 1
-	vars := base.needed(alone)
+	vars := p.own(base.needed(alone))
 	if len(vars) == 0 {
 		return nil
 	}
@@ -177,5 +177,5 @@ func (l *Lease) Default(ctx context.Context, name string) error {
 
 // KeepTracking undoes what a SET of the client's has set of the connection's own: see Tracks.
 func (l *Lease) KeepTracking(ctx context.Context, name string) error {
-	return l.conn.exec(ctx, "SET ", name+"=DEFAULT")
+	return l.conn.exec(ctx, "SET ", name+"="+l.conn.applied.initial(name))
 }

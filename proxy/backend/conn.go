@@ -52,6 +52,8 @@ type Conn struct {
 	epoch    uint64      // of stmts: see Since
 	killed   atomic.Bool // a KILL was sent for it
 	taint    string      // why it must not be lent again; "": it may
+	writer   Writer      // for whom it works; nil: nobody wants to know what is written
+	cut      atomic.Pointer[string]
 
 	lastID    uint64 // what LAST_INSERT_ID() is on the server,
 	lastKnown bool   // if it is known,
@@ -129,10 +131,15 @@ func (c *Conn) Fail(op string, err error) error {
 		return err
 	}
 	switch {
+	case c.cut.Load() != nil:
+		err = errors.New(*c.cut.Load())
 	case c.link.interrupted.Load():
 		err = ErrInterrupted
 	case err == io.EOF: // between two packets: no end of rows must be seen in it
 		err = io.ErrUnexpectedEOF
+	}
+	if c.link.sent > c.mark {
+		c.doubt()
 	}
 	return &Error{DataSource: c.ds.Name, Op: op, Sent: c.link.sent > c.mark, Err: err}
 }
@@ -141,6 +148,8 @@ func (c *Conn) Fail(op string, err error) error {
 func (c *Conn) begin(ctx context.Context, op string) error {
 	var err error
 	switch {
+	case c.cut.Load() != nil:
+		err = errors.New(*c.cut.Load())
 	case c.broken.Load():
 		err = ErrBroken
 	case c.busy:
@@ -180,6 +189,7 @@ func (c *Conn) Finish(ok *wire.OK) {
 func (c *Conn) FinishErr(e *sqlerr.Error) {
 	c.busy, c.uncertain = false, true
 	c.link.disarm()
+	c.doubt()
 	if endsConnection(e.Code) {
 		c.broken.Store(true)
 	}
@@ -205,7 +215,9 @@ func (c *Conn) track(track []byte) {
 				c.applied.forget()
 			}
 		case wire.ChangeVariable:
-			if !c.applying {
+			if string(change.Name) == lastGTID {
+				c.wrote(change.Value)
+			} else if !c.applying {
 				c.applied.noteVar(string(change.Name), string(change.Value))
 			}
 		}

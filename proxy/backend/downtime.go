@@ -13,7 +13,8 @@ import (
 // downtime remembers that a server does not let anybody in, so that a dead one costs no statement the connect
 // time-out any more. It is guarded by pool.mu.
 type downtime struct {
-	failures int // in a row
+	failures int           // in a row
+	since    time.Duration // of the first of them
 	retryAt  time.Duration
 	probing  bool // one dial is under way although the server is down
 	slow     bool // the last failure took longer than a statement should wait for another
@@ -61,6 +62,9 @@ func (d *downtime) failed(now, took, longest time.Duration, err error) {
 	d.probing, d.last, d.slow = false, err, took > slowDial
 	if d.down() && now < d.retryAt {
 		return
+	}
+	if d.failures == 0 {
+		d.since = now
 	}
 	d.failures++
 	if !d.down() {
@@ -126,6 +130,7 @@ func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
 		life := p.limits.Lifetime
 		// A tenth of difference keeps connections made together from ending together.
 		c.slot = slot{pool: p, expires: p.now() + life - rand.N(life/10+1)}
+		p.lent.add(c)
 		return c, nil
 	case errors.Is(ctx.Err(), context.Canceled):
 		p.down.probing = false // says nothing of the server

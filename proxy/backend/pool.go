@@ -28,10 +28,12 @@ type pool struct {
 	agreed  atomic.Pointer[agreed] // what the server takes of the Base
 	failing atomic.Bool            // the last dial has failed
 	served  Served
+	hold    atomic.Pointer[hold] // nil: connections are lent
 
 	mu     sync.Mutex // guards what follows
 	limits Limits
 	idle   idleSet
+	lent   lentList
 	flags  Flags // of the last borrower
 	open   int   // taken places: connections, and dials under way
 	queue  queue
@@ -51,8 +53,9 @@ type slot struct {
 
 	// guarded by pool.mu
 	idle       bool
+	lent       bool
 	since      time.Duration // when it became idle
-	prev, next *Conn         // in its idle list
+	prev, next *Conn         // in its idle list, or in that of those lent
 }
 
 func newPool(ds *DataSource, d *dialer, work *background) *pool {
@@ -85,6 +88,7 @@ func (p *pool) unlock() {
 // is called with mu held.
 func (p *pool) take(w *want) (*Conn, bool) {
 	if c := p.idle.take(w); c != nil {
+		p.lent.add(c)
 		return c, true
 	}
 	if p.open < p.limits.MaxOpen {
@@ -193,15 +197,21 @@ func (p *pool) good(ctx context.Context, c *Conn) bool {
 func (p *pool) discard(c *Conn) {
 	_ = c.Close() // it is dead
 	p.mu.Lock()
+	p.lent.remove(c)
 	p.count.dead++
+	p.bury(false)
+	p.dispatch()
+	p.unlock()
+}
+
+// bury closes the idle connections that the server has ended, or all. It is called with mu held, and before dispatch.
+func (p *pool) bury(all bool) {
 	for _, other := range p.idle.all() {
-		if !other.Alive() {
+		if all || !other.Alive() {
 			p.count.dead++
 			p.evict(other)
 		}
 	}
-	p.dispatch()
-	p.unlock()
 }
 
 // evict closes an idle connection and frees its place. It is called with mu held, and before dispatch.
@@ -226,8 +236,10 @@ func (p *pool) giveBack(c *Conn) {
 		return
 	}
 	c.stream.Reader.Release()
+	c.writer = nil
 	now := p.now()
 	p.mu.Lock()
+	p.lent.remove(c)
 	if p.draining || now >= c.slot.expires {
 		p.open--
 		p.doomed = append(p.doomed, c)
@@ -249,9 +261,14 @@ func (p *pool) destroy(c *Conn) {
 	if c.busy && !c.killed.Load() {
 		p.reap(c)
 	}
+	lost := c.Broken() && !c.killed.Load()
 	_ = c.Close() // nobody is left to whom it matters
 	p.mu.Lock()
+	p.lent.remove(c)
 	p.count.destroyed++
+	if lost {
+		p.bury(p.ds.FailoverWait > 0) // of a server that is going, connections end one after the other
+	}
 	p.open--
 	p.dispatch()
 	p.unlock()

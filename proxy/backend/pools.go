@@ -41,9 +41,12 @@ type Pools struct {
 
 	current atomic.Pointer[map[string]*pool] // never changed in place
 
-	mu      sync.Mutex // guards the replacement of current, and what follows
-	retired []*pool    // draining
-	closed  bool
+	mu       sync.Mutex // guards the replacement of current, and what follows
+	declared []DataSource
+	primary  map[string]string // address of the server that takes a data source's writes, where that is not Addr
+	holds    map[string]*hold
+	retired  []*pool // draining
+	closed   bool
 }
 
 // Request asks for leases of one data source.
@@ -70,16 +73,23 @@ func NewPools(o Options) *Pools {
 	return p
 }
 
-// Set makes sources the data sources there are. One that is new or reached otherwise than before gets a new pool; the
+// Set makes sources the data sources there are, each with an endpoint for every other server that it has. One that is new or reached otherwise than before gets a new pool; the
 // old one's idle connections are closed and its lent ones as they come back, so that no statement is cut, and for a
 // while both have connections open. Where only limits changed, the connections stay. If one source is unusable,
 // nothing changes.
 func (p *Pools) Set(sources []DataSource) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.set(sources)
+}
+
+// set is called with mu.
+func (p *Pools) set(sources []DataSource) error {
 	if p.closed {
 		return ErrClosed
 	}
+	declared := sources
+	sources = p.endpoints(declared)
 	old := *p.current.Load()
 	next := make(map[string]*pool, len(sources))
 	for i := range sources {
@@ -97,7 +107,9 @@ func (p *Pools) Set(sources []DataSource) error {
 		} else {
 			next[ds.Name] = newPool(&ds, p.dialer, &p.work)
 		}
+		next[ds.Name].hold.Store(p.holds[ds.Name])
 	}
+	p.declared = declared
 	p.current.Store(&next)
 	p.dialer.sources.Store(int32(len(next)))
 	for i := range sources {
@@ -120,8 +132,17 @@ func (p *pool) sameDialing(l Limits) bool {
 	return had == l
 }
 
-// Names lists the data sources in order.
-func (p *Pools) Names() []string { return slices.Sorted(maps.Keys(*p.current.Load())) }
+// Names lists the data sources in order; endpoints are not among them.
+func (p *Pools) Names() []string {
+	var out []string
+	for name, src := range *p.current.Load() {
+		if !src.ds.reads {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
 
 // Up reports whether the last dial to a data source, if there was any, found its server.
 func (p *Pools) Up(dataSource string) bool {
@@ -146,8 +167,11 @@ func (p *Pools) acquire(ctx context.Context, name string, w want) (*Lease, error
 		if err != nil {
 			return nil, err
 		}
+		if err := src.held(ctx); err != nil {
+			return nil, err
+		}
 		l, err := src.acquire(ctx, w)
-		if err == nil || !errors.Is(err, errRetired) {
+		if err == nil || !errors.Is(err, errRetired) && !src.outlasts(ctx, err) {
 			return l, err
 		}
 	}
@@ -209,8 +233,11 @@ func (p *Pools) acquireMany(ctx context.Context, r *Request) ([]*Lease, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := src.held(ctx); err != nil {
+			return nil, err
+		}
 		ls, err := src.acquireMany(ctx, w, r.Count)
-		if err == nil || !errors.Is(err, errRetired) {
+		if err == nil || !errors.Is(err, errRetired) && !src.outlasts(ctx, err) {
 			return ls, err
 		}
 	}

@@ -22,9 +22,17 @@ type DataSource struct {
 	// server is asked for its key, which somebody who can change packets on the way could replace by his own.
 	ServerKey *rsa.PublicKey
 
+	// Replicas are the addresses of servers that follow the one at Addr, and may take its place. Each has a pool of its own, under
+	// the name that Endpoint gives, whose connections only read; and what is written by others is told of, see Writer.
+	Replicas []string
+	// FailoverWait is how long statements wait for a server that takes writes, counted from its end; 0: not at all.
+	FailoverWait time.Duration
+
 	Attrs map[string]string // connection attributes, shown by the server's performance schema
 
 	Limits Limits
+
+	reads bool // it is an endpoint that is only read
 }
 
 // Secret is a text that does not print.
@@ -128,5 +136,6 @@ func (d *DataSource) sameServer(o *DataSource) bool {
 	}
 	sameKey := d.ServerKey == o.ServerKey || d.ServerKey != nil && o.ServerKey != nil && d.ServerKey.Equal(o.ServerKey)
 	return d.Name == o.Name && d.Addr == o.Addr && d.User == o.User && d.Password == o.Password &&
-		d.Schema == o.Schema && d.TLS == o.TLS && sameKey
+		d.Schema == o.Schema && d.TLS == o.TLS && sameKey &&
+		d.reads == o.reads && (len(d.Replicas) > 0) == (len(o.Replicas) > 0) && d.FailoverWait == o.FailoverWait
 }

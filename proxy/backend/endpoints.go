@@ -1,0 +1,253 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/gtid"
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+)
+
+// Endpoint is the name of the pool of one server of a data source, for reads.
+func Endpoint(dataSource, addr string) string { return dataSource + "@" + addr }
+
+// IsEndpoint tells the name of an endpoint from that of a data source, which has no @.
+func IsEndpoint(name string) bool { return strings.ContainsRune(name, '@') }
+
+// endpoints puts the server that takes the writes into each data source, and the others beside it. It is called with mu.
+func (p *Pools) endpoints(declared []DataSource) []DataSource {
+	out := slices.Clone(declared)
+	for i := range declared {
+		ds := &declared[i]
+		servers := append([]string{ds.Addr}, ds.Replicas...)
+		if at := p.primary[ds.Name]; slices.Contains(servers, at) {
+			out[i].Addr = at
+		}
+		for _, addr := range servers[:max(len(servers), 1)] {
+			if addr == out[i].Addr || len(ds.Replicas) == 0 {
+				continue
+			}
+			e := *ds
+			e.Name, e.Addr, e.Replicas, e.FailoverWait, e.reads = Endpoint(ds.Name, addr), addr, nil, 0, true
+			e.Limits.ConnectTimeout = min(e.Limits.withDefaults().ConnectTimeout, endpointConnect)
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// endpointConnect is how long a replica has to let somebody in: another will.
+const endpointConnect = time.Second
+
+// Move makes the server at addr the one that takes a data source's writes, and lets statements go on that Hold has waiting. What
+// is still under way at another server is ended: it could write what nobody would see.
+func (p *Pools) Move(dataSource, addr string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := (*p.current.Load())[dataSource]
+	if was == nil || was.ds.Addr != addr {
+		if p.primary == nil {
+			p.primary = map[string]string{}
+		}
+		p.primary[dataSource] = addr
+		if err := p.set(p.declared); err != nil {
+			return err
+		}
+		if was != nil {
+			was.cut(fmt.Sprintf("the primary is %s now", addr))
+		}
+	}
+	if h := p.holds[dataSource]; h != nil {
+		delete(p.holds, dataSource)
+		if now := (*p.current.Load())[dataSource]; now != nil {
+			now.hold.Store(nil)
+		}
+		close(h.over)
+	}
+	return nil
+}
+
+// Hold has statements wait, up to FailoverWait from now, because no server takes a data source's writes; why says it. With cut
+// what is under way is ended too.
+func (p *Pools) Hold(dataSource, why string, cut bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	src := (*p.current.Load())[dataSource]
+	if src == nil || p.closed {
+		return
+	}
+	h := &hold{why: why, until: time.Now().Add(src.ds.FailoverWait), over: make(chan struct{})}
+	if have := p.holds[dataSource]; have != nil {
+		h.until, h.over = have.until, have.over
+	}
+	if p.holds == nil {
+		p.holds = map[string]*hold{}
+	}
+	p.holds[dataSource] = h
+	src.hold.Store(h)
+	if cut {
+		src.cut(why)
+	}
+}
+
+// Cut breaks the connections of a data source or endpoint whose server hangs, so that nobody waits for it.
+func (p *Pools) Cut(name, why string) {
+	if src := (*p.current.Load())[name]; src != nil {
+		src.cut(why)
+	}
+}
+
+// hold keeps the connections of a data source back.
+type hold struct {
+	why   string
+	until time.Time
+	over  chan struct{} // closed by Move
+}
+
+// held waits for the end of a Hold, if there is one.
+func (p *pool) held(ctx context.Context) error {
+	h := p.hold.Load()
+	if h == nil {
+		return nil
+	}
+	timer := time.NewTimer(time.Until(h.until))
+	defer timer.Stop()
+	var err error
+	select {
+	case <-h.over:
+		return nil
+	case <-ctx.Done():
+		err = fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))
+	case <-timer.C:
+		if now := p.hold.Load(); now != nil {
+			h = now // the reason may be another by now
+		}
+		err = sqlerr.BackendUnavailable(p.ds.Name, "no server takes its writes: "+h.why)
+	}
+	return &Error{DataSource: p.ds.Name, Op: "acquire", Err: err}
+}
+
+// retryPause is between two attempts while a server is away that another may take the place of.
+const retryPause = 50 * time.Millisecond
+
+// outlasts waits a moment after a failure to connect, and reports whether to try again: whether a successor of the server may
+// still be found in time.
+func (p *pool) outlasts(ctx context.Context, err error) bool {
+	if p.ds.FailoverWait == 0 || !p.failing.Load() || !SafeToRetry(err) || ctx.Err() != nil {
+		return false
+	}
+	p.mu.Lock()
+	left := p.down.since + p.ds.FailoverWait - p.now()
+	p.mu.Unlock()
+	if left <= 0 {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(min(retryPause, left)):
+		return true
+	}
+}
+
+// cut breaks every connection of the pool. Whoever has one is told why.
+func (p *pool) cut(why string) {
+	p.mu.Lock()
+	for c := p.lent.first; c != nil; c = c.slot.next {
+		c.cut.Store(&why)
+		c.Interrupt()
+	}
+	for _, c := range p.idle.all() {
+		p.evict(c)
+	}
+	p.dispatch()
+	p.unlock()
+}
+
+// lentList are the connections that borrowers have.
+type lentList struct{ first *Conn }
+
+func (l *lentList) add(c *Conn) {
+	c.slot.lent, c.slot.prev, c.slot.next = true, nil, l.first
+	if l.first != nil {
+		l.first.slot.prev = c
+	}
+	l.first = c
+}
+
+func (l *lentList) remove(c *Conn) {
+	if !c.slot.lent {
+		return
+	}
+	if c.slot.prev != nil {
+		c.slot.prev.slot.next = c.slot.next
+	} else {
+		l.first = c.slot.next
+	}
+	if c.slot.next != nil {
+		c.slot.next.slot.prev = c.slot.prev
+	}
+	c.slot.lent, c.slot.prev, c.slot.next = false, nil, nil
+}
+
+// Writer is told what its statements write to data sources with replicas, before their answers are passed on.
+type Writer interface {
+	// Wrote is called with each transaction that has been committed.
+	Wrote(dataSource string, g gtid.GTID)
+	// Doubt is called when something may have been committed of which no more is known.
+	Doubt(dataSource string)
+}
+
+// For has w told of what the lease's statements write, until it ends.
+func (l *Lease) For(w Writer) {
+	if len(l.conn.ds.Replicas) > 0 {
+		l.conn.writer = w
+	}
+}
+
+// lastGTID is the variable by which MariaDB tells of the transaction that a statement has committed.
+const lastGTID = "last_gtid"
+
+func (c *Conn) wrote(text []byte) {
+	if c.writer == nil {
+		return
+	}
+	if g, ok := gtid.ParseOne(text); ok {
+		c.writer.Wrote(c.ds.Name, g)
+	} else if len(text) > 0 {
+		c.writer.Doubt(c.ds.Name)
+	}
+}
+
+func (c *Conn) doubt() {
+	if c.writer != nil {
+		c.writer.Doubt(c.ds.Name)
+	}
+}
+
+// trackWrites has a server tell of what is committed beside what it tells anyway.
+const trackWrites = "IF(@@global.session_track_system_variables='*','*',CONCAT_WS(',',NULLIF(@@global.session_track_system_variables,''),'last_gtid'))"
+
+// own adds to what connections begin with what those of this pool have to have. Connections of endpoints cannot write: a
+// program that a query calls unseen would change a server that only follows.
+func (p *pool) own(vars []baseVar) []baseVar {
+	switch {
+	case p.ds.reads:
+		vars = slices.DeleteFunc(slices.Clone(vars), func(v baseVar) bool { return v.name == readOnly })
+		return append(vars, baseVar{name: readOnly, literal: "1"})
+	case len(p.ds.Replicas) > 0:
+		return append(slices.Clone(vars), baseVar{name: "session_track_system_variables", literal: trackWrites})
+	}
+	return vars
+}
+
+var errNoEndpoint = errors.New("no server of the data source may be read")
+
+// NoEndpoint is the error of a read where the policy wants a replica and none may be read.
+func NoEndpoint(dataSource string) error {
+	return &Error{DataSource: dataSource, Op: "acquire", Err: errNoEndpoint}
+}
