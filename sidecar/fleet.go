@@ -24,6 +24,8 @@ type Fleet struct {
 	config *config.Config
 	store  store.Store // nil: rules come from files
 	pools  *backend.Pools
+
+	replication *replication // finds the primaries of pools
 }
 
 // OpenFleet connects to the configured store, or takes the files. Servers are connected to when they are asked for.
@@ -53,8 +55,9 @@ func (f *Fleet) Servers(ctx context.Context) ([]*rule.Layout, *backend.Pools, er
 	}
 	if f.pools == nil {
 		f.pools = backend.NewPools(backend.Options{Buffers: wire.NewPool(0)})
+		f.replication = newReplication(f.pools, "", zap.NewNop())
 	}
-	return layouts, f.pools, f.pools.Set(list)
+	return layouts, f.pools, f.replication.set(list, layouts)
 }
 
 func (f *Fleet) layouts(ctx context.Context) ([]*rule.Layout, error) {
@@ -76,6 +79,7 @@ func (f *Fleet) layouts(ctx context.Context) ([]*rule.Layout, error) {
 func (f *Fleet) Close(ctx context.Context) error {
 	var errs []error
 	if f.pools != nil {
+		f.replication.close()
 		errs = append(errs, f.pools.Close(ctx))
 	}
 	if f.store != nil {

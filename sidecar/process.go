@@ -47,17 +47,18 @@ type Process struct {
 
 	forcePlacement bool
 
-	pools     *backend.Pools
-	servers   *servers
-	catalogs  *catalogs
-	accounts  *accounts
-	documents documents
-	observer  *observe.Server
-	tracer    *trace.Tracer // nil: nothing is traced
-	plans     *plancache.Cache[*session.Statement]
-	server    *server.Server
-	listeners []net.Listener
-	serving   errgroup.Group
+	pools       *backend.Pools
+	replication *replication
+	servers     *servers
+	catalogs    *catalogs
+	accounts    *accounts
+	documents   documents
+	observer    *observe.Server
+	tracer      *trace.Tracer // nil: nothing is traced
+	plans       *plancache.Cache[*session.Statement]
+	server      *server.Server
+	listeners   []net.Listener
+	serving     errgroup.Group
 }
 
 // Start builds every part from the configuration and begins to accept clients; when it returns, statements are
@@ -90,6 +91,7 @@ func (p *Process) start(ctx context.Context) error {
 	p.servers = &servers{config: p.config, log: p.log}
 	p.pools = backend.NewPools(backend.Options{Buffers: buffers, Met: p.servers.met, Turned: p.turned})
 	p.servers.pools = p.pools
+	p.replication = newReplication(p.pools, p.config.Instance.Zone, p.log)
 	if err := p.open(ctx); err != nil {
 		return err
 	}
@@ -163,7 +165,7 @@ func (p *Process) adoptFrom(list []backend.DataSource, version uint64, layouts [
 	if _, err := p.catalogs.Current().WithRules(version, layouts); err != nil {
 		return err
 	}
-	if err := p.pools.Set(list); err != nil {
+	if err := p.replication.set(list, layouts); err != nil {
 		return err
 	}
 	return p.catalogs.setRules(version, layouts)
@@ -183,7 +185,7 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 	p.catalogs.setLowerCase(p.servers.infos[0].LowerCaseTableNames)
 	p.plans = plancache.New(int(c.PlanCache.Size), (*session.Statement).Size, nil)
 	srv := &session.Server{
-		Catalogs: p.catalogs, Pools: p.pools, Cache: p.plans, Meter: p.observer,
+		Catalogs: p.catalogs, Pools: p.pools, Replicas: p.replication.replicas, Cache: p.plans, Meter: p.observer,
 		Planner: &router.Planner{Generators: p.documents.generators(), Keyer: keyer},
 		Keyer:   keyer,
 		Gate:    p.documents.door(),
@@ -388,6 +390,9 @@ func (p *Process) Stop(ctx context.Context) error {
 	defer cancel()
 	if p.documents != nil {
 		errs = append(errs, p.documents.close(rest))
+	}
+	if p.replication != nil {
+		p.replication.close()
 	}
 	if p.pools != nil {
 		errs = append(errs, p.pools.Close(rest))

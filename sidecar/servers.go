@@ -100,6 +100,9 @@ func (s *servers) met(dataSource string, refused []backend.Refusal) {
 			delete(s.known, dataSource) // at its next connection
 			return
 		}
+		if backend.IsEndpoint(dataSource) {
+			info.Server["read_only"] = s.infos[0].Server["read_only"] // as it should be
+		}
 		s.say([]backend.ServerInfo{s.infos[0], info})
 	})
 }

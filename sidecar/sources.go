@@ -60,6 +60,12 @@ func source(c *config.Config, ds *rule.DataSource) (backend.DataSource, error) {
 			SilenceTimeout: c.Pool.SilenceTimeout,
 		},
 	}
+	if s := ds.Splitting; s != nil {
+		out.FailoverWait = s.FailoverWait
+		for _, r := range ds.Replicas {
+			out.Replicas = append(out.Replicas, r.Address)
+		}
+	}
 	if p := ds.Pool; p != (rule.Pool{}) {
 		if p.Max > 0 {
 			out.Limits.MaxOpen = p.Max

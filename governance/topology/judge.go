@@ -131,11 +131,7 @@ func (j *judge) elect() {
 		return
 	}
 	if incumbent.silent() || incumbent.seen.At.IsZero() && !incumbent.gone {
-		if j.prev.Primary != "" || len(j.prev.Members) == 0 {
-			j.install(incumbent) // it may answer in a moment
-		} else {
-			j.refuse(j.prev.Why, j.prev.Refused)
-		}
+		j.keep(incumbent) // it may answer in a moment
 		return
 	}
 	contenders := j.contenders(incumbent)
@@ -146,6 +142,15 @@ func (j *judge) elect() {
 		j.single(contenders[0], incumbent)
 	default:
 		j.several(contenders, incumbent)
+	}
+}
+
+// keep leaves everything as it is until more is known.
+func (j *judge) keep(incumbent *Member) {
+	if j.prev.Primary != "" || len(j.prev.Members) == 0 {
+		j.install(incumbent)
+	} else {
+		j.refuse(j.prev.Why, j.prev.Refused)
 	}
 }
 
@@ -301,6 +306,10 @@ func (j *judge) several(contenders []*Member, incumbent *Member) {
 	if winner != nil && winner != incumbent && incumbent.alive() && !incumbent.ReadOnly && !winner.has(step{pos: incumbent.seen.Written}) {
 		winner = nil // what the incumbent has alone would be lost
 	}
+	if winner != nil && winner != incumbent && incumbent.alive() && !incumbent.ReadOnly && !incumbent.seen.Began.After(winner.seen.At) {
+		j.keep(incumbent) // what it has written since it was asked is not known
+		return
+	}
 	if winner == nil {
 		names := addresses(contenders)
 		j.alarm("two primaries: %s all take writes, and none has all that the others have", names)
@@ -358,7 +367,9 @@ func addresses(members []*Member) string {
 }
 
 func (j *judge) alarm(format string, args ...any) {
-	j.alarms = append(j.alarms, fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !slices.Contains(j.alarms, text) {
+		j.alarms = append(j.alarms, text)
+	}
 	j.next.Alarm = strings.Join(j.alarms, "; ")
 }
 

@@ -196,7 +196,8 @@ func TestJudge(t *testing.T) {
 			=> : fenced down up`,
 		"left by its replicas, which follow one that takes writes": well + `
 			rw gtid=0-1-9 | rw gtid=0-1-9 has=0-1-9 | ro of=b has=0-1-9
-			=> b: fenced up up alarm`,
+			rw gtid=0-1-9 | rw gtid=0-1-9 has=0-1-9 | ro of=b has=0-1-9
+			=> b: fenced up down alarm`,
 		"left by its replicas with what they do not have": well + `
 			rw gtid=0-1-11 | rw gtid=0-2-12 wrote=0-1-9 has=0-1-9 | ro of=b has=0-2-12
 			=> : fenced fenced down refused alarm`,
@@ -213,6 +214,8 @@ func TestJudge(t *testing.T) {
 			rw gtid=0-1-9 | rw gtid=0-1-9 has=0-1-9
 			=> a: up fenced alarm`,
 		"two servers, the other goes on": `rw gtid=0-1-9 | ro of=a has=0-1-9
+			rw gtid=0-1-9 | rw gtid=0-2-10 has=0-1-9
+			=> a: up fenced
 			rw gtid=0-1-9 | rw gtid=0-2-10 has=0-1-9
 			=> b: fenced up alarm`,
 		"two servers, both go on": `rw gtid=0-1-9 | ro of=a has=0-1-9

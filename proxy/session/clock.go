@@ -68,6 +68,7 @@ func (s *Session) forget(h *held) {
 			break
 		}
 	}
+	h.ended()
+	delete(s.hints, h.lease.Conn().Info().DataSource)
 	h.drop()
-	delete(s.hints, h.dataSource)
 }

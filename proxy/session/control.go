@@ -248,6 +248,9 @@ func (s *Session) comChangeUser(ctx context.Context, payload []byte) error {
 		return errQuit // as servers do: a failed change of user ends the connection
 	}
 	s.who = who
+	if s.srv.Replicas != nil {
+		s.writes = s.srv.Replicas.User(who.User)
+	}
 	if request.Collation != 0 {
 		s.collation = request.Collation
 	}

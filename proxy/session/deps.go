@@ -14,6 +14,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/replica"
 	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router"
@@ -181,6 +182,7 @@ type Cache interface {
 type Server struct {
 	Catalogs Catalogs
 	Pools    Pools
+	Replicas *replica.Set // nil: all statements go to the primaries
 	Planner  *router.Planner
 	Keyer    sharding.Keyer // how sharding keys are read; the session adds its charset
 	Cache    Cache

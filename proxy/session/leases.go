@@ -10,6 +10,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/replica"
 	"github.com/heddle-mesh/heddle/txn"
 )
 
@@ -18,15 +19,16 @@ import (
 type held struct {
 	lease      *backend.Lease
 	dataSource string
-	branch     bool           // part of the transaction
-	known      bool           // a transaction or a pin has had it, and may still tell of it
-	pins       []string       // why it is kept beyond the statement
-	since      time.Time      // of the first of them
-	locks      possessions    // by GET_LOCK
-	temporary  possessions    // tables
-	used       bool           // by the statement under way
-	once       bool           // the statement under way has given it characteristics of its own transaction
-	warned     []sqltypes.Row // SHOW WARNINGS of the transaction control that it has run
+	branch     bool              // part of the transaction
+	known      bool              // a transaction or a pin has had it, and may still tell of it
+	pins       []string          // why it is kept beyond the statement
+	since      time.Time         // of the first of them; of a replica, of the loan
+	replica    *replica.Endpoint // whose connection it is; nil: the primary's
+	locks      possessions       // by GET_LOCK
+	temporary  possessions       // tables
+	used       bool              // by the statement under way
+	once       bool              // the statement under way has given it characteristics of its own transaction
+	warned     []sqltypes.Row    // SHOW WARNINGS of the transaction control that it has run
 }
 
 var _ txn.Branch = (*held)(nil)
@@ -61,11 +63,14 @@ func (s *Session) take(ctx context.Context, dataSource, schema string, need back
 	s.state.SetLastInsertID(s.diag.lastID)
 	h := s.find(dataSource)
 	if h == nil {
-		lease, err := s.acquire(ctx, dataSource)
+		lease, from, err := s.acquireToRead(ctx, dataSource)
 		if err != nil {
 			return nil, err
 		}
 		h = s.reused.hold(lease, dataSource)
+		if from != nil {
+			h.replica, h.since = from, time.Now()
+		}
 		if s.insert(h) { // the KILL has not reached it, and no other will come
 			return nil, sqlerr.Interrupted()
 		}
@@ -173,11 +178,20 @@ func (s *Session) handOver(ctx context.Context, h *held, need backend.Need) erro
 	return h.lease.Apply(ctx, s.state, need)
 }
 
-// acquire takes a connection from the pool, the one that the session had last if it is free.
+// acquire takes a connection to a data source's primary.
 func (s *Session) acquire(ctx context.Context, dataSource string) (*backend.Lease, error) {
-	return s.srv.Pools.AcquireFor(ctx, backend.Request{
-		DataSource: dataSource, Flags: s.flags, Hint: s.hints[dataSource], State: s.state,
-	})
+	return s.acquireAt(ctx, dataSource)
+}
+
+// acquireToRead is acquire for what the statement under way reads: from a replica, where it may.
+func (s *Session) acquireToRead(ctx context.Context, dataSource string) (*backend.Lease, *replica.Endpoint, error) {
+	if s.reading {
+		if lease, from, err := s.readFrom(ctx, dataSource); lease != nil || err != nil {
+			return lease, from, err
+		}
+	}
+	lease, err := s.acquire(ctx, dataSource)
+	return lease, nil, err
 }
 
 func (s *Session) find(dataSource string) *held {
@@ -203,6 +217,7 @@ func (s *Session) insert(h *held) (killed bool) {
 // settle ends a statement: connections that nothing holds go back to their pools, and a transaction that has lost a
 // branch is rolled back everywhere, so that it can only be begun anew.
 func (s *Session) settle(ctx context.Context) {
+	s.reading = false
 	if s.txn != nil && s.lostBranch() {
 		_ = s.txn.Rollback(ctx) // the lost branch is rolled back by its server; the others are destroyed if they cannot
 		s.endTransaction()
@@ -233,6 +248,7 @@ func (s *Session) settleHeld(unlocked *bool) {
 		conn := h.lease.Conn()
 		switch {
 		case conn.Broken():
+			h.ended()
 			h.drop()
 			if h.pinnedBy(lockPin) {
 				*unlocked = true
@@ -240,9 +256,10 @@ func (s *Session) settleHeld(unlocked *bool) {
 		case h.kept():
 			keep = append(keep, h)
 		default:
-			if s.hints[h.dataSource] != conn {
-				s.hints[h.dataSource] = conn
+			if pool := conn.Info().DataSource; s.hints[pool] != conn {
+				s.hints[pool] = conn
 			}
+			h.ended()
 			h.lease.Release()
 			s.reused.giveBack(h)
 		}

@@ -67,8 +67,15 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	var err error
 	if s.once.ReadOnly && changesRows[x.st.parsed.Kind] && x.plan.Write && len(s.held) == 0 { // no temporary table of the client's
 		err = sqlerr.ReadOnlyTransaction()
+	} else if s.reading = s.reads(x); s.reading {
+		s.readHinted = x.st.reads == atReplica
+		written := s.written()
+		err = s.readAgain(ctx, x, s.attempt(ctx, x), written)
 	} else {
-		err = s.attempt(ctx, x)
+		written := s.written()
+		if err = s.attempt(ctx, x); err != nil && s.srv.Replicas != nil {
+			err = s.writeAgain(ctx, x, err, written)
+		}
 	}
 	s.diag.args, s.diag.clauses = nil, nil // they belong to the client's buffer
 	if s.next != (txn.Options{}) && s.begins(x) {
@@ -208,6 +215,7 @@ func needs(st *parser.Statement) backend.Need {
 }
 
 func (s *Session) runNode(ctx context.Context, x *execution) error {
+	s.reading = s.reading && x.st.reads != atPrimary // it may have been planned anew
 	switch root := x.plan.Root.(type) {
 	case *plan.Route:
 		return s.runRoute(ctx, x, root)

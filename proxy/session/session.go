@@ -17,6 +17,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/replica"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/rewrite"
@@ -59,6 +60,9 @@ type Session struct {
 	next       txn.Options     // SET TRANSACTION: the next transaction's only
 	once       txn.Options     // next, where the statement under way is that transaction
 	held       []*held         // in data source order
+	writes     *replica.User   // what the user has written; nil: no data source has replicas
+	reading    bool            // the statement under way may be answered by replicas
+	readHinted bool            // because a hint says so
 	locked     map[string]bool // by LOCK TABLES, logical names; nil: no table is
 	strayed    bool            // a program has run, which may have set what nobody has told
 	hints      map[string]*backend.Conn
@@ -143,6 +147,9 @@ func New(srv *Server, c Client) *Session {
 		state: backend.NewState(),
 		hints: map[string]*backend.Conn{}, named: map[string]*prepared{},
 		since: now, command: wire.ComSleep, user: c.Who.User, host: c.Who.Host, dbShown: c.Database,
+	}
+	if srv.Replicas != nil {
+		s.writes = srv.Replicas.User(c.Who.User)
 	}
 	s.killsOver.L = &s.mu
 	s.memory = merge.NewBudget(s.config.SessionMemory, "memory.session", srv.Memory)

@@ -37,6 +37,8 @@ type Statement struct {
 	opcode  digest.Opcode
 	counted atomic.Pointer[digest.Entry] // where executions are counted; alone of all, it changes
 
+	reads readRule
+
 	settles bool  // a SELECT of settings alone: see settled.go
 	typed   bool  // a server was asked about the types of the statement's expressions
 	params  bool  // parameters may have made them
@@ -325,6 +327,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 			st.opcode = opcodeOf(p, parsed)
 			st.givers.begin(parsed, p)
 			st.settles = parsed.Kind == parser.Select && settles(parsed)
+			st.reads = readRuleOf(parsed, p)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			st.limits = limitParams(parsed)
 			st.params = st.typed && definesParams(parsed)

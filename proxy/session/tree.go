@@ -297,15 +297,37 @@ func (t *tree) acquire(ctx context.Context, units []plan.RouteUnit) error {
 	if s.txn != nil || len(units) == 1 {
 		return nil
 	}
+	err := t.acquireAll(ctx, units)
+	if err != nil && s.reading && s.killState() == alive {
+		s.reading = false // a replica that is just going must not fail what its primary answers
+		err = t.acquireAll(ctx, units)
+	}
+	return err
+}
+
+func (t *tree) acquireAll(ctx context.Context, units []plan.RouteUnit) error {
+	s := t.s
 	var requests []backend.Request
+	var of []held // the requests' data sources, and their replicas where one is to answer
 	for i := range units {
 		ds := units[i].Target.DataSource
 		if s.find(ds) != nil {
 			continue
 		}
-		at := slices.IndexFunc(requests, func(r backend.Request) bool { return r.DataSource == ds })
+		at := slices.IndexFunc(of, func(h held) bool { return h.dataSource == ds })
 		if at < 0 {
-			requests = append(requests, backend.Request{DataSource: ds, Flags: s.flags, Hint: s.hints[ds], State: s.state})
+			from, pool := held{dataSource: ds}, ds
+			if s.reading {
+				e, err := s.readFit(ds)
+				if err != nil {
+					return err
+				}
+				if e != nil {
+					from.replica, from.since, pool = e, time.Now(), e.Name
+				}
+			}
+			of = append(of, from)
+			requests = append(requests, backend.Request{DataSource: pool, Flags: s.flags, Hint: s.hints[pool], State: s.state})
 			at = len(requests) - 1
 		}
 		requests[at].Count = min(requests[at].Count+1, maxPerDataSource)
@@ -315,11 +337,21 @@ func (t *tree) acquire(ctx context.Context, units []plan.RouteUnit) error {
 		return err
 	}
 	for i, list := range leases {
-		if s.insert(&held{lease: list[0], dataSource: requests[i].DataSource}) {
+		h := of[i]
+		h.lease = list[0]
+		if h.replica != nil {
+			h.replica.Begin()
+		}
+		if s.insert(&h) {
 			err = sqlerr.Interrupted()
 		}
+		for _, lease := range list {
+			if s.writes != nil {
+				lease.For(s.writes)
+			}
+		}
 		for _, lease := range list[1:] {
-			h := &held{lease: lease, dataSource: requests[i].DataSource}
+			h := &held{lease: lease, dataSource: of[i].dataSource}
 			t.extra = append(t.extra, h)
 			if killed := s.reachable(lease); killed != nil {
 				err = killed

@@ -1,0 +1,251 @@
+package sidecar
+
+import (
+	"context"
+	"crypto/tls"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/governance/topology"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/replica"
+	"github.com/heddle-mesh/heddle/router/rule"
+)
+
+// replication has the servers of data sources watched whose rules say read_write_splitting, and gives the pools and the sessions
+// what is found: which server takes writes, and which may be read.
+type replication struct {
+	pools    *backend.Pools
+	replicas *replica.Set
+	zone     string
+	log      *zap.Logger
+
+	mu      sync.Mutex // guards what follows
+	watched map[string]*watched
+	closed  bool
+}
+
+// watched is one data source.
+type watched struct {
+	rule    rule.DataSource
+	source  backend.DataSource
+	watcher *topology.Watcher
+	view    topology.View // the last that was put into force
+}
+
+func newReplication(pools *backend.Pools, zone string, log *zap.Logger) *replication {
+	return &replication{pools: pools, replicas: replica.NewSet(), zone: zone, log: log, watched: map[string]*watched{}}
+}
+
+// firstLook is how long the start, or a change of rules, waits to see who is the primary.
+const firstLook = 1500 * time.Millisecond
+
+// set makes list the pools' data sources, of which layouts say how they are replicated. On error nothing has changed but what is
+// watched.
+func (r *replication) set(list []backend.DataSource, layouts []*rule.Layout) error {
+	fresh := r.follow(list, layouts)
+	ctx, cancel := context.WithTimeout(context.Background(), firstLook)
+	defer cancel()
+	for _, w := range fresh {
+		w.First(ctx)
+	}
+	if err := r.pools.Set(list); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.watched { // what was found before the pools knew the data source
+		if !w.view.At.IsZero() {
+			r.force(w)
+		}
+	}
+	return nil
+}
+
+// follow starts and ends watchers as the rules want it, and returns the new ones.
+func (r *replication) follow(list []backend.DataSource, layouts []*rule.Layout) (fresh []*topology.Watcher) {
+	sources := map[string]backend.DataSource{}
+	for _, source := range list {
+		sources[source.Name] = source
+	}
+	wanted := map[string]rule.DataSource{}
+	for _, layout := range layouts {
+		for _, ds := range layout.DataSources {
+			if ds.Splitting != nil {
+				wanted[ds.Name] = ds
+			}
+		}
+	}
+	r.mu.Lock()
+	var gone []*watched
+	for name, w := range r.watched {
+		if ds, ok := wanted[name]; !ok || !reflect.DeepEqual(ds, w.rule) || sources[name].Password != w.source.Password {
+			gone = append(gone, w)
+			delete(r.watched, name)
+			if !ok {
+				r.replicas.Forget(name)
+			}
+		}
+	}
+	for name, ds := range wanted {
+		if r.watched[name] == nil && !r.closed {
+			w := &watched{rule: ds, source: sources[name]}
+			r.watched[name] = w
+			w.watcher = topology.Watch(r.target(w))
+			fresh = append(fresh, w.watcher)
+		}
+	}
+	r.mu.Unlock()
+	for _, w := range gone {
+		w.watcher.Close()
+		if ds, lingers := sources[w.rule.Name]; lingers && len(ds.Replicas) > 0 {
+			continue // it is watched anew, or stays for statements that were planned before
+		}
+		if err := r.pools.Move(w.rule.Name, w.rule.Address); err != nil {
+			r.log.Error("a data source stays where its primary was found", zap.String("data_source", w.rule.Name), zap.Error(err))
+		}
+	}
+	return fresh
+}
+
+// target is how a data source is watched.
+func (r *replication) target(w *watched) topology.Target {
+	config := mysql.NewConfig()
+	config.User, config.Passwd = w.source.User, string(w.source.Password)
+	config.AllowNativePasswords = true
+	switch w.source.TLS.Mode {
+	case backend.TLSPreferred, backend.TLSRequired:
+		config.TLS, config.AllowFallbackToPlaintext = &tls.Config{InsecureSkipVerify: true}, w.source.TLS.Mode == backend.TLSPreferred
+		if own := w.source.TLS.Config; own != nil {
+			config.TLS.Certificates = own.Certificates
+		}
+	case backend.TLSVerify:
+		config.TLS = w.source.TLS.Config
+		if config.TLS == nil {
+			config.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+	}
+	servers := []topology.Server{{Address: w.rule.Address, Zone: w.rule.Zone, Weight: 1}}
+	for _, s := range w.rule.Replicas {
+		servers = append(servers, topology.Server{Address: s.Address, Zone: s.Zone, Weight: s.Weight})
+	}
+	return topology.Target{
+		DataSource: w.rule.Name, Servers: servers, Config: config,
+		Policy:  topology.Policy{MaxLag: w.rule.Splitting.MaxLag},
+		Changed: func(v topology.View) { r.changed(w, v) },
+	}
+}
+
+// changed puts a new view into force.
+func (r *replication) changed(w *watched, v topology.View) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.watched[w.rule.Name] != w {
+		return // its successor has the word
+	}
+	r.tell(&w.view, &v)
+	moved := w.view.Primary != v.Primary
+	if moved && v.Primary != "" && v.Primary != lastPrimary(&w.view) {
+		r.replicas.Moved(v.DataSource)
+	}
+	for i := range v.Members {
+		m := &v.Members[i]
+		if was := w.view.Member(m.Address); m.State == topology.Down && was != nil && was.State != topology.Down && !was.Primary {
+			r.pools.Cut(backend.Endpoint(v.DataSource, m.Address), m.Reason)
+		}
+	}
+	before := w.view
+	w.view = v
+	if moved || before.Why != v.Why || before.Refused != v.Refused {
+		r.forcePrimary(w)
+	}
+	r.forceReplicas(w)
+}
+
+// lastPrimary is who has had the writes.
+func lastPrimary(v *topology.View) string {
+	if v.Primary != "" {
+		return v.Primary
+	}
+	return v.Last()
+}
+
+func (r *replication) force(w *watched) {
+	r.forcePrimary(w)
+	r.forceReplicas(w)
+}
+
+func (r *replication) forcePrimary(w *watched) {
+	if w.view.Primary == "" {
+		r.pools.Hold(w.rule.Name, w.view.Why, w.view.Refused)
+		return
+	}
+	if err := r.pools.Move(w.rule.Name, w.view.Primary); err != nil {
+		r.log.Error("a primary that was found cannot be used", zap.String("data_source", w.rule.Name), zap.Error(err))
+	}
+}
+
+func (r *replication) forceReplicas(w *watched) {
+	s := w.rule.Splitting
+	u := replica.Update{DataSource: w.rule.Name, Policy: replica.Policy{
+		Reads: s.Reads == "replicas", Balancer: s.Balancer, Zone: r.zone, MaxLag: s.MaxLag, ErrorIfNone: s.WhenNoReplica == "error",
+		FailoverWait: s.FailoverWait,
+		Writes:       map[string]replica.Writes{"gtid": replica.ByGTID, "lag": replica.ByLag, "off": replica.Never}[s.ReadYourWrites],
+	}}
+	u.Written, u.Asked = w.view.PrimaryPosition()
+	for i := range w.view.Members {
+		if m := &w.view.Members[i]; m.State == topology.Up && !m.Primary {
+			u.Servers = append(u.Servers, replica.Server{
+				Endpoint: backend.Endpoint(w.rule.Name, m.Address), Zone: m.Zone, Weight: m.Weight, Applied: m.GTID,
+			})
+		}
+	}
+	if err := r.replicas.Update(u); err != nil {
+		r.log.Error("replicas are not read", zap.String("data_source", w.rule.Name), zap.Error(err))
+	}
+}
+
+// tell logs what an operator wants to know when he asks what happened at night.
+func (r *replication) tell(was, is *topology.View) {
+	log := r.log.With(zap.String("data_source", is.DataSource))
+	switch {
+	case is.Primary == was.Primary && is.Why == was.Why:
+	case is.Primary == "":
+		log.Error("no server gets writes", zap.String("reason", is.Why), zap.String("before", was.Primary))
+	case was.At.IsZero() && is.Primary == is.Members[0].Address:
+		log.Info("the primary is the declared one", zap.String("primary", is.Primary))
+	default:
+		log.Warn("the primary is another", zap.String("primary", is.Primary), zap.String("before", lastPrimary(was)))
+	}
+	if is.Alarm != was.Alarm && is.Alarm != "" {
+		log.Error("replication needs an operator", zap.String("alarm", is.Alarm))
+	}
+	for i := range is.Members {
+		m := &is.Members[i]
+		before := was.Member(m.Address)
+		if m.Primary || before != nil && before.State == m.State || before == nil && m.State == topology.Up {
+			continue
+		}
+		fields := []zap.Field{zap.String("server", m.Address), zap.Stringer("state", m.State), zap.String("reason", m.Reason)}
+		if m.State == topology.Up {
+			log.Info("a replica may be read", fields...)
+		} else {
+			log.Warn("a replica is not read", fields...)
+		}
+	}
+}
+
+// close ends what watches.
+func (r *replication) close() {
+	r.mu.Lock()
+	all := r.watched
+	r.watched, r.closed = map[string]*watched{}, true
+	r.mu.Unlock()
+	for _, w := range all {
+		w.watcher.Close()
+	}
+}

@@ -1,0 +1,156 @@
+package replicas
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+func passThrough(c *harness.Replicated) harness.HeddleOptions {
+	var replicas []string
+	for _, s := range c.Servers[1:] {
+		replicas = append(replicas, strconv.Quote(s.Addr()))
+	}
+	return harness.HeddleOptions{
+		Rules: []string{fmt.Sprintf("defaults: {user: heddle}\ndata_sources: {main: {address: %q, replicas: [%s]}}\nread_write_splitting: {}\n",
+			c.Servers[0].Addr(), strings.Join(replicas, ", "))},
+		Users: "users: {root: {}}",
+	}
+}
+
+// pairs has workers write on one connection and read on another of the same user, and counts what was not there. Half of the
+// reads are of one row, half of all shards.
+func pairs(t *testing.T, h *harness.Heddle, workers, each int, hint string) (stale int64) {
+	t.Helper()
+	db := h.Open(t, "root", "", "shop")
+	var late atomic.Int64
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			writer, err := db.Conn(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer writer.Close()
+			reader, err := db.Conn(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer reader.Close()
+			for i := range each {
+				if err := pair(t.Context(), writer, reader, w*1000+i%7, i+1, hint, &late); err != nil {
+					t.Errorf("pair %d of worker %d: %v", i, w, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return late.Load()
+}
+
+func pair(ctx context.Context, writer, reader *sql.Conn, id, n int, hint string, late *atomic.Int64) error {
+	var err error
+	if n%3 == 0 { // in a transaction, whose COMMIT tells
+		var tx *sql.Tx
+		if tx, err = writer.BeginTx(ctx, nil); err == nil {
+			_, err = tx.ExecContext(ctx, "REPLACE INTO notes VALUES (?, ?)", id, n)
+			if err == nil {
+				err = tx.Commit()
+			}
+		}
+	} else {
+		_, err = writer.ExecContext(ctx, "REPLACE INTO notes VALUES (?, ?)", id, n)
+	}
+	if err != nil {
+		return err
+	}
+	query := hint + "SELECT n FROM notes WHERE id = ?"
+	if n%2 == 0 {
+		query = hint + "SELECT MAX(n) FROM notes WHERE id BETWEEN ? AND ?"
+	}
+	var got sql.NullInt64
+	if n%2 == 0 {
+		err = reader.QueryRowContext(ctx, query, id, id).Scan(&got)
+	} else {
+		err = reader.QueryRowContext(ctx, query, id).Scan(&got)
+	}
+	if err != nil && err != sql.ErrNoRows {
+		return err
+	}
+	if int(got.Int64) != n {
+		late.Add(1)
+	}
+	return nil
+}
+
+// TestReadYourWrites: replicas that are late, stop and go on show no user less than he wrote. Where a hint asks for a replica
+// whatever it has, or the policy is off, the same test finds stale reads: it can see them.
+func TestReadYourWrites(t *testing.T) {
+	a, b := cluster(t, 2), cluster(t, 2)
+	h := serve(t, "{max_lag: 0s, balancer: round_robin}", a, b)
+	db := h.Open(t, "root", "", "shop")
+	exec(t, db, "CREATE TABLE notes (id INT PRIMARY KEY, n INT)")
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() { // a replica of each stands still and goes on, again and again
+		defer close(done)
+		for i := 0; ; i++ {
+			for k, c := range []*harness.Replicated{a, b} {
+				err := c.Run(context.Background(), 1+(i+k)%2, "FLUSH TABLES WITH READ LOCK", "DO SLEEP(0.15)", "UNLOCK TABLES", "STOP SLAVE SQL_THREAD", "START SLAVE SQL_THREAD")
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	}()
+	began := time.Now()
+	const workers, each = 8, 400
+	stale := pairs(t, h, workers, each, "")
+	t.Logf("%d pairs in %v, %d stale", workers*each, time.Since(began).Round(time.Millisecond), stale)
+	if stale != 0 {
+		t.Errorf("%d of %d reads are stale", stale, workers*each)
+	}
+	close(stop)
+	<-done
+	for _, c := range []*harness.Replicated{a, b} {
+		for i := 1; i <= 2; i++ {
+			if err := c.Lag(t.Context(), i, time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if stale := pairs(t, h, 2, 20, "/*+ heddle(replica) */ "); stale == 0 {
+		t.Error("replicas that are a second late have everything at once: the test sees nothing")
+	}
+	if stale := pairs(t, h, 2, 10, ""); stale != 0 {
+		t.Errorf("%d reads are stale while all replicas are late", stale)
+	}
+}
+
+// TestNewTableAtOnce: what one user has created is there for another, whom nothing keeps from a replica that does not have it.
+func TestNewTableAtOnce(t *testing.T) {
+	c := cluster(t, 1)
+	h := serve(t, "{max_lag: 0s}", c)
+	if err := c.Lag(t.Context(), 1, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, h.Open(t, "root", "", "shop"), "CREATE TABLE fresh (id INT)", "INSERT INTO fresh VALUES (7)")
+	if got := value(t, h.Open(t, "other", "", "shop"), "SELECT id FROM fresh"); got != "7" {
+		t.Errorf("it has %s", got)
+	}
+}

@@ -1,0 +1,187 @@
+package replicas
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// acknowledged are the ids whose INSERT was answered with OK.
+type acknowledged struct {
+	mu   sync.Mutex
+	ids  map[int]bool
+	last time.Time
+	// afterwards is the first that began after a moment.
+	moment, afterwards time.Time
+}
+
+func (a *acknowledged) write(ctx context.Context, db *sql.DB, n int) error {
+	_, err := db.ExecContext(ctx, "INSERT INTO notes VALUES (?, ?)", n+10, n)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		a.ids[n+10] = true
+		a.last = time.Now()
+		if !a.moment.IsZero() && a.afterwards.IsZero() {
+			a.afterwards = a.last
+		}
+	}
+	return err
+}
+
+func (a *acknowledged) since(moment time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.moment, a.afterwards = moment, time.Time{}
+}
+
+// TestPrimaryKilled: statements wait while a script promotes a replica; nothing that was acknowledged is missing, and only what was
+// under way at the kill fails. The old primary, when it is back as it was, gets nothing.
+func TestPrimaryKilled(t *testing.T) {
+	c, h := filled(t, "{failover_wait: 15s}", 2)
+	run(t, c, 0, "SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC", "SET GLOBAL rpl_semi_sync_master_timeout=60000", "SET GLOBAL rpl_semi_sync_master_enabled=1")
+	for i := 1; i <= 2; i++ { // what is acknowledged is then on a replica: the promise is theirs, not Heddle's
+		run(t, c, i, "STOP SLAVE", "SET GLOBAL rpl_semi_sync_slave_enabled=1", "START SLAVE")
+	}
+	holder := one(t, h)
+	tx, err := holder.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, "INSERT INTO notes VALUES (5, 5)")
+	const workers = 6
+	acks := &acknowledged{ids: map[int]bool{}}
+	writes := start(t, h, workers, acks.write)
+	reads := start(t, h, 2, readNotes)
+	writes.more(t, 200)
+	killed := time.Now()
+	if err := c.Servers[0].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	promoted, writable, err := c.Promote(t.Context(), 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acks.since(writable)
+	writes.more(t, 200)
+	writes.end()
+	reads.end()
+	took := acks.afterwards.Sub(writable)
+	t.Logf("killed, writable after %v, the first write %v later; %d writes, %d failed, the longest took %v; %d reads, %d failed, the longest took %v",
+		writable.Sub(killed).Round(time.Millisecond), took.Round(time.Millisecond), writes.done, len(writes.failed), writes.longest.Round(time.Millisecond),
+		reads.done, len(reads.failed), reads.longest.Round(time.Millisecond))
+	if len(writes.failed) > workers {
+		t.Errorf("%d writes failed, and only %d can have been under way: %q", len(writes.failed), workers, writes.failed)
+	}
+	if len(reads.failed) > 0 {
+		t.Errorf("reads failed: %q", reads.failed)
+	}
+	if took > time.Second {
+		t.Errorf("the new primary was used %v after it took writes", took)
+	}
+	if _, err := tx.ExecContext(t.Context(), "INSERT INTO notes VALUES (6, 6)"); err == nil {
+		t.Error("the transaction goes on")
+	} else {
+		t.Logf("the open transaction: %v", err)
+	}
+	_ = tx.Rollback()
+	for id := range acks.ids {
+		n, err := c.Value(t.Context(), promoted, "SELECT COUNT(*) FROM shop.notes WHERE id = "+strconv.Itoa(id))
+		if err != nil || n != "1" {
+			t.Fatalf("row %d was acknowledged and is there %s times: %v", id, n, err)
+		}
+	}
+	if n, _ := c.Value(t.Context(), promoted, "SELECT COUNT(*) FROM shop.notes WHERE id = 5"); n != "0" {
+		t.Error("a part of the open transaction stays")
+	}
+	oldIsBack(t, c, h, promoted)
+}
+
+// oldIsBack starts the killed primary, which takes writes and follows nobody.
+func oldIsBack(t *testing.T, c *harness.Replicated, h *harness.Heddle, promoted int) {
+	t.Helper()
+	if err := c.Servers[0].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the alarm", func() bool { return strings.Contains(h.Log(), "takes writes beside the primary") })
+	db := h.Open(t, "root", "", "shop")
+	exec(t, db, "INSERT INTO notes VALUES (-1, 1)")
+	if n, err := c.Value(t.Context(), 0, "SELECT COUNT(*) FROM shop.notes WHERE id = -1"); err != nil || n != "0" {
+		t.Errorf("the old primary has %s of the new rows: %v", n, err)
+	}
+	if got := value(t, db, "SELECT id FROM whoami"); got == "0" {
+		t.Error("the old primary is read")
+	}
+	if got := value(t, db, "SELECT id FROM whoami FOR UPDATE"); got != strconv.Itoa(promoted) {
+		t.Errorf("the primary is %s", got)
+	}
+}
+
+// TestTwoPrimaries: when two servers have each what the other lacks, neither gets writes, and what is under way is ended.
+func TestTwoPrimaries(t *testing.T) {
+	c, h := filled(t, "{failover_wait: 1s}", 1)
+	conn := one(t, h)
+	exec(t, conn, "BEGIN", "INSERT INTO notes VALUES (100, 1)")
+	run(t, c, 1, "STOP SLAVE")
+	run(t, c, 0, "INSERT INTO shop.notes VALUES (300, 3)")
+	run(t, c, 1, "RESET SLAVE ALL", "SET GLOBAL read_only=0", "INSERT INTO shop.notes VALUES (200, 2)")
+	eventually(t, "the alarm", func() bool { return strings.Contains(h.Log(), "two primaries") })
+	if _, err := conn.ExecContext(t.Context(), "COMMIT"); err == nil {
+		t.Error("a transaction is committed")
+	} else {
+		t.Logf("COMMIT: %v", err)
+	}
+	db := h.Open(t, "root", "", "shop")
+	began := time.Now()
+	_, err := db.ExecContext(t.Context(), "INSERT INTO notes VALUES (400, 4)")
+	if err == nil || !strings.Contains(err.Error(), "two primaries") || time.Since(began) > 3*time.Second {
+		t.Errorf("a write, after %v: %v", time.Since(began), err)
+	}
+	for i := range c.Servers {
+		n, err := c.Value(t.Context(), i, "SELECT COUNT(*) FROM shop.notes WHERE id IN (100, 400)")
+		if err != nil || n != "0" {
+			t.Errorf("server %d has %s of the refused rows: %v", i, n, err)
+		}
+	}
+}
+
+// TestPlannedSwitch: others move the primary in an orderly way; writes wait, and none fails but those under way at the cut.
+func TestPlannedSwitch(t *testing.T) {
+	c, h := filled(t, "{}", 2)
+	const workers = 4
+	acks := &acknowledged{ids: map[int]bool{}}
+	writes := start(t, h, workers, acks.write)
+	reads := start(t, h, 2, readNotes)
+	writes.more(t, 100)
+	run(t, c, 0, "FLUSH TABLES WITH READ LOCK", "SET GLOBAL read_only=1", "UNLOCK TABLES")
+	caughtUp(t, c, 1, 0)
+	run(t, c, 1, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only=0")
+	writable := time.Now()
+	acks.since(writable)
+	for _, i := range []int{0, 2} {
+		if err := c.Follow(t.Context(), i, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writes.more(t, 100)
+	writes.end()
+	reads.end()
+	t.Logf("the first write %v after the new primary took writes; %d writes, %d failed, the longest took %v; %d reads, %d failed",
+		acks.afterwards.Sub(writable).Round(time.Millisecond), writes.done, len(writes.failed), writes.longest.Round(time.Millisecond), reads.done, len(reads.failed))
+	if len(reads.failed) > 0 {
+		t.Errorf("reads failed: %q", reads.failed)
+	}
+	for id := range acks.ids {
+		if n, err := c.Value(t.Context(), 1, "SELECT COUNT(*) FROM shop.notes WHERE id = "+strconv.Itoa(id)); err != nil || n != "1" {
+			t.Fatalf("row %d was acknowledged and is there %s times: %v", id, n, err)
+		}
+	}
+	conn := one(t, h)
+	eventually(t, "the old primary is read as a replica", func() bool { return value(t, conn, "SELECT id FROM whoami") == "0" })
+}
