@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/journal"
 	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/governance/topology"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/rule"
@@ -58,6 +59,14 @@ func (f *Fleet) Servers(ctx context.Context) ([]*rule.Layout, *backend.Pools, er
 		f.replication = newReplication(f.pools, "", zap.NewNop())
 	}
 	return layouts, f.pools, f.replication.set(list, layouts)
+}
+
+// Replication is what a look at the servers tells of each data source whose replicas are read.
+func (f *Fleet) Replication(ctx context.Context) ([]topology.View, error) {
+	if _, _, err := f.Servers(ctx); err != nil {
+		return nil, err
+	}
+	return f.replication.views(), nil
 }
 
 func (f *Fleet) layouts(ctx context.Context) ([]*rule.Layout, error) {

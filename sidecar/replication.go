@@ -3,7 +3,9 @@ package sidecar
 import (
 	"context"
 	"crypto/tls"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -237,6 +239,17 @@ func (r *replication) tell(was, is *topology.View) {
 			log.Warn("a replica is not read", fields...)
 		}
 	}
+}
+
+// views are what is concluded of the data sources, by name.
+func (r *replication) views() []topology.View {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]topology.View, 0, len(r.watched))
+	for _, name := range slices.Sorted(maps.Keys(r.watched)) {
+		out = append(out, r.watched[name].view)
+	}
+	return out
 }
 
 // close ends what watches.

@@ -97,6 +97,12 @@ func askSource(ctx context.Context, conn *sql.Conn, o *Observation) error {
 	return rows.Err()
 }
 
+// filters are the columns of settings by which a replica has not all that its primary has.
+var filters = []string{
+	"Replicate_Do_DB", "Replicate_Ignore_DB", "Replicate_Do_Table", "Replicate_Ignore_Table", "Replicate_Wild_Do_Table",
+	"Replicate_Wild_Ignore_Table", "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids", "Replicate_Rewrite_DB",
+}
+
 func (o *Observation) follows(row map[string]sql.NullString) {
 	o.Follows = true
 	o.Source = net.JoinHostPort(row["Master_Host"].String, row["Master_Port"].String)
@@ -108,6 +114,11 @@ func (o *Observation) follows(row map[string]sql.NullString) {
 	if late := row["Seconds_Behind_Master"]; late.Valid {
 		n, err := strconv.Atoi(late.String)
 		o.Behind, o.BehindKnown = time.Duration(n)*time.Second, err == nil
+	}
+	for _, name := range filters {
+		if v := row[name].String; v != "" {
+			o.Filter = name + "=" + v
+		}
 	}
 	o.ReplicaError = row["Last_SQL_Error"].String
 	if o.ReplicaError == "" {

@@ -82,7 +82,8 @@ func (j *judge) source(m *Member) *Member {
 	}
 	for i := range j.next.Members {
 		s := &j.next.Members[i]
-		if s != m && (m.seen.SourceID != 0 && s.ServerID == m.seen.SourceID || m.seen.SourceID == 0 && s.Address == m.seen.Source) {
+		known := m.seen.SourceID != 0 && s.ServerID != 0 // else one of them was never reached
+		if s != m && (known && s.ServerID == m.seen.SourceID || !known && s.Address == m.seen.Source) {
 			return s
 		}
 	}

@@ -60,10 +60,12 @@ func (s *story) observe(address, text string, began time.Time) Observation {
 			o.BehindKnown = false
 		case "sql":
 			o.Applies, o.BehindKnown = false, false
+		case "filter":
+			o.Filter = "Replicate_Do_DB=" + value
 		case "late":
 			o.Behind, _ = time.ParseDuration(value)
 		case "gone":
-			o.Err, o.Refused = "connection refused", true
+			o.Err, o.Refused, o.ServerID = "connection refused", true, 0
 		case "silent":
 			o.Err = "no answer"
 		case "denied":
@@ -157,6 +159,8 @@ func TestJudge(t *testing.T) {
 			=> : down up up
 			rw gtid=0-1-9 | ro of=a has=0-1-9 | ro of=a has=0-1-9
 			=> a: up up up`,
+		"begun while the primary is dead": `gone | ro of=a has=0-1-9 io=connecting | ro of=a has=0-1-9 io=connecting
+			=> : down up up`,
 		"a dead primary, one promoted, the other re-pointed later": well + `
 			gone | ro of=a has=0-1-9 io=connecting | ro of=a has=0-1-9 io=connecting
 			gone | rw gtid=0-1-9 has=0-1-9 | ro of=a has=0-1-9 io=connecting
@@ -246,6 +250,8 @@ func TestJudge(t *testing.T) {
 		"stopped, started": well + `
 			rw gtid=0-1-9 | ro of=a has=0-1-9 sql=no | ro of=a has=0-1-9 io=no
 			=> a: up lagging lagging`,
+		"a replica that leaves out a part": `rw gtid=0-1-9 | ro of=a has=0-1-9 filter=x | ro of=a has=0-1-9
+			=> a: up down up`,
 		"nothing may be asked": `denied | denied | denied
 			=> a: up down down alarm`,
 		"a replica may not be asked": `rw gtid=0-1-9 | denied | ro of=a has=0-1-9

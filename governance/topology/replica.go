@@ -95,6 +95,8 @@ func (j *judge) replica(m *Member) {
 		limit /= 2
 	}
 	switch {
+	case m.seen.Filter != "":
+		j.state(m, Down, "replicates a part only: "+m.seen.Filter)
 	case !m.seen.Applies:
 		j.state(m, Lagging, "does not apply what it gets"+because(m.seen.ReplicaError))
 	case !m.seen.Fetches:

@@ -43,6 +43,7 @@ type Observation struct {
 	Behind       time.Duration
 	BehindKnown  bool
 	ReplicaError string
+	Filter       string // a setting by which it leaves out a part of what it gets; "": it leaves out nothing
 }
 
 func (o *Observation) answered() bool { return o.Err == "" && o.Denied == "" }

@@ -7,6 +7,7 @@ package replica
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,7 @@ func (s *Set) Group(dataSource string) *Group { return (*s.groups.Load())[dataSo
 func (s *Set) Update(u Update) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	was := s.Group(u.DataSource)
 	g := &Group{policy: u.Policy, written: u.Written, asked: u.Asked}
 	var among []balance.Endpoint
 	for _, server := range u.Servers {
@@ -88,11 +90,14 @@ func (s *Set) Update(u Update) error {
 			e = &Endpoint{Name: server.Endpoint}
 			s.endpoints[server.Endpoint] = e
 		}
-		e.Has(server.Applied)
+		if was.contains(e) {
+			e.Has(server.Applied)
+		} else {
+			e.reset(server.Applied) // it was away, and may have been made anew from something older
+		}
 		g.endpoints = append(g.endpoints, e)
 		among = append(among, balance.Endpoint{Name: e.Name, Zone: server.Zone, Weight: server.Weight, Load: &e.load})
 	}
-	was := s.Group(u.DataSource)
 	switch {
 	case len(among) == 0:
 	case was != nil && was.sameServers(g):
@@ -148,6 +153,8 @@ type Group struct {
 	asked     time.Time
 }
 
+func (g *Group) contains(e *Endpoint) bool { return g != nil && slices.Contains(g.endpoints, e) }
+
 func (g *Group) sameServers(o *Group) bool {
 	if g.policy != o.policy || len(g.endpoints) != len(o.endpoints) || g.picker == nil {
 		return false
@@ -199,6 +206,12 @@ func (e *Endpoint) Has(p gtid.Position) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.applied = e.applied.Merge(p)
+}
+
+func (e *Endpoint) reset(p gtid.Position) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.applied = p.Clone()
 }
 
 // covers reports whether it is known to have p.

@@ -12,6 +12,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/replica"
+	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/txn"
 )
@@ -35,7 +36,7 @@ const onlyAtPrimary = parser.UseLastInsertID | parser.UseLastInsertIDArg | parse
 var serversOwn = []string{"information_schema", "performance_schema", "mysql", "sys"}
 
 // readRuleOf is found out once for each plan.
-func readRuleOf(st *parser.Statement, p *plan.Plan) readRule {
+func readRuleOf(st *parser.Statement, p *plan.Plan, snap *catalog.Snapshot) readRule {
 	rule := byPolicy
 	for i := range st.Hints {
 		switch h := &st.Hints[i]; {
@@ -58,6 +59,10 @@ func readRuleOf(st *parser.Statement, p *plan.Plan) readRule {
 	for i := range p.Tables {
 		if slices.Contains(serversOwn, strings.ToLower(p.Tables[i].Database)) {
 			return atPrimary
+		}
+		schema, _ := snap.Table(p.Tables[i].Database, p.Tables[i].Table)
+		if schema != nil && strings.EqualFold(schema.Engine, "MEMORY") {
+			return atPrimary // which a replica that was started anew has lost
 		}
 	}
 	return rule

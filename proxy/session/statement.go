@@ -327,7 +327,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 			st.opcode = opcodeOf(p, parsed)
 			st.givers.begin(parsed, p)
 			st.settles = parsed.Kind == parser.Select && settles(parsed)
-			st.reads = readRuleOf(parsed, p)
+			st.reads = readRuleOf(parsed, p, snap)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			st.limits = limitParams(parsed)
 			st.params = st.typed && definesParams(parsed)

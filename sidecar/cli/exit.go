@@ -17,6 +17,7 @@ const (
 	exitPartial  = 4 // DDL is still not done on every shard
 	exitOrphans  = 5 // rows would be looked for where they are not
 	exitBehind   = 6 // an instance does not run what is in force
+	exitDegraded = 7 // a data source has no primary, or its replication needs an operator
 )
 
 // exitCode is what a command's error means to a script.
@@ -32,6 +33,8 @@ func exitCode(err error) int {
 		return exitBehind
 	case errors.Is(err, ops.ErrBusy):
 		return exitConflict
+	case errors.Is(err, errDegraded):
+		return exitDegraded
 	case errors.Is(err, errUnfinished):
 		return exitPartial
 	case errors.As(err, &conflict), errors.As(err, &not) && (not.Outcome == barrier.Busy || not.Outcome == barrier.Conflict):

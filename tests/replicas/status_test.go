@@ -1,0 +1,57 @@
+package replicas
+
+import (
+	"encoding/json"
+	"errors"
+	osexec "os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// status runs heddle rw status.
+func status(t *testing.T, h *harness.Heddle, args ...string) (out string, code int) {
+	t.Helper()
+	binary, err := env.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := osexec.CommandContext(t.Context(), binary, append([]string{"rw", "status", "--config", filepath.Join(h.Dir, "heddle.yaml")}, args...)...)
+	b, err := cmd.Output()
+	if exit, ok := errors.AsType[*osexec.ExitError](err); ok {
+		return string(b), exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b), 0
+}
+
+func TestStatus(t *testing.T) {
+	c := cluster(t, 1)
+	h := serve(t, "{}", c)
+	out, code := status(t, h, "-o", "json")
+	var sources []struct {
+		Primary string `json:"primary"`
+		Servers []struct{ Role, State, GTID string }
+	}
+	if err := json.Unmarshal([]byte(out), &sources); err != nil || code != 0 {
+		t.Fatalf("exit code %d, %v:\n%s", code, err, out)
+	}
+	if len(sources) != 1 || sources[0].Primary != c.Servers[0].Addr() || len(sources[0].Servers) != 2 {
+		t.Fatalf("answered\n%s", out)
+	}
+	primary, replica := sources[0].Servers[0], sources[0].Servers[1]
+	if primary.Role != "primary" || replica.Role != "replica" || replica.State != "up" || replica.GTID == "" || replica.GTID != primary.GTID {
+		t.Errorf("answered\n%s", out)
+	}
+	if err := c.Servers[0].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if out, code = status(t, h); code != 5 || !strings.Contains(out, "ds_0 has no primary") || !strings.Contains(out, "│ up") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	t.Logf("while the primary is dead:\n%s", out)
+}
