@@ -92,6 +92,11 @@ fault: build-race ## Kill servers, cut links, fill pools, lose the store.
 	@scripts/need server
 	$(LAYER) ./tests/fault/...
 
+.PHONY: replicas
+replicas: build-race ## Run heddle before real replication: late, killed, frozen and promoted servers.
+	@scripts/need server
+	$(LAYER) ./tests/replicas/...
+
 .PHONY: fault-sweep
 fault-sweep: build-race ## Try every fault at every moment of every kind of statement; the figures go to bin/fault-sweep.md.
 	@scripts/need server

@@ -30,7 +30,7 @@ func rwStatusCommand(r *ddlRun) *cobra.Command {
 		Short: "List the servers of data sources whose replicas are read, as they answer now",
 		Long: "List the servers of data sources whose replicas are read. The command asks the servers itself, as each instance does, and\n" +
 			"concludes the same; what only time tells, such as how long a state has lasted, the log of the instances says.\n" +
-			"Exit codes: 0 all is well, 1 error, 5 a data source has no primary, or its replication needs an operator.",
+			"Exit codes: 0 all is well, 1 error, 7 a data source has no primary, or its replication needs an operator.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return r.run(cmd, func(ctx context.Context, fleet *sidecar.Fleet) error {

@@ -44,7 +44,7 @@ var bans = []ban{
 	{in: []string{"internal", "txn", "governance", "proxy", "sidecar", "cmd"}, never: []string{grammar},
 		because: "the grammar library is asked in parser and router only"},
 	{in: []string{"proxy"}, never: []string{"sidecar", "governance/store", "governance/reload", "governance/discovery",
-		"governance/health", "governance/observe", "governance/admin"}, because: "data flows with governance down"},
+		"governance/health", "governance/observe", "governance/admin", "governance/topology"}, because: "data flows with governance down"},
 	{in: []string{"proxy/wire"}, except: []string{"proxy/wire/wiretest"}, never: []string{"internal", "parser", "router", "txn",
 		"governance", "proxy", "net", "os"}, unless: []string{"internal/sqltypes", "internal/sqlerr"}, because: "a codec never dials"},
 	{in: []string{"proxy/merge"}, never: []string{"proxy/backend", "proxy/wire", "net"}, because: "operators see RowStreams only"},
