@@ -46,6 +46,10 @@ func newReplication(pools *backend.Pools, zone string, log *zap.Logger) *replica
 // firstLook is how long the start, or a change of rules, waits to see who is the primary.
 const firstLook = 1500 * time.Millisecond
 
+// hangs is how long a server that is read may be silent before nobody waits for its answers any more. It is longer than it
+// takes to read from others: a process that is short of time itself hears late of all servers, and must not break its reads.
+const hangs = 3 * time.Second
+
 // set makes list the pools' data sources, of which layouts say how they are replicated. On error nothing has changed but what is
 // watched.
 func (r *replication) set(list []backend.DataSource, layouts []*rule.Layout) error {
@@ -156,8 +160,8 @@ func (r *replication) changed(w *watched, v topology.View) {
 	}
 	for i := range v.Members {
 		m := &v.Members[i]
-		if was := w.view.Member(m.Address); m.State == topology.Down && was != nil && was.State != topology.Down && !was.Primary {
-			r.pools.Cut(backend.Endpoint(v.DataSource, m.Address), m.Reason)
+		if was := w.view.Member(m.Address); was != nil && m.SilentFor(&v) >= hangs && was.SilentFor(&w.view) < hangs {
+			r.pools.Cut(backend.Endpoint(v.DataSource, m.Address), m.Reason) // in vain where it is the primary
 		}
 	}
 	before := w.view

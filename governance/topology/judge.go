@@ -58,9 +58,10 @@ func (j *judge) observe(m *Member, o *Observation) {
 			m.failing = o.Began
 		}
 		m.why, m.good = o.Err, 0
+		m.refused = o.Refused
 		m.gone = m.gone || o.Refused || o.At.Sub(m.failing) >= j.policy.DownAfter
 	default:
-		m.failing, m.gone, m.why = time.Time{}, false, ""
+		m.failing, m.gone, m.refused, m.why = time.Time{}, false, false, ""
 		m.good++
 		if o.Denied == "" {
 			m.seen = *o

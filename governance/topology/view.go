@@ -85,6 +85,7 @@ type Member struct {
 	last      time.Time   // when the last question ended, with or without an answer
 	failing   time.Time   // since when there are none; zero: it answers
 	why       string      // there are none
+	refused   bool        // nobody listens there
 	gone      bool        // for good, as far as can be told
 	denied    string
 	good      int  // answers in a row by which it might come back
@@ -122,6 +123,14 @@ func (v *View) Member(address string) *Member {
 		}
 	}
 	return nil
+}
+
+// SilentFor is for how long a server has not answered, at the time of the View; 0: it answers, or nobody listens there.
+func (m *Member) SilentFor(v *View) time.Duration {
+	if m.failing.IsZero() || m.refused {
+		return 0
+	}
+	return v.At.Sub(m.failing)
 }
 
 // PrimaryPosition is what the primary had written when it was asked last, and when that question began. Nil and zero: there is

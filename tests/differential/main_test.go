@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/sidecar/dev"
 	"github.com/heddle-mesh/heddle/tests/harness"
 )
 
@@ -21,6 +22,8 @@ var lab struct {
 	heddles  map[string]*harness.Heddle
 	mysql    bool // the servers are MySQL's, not MariaDB's
 	backends []string
+	servers  []*dev.Server // behind backends
+	replicas []string      // one of each backend, which reads go to; none: as usual
 }
 
 // serverFlags keep the optimiser from changing its mind while the tests run: with the statistics of empty tables for
@@ -42,7 +45,13 @@ func setUp(ctx context.Context, e *harness.Env) error {
 	lab.heddles = map[string]*harness.Heddle{}
 	own := e.Shards[2]
 	lab.self = Side{Addr: own.Addr(), Pool: lab.pool}
-	for _, s := range e.Shards[:2] {
+	lab.servers = e.Shards[:2]
+	if os.Getenv("HEDDLE_DIFFERENTIAL_REPLICAS") != "" {
+		if err := replicate(ctx, e); err != nil {
+			return err
+		}
+	}
+	for _, s := range lab.servers {
 		lab.backends = append(lab.backends, s.Addr())
 	}
 	schemas := []string{Schema}
@@ -59,6 +68,31 @@ func setUp(ctx context.Context, e *harness.Env) error {
 		return err
 	}
 	return startHeddles(ctx, e)
+}
+
+// replicate puts servers in the backends' place that have a replica each, which reads go to.
+func replicate(ctx context.Context, e *harness.Env) error {
+	lab.servers = nil
+	for _, name := range []string{"replicated_0", "replicated_1"} {
+		c, err := e.StartReplicated(ctx, name, 1, append([]string{"--log-bin-trust-function-creators=1"}, serverFlags...)...)
+		if err != nil {
+			return err
+		}
+		lab.servers, lab.replicas = append(lab.servers, c.Servers[0]), append(lab.replicas, c.Servers[1].Addr())
+	}
+	return nil
+}
+
+// withReplicas has a rule document name the replicas.
+func withReplicas(rules string) string {
+	for i, addr := range lab.replicas {
+		own := "address: \"" + lab.backends[i] + "\""
+		rules = strings.ReplaceAll(rules, own, own+", replicas: [\""+addr+"\"]")
+	}
+	if len(lab.replicas) > 0 {
+		rules += "read_write_splitting: {max_lag: 0s}\n"
+	}
+	return rules
 }
 
 // listFile is the ratchet of that name for these servers: MySQL's differ from MariaDB's, and have lists of their own.
@@ -79,9 +113,9 @@ func startHeddles(ctx context.Context, e *harness.Env) error {
 		databases := []string{Schema, generatedSchema(l.Name)}
 		var rules []string
 		for _, database := range databases {
-			rules = append(rules, l.Rules(database, lab.backends))
+			rules = append(rules, withReplicas(l.Rules(database, lab.backends)))
 		}
-		for i, s := range e.Shards[:len(lab.backends)] {
+		for i, s := range lab.servers {
 			if err := s.CreateSchema(ctx, l.Schemas(i, len(lab.backends), databases...)...); err != nil {
 				return err
 			}

@@ -20,14 +20,14 @@ type Replicated struct {
 	Servers []*dev.Server
 }
 
-// StartReplicated starts a primary with n replicas and returns when they replicate.
-func (e *Env) StartReplicated(ctx context.Context, name string, n int) (*Replicated, error) {
+// StartReplicated starts a primary with n replicas, with further arguments, and returns when they replicate.
+func (e *Env) StartReplicated(ctx context.Context, name string, n int, flags ...string) (*Replicated, error) {
 	var specs []dev.Spec
 	for i := range n + 1 {
-		specs = append(specs, dev.Spec{Name: name + "_" + strconv.Itoa(i), Flags: []string{
+		specs = append(specs, dev.Spec{Name: name + "_" + strconv.Itoa(i), Flags: append([]string{
 			"--server-id=" + strconv.Itoa(i+1), "--log-bin=bin", "--relay-log=relay", "--log-slave-updates=1", "--binlog-format=ROW",
 			"--sync-binlog=0", "--gtid-strict-mode=1", "--slave-net-timeout=4", "--slave-max-allowed-packet=64M",
-		}})
+		}, flags...)})
 	}
 	servers, err := e.farm.Start(ctx, specs...)
 	if err != nil {

@@ -119,7 +119,7 @@ func TestReadYourWrites(t *testing.T) {
 		}
 	}()
 	began := time.Now()
-	const workers, each = 8, 400
+	const workers, each = 8, 300
 	stale := pairs(t, h, workers, each, "")
 	t.Logf("%d pairs in %v, %d stale", workers*each, time.Since(began).Round(time.Millisecond), stale)
 	if stale != 0 {
