@@ -78,6 +78,11 @@ test-mysql: build ## Run heddle over MySQL's servers: logins, clients, both fami
 	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -tags mysql ./tests/mysql
 	@$(MAKE) --no-print-directory differential-mysql
 
+.PHONY: differential-replicas
+differential-replicas: build-race ## Ask one server and heddle the same questions while it reads from replicas (four servers more).
+	@scripts/need server
+	HEDDLE_DIFFERENTIAL_REPLICAS=1 $(LAYER) -timeout 30m -run '^TestDifferential$$' ./tests/differential
+
 .PHONY: differential-mysql
 differential-mysql: build ## Ask a MySQL server and heddle over such servers the same questions (65 MB to fetch).
 	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -run '^TestDifferential$$' ./tests/differential

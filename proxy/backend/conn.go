@@ -53,6 +53,7 @@ type Conn struct {
 	killed   atomic.Bool // a KILL was sent for it
 	taint    string      // why it must not be lent again; "": it may
 	writer   Writer      // for whom it works; nil: nobody wants to know what is written
+	untold   bool        // the server does not tell what is
 	cut      atomic.Pointer[string]
 
 	lastID    uint64 // what LAST_INSERT_ID() is on the server,
@@ -174,6 +175,9 @@ func (c *Conn) Finish(ok *wire.OK) {
 	if len(ok.Track) > 0 {
 		c.track(ok.Track)
 	}
+	if c.untold {
+		c.doubt()
+	}
 	if ok.Status.Has(wire.StatusDBDropped) {
 		c.applied.schema = unknownSchema
 		c.applied.forget()
@@ -215,7 +219,7 @@ func (c *Conn) track(track []byte) {
 				c.applied.forget()
 			}
 		case wire.ChangeVariable:
-			if string(change.Name) == lastGTID {
+			if string(change.Name) == LastGTID {
 				c.wrote(change.Value)
 			} else if !c.applying {
 				c.applied.noteVar(string(change.Name), string(change.Value))

@@ -206,11 +206,13 @@ type Writer interface {
 func (l *Lease) For(w Writer) {
 	if len(l.conn.ds.Replicas) > 0 {
 		l.conn.writer = w
+		_, told := l.conn.applied.base[trackedVariables]
+		l.conn.untold = !told
 	}
 }
 
-// lastGTID is the variable by which MariaDB tells of the transaction that a statement has committed.
-const lastGTID = "last_gtid"
+// LastGTID is the variable by which MariaDB tells of the transaction that a statement has committed. It cannot be set.
+const LastGTID = "last_gtid"
 
 func (c *Conn) wrote(text []byte) {
 	if c.writer == nil {
@@ -232,6 +234,8 @@ func (c *Conn) doubt() {
 // trackWrites has a server tell of what is committed beside what it tells anyway.
 const trackWrites = "IF(@@global.session_track_system_variables='*','*',CONCAT_WS(',',NULLIF(@@global.session_track_system_variables,''),'last_gtid'))"
 
+const trackedVariables = "session_track_system_variables"
+
 // own adds to what connections begin with what those of this pool have to have. Connections of endpoints cannot write: a
 // program that a query calls unseen would change a server that only follows.
 func (p *pool) own(vars []baseVar) []baseVar {
@@ -240,7 +244,7 @@ func (p *pool) own(vars []baseVar) []baseVar {
 		vars = slices.DeleteFunc(slices.Clone(vars), func(v baseVar) bool { return v.name == readOnly })
 		return append(vars, baseVar{name: readOnly, literal: "1"})
 	case len(p.ds.Replicas) > 0:
-		return append(slices.Clone(vars), baseVar{name: "session_track_system_variables", literal: trackWrites})
+		return append(slices.Clone(vars), baseVar{name: trackedVariables, literal: trackWrites})
 	}
 	return vars
 }

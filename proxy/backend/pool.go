@@ -236,7 +236,7 @@ func (p *pool) giveBack(c *Conn) {
 		return
 	}
 	c.stream.Reader.Release()
-	c.writer = nil
+	c.writer, c.untold = nil, false
 	now := p.now()
 	p.mu.Lock()
 	p.lent.remove(c)

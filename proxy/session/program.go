@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -57,7 +58,7 @@ func (s *Session) followProgram(track []byte) {
 	_ = wire.SessionChanges(track, func(c wire.SessionChange) bool {
 		name, value := string(c.Name), string(c.Value)
 		switch {
-		case c.Kind != wire.ChangeVariable:
+		case c.Kind != wire.ChangeVariable, name == backend.LastGTID:
 			return true
 		case name == "autocommit":
 			s.switchAutocommit(value == "ON")

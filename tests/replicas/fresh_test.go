@@ -22,7 +22,7 @@ func passThrough(c *harness.Replicated) harness.HeddleOptions {
 	return harness.HeddleOptions{
 		Rules: []string{fmt.Sprintf("defaults: {user: heddle}\ndata_sources: {main: {address: %q, replicas: [%s]}}\nread_write_splitting: {}\n",
 			c.Servers[0].Addr(), strings.Join(replicas, ", "))},
-		Users: "users: {root: {}}",
+		Users: "users: {root: {}, other: {}}",
 	}
 }
 
@@ -142,15 +142,40 @@ func TestReadYourWrites(t *testing.T) {
 	}
 }
 
-// TestNewTableAtOnce: what one user has created is there for another, whom nothing keeps from a replica that does not have it.
+// TestNewTableAtOnce: what one user has created is there for another, whom nothing keeps from a replica that does not have it; what
+// DDL and stored programs have written is there for himself.
 func TestNewTableAtOnce(t *testing.T) {
 	c := cluster(t, 1)
-	h := serve(t, "{max_lag: 0s}", c)
+	for i := range c.Servers {
+		run(t, c, i, "SET GLOBAL log_bin_trust_function_creators=1")
+	}
+	run(t, c, 0, "CREATE TABLE shop.t (id INT)", "INSERT INTO shop.t VALUES (1), (2)", "USE shop",
+		"CREATE PROCEDURE noted() BEGIN INSERT INTO t VALUES (3); SELECT 1; END", "CREATE FUNCTION noting() RETURNS INT BEGIN INSERT INTO t VALUES (4); RETURN 1; END")
+	caughtUp(t, c, 1, 0)
+	opts := passThrough(c)
+	opts.Rules[0] = strings.Replace(opts.Rules[0], "splitting: {}", "splitting: {max_lag: 0s}", 1)
+	h := env.Heddle(t, opts)
 	if err := c.Lag(t.Context(), 1, 5*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	exec(t, h.Open(t, "root", "", "shop"), "CREATE TABLE fresh (id INT)", "INSERT INTO fresh VALUES (7)")
 	if got := value(t, h.Open(t, "other", "", "shop"), "SELECT id FROM fresh"); got != "7" {
 		t.Errorf("it has %s", got)
+	}
+	writer, reader := one(t, h), one(t, h)
+	for _, step := range []struct{ write, count string }{
+		{"CALL noted()", "3"}, {"SELECT noting()", "4"}, {"TRUNCATE TABLE t", "0"}, {"CALL noted()", "1"},
+		{"SET STATEMENT max_statement_time=10 FOR INSERT INTO t VALUES (5)", "2"}, {"BEGIN NOT ATOMIC INSERT INTO t VALUES (6); END", "3"},
+	} {
+		if rows, err := writer.QueryContext(t.Context(), step.write); err != nil {
+			t.Fatalf("%s: %v", step.write, err)
+		} else if err := rows.Close(); err != nil {
+			t.Fatalf("%s: %v", step.write, err)
+		}
+		for _, conn := range []*sql.Conn{reader, writer} {
+			if got := value(t, conn, "SELECT COUNT(*) FROM t"); got != step.count {
+				t.Errorf("after %s there are %s rows, want %s", step.write, got, step.count)
+			}
+		}
 	}
 }

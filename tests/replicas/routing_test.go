@@ -2,6 +2,7 @@ package replicas
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -131,7 +132,7 @@ func TestReplicasAreNotWritten(t *testing.T) {
 	}
 }
 
-// Without the section nothing is read from replicas.
+// Without the section nothing is read from replicas; it comes into force while statements run, and goes.
 func TestOffUnlessAskedFor(t *testing.T) {
 	c := cluster(t, 1)
 	opts := passThrough(c)
@@ -145,5 +146,18 @@ func TestOffUnlessAskedFor(t *testing.T) {
 	}
 	if !strings.Contains(h.Log(), "replicas of main are not read from") {
 		t.Error("nobody was told")
+	}
+	for _, want := range []string{"1", "0"} {
+		next := passThrough(c)
+		if want == "0" {
+			next.Rules = opts.Rules
+		}
+		if err := h.Rewrite(next); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the rules are in force", func() bool { return value(t, conn, "SELECT id FROM whoami") == want })
 	}
 }
