@@ -123,7 +123,7 @@ func (s *Session) mayReadAgain(err error, written int64) bool {
 	}
 	if e := sqlerr.As(err); e != nil {
 		switch e.Code {
-		case sqlerr.CodeQueryInterrupted, codeStatementTimeout, codeQueryTimeout:
+		case sqlerr.CodeQueryInterrupted, sqlerr.CodeConnectionKilled, codeStatementTimeout, codeQueryTimeout:
 			return false
 		}
 	}
