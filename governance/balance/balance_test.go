@@ -1,11 +1,13 @@
 package balance_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/balance"
 	"github.com/heddle-mesh/heddle/governance/balance/balancetest"
+	"github.com/heddle-mesh/heddle/router/rule"
 )
 
 func TestConform(t *testing.T) {
@@ -88,5 +90,15 @@ func TestZoneFirst(t *testing.T) {
 		if _, err := balance.New("zone_first", wrong, endpoints); err == nil {
 			t.Errorf("%v is taken", wrong)
 		}
+	}
+}
+
+// Rule documents name the balancers that there are.
+func TestRulesNameThem(t *testing.T) {
+	if got, want := rule.Balancers(), balance.Names(); !slices.Equal(got, want) {
+		t.Errorf("documents may say %q, and there are %q", got, want)
+	}
+	if rule.DefaultSplitting().Balancer != balance.Default {
+		t.Errorf("documents default to %s", rule.DefaultSplitting().Balancer)
 	}
 }
