@@ -137,7 +137,7 @@ const (
 )
 
 // written is how much the client has been sent so far, or is about to be.
-func (s *Session) written() int64 { return s.client.Sent() + int64(s.client.Buffered()) }
+func (s *Session) written() int64 { return s.client.Sent() + int64(s.client.Writer.Buffered()) }
 
 func (h *held) isReplica() bool { return h.replica != nil }
 
