@@ -74,7 +74,7 @@ func setUp(ctx context.Context, e *harness.Env) error {
 func replicate(ctx context.Context, e *harness.Env) error {
 	lab.servers = nil
 	for _, name := range []string{"replicated_0", "replicated_1"} {
-		c, err := e.StartReplicated(ctx, name, 1, append([]string{"--log-bin-trust-function-creators=1"}, serverFlags...)...)
+		c, err := e.StartReplicated(ctx, name, 1, append([]string{"--log-bin-trust-function-creators=1", "--binlog-format=MIXED"}, serverFlags...)...)
 		if err != nil {
 			return err
 		}
