@@ -52,12 +52,25 @@ const wholeRows = 200000
 // Run looks at the tables, which are those of a change of placement. Actual tables that are nowhere yet are left out.
 func (l *Look) Run(ctx context.Context, tables []string) ([]Misplaced, error) {
 	var out []Misplaced
+	open := map[string]*backend.Lease{} // by data source: there may be thousands of tables
+	defer func() {
+		for _, lease := range open {
+			lease.Destroy()
+		}
+	}()
 	for _, table := range tables {
 		if table == rule.AllUnlisted {
 			continue
 		}
 		for _, n := range l.nodes(table) {
-			found, there, err := l.at(ctx, table, n)
+			if open[n.DataSource] == nil {
+				lease, err := neutral(ctx, l.Pools, n.DataSource)
+				if err != nil {
+					return out, fmt.Errorf("look for rows of %s on %s: %w", table, n.DataSource, err)
+				}
+				open[n.DataSource] = lease
+			}
+			found, there, err := l.at(ctx, open[n.DataSource].Conn(), table, n)
 			if err != nil {
 				return out, fmt.Errorf("look for rows of %s on %s: %w", table, n.DataSource, err)
 			}
@@ -114,13 +127,8 @@ func same(a, b rule.Node) bool {
 }
 
 // at looks at one actual table.
-func (l *Look) at(ctx context.Context, table string, n rule.Node) (Misplaced, bool, error) {
+func (l *Look) at(ctx context.Context, conn *backend.Conn, table string, n rule.Node) (Misplaced, bool, error) {
 	out := Misplaced{Table: table, DataSource: n.DataSource, Schema: n.Schema, Actual: n.Table, Sampled: l.Sample > 0}
-	conn, done, err := neutral(ctx, l.Pools, n.DataSource)
-	if err != nil {
-		return out, false, err
-	}
-	defer done()
 	schema, there, err := schemaOf(ctx, conn, n)
 	if err != nil || !there {
 		return out, false, err

@@ -289,19 +289,19 @@ func rest(ctx context.Context, d time.Duration) error {
 }
 
 // neutral lends a connection that no client's settings are on, in UTC.
-func neutral(ctx context.Context, pools *backend.Pools, dataSource string) (*backend.Conn, func(), error) {
+func neutral(ctx context.Context, pools *backend.Pools, dataSource string) (*backend.Lease, error) {
 	lease, err := pools.Acquire(ctx, dataSource, 0, nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err = lease.Apply(ctx, backend.NewState(), 0); err == nil {
 		_, err = lease.Conn().Exec(ctx, "SET time_zone = '+00:00'")
 	}
 	if err != nil {
 		lease.Destroy()
-		return nil, nil, err
+		return nil, err
 	}
-	return lease.Conn(), lease.Destroy, nil
+	return lease, nil
 }
 
 // What servers say of a table that they do not have.

@@ -133,7 +133,8 @@ func TestCanary(t *testing.T) {
 	}
 }
 
-// TestRollbackLatency: from the moving of the pointer until all of three instances have published that they run it.
+// TestRollbackLatency measures how long it takes from the moving of the pointer until all of three instances have published that
+// they run it; adoptWithin bounds it.
 func TestRollbackLatency(t *testing.T) {
 	l := newLab(t, env.Etcd.Endpoint())
 	names := []string{"a", "b", "c"}
@@ -154,9 +155,6 @@ func TestRollbackLatency(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Logf("rollbacks on three instances: median %v, worst %v", took[len(took)/2], took[len(took)-1])
-	if took[len(took)/2] > time.Second {
-		t.Errorf("half of the rollbacks took longer than a second: %v", took)
-	}
 }
 
 // TestTwoAuthors: of two people who apply at once, one is told who came first.
