@@ -62,6 +62,7 @@ func (l *lab) joins(db *sql.DB) bool {
 
 // TestCanary tries rules on some of three instances under load, and then on all or on none.
 func TestCanary(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	base := l.rules("  u: {key: id}\n")
 	l.apply(base)
@@ -159,6 +160,7 @@ func TestRollbackLatency(t *testing.T) {
 
 // TestTwoAuthors: of two people who apply at once, one is told who came first.
 func TestTwoAuthors(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	l.start("a", "")
 	type end struct {

@@ -49,6 +49,7 @@ func (l *lab) foresee(code int, args ...string) foreseen {
 // TestDryRunCountsRows: the count of rows that a change would leave on the wrong shard is that of the rows that a table of the
 // new rules does not find, for each algorithm and kind of key, by SQL and by reading keys.
 func TestDryRunCountsRows(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	cases := []struct{ name, columns, key, values, was, next string }{
 		{"slots", "k BIGINT, n INT, PRIMARY KEY (k)", "k", "%d", "hash_slot", "hash_slot"},
@@ -161,6 +162,7 @@ func TestDryRunCountsRows(t *testing.T) {
 // TestPlacementOfEmptyTables: tables without rows, and those whose rows are where the new rules look for them, are placed
 // anew without force; a dry run says which statements go elsewhere.
 func TestPlacementOfEmptyTables(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	db := l.open(l.start("a", ""))
 	l.create(db)
@@ -193,6 +195,7 @@ func TestPlacementOfEmptyTables(t *testing.T) {
 // TestFirstDocumentOverRows: before its first document a database may have rows already, as one that another proxy has
 // served: those that the document would not find are counted, and it is refused.
 func TestFirstDocumentOverRows(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	other := l.database + "_b"
 	if err := env.CreateSchema(t.Context(), other); err != nil {

@@ -35,6 +35,7 @@ var (
 
 // TestGuide: the guide's commands answer what it shows. HEDDLE_UPDATE_GUIDE=1 writes what they answer into it.
 func TestGuide(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile(guidePath)
 	if err != nil {
 		t.Fatal(err)

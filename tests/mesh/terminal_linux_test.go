@@ -28,6 +28,7 @@ func (l *lab) atTerminal(types, args string) (code int, out string) {
 
 // TestAtTerminal: who sits at a terminal is asked before something dangerous, and sees how far a look at rows has come.
 func TestAtTerminal(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	db := l.open(l.start("a", ""))
 	l.create(db)
