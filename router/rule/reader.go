@@ -124,6 +124,9 @@ func (r *reader) integer(n *node, path string, lo, hi int64) int {
 
 // boolean reads true or false.
 func (r *reader) boolean(n *node, path string) bool {
+	if r.draft != nil && n.isScalar() {
+		r.draft.note(Schema{"type": "boolean"})
+	}
 	b, ok := n.value.(bool)
 	if !ok {
 		r.problem(path, "expected true or false, found "+describe(n), "")
