@@ -165,7 +165,44 @@ func TestTablesWithoutServers(t *testing.T) {
 			t.Errorf("%s: %d columns, %d rows", table, len(columns), len(rows))
 		}
 	}
+	rulesWithoutServers(t, l, dba)
 	says(t, dba, "USE "+l.database, 0, "")
 	says(t, dba, "USE heddle", 0, "")
 	gone("SELECT COUNT(*) FROM data_sources")
+}
+
+// rulesWithoutServers are statements about rules: what needs no server is answered and done, what a server has to be asked
+// for is refused.
+func rulesWithoutServers(t *testing.T, l *lab, dba *sql.DB) {
+	from := " FROM " + l.database
+	for text, want := range map[string]string{
+		"SHOW STORAGE UNITS": "ds_0|MySQL|", "SHOW RULES USED STORAGE UNIT ds_1": "the sharding table rule t", "SHOW SHARDING TABLE RULES": "t|ds_0.t, ds_1.t|id|hash_slot|",
+		"SHOW SHARDING TABLE NODES t": "t|", "SHOW SHARDING ALGORITHMS": "t|", "SHOW SHARDING KEY GENERATORS": "t|id|", "COUNT SHARDING RULE": "sharding_table|",
+		"SHOW DEFAULT SINGLE TABLE STORAGE UNIT": "ds_0", "EXPORT DATABASE CONFIGURATION": "database: " + l.database,
+		"SHOW SHARDING TABLE REFERENCE RULES": "", "SHOW BROADCAST TABLE RULES": "", "SHOW SINGLE TABLES": "", "SHOW READWRITE_SPLITTING RULES": "",
+	} {
+		rows := rowsOf(t, dba, text+from)
+		if want == "" && len(rows) > 0 || want != "" && (len(rows) == 0 || !strings.HasPrefix(rows[0], want)) {
+			t.Errorf("%s: %q", text, rows)
+		}
+	}
+	says(t, dba, "USE "+l.database, 0, "")
+	says(t, dba, `REGISTER STORAGE UNIT ds_9 (HOST="127.0.0.1",PORT=1,DB="x",USER="root")`, 0, "")
+	lists(t, dba, "SELECT name, address FROM heddle.data_sources WHERE name = 'ds_9'", "ds_9|127.0.0.1:1")
+	says(t, dba, "UNREGISTER STORAGE UNIT ds_9", 1105, "could not be asked")
+	says(t, dba, "CREATE BROADCAST TABLE RULE kinds", 1105, "could not be asked")
+	says(t, dba, `CREATE SHARDING TABLE RULE u (STORAGE_UNITS(ds_0,ds_1),SHARDING_COLUMN=id,TYPE(NAME="mod",PROPERTIES("sharding-count"=2)))`, 1105, "could not be asked")
+}
+
+// TestTablesWithFiles: an instance that stands alone tells of itself and its files, which no statement changes.
+func TestTablesWithFiles(t *testing.T) {
+	l := newLab(t, env.Etcd.Endpoint())
+	h := env.Heddle(t, harness.HeddleOptions{Rules: []string{l.rules("")}, Users: "users: {dba: {admin: true}}\n"})
+	dba := h.Open(t, "dba", "", l.database)
+	lists(t, dba, "SHOW TABLES FROM heddle", "data_sources", "instances", "pools", "replicas", "rules", "sessions", "tables")
+	lists(t, dba, "SELECT alive, is_this, number FROM heddle.instances", "yes|yes|NULL")
+	lists(t, dba, "SELECT db, version, reason FROM heddle.rules", l.database+"|NULL|file")
+	lists(t, dba, "SHOW SHARDING TABLE NODES", "t|ds_0.t, ds_1.t")
+	says(t, dba, "SELECT * FROM heddle.rule_history", 1146, "rule_history")
+	says(t, dba, "CREATE BROADCAST TABLE RULE kinds", 1235, "rules-0.yaml")
 }
