@@ -39,8 +39,11 @@ func (d *databases) Change(ctx context.Context, by, name, comment string, edit f
 		return session.RuleChange{Version: active.Pointer.Version, Unchanged: true}, nil
 	}
 	text, kept := rule.Rewrite(before, doc)
-	if !kept && bytes.Contains(before, []byte("#")) {
+	switch marks := bytes.Count(before, []byte("#")); {
+	case !kept && marks > 0:
 		out.Notes = append(out.Notes, fmt.Sprintf("the document was written anew, without its comments; version %d has them", active.Pointer.Version))
+	case bytes.Count(text, []byte("#")) < marks:
+		out.Notes = append(out.Notes, fmt.Sprintf("comments on what has changed are gone; version %d has them", active.Pointer.Version))
 	}
 	change := admin.Application{Name: name, Document: text, Author: by, Comment: comment, Base: active.Pointer.Version, DryRun: true}
 	seen, err := d.admin.Rules.Apply(ctx, change)

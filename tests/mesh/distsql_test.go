@@ -193,10 +193,18 @@ func TestDistSQLKeepsTheDocument(t *testing.T) {
 	l.apply(text)
 	dba := l.start("a", "").Open(t, "dba", "", l.database)
 	says(t, dba, "CREATE BROADCAST TABLE RULE kinds", 0, "")
+	c, err := dba.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
 	lists(t, dba, "EXPORT DATABASE CONFIGURATION", text+"broadcast: [kinds]\n")
 	says(t, dba, "ALTER STORAGE UNIT "+strings.TrimSuffix(unit("ds_1", 1, l.database), ")")+`,PROPERTIES("maximumPoolSize"=7))`, 0, "")
 	if doc := rowsOf(t, dba, "EXPORT DATABASE CONFIGURATION"); !strings.HasPrefix(doc[0], "# ours\n") || !strings.Contains(doc[0], "pool: {max: 7}") || !strings.Contains(doc[0], "# here\n") {
 		t.Errorf("the document: %s", doc[0])
+	}
+	if n := notes(t, c, `ALTER SHARDING TABLE RULE u (STORAGE_UNITS(ds_0,ds_1),SHARDING_COLUMN=id,TYPE(NAME="hash_slot"),KEY_GENERATE_STRATEGY(COLUMN=id,TYPE(NAME="segment")))`); !strings.Contains(n, "comments on what has changed are gone; version 4 has them") {
+		t.Errorf("notes: %s", n)
 	}
 	l.create(dba)
 	stop := l.load(l.open(l.start("b", "")))

@@ -110,6 +110,19 @@ func besideOthers(t *testing.T, l *lab, dba *sql.DB) {
 	lists(t, dba, "SELECT name FROM heddle.tables WHERE nodes = (SELECT MIN(nodes) FROM heddle.tables)", "notes")
 	lists(t, dba, "SELECT t.id, x.kind FROM t JOIN heddle.tables x ON x.nodes = t.n AND x.name = 't' WHERE t.id = 1", "1|sharded")
 	lists(t, dba, "SELECT t.id, x.name FROM t JOIN heddle.tables x ON x.nodes = t.n AND x.kind = 'sharded' ORDER BY t.id, x.name", "1|t", "1|u", "2|t", "2|u")
+	lists(t, dba, "WITH x AS (SELECT data_source FROM heddle.pools) SELECT * FROM x ORDER BY 1", "ds_0", "ds_1")
+	lists(t, dba, "SELECT data_source FROM heddle.pools UNION SELECT name FROM heddle.instances ORDER BY 1", "a", "b", "ds_0", "ds_1")
+	lists(t, dba, "SELECT COUNT(*) FROM (SELECT * FROM HEDDLE.Pools) p", "2")
+	lists(t, dba, "SELECT heddle.tables.name FROM heddle.tables WHERE tables.name LIKE 'no%'", "notes")
+	lists(t, dba, "SELECT COUNT(*) FROM heddle.pools p JOIN information_schema.SCHEMATA s ON s.SCHEMA_NAME = '"+l.database+"'", "2")
+	lists(t, dba, "EXPLAIN FORMAT=HEDDLE SELECT * FROM heddle.pools", "route local")
+	for _, text := range []string{
+		"CREATE VIEW v AS SELECT * FROM heddle.pools", "CREATE TABLE v AS SELECT * FROM heddle.pools", "CREATE TABLE v LIKE heddle.pools", "CREATE TABLE heddle.x (i INT)",
+		"HANDLER heddle.pools OPEN", "LOCK TABLES heddle.pools READ", "TRUNCATE heddle.pools", "ANALYZE TABLE heddle.pools", "UPDATE heddle.pools SET open = 1",
+		"DELETE p FROM heddle.pools p", "SHOW CREATE TABLE heddle.pools", "SHOW INDEX FROM heddle.pools", "SHOW TABLE STATUS FROM heddle",
+	} {
+		says(t, dba, text, 1235, "heddle")
+	}
 	says(t, dba, "SELECT * FROM heddle.nothing", 1146, "heddle.nothing")
 	says(t, dba, "SELECT nothing FROM heddle.pools", 1054, "nothing")
 	says(t, dba, "DELETE FROM heddle.pools", 1235, "DELETE with heddle.pools")
