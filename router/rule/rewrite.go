@@ -35,14 +35,14 @@ type section struct {
 }
 
 var (
-	topKey   = regexp.MustCompile(`^["']?([A-Za-z_][\w]*)["']?:`)
-	entryKey = regexp.MustCompile(`^( +)("[^"]*"|'[^']*'|[^\s"'#:\[{-][^\s:]*):(\s|$)`)
+	sectionKey = regexp.MustCompile(`^["']?([A-Za-z_][\w]*)["']?:`)
+	entryKey   = regexp.MustCompile(`^( +)("[^"]*"|'[^']*'|[^\s"'#:\[{-][^\s:]*):(\s|$)`)
 )
 
 // sections cuts a text at the keys that stand at the beginning of a line. Comments and empty lines before a key are its own.
 func sections(text string) []section {
 	return cutAt(strings.SplitAfter(strings.TrimSuffix(text, "\n")+"\n", "\n"), func(line string) (string, bool) {
-		m := topKey.FindStringSubmatch(line)
+		m := sectionKey.FindStringSubmatch(line)
 		if m == nil {
 			return "", false
 		}
