@@ -74,6 +74,7 @@ func listed(t *testing.T, conn *sql.Conn, list string) (found map[uint32]string,
 // One instance lists and ends the clients of another, as far as the account may; one that is frozen is named, and is waited for
 // no longer than is told; who is no instance is not let in.
 func TestClientsOfAllInstances(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	users := fmt.Sprintf("users: {root: {}, ann: {databases: [%s]}}\n", l.database)
 	if _, err := l.admin.Users.Apply(t.Context(), admin.Application{Name: layout.Mesh, Document: []byte(users), Author: "test", Base: admin.AnyBase}); err != nil {

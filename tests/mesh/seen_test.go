@@ -45,6 +45,7 @@ func execAll(t *testing.T, db *sql.DB, statements ...string) {
 // What statements did is seen by shape, in the slow log, in the metrics, and in the dashboard, which asks for no metric
 // that is not there.
 func TestSeen(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	admin, err := harness.FreeAddr()
 	if err != nil {

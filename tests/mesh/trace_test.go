@@ -59,6 +59,7 @@ func attribute(s *spans.Span, name string) string {
 
 // A statement of a traced caller is a trace: the caller's span above it, its shards below, and their servers see which.
 func TestTraces(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

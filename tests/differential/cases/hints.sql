@@ -60,3 +60,12 @@ SELECT /*+ heddle(route=ds_0) */ COUNT(*) FROM s1 a JOIN s1 b ON a.v = b.v WHERE
 SELECT /*+ heddle(route=ds_0) */ id FROM hints_single;
 SELECT /*+ heddle(route=ds_0) */ id FROM s1 FOR UPDATE;
 UPDATE /*+ heddle(route=ds_0) */ s1 SET v = 'x';
+
+--@ case callers' comments
+SELECT v FROM s1 WHERE id = 2 /*route='%2Fcart',traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd2-01'*/;
+SELECT id, v AS w FROM s1 ORDER BY v DESC /*traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd3-00'*/;
+UPDATE s1 SET v = CONCAT(v, 'z') WHERE id > 1 /*traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd4-01'*/;
+INSERT INTO s1 VALUES (3,'c') /*traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd5-01'*/;
+INSERT INTO s1 VALUES (9,'/*traceparent=''x''*/'), (10, '/*') /*traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd6-01'*/;
+SELECT id, v FROM s1 ORDER BY id -- /*traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd7-01'*/;
+SELECT nothing FROM s1 /*traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd8-01'*/;
