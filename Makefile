@@ -79,6 +79,7 @@ test-mysql: build ## Run heddle over MySQL's servers: logins, clients, both fami
 	@$(MAKE) --no-print-directory differential-mysql
 
 .PHONY: differential-replicas
+# A server that logs refuses a LIMIT of '-1' in DELETE and UPDATE, which the plain one takes: parameters/limits differ by that.
 differential-replicas: build-race ## Ask one server and heddle the same questions while it reads from replicas (four servers more).
 	@scripts/need server
 	HEDDLE_DIFFERENTIAL_REPLICAS=1 $(LAYER) -timeout 30m -run '^TestDifferential$$' ./tests/differential
