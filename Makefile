@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# The exhaustive sweep of the barrier is one goroutine, in which there are no races: it runs without the detector.
+# The exhaustive sweeps of the barrier and of XA are one goroutine, in which there are no races: they run without the detector.
 # Two packages at a time: each real-server layer starts servers of its own. The go command's caches are kept.
 GOTEST := go test -p 2 -timeout 20m
 RACE ?= -race
@@ -52,7 +52,7 @@ need: ## Check that all programs the tests use are there; with CI=true install t
 .PHONY: test
 test: need build-race ## Run every test layer with the race detector.
 	$(GOTEST) $(RACE) $(UNIT)
-	$(GOTEST) -run '^Test(EveryPath|TheSweepSees)$$' ./governance/reload/barrier
+	$(GOTEST) -run '^Test(EveryPath|TheSweepSees|CrashPoints|TheExplorerSees|Walks)$$' ./governance/reload/barrier ./txn/xa
 	$(LAYER_ENV) $(GOTEST) $(RACE) -count=1 ./tests/...
 
 .PHONY: unit

@@ -1,9 +1,11 @@
 // Package txn decides when a set of branches, one a data source, commits. A Txn belongs to one session and is driven
 // by its goroutine alone; a Branch is a connection that the session has pinned.
 //
-// The mode here is LOCAL: each branch is an ordinary transaction of its server, COMMIT goes to all of them at once,
-// and what did not commit is reported. The package knows neither SQL beyond transaction control nor routing, and it
-// opens no connection.
+// In mode LOCAL (New) each branch is an ordinary transaction of its server, COMMIT goes to all of them at once, and what did
+// not commit is reported. In mode XA (Manager.Begin) a transaction of one branch is the same; from the second on it is atomic
+// whatever dies when: the machines of package xa decide, and a Recoverer, of any process, finishes what an owner has left.
+// The package knows neither SQL beyond transaction control nor routing. Clients' connections are the session's; recovery has
+// its own. DESIGN.md says why it is as it is.
 package txn
 
 import (
@@ -13,17 +15,25 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // Branch is one data source's part of a transaction.
 type Branch interface {
 	// DataSource returns the data source's name; branches are told apart by it.
 	DataSource() string
-	// Exec runs one statement of transaction control and drains its answer.
-	Exec(ctx context.Context, sql string) error
+	// ConnectionID is the number that the server has given to the connection: who recovers the branch ends it by that.
+	ConnectionID() uint32
+	// Exec runs statements of transaction control, in one packet where it can, and drains their answers. After the first
+	// error none of the following may be run. A context that ends ends the connection.
+	Exec(ctx context.Context, statements ...string) error
 	// Alive reports whether the branch's server still holds the transaction open, as far as can be seen from here
 	// without asking it.
 	Alive() bool
+	// Discard closes the connection, at once and without another word to the server: it must not be reset and not be lent again.
+	Discard()
 }
 
 // Options are the characteristics of a transaction, as START TRANSACTION and SET TRANSACTION give them.
@@ -63,6 +73,17 @@ func (o Options) begin() []string {
 	return append(out, strings.TrimSpace("START TRANSACTION "+strings.Join(with, ", ")))
 }
 
+// ahead are the statements that go before XA START, which has no characteristics of its own.
+func (o Options) ahead() (out []string) {
+	if o.Isolation != "" {
+		out = append(out, "SET TRANSACTION ISOLATION LEVEL "+o.Isolation)
+	}
+	if o.ReadWrite {
+		out = append(out, "SET TRANSACTION READ WRITE")
+	}
+	return out
+}
+
 // Next is the SET TRANSACTION that gives o's level and access to the next transaction, a statement in autocommit.
 func (o Options) Next() string {
 	var with []string
@@ -83,6 +104,12 @@ type Txn struct {
 	options    Options
 	branches   []Branch // in the order of their data sources' names
 	savepoints []string // quoted names, oldest first
+
+	manager *Manager  // nil: mode LOCAL
+	parts   []*part   // the branches in the order in which they were enlisted, in mode XA
+	gtrid   xa.GTRID  // zero until there is a second branch
+	decided time.Time // when the decision was sent
+	late    []string
 }
 
 // New returns an open transaction without a branch: a shard is not asked before it is needed.
@@ -110,6 +137,13 @@ func (t *Txn) Enlist(ctx context.Context, b Branch) error {
 	if t.Branch(b.DataSource()) != nil {
 		return fmt.Errorf("txn: data source %s is enlisted twice", b.DataSource())
 	}
+	if t.manager != nil && !t.options.ReadOnly && len(t.parts) > 0 {
+		if err := t.enlistXA(ctx, b); err != nil {
+			return err
+		}
+		t.insert(b)
+		return nil
+	}
 	for _, sql := range t.options.begin() {
 		if err := b.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("begin on %s: %w", b.DataSource(), err)
@@ -120,16 +154,25 @@ func (t *Txn) Enlist(ctx context.Context, b Branch) error {
 			return fmt.Errorf("savepoint on %s: %w", b.DataSource(), err)
 		}
 	}
+	t.Adopt(b)
+	return nil
+}
+
+func (t *Txn) insert(b Branch) {
 	at, _ := slices.BinarySearchFunc(t.branches, b.DataSource(), func(have Branch, name string) int {
 		return strings.Compare(have.DataSource(), name)
 	})
 	t.branches = slices.Insert(t.branches, at, b)
-	return nil
 }
 
 // Adopt makes a branch of b, whose server has the transaction open already: a stored program has begun it. The
-// transaction has no savepoint yet.
-func (t *Txn) Adopt(b Branch) { t.branches = append(t.branches, b) }
+// transaction has no savepoint yet, and in mode XA no other branch.
+func (t *Txn) Adopt(b Branch) {
+	t.insert(b)
+	if t.manager != nil {
+		t.parts = append(t.parts, &part{branch: b, home: true})
+	}
+}
 
 // Fate is what became of a branch at COMMIT.
 type Fate uint8
@@ -185,10 +228,14 @@ func (e *PartialError) Unwrap() error {
 // before anything was committed.
 var ErrLost = errors.New("txn: a branch is lost")
 
-// Commit commits every branch, in parallel where there are several. If the only one fails, or all of several are rolled back,
-// the first error comes back; if some may have committed, a *PartialError. Where one is seen to be lost beforehand none is
-// committed.
+// Commit commits every branch. In mode XA that is all of them or none: the error is an *AbortedError, an *InDoubtError, or that of the
+// only branch that wrote. In mode LOCAL they commit in parallel where there are several: if the only one fails, or all of several
+// are rolled back, the first error comes back; if some may have committed, a *PartialError. Where one is seen to be lost beforehand
+// none is committed.
 func (t *Txn) Commit(ctx context.Context) error {
+	if t.Spread() {
+		return t.finish(ctx, true)
+	}
 	lost := func(b Branch) bool { return !b.Alive() }
 	if len(t.branches) > 1 && slices.ContainsFunc(t.branches, lost) {
 		_ = t.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
@@ -230,6 +277,9 @@ func fate(ctx context.Context, o *Outcome) Fate {
 
 // Rollback rolls every branch back. An error of a branch that is no longer alive is none: its server has rolled it back.
 func (t *Txn) Rollback(ctx context.Context) error {
+	if t.Spread() {
+		return t.finish(ctx, false)
+	}
 	outcomes := t.each(ctx, "ROLLBACK")
 	for _, o := range outcomes {
 		if o.Err != nil && o.Branch.Alive() {

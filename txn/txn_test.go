@@ -18,14 +18,21 @@ type fakeBranch struct {
 	dies bool // with COMMIT
 }
 
-func (b *fakeBranch) DataSource() string { return b.name }
-func (b *fakeBranch) Alive() bool        { return !b.dead }
-func (b *fakeBranch) Exec(_ context.Context, sql string) error {
+func (b *fakeBranch) DataSource() string   { return b.name }
+func (b *fakeBranch) ConnectionID() uint32 { return 7 }
+func (b *fakeBranch) Alive() bool          { return !b.dead }
+func (b *fakeBranch) Discard()             { b.dead = true }
+func (b *fakeBranch) Exec(_ context.Context, statements ...string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.log = append(b.log, sql)
-	b.dead = b.dead || b.dies && sql == "COMMIT"
-	return b.fail[sql]
+	for _, sql := range statements {
+		b.log = append(b.log, sql)
+		b.dead = b.dead || b.dies && sql == "COMMIT"
+		if err := b.fail[sql]; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *fakeBranch) want(t *testing.T, statements ...string) {

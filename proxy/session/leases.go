@@ -36,14 +36,25 @@ var _ txn.Branch = (*held)(nil)
 // DataSource returns the data source's name.
 func (h *held) DataSource() string { return h.dataSource }
 
-// Exec runs a statement of transaction control.
-func (h *held) Exec(ctx context.Context, sql string) error {
-	ok, err := h.lease.Conn().Exec(ctx, sql)
-	if err == nil && ok.Warnings > 0 {
-		_, h.warned, _ = h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS") // a COMMIT is done whatever becomes of the question
+// ConnectionID is the server's number of the connection.
+func (h *held) ConnectionID() uint32 { return h.lease.Conn().Info().ThreadID }
+
+// Exec runs statements of transaction control, one after the other, up to the first error.
+func (h *held) Exec(ctx context.Context, statements ...string) error {
+	for _, sql := range statements {
+		ok, err := h.lease.Conn().Exec(ctx, sql)
+		if err != nil {
+			return err
+		}
+		if ok.Warnings > 0 {
+			_, h.warned, _ = h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS") // a COMMIT is done whatever becomes of the question
+		}
 	}
-	return err
+	return nil
 }
+
+// Discard breaks the connection, so that nobody is lent it again.
+func (h *held) Discard() { h.lease.Conn().Interrupt() }
 
 // Alive reports whether the server still holds what the connection has begun, as far as the socket tells.
 func (h *held) Alive() bool { return h.lease.Conn().Alive() }

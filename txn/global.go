@@ -1,0 +1,367 @@
+package txn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// part is what a distributed transaction knows of a branch. The first is home, which is opened as any transaction is and can decide; the
+// others are branches of XA.
+type part struct {
+	branch Branch
+	xid    xa.XID
+	home   bool
+	told   bool // Touched has been called
+	wrote  bool
+	ended  bool // XA END was sent
+	err    error
+}
+
+// written is careful: a branch of which nobody has said that it only reads may have written.
+func (p *part) written() bool { return p.wrote || !p.told }
+
+// Touched says what a statement that ran on a branch may have done to it: wrote is false only for what can have written nothing.
+func (t *Txn) Touched(b Branch, wrote bool) {
+	for _, p := range t.parts {
+		if p.branch == b {
+			p.told, p.wrote = true, p.wrote || wrote
+		}
+	}
+}
+
+// Spread reports whether the transaction has become a distributed one. From then on no branch may wait long for a lock: a
+// circle over two servers is seen by neither.
+func (t *Txn) Spread() bool { return t.gtrid != (xa.GTRID{}) }
+
+// GTRID is the name by which a distributed transaction is known on its servers; "" as long as it has none.
+func (t *Txn) GTRID() string {
+	if !t.Spread() {
+		return ""
+	}
+	return t.gtrid.String()
+}
+
+// Deadlocked reports whether a server's error ends the whole transaction: its server has found a deadlock, or, where it
+// is distributed, a lock was waited for as long as one may be.
+func (t *Txn) Deadlocked(err error) bool {
+	e := sqlerr.As(err)
+	return e != nil && (e.Code == sqlerr.CodeDeadlock || t.Spread() && e.Code == sqlerr.CodeLockWaitTimeout)
+}
+
+// Undelivered are the data sources on which a transaction that Commit has reported as committed is not there yet: it is decided,
+// their servers hold the branch prepared, and recovery commits it as soon as they let it.
+func (t *Txn) Undelivered() []string { return t.late }
+
+// enlistXA opens a further branch of a distributed transaction, with the savepoints that are set, in one packet.
+func (t *Txn) enlistXA(ctx context.Context, b Branch) error {
+	log, err := t.manager.cfg.Shards.Fit(b.DataSource())
+	if err != nil {
+		return err
+	}
+	if !t.Spread() {
+		home, err := t.manager.cfg.Shards.Fit(t.parts[0].branch.DataSource())
+		if err != nil {
+			return err
+		}
+		t.gtrid = t.manager.name(home)
+		t.parts[0].xid.GTRID = t.gtrid
+	}
+	p := &part{branch: b, xid: xa.XID{GTRID: t.gtrid, Branch: xa.Qualifier{
+		Log: log, Conn: b.ConnectionID(), Home: t.parts[0].branch.ConnectionID(),
+	}}}
+	packet := append(t.options.ahead(), txnlog.Start(p.xid))
+	if t.options.Snapshot {
+		packet = append(packet, txnlog.Snapshot)
+	}
+	for _, name := range t.savepoints {
+		packet = append(packet, "SAVEPOINT "+name)
+	}
+	if err := b.Exec(ctx, packet...); err != nil {
+		if r, _ := t.undo(context.WithoutCancel(ctx), p); r != xa.OK {
+			b.Discard() // it may have begun
+		}
+		return fmt.Errorf("begin on %s: %w", b.DataSource(), err)
+	}
+	t.parts = append(t.parts, p)
+	return nil
+}
+
+// ErrFenced is a transaction that others have taken for dead and rolled back: its process did not get on for too long.
+var ErrFenced = errors.New("txn: taken for dead and rolled back by another instance")
+
+// AbortedError is a COMMIT in place of which all was rolled back: a branch could not be prepared or was lost, or others have decided.
+type AbortedError struct {
+	DataSource string
+	Err        error // of the branch that could not
+	Lost       bool  // its server has ended the connection
+}
+
+// Error implements error.
+func (e *AbortedError) Error() string {
+	return fmt.Sprintf("the transaction is rolled back on all shards: %s: %v", e.DataSource, e.Err)
+}
+
+// Unwrap gives the branch's error, and ErrLost where its connection has ended.
+func (e *AbortedError) Unwrap() []error {
+	if e.Lost {
+		return []error{ErrLost, e.Err}
+	}
+	return []error{e.Err}
+}
+
+// InDoubtError is a COMMIT of which it is not known here whether it was decided: the data source that has the decision does not answer.
+// Whatever it says holds for all branches, and recovery sees to it.
+type InDoubtError struct {
+	GTRID      string
+	DataSource string // of the decision
+	Err        error
+}
+
+// Error implements error.
+func (e *InDoubtError) Error() string {
+	return fmt.Sprintf("it is not known yet whether transaction %s is committed or rolled back, on all shards alike: %s, which knows it, does not answer: %v",
+		e.GTRID, e.DataSource, e.Err)
+}
+
+// Unwrap gives the failure.
+func (e *InDoubtError) Unwrap() error { return e.Err }
+
+// finish runs the owner's machine to its end.
+func (t *Txn) finish(ctx context.Context, commit bool) error {
+	parts := make([]xa.Part, len(t.parts))
+	for i, p := range t.parts {
+		parts[i] = xa.Part{Home: p.home, Wrote: p.written()}
+	}
+	o := xa.NewOwner(parts)
+	begin := o.Rollback
+	if commit {
+		begin = o.Commit
+	}
+	if err := t.run(ctx, o, begin()); err != nil {
+		return err
+	}
+	for _, i := range o.Undelivered() {
+		t.late = append(t.late, t.parts[i].branch.DataSource())
+	}
+	var failed *part
+	if i := o.Failed(); i >= 0 {
+		failed = t.parts[i]
+	}
+	switch {
+	case o.Result() == xa.Committed || !commit:
+		return nil
+	case o.Result() == xa.InDoubt:
+		return &InDoubtError{GTRID: t.GTRID(), DataSource: t.parts[0].branch.DataSource(), Err: failed.err}
+	case o.Result() == xa.SoleUnknown:
+		return failed.err
+	}
+	return &AbortedError{DataSource: failed.branch.DataSource(), Err: failed.err, Lost: !failed.branch.Alive()}
+}
+
+// replied is an answer on its way to the machine.
+type replied struct {
+	action xa.Action
+	reply  xa.Reply
+	died   error
+}
+
+// run performs the machine's actions, those of a batch at the same time, until none is left. An error is a failpoint's.
+func (t *Txn) run(ctx context.Context, o *xa.Owner, acts []xa.Action) (died error) {
+	ctx = context.WithoutCancel(ctx) // what is begun here is ended, within its own limits
+	answers := make(chan replied, len(t.parts))
+	for pending := 0; len(acts) > 0 || pending > 0; {
+		ask := acts[:0:0]
+		for _, a := range acts {
+			switch a.Op {
+			case xa.Drop:
+				t.parts[a.Part].branch.Discard()
+			case xa.Tell:
+				if err := t.manager.cfg.At.hit(ctx, "tell", "before"); err != nil {
+					return err
+				}
+			default:
+				ask = append(ask, a)
+			}
+		}
+		var r replied
+		switch {
+		case died == nil && len(ask) == 1 && pending == 0:
+			r = t.answer(ctx, ask[0])
+		case died == nil && len(ask)+pending > 0:
+			for _, a := range ask {
+				pending++
+				go func() { answers <- t.answer(ctx, a) }()
+			}
+			r = <-answers
+			pending--
+		case pending > 0:
+			r = <-answers
+			pending--
+		default:
+			return died
+		}
+		acts = nil
+		if r.died != nil {
+			died = r.died
+		}
+		if died == nil {
+			acts = o.Step(r.action, r.reply)
+		}
+	}
+	return died
+}
+
+func (t *Txn) answer(ctx context.Context, a xa.Action) replied {
+	r := replied{action: a}
+	p := t.parts[a.Part]
+	name := a.Op.String()
+	if r.died = t.manager.cfg.At.hit(ctx, name, "before"); r.died != nil {
+		return r
+	}
+	began := time.Now()
+	var err error
+	r.reply, err = t.perform(ctx, a.Op, p)
+	if err != nil && (p.err == nil || a.Op != xa.Undo) {
+		p.err = err
+	}
+	if observe := t.manager.cfg.Observe; observe != nil {
+		observe(Step{t.GTRID(), p.branch.DataSource(), name, began, time.Since(began), err})
+	}
+	r.died = t.manager.cfg.At.hit(ctx, name, "after")
+	return r
+}
+
+// perform does one action, within its limit.
+func (t *Txn) perform(ctx context.Context, op xa.Op, p *part) (xa.Reply, error) {
+	limits := &t.manager.cfg.Limits
+	limit := limits.Decide
+	switch op {
+	case xa.Check, xa.Prepare, xa.Undo, xa.Close:
+		limit = limits.Prepare
+	case xa.Deliver, xa.Rescue:
+		limit = limits.Deliver
+	case xa.Ask:
+		limit = limits.Ask - time.Since(t.decided)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	switch op {
+	case xa.Ask:
+		return t.manager.ask(ctx, p, t.decided)
+	case xa.Rescue:
+		return t.manager.rescue(ctx, p)
+	case xa.Undo:
+		return t.undo(ctx, p)
+	case xa.Decide:
+		t.decided = time.Now()
+	}
+	err := p.branch.Exec(ctx, t.packet(op, p)...)
+	p.ended = p.ended || !p.home
+	r := reply(op, p.branch, err)
+	if r == xa.Fenced {
+		err = ErrFenced
+	}
+	return r, err
+}
+
+// packet are the statements of an action.
+func (t *Txn) packet(op xa.Op, p *part) []string {
+	switch {
+	case op == xa.Prepare:
+		return txnlog.Prepare(p.xid)
+	case op == xa.Decide:
+		return txnlog.Decide(t.gtrid, t.prepared(), p.branch.ConnectionID())
+	case op == xa.Deliver:
+		return []string{txnlog.Commit(p.xid)}
+	case op == xa.Check && p.home:
+		return []string{"DO 0"}
+	case op == xa.Check:
+		return []string{txnlog.End(p.xid)}
+	case p.home: // Sole, Close
+		return []string{"COMMIT"}
+	case p.ended:
+		return []string{txnlog.CommitOnePhase(p.xid)}
+	}
+	return []string{txnlog.End(p.xid), txnlog.CommitOnePhase(p.xid)}
+}
+
+// prepared are the logs of the branches that the decision is about.
+func (t *Txn) prepared() (logs []xa.Log) {
+	for _, p := range t.parts {
+		if !p.home && p.written() {
+			logs = append(logs, p.xid.Branch.Log)
+		}
+	}
+	return logs
+}
+
+// reply says what an answer of a server, or the want of one, means.
+func reply(op xa.Op, b Branch, err error) xa.Reply {
+	if err == nil {
+		return xa.OK
+	}
+	var unsent interface{ SafeToRetry() bool }
+	if errors.As(err, &unsent) && unsent.SafeToRetry() {
+		return xa.Unsent
+	}
+	e := sqlerr.As(err)
+	switch {
+	case e == nil || !b.Alive():
+		return xa.Lost
+	case op == xa.Decide && e.Code == txnlog.CodeDuplicate:
+		return xa.Fenced
+	}
+	return xa.Refused
+}
+
+// undo rolls a branch back, however far it is: one that works has to end first, one that has ended, is prepared or was a deadlock's
+// victim must not.
+func (t *Txn) undo(ctx context.Context, p *part) (xa.Reply, error) {
+	if p.home {
+		err := p.branch.Exec(ctx, "ROLLBACK")
+		return reply(xa.Undo, p.branch, err), err
+	}
+	if !p.ended && p.branch.Exec(ctx, txnlog.End(p.xid), txnlog.Rollback(p.xid)) == nil {
+		return xa.OK, nil
+	}
+	err := p.branch.Exec(ctx, txnlog.Rollback(p.xid))
+	if err != nil && p.ended { // it may have failed before it ended
+		err = p.branch.Exec(ctx, txnlog.End(p.xid), txnlog.Rollback(p.xid))
+	}
+	if e := sqlerr.As(err); e != nil && e.Code == txnlog.CodeNota && p.branch.Alive() {
+		return xa.OK, nil // on its own connection: there is no such branch any more
+	}
+	return reply(xa.Undo, p.branch, err), err
+}
+
+// ask has the log say what is decided. An answer that comes so late that the decision could have been swept is not taken.
+func (m *Manager) ask(ctx context.Context, p *part, since time.Time) (xa.Reply, error) {
+	g, home := p.xid.GTRID, p.branch.ConnectionID()
+	r := resolver{shards: m.cfg.Shards, at: m.cfg.At}
+	verdict, err := r.verdict(ctx, g, home)
+	switch {
+	case err != nil:
+		return xa.Unreached, err
+	case time.Since(since) > m.cfg.Limits.Ask:
+		return xa.Unreached, errors.New("the answer came too late")
+	case verdict == xa.DecidedCommit:
+		return xa.IsCommitted, nil
+	}
+	return xa.IsAborted, nil
+}
+
+// rescue recovers a branch whose commit was not answered.
+func (m *Manager) rescue(ctx context.Context, p *part) (xa.Reply, error) {
+	r := resolver{shards: m.cfg.Shards, at: m.cfg.At}
+	done, err := r.finish(ctx, p.xid, false)
+	if err == nil && done.Committed && done.Trouble == xa.NoTrouble {
+		return xa.OK, nil
+	}
+	return xa.Unreached, err
+}

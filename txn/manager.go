@@ -1,0 +1,99 @@
+package txn
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+var errNotProbed = errors.New("it has not been probed yet")
+
+// Limits are how long the steps of a commit may take. A zero value stands for the default.
+type Limits struct {
+	Prepare time.Duration // 3 s: of a branch's PREPARE, and of a ROLLBACK
+	Decide  time.Duration // 10 s: of the decision
+	Ask     time.Duration // 20 s: of the whole question what was decided, from when it was sent on
+	Deliver time.Duration // 5 s: that the client waits for a branch whose commit is not answered
+}
+
+func (l Limits) withDefaults() Limits {
+	for _, d := range []struct {
+		of *time.Duration
+		by time.Duration
+	}{{&l.Prepare, 3 * time.Second}, {&l.Decide, 10 * time.Second}, {&l.Ask, 20 * time.Second}, {&l.Deliver, 5 * time.Second}} {
+		if *d.of <= 0 {
+			*d.of = d.by
+		}
+	}
+	return l
+}
+
+// Failpoint is told where a driver is; an error makes it stop there, as if the process had died.
+type Failpoint func(ctx context.Context, point string) error
+
+// hit is free where there is none.
+func (f Failpoint) hit(ctx context.Context, point, when string) error {
+	if f == nil {
+		return nil
+	}
+	if err := f(ctx, point+"."+when); err != nil {
+		return fmt.Errorf("%w: %w", ErrDied, err)
+	}
+	return nil
+}
+
+// ErrDied is a driver that a failpoint has stopped.
+var ErrDied = errors.New("txn: stopped by a failpoint")
+
+// Config is what the distributed transactions of a process have in common.
+type Config struct {
+	Cluster uint32 // names the mesh; its lower 20 bits count
+	Shards  *Shards
+	Limits  Limits
+	At      Failpoint // nil: none
+	// Observe is told of each step that a commit or rollback took; nil: nobody is. It is called from several goroutines.
+	Observe func(Step)
+}
+
+// Step is one step of a commit or rollback, for metrics and traces.
+type Step struct {
+	GTRID      string
+	DataSource string
+	Phase      string // check, prepare, decide, sole, ask, deliver, close, undo, rescue
+	Began      time.Time
+	Took       time.Duration
+	Err        error
+}
+
+// Manager begins the distributed transactions of a process. It may be used by several goroutines.
+type Manager struct {
+	cfg   Config
+	epoch uint64
+	seq   atomic.Uint64
+}
+
+// NewManager draws the process's epoch, by which its transactions are told from those of every other.
+func NewManager(cfg Config) *Manager {
+	var drawn [8]byte
+	_, _ = rand.Read(drawn[:]) // never fails
+	cfg.Limits, cfg.Cluster = cfg.Limits.withDefaults(), cfg.Cluster&(1<<xa.ClusterBits-1)
+	return &Manager{cfg: cfg, epoch: binary.BigEndian.Uint64(drawn[:]) & (1<<xa.EpochBits - 1)}
+}
+
+// Epoch is the process's, as it stands in its transactions' names. An instance publishes it while it lives, so that others
+// leave its transactions to it.
+func (m *Manager) Epoch() uint64 { return m.epoch }
+
+// Begin returns an open transaction without a branch, which is atomic however many it comes to have.
+func (m *Manager) Begin(o Options) *Txn { return &Txn{options: o, manager: m} }
+
+// name gives a transaction its name. log is where it will be decided.
+func (m *Manager) name(log xa.Log) xa.GTRID {
+	return xa.GTRID{Cluster: m.cfg.Cluster, Log: log, Epoch: m.epoch, Seq: m.seq.Add(1)}
+}

@@ -1,0 +1,140 @@
+package txn
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+)
+
+// Probe finds whether a server can keep distributed transactions, and makes Heddle's tables there. The server is nil where it
+// could not be reached, or has no log; unfit says why it must not be given new transactions. db has connections for recovery
+// (txnlog.Configure) to the data source's primary.
+func Probe(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.Server, unfit error) {
+	vars, err := variables(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if err := writable(ctx, db, vars); err != nil {
+		return nil, err
+	}
+	log, err := txnlog.Ensure(ctx, db, dataSource)
+	if err != nil {
+		return nil, err
+	}
+	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log}
+	if err := keeps(vars); err != nil {
+		return server, err
+	}
+	return server, allowed(ctx, db, server)
+}
+
+// probed are the variables that are looked at; servers that do not have one have no row of it.
+var probed = []string{"version", "innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog", "read_only", "super_read_only", "wsrep_on",
+	"rpl_semi_sync_master_enabled", "rpl_semi_sync_master_wait_point", "rpl_semi_sync_source_enabled", "rpl_semi_sync_source_wait_point",
+	"xa_detach_on_prepare"}
+
+func variables(ctx context.Context, db *sql.DB) (map[string]string, error) {
+	rows, err := db.QueryContext(ctx, "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('"+strings.Join(probed, "','")+"')")
+	if err != nil {
+		return nil, fmt.Errorf("read variables: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	vars := map[string]string{}
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, fmt.Errorf("read variables: %w", err)
+		}
+		vars[name] = strings.ToUpper(value)
+	}
+	return vars, rows.Err()
+}
+
+// writable refuses a server that another one writes to: what is finished there would break what it is sent.
+func writable(ctx context.Context, db *sql.DB, vars map[string]string) error {
+	if vars["read_only"] == "ON" || vars["super_read_only"] == "ON" {
+		return errors.New("the server is read_only")
+	}
+	status := "SHOW SLAVE STATUS"
+	if !strings.Contains(vars["version"], "MARIADB") {
+		status = "SHOW REPLICA STATUS"
+	}
+	rows, err := db.QueryContext(ctx, status)
+	if err != nil {
+		return fmt.Errorf("see whether the server is a replica: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	if rows.Next() {
+		return errors.New("the server is a replica: a branch that is finished there breaks the replication")
+	}
+	return rows.Err()
+}
+
+// keeps refuses settings under which a server forgets what it has said is prepared.
+func keeps(vars map[string]string) error {
+	switch {
+	case vars["wsrep_on"] == "ON":
+		return errors.New("the server is a node of a Galera cluster, which has no XA")
+	case vars["innodb_flush_log_at_trx_commit"] != "1":
+		return fmt.Errorf("innodb_flush_log_at_trx_commit is %s: only with 1 does a prepared branch, or a decision, outlive the server", vars["innodb_flush_log_at_trx_commit"])
+	case vars["log_bin"] == "ON" && vars["sync_binlog"] != "1":
+		return fmt.Errorf("sync_binlog is %s: only with 1 does the binary log, which decides at a restart, know of each transaction", vars["sync_binlog"])
+	case vars["xa_detach_on_prepare"] == "OFF":
+		return errors.New("xa_detach_on_prepare is OFF")
+	}
+	for _, role := range []string{"master", "source"} {
+		name := "rpl_semi_sync_" + role + "_wait_point"
+		if vars["rpl_semi_sync_"+role+"_enabled"] == "ON" && vars[name] != "AFTER_SYNC" {
+			return fmt.Errorf("%s is %s: only AFTER_SYNC waits for a replica to have what is prepared", name, vars[name])
+		}
+	}
+	if v := vars["version"]; !strings.Contains(v, "MARIADB") && before(v, 8, 0, 30) {
+		return fmt.Errorf("version %s: MySQL keeps a prepared branch and its binary log together from 8.0.30 on", v)
+	}
+	return nil
+}
+
+// before compares a version's numbers.
+func before(version string, major, minor, patch int) bool {
+	var have [3]int
+	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &have[0], &have[1], &have[2]); n < 3 {
+		return true
+	}
+	for i, want := range [3]int{major, minor, patch} {
+		if have[i] != want {
+			return have[i] < want
+		}
+	}
+	return false
+}
+
+// allowed tries what recovery does: each is a privilege of the account.
+func allowed(ctx context.Context, db *sql.DB, server *txnlog.Server) error {
+	if _, err := server.Unlisted(ctx); err != nil {
+		return fmt.Errorf("the account cannot see transactions (PROCESS) or list prepared ones (on MySQL, XA_RECOVER_ADMIN): %w", err)
+	}
+	if err := server.DropAborted(ctx, 100*365*24*time.Hour); err != nil {
+		return fmt.Errorf("the account cannot write to schema %s: %w", txnlog.Schema, err)
+	}
+	victim, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("open a connection to be killed: %w", err)
+	}
+	defer func() { _ = victim.Close() }()
+	var id uint32
+	if err := victim.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+		return fmt.Errorf("open a connection to be killed: %w", err)
+	}
+	if err := server.Kill(ctx, id, 0); err != nil {
+		return fmt.Errorf("the account cannot end its own connections: %w", err)
+	}
+	if err := victim.PingContext(ctx); err == nil {
+		return errors.New("the account's connections do not end when they are killed")
+	}
+	return nil
+}

@@ -1,0 +1,407 @@
+package txn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// Life is what is known of the process that began a transaction.
+type Life uint8
+
+// The lives of a process.
+const (
+	LifeUnknown Life = iota
+	Living
+	Dead
+)
+
+// RecoveryConfig is how a process recovers what others, and it itself, have left. A zero duration stands for the default.
+type RecoveryConfig struct {
+	Shards  *Shards
+	Cluster uint32
+	// Leads reports whether this process is to look after a data source; nil: after all. It saves work only: any number
+	// of processes may be at one.
+	Leads func(dataSource string) bool
+	// Life is what is known of the process of an epoch; nil: nothing. It decides how long its branches are left alone.
+	Life func(epoch uint64) Life
+	// Alarm is told of what only an operator, or a server's restart, can help, each time it is found; nil: nobody is.
+	Alarm func(Alarm)
+	// Resolved is told of each branch that was finished; nil: nobody is.
+	Resolved func(dataSource string, r Resolved)
+	At       Failpoint
+
+	Every   time.Duration // 1 s: between two looks at a data source
+	Unknown time.Duration // 2 s: that a branch of a process of which nothing is known is left alone
+	Living  time.Duration // 10 s: that one of a living process is
+	Try     time.Duration // 30 s: at one branch, before it is taken up anew
+	Keep    time.Duration // 1 min: that a decision stays when its branches are done; no owner may ask later (Limits.Ask)
+	Marks   time.Duration // 10 min: that marks stay
+}
+
+func (c RecoveryConfig) withDefaults() RecoveryConfig {
+	for _, d := range []struct {
+		of *time.Duration
+		by time.Duration
+	}{{&c.Every, time.Second}, {&c.Unknown, 2 * time.Second}, {&c.Living, 10 * time.Second}, {&c.Try, 30 * time.Second},
+		{&c.Keep, time.Minute}, {&c.Marks, 10 * time.Minute}} {
+		if *d.of <= 0 {
+			*d.of = d.by
+		}
+	}
+	if c.Leads == nil {
+		c.Leads = func(string) bool { return true }
+	}
+	if c.Life == nil {
+		c.Life = func(uint64) Life { return LifeUnknown }
+	}
+	if c.Alarm == nil {
+		c.Alarm = func(Alarm) {}
+	}
+	if c.Resolved == nil {
+		c.Resolved = func(string, Resolved) {}
+	}
+	c.Cluster &= 1<<xa.ClusterBits - 1
+	return c
+}
+
+// Alarm is what recovery cannot mend.
+type Alarm struct {
+	DataSource string
+	Trouble    xa.Trouble
+	XID        string // "" where it is not known
+	Detail     string
+}
+
+// Recoverer finishes the branches that their owners have left, and deletes what nobody needs any more.
+type Recoverer struct {
+	cfg RecoveryConfig
+
+	mu    sync.Mutex // guards what follows
+	first map[string]map[xa.XID]time.Time
+	kept  map[string]map[xa.GTRID]time.Time // since when a decision's branches are seen done
+	doubt map[xa.GTRID]time.Time            // since when a decision lacks a mark
+}
+
+// NewRecoverer returns a recoverer that has seen nothing yet.
+func NewRecoverer(cfg RecoveryConfig) *Recoverer {
+	return &Recoverer{cfg: cfg.withDefaults(), first: map[string]map[xa.XID]time.Time{},
+		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[xa.GTRID]time.Time{}}
+}
+
+// Run looks after the data sources until ctx ends. What fails is tried again, and told to report.
+func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err error)) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	running := map[string]chan struct{}{}
+	for ; ctx.Err() == nil; wait(ctx, r.cfg.Every) {
+		for _, name := range r.cfg.Shards.Names() {
+			if done := running[name]; done != nil {
+				select {
+				case <-done:
+				default:
+					continue // it is slow; others must not wait for it
+				}
+			}
+			if !r.cfg.Leads(name) {
+				continue
+			}
+			done := make(chan struct{})
+			running[name] = done
+			wg.Go(func() {
+				defer close(done)
+				_, err := r.Scan(ctx, name)
+				if err = errors.Join(err, r.Sweep(ctx, name)); err != nil && ctx.Err() == nil {
+					report(name, err)
+				}
+			})
+		}
+	}
+}
+
+// recoveries is how many branches of a data source are recovered at the same time.
+const recoveries = 8
+
+// Scan finishes the branches that a data source's server lists as prepared, but for those that are young enough for their
+// owner to be at them.
+func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, error) {
+	server := r.cfg.Shards.Server(dataSource)
+	if server == nil {
+		return nil, nil
+	}
+	listed, _, err := server.Prepared(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("recover %s: %w", dataSource, err)
+	}
+	var (
+		mu   sync.Mutex // guards out and errs
+		out  []Resolved
+		errs []error
+		wg   sync.WaitGroup
+	)
+	slots := make(chan struct{}, recoveries)
+	for _, x := range r.due(dataSource, server, listed) {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			done, err := r.resolve(ctx, dataSource, x, false)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+				return
+			}
+			out = append(out, done)
+		})
+	}
+	wg.Wait()
+	return out, errors.Join(errs...)
+}
+
+// due are the listed branches that are this mesh's and this data source's, and old enough.
+func (r *Recoverer) due(dataSource string, server *txnlog.Server, listed []xa.XID) (due []xa.XID) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seen := map[xa.XID]time.Time{}
+	for _, x := range listed {
+		other := x.Branch.Log != server.Log && r.cfg.Shards.ByLog(x.Branch.Log) != nil // on the same server under another name
+		if x.GTRID.Cluster != r.cfg.Cluster || other {
+			continue
+		}
+		since, known := r.first[dataSource][x]
+		if !known {
+			since = now
+		}
+		seen[x] = since
+		alone := r.cfg.Unknown
+		switch r.cfg.Life(x.GTRID.Epoch) {
+		case Living:
+			alone = r.cfg.Living
+		case Dead:
+			alone = 0
+		}
+		if now.Sub(since) >= alone {
+			due = append(due, x)
+		}
+	}
+	r.first[dataSource] = seen
+	return due
+}
+
+// resolve works at one branch, and tells what came of it.
+func (r *Recoverer) resolve(ctx context.Context, dataSource string, x xa.XID, suspected bool) (Resolved, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Try)
+	defer cancel()
+	done, err := resolver{shards: r.cfg.Shards, at: r.cfg.At}.finish(ctx, x, suspected)
+	switch {
+	case err != nil:
+		return done, err
+	case done.Trouble != xa.NoTrouble:
+		r.cfg.Alarm(Alarm{DataSource: dataSource, Trouble: done.Trouble, XID: x.String(), Detail: detail(done)})
+	default:
+		r.cfg.Resolved(dataSource, done)
+	}
+	return done, nil
+}
+
+func detail(r Resolved) string {
+	decided := "rolled back"
+	if r.Committed {
+		decided = "committed"
+	}
+	switch r.Trouble {
+	case xa.Zombie:
+		return "decided: " + decided + "; the server has the branch's locks and does not list it; restart the server, and the branch is recovered"
+	case xa.Missing:
+		return "decided: " + decided + "; the server has neither the branch nor what it did: it is lost, as by a failover to a server that did not have it"
+	}
+	return "decided: " + decided + "; somebody or something else has ended the branch otherwise"
+}
+
+// Sweep deletes what is over from a data source's tables, and looks for branches that are decided and lost.
+func (r *Recoverer) Sweep(ctx context.Context, dataSource string) error {
+	server := r.cfg.Shards.Server(dataSource)
+	if server == nil {
+		return nil
+	}
+	err := r.sweepDecisions(ctx, dataSource, server)
+	err = errors.Join(err, server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server), r.zombies(ctx, dataSource, server))
+	if err != nil {
+		return fmt.Errorf("sweep %s: %w", dataSource, err)
+	}
+	return nil
+}
+
+const page = 500 // rows of one question
+
+// sweepDecisions deletes the decisions whose branches have been seen done for long enough: by this process's clock, for a
+// server's can jump.
+func (r *Recoverer) sweepDecisions(ctx context.Context, dataSource string, server *txnlog.Server) error {
+	seen := map[xa.GTRID]time.Time{}
+	after := ""
+	for {
+		rows, err := server.Decisions(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		done, err := r.delivered(ctx, rows)
+		if err != nil {
+			return err
+		}
+		if err := server.DropCommitted(ctx, r.overdue(dataSource, done, seen)); err != nil {
+			return err
+		}
+		if len(rows) < page {
+			break
+		}
+		after = rows[len(rows)-1].GTRID.String()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept[dataSource] = seen
+	return nil
+}
+
+// delivered are the committed transactions of which all branches are marked. One that lacks a mark for longer than it takes
+// to deliver is looked into.
+func (r *Recoverer) delivered(ctx context.Context, rows []txnlog.Decided) (done []xa.GTRID, err error) {
+	of := map[xa.Log][]xa.GTRID{}
+	for _, d := range rows {
+		for _, p := range d.Parts {
+			of[p] = append(of[p], d.GTRID)
+		}
+	}
+	marked := map[xa.Log]map[xa.GTRID]bool{}
+	for log, gtrids := range of {
+		if server := r.cfg.Shards.ByLog(log); server != nil {
+			if marked[log], err = server.Marks(ctx, gtrids); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, d := range rows {
+		missing := slices.IndexFunc(d.Parts, func(p xa.Log) bool { return !marked[p][d.GTRID] })
+		switch {
+		case !d.Commit:
+		case missing < 0:
+			done = append(done, d.GTRID)
+			r.settled(d.GTRID)
+		case r.doubtful(d.GTRID):
+			if err := r.suspect(ctx, d, marked); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return done, nil
+}
+
+// overdue are those of done that were seen done long enough ago; seen gets when each was.
+func (r *Recoverer) overdue(dataSource string, done []xa.GTRID, seen map[xa.GTRID]time.Time) (out []xa.GTRID) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, g := range done {
+		since, known := r.kept[dataSource][g]
+		if !known {
+			since = now
+		}
+		if now.Sub(since) >= r.cfg.Keep {
+			out = append(out, g)
+		} else {
+			seen[g] = since
+		}
+	}
+	return out
+}
+
+func (r *Recoverer) settled(g xa.GTRID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.doubt, g)
+}
+
+// doubtful reports whether a decision has lacked a mark for long.
+func (r *Recoverer) doubtful(g xa.GTRID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, known := r.doubt[g]
+	if !known {
+		since = time.Now()
+		r.doubt[g] = since
+	}
+	return time.Since(since) >= r.cfg.Living
+}
+
+// suspect looks for the branches of a committed transaction that are not marked. Those that are listed are Scan's.
+func (r *Recoverer) suspect(ctx context.Context, d txnlog.Decided, marked map[xa.Log]map[xa.GTRID]bool) error {
+	for _, p := range d.Parts {
+		server := r.cfg.Shards.ByLog(p)
+		if marked[p][d.GTRID] || server == nil {
+			continue
+		}
+		x := xa.XID{GTRID: d.GTRID, Branch: xa.Qualifier{Log: p, Home: d.Home}}
+		found, err := server.Inspect(ctx, x)
+		if err == nil && found != xa.Listed {
+			_, err = r.resolve(ctx, server.DataSource, x, true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepMarks deletes old marks of transactions whose decision is gone.
+func (r *Recoverer) sweepMarks(ctx context.Context, server *txnlog.Server) error {
+	old, err := server.OldMarks(ctx, r.cfg.Marks, page)
+	if err != nil {
+		return err
+	}
+	by := map[xa.Log][]xa.GTRID{}
+	for _, g := range old {
+		by[g.Log] = append(by[g.Log], g)
+	}
+	for log, gtrids := range by {
+		home := r.cfg.Shards.ByLog(log)
+		if home == nil {
+			continue
+		}
+		decided, err := home.Undropped(ctx, gtrids)
+		if err != nil {
+			return err
+		}
+		if err := server.DropMarks(ctx, slices.DeleteFunc(gtrids, func(g xa.GTRID) bool { return decided[g] })); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// zombies looks twice: a branch is for an instant in neither list while its server lets go of it.
+func (r *Recoverer) zombies(ctx context.Context, dataSource string, server *txnlog.Server) error {
+	least := 0
+	for i := range 3 {
+		n, err := server.Unlisted(ctx)
+		if err != nil {
+			return err
+		}
+		if least = n; n == 0 {
+			return nil
+		}
+		if i < 2 {
+			wait(ctx, 2*oldPicture)
+		}
+	}
+	if ctx.Err() == nil {
+		r.cfg.Alarm(Alarm{DataSource: dataSource, Trouble: xa.Zombie,
+			Detail: fmt.Sprintf("%d transactions that no connection has are not listed by XA RECOVER; restart the server, and they are", least)})
+	}
+	return nil
+}

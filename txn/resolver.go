@@ -1,0 +1,162 @@
+package txn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// Pauses of a recoverer.
+const (
+	firstPause = 100 * time.Millisecond // no branch is tried more often than some times a second
+	longPause  = 5 * time.Second
+	oldPicture = 130 * time.Millisecond // for how long a server may show the same list of transactions
+)
+
+// Resolved is what became of a branch that was recovered.
+type Resolved struct {
+	XID       xa.XID
+	Committed bool       // by decision
+	Trouble   xa.Trouble // NoTrouble: it is finished
+}
+
+// resolver performs the moves of xa.Recovery.
+type resolver struct {
+	shards *Shards
+	at     Failpoint
+}
+
+// errNoLog is a branch of a transaction whose log no known data source has.
+var errNoLog = errors.New("no data source of this mesh has the transaction's log")
+
+// finish works at one branch until it is finished, cannot be, or ctx ends. suspected is a branch that is decided to commit and is
+// neither marked nor listed.
+func (r resolver) finish(ctx context.Context, x xa.XID, suspected bool) (Resolved, error) {
+	work := &recovery{resolver: r, xid: x, pause: firstPause}
+	m := &work.machine
+	move := xa.NoMove
+	if suspected {
+		move = m.Suspect()
+	} else {
+		move = m.Begin()
+	}
+	for {
+		switch move {
+		case xa.Done, xa.Raise:
+			return Resolved{XID: x, Committed: m.Committed(), Trouble: m.Trouble()}, nil
+		}
+		if err := r.at.hit(ctx, "recover."+move.String(), "before"); err != nil {
+			return Resolved{XID: x}, err
+		}
+		found, err := work.perform(ctx, move)
+		if err != nil {
+			work.last = err
+		}
+		if err := r.at.hit(ctx, "recover."+move.String(), "after"); err != nil {
+			return Resolved{XID: x}, err
+		}
+		if ctx.Err() != nil {
+			return Resolved{XID: x}, fmt.Errorf("recover %s, at %s: %w", x, move, errors.Join(ctx.Err(), work.last))
+		}
+		move = m.Step(move, found)
+	}
+}
+
+// recovery is the work at one branch.
+type recovery struct {
+	resolver
+	xid     xa.XID
+	machine xa.Recovery
+	pause   time.Duration
+	age     time.Duration // of the branch since it was marked, as far as known
+	last    error
+}
+
+func (w *recovery) perform(ctx context.Context, m xa.Move) (xa.Finding, error) {
+	if m == xa.Pause {
+		wait(ctx, w.pause)
+		w.pause = min(2*w.pause, longPause)
+		return xa.Fine, nil
+	}
+	home := w.shards.ByLog(w.xid.GTRID.Log)
+	at := w.shards.ByLog(w.xid.Branch.Log)
+	if home == nil {
+		return xa.Away, errNoLog
+	}
+	if at == nil {
+		return xa.Away, fmt.Errorf("no data source of this mesh has the branch's log %s", w.xid.Branch.Log)
+	}
+	switch m {
+	case xa.Read:
+		return home.Decision(ctx, w.xid.GTRID)
+	case xa.Fence:
+		return home.Fence(ctx, w.xid.GTRID, w.xid.Branch.Home)
+	case xa.Again:
+		wait(ctx, oldPicture)
+		fallthrough
+	case xa.Look:
+		found, age, err := at.Look(ctx, w.xid)
+		w.age = max(w.age, age)
+		return found, err
+	case xa.Kill:
+		if err := at.Kill(ctx, w.xid.Branch.Conn, 0); err != nil {
+			return xa.Away, err
+		}
+		return xa.Fine, nil
+	case xa.Commit, xa.Abort:
+		return w.finishBranch(ctx, at, home, m == xa.Commit)
+	case xa.Inspect:
+		return at.Inspect(ctx, w.xid)
+	}
+	return xa.Away, fmt.Errorf("txn: a move that is none: %s", m)
+}
+
+// finishBranch ends the branch. Of what is aborted it first ends the home branch, which nothing else takes out of a frozen owner's
+// hands: but only if its connection is in that very transaction still.
+func (w *recovery) finishBranch(ctx context.Context, at, home *txnlog.Server, commit bool) (xa.Finding, error) {
+	var err error
+	if !commit && w.age > 0 {
+		err = home.Kill(ctx, w.xid.Branch.Home, w.age)
+	}
+	found, err2 := at.Finish(ctx, w.xid, commit)
+	return found, errors.Join(err, err2)
+}
+
+// verdict has the log say what is decided; if nothing is, that it is aborted.
+func (r resolver) verdict(ctx context.Context, g xa.GTRID, conn uint32) (xa.Finding, error) {
+	home := r.shards.ByLog(g.Log)
+	if home == nil {
+		return xa.Away, errNoLog
+	}
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		found, err := home.Decision(ctx, g)
+		if found == xa.Undecided {
+			if found, err = home.Fence(ctx, g, conn); found == xa.Fine {
+				return xa.DecidedAbort, nil
+			}
+		}
+		if found == xa.DecidedCommit || found == xa.DecidedAbort {
+			return found, nil
+		}
+		if found == xa.Taken {
+			continue
+		}
+		if wait(ctx, pause); ctx.Err() != nil {
+			return xa.Away, errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// wait waits, at most as long as ctx lets it.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,108 @@
+package txn
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// Shards are the data sources of which it is known how they keep distributed transactions. It is filled by whoever probes
+// them, and may change while transactions run.
+type Shards struct {
+	mu     sync.RWMutex // guards shards
+	shards map[string]shard
+}
+
+type shard struct {
+	server *txnlog.Server // nil: never reached
+	unfit  error
+}
+
+// NewShards returns an empty set.
+func NewShards() *Shards { return &Shards{shards: map[string]shard{}} }
+
+// UnfitError is a data source that cannot have part in a distributed transaction.
+type UnfitError struct {
+	DataSource string
+	Why        error
+}
+
+// Error implements error.
+func (e *UnfitError) Error() string {
+	return fmt.Sprintf("data source %s cannot have part in an XA transaction: %v", e.DataSource, e.Why)
+}
+
+// Unwrap gives the reason.
+func (e *UnfitError) Unwrap() error { return e.Why }
+
+// Set says what a probe has found. A server that was reached is recovered also while unfit for new transactions.
+func (s *Shards) Set(name string, server *txnlog.Server, unfit error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if server == nil {
+		server = s.shards[name].server
+	}
+	if server != nil && unfit == nil {
+		for other, have := range s.shards {
+			if other != name && have.server != nil && have.server.Log == server.Log {
+				unfit = fmt.Errorf("its log %s is that of data source %s too", server.Log, other)
+			}
+		}
+	}
+	s.shards[name] = shard{server: server, unfit: unfit}
+}
+
+// Remove forgets a data source.
+func (s *Shards) Remove(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.shards, name)
+}
+
+// Fit returns the log of a data source that can have part in a distributed transaction, or an *UnfitError.
+func (s *Shards) Fit(name string) (xa.Log, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	have, known := s.shards[name]
+	switch {
+	case have.unfit != nil:
+		return 0, &UnfitError{name, have.unfit}
+	case !known || have.server == nil:
+		return 0, &UnfitError{name, errNotProbed}
+	}
+	return have.server.Log, nil
+}
+
+// Server is a data source's server, nil if it was never reached.
+func (s *Shards) Server(name string) *txnlog.Server {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.shards[name].server
+}
+
+// ByLog is the server that has a log, nil if none is known to.
+func (s *Shards) ByLog(log xa.Log) *txnlog.Server {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, have := range s.shards {
+		if have.server != nil && have.server.Log == log {
+			return have.server
+		}
+	}
+	return nil
+}
+
+// Names are the data sources in order.
+func (s *Shards) Names() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	names := make([]string, 0, len(s.shards))
+	for name := range s.shards {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

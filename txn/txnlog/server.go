@@ -1,0 +1,235 @@
+package txnlog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// Server is a data source's primary as recovery sees it: over connections of its own (Configure), never a client's.
+type Server struct {
+	DB         *sql.DB
+	DataSource string
+	Log        xa.Log
+}
+
+// Decision reads what is decided: DecidedCommit, DecidedAbort or Undecided. The error is one of the connection, as in all
+// methods here.
+func (s *Server) Decision(ctx context.Context, g xa.GTRID) (xa.Finding, error) {
+	var verdict string
+	err := s.DB.QueryRowContext(ctx, "SELECT verdict FROM "+Schema+".txn_decision WHERE gtrid = ?", g.String()).Scan(&verdict)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return xa.Undecided, nil
+	case err != nil:
+		return xa.Away, fmt.Errorf("read the decision of %s: %w", g, err)
+	case verdict == "C":
+		return xa.DecidedCommit, nil
+	}
+	return xa.DecidedAbort, nil
+}
+
+// Fence decides that a transaction is aborted, unless it is decided: the table's key lets nobody decide twice. home is the
+// connection that could decide to commit; the row stays for as long as its server lists it.
+func (s *Server) Fence(ctx context.Context, g xa.GTRID, home uint32) (xa.Finding, error) {
+	_, err := s.DB.ExecContext(ctx, insertDecision+"(?, 'A', '', ?)", g.String(), home)
+	switch Code(err) {
+	case CodeDuplicate:
+		return xa.Taken, nil
+	case CodeLockTimeout:
+		return xa.Busy, nil
+	}
+	if err != nil {
+		return xa.Away, fmt.Errorf("fence %s: %w", g, err)
+	}
+	return xa.Fine, nil
+}
+
+// Prepared lists Heddle's branches in XA RECOVER, and counts those of others.
+func (s *Server) Prepared(ctx context.Context) (ours []xa.XID, others int, err error) {
+	rows, err := s.DB.QueryContext(ctx, "XA RECOVER")
+	if err != nil {
+		return nil, 0, fmt.Errorf("XA RECOVER: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var format int64
+		var gtrid, bqual int
+		var data string
+		if err := rows.Scan(&format, &gtrid, &bqual, &data); err != nil {
+			return nil, 0, fmt.Errorf("XA RECOVER: %w", err)
+		}
+		if x, ok := xa.ParseXID(format, gtrid, data); ok {
+			ours = append(ours, x)
+		} else {
+			others++
+		}
+	}
+	return ours, others, rows.Err()
+}
+
+// Finish is XA COMMIT or XA ROLLBACK.
+func (s *Server) Finish(ctx context.Context, x xa.XID, commit bool) (xa.Finding, error) {
+	statement := Rollback(x)
+	if commit {
+		statement = Commit(x)
+	}
+	_, err := s.DB.ExecContext(ctx, statement)
+	switch code := Code(err); {
+	case err == nil:
+		return xa.Fine, nil
+	case code == CodeNota:
+		return xa.Unknown, nil
+	case code == CodeRolledBack || code == CodeRBTimeout || code == CodeRBDeadlock:
+		return xa.Voided, nil
+	case code != 0:
+		return xa.Declined, fmt.Errorf("finish %s: %w", x, err)
+	}
+	return xa.Away, fmt.Errorf("finish %s: %w", x, err)
+}
+
+// Inspect finds what has become of a branch: Marked, Unmarked, Held or Listed.
+func (s *Server) Inspect(ctx context.Context, x xa.XID) (xa.Finding, error) {
+	mark, err := s.Mark(ctx, x.GTRID, x.Branch.Log)
+	if err != nil || mark == xa.Marked {
+		return mark, err
+	}
+	ours, _, err := s.Prepared(ctx)
+	if err != nil {
+		return xa.Away, err
+	}
+	for _, p := range ours {
+		if p.GTRID == x.GTRID && p.Branch.Log == x.Branch.Log {
+			return xa.Listed, nil
+		}
+	}
+	return mark, nil
+}
+
+// Mark reads a branch's mark with its lock: Marked, Unmarked, or Held by a transaction that has not ended, be it one that no list
+// shows.
+func (s *Server) Mark(ctx context.Context, g xa.GTRID, branch xa.Log) (xa.Finding, error) {
+	var one int
+	err := s.DB.QueryRowContext(ctx, "SELECT 1 FROM "+Schema+".txn_mark WHERE gtrid = ? AND branch = ? LOCK IN SHARE MODE",
+		g.String(), branch.String()).Scan(&one)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return xa.Unmarked, nil
+	case Code(err) == CodeLockTimeout:
+		return xa.Held, nil
+	case err != nil:
+		return xa.Away, fmt.Errorf("read the mark of %s: %w", g, err)
+	}
+	return xa.Marked, nil
+}
+
+// prepared is what is to be known of a branch that is not committed before its connection is sought.
+type prepared struct {
+	known bool
+	age   float64 // of its mark, in seconds
+	up    float64 // of the server
+}
+
+// age reads a branch's mark before it is committed.
+func (s *Server) age(ctx context.Context, x xa.XID) (p prepared, err error) {
+	tx, err := s.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadUncommitted})
+	if err != nil {
+		return p, fmt.Errorf("read the age of %s: %w", x, err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	err = tx.QueryRowContext(ctx, "SELECT TIMESTAMPDIFF(MICROSECOND, at, NOW(3)) / 1000000 FROM "+Schema+
+		".txn_mark WHERE gtrid = ? AND branch = ?", x.GTRID.String(), x.Branch.Log.String()).Scan(&p.age)
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, nil
+	}
+	if err == nil {
+		p.known = true
+		var name string
+		err = tx.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Uptime'").Scan(&name, &p.up)
+	}
+	if err != nil {
+		err = fmt.Errorf("read the age of %s: %w", x, err)
+	}
+	return p, err
+}
+
+// Look finds whether a connection has the branch: Attached or Fine. A connection of the same number that a server has given out
+// after a restart is not taken for it. age is of the branch, since it was marked; 0: not known.
+func (s *Server) Look(ctx context.Context, x xa.XID) (f xa.Finding, age time.Duration, err error) {
+	p, err := s.age(ctx, x)
+	if err != nil {
+		return xa.Away, 0, err
+	}
+	age = time.Duration(p.age * float64(time.Second))
+	listed, _, err := s.listed(ctx, x.Branch.Conn)
+	if err != nil {
+		return xa.Away, age, err
+	}
+	oldest := 0.0
+	if p.known && p.up+clockSlack < p.age { // the server is younger than the branch: whoever has the number now is another
+		listed, oldest = false, p.age
+	}
+	has, err := s.hasTransaction(ctx, x.Branch.Conn, oldest)
+	switch {
+	case err != nil:
+		return xa.Away, age, err
+	case listed || has:
+		return xa.Attached, age, nil
+	}
+	return xa.Fine, age, nil
+}
+
+const clockSlack = 2.0 // seconds: Uptime has no fractions
+
+// listed reports whether the server lists a connection, and whether it is of the account that asks.
+func (s *Server) listed(ctx context.Context, conn uint32) (there, ours bool, err error) {
+	err = s.DB.QueryRowContext(ctx, "SELECT USER = SUBSTRING_INDEX(USER(), '@', 1) FROM information_schema.PROCESSLIST WHERE ID = ?", conn).Scan(&ours)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("look for connection %d: %w", conn, err)
+	}
+	return true, ours, nil
+}
+
+// hasTransaction reports whether a connection has a transaction, of at least the age given if there is one. What servers show
+// may be 0.1 s old, and counts seconds by their local time.
+func (s *Server) hasTransaction(ctx context.Context, conn uint32, seconds float64) (bool, error) {
+	var n int
+	query, args := "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = ?", []any{conn}
+	if seconds > 0 {
+		query, args = query+" AND TIMESTAMPDIFF(SECOND, trx_started, NOW()) + 1 >= ?", append(args, seconds)
+	}
+	err := s.DB.QueryRowContext(ctx, query, args...).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for the transaction of connection %d: %w", conn, err)
+	}
+	return n > 0, nil
+}
+
+// Kill ends a connection of the account's. With an age, only if it is in a transaction that old: one that has since been given
+// to other work is left alone.
+func (s *Server) Kill(ctx context.Context, conn uint32, age time.Duration) error {
+	there, ours, err := s.listed(ctx, conn)
+	if err != nil || !there || !ours {
+		return err
+	}
+	if age > 0 {
+		if has, err := s.hasTransaction(ctx, conn, age.Seconds()); err != nil || !has {
+			return err
+		}
+	}
+	if _, err = s.DB.ExecContext(ctx, fmt.Sprintf("KILL CONNECTION %d", conn)); err != nil && Code(err) != CodeNoThread {
+		return fmt.Errorf("kill connection %d: %w", conn, err)
+	}
+	return nil
+}
+
+// placeholders are n question marks for IN.
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

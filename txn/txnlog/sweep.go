@@ -1,0 +1,146 @@
+package txnlog
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// Decided is a row of the log.
+type Decided struct {
+	GTRID  xa.GTRID
+	Commit bool
+	Parts  []xa.Log
+	Home   uint32
+	Age    time.Duration
+}
+
+// Decisions lists the rows of this data source's log from a name on, in the order of the names.
+func (s *Server) Decisions(ctx context.Context, after string, limit int) ([]Decided, error) {
+	rows, err := s.DB.QueryContext(ctx, "SELECT gtrid, verdict, parts, home, TIMESTAMPDIFF(MICROSECOND, at, NOW(3)) FROM "+Schema+
+		".txn_decision WHERE gtrid > ? ORDER BY gtrid LIMIT ?", after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list decisions: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Decided
+	for rows.Next() {
+		var gtrid, verdict, parts string
+		var d Decided
+		var micros int64
+		if err := rows.Scan(&gtrid, &verdict, &parts, &d.Home, &micros); err != nil {
+			return nil, fmt.Errorf("list decisions: %w", err)
+		}
+		if d.GTRID, err = xa.ParseGTRID(gtrid); err != nil {
+			return nil, fmt.Errorf("list decisions: %w", err)
+		}
+		d.Commit, d.Age = verdict == "C", time.Duration(micros)*time.Microsecond
+		for _, p := range strings.FieldsFunc(parts, func(r rune) bool { return r == ',' }) {
+			log, err := xa.ParseLog(p)
+			if err != nil {
+				return nil, fmt.Errorf("list decisions: %s: %w", gtrid, err)
+			}
+			d.Parts = append(d.Parts, log)
+		}
+		out = append(out, d)
+	}
+	return out, rows.Err()
+}
+
+// Marks are those of the transactions that have this data source's mark.
+func (s *Server) Marks(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]bool, error) {
+	args := append(names(of), s.Log.String())
+	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_mark WHERE gtrid IN ("+placeholders(len(of))+") AND branch = ?", args, len(of))
+}
+
+// Undropped are those of the transactions that have a decision here still.
+func (s *Server) Undropped(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]bool, error) {
+	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(of))+")", names(of), len(of))
+}
+
+// OldMarks lists this data source's marks that are older than age.
+func (s *Server) OldMarks(ctx context.Context, age time.Duration, limit int) ([]xa.GTRID, error) {
+	found, err := s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_mark WHERE at < NOW(3) - INTERVAL ? MICROSECOND AND branch = ? LIMIT ?",
+		[]any{age.Microseconds(), s.Log.String(), limit}, 1)
+	out := make([]xa.GTRID, 0, len(found))
+	for g := range found {
+		out = append(out, g)
+	}
+	return out, err
+}
+
+// found runs a query for names of transactions; with none to look for it is not put.
+func (s *Server) found(ctx context.Context, query string, args []any, of int) (map[xa.GTRID]bool, error) {
+	out := map[xa.GTRID]bool{}
+	if of == 0 {
+		return out, nil
+	}
+	rows, err := s.DB.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("look for transactions: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("look for transactions: %w", err)
+		}
+		g, err := xa.ParseGTRID(name)
+		if err != nil {
+			return nil, fmt.Errorf("look for transactions: %w", err)
+		}
+		out[g] = true
+	}
+	return out, rows.Err()
+}
+
+// DropMarks deletes this data source's marks of transactions.
+func (s *Server) DropMarks(ctx context.Context, of []xa.GTRID) error {
+	return s.drop(ctx, "DELETE FROM "+Schema+".txn_mark WHERE gtrid IN ("+placeholders(len(of))+") AND branch = ?", append(names(of), s.Log.String()), len(of))
+}
+
+// DropCommitted deletes decisions to commit. Whoever calls it has seen all their marks, and that they are old enough for
+// nobody to ask.
+func (s *Server) DropCommitted(ctx context.Context, of []xa.GTRID) error {
+	return s.drop(ctx, "DELETE FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(of))+") AND verdict = 'C'", names(of), len(of))
+}
+
+// DropAborted deletes decisions to abort that are older than age and whose home connection is gone, so that nobody can decide
+// otherwise any more.
+func (s *Server) DropAborted(ctx context.Context, age time.Duration) error {
+	return s.drop(ctx, "DELETE FROM "+Schema+".txn_decision WHERE verdict = 'A' AND at < NOW(3) - INTERVAL ? MICROSECOND "+
+		"AND home NOT IN (SELECT ID FROM information_schema.PROCESSLIST)", []any{age.Microseconds()}, 1)
+}
+
+func (s *Server) drop(ctx context.Context, statement string, args []any, of int) error {
+	if of == 0 {
+		return nil
+	}
+	if _, err := s.DB.ExecContext(ctx, statement, args...); err != nil && Code(err) != CodeLockTimeout {
+		return fmt.Errorf("delete what is over: %w", err)
+	}
+	return nil
+}
+
+// Unlisted counts transactions that no connection has and that XA RECOVER does not explain: zombies, which only a restart of
+// the server ends.
+func (s *Server) Unlisted(ctx context.Context) (int, error) {
+	var trx int
+	err := s.DB.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = 0 AND trx_rows_modified > 0").Scan(&trx)
+	if err != nil {
+		return 0, fmt.Errorf("look for zombies: %w", err)
+	}
+	ours, others, err := s.Prepared(ctx)
+	return max(0, trx-len(ours)-others), err
+}
+
+func names(of []xa.GTRID) []any {
+	args := make([]any, len(of), len(of)+1)
+	for i, g := range of {
+		args[i] = g.String()
+	}
+	return args
+}
