@@ -32,7 +32,7 @@ type Branch interface {
 	// Alive reports whether the branch's server still holds the transaction open, as far as can be seen from here
 	// without asking it.
 	Alive() bool
-	// Discard closes the connection, at once and without another word to the server: it must not be reset and not be lent again.
+	// Discard closes the connection at once: it must neither be reset nor lent again.
 	Discard()
 }
 

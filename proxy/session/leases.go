@@ -54,7 +54,7 @@ func (h *held) Exec(ctx context.Context, statements ...string) error {
 }
 
 // Discard breaks the connection, so that nobody is lent it again.
-func (h *held) Discard() { h.lease.Conn().Interrupt() }
+func (h *held) Discard() { _ = h.lease.Conn().Close() } // what could not be closed is broken all the same
 
 // Alive reports whether the server still holds what the connection has begun, as far as the socket tells.
 func (h *held) Alive() bool { return h.lease.Conn().Alive() }

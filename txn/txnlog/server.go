@@ -16,6 +16,8 @@ type Server struct {
 	DB         *sql.DB
 	DataSource string
 	Log        xa.Log
+
+	looks looks
 }
 
 // Decision reads what is decided: DecidedCommit, DecidedAbort or Undecided. The error is one of the connection, as in all
@@ -170,21 +172,21 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (f xa.Finding, age time.Dur
 	if err != nil {
 		return xa.Away, age, err
 	}
-	oldest := 0.0
-	if p.known && p.up+clockSlack < p.age { // the server is younger than the branch: whoever has the number now is another
-		listed, oldest = false, p.age
-	}
-	has, err := s.hasTransaction(ctx, x.Branch.Conn, oldest)
-	switch {
-	case err != nil:
+	pic, err := s.picture(ctx)
+	if err != nil {
 		return xa.Away, age, err
-	case listed || has:
+	}
+	since, has := pic.since[x.Branch.Conn]
+	if p.known && p.up+clockSlack < p.age { // the server is younger than the branch: whoever has the number now is another
+		listed, has = false, has && since+clockSlack >= p.age
+	}
+	if listed || has {
 		return xa.Attached, age, nil
 	}
 	return xa.Fine, age, nil
 }
 
-const clockSlack = 2.0 // seconds: Uptime has no fractions
+const clockSlack = 2.0 // seconds: Uptime and trx_started have no fractions
 
 // listed reports whether the server lists a connection, and whether it is of the account that asks.
 func (s *Server) listed(ctx context.Context, conn uint32) (there, ours bool, err error) {
@@ -198,21 +200,6 @@ func (s *Server) listed(ctx context.Context, conn uint32) (there, ours bool, err
 	return true, ours, nil
 }
 
-// hasTransaction reports whether a connection has a transaction, of at least the age given if there is one. What servers show
-// may be 0.1 s old, and counts seconds by their local time.
-func (s *Server) hasTransaction(ctx context.Context, conn uint32, seconds float64) (bool, error) {
-	var n int
-	query, args := "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = ?", []any{conn}
-	if seconds > 0 {
-		query, args = query+" AND TIMESTAMPDIFF(SECOND, trx_started, NOW()) + 1 >= ?", append(args, seconds)
-	}
-	err := s.DB.QueryRowContext(ctx, query, args...).Scan(&n)
-	if err != nil {
-		return false, fmt.Errorf("look for the transaction of connection %d: %w", conn, err)
-	}
-	return n > 0, nil
-}
-
 // Kill ends a connection of the account's. With an age, only if it is in a transaction that old: one that has since been given
 // to other work is left alone.
 func (s *Server) Kill(ctx context.Context, conn uint32, age time.Duration) error {
@@ -221,8 +208,12 @@ func (s *Server) Kill(ctx context.Context, conn uint32, age time.Duration) error
 		return err
 	}
 	if age > 0 {
-		if has, err := s.hasTransaction(ctx, conn, age.Seconds()); err != nil || !has {
+		pic, err := s.picture(ctx)
+		if err != nil {
 			return err
+		}
+		if since, has := pic.since[conn]; !has || since+1 < age.Seconds() {
+			return nil
 		}
 	}
 	if _, err = s.DB.ExecContext(ctx, fmt.Sprintf("KILL CONNECTION %d", conn)); err != nil && Code(err) != CodeNoThread {

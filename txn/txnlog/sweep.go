@@ -128,13 +128,12 @@ func (s *Server) drop(ctx context.Context, statement string, args []any, of int)
 // Unlisted counts transactions that no connection has and that XA RECOVER does not explain: zombies, which only a restart of
 // the server ends.
 func (s *Server) Unlisted(ctx context.Context) (int, error) {
-	var trx int
-	err := s.DB.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = 0 AND trx_rows_modified > 0").Scan(&trx)
+	pic, err := s.picture(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("look for zombies: %w", err)
+		return 0, err
 	}
 	ours, others, err := s.Prepared(ctx)
-	return max(0, trx-len(ours)-others), err
+	return max(0, pic.loose-len(ours)-others), err
 }
 
 func names(of []xa.GTRID) []any {

@@ -1,0 +1,234 @@
+package xa
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+var lastTransfer int64
+
+// transfer begins a transaction of one row on each of the shards given, in their order; wrote says which of them it writes.
+func transfer(t testing.TB, m *txn.Manager, o txn.Options, on []int, wrote ...bool) (x *txn.Txn, branches []*branch, id int64) {
+	t.Helper()
+	lastTransfer++
+	x, id = m.Begin(o), lastTransfer
+	for i, shard := range on {
+		b := connect(t, shard)
+		if o.Implicit {
+			b.run(t, "SET autocommit=0")
+		}
+		if err := x.Enlist(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		branches = append(branches, b)
+		if len(wrote) > 0 && !wrote[i] {
+			b.run(t, "SELECT bal FROM bank.acc WHERE id = 1 FOR UPDATE")
+			x.Touched(b, false)
+			continue
+		}
+		b.run(t, fmt.Sprintf("INSERT INTO bank.ledger VALUES (%d, %d)", id, i))
+		x.Touched(b, true)
+	}
+	return x, branches, id
+}
+
+// there are the shards that have a transfer.
+func there(t testing.TB, id int64) (on []int) {
+	t.Helper()
+	for i := range env.Shards {
+		if ask(t, i, "SELECT 1 FROM bank.ledger WHERE t = "+strconv.FormatInt(id, 10)) != "" {
+			on = append(on, i)
+		}
+	}
+	return on
+}
+
+// TestCommit: every way in which branches can have written, over one to three shards, commits and rolls back whole.
+func TestCommit(t *testing.T) {
+	m := manager(nil)
+	for n := 1; n <= 3; n++ {
+		for bits := range 1 << n {
+			on, wrote, written := []int{}, []bool{}, []int{}
+			for i := range n {
+				on, wrote = append(on, i), append(wrote, bits>>i&1 == 1)
+				if wrote[i] {
+					written = append(written, i)
+				}
+			}
+			x, _, id := transfer(t, m, txn.Options{}, on, wrote...)
+			if err := x.Commit(t.Context()); err != nil || len(x.Undelivered()) > 0 {
+				t.Errorf("%v: %v, undelivered %v", wrote, err, x.Undelivered())
+			}
+			if got := there(t, id); !slices.Equal(got, written) {
+				t.Errorf("%v: committed on %v", wrote, got)
+			}
+			x, _, id = transfer(t, m, txn.Options{}, on, wrote...)
+			if err := x.Rollback(t.Context()); err != nil {
+				t.Errorf("%v: %v", wrote, err)
+			}
+			if got := there(t, id); len(got) > 0 {
+				t.Errorf("%v: rolled back, and there on %v", wrote, got)
+			}
+			clean(t)
+		}
+	}
+}
+
+// TestBegin: each characteristic of a transaction holds in its XA branches too.
+func TestBegin(t *testing.T) {
+	for _, o := range []txn.Options{
+		{Implicit: true}, {Isolation: "SERIALIZABLE"}, {Isolation: "READ COMMITTED", ReadWrite: true}, {Implicit: true, Isolation: "SERIALIZABLE"},
+	} {
+		x, b, id := transfer(t, manager(nil), o, []int{0, 1, 2})
+		if o.Isolation == "SERIALIZABLE" { // a read locks: nobody else can write what it has seen
+			b[2].run(t, "SELECT bal FROM bank.acc WHERE id = 7")
+			other := connect(t, 2)
+			other.run(t, "SET innodb_lock_wait_timeout=0")
+			if e := sqlerr.As(other.Exec(t.Context(), "UPDATE bank.acc SET bal = bal WHERE id = 7")); e == nil || e.Code != 1205 {
+				t.Errorf("%+v: what a branch has read can be written: %v", o, e)
+			}
+		}
+		if err := x.Commit(t.Context()); err != nil || len(there(t, id)) != 3 {
+			t.Errorf("%+v: %v, there on %v", o, err, there(t, id))
+		}
+	}
+	x, b, _ := transfer(t, manager(nil), txn.Options{Snapshot: true}, []int{0, 1})
+	connect(t, 1).run(t, "UPDATE bank.acc SET bal = 555 WHERE id = 50")
+	if got := b[1].query(t, "SELECT bal FROM bank.acc WHERE id = 50"); got != 100 {
+		t.Errorf("a branch WITH CONSISTENT SNAPSHOT sees %d, which was written after", got)
+	}
+	if err := x.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	connect(t, 1).run(t, "UPDATE bank.acc SET bal = 100 WHERE id = 50")
+	clean(t)
+}
+
+func TestSavepoints(t *testing.T) {
+	x, b, id := transfer(t, manager(nil), txn.Options{}, []int{0, 1})
+	ctx := t.Context()
+	if err := x.Savepoint(ctx, "`s`"); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, 2)
+	if err := x.Enlist(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	c.run(t, fmt.Sprintf("INSERT INTO bank.ledger VALUES (%d, 2)", id))
+	b[1].run(t, fmt.Sprintf("UPDATE bank.ledger SET delta = 77 WHERE t = %d", id))
+	if err := errors.Join(x.RollbackTo(ctx, "`s`"), x.Commit(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if on := there(t, id); !slices.Equal(on, []int{0, 1}) || ask(t, 1, fmt.Sprintf("SELECT delta FROM bank.ledger WHERE t = %d", id)) != "1" {
+		t.Errorf("ROLLBACK TO left it on %v", on)
+	}
+	clean(t)
+}
+
+// TestVictim: a branch that was a deadlock's victim, one that is in the way of a lock, and one whose server ends its connection: all
+// is rolled back.
+func TestVictim(t *testing.T) {
+	ctx := t.Context()
+	x, b, id := transfer(t, manager(nil), txn.Options{}, []int{0, 1})
+	b[1].run(t, "UPDATE bank.acc SET bal = bal + 1 WHERE id = 1")
+	other := connect(t, 1)
+	other.run(t, "BEGIN")
+	other.run(t, "UPDATE bank.acc SET bal = bal + 1 WHERE id BETWEEN 2 AND 90") // it has done more, and is spared
+	waits := make(chan error, 1)
+	go func() { waits <- other.Exec(ctx, "UPDATE bank.acc SET bal = bal + 1 WHERE id = 1") }()
+	for ask(t, 1, "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'") == "0" {
+	}
+	err := b[1].Exec(ctx, "UPDATE bank.acc SET bal = bal + 1 WHERE id = 2")
+	if !x.Deadlocked(err) {
+		t.Fatalf("no deadlock: %v", err)
+	}
+	if err := errors.Join(x.Rollback(ctx), <-waits, other.Exec(ctx, "ROLLBACK")); err != nil {
+		t.Error(err)
+	}
+	if on := there(t, id); len(on) > 0 || !b[1].Alive() {
+		t.Errorf("there on %v", on)
+	}
+
+	x, b, id = transfer(t, manager(nil), txn.Options{}, []int{0, 1, 2})
+	if err := sqlerr.New(1205, "HY000", "Lock wait timeout exceeded"); !x.Deadlocked(err) {
+		t.Error("a wait for a lock in a distributed transaction is taken for a deadlock")
+	}
+	if _, err := control[2].ExecContext(ctx, fmt.Sprintf("KILL %d", b[2].id)); err != nil {
+		t.Fatal(err)
+	}
+	aborted, ok := errors.AsType[*txn.AbortedError](x.Commit(ctx))
+	if !ok || !aborted.Lost || !errors.Is(aborted, txn.ErrLost) || aborted.DataSource != b[2].name || len(there(t, id)) > 0 {
+		t.Errorf("%v, there on %v", aborted, there(t, id))
+	}
+	clean(t)
+}
+
+// TestOneShardIsLeftAlone: a transaction that stays on one shard is, to its server, the one that it is in mode LOCAL.
+func TestOneShardIsLeftAlone(t *testing.T) {
+	for _, s := range []string{"SET GLOBAL log_output = 'TABLE'", "SET GLOBAL general_log = 1"} {
+		if _, err := control[0].ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	saw := func(x *txn.Txn) (statements string) {
+		b := connect(t, 0)
+		if err := x.Enlist(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		b.run(t, "UPDATE bank.acc SET bal = bal + 0 WHERE id = 3")
+		x.Touched(b, true)
+		if err := x.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return ask(t, 0, fmt.Sprintf("SELECT GROUP_CONCAT(argument ORDER BY event_time SEPARATOR '|') FROM mysql.general_log WHERE thread_id = %d AND command_type = 'Query'", b.id))
+	}
+	local, xa := saw(txn.New(txn.Options{})), saw(manager(nil).Begin(txn.Options{}))
+	if local != xa || !strings.Contains(xa, "START TRANSACTION|UPDATE") {
+		t.Errorf("LOCAL: %s\nXA:    %s", local, xa)
+	}
+	if _, err := control[0].ExecContext(t.Context(), "SET GLOBAL general_log = 0"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFsyncs: N shards that are written cost 2N-1 waits for a disk, one costs one.
+func TestFsyncs(t *testing.T) {
+	const times = 40
+	count := func() (n int) {
+		for i := range env.Shards {
+			v, err := strconv.Atoi(ask(t, i, "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'INNODB_DATA_FSYNCS'"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += v
+		}
+		return n
+	}
+	m := manager(nil)
+	for n, on := range [][]int{{0}, {0, 1}, {0, 1, 2}} {
+		want := 2*(n+1) - 1
+		begun := make([]*txn.Txn, times)
+		for i := range begun {
+			begun[i], _, _ = transfer(t, m, txn.Options{}, on)
+		}
+		before := count()
+		for _, x := range begun {
+			if err := x.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := float64(count()-before) / times
+		t.Logf("%d shards: %.2f fsyncs, textbook %d", n+1, got, 2*(n+1)+1)
+		if got < float64(want) || got > float64(want)+0.35 {
+			t.Errorf("%d shards: %.2f fsyncs, want %d", n+1, got, want)
+		}
+	}
+	clean(t)
+}

@@ -1,0 +1,115 @@
+package xa
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+)
+
+const cluster = 0x1d1e
+
+var (
+	env     *harness.Env
+	control []*sql.DB // a shard's, for recovery and for questions
+	shards  *txn.Shards
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(harness.Run(m, harness.Options{Shards: 3, Flags: []string{"--innodb-flush-log-at-trx-commit=1"}, Setup: setup}, &env))
+}
+
+func setup(ctx context.Context, e *harness.Env) error {
+	if err := e.CreateSchema(ctx, "bank"); err != nil {
+		return err
+	}
+	shards = txn.NewShards()
+	for _, s := range e.Shards {
+		db, err := open(s.Config("bank"))
+		if err != nil {
+			return err
+		}
+		e.OnClose(db.Close)
+		control = append(control, db)
+		for _, ddl := range []string{
+			"CREATE TABLE bank.acc (id INT PRIMARY KEY, bal INT NOT NULL) ENGINE=InnoDB",
+			"INSERT INTO bank.acc SELECT seq, 100 FROM seq_1_to_100",
+			"CREATE TABLE bank.ledger (t BIGINT PRIMARY KEY, delta INT NOT NULL) ENGINE=InnoDB",
+		} {
+			if _, err := db.ExecContext(ctx, ddl); err != nil {
+				return err
+			}
+		}
+		server, err := txn.Probe(ctx, db, s.Name())
+		if err != nil {
+			return fmt.Errorf("probe %s: %w", s.Name(), err)
+		}
+		shards.Set(s.Name(), server, nil)
+	}
+	return nil
+}
+
+func open(cfg *mysql.Config) (*sql.DB, error) {
+	txnlog.Configure(cfg)
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// manager is a process that begins transactions.
+func manager(at txn.Failpoint) *txn.Manager {
+	return txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, At: at})
+}
+
+// recoverer is another that takes every owner for dead; what it cannot mend fails the test.
+func recoverer(t testing.TB, at txn.Failpoint) *txn.Recoverer {
+	return txn.NewRecoverer(txn.RecoveryConfig{
+		Cluster: cluster, Shards: shards, At: at, Life: func(uint64) txn.Life { return txn.Dead },
+		Alarm: func(a txn.Alarm) { t.Errorf("alarm: %+v", a) }, Keep: time.Nanosecond, Marks: time.Hour,
+	})
+}
+
+// recoverAll scans every shard once.
+func recoverAll(t testing.TB, r *txn.Recoverer) (out []txn.Resolved) {
+	t.Helper()
+	for _, name := range shards.Names() {
+		done, err := r.Scan(context.Background(), name)
+		if err != nil {
+			t.Errorf("recover %s: %v", name, err)
+		}
+		out = append(out, done...)
+	}
+	return out
+}
+
+const openTransactions = "SELECT CONCAT_WS(' ', 'thread', trx_mysql_thread_id, trx_started, trx_rows_modified, 'rows', trx_query) FROM information_schema.INNODB_TRX"
+
+// clean fails the test if anything is prepared, locked or open anywhere.
+func clean(t testing.TB) {
+	t.Helper()
+	for i := range env.Shards {
+		open := ""
+		if x := ask(t, i, "XA RECOVER"); x != "" {
+			t.Errorf("%s: a branch is prepared", env.Shards[i].Name())
+		}
+		for range 50 {
+			<-time.After(120 * time.Millisecond) // a server that is asked more often shows the same picture
+			if open = ask(t, i, openTransactions); open == "" {
+				break
+			}
+		}
+		if open != "" {
+			t.Errorf("%s: a transaction is open: %s", env.Shards[i].Name(), open)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package txnlog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// looks are the pictures of a server's open transactions. A server shows the same one, to all who ask, until nobody has asked for
+// 0.1 s: so who looks often sees old ones, and makes everybody else see them. Lookers of a process share a picture, those of
+// several wait for each other by a lock of the server, and one in which the looker's own transaction is missing is none.
+type looks struct {
+	once  sync.Once
+	turn  chan struct{} // held by who looks
+	began time.Time     // of the last picture; owned by who has the turn
+	last  *scene
+}
+
+// scene is what a picture shows.
+type scene struct {
+	since map[uint32]float64 // the connections that have a transaction, and for how many seconds
+	loose int                // transactions that have written and that no connection has
+}
+
+const (
+	idle     = 120 * time.Millisecond // what a server's picture is old after
+	lookLock = "heddle.txn.look"
+)
+
+// picture is of a moment after the call. It takes a tenth of a second at least.
+func (s *Server) picture(ctx context.Context) (*scene, error) {
+	l := &s.looks
+	l.once.Do(func() { l.turn = make(chan struct{}, 1) })
+	arrived := time.Now()
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("look at the transactions: %w", ctx.Err())
+	}
+	if l.last != nil && l.began.After(arrived) {
+		return l.last, nil
+	}
+	began := time.Now()
+	last, err := s.look(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look at the transactions: %w", err)
+	}
+	l.began, l.last = began, last
+	return last, nil
+}
+
+var errOldPicture = errors.New("the server shows an old list of transactions, as it does while somebody asks for it more often than ten times a second")
+
+func (s *Server) look(ctx context.Context) (*scene, error) {
+	conn, err := s.DB.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	var locked sql.NullInt64 // without it, others may look too: that is seen
+	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 3)", lookLock).Scan(&locked); err != nil {
+		return nil, err
+	}
+	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(?)", lookLock) }()
+	for pause := idle; ; pause = idle + rand.N(2*pause) {
+		if pic, own, err := s.look1(ctx, conn, pause); err != nil || own {
+			return pic, err
+		}
+		if pause > 20*idle {
+			return nil, errOldPicture
+		}
+	}
+}
+
+// look1 reports also whether the picture has the transaction in which it was asked for.
+func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration) (pic *scene, own bool, err error) {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	var self uint32
+	if err := tx.QueryRowContext(ctx, "SELECT CONNECTION_ID() FROM "+Schema+".txn_log LIMIT 1").Scan(&self); err != nil { // it begins here
+		return nil, false, err
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	case <-timer.C:
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, trx_started, NOW()), trx_rows_modified FROM information_schema.INNODB_TRX")
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = rows.Close() }()
+	pic = &scene{since: map[uint32]float64{}}
+	for rows.Next() {
+		var id uint32
+		var age float64
+		var written uint64
+		if err := rows.Scan(&id, &age, &written); err != nil {
+			return nil, false, err
+		}
+		if id == 0 && written > 0 {
+			pic.loose++
+		}
+		pic.since[id] = max(age, pic.since[id])
+	}
+	_, own = pic.since[self]
+	return pic, own, rows.Err()
+}
