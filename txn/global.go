@@ -54,9 +54,24 @@ func (t *Txn) Deadlocked(err error) bool {
 	return e != nil && (e.Code == sqlerr.CodeDeadlock || t.Spread() && e.Code == sqlerr.CodeLockWaitTimeout)
 }
 
-// Undelivered are the data sources on which a transaction that Commit has reported as committed is not there yet: it is decided,
-// their servers hold the branch prepared, and recovery commits it as soon as they let it.
-func (t *Txn) Undelivered() []string { return t.late }
+// Pending is a branch of a transaction that is decided to commit, and that its server may hold prepared yet.
+type Pending struct {
+	DataSource string
+	xid        xa.XID
+}
+
+// Undelivered are the branches on which a transaction that Commit has reported as committed may not be there yet: recovery commits
+// them as soon as their servers let it.
+func (t *Txn) Undelivered() []Pending { return t.late }
+
+// Delivered waits until a branch is committed, and helps.
+func (m *Manager) Delivered(ctx context.Context, p Pending) error {
+	done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, p.xid, false)
+	if err == nil && done.Trouble != xa.NoTrouble {
+		err = fmt.Errorf("%s: %s: %s", p.DataSource, done.Trouble, detail(done))
+	}
+	return err
+}
 
 // enlistXA opens a further branch of a distributed transaction, with the savepoints that are set, in one packet.
 func (t *Txn) enlistXA(ctx context.Context, b Branch) error {
@@ -147,7 +162,7 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 		return err
 	}
 	for _, i := range o.Undelivered() {
-		t.late = append(t.late, t.parts[i].branch.DataSource())
+		t.late = append(t.late, Pending{t.parts[i].branch.DataSource(), t.parts[i].xid})
 	}
 	var failed *part
 	if i := o.Failed(); i >= 0 {

@@ -100,7 +100,7 @@ func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err 
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	running := map[string]chan struct{}{}
-	for ; ctx.Err() == nil; wait(ctx, r.cfg.Every) {
+	for turn := 0; ctx.Err() == nil; turn++ {
 		for _, name := range r.cfg.Shards.Names() {
 			if done := running[name]; done != nil {
 				select {
@@ -117,13 +117,20 @@ func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err 
 			wg.Go(func() {
 				defer close(done)
 				_, err := r.Scan(ctx, name)
-				if err = errors.Join(err, r.Sweep(ctx, name)); err != nil && ctx.Err() == nil {
+				if turn%sweepEvery == 0 {
+					err = errors.Join(err, r.Sweep(ctx, name))
+				}
+				if err != nil && ctx.Err() == nil {
 					report(name, err)
 				}
 			})
 		}
+		wait(ctx, r.cfg.Every)
 	}
 }
+
+// sweepEvery is how many looks at a data source there are to one sweep.
+const sweepEvery = 3
 
 // recoveries is how many branches of a data source are recovered at the same time.
 const recoveries = 8

@@ -109,7 +109,7 @@ type Txn struct {
 	parts   []*part   // the branches in the order in which they were enlisted, in mode XA
 	gtrid   xa.GTRID  // zero until there is a second branch
 	decided time.Time // when the decision was sent
-	late    []string
+	late    []Pending
 }
 
 // New returns an open transaction without a branch: a shard is not asked before it is needed.
