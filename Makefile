@@ -108,6 +108,14 @@ fault-sweep: build-race ## Try every fault at every moment of every kind of stat
 	@scripts/need server
 	HEDDLE_FAULT_SWEEP=$(CURDIR)/bin/fault-sweep.md $(LAYER_ENV) go test $(RACE) -timeout 0 -count=1 -v -run '^TestFaultSweep$$' ./tests/fault
 
+INJECTIONS ?= 10000
+.PHONY: torture
+torture: ## Let owners and recoverers of XA transactions die at INJECTIONS (10000) failpoints, and servers; goes on from bin/torture.txt; SEED= another run.
+	@scripts/need server
+	HEDDLE_EXPLORE=1 go test -timeout 0 -count=1 -v -run '^TestEveryPath$$' ./txn/xa
+	mkdir -p bin
+	HEDDLE_TORTURE=$(CURDIR)/bin/torture.txt HEDDLE_TORTURE_COUNT=$(INJECTIONS) HEDDLE_SEED=$(SEED) go test -timeout 0 -count=1 -v -run '^TestTorture$$' ./tests/xa
+
 .PHONY: crosstalk
 crosstalk: build ## Have 64 clients on few connections read back what they wrote, for SPELL (10m).
 	@scripts/need server

@@ -83,19 +83,22 @@ func (b *batch) at(v *victim) txn.Failpoint {
 			v.struck = append(v.struck, point)
 		}
 		v.mu.Unlock()
-		switch {
-		case !due:
-		case point == v.fate.cut:
+		if !due {
+			return nil
+		}
+		if point == v.fate.cut {
 			c := v.branches[v.fate.whose%len(v.branches)]
 			if v.fate.killed {
 				_, _ = control[v.on[v.fate.whose%len(v.branches)]].Exec(fmt.Sprintf("KILL %d", c.id)) // it may have gone
 			} else {
 				_ = c.net.Close()
 			}
-		case point == v.fate.freeze:
+		}
+		if point == v.fate.freeze {
 			b.stopped.Done()
 			<-b.thaw
-		case point == v.fate.die:
+		}
+		if point == v.fate.die {
 			return errors.New("die")
 		}
 		return nil
@@ -263,8 +266,11 @@ func chance(rnd *rand.Rand) *victim {
 			v.wrote = append(v.wrote, shard)
 		}
 	}
-	v.fate = fate{whose: rnd.IntN(3), killed: rnd.IntN(2) == 0, hung: rnd.IntN(4) == 0, nth: 1 + rnd.IntN(2)}
+	v.fate = fate{whose: rnd.IntN(3), killed: rnd.IntN(2) == 0, hung: rnd.IntN(4) == 0, nth: 1 + rnd.IntN(5)/4}
 	point := func() string { return ownerPoints[rnd.IntN(len(ownerPoints))] }
+	if rnd.IntN(3) > 0 { // where most transactions come by
+		point = func() string { return points("", "prepare", "decide", "deliver")[rnd.IntN(6)] }
+	}
 	switch rnd.IntN(8) {
 	case 0, 1, 2:
 		v.fate.die = point()
@@ -374,7 +380,7 @@ func TestTorture(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		size = 24
+		size = 32
 	}
 	for !t.Failed() && y.injections < goal {
 		rnd := rand.New(rand.NewPCG(seed, uint64(y.batches)))

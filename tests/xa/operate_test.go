@@ -1,0 +1,320 @@
+package xa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// TestProbe: what a server must be, and the account be allowed, and why not.
+func TestProbe(t *testing.T) {
+	probe := func(user string) string {
+		cfg := env.Shards[2].Config("bank")
+		cfg.User = user
+		db, err := open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := txn.Probe(t.Context(), db, env.Shards[2].Name()); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+	run := func(statements ...string) {
+		for _, s := range statements {
+			if _, err := control[2].ExecContext(t.Context(), s); err != nil {
+				t.Fatalf("%s: %v", s, err)
+			}
+		}
+	}
+	for _, c := range []struct{ set, unset, want string }{
+		{"SET GLOBAL innodb_flush_log_at_trx_commit = 2", "SET GLOBAL innodb_flush_log_at_trx_commit = 1", "innodb_flush_log_at_trx_commit is 2"},
+		{"SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0", "read_only"},
+		{"SET GLOBAL rpl_semi_sync_master_enabled = 1", "SET GLOBAL rpl_semi_sync_master_enabled = 0", "AFTER_COMMIT: only AFTER_SYNC"},
+		{"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1", "RESET SLAVE ALL", "replica"},
+		{"DO 0", "DO 0", ""},
+	} {
+		run(c.set)
+		if got := probe("root"); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.set, got, c.want)
+		}
+		run(c.unset)
+	}
+	for _, c := range []struct{ user, grant, want string }{
+		{"documented", "GRANT PROCESS, REPLICA MONITOR ON *.* TO documented; GRANT SELECT, INSERT, DELETE, CREATE ON heddle.* TO documented", ""},
+		{"blind", "GRANT REPLICA MONITOR ON *.* TO blind; GRANT SELECT, INSERT, DELETE, CREATE ON heddle.* TO blind", "PROCESS"},
+		{"mute", "GRANT PROCESS, REPLICA MONITOR ON *.* TO mute; GRANT SELECT ON heddle.* TO mute", "cannot write to schema heddle"},
+		{"outside", "GRANT PROCESS, REPLICA MONITOR ON *.* TO outside", "heddle"},
+	} {
+		run("CREATE USER " + c.user)
+		run("GRANT SELECT ON bank.* TO " + c.user)
+		run(strings.Split(c.grant, "; ")...)
+		if got := probe(c.user); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.user, got, c.want)
+		}
+		run("DROP USER " + c.user)
+	}
+	if _, err := txn.NewShards().Fit("ds_0"); err == nil {
+		t.Error("a data source that was not probed is fit")
+	}
+	if m := txn.NewManager(txn.Config{Shards: txn.NewShards()}); true {
+		x := m.Begin(txn.Options{})
+		err := x.Enlist(t.Context(), connect(t, 0))
+		unfit, ok := errors.AsType[*txn.UnfitError](x.Enlist(t.Context(), connect(t, 1)))
+		if err != nil || !ok || unfit.DataSource != env.Shards[1].Name() || x.Rollback(t.Context()) != nil {
+			t.Errorf("a second branch without a probe: %v, %v", err, unfit)
+		}
+	}
+}
+
+// dying is a transaction over shards 0 and 1 whose owner stops at a point, with its connections open.
+func dying(t *testing.T, point string) (branches []*branch, id int64) {
+	t.Helper()
+	m := manager(func(_ context.Context, p string) error {
+		if p == point {
+			return errors.New("die")
+		}
+		return nil
+	})
+	x, branches, id := transfer(t, m, txn.Options{}, []int{0, 1})
+	if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+		t.Fatalf("it did not stop at %s: %v", point, err)
+	}
+	return branches, id
+}
+
+// alarmed is a recoverer that collects its alarms.
+func alarmed() (*txn.Recoverer, func() []txn.Alarm) {
+	var mu sync.Mutex // guards alarms
+	var alarms []txn.Alarm
+	r := txn.NewRecoverer(txn.RecoveryConfig{
+		Cluster: cluster, Shards: shards, Life: func(uint64) txn.Life { return txn.Dead }, Living: time.Nanosecond,
+		Alarm: func(a txn.Alarm) {
+			mu.Lock()
+			defer mu.Unlock()
+			alarms = append(alarms, a)
+		},
+	})
+	return r, func() []txn.Alarm {
+		mu.Lock()
+		defer mu.Unlock()
+		defer func() { alarms = nil }()
+		return alarms
+	}
+}
+
+// reset sends COM_RESET_CONNECTION, which nobody must.
+func (b *branch) reset(t *testing.T) {
+	t.Helper()
+	if _, err := b.net.Write([]byte{1, 0, 0, 0, 0x1f}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(b.net, make([]byte, 11)); err != nil { // OK
+		t.Fatal(err)
+	}
+}
+
+// TestReset: a branch whose connection was reset is not lost, as long as it is not committed before that connection has ended.
+func TestReset(t *testing.T) {
+	b, id := dying(t, "decide.after")
+	b[0].Discard()
+	b[1].reset(t)
+	if done := recoverAll(t, recoverer(t, nil)); len(done) != 1 || !done[0].Committed || !slices.Equal(there(t, id), []int{0, 1}) {
+		t.Errorf("%+v, on %v", done, there(t, id))
+	}
+	clean(t)
+}
+
+// TestZombie: a branch that its server has hidden is told, and comes back with a restart.
+func TestZombie(t *testing.T) {
+	b, id := dying(t, "decide.after")
+	b[0].Discard()
+	b[1].reset(t)
+	ours, _, err := shards.Server(env.Shards[1].Name()).Prepared(t.Context())
+	if err != nil || len(ours) != 1 {
+		t.Fatalf("%v, %v", ours, err)
+	}
+	if _, err := control[1].ExecContext(t.Context(), "XA COMMIT "+ours[0].String()); err != nil {
+		t.Fatal(err)
+	}
+	b[1].Discard()
+	if ask(t, 1, "XA RECOVER") != "" || slices.Contains(there(t, id), 1) {
+		t.Fatal("the server has made no zombie")
+	}
+	r, alarms := alarmed()
+	for _, at := range []int{0, 1} { // where it is decided, and where it is
+		if err := r.Sweep(t.Context(), env.Shards[at].Name()); err != nil {
+			t.Fatal(err)
+		}
+		if got := alarms(); len(got) != 1 || got[0].Trouble != xa.Zombie || got[0].DataSource != env.Shards[1].Name() {
+			t.Errorf("seen from %s: %+v", env.Shards[at].Name(), got)
+		}
+	}
+	if err := errors.Join(env.Shards[1].Kill(), env.Shards[1].Start(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if done := recoverAll(t, r); len(done) != 1 || !done[0].Committed || !slices.Equal(there(t, id), []int{0, 1}) {
+		t.Errorf("after the restart: %+v, on %v", done, there(t, id))
+	}
+	clean(t)
+}
+
+// TestOthersEndIt: a branch that somebody ends against the decision, or that is lost, is told.
+func TestOthersEndIt(t *testing.T) {
+	end := func(b []*branch, verb string) {
+		for _, c := range b {
+			c.Discard()
+		}
+		for ask(t, 1, fmt.Sprintf("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %d", b[1].id)) != "0" {
+		}
+		<-time.After(300 * time.Millisecond) // and until its server has let go of it
+		server := shards.Server(env.Shards[1].Name())
+		ours, _, err := server.Prepared(t.Context())
+		if err != nil || len(ours) != 1 {
+			t.Fatalf("%v, %v", ours, err)
+		}
+		if _, err := control[1].ExecContext(t.Context(), verb+" "+ours[0].String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, _ := dying(t, "decide.after")
+	end(b, "XA ROLLBACK")
+	r, alarms := alarmed()
+	if err := r.Sweep(t.Context(), env.Shards[0].Name()); err != nil {
+		t.Fatal(err)
+	}
+	if got := alarms(); len(got) != 1 || got[0].Trouble != xa.Missing || got[0].DataSource != env.Shards[1].Name() {
+		t.Errorf("decided and rolled back: %+v", got)
+	}
+	if _, err := control[0].ExecContext(t.Context(), "DELETE FROM heddle.txn_decision"); err != nil {
+		t.Fatal(err)
+	}
+	clean(t)
+}
+
+// TestSweep: nothing is left of what is over, and nothing is deleted that somebody could still ask for.
+func TestSweep(t *testing.T) {
+	count := func(what string) (s string) {
+		for i := range env.Shards {
+			s += " " + ask(t, i, "SELECT COUNT(*) FROM heddle."+what)
+		}
+		return s
+	}
+	for i := range env.Shards {
+		for _, table := range []string{"txn_decision", "txn_mark"} {
+			if _, err := control[i].ExecContext(t.Context(), "DELETE FROM heddle."+table); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	x, _, _ := transfer(t, manager(nil), txn.Options{}, []int{0, 1, 2})
+	if err := x.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	half, _ := dying(t, "decide.after")
+	sweep := func(keep, marks time.Duration) {
+		r := txn.NewRecoverer(txn.RecoveryConfig{Cluster: cluster, Shards: shards, Keep: keep, Marks: marks,
+			Alarm: func(a txn.Alarm) { t.Errorf("%+v", a) }})
+		for range 2 {
+			for _, name := range shards.Names() {
+				if err := r.Sweep(t.Context(), name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	sweep(time.Minute, time.Microsecond)
+	if count("txn_decision") != " 2 0 0" || count("txn_mark") != " 0 1 1" {
+		t.Errorf("young: decisions%s, marks%s", count("txn_decision"), count("txn_mark"))
+	}
+	sweep(time.Nanosecond, time.Microsecond)
+	if count("txn_decision") != " 1 0 0" || count("txn_mark") != " 0 0 0" {
+		t.Errorf("old: decisions%s, marks%s; one is not delivered", count("txn_decision"), count("txn_mark"))
+	}
+	recoverAll(t, recoverer(t, nil))
+	sweep(time.Nanosecond, time.Microsecond)
+	if count("txn_decision") != " 0 0 0" || count("txn_mark") != " 0 0 0" {
+		t.Errorf("recovered: decisions%s, marks%s", count("txn_decision"), count("txn_mark"))
+	}
+	aborted, _ := dying(t, "decide.before")
+	home := connect(t, 0)
+	recoverAll(t, recoverer(t, nil))
+	if _, err := control[0].ExecContext(t.Context(), fmt.Sprintf("UPDATE heddle.txn_decision SET home = %d", home.id)); err != nil {
+		t.Fatal(err)
+	}
+	sweep(time.Nanosecond, time.Microsecond)
+	if count("txn_decision") != " 1 0 0" {
+		t.Errorf("whoever could decide lives, and the decision to abort is gone")
+	}
+	for _, b := range append(append(half, aborted...), home) {
+		b.Discard()
+	}
+	for ask(t, 0, fmt.Sprintf("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %d", home.id)) != "0" {
+	}
+	sweep(time.Nanosecond, time.Microsecond)
+	if count("txn_decision") != " 0 0 0" {
+		t.Errorf("nobody can decide any more: decisions%s", count("txn_decision"))
+	}
+	clean(t)
+}
+
+// TestUndelivered: a server that dies when all is decided gets its branch when it is back; the client is told meanwhile.
+func TestUndelivered(t *testing.T) {
+	m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Limits: txn.Limits{Deliver: 500 * time.Millisecond},
+		At: func(_ context.Context, p string) error {
+			if p == "deliver.before" {
+				return env.Shards[1].Kill()
+			}
+			return nil
+		}})
+	x, _, id := transfer(t, m, txn.Options{}, []int{0, 1})
+	if err := x.Commit(t.Context()); err != nil || len(x.Undelivered()) != 1 || x.Undelivered()[0].DataSource != env.Shards[1].Name() {
+		t.Fatalf("%v, undelivered %v", err, x.Undelivered())
+	}
+	if err := env.Shards[1].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Delivered(t.Context(), x.Undelivered()[0]); err != nil || !slices.Equal(there(t, id), []int{0, 1}) {
+		t.Errorf("%v, on %v", err, there(t, id))
+	}
+	clean(t)
+}
+
+// TestHomeAway: where the server with the decision dies while it is decided, nobody guesses.
+func TestHomeAway(t *testing.T) {
+	m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Limits: txn.Limits{Ask: time.Second, Decide: time.Second},
+		At: func(_ context.Context, p string) error {
+			if p == "decide.before" {
+				return env.Shards[0].Kill()
+			}
+			return nil
+		}})
+	x, _, id := transfer(t, m, txn.Options{}, []int{0, 1})
+	doubt, ok := errors.AsType[*txn.InDoubtError](x.Commit(t.Context()))
+	if !ok || doubt.DataSource != env.Shards[0].Name() || doubt.GTRID != x.GTRID() {
+		t.Errorf("%v", doubt)
+	}
+	r, alarms := alarmed()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	if done, err := r.Scan(ctx, env.Shards[1].Name()); err == nil || len(done) > 0 {
+		t.Errorf("a branch is recovered without its decision: %v", done)
+	}
+	cancel()
+	if err := env.Shards[0].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if done := recoverAll(t, r); len(done) != 1 || done[0].Committed || len(there(t, id)) > 0 || len(alarms()) > 0 {
+		t.Errorf("%v, on %v", done, there(t, id))
+	}
+	clean(t)
+}
