@@ -133,7 +133,7 @@ func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err 
 const sweepEvery = 3
 
 // recoveries is how many branches of a data source are recovered at the same time.
-const recoveries = 8
+const recoveries = 32
 
 // Scan finishes the branches that a data source's server lists as prepared, but for those that are young enough for their
 // owner to be at them.
@@ -169,6 +169,16 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 	}
 	wg.Wait()
 	return out, errors.Join(errs...)
+}
+
+// InDoubt is how many branches of a data source were prepared at the last look, and for how long the oldest has been seen.
+func (r *Recoverer) InDoubt(dataSource string) (n int, oldest time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, since := range r.first[dataSource] {
+		oldest = max(oldest, time.Since(since))
+	}
+	return len(r.first[dataSource]), oldest
 }
 
 // due are the listed branches that are this mesh's and this data source's, and old enough.
@@ -279,19 +289,9 @@ func (r *Recoverer) sweepDecisions(ctx context.Context, dataSource string, serve
 // delivered are the committed transactions of which all branches are marked. One that lacks a mark for longer than it takes
 // to deliver is looked into.
 func (r *Recoverer) delivered(ctx context.Context, rows []txnlog.Decided) (done []xa.GTRID, err error) {
-	of := map[xa.Log][]xa.GTRID{}
-	for _, d := range rows {
-		for _, p := range d.Parts {
-			of[p] = append(of[p], d.GTRID)
-		}
-	}
-	marked := map[xa.Log]map[xa.GTRID]bool{}
-	for log, gtrids := range of {
-		if server := r.cfg.Shards.ByLog(log); server != nil {
-			if marked[log], err = server.Marks(ctx, gtrids); err != nil {
-				return nil, err
-			}
-		}
+	marked, err := r.cfg.Shards.marks(ctx, rows)
+	if err != nil {
+		return nil, err
 	}
 	for _, d := range rows {
 		missing := slices.IndexFunc(d.Parts, func(p xa.Log) bool { return !marked[p][d.GTRID] })

@@ -76,9 +76,9 @@ func TestCommit(t *testing.T) {
 			if got := there(t, id); len(got) > 0 {
 				t.Errorf("%v: rolled back, and there on %v", wrote, got)
 			}
-			clean(t)
 		}
 	}
+	clean(t)
 }
 
 // TestBegin: each characteristic of a transaction holds in its XA branches too.

@@ -318,3 +318,45 @@ func TestHomeAway(t *testing.T) {
 	}
 	clean(t)
 }
+
+// TestResolve: an operator can do what recovery would, and nothing against a decision.
+func TestResolve(t *testing.T) {
+	for _, c := range []struct {
+		point         string
+		commit, force bool
+		decision      string
+		want          error
+		on            []int
+	}{
+		{"decide.before", false, false, "", nil, nil},
+		{"decide.before", true, false, "", txn.ErrUndecided, nil},
+		{"decide.before", true, true, "", nil, []int{1}},
+		{"decide.after", true, false, "committed", nil, []int{0, 1}},
+		{"decide.after", false, true, "committed", txn.ErrDecided, []int{0, 1}},
+	} {
+		b, id := dying(t, c.point)
+		listed, err := shards.List(t.Context(), cluster)
+		if err != nil || len(listed) != 1 || listed[0].Home != env.Shards[0].Name() || listed[0].Decision != c.decision ||
+			len(listed[0].Branches) != 1 || listed[0].Branches[0].DataSource != env.Shards[1].Name() ||
+			listed[0].Branches[0].Conn != b[1].id || !listed[0].Branches[0].Prepared {
+			t.Fatalf("%s: %+v, %v", c.point, listed, err)
+		}
+		for _, conn := range b {
+			conn.Discard()
+		}
+		if _, err := shards.Resolve(t.Context(), listed[0].GTRID.String(), c.commit, c.force); !errors.Is(err, c.want) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		recoverAll(t, recoverer(t, nil))
+		if got := there(t, id); !slices.Equal(got, c.on) {
+			t.Errorf("%+v: on %v", c, got)
+		}
+		if listed, err := shards.List(t.Context(), cluster); err != nil || len(listed) > 0 {
+			t.Errorf("%+v: listed when it is over: %+v, %v", c, listed, err)
+		}
+	}
+	if _, err := shards.Resolve(t.Context(), "g1", true, true); err == nil {
+		t.Error("a name that is none is resolved")
+	}
+	clean(t)
+}

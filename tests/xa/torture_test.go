@@ -368,7 +368,7 @@ func (y *tally) write(t *testing.T) {
 // HEDDLE_TORTURE_COUNT injections, by HEDDLE_SEED. A batch of a seed and a number has the same fates each time.
 func TestTorture(t *testing.T) {
 	y := tally{path: os.Getenv("HEDDLE_TORTURE")}
-	seed, goal, size := uint64(1), 60, 12
+	seed, goal, size := uint64(1), 80, 24
 	if y.path != "" {
 		y.read(t)
 		var err error

@@ -52,6 +52,14 @@ func (s *Server) Fence(ctx context.Context, g xa.GTRID, home uint32) (xa.Finding
 	return xa.Fine, nil
 }
 
+// Force decides that a transaction is committed, for an operator who takes the blame: what its first branch did is not among it.
+func (s *Server) Force(ctx context.Context, g xa.GTRID, parts []xa.Log) error {
+	if _, err := s.DB.ExecContext(ctx, Decide(g, parts, 0)[0]); err != nil {
+		return fmt.Errorf("force %s: %w", g, err)
+	}
+	return nil
+}
+
 // Prepared lists Heddle's branches in XA RECOVER, and counts those of others.
 func (s *Server) Prepared(ctx context.Context) (ours []xa.XID, others int, err error) {
 	rows, err := s.DB.QueryContext(ctx, "XA RECOVER")
@@ -204,8 +212,11 @@ func (s *Server) listed(ctx context.Context, conn uint32) (there, ours bool, err
 // to other work is left alone.
 func (s *Server) Kill(ctx context.Context, conn uint32, age time.Duration) error {
 	there, ours, err := s.listed(ctx, conn)
-	if err != nil || !there || !ours {
+	switch {
+	case err != nil || !there:
 		return err
+	case !ours:
+		return fmt.Errorf("kill connection %d: it is of another account than recovery's", conn)
 	}
 	if age > 0 {
 		pic, err := s.picture(ctx)

@@ -1,0 +1,203 @@
+package txn
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// Listed is a global transaction that is not over everywhere.
+type Listed struct {
+	GTRID    xa.GTRID
+	Home     string // the data source that has the decision; "" where none of this mesh has its log
+	Decision string // "committed", "aborted", "" for none
+	Age      time.Duration
+	Branches []ListedBranch
+}
+
+// ListedBranch is a branch that is prepared, or that the decision names and whose mark is not there.
+type ListedBranch struct {
+	DataSource string // or the log, where no data source is known to have it
+	Conn       uint32 // the number of its connection; 0: not known
+	Prepared   bool   // false: decided to commit and not seen done, nor prepared
+	xid        xa.XID
+}
+
+// List asks all data sources for what is prepared and what is decided. Those of another cluster are left out. What one
+// cannot be asked is in the error; the rest is listed.
+func (s *Shards) List(ctx context.Context, cluster uint32) ([]Listed, error) {
+	found := map[xa.GTRID]*Listed{}
+	of := func(g xa.GTRID) *Listed {
+		if found[g] == nil {
+			found[g] = &Listed{GTRID: g}
+			if home := s.ByLog(g.Log); home != nil {
+				found[g].Home = home.DataSource
+			}
+		}
+		return found[g]
+	}
+	var errs []error
+	var servers []*txnlog.Server
+	for _, name := range s.Names() {
+		server := s.Server(name)
+		if server == nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, errNotProbed))
+			continue
+		}
+		servers = append(servers, server)
+		prepared, _, err := server.Prepared(ctx)
+		errs = append(errs, err)
+		for _, x := range prepared {
+			known := s.ByLog(x.Branch.Log)
+			if x.GTRID.Cluster == cluster&(1<<xa.ClusterBits-1) && (known == nil || known == server) {
+				l := of(x.GTRID)
+				l.Branches = append(l.Branches, ListedBranch{DataSource: name, Conn: x.Branch.Conn, Prepared: true, xid: x})
+			}
+		}
+	}
+	for _, server := range servers {
+		errs = append(errs, s.listDecisions(ctx, server, of))
+	}
+	out := make([]Listed, 0, len(found))
+	for _, l := range found {
+		if len(l.Branches) > 0 {
+			slices.SortFunc(l.Branches, func(a, b ListedBranch) int { return cmp.Compare(a.DataSource, b.DataSource) })
+			out = append(out, *l)
+		}
+	}
+	slices.SortFunc(out, func(a, b Listed) int { return cmp.Compare(a.GTRID.String(), b.GTRID.String()) })
+	return out, errors.Join(errs...)
+}
+
+// listDecisions adds what one log says. Decisions whose branches are all done are over.
+func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, of func(xa.GTRID) *Listed) error {
+	for after := ""; ; {
+		rows, err := server.Decisions(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		marked, err := s.marks(ctx, rows)
+		if err != nil {
+			return err
+		}
+		for _, d := range rows {
+			l := of(d.GTRID)
+			l.Decision, l.Age = "aborted", d.Age
+			if d.Commit {
+				l.Decision = "committed"
+			}
+			for _, p := range d.Parts {
+				listed := slices.ContainsFunc(l.Branches, func(b ListedBranch) bool { return b.xid.Branch.Log == p })
+				if marked[p][d.GTRID] || listed {
+					continue
+				}
+				b := ListedBranch{DataSource: p.String(), xid: xa.XID{GTRID: d.GTRID, Branch: xa.Qualifier{Log: p}}}
+				if at := s.ByLog(p); at != nil {
+					b.DataSource = at.DataSource
+				}
+				l.Branches = append(l.Branches, b)
+			}
+		}
+		if len(rows) < page {
+			return nil
+		}
+		after = rows[len(rows)-1].GTRID.String()
+	}
+}
+
+// marks are, by branch, the transactions of rows that have its mark. Branches of unknown logs have none.
+func (s *Shards) marks(ctx context.Context, rows []txnlog.Decided) (map[xa.Log]map[xa.GTRID]bool, error) {
+	of := map[xa.Log][]xa.GTRID{}
+	for _, d := range rows {
+		for _, p := range d.Parts {
+			of[p] = append(of[p], d.GTRID)
+		}
+	}
+	marked := map[xa.Log]map[xa.GTRID]bool{}
+	for log, gtrids := range of {
+		if server := s.ByLog(log); server != nil {
+			var err error
+			if marked[log], err = server.Marks(ctx, gtrids); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return marked, nil
+}
+
+// ErrDecided is a transaction that is decided otherwise than an operator wants it: some of it may be done already.
+var ErrDecided = errors.New("txn: it is decided otherwise")
+
+// ErrUndecided is a transaction that an operator wants committed although its owner has not decided so: only by force,
+// for what its first branch did is lost then, and the others' part is committed without it.
+var ErrUndecided = errors.New("txn: it is not decided, and its first branch is not prepared; by force only the others' part is committed")
+
+// Resolve finishes a transaction as an operator wants it, without waiting for its owner. Nothing resolves it against a decision.
+func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) ([]Resolved, error) {
+	g, err := xa.ParseGTRID(strings.TrimSpace(gtrid))
+	if err != nil {
+		return nil, err
+	}
+	home := s.ByLog(g.Log)
+	if home == nil {
+		return nil, fmt.Errorf("resolve %s: %w", g, errNoLog)
+	}
+	listed, err := s.List(ctx, g.Cluster)
+	at := slices.IndexFunc(listed, func(l Listed) bool { return l.GTRID == g })
+	if err != nil && at < 0 {
+		return nil, err
+	}
+	var branches []ListedBranch
+	if at >= 0 {
+		branches = listed[at].Branches
+	}
+	r := resolver{shards: s}
+	if err := r.decide(ctx, home, g, branches, commit, force); err != nil {
+		return nil, fmt.Errorf("resolve %s: %w", g, err)
+	}
+	var out []Resolved
+	for _, b := range branches {
+		done, err := r.finish(ctx, b.xid, !b.Prepared)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, done)
+	}
+	return out, nil
+}
+
+// decide has the log say what the operator wants, if it says nothing yet.
+func (r resolver) decide(ctx context.Context, home *txnlog.Server, g xa.GTRID, branches []ListedBranch, commit, force bool) error {
+	found, err := home.Decision(ctx, g)
+	switch {
+	case err != nil:
+		return err
+	case found == xa.Undecided && commit && !force:
+		return ErrUndecided
+	case found == xa.Undecided && commit:
+		var parts []xa.Log
+		for _, b := range branches {
+			parts = append(parts, b.xid.Branch.Log)
+		}
+		return home.Force(ctx, g, parts)
+	case found == xa.Undecided:
+		conn := uint32(0)
+		if len(branches) > 0 {
+			conn = branches[0].xid.Branch.Home
+		}
+		if found, err = r.verdict(ctx, g, conn); err != nil {
+			return err
+		}
+	}
+	if commit != (found == xa.DecidedCommit) {
+		return ErrDecided
+	}
+	return nil
+}
