@@ -21,6 +21,7 @@ type part struct {
 	wrote  bool
 	ended  bool // XA END was sent
 	err    error
+	lost   bool // err is that its connection has ended
 }
 
 // written is careful: a branch of which nobody has said that it only reads may have written.
@@ -176,7 +177,7 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 	case o.Result() == xa.SoleUnknown:
 		return failed.err
 	}
-	return &AbortedError{DataSource: failed.branch.DataSource(), Err: failed.err, Lost: !failed.branch.Alive()}
+	return &AbortedError{DataSource: failed.branch.DataSource(), Err: failed.err, Lost: failed.lost}
 }
 
 // replied is an answer on its way to the machine.
@@ -243,7 +244,7 @@ func (t *Txn) answer(ctx context.Context, a xa.Action) replied {
 	var err error
 	r.reply, err = t.perform(ctx, a.Op, p)
 	if err != nil && (p.err == nil || a.Op != xa.Undo) {
-		p.err = err
+		p.err, p.lost = err, r.reply == xa.Lost || r.reply == xa.Unsent
 	}
 	if observe := t.manager.cfg.Observe; observe != nil {
 		observe(Step{t.GTRID(), p.branch.DataSource(), name, began, time.Since(began), err})

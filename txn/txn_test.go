@@ -16,6 +16,8 @@ type fakeBranch struct {
 	fail map[string]error
 	dead bool
 	dies bool // with COMMIT
+	// refuse, where it is set, answers a statement with an error.
+	refuse func(sql string) error
 }
 
 func (b *fakeBranch) DataSource() string   { return b.name }
@@ -30,6 +32,11 @@ func (b *fakeBranch) Exec(_ context.Context, statements ...string) error {
 		b.dead = b.dead || b.dies && sql == "COMMIT"
 		if err := b.fail[sql]; err != nil {
 			return err
+		}
+		if b.refuse != nil {
+			if err := b.refuse(sql); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -1,0 +1,138 @@
+package txn
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// spread begins a transaction over data sources a, b …, which wrote as said: w, r, or - where nobody has said.
+func spread(t *testing.T, o Options, wrote string) (*Txn, []*fakeBranch) {
+	t.Helper()
+	s := NewShards()
+	m := NewManager(Config{Cluster: 1, Shards: s})
+	m.epoch = 3
+	x := m.Begin(o)
+	var branches []*fakeBranch
+	for i, w := range wrote {
+		b := &fakeBranch{name: string(rune('a' + i)), fail: map[string]error{}}
+		s.Set(b.name, &txnlog.Server{DataSource: b.name, Log: xa.Log(i + 10)}, nil)
+		if err := x.Enlist(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if w != '-' {
+			x.Touched(b, w == 'w')
+		}
+		b.log = nil
+		branches = append(branches, b)
+	}
+	return x, branches
+}
+
+// said is what the branches were told, with the names of the XIDs made short.
+func said(branches []*fakeBranch) string {
+	var out []string
+	for _, b := range branches {
+		out = append(out, strings.Join(b.log, "; "))
+	}
+	r := strings.NewReplacer("h1-0001-0000000a-000000000003-0000000001", "G", "0000000a", "A", "0000000b", "B", "0000000c", "C", ",26724", "")
+	return r.Replace(strings.Join(out, " | "))
+}
+
+// TestPackets: what servers are told, for each shape of a transaction.
+func TestPackets(t *testing.T) {
+	const (
+		mark   = "INSERT INTO heddle.txn_mark (gtrid, branch) VALUES ('G','%[1]s'); XA END 'G','%[1]s-7-7'; XA PREPARE 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7'"
+		decide = "INSERT INTO heddle.txn_decision (gtrid, verdict, parts, home) VALUES ('G','C','%s',7); COMMIT"
+		reads  = "XA END 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7' ONE PHASE"
+	)
+	for _, c := range []struct{ wrote, want string }{
+		{"w", "COMMIT"},
+		{"r", "COMMIT"},
+		{"wr", "COMMIT | " + fmt.Sprintf(reads, "B")},
+		{"rw", "DO 0; COMMIT | " + fmt.Sprintf(reads, "B")},
+		{"rr", "COMMIT | " + fmt.Sprintf(reads, "B")},
+		{"ww", fmt.Sprintf(decide, "B") + " | " + fmt.Sprintf(mark, "B")},
+		{"--", fmt.Sprintf(decide, "B") + " | " + fmt.Sprintf(mark, "B")},
+		{"www", fmt.Sprintf(decide, "B,C") + " | " + fmt.Sprintf(mark, "B") + " | " + fmt.Sprintf(mark, "C")},
+		{"wrw", fmt.Sprintf(decide, "C") + " | " + fmt.Sprintf(reads, "B") + " | " + fmt.Sprintf(mark, "C")},
+		{"rww", fmt.Sprintf(decide, "B,C") + " | " + fmt.Sprintf(mark, "B") + " | " + fmt.Sprintf(mark, "C")},
+	} {
+		x, branches := spread(t, Options{}, c.wrote)
+		if err := x.Commit(t.Context()); err != nil || said(branches) != c.want || x.Spread() != (len(c.wrote) > 1) {
+			t.Errorf("%s: %v\n got %s\nwant %s", c.wrote, err, said(branches), c.want)
+		}
+		x, branches = spread(t, Options{}, c.wrote)
+		if err := x.Rollback(t.Context()); err != nil || !strings.HasPrefix(said(branches), "ROLLBACK") {
+			t.Errorf("%s: ROLLBACK is %s (%v)", c.wrote, said(branches), err)
+		}
+	}
+	x, branches := spread(t, Options{ReadOnly: true}, "rr")
+	if err := x.Commit(t.Context()); err != nil || x.Spread() || said(branches) != "COMMIT | COMMIT" {
+		t.Errorf("READ ONLY: %s (%v)", said(branches), err)
+	}
+}
+
+func TestXABranchBegins(t *testing.T) {
+	s := NewShards()
+	for i, name := range []string{"a", "b"} {
+		s.Set(name, &txnlog.Server{DataSource: name, Log: xa.Log(i)}, nil)
+	}
+	x := NewManager(Config{Shards: s}).Begin(Options{Isolation: "SERIALIZABLE", ReadWrite: true, Snapshot: true})
+	b := &fakeBranch{name: "b"}
+	err := errors.Join(x.Enlist(t.Context(), &fakeBranch{name: "a"}), x.Savepoint(t.Context(), "`s`"), x.Enlist(t.Context(), b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	xid := "'" + x.GTRID() + "','00000001-7-7',26724"
+	b.want(t, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET TRANSACTION READ WRITE", "XA START "+xid,
+		"SELECT 1 FROM heddle.txn_log LIMIT 1", "SAVEPOINT `s`")
+}
+
+// TestAborts: what a client is told, and that no connection is kept of which it is not known that it has rolled back.
+func TestAborts(t *testing.T) {
+	refused, gone := sqlerr.New(1114, "HY000", "The table is full"), unsent{errors.New("gone")}
+	for _, c := range []struct {
+		name   string
+		branch int
+		fail   string // the beginning of a statement
+		with   error
+		dies   bool
+		is     error
+		lost   bool
+		drops  bool
+	}{
+		{"a mark is refused", 1, "INSERT", refused, false, refused, false, false},
+		{"a PREPARE is refused", 1, "XA PREPARE", refused, false, refused, false, false},
+		{"… and its rollback", 1, "XA", refused, false, refused, false, true},
+		{"a connection has gone", 1, "INSERT", gone, true, ErrLost, true, true},
+		{"a connection goes", 1, "XA PREPARE", errors.New("eof"), true, ErrLost, true, true},
+		{"others have decided", 0, "INSERT", sqlerr.New(1062, "23000", "Duplicate entry"), false, ErrFenced, false, false},
+		{"home has gone", 0, "INSERT", gone, true, ErrLost, true, true},
+	} {
+		x, branches := spread(t, Options{}, "www")
+		b := branches[c.branch]
+		b.refuse = func(sql string) error {
+			if strings.HasPrefix(sql, c.fail) {
+				b.dead = b.dead || c.dies
+				return c.with
+			}
+			return nil
+		}
+		err := x.Commit(t.Context())
+		aborted, ok := errors.AsType[*AbortedError](err)
+		if !ok || !errors.Is(err, c.is) || aborted.Lost != c.lost || aborted.DataSource != b.name || b.dead != c.drops {
+			t.Errorf("%s: %v (dropped %v)", c.name, err, b.dead)
+		}
+		for _, other := range branches {
+			if s := strings.Join(other.log, ";"); other != b && !strings.Contains(s, "ROLLBACK") || strings.Contains(s, "COMMIT") && !strings.Contains(s, "INSERT") {
+				t.Errorf("%s: %s ran %s", c.name, other.name, s)
+			}
+		}
+	}
+}
