@@ -289,8 +289,7 @@ func chance(rnd *rand.Rand) *victim {
 // TestEveryFailpoint stops the owner at each of its points, once so that its connections end, once so that they stay open, once so that it
 // comes back when others have recovered; with and without a lost connection before.
 func TestEveryFailpoint(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 1))
-	struck := map[string]int{}
+	b, struck := &batch{t: t}, map[string]int{}
 	for _, how := range []func(f *fate, point string){
 		func(f *fate, point string) { f.die = point },
 		func(f *fate, point string) { f.die, f.hung = point, true },
@@ -301,7 +300,6 @@ func TestEveryFailpoint(t *testing.T) {
 		func(f *fate, point string) { f.die, f.cut, f.whose = point, "deliver.before", 1 },
 		func(f *fate, point string) { f.die, f.cut, f.whose = point, "prepare.before", 1 },
 	} {
-		b := &batch{t: t}
 		for i, point := range ownerPoints {
 			lastTransfer++
 			v := &victim{id: lastTransfer, on: []int{0, 1, 2}, wrote: []int{0, 1, 2}, fate: fate{nth: 1}}
@@ -314,11 +312,11 @@ func TestEveryFailpoint(t *testing.T) {
 			how(&v.fate, point)
 			b.victims = append(b.victims, v)
 		}
-		b.run(rnd, scene{})
-		for _, v := range b.victims {
-			for _, p := range v.struck {
-				struck[p]++
-			}
+	}
+	b.run(rand.New(rand.NewPCG(1, 1)), scene{})
+	for _, v := range b.victims {
+		for _, p := range v.struck {
+			struck[p]++
 		}
 	}
 	for _, point := range ownerPoints {
