@@ -67,7 +67,7 @@ func (t *Txn) Undelivered() []Pending { return t.late }
 
 // Delivered waits until a branch is committed, and helps.
 func (m *Manager) Delivered(ctx context.Context, p Pending) error {
-	done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, p.xid, false)
+	done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, m.cfg.Shards.ByLog(p.xid.Branch.Log), p.xid, false)
 	if err == nil && done.Trouble != xa.NoTrouble {
 		err = fmt.Errorf("%s: %s: %s", p.DataSource, done.Trouble, detail(done))
 	}
@@ -375,7 +375,7 @@ func (m *Manager) ask(ctx context.Context, p *part, since time.Time) (xa.Reply, 
 // rescue recovers a branch whose commit was not answered.
 func (m *Manager) rescue(ctx context.Context, p *part) (xa.Reply, error) {
 	r := resolver{shards: m.cfg.Shards, at: m.cfg.At}
-	done, err := r.finish(ctx, p.xid, false)
+	done, err := r.finish(ctx, m.cfg.Shards.ByLog(p.xid.Branch.Log), p.xid, false)
 	if err == nil && done.Committed && done.Trouble == xa.NoTrouble {
 		return xa.OK, nil
 	}

@@ -79,7 +79,7 @@ func (s *Shards) List(ctx context.Context, cluster uint32) ([]Listed, error) {
 // listDecisions adds what one log says. Decisions whose branches are all done are over.
 func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, of func(xa.GTRID) *Listed) error {
 	for after := ""; ; {
-		rows, err := server.Decisions(ctx, after, page)
+		rows, next, err := server.Decisions(ctx, after, page)
 		if err != nil {
 			return err
 		}
@@ -105,10 +105,9 @@ func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, of fu
 				l.Branches = append(l.Branches, b)
 			}
 		}
-		if len(rows) < page {
+		if after = next; after == "" {
 			return nil
 		}
-		after = rows[len(rows)-1].GTRID.String()
 	}
 }
 
@@ -164,13 +163,21 @@ func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) 
 	}
 	var out []Resolved
 	for _, b := range branches {
-		done, err := r.finish(ctx, b.xid, !b.Prepared)
+		done, err := r.finish(ctx, s.branchServer(b), b.xid, !b.Prepared)
 		if err != nil {
 			return out, err
 		}
 		out = append(out, done)
 	}
 	return out, nil
+}
+
+// branchServer is where a branch was found.
+func (s *Shards) branchServer(b ListedBranch) *txnlog.Server {
+	if at := s.ByLog(b.xid.Branch.Log); at != nil {
+		return at
+	}
+	return s.Server(b.DataSource)
 }
 
 // decide has the log say what the operator wants, if it says nothing yet.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/heddle-mesh/heddle/txn/txnlog"
 )
@@ -118,8 +117,8 @@ func allowed(ctx context.Context, db *sql.DB, server *txnlog.Server) error {
 	if _, err := server.Unlisted(ctx); err != nil {
 		return fmt.Errorf("the account cannot see transactions (PROCESS) or list prepared ones (on MySQL, XA_RECOVER_ADMIN): %w", err)
 	}
-	if err := server.DropAborted(ctx, 100*365*24*time.Hour); err != nil {
-		return fmt.Errorf("the account cannot write to schema %s: %w", txnlog.Schema, err)
+	if err := server.Writable(ctx); err != nil {
+		return fmt.Errorf("the account cannot keep the log: %w", err)
 	}
 	victim, err := db.Conn(ctx)
 	if err != nil {

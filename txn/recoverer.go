@@ -85,37 +85,35 @@ type Recoverer struct {
 
 	mu    sync.Mutex // guards what follows
 	first map[string]map[xa.XID]time.Time
+	busy  map[xa.XID]bool                   // somebody is at it
 	kept  map[string]map[xa.GTRID]time.Time // since when a decision's branches are seen done
 	doubt map[xa.GTRID]time.Time            // since when a decision lacks a mark
 }
 
 // NewRecoverer returns a recoverer that has seen nothing yet.
 func NewRecoverer(cfg RecoveryConfig) *Recoverer {
-	return &Recoverer{cfg: cfg.withDefaults(), first: map[string]map[xa.XID]time.Time{},
+	return &Recoverer{cfg: cfg.withDefaults(), first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
 		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[xa.GTRID]time.Time{}}
 }
 
-// Run looks after the data sources until ctx ends. What fails is tried again, and told to report.
+// Run looks after the data sources until ctx ends. What fails is tried again, and told to report. A branch or a server that
+// takes its time does not keep others waiting.
 func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err error)) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	running := map[string]chan struct{}{}
 	for turn := 0; ctx.Err() == nil; turn++ {
 		for _, name := range r.cfg.Shards.Names() {
-			if done := running[name]; done != nil {
-				select {
-				case <-done:
-				default:
-					continue // it is slow; others must not wait for it
-				}
+			if running[name] == nil {
+				running[name] = make(chan struct{}, overlap)
 			}
-			if !r.cfg.Leads(name) {
+			slots := running[name]
+			if !r.cfg.Leads(name) || len(slots) == overlap {
 				continue
 			}
-			done := make(chan struct{})
-			running[name] = done
+			slots <- struct{}{}
 			wg.Go(func() {
-				defer close(done)
+				defer func() { <-slots }()
 				_, err := r.Scan(ctx, name)
 				if turn%sweepEvery == 0 {
 					err = errors.Join(err, r.Sweep(ctx, name))
@@ -128,6 +126,9 @@ func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err 
 		wait(ctx, r.cfg.Every)
 	}
 }
+
+// overlap is how many looks at a data source there may be at once, where one finds something that takes its time.
+const overlap = 8
 
 // sweepEvery is how many looks at a data source there are to one sweep.
 const sweepEvery = 3
@@ -157,7 +158,10 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			done, err := r.resolve(ctx, dataSource, x, false)
+			done, err := r.resolve(ctx, server, x, false)
+			r.mu.Lock()
+			delete(r.busy, x)
+			r.mu.Unlock()
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -181,7 +185,8 @@ func (r *Recoverer) InDoubt(dataSource string) (n int, oldest time.Duration) {
 	return len(r.first[dataSource]), oldest
 }
 
-// due are the listed branches that are this mesh's and this data source's, and old enough.
+// due are the listed branches that are this mesh's and this data source's, and old enough, and that nobody is at. Whoever calls it is at
+// them from then on.
 func (r *Recoverer) due(dataSource string, server *txnlog.Server, listed []xa.XID) (due []xa.XID) {
 	now := time.Now()
 	r.mu.Lock()
@@ -204,7 +209,8 @@ func (r *Recoverer) due(dataSource string, server *txnlog.Server, listed []xa.XI
 		case Dead:
 			alone = 0
 		}
-		if now.Sub(since) >= alone {
+		if now.Sub(since) >= alone && !r.busy[x] {
+			r.busy[x] = true
 			due = append(due, x)
 		}
 	}
@@ -213,17 +219,17 @@ func (r *Recoverer) due(dataSource string, server *txnlog.Server, listed []xa.XI
 }
 
 // resolve works at one branch, and tells what came of it.
-func (r *Recoverer) resolve(ctx context.Context, dataSource string, x xa.XID, suspected bool) (Resolved, error) {
+func (r *Recoverer) resolve(ctx context.Context, server *txnlog.Server, x xa.XID, suspected bool) (Resolved, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Try)
 	defer cancel()
-	done, err := resolver{shards: r.cfg.Shards, at: r.cfg.At}.finish(ctx, x, suspected)
+	done, err := resolver{shards: r.cfg.Shards, at: r.cfg.At}.finish(ctx, server, x, suspected)
 	switch {
 	case err != nil:
 		return done, err
 	case done.Trouble != xa.NoTrouble:
-		r.cfg.Alarm(Alarm{DataSource: dataSource, Trouble: done.Trouble, XID: x.String(), Detail: detail(done)})
+		r.cfg.Alarm(Alarm{DataSource: server.DataSource, Trouble: done.Trouble, XID: x.String(), Detail: detail(done)})
 	default:
-		r.cfg.Resolved(dataSource, done)
+		r.cfg.Resolved(server.DataSource, done)
 	}
 	return done, nil
 }
@@ -264,7 +270,7 @@ func (r *Recoverer) sweepDecisions(ctx context.Context, dataSource string, serve
 	seen := map[xa.GTRID]time.Time{}
 	after := ""
 	for {
-		rows, err := server.Decisions(ctx, after, page)
+		rows, next, err := server.Decisions(ctx, after, page)
 		if err != nil {
 			return err
 		}
@@ -275,10 +281,9 @@ func (r *Recoverer) sweepDecisions(ctx context.Context, dataSource string, serve
 		if err := server.DropCommitted(ctx, r.overdue(dataSource, done, seen)); err != nil {
 			return err
 		}
-		if len(rows) < page {
+		if after = next; after == "" {
 			break
 		}
-		after = rows[len(rows)-1].GTRID.String()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -356,7 +361,7 @@ func (r *Recoverer) suspect(ctx context.Context, d txnlog.Decided, marked map[xa
 		x := xa.XID{GTRID: d.GTRID, Branch: xa.Qualifier{Log: p, Home: d.Home}}
 		found, err := server.Inspect(ctx, x)
 		if err == nil && found != xa.Listed {
-			_, err = r.resolve(ctx, server.DataSource, x, true)
+			_, err = r.resolve(ctx, server, x, true)
 		}
 		if err != nil {
 			return err

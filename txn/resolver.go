@@ -35,8 +35,11 @@ var errNoLog = errors.New("no data source of this mesh has the transaction's log
 
 // finish works at one branch until it is finished, cannot be, or ctx ends. suspected is a branch that is decided to commit and is
 // neither marked nor listed.
-func (r resolver) finish(ctx context.Context, x xa.XID, suspected bool) (Resolved, error) {
-	work := &recovery{resolver: r, xid: x, pause: firstPause}
+func (r resolver) finish(ctx context.Context, server *txnlog.Server, x xa.XID, suspected bool) (Resolved, error) {
+	if server == nil {
+		return Resolved{XID: x}, fmt.Errorf("recover %s: no data source of this mesh has the branch's log", x)
+	}
+	work := &recovery{resolver: r, server: server, xid: x, pause: firstPause}
 	m := &work.machine
 	move := xa.NoMove
 	if suspected {
@@ -69,6 +72,7 @@ func (r resolver) finish(ctx context.Context, x xa.XID, suspected bool) (Resolve
 // recovery is the work at one branch.
 type recovery struct {
 	resolver
+	server  *txnlog.Server // where the branch is
 	xid     xa.XID
 	machine xa.Recovery
 	pause   time.Duration
@@ -83,12 +87,9 @@ func (w *recovery) perform(ctx context.Context, m xa.Move) (xa.Finding, error) {
 		return xa.Fine, nil
 	}
 	home := w.shards.ByLog(w.xid.GTRID.Log)
-	at := w.shards.ByLog(w.xid.Branch.Log)
+	at := w.server
 	if home == nil {
 		return xa.Away, errNoLog
-	}
-	if at == nil {
-		return xa.Away, fmt.Errorf("no data source of this mesh has the branch's log %s", w.xid.Branch.Log)
 	}
 	switch m {
 	case xa.Read:

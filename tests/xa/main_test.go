@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +25,8 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(harness.Run(m, harness.Options{Shards: 3, Flags: []string{"--innodb-flush-log-at-trx-commit=1"}, Setup: setup}, &env))
+	flags := append([]string{"--innodb-flush-log-at-trx-commit=1"}, strings.Fields(os.Getenv("HEDDLE_XA_FLAGS"))...) // say, --log-bin --sync-binlog=1
+	os.Exit(harness.Run(m, harness.Options{Shards: 3, Flags: flags, Setup: setup}, &env))
 }
 
 func setup(ctx context.Context, e *harness.Env) error {

@@ -53,7 +53,7 @@ func TestProbe(t *testing.T) {
 	for _, c := range []struct{ user, grant, want string }{
 		{"documented", "GRANT PROCESS, REPLICA MONITOR ON *.* TO documented; GRANT SELECT, INSERT, DELETE, CREATE ON heddle.* TO documented", ""},
 		{"blind", "GRANT REPLICA MONITOR ON *.* TO blind; GRANT SELECT, INSERT, DELETE, CREATE ON heddle.* TO blind", "PROCESS"},
-		{"mute", "GRANT PROCESS, REPLICA MONITOR ON *.* TO mute; GRANT SELECT ON heddle.* TO mute", "cannot write to schema heddle"},
+		{"mute", "GRANT PROCESS, REPLICA MONITOR ON *.* TO mute; GRANT SELECT ON heddle.* TO mute", "cannot keep the log"},
 		{"outside", "GRANT PROCESS, REPLICA MONITOR ON *.* TO outside", "heddle"},
 	} {
 		run("CREATE USER " + c.user)
@@ -357,6 +357,41 @@ func TestResolve(t *testing.T) {
 	}
 	if _, err := shards.Resolve(t.Context(), "g1", true, true); err == nil {
 		t.Error("a name that is none is resolved")
+	}
+	clean(t)
+}
+
+// TestRun: with all defaults, what a process has left is finished some seconds after its end, by another of which it knows nothing.
+func TestRun(t *testing.T) {
+	var ids []int64
+	for _, point := range []string{"prepare.after", "decide.before", "decide.after", "deliver.before"} {
+		for range 5 {
+			b, id := dying(t, point)
+			ids = append(ids, id)
+			for _, c := range b {
+				c.Discard()
+			}
+		}
+	}
+	r := txn.NewRecoverer(txn.RecoveryConfig{Cluster: cluster, Shards: shards,
+		Alarm: func(a txn.Alarm) { t.Errorf("%+v", a) }})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { r.Run(ctx, func(at string, err error) { t.Errorf("%s: %v", at, err) }) })
+	began := time.Now()
+	for ask(t, 1, "XA RECOVER") != "" {
+		if time.Since(began) > 30*time.Second {
+			t.Fatal("branches are still prepared")
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	t.Logf("20 branches were recovered after %s", time.Since(began).Round(10*time.Millisecond))
+	cancel()
+	running.Wait()
+	for i, id := range ids {
+		if got, want := len(there(t, id)), 2*(i/10); got != want {
+			t.Errorf("transaction %d is on %d shards, want %d", i, got, want)
+		}
 	}
 	clean(t)
 }

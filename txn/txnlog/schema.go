@@ -20,6 +20,7 @@ const (
 	CodeNoTable     = 1146
 	CodeNoThread    = 1094
 	CodeLockTimeout = 1205
+	CodeDeadlock    = 1213
 	CodeNota        = 1397 // XAER_NOTA
 	CodeRolledBack  = 1402 // XA_RBROLLBACK
 	CodeRBTimeout   = 1613 // XA_RBTIMEOUT

@@ -2,7 +2,10 @@ package txnlog
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,36 +21,40 @@ type Decided struct {
 	Age    time.Duration
 }
 
-// Decisions lists the rows of this data source's log from a name on, in the order of the names.
-func (s *Server) Decisions(ctx context.Context, after string, limit int) ([]Decided, error) {
+// Decisions lists the rows of this data source's log behind a name, in the order of the names, and the name to go on behind; ""
+// at the end. Rows of a format that is not known are left out.
+func (s *Server) Decisions(ctx context.Context, after string, limit int) (out []Decided, next string, err error) {
 	rows, err := s.DB.QueryContext(ctx, "SELECT gtrid, verdict, parts, home, TIMESTAMPDIFF(MICROSECOND, at, NOW(3)) FROM "+Schema+
 		".txn_decision WHERE gtrid > ? ORDER BY gtrid LIMIT ?", after, limit)
 	if err != nil {
-		return nil, fmt.Errorf("list decisions: %w", err)
+		return nil, "", fmt.Errorf("list decisions: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	var out []Decided
-	for rows.Next() {
-		var gtrid, verdict, parts string
+	n := 0
+	for ; rows.Next(); n++ {
+		var verdict, parts string
 		var d Decided
 		var micros int64
-		if err := rows.Scan(&gtrid, &verdict, &parts, &d.Home, &micros); err != nil {
-			return nil, fmt.Errorf("list decisions: %w", err)
+		if err := rows.Scan(&next, &verdict, &parts, &d.Home, &micros); err != nil {
+			return nil, "", fmt.Errorf("list decisions: %w", err)
 		}
-		if d.GTRID, err = xa.ParseGTRID(gtrid); err != nil {
-			return nil, fmt.Errorf("list decisions: %w", err)
+		if d.GTRID, err = xa.ParseGTRID(next); err != nil {
+			continue
 		}
 		d.Commit, d.Age = verdict == "C", time.Duration(micros)*time.Microsecond
 		for _, p := range strings.FieldsFunc(parts, func(r rune) bool { return r == ',' }) {
 			log, err := xa.ParseLog(p)
 			if err != nil {
-				return nil, fmt.Errorf("list decisions: %s: %w", gtrid, err)
+				return nil, "", fmt.Errorf("list decisions: %s: %w", next, err)
 			}
 			d.Parts = append(d.Parts, log)
 		}
 		out = append(out, d)
 	}
-	return out, rows.Err()
+	if n < limit {
+		next = ""
+	}
+	return out, next, rows.Err()
 }
 
 // Marks are those of the transactions that have this data source's mark.
@@ -88,11 +95,9 @@ func (s *Server) found(ctx context.Context, query string, args []any, of int) (m
 		if err := rows.Scan(&name); err != nil {
 			return nil, fmt.Errorf("look for transactions: %w", err)
 		}
-		g, err := xa.ParseGTRID(name)
-		if err != nil {
-			return nil, fmt.Errorf("look for transactions: %w", err)
+		if g, err := xa.ParseGTRID(name); err == nil {
+			out[g] = true
 		}
-		out[g] = true
 	}
 	return out, rows.Err()
 }
@@ -109,17 +114,43 @@ func (s *Server) DropCommitted(ctx context.Context, of []xa.GTRID) error {
 }
 
 // DropAborted deletes decisions to abort that are older than age and whose home connection is gone, so that nobody can decide
-// otherwise any more.
+// otherwise any more. It reads without locks first: a DELETE that searches would stop whoever decides meanwhile.
 func (s *Server) DropAborted(ctx context.Context, age time.Duration) error {
-	return s.drop(ctx, "DELETE FROM "+Schema+".txn_decision WHERE verdict = 'A' AND at < NOW(3) - INTERVAL ? MICROSECOND "+
-		"AND home NOT IN (SELECT ID FROM information_schema.PROCESSLIST)", []any{age.Microseconds()}, 1)
+	found, err := s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE verdict = 'A' AND at < NOW(3) - INTERVAL ? MICROSECOND "+
+		"AND home NOT IN (SELECT ID FROM information_schema.PROCESSLIST) LIMIT 500", []any{age.Microseconds()}, 1)
+	if err != nil {
+		return err
+	}
+	over := slices.Collect(maps.Keys(found))
+	return s.drop(ctx, "DELETE FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(over))+") AND verdict = 'A'", names(over), len(over))
+}
+
+// Writable tries whether the account may write what owners and recoverers write, and leaves nothing.
+func (s *Server) Writable(ctx context.Context) error {
+	tx, err := s.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("write to schema %s: %w", Schema, err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	name := "probe-" + rand.Text()
+	for _, statement := range []string{
+		insertDecision + "('" + name + "','A','',0)",
+		"INSERT INTO " + Schema + ".txn_mark (gtrid, branch) VALUES ('" + name + "','00000000')",
+		"DELETE FROM " + Schema + ".txn_decision WHERE gtrid = '" + name + "'",
+		"DELETE FROM " + Schema + ".txn_mark WHERE gtrid = '" + name + "' AND branch = '00000000'",
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("write to schema %s: %w", Schema, err)
+		}
+	}
+	return nil
 }
 
 func (s *Server) drop(ctx context.Context, statement string, args []any, of int) error {
 	if of == 0 {
 		return nil
 	}
-	if _, err := s.DB.ExecContext(ctx, statement, args...); err != nil && Code(err) != CodeLockTimeout {
+	if _, err := s.DB.ExecContext(ctx, statement, args...); err != nil && Code(err) != CodeLockTimeout && Code(err) != CodeDeadlock { // later, then
 		return fmt.Errorf("delete what is over: %w", err)
 	}
 	return nil
