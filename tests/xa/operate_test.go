@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/failpoint"
 	"github.com/heddle-mesh/heddle/txn"
 	"github.com/heddle-mesh/heddle/txn/xa"
 )
@@ -80,14 +81,13 @@ func TestProbe(t *testing.T) {
 // dying is a transaction over shards 0 and 1 whose owner stops at a point, with its connections open.
 func dying(t *testing.T, point string) (branches []*branch, id int64) {
 	t.Helper()
-	m := manager(func(_ context.Context, p string) error {
-		if p == point {
-			return errors.New("die")
-		}
-		return nil
-	})
+	points, err := failpoint.Parse(point + "=error")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := manager(points.Hit)
 	x, branches, id := transfer(t, m, txn.Options{}, []int{0, 1})
-	if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+	if err := x.Commit(t.Context()); !errors.Is(err, failpoint.ErrHit) || !errors.Is(err, txn.ErrDied) {
 		t.Fatalf("it did not stop at %s: %v", point, err)
 	}
 	return branches, id

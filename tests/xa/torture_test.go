@@ -406,3 +406,41 @@ func TestTorture(t *testing.T) {
 	}
 	t.Logf("%+v", y)
 }
+
+// sink hears what a judge says.
+type sink struct {
+	testing.TB
+	said []string
+}
+
+func (s *sink) Errorf(format string, args ...any) {
+	s.said = append(s.said, fmt.Sprintf(format, args...))
+}
+
+// TestTheJudgeSees loses a decision, and has a client be told what is not so: both are found.
+func TestTheJudgeSees(t *testing.T) {
+	b, id := dying(t, "decide.after")
+	if _, err := control[0].ExecContext(t.Context(), "DELETE FROM heddle.txn_decision WHERE gtrid LIKE 'h1-%' ORDER BY at DESC LIMIT 1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range b {
+		c.Discard()
+	}
+	recoverAll(t, recoverer(t, nil))
+	for _, c := range []struct {
+		v    *victim
+		want string
+	}{
+		{&victim{id: id, wrote: []int{0, 1}}, "HALF"},
+		{&victim{id: -99, wrote: []int{0, 1}}, "LOST"},
+		{&victim{id: id, wrote: []int{0}, err: &txn.AbortedError{}}, "FALSE"},
+		{&victim{id: id, wrote: []int{0}}, ""},
+	} {
+		heard := &sink{TB: t}
+		c.v.judge(heard)
+		if got := strings.Join(heard.said, "; "); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%q, want %s", got, c.want)
+		}
+	}
+	clean(t)
+}
