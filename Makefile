@@ -108,6 +108,12 @@ fault-sweep: build-race ## Try every fault at every moment of every kind of stat
 	@scripts/need server
 	HEDDLE_FAULT_SWEEP=$(CURDIR)/bin/fault-sweep.md $(LAYER_ENV) go test $(RACE) -timeout 0 -count=1 -v -run '^TestFaultSweep$$' ./tests/fault
 
+.PHONY: xa
+xa: ## Let distributed transactions die everywhere over real servers, and recover them.
+	@scripts/need server
+	$(GOTEST) $(RACE) -count=1 -v ./tests/xa
+	$(GOTEST) -v -run '^Test(EveryPath|CrashPoints|TheExplorerSees|Walks)$$' ./txn/xa
+
 INJECTIONS ?= 10000
 .PHONY: torture
 torture: ## Let owners and recoverers of XA transactions die at INJECTIONS (10000) failpoints, and servers; goes on from bin/torture.txt; SEED= another run.
