@@ -98,7 +98,10 @@ func (t *Txn) enlistXA(ctx context.Context, b Branch) error {
 	for _, name := range t.savepoints {
 		packet = append(packet, "SAVEPOINT "+name)
 	}
-	if err := b.Exec(ctx, packet...); err != nil {
+	guarded := make(chan error, 1)
+	go func() { guarded <- t.guard(ctx) }()
+	err = b.Exec(ctx, packet...)
+	if err = errors.Join(err, <-guarded); err != nil {
 		if r, _ := t.undo(context.WithoutCancel(ctx), p); r != xa.OK {
 			b.Discard() // it may have begun
 		}
@@ -106,6 +109,36 @@ func (t *Txn) enlistXA(ctx context.Context, b Branch) error {
 	}
 	t.parts = append(t.parts, p)
 	return nil
+}
+
+// guardPoint is a savepoint of home's for as long as the transaction is distributed. It goes with the transaction, so that nothing is
+// decided on a connection whose transaction has ended unnoticed: the row would commit by itself, without home's data.
+const guardPoint = "`heddle txn`"
+
+// guard sets home's savepoint when the second branch comes. An engine that has none leaves the transaction without.
+func (t *Txn) guard(ctx context.Context) error {
+	if t.guarded || len(t.parts) > 1 {
+		return nil
+	}
+	err := t.parts[0].branch.Exec(ctx, "SAVEPOINT "+guardPoint)
+	if e := sqlerr.As(err); e != nil && e.Code == codeNoSavepoint {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("savepoint on %s: %w", t.parts[0].branch.DataSource(), err)
+	}
+	t.guarded = true
+	return nil
+}
+
+const codeNoSavepoint = 1178 // ER_CHECK_NOT_IMPLEMENTED
+
+// undoing is a statement that takes savepoints away, for a branch; home gets its guard back with it.
+func (t *Txn) undoing(b Branch, sql string) []string {
+	if t.guarded && b == t.parts[0].branch {
+		return []string{sql, "SAVEPOINT " + guardPoint}
+	}
+	return []string{sql}
 }
 
 // ErrFenced is a transaction that others have taken for dead and rolled back: its process did not get on for too long.
@@ -292,7 +325,11 @@ func (t *Txn) packet(op xa.Op, p *part) []string {
 	case op == xa.Prepare:
 		return txnlog.Prepare(p.xid)
 	case op == xa.Decide:
-		return txnlog.Decide(t.gtrid, t.prepared(), p.branch.ConnectionID())
+		decide := txnlog.Decide(t.gtrid, t.prepared(), p.branch.ConnectionID())
+		if t.guarded {
+			return append([]string{"RELEASE SAVEPOINT " + guardPoint}, decide...)
+		}
+		return decide
 	case op == xa.Deliver:
 		return []string{txnlog.Commit(p.xid)}
 	case op == xa.Check && p.home:

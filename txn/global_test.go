@@ -28,8 +28,10 @@ func spread(t *testing.T, o Options, wrote string) (*Txn, []*fakeBranch) {
 		if w != '-' {
 			x.Touched(b, w == 'w')
 		}
-		b.log = nil
 		branches = append(branches, b)
+	}
+	for _, b := range branches {
+		b.log = nil
 	}
 	return x, branches
 }
@@ -48,7 +50,7 @@ func said(branches []*fakeBranch) string {
 func TestPackets(t *testing.T) {
 	const (
 		mark   = "INSERT INTO heddle.txn_mark (gtrid, branch) VALUES ('G','%[1]s'); XA END 'G','%[1]s-7-7'; XA PREPARE 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7'"
-		decide = "INSERT INTO heddle.txn_decision (gtrid, verdict, parts, home) VALUES ('G','C','%s',7); COMMIT"
+		decide = "RELEASE SAVEPOINT `heddle txn`; INSERT INTO heddle.txn_decision (gtrid, verdict, parts, home) VALUES ('G','C','%s',7); COMMIT"
 		reads  = "XA END 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7' ONE PHASE"
 	)
 	for _, c := range []struct{ wrote, want string }{
@@ -84,14 +86,19 @@ func TestXABranchBegins(t *testing.T) {
 		s.Set(name, &txnlog.Server{DataSource: name, Log: xa.Log(i)}, nil)
 	}
 	x := NewManager(Config{Shards: s}).Begin(Options{Isolation: "SERIALIZABLE", ReadWrite: true, Snapshot: true})
-	b := &fakeBranch{name: "b"}
-	err := errors.Join(x.Enlist(t.Context(), &fakeBranch{name: "a"}), x.Savepoint(t.Context(), "`s`"), x.Enlist(t.Context(), b))
+	a, b := &fakeBranch{name: "a"}, &fakeBranch{name: "b"}
+	err := errors.Join(x.Enlist(t.Context(), a), x.Savepoint(t.Context(), "`s`"), x.Enlist(t.Context(), b))
 	if err != nil {
 		t.Fatal(err)
 	}
 	xid := "'" + x.GTRID() + "','00000001-7-7',26724"
 	b.want(t, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET TRANSACTION READ WRITE", "XA START "+xid,
 		"SELECT 1 FROM heddle.txn_log LIMIT 1", "SAVEPOINT `s`")
+	if err := errors.Join(x.RollbackTo(t.Context(), "`s`"), x.Release(t.Context(), "`s`")); err != nil {
+		t.Fatal(err)
+	}
+	a.want(t, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE", "SAVEPOINT `s`",
+		"SAVEPOINT `heddle txn`", "ROLLBACK TO SAVEPOINT `s`", "SAVEPOINT `heddle txn`", "RELEASE SAVEPOINT `s`", "SAVEPOINT `heddle txn`")
 }
 
 // TestAborts: what a client is told, and that no connection is kept of which it is not known that it has rolled back.

@@ -108,6 +108,7 @@ type Txn struct {
 	manager *Manager  // nil: mode LOCAL
 	parts   []*part   // the branches in the order in which they were enlisted, in mode XA
 	gtrid   xa.GTRID  // zero until there is a second branch
+	guarded bool      // home has its savepoint
 	decided time.Time // when the decision was sent
 	late    []Pending
 }
@@ -331,7 +332,7 @@ func (t *Txn) RollbackTo(ctx context.Context, quoted string) error {
 		return ErrNoSavepoint
 	}
 	for _, b := range t.branches {
-		if err := b.Exec(ctx, "ROLLBACK TO SAVEPOINT "+quoted); err != nil {
+		if err := b.Exec(ctx, t.undoing(b, "ROLLBACK TO SAVEPOINT "+quoted)...); err != nil {
 			return fmt.Errorf("rollback to savepoint on %s: %w", b.DataSource(), err)
 		}
 	}
@@ -346,7 +347,7 @@ func (t *Txn) Release(ctx context.Context, quoted string) error {
 		return ErrNoSavepoint
 	}
 	for _, b := range t.branches {
-		if err := b.Exec(ctx, "RELEASE SAVEPOINT "+quoted); err != nil {
+		if err := b.Exec(ctx, t.undoing(b, "RELEASE SAVEPOINT "+quoted)...); err != nil {
 			return fmt.Errorf("release savepoint on %s: %w", b.DataSource(), err)
 		}
 	}

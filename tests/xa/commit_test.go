@@ -172,6 +172,23 @@ func TestVictim(t *testing.T) {
 	clean(t)
 }
 
+// TestHomeIsElsewhere: where home's transaction has ended unnoticed, nothing is decided on its connection.
+func TestHomeIsElsewhere(t *testing.T) {
+	x, b, id := transfer(t, manager(nil), txn.Options{}, []int{0, 1})
+	if err := errors.Join(x.Savepoint(t.Context(), "`s`"), x.RollbackTo(t.Context(), "`s`"), x.Release(t.Context(), "`s`")); err != nil {
+		t.Fatal(err)
+	}
+	b[0].run(t, "ROLLBACK")
+	aborted, ok := errors.AsType[*txn.AbortedError](x.Commit(t.Context()))
+	if !ok || aborted.DataSource != b[0].name || len(there(t, id)) > 0 {
+		t.Errorf("%v, on %v", aborted, there(t, id))
+	}
+	if ask(t, 0, "SELECT verdict FROM heddle.txn_decision WHERE gtrid = '"+x.GTRID()+"'") != "A" {
+		t.Error("it is not decided that it is aborted")
+	}
+	clean(t)
+}
+
 // TestOneShardIsLeftAlone: a transaction that stays on one shard is, to its server, the one that it is in mode LOCAL.
 func TestOneShardIsLeftAlone(t *testing.T) {
 	for _, s := range []string{"SET GLOBAL log_output = 'TABLE'", "SET GLOBAL general_log = 1"} {
