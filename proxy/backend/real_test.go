@@ -277,3 +277,36 @@ func TestReleaseInterrupted(t *testing.T) {
 		t.Errorf("on the connection after it: %v", err)
 	}
 }
+
+// Statements in one packet run up to the first that fails, whatever the connection's flags; it is of use afterwards, and still runs no
+// second statement for anybody else.
+func TestExecTogether(t *testing.T) {
+	addr := sharedServer(t)
+	for _, flags := range []Flags{0, FlagMultiStatements} {
+		c := connect(t, addr, flags, "")
+		ctx := t.Context()
+		if _, err := c.ExecTogether(ctx, "CREATE TEMPORARY TABLE mysql.together (a INT PRIMARY KEY)"); err != nil {
+			t.Fatal(err)
+		}
+		ok, err := c.ExecTogether(ctx, "INSERT INTO mysql.together VALUES (1)", "SELECT a FROM mysql.together", "INSERT INTO mysql.together VALUES (2), (3)")
+		if err != nil || ok.AffectedRows != 2 {
+			t.Errorf("%v: %d rows, %v", flags, ok.AffectedRows, err)
+		}
+		_, err = c.ExecTogether(ctx, "INSERT INTO mysql.together VALUES (4)", "INSERT INTO mysql.together VALUES (1)", "INSERT INTO mysql.together VALUES (5)")
+		if e := sqlerr.As(err); e == nil || e.Code != sqlerr.CodeDupEntry {
+			t.Errorf("%v: a duplicate key: %v", flags, err)
+		}
+		if got := one(t, c, "SELECT GROUP_CONCAT(a ORDER BY a) FROM mysql.together"); got != "1,2,3,4" {
+			t.Errorf("%v: the table has %s", flags, got)
+		}
+		_, err = c.Exec(ctx, "SELECT 1; SELECT 2")
+		if refused := sqlerr.As(err) != nil; refused != (flags == 0) {
+			t.Errorf("%v: two statements in one text afterwards: %v", flags, err)
+		}
+		ended, cancel := context.WithCancel(ctx)
+		time.AfterFunc(20*time.Millisecond, cancel)
+		if _, err := c.ExecTogether(ended, "DO SLEEP(30)", "DO SLEEP(30)"); !errors.Is(err, ErrInterrupted) || !c.Broken() {
+			t.Errorf("%v: interrupted: %v", flags, err)
+		}
+	}
+}
