@@ -93,6 +93,9 @@ func (m *Manager) Epoch() uint64 { return m.epoch }
 // Begin returns an open transaction without a branch, which is atomic however many it comes to have.
 func (m *Manager) Begin(o Options) *Txn { return &Txn{options: o, manager: m} }
 
+// Unfit is why some data source cannot have part in a distributed transaction; nil: all can.
+func (m *Manager) Unfit() error { return m.cfg.Shards.Unfit() }
+
 // name gives a transaction its name. log is where it will be decided.
 func (m *Manager) name(log xa.Log) xa.GTRID {
 	return xa.GTRID{Cluster: m.cfg.Cluster, Log: log, Epoch: m.epoch, Seq: m.seq.Add(1)}

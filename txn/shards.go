@@ -2,6 +2,7 @@ package txn
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -12,8 +13,9 @@ import (
 // Shards are the data sources of which it is known how they keep distributed transactions. It is filled by whoever probes
 // them, and may change while transactions run.
 type Shards struct {
-	mu     sync.RWMutex // guards shards
+	mu     sync.RWMutex // guards what follows
 	shards map[string]shard
+	first  error // why the first of those that are unfit is so
 }
 
 type shard struct {
@@ -22,7 +24,7 @@ type shard struct {
 }
 
 // NewShards returns an empty set.
-func NewShards() *Shards { return &Shards{shards: map[string]shard{}} }
+func NewShards() *Shards { return &Shards{shards: map[string]shard{}, first: errNotProbed} }
 
 // UnfitError is a data source that cannot have part in a distributed transaction.
 type UnfitError struct {
@@ -52,7 +54,11 @@ func (s *Shards) Set(name string, server *txnlog.Server, unfit error) {
 			}
 		}
 	}
+	if server == nil && unfit == nil {
+		unfit = errNotProbed
+	}
 	s.shards[name] = shard{server: server, unfit: unfit}
+	s.look()
 }
 
 // Remove forgets a data source.
@@ -60,6 +66,7 @@ func (s *Shards) Remove(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.shards, name)
+	s.look()
 }
 
 // Fit returns the log of a data source that can have part in a distributed transaction, or an *UnfitError.
@@ -74,6 +81,27 @@ func (s *Shards) Fit(name string) (xa.Log, error) {
 		return 0, &UnfitError{name, errNotProbed}
 	}
 	return have.server.Log, nil
+}
+
+// Unfit is why some data source cannot have part in a distributed transaction; nil: all that are known can.
+func (s *Shards) Unfit() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.first
+}
+
+// look finds the first that is unfit. The caller holds mu.
+func (s *Shards) look() {
+	s.first = nil
+	if len(s.shards) == 0 {
+		s.first = errNotProbed
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.shards)) {
+		if why := s.shards[name].unfit; why != nil {
+			s.first = &UnfitError{name, why}
+			return
+		}
+	}
 }
 
 // Server is a data source's server, nil if it was never reached.

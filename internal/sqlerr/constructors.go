@@ -318,6 +318,21 @@ func TransactionLost() *Error {
 	return newf(CodeDeadlock, "40001", "The transaction was rolled back: the connection to one of its shards was lost; try restarting transaction")
 }
 
+// TransactionUndone is a COMMIT in place of which all shards have rolled back.
+func TransactionUndone(detail string) *Error {
+	return newf(CodeDeadlock, "40001", "%s; try restarting transaction", detail)
+}
+
+// DeadlockSuspected is a transaction over several servers that was rolled back because it waited too long for a lock on one of them.
+func DeadlockSuspected() *Error {
+	return newf(CodeDeadlock, "40001", "Deadlock found when trying to get lock; try restarting transaction")
+}
+
+// CommitUndelivered is the warning of a transaction that is committed and is to be seen on a data source only when its server lets it.
+func CommitUndelivered(dataSource string) *Error {
+	return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': it is decided, and done when the server lets it", dataSource)
+}
+
 // DatabaseExists is CREATE DATABASE of one that is there.
 func DatabaseExists(db string) *Error {
 	return newf(CodeDatabaseExists, "HY000", "Can't create database '%s'; database exists", db)

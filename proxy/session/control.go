@@ -222,7 +222,7 @@ func (s *Session) reset(ctx context.Context) error {
 	}
 	s.state.Reset()
 	s.setShardValues(nil)
-	s.diag, s.next = diagnostics{}, txn.Options{}
+	s.diag, s.next, s.transactionType = diagnostics{}, txn.Options{}, s.config.TransactionType
 	s.switchAutocommit(s.srv.Initial.Autocommit)
 	s.setCollation(s.collation)
 	s.modeChanged()

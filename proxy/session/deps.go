@@ -22,6 +22,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/router/sharding"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 // Catalogs gives what planning knows. A Snapshot is pinned for a statement.
@@ -71,6 +72,14 @@ type Visit interface {
 	Leave()
 	// End makes the session unknown.
 	End()
+}
+
+// Transactions begins transactions that commit on all of their data sources or on none. txn.Manager is one.
+type Transactions interface {
+	// Begin returns an open transaction without a branch.
+	Begin(o txn.Options) *txn.Txn
+	// Unfit is why some data source cannot have part in one; nil: all can.
+	Unfit() error
 }
 
 // Journal keeps what becomes of DDL over several shards. journal.Journal is one.
@@ -180,16 +189,17 @@ type Cache interface {
 
 // Server is what all sessions of a listener share.
 type Server struct {
-	Catalogs Catalogs
-	Pools    Pools
-	Replicas *replica.Set // nil: all statements go to the primaries
-	Planner  *router.Planner
-	Keyer    sharding.Keyer // how sharding keys are read; the session adds its charset
-	Cache    Cache
-	Admitter Admitter  // nil: everybody at once
-	Gate     Gate      // nil: the rules never change
-	Journal  Journal   // nil: nobody is told what became of DDL but its client
-	Rules    RuleAdmin // makes and ends databases
+	Catalogs     Catalogs
+	Pools        Pools
+	Replicas     *replica.Set // nil: all statements go to the primaries
+	Planner      *router.Planner
+	Keyer        sharding.Keyer // how sharding keys are read; the session adds its charset
+	Cache        Cache
+	Admitter     Admitter     // nil: everybody at once
+	Gate         Gate         // nil: the rules never change
+	Transactions Transactions // nil: all are LOCAL
+	Journal      Journal      // nil: nobody is told what became of DDL but its client
+	Rules        RuleAdmin    // makes and ends databases
 	// Tables are those of the database heddle, by name; nil: there are none.
 	Tables map[string]sysview.Source
 	Auth   Authenticator
@@ -259,5 +269,6 @@ type Config struct {
 	QueryMemory        int64 // bytes that one statement's operators may hold
 	FanOut             int   // units of one statement that shards work on at the same time; 0: no bound
 	MaxPrepared        int   // prepared statements of a session
+	TransactionType    TransactionType
 	SessionMemory      int64 // bytes that one session may hold: its statement, its prepared statements, its operators
 }

@@ -39,6 +39,7 @@ func inReadOnly() error {
 // inReading runs a query in a transaction of its own.
 func (s *Session) inReading(ctx context.Context, run func() error) error {
 	defer s.ownTransaction(txn.Options{Isolation: "REPEATABLE READ", ReadWrite: true})()
+	s.txn = txn.New(s.txn.Options()) // there is nothing to commit
 	s.unseen = true
 	defer func() { s.unseen = false }()
 	err := run()

@@ -41,16 +41,11 @@ func (h *held) ConnectionID() uint32 { return h.lease.Conn().Info().ThreadID }
 
 // Exec runs statements of transaction control, one after the other, up to the first error.
 func (h *held) Exec(ctx context.Context, statements ...string) error {
-	for _, sql := range statements {
-		ok, err := h.lease.Conn().Exec(ctx, sql)
-		if err != nil {
-			return err
-		}
-		if ok.Warnings > 0 {
-			_, h.warned, _ = h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS") // a COMMIT is done whatever becomes of the question
-		}
+	ok, err := h.lease.Conn().ExecTogether(ctx, statements...)
+	if err == nil && ok.Warnings > 0 {
+		_, h.warned, _ = h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS") // a COMMIT is done whatever becomes of the question
 	}
-	return nil
+	return err
 }
 
 // Discard breaks the connection, so that nobody is lent it again.
@@ -229,6 +224,9 @@ func (s *Session) insert(h *held) (killed bool) {
 // branch is rolled back everywhere, so that it can only be begun anew.
 func (s *Session) settle(ctx context.Context) {
 	s.reading = false
+	if len(s.waiting.leases) > 0 { // only this goroutine adds to them
+		s.unwatch()
+	}
 	if s.txn != nil && s.lostBranch() {
 		_ = s.txn.Rollback(ctx) // the lost branch is rolled back by its server; the others are destroyed if they cannot
 		s.endTransaction()

@@ -43,7 +43,7 @@ func (s *Session) runLock(ctx context.Context, x *execution, node *plan.Lock) er
 		s.locked[s.lockName(node.Route.Databases[i], name)] = true
 	}
 	if !s.autocommit && s.txn == nil {
-		s.txn = txn.New(s.implicit()) // as on servers, where the engine's locks are in a transaction
+		s.txn = s.newTransaction(s.implicit()) // as on servers, where the engine's locks are in a transaction
 	}
 	return s.respond(nil)
 }
@@ -119,7 +119,7 @@ func (s *Session) ownTransaction(o txn.Options) (end func()) {
 	if s.once.Isolation != "" {
 		o.Isolation = s.once.Isolation
 	}
-	s.txn = txn.New(o)
+	s.txn = s.newTransaction(o)
 	if s.locked == nil {
 		return func() {}
 	}

@@ -88,7 +88,7 @@ func (s *Session) followTransaction(x *execution, t *plan.Target, ok *wire.OK) {
 	switch {
 	case h == nil:
 	case open && s.txn == nil:
-		s.txn = txn.New(txn.Options{})
+		s.txn = s.newTransaction(txn.Options{})
 		s.txn.Adopt(h)
 		h.branch, h.known = true, true
 	case !open && s.txn != nil && h.branch && len(s.txn.Branches()) == 1:

@@ -120,6 +120,9 @@ func (s *Session) translate(err error) *sqlerr.Error {
 		}
 		return sqlerr.Interrupted()
 	}
+	if e := commitError(err); e != nil {
+		return e
+	}
 	if errors.Is(err, txn.ErrLost) {
 		return sqlerr.TransactionLost()
 	}

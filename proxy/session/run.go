@@ -165,7 +165,7 @@ func (s *Session) enter(ctx context.Context, x *execution) error {
 		return s.commit(ctx)
 	}
 	if !s.autocommit && s.txn == nil && s.begins(x) {
-		s.txn = txn.New(s.implicit())
+		s.txn = s.newTransaction(s.implicit())
 	}
 	return nil
 }
@@ -454,6 +454,7 @@ func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *ex
 			if statesTracked(x.st.parsed) {
 				h.lease.Conn().Taint("SET STATEMENT of a variable of which servers tell the beginning only")
 			}
+			s.touched(x, h)
 			sent := *u
 			over := s.mark(x, t.DataSource, &sent)
 			if answer, err = exec.Start(ctx, h.lease.Conn(), &sent); err == nil {
@@ -582,10 +583,14 @@ func (s *Session) failed(ctx context.Context, h *held, route *plan.Route, t *pla
 	if errors.As(err, &client) {
 		return err
 	}
-	if h != nil && h.branch && s.transactionLost(ctx, h, err) {
+	suspected := s.suspected(err)
+	if h != nil && h.branch && (suspected || s.transactionLost(ctx, h, err)) {
 		_ = s.txn.Rollback(ctx) // branches that cannot roll back are broken, and dropped by settle
 		s.endTransaction()
 		s.lost = h.lease.Conn().Broken()
+	}
+	if suspected {
+		return sqlerr.DeadlockSuspected()
 	}
 	if e := sqlerr.As(err); e != nil && e.Code == codeCannotReopen && strings.Contains(e.Msg, "'heddle gather ") {
 		return sqlerr.NotSupported("a part of a statement that is read twice, over several shards: MySQL opens a temporary table once in a statement")

@@ -52,21 +52,22 @@ type Session struct {
 	hinted      string
 	visit       Visit // nil without a Gate
 
-	autocommit bool
-	txn        *txn.Txn
-	unseen     bool            // txn is the statement's own, of which the client knows nothing
-	lost       bool            // a transaction was rolled back since its last statement: see mourn
-	indelible  bool            // txn may have changed a table whose engine takes nothing back
-	next       txn.Options     // SET TRANSACTION: the next transaction's only
-	once       txn.Options     // next, where the statement under way is that transaction
-	held       []*held         // in data source order
-	writes     *replica.User   // what the user has written; nil: no data source has replicas
-	reading    bool            // the statement under way may be answered by replicas
-	readHinted bool            // because a hint says so
-	locked     map[string]bool // by LOCK TABLES, logical names; nil: no table is
-	strayed    bool            // a program has run, which may have set what nobody has told
-	hints      map[string]*backend.Conn
-	collation  uint16 // that the client asked for
+	autocommit      bool
+	txn             *txn.Txn
+	unseen          bool            // txn is the statement's own, of which the client knows nothing
+	lost            bool            // a transaction was rolled back since its last statement: see mourn
+	indelible       bool            // txn may have changed a table whose engine takes nothing back
+	next            txn.Options     // SET TRANSACTION: the next transaction's only
+	transactionType TransactionType // of those that begin from now on
+	once            txn.Options     // next, where the statement under way is that transaction
+	held            []*held         // in data source order
+	writes          *replica.User   // what the user has written; nil: no data source has replicas
+	reading         bool            // the statement under way may be answered by replicas
+	readHinted      bool            // because a hint says so
+	locked          map[string]bool // by LOCK TABLES, logical names; nil: no table is
+	strayed         bool            // a program has run, which may have set what nobody has told
+	hints           map[string]*backend.Conn
+	collation       uint16 // that the client asked for
 
 	tracking tracking // what the client is to be told of its session
 
@@ -110,10 +111,11 @@ type Session struct {
 	committing bool
 	lent       []*backend.Lease   // of the statement under way, beside held; some may have ended
 	loading    context.CancelFunc // ends the reading of schemas for the statement under way; nil: there is none
-	killsOver  sync.Cond          // signalled, under mu, when kills is 0
-	parted     bool               // the answer to the last command was the end of the session
-	waitedFor  bool               // the drain waits for it, although no command runs
-	pins       string             // why connections are held
+	waiting    lockWatch
+	killsOver  sync.Cond // signalled, under mu, when kills is 0
+	parted     bool      // the answer to the last command was the end of the session
+	waitedFor  bool      // the drain waits for it, although no command runs
+	pins       string    // why connections are held
 	dbShown    string
 	user       string
 	host       string
@@ -152,6 +154,7 @@ func New(srv *Server, c Client) *Session {
 		s.writes = srv.Replicas.User(c.Who.User)
 	}
 	s.killsOver.L = &s.mu
+	s.transactionType = s.config.TransactionType
 	s.memory = merge.NewBudget(s.config.SessionMemory, "memory.session", srv.Memory)
 	s.prepared.init(s.memory)
 	s.client.BoundLong(&wire.Long{Budget: s.memory, Wait: s.receiving})

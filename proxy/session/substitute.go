@@ -18,7 +18,7 @@ const answered = parser.UseFoundRows | parser.UseRowCount | parser.UseConnection
 
 // answeredVars are the system variables whose values only the session knows.
 var answeredVars = map[string]bool{
-	"warning_count": true, "error_count": true, shardValueVar: true,
+	"warning_count": true, "error_count": true, shardValueVar: true, transactionTypeVar: true,
 }
 
 // substitutes reports whether a statement asks for something that only the session knows.
@@ -240,6 +240,8 @@ func (s *Session) answerVariable(name, written string) (string, bool) {
 		return "IF(TRUE, CAST(" + strconv.Itoa(s.diag.errors()) + " AS UNSIGNED), @@error_count)", true
 	case shardValueVar:
 		return s.shardValueText(), true
+	case transactionTypeVar:
+		return systemText(s.transactionType.String()), true
 	}
 	return s.variableText(name, written), s.answersVariable(name)
 }

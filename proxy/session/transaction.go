@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -149,17 +147,11 @@ func (s *Session) commitOwn(ctx context.Context) error {
 	return s.commitBranches(ctx)
 }
 
-// commitBranches commits the transaction on all shards. What became of each, where they do not agree, is logged: whoever puts
-// the data right needs to know which to look at, and the client may be gone.
+// commitBranches commits the transaction on all shards. Where they do not agree, or are not known to, that is logged: whoever
+// looks into it needs to know where, and the client may be gone.
 func (s *Session) commitBranches(ctx context.Context) error {
 	err := s.txn.Commit(ctx)
-	if partial, ok := errors.AsType[*txn.PartialError](err); ok {
-		fields := []zap.Field{zap.Uint32("connection", s.id), zap.String("user", s.who.User), zap.String("database", s.db)}
-		for fate, of := range byFate(partial) {
-			fields = append(fields, zap.Strings(txn.Fate(fate).String(), of))
-		}
-		s.srv.Log.Error("a transaction over several shards is not committed on all of them", append(fields, zap.Error(err))...)
-	}
+	s.noteCommit(err)
 	return err
 }
 
@@ -224,7 +216,7 @@ func onBegin(s *Session, ctx context.Context, x *execution) error {
 		o.ReadOnly, o.ReadWrite = d.ReadOnly, d.ReadWrite
 	}
 	o.Snapshot = d.Snapshot
-	s.txn = txn.New(o)
+	s.txn = s.newTransaction(o)
 	if o.Snapshot {
 		if err := s.snapshot(ctx); err != nil {
 			return s.writeError(err)
@@ -271,7 +263,7 @@ func (s *Session) finishTransaction(ctx context.Context, d *parser.TxnDetail, fi
 	}
 	s.next = txn.Options{}
 	if chain != nil {
-		s.txn = txn.New(*chain)
+		s.txn = s.newTransaction(*chain)
 	}
 	if err := s.sendAffected(0); err != nil || !d.Release {
 		return err
@@ -285,7 +277,7 @@ func (s *Session) finishTransaction(ctx context.Context, d *parser.TxnDetail, fi
 // onSavepoint is SAVEPOINT; outside of a transaction it has no effect.
 func onSavepoint(s *Session, ctx context.Context, x *execution) error {
 	if s.txn == nil && !s.autocommit {
-		s.txn = txn.New(s.implicit())
+		s.txn = s.newTransaction(s.implicit())
 	}
 	if s.txn == nil {
 		return s.respond(nil)

@@ -1,0 +1,230 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// TransactionType says how transactions over several data sources commit.
+type TransactionType uint8
+
+// The types of transactions.
+const (
+	TransactionAuto  TransactionType = iota // XA where every data source can have part in it
+	TransactionLocal                        // at once, and what has not committed is reported
+	TransactionXA                           // on all of them or on none; a data source that cannot is refused
+)
+
+var transactionTypes = [...]string{TransactionAuto: "auto", TransactionLocal: "local", TransactionXA: "xa"}
+
+// String is the type as it is written in SET and in heddle.yaml.
+func (t TransactionType) String() string { return transactionTypes[t] }
+
+// ParseTransactionType reads a type, in any case.
+func ParseTransactionType(text string) (TransactionType, error) {
+	for t, name := range transactionTypes {
+		if strings.EqualFold(text, name) {
+			return TransactionType(t), nil
+		}
+	}
+	return 0, fmt.Errorf("a transaction type is %s, not %q", strings.Join(transactionTypes[:], ", "), text)
+}
+
+// transactionTypeVar is the variable by which a session says its type.
+const transactionTypeVar = "heddle_transaction_type"
+
+// setTransactionType is SET heddle_transaction_type, which holds from the next transaction on.
+func (s *Session) setTransactionType(ctx context.Context, x *execution) error {
+	set := x.st.parsed.Set
+	if len(set) != 1 || set[0].Scope == parser.ScopeGlobal || set[0].Scope == parser.ScopePersist || set[0].Scope == parser.ScopePersistOnly {
+		return s.writeError(sqlerr.NotSupported("SET " + transactionTypeVar + " together with others, or not for the session"))
+	}
+	t := s.config.TransactionType
+	if !set[0].Default {
+		text := set[0].Word
+		if text == "" {
+			v, err := s.assignedValue(ctx, x, &set[0])
+			if err != nil {
+				return s.writeError(err)
+			}
+			text = string(v.AppendText(nil))
+		}
+		var err error
+		if t, err = ParseTransactionType(text); err != nil {
+			return s.writeError(sqlerr.WrongValueForVariable(transactionTypeVar, text))
+		}
+	}
+	if t == TransactionXA && s.srv.Transactions == nil {
+		return s.writeError(sqlerr.NotSupported("transactions of type XA: this process has been told to keep none"))
+	}
+	s.transactionType = t
+	return s.respond(nil)
+}
+
+// newTransaction returns an open transaction of the session's type. What has locked tables is LOCAL: servers begin no XA under
+// LOCK TABLES.
+func (s *Session) newTransaction(o txn.Options) *txn.Txn {
+	all := s.srv.Transactions
+	switch {
+	case all == nil || s.locked != nil || s.transactionType == TransactionLocal:
+	case s.transactionType == TransactionXA || all.Unfit() == nil:
+		return all.Begin(o)
+	}
+	return txn.New(o)
+}
+
+// changesNothing reports whether a statement can have changed nothing, whatever it has locked.
+func changesNothing(x *execution) bool {
+	return x.st.parsed.Kind == parser.Select && !x.plan.Write && x.plan.Program == nil && !x.st.parsed.Uses.Has(parser.UseUnknownFunction)
+}
+
+// touched tells the transaction what a statement may do on a connection that it is about to be sent to.
+func (s *Session) touched(x *execution, h *held) {
+	if !h.branch || s.txn == nil {
+		return
+	}
+	s.txn.Touched(h, !changesNothing(x))
+	if s.txn.Spread() {
+		s.watch(h)
+	}
+}
+
+// A transaction that has locks on two servers may wait in a circle that neither server sees. So what waits for a lock there
+// for lockPatience is taken for such a circle, as servers take the smaller half of one: the transaction is rolled back. A
+// server is asked whether it waits only about statements that take so long.
+const lockPatience = 5 * time.Second
+
+// lockWatch are the branches on which the statement under way may wait for a lock. Guarded by Session.mu.
+type lockWatch struct {
+	leases []*backend.Lease
+	timer  *time.Timer
+	struck bool // the statement was ended because it waited
+}
+
+// watch looks after a branch while the statement runs.
+func (s *Session) watch(h *held) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting.leases = append(s.waiting.leases, h.lease)
+	if s.waiting.timer == nil {
+		s.waiting.timer = time.AfterFunc(lockPatience, s.suspect)
+	}
+}
+
+// unwatch ends what watch began.
+func (s *Session) unwatch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting.timer != nil {
+		s.waiting.timer.Stop()
+	}
+	s.waiting.leases, s.waiting.timer, s.waiting.struck = s.waiting.leases[:0], nil, false
+}
+
+// suspect ends the statement if it has waited too long for a lock on one of the branches, and looks again later if not.
+func (s *Session) suspect() {
+	s.mu.Lock()
+	leases := append([]*backend.Lease(nil), s.waiting.leases...)
+	over := s.waiting.timer == nil
+	s.mu.Unlock()
+	if over {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	for _, l := range leases {
+		if s.waitsForLock(ctx, l) {
+			s.strike(ctx, l)
+			return
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting.timer != nil {
+		s.waiting.timer.Reset(time.Second)
+	}
+}
+
+// waitsForLock asks a server, over another connection, whether one of its has waited for lockPatience.
+func (s *Session) waitsForLock(ctx context.Context, l *backend.Lease) bool {
+	asker, err := s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: l.DataSource()})
+	if err != nil {
+		return false // it is asked again
+	}
+	defer asker.Release()
+	_, rows, err := asker.Conn().QueryRows(ctx, fmt.Sprintf("SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = %d AND "+
+		"trx_state = 'LOCK WAIT' AND trx_wait_started <= NOW() - INTERVAL %d SECOND", l.Conn().Info().ThreadID, lockPatience/time.Second))
+	return err == nil && len(rows) > 0
+}
+
+// strike ends a statement on the server where it waits, unless it has ended meanwhile.
+func (s *Session) strike(ctx context.Context, l *backend.Lease) {
+	s.mu.Lock()
+	if s.waiting.timer == nil || s.committing || s.killed != alive {
+		s.mu.Unlock()
+		return
+	}
+	s.waiting.struck = true
+	s.kills++
+	s.mu.Unlock()
+	_ = l.KillQuery(ctx) // a server that cannot be told ends the wait itself, later
+	s.killSent()
+}
+
+// suspected reports whether an error is the end that strike has made.
+func (s *Session) suspected(err error) bool {
+	e := sqlerr.As(err)
+	if e == nil || e.Code != sqlerr.CodeQueryInterrupted {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting.struck
+}
+
+// noteCommit logs what only an operator may see of a COMMIT that did not end as others do, and tells the client where it is done
+// but not everywhere to be seen.
+func (s *Session) noteCommit(err error) {
+	fields := []zap.Field{zap.Uint32("connection", s.id), zap.String("user", s.who.User), zap.String("database", s.db)}
+	if partial, ok := errors.AsType[*txn.PartialError](err); ok {
+		for fate, of := range byFate(partial) {
+			fields = append(fields, zap.Strings(txn.Fate(fate).String(), of))
+		}
+		s.srv.Log.Error("a transaction over several shards is not committed on all of them", append(fields, zap.Error(err))...)
+	}
+	if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
+		s.srv.Log.Error("a client cannot be told whether its transaction is committed", append(fields, zap.String("transaction", doubt.GTRID), zap.Error(err))...)
+	}
+	for _, ds := range s.txn.Undelivered() {
+		s.diag.warn(sqlerr.CommitUndelivered(ds.DataSource))
+		s.srv.Log.Warn("a shard has yet to carry out a commit that is decided",
+			append(fields, zap.String("transaction", s.txn.GTRID()), zap.String("data_source", ds.DataSource))...)
+	}
+}
+
+// commitError is what a client sees of a COMMIT that failed; nil: err is none of those.
+func commitError(err error) *sqlerr.Error {
+	if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
+		return sqlerr.PartialCommit(doubt.Error())
+	}
+	if aborted, ok := errors.AsType[*txn.AbortedError](err); ok {
+		if e := sqlerr.As(aborted.Err); e != nil && !aborted.Lost {
+			return e
+		}
+		return sqlerr.TransactionUndone(aborted.Error())
+	}
+	if unfit, ok := errors.AsType[*txn.UnfitError](err); ok {
+		return sqlerr.NotSupported("a transaction of type XA over data source " + unfit.DataSource + ": " + unfit.Why.Error())
+	}
+	return nil
+}
