@@ -106,7 +106,7 @@ func (a *adoption) settle() error {
 	gone := slices.Clone(a.lingering)
 	gone = append(gone, a.sources...)
 	gone = slices.DeleteFunc(gone, func(ds backend.DataSource) bool { return names(now.Value.sources, ds.Name) })
-	if err := a.process.replication.set(slices.Concat(now.Value.sources, gone), now.Value.layouts); err != nil {
+	if err := a.process.setSources(slices.Concat(now.Value.sources, gone), now.Value.layouts); err != nil {
 		return err
 	}
 	if err := a.process.catalogs.setRules(a.version+1, now.Value.layouts); err != nil {
@@ -136,7 +136,7 @@ func (a *adoption) repool(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := a.process.replication.set(slices.Concat(list, a.lingering), a.last.Value.layouts); err != nil {
+	if err := a.process.setSources(slices.Concat(list, a.lingering), a.last.Value.layouts); err != nil {
 		return err
 	}
 	a.sources = list
@@ -172,7 +172,7 @@ func (a *adoption) linger() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.lingering = nil
-		if err := a.process.pools.Set(a.sources); err != nil && !errors.Is(err, backend.ErrClosed) {
+		if err := a.process.setSources(a.sources, a.last.Value.layouts); err != nil && !errors.Is(err, backend.ErrClosed) {
 			a.log.Error("data sources that no rule names stay open", zap.Error(err))
 		}
 	})

@@ -47,18 +47,19 @@ type Process struct {
 
 	forcePlacement bool
 
-	pools       *backend.Pools
-	replication *replication
-	servers     *servers
-	catalogs    *catalogs
-	accounts    *accounts
-	documents   documents
-	observer    *observe.Server
-	tracer      *trace.Tracer // nil: nothing is traced
-	plans       *plancache.Cache[*session.Statement]
-	server      *server.Server
-	listeners   []net.Listener
-	serving     errgroup.Group
+	pools        *backend.Pools
+	replication  *replication
+	servers      *servers
+	catalogs     *catalogs
+	accounts     *accounts
+	documents    documents
+	observer     *observe.Server
+	tracer       *trace.Tracer // nil: nothing is traced
+	transactions *transactions
+	plans        *plancache.Cache[*session.Statement]
+	server       *server.Server
+	listeners    []net.Listener
+	serving      errgroup.Group
 }
 
 // Start builds every part from the configuration and begins to accept clients; when it returns, statements are
@@ -147,6 +148,8 @@ func hurry() (calm func()) {
 func (p *Process) open(ctx context.Context) error {
 	var err error
 	p.catalogs = newCatalogs(p.pools, 0)
+	p.transactions = newTransactions(p.config.Etcd.Prefix, p.replication.primary, p.log)
+	p.replication.moved = p.transactions.moved
 	p.documents, err = openDocuments(ctx, p)
 	return err
 }
@@ -165,10 +168,19 @@ func (p *Process) adoptFrom(list []backend.DataSource, version uint64, layouts [
 	if _, err := p.catalogs.Current().WithRules(version, layouts); err != nil {
 		return err
 	}
-	if err := p.replication.set(list, layouts); err != nil {
+	if err := p.setSources(list, layouts); err != nil {
 		return err
 	}
 	return p.catalogs.setRules(version, layouts)
+}
+
+// setSources has the data sources be those that are named.
+func (p *Process) setSources(list []backend.DataSource, layouts []*rule.Layout) error {
+	if err := p.replication.set(list, layouts); err != nil {
+		return err
+	}
+	p.transactions.set(list)
+	return nil
 }
 
 // share builds what all sessions share.
@@ -186,13 +198,14 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 	p.plans = plancache.New(int(c.PlanCache.Size), (*session.Statement).Size, nil)
 	srv := &session.Server{
 		Catalogs: p.catalogs, Pools: p.pools, Replicas: p.replication.replicas, Cache: p.plans, Meter: p.observer,
-		Planner: &router.Planner{Generators: p.documents.generators(), Keyer: keyer},
-		Keyer:   keyer,
-		Gate:    p.documents.door(),
-		Journal: p.documents.ddl(),
-		Rules:   p.documents.rulesBySQL(),
-		Tables:  p.tables(),
-		Log:     p.log, Flavour: flavour, Version: version, OwnVersion: p.servers.ownVersion(version),
+		Planner:      &router.Planner{Generators: p.documents.generators(), Keyer: keyer},
+		Keyer:        keyer,
+		Gate:         p.documents.door(),
+		Transactions: p.transactions.manager,
+		Journal:      p.documents.ddl(),
+		Rules:        p.documents.rulesBySQL(),
+		Tables:       p.tables(),
+		Log:          p.log, Flavour: flavour, Version: version, OwnVersion: p.servers.ownVersion(version),
 		Collations: collations,
 		Initial:    p.servers.initial(),
 		Memory:     merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),
@@ -221,7 +234,8 @@ func sessionConfig(c *config.Config) session.Config {
 	return session.Config{
 		WaitTimeout: c.Limits.WaitTimeout, InteractiveTimeout: c.Limits.WaitTimeout,
 		MaxPacket: int(c.Limits.MaxAllowedPacket), MaxConnections: c.Limits.MaxConnections, OffersTLS: c.Listen.TLS.Cert != "",
-		QueryMemory: int64(c.Memory.Query), FanOut: c.Limits.FanOut,
+		TransactionType: transactionType(c),
+		QueryMemory:     int64(c.Memory.Query), FanOut: c.Limits.FanOut,
 		MaxPrepared: 16382, SessionMemory: int64(c.Memory.Session),
 	}
 }
@@ -232,6 +246,12 @@ func slowSettings(c *config.Config) observe.SlowSettings {
 
 // Digests are the statements by shape, those of most time first.
 func (p *Process) Digests() []digest.Row { return p.observer.Digests.List() }
+
+// transactionType is one of those that the configuration's table lists.
+func transactionType(c *config.Config) session.TransactionType {
+	t, _ := session.ParseTransactionType(c.Transactions.Type)
+	return t
+}
 
 func serverSettings(c *config.Config) (server.Settings, error) {
 	offered, err := clientTLS(c)
@@ -393,6 +413,9 @@ func (p *Process) Stop(ctx context.Context) error {
 	}
 	if p.replication != nil {
 		p.replication.close()
+	}
+	if p.transactions != nil {
+		p.transactions.close()
 	}
 	if p.pools != nil {
 		errs = append(errs, p.pools.Close(rest))

@@ -2,14 +2,12 @@ package sidecar
 
 import (
 	"context"
-	"crypto/tls"
 	"maps"
 	"reflect"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"go.uber.org/zap"
 
 	"github.com/heddle-mesh/heddle/governance/topology"
@@ -25,6 +23,8 @@ type replication struct {
 	replicas *replica.Set
 	zone     string
 	log      *zap.Logger
+
+	moved func() // called, in a goroutine of its own, when a data source has another primary
 
 	mu      sync.Mutex // guards what follows
 	watched map[string]*watched
@@ -120,27 +120,12 @@ func (r *replication) follow(list []backend.DataSource, layouts []*rule.Layout) 
 
 // target is how a data source is watched.
 func (r *replication) target(w *watched) topology.Target {
-	config := mysql.NewConfig()
-	config.User, config.Passwd = w.source.User, string(w.source.Password)
-	config.AllowNativePasswords = true
-	switch w.source.TLS.Mode {
-	case backend.TLSPreferred, backend.TLSRequired:
-		config.TLS, config.AllowFallbackToPlaintext = &tls.Config{InsecureSkipVerify: true}, w.source.TLS.Mode == backend.TLSPreferred
-		if own := w.source.TLS.Config; own != nil {
-			config.TLS.Certificates = own.Certificates
-		}
-	case backend.TLSVerify:
-		config.TLS = w.source.TLS.Config
-		if config.TLS == nil {
-			config.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-	}
 	servers := []topology.Server{{Address: w.rule.Address, Zone: w.rule.Zone, Weight: 1}}
 	for _, s := range w.rule.Replicas {
 		servers = append(servers, topology.Server{Address: s.Address, Zone: s.Zone, Weight: s.Weight})
 	}
 	return topology.Target{
-		DataSource: w.rule.Name, Servers: servers, Config: config,
+		DataSource: w.rule.Name, Servers: servers, Config: driverConfig(&w.source),
 		Policy:  topology.Policy{MaxLag: w.rule.Splitting.MaxLag},
 		Changed: func(v topology.View) { r.changed(w, v) },
 	}
@@ -166,10 +151,23 @@ func (r *replication) changed(w *watched, v topology.View) {
 	}
 	before := w.view
 	w.view = v
+	if moved && r.moved != nil {
+		go r.moved()
+	}
 	if moved || before.Why != v.Why || before.Refused != v.Refused {
 		r.forcePrimary(w)
 	}
 	r.forceReplicas(w)
+}
+
+// primary is the address of the server that takes a data source's writes; "" where none does, or none is looked for.
+func (r *replication) primary(dataSource string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w := r.watched[dataSource]; w != nil {
+		return w.view.Primary
+	}
+	return ""
 }
 
 // lastPrimary is who has had the writes.

@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"strings"
 
+	"github.com/go-sql-driver/mysql"
 	"go.uber.org/zap"
 
 	"github.com/heddle-mesh/heddle/proxy/backend"
@@ -89,6 +91,29 @@ func source(c *config.Config, ds *rule.DataSource) (backend.DataSource, error) {
 		}
 	}
 	return out, nil
+}
+
+// driverConfig is how Heddle's own questions reach a data source's server, beside the pools.
+func driverConfig(ds *backend.DataSource) *mysql.Config {
+	c := mysql.NewConfig()
+	c.User, c.Passwd, c.Net, c.Addr = ds.User, string(ds.Password), "tcp", ds.Addr
+	if strings.HasPrefix(ds.Addr, "/") {
+		c.Net = "unix"
+	}
+	c.AllowNativePasswords = true
+	switch ds.TLS.Mode {
+	case backend.TLSPreferred, backend.TLSRequired:
+		c.TLS, c.AllowFallbackToPlaintext = &tls.Config{InsecureSkipVerify: true}, ds.TLS.Mode == backend.TLSPreferred
+		if own := ds.TLS.Config; own != nil {
+			c.TLS.Certificates = own.Certificates
+		}
+	case backend.TLSVerify:
+		c.TLS = ds.TLS.Config
+		if c.TLS == nil {
+			c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+	}
+	return c
 }
 
 func sourceTLS(t *rule.TLS) (backend.TLS, error) {

@@ -21,6 +21,7 @@ type Shards struct {
 type shard struct {
 	server *txnlog.Server // nil: never reached
 	unfit  error
+	away   bool // unfit is that it could not be reached
 }
 
 // NewShards returns an empty set.
@@ -54,11 +55,19 @@ func (s *Shards) Set(name string, server *txnlog.Server, unfit error) {
 			}
 		}
 	}
-	if server == nil && unfit == nil {
-		unfit = errNotProbed
-	}
 	s.shards[name] = shard{server: server, unfit: unfit}
 	s.look()
+}
+
+// Away says that a data source could not be reached. What was known of it holds; of one that was never reached it is not known
+// what it can keep, and it is refused, but it does not make the mesh unfit.
+func (s *Shards) Away(name string, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shards[name].server == nil {
+		s.shards[name] = shard{unfit: why, away: true}
+		s.look()
+	}
 }
 
 // Remove forgets a data source.
@@ -97,7 +106,7 @@ func (s *Shards) look() {
 		s.first = errNotProbed
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.shards)) {
-		if why := s.shards[name].unfit; why != nil {
+		if why := s.shards[name].unfit; why != nil && !s.shards[name].away {
 			s.first = &UnfitError{name, why}
 			return
 		}

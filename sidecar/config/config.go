@@ -19,24 +19,25 @@ type Size int64
 // Config is everything one process is told at its start. The zero value is not useful: Default and Load make one.
 // What each field means, its unit and its default stand in the table in table.go and nowhere else.
 type Config struct {
-	Instance  Instance
-	Listen    Listen
-	Server    Server
-	Limits    Limits
-	Drain     Drain
-	Etcd      Etcd
-	Rules     Rules
-	Users     Users
-	State     State
-	Pool      Pool
-	Memory    Memory
-	Spill     Spill
-	PlanCache PlanCache
-	Log       Log
-	Admin     Admin
-	Digests   Digests
-	SlowLog   SlowLog
-	Tracing   Tracing
+	Instance     Instance
+	Listen       Listen
+	Server       Server
+	Limits       Limits
+	Transactions Transactions
+	Drain        Drain
+	Etcd         Etcd
+	Rules        Rules
+	Users        Users
+	State        State
+	Pool         Pool
+	Memory       Memory
+	Spill        Spill
+	PlanCache    PlanCache
+	Log          Log
+	Admin        Admin
+	Digests      Digests
+	SlowLog      SlowLog
+	Tracing      Tracing
 
 	origins map[string]Origin // field name → who set it; a field that is missing has its default
 }
@@ -82,6 +83,9 @@ type Limits struct {
 	FanOut           int
 	PlacementWait    time.Duration
 }
+
+// Transactions are those over several data sources.
+type Transactions struct{ Type string } // "auto", "local" or "xa"
 
 // Drain is the orderly end.
 type Drain struct{ Deadline time.Duration }

@@ -104,6 +104,11 @@ var table = []section{
 			Doc: "How long a statement waits for a table whose rows are being given another place; then it fails with error 1205.",
 			at:  func(c *Config) any { return &c.Limits.PlacementWait }},
 	}},
+	{"transactions", "Those over several data sources.", []Field{
+		{Name: "transactions.type", Kind: Choice, Choices: []string{"auto", "local", "xa"}, Default: "auto", Reload: true,
+			Doc: "xa: they are committed on all data sources or on none, and a data source that cannot have part in that is refused. local: COMMIT goes to all, and what did not commit is reported. auto: xa, or local where a server is seen to be unfit. Sessions say otherwise by SET heddle_transaction_type.",
+			at:  func(c *Config) any { return &c.Transactions.Type }},
+	}},
 	{"drain", "The orderly end.", []Field{
 		{Name: "drain.deadline", Kind: Duration, Default: "30s", Reload: true,
 			Doc: "After SIGTERM statements and transactions may finish for so long; then their clients get error 1053.",

@@ -17,7 +17,7 @@ import (
 )
 
 // Schema is where Heddle's own tables are, on each server.
-const Schema = "heddle"
+const Schema = "heddle_mesh"
 
 // Start begins a branch.
 func Start(x xa.XID) string { return "XA START " + x.String() }

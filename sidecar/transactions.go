@@ -1,0 +1,232 @@
+package sidecar
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+)
+
+// transactions are those over several data sources: which servers can have part in them, and who finishes what dead processes
+// have left. A process with one data source has none, and leaves no trace on its server.
+type transactions struct {
+	log     *zap.Logger
+	shards  *txn.Shards
+	manager *txn.Manager
+
+	primary func(dataSource string) string // the address that takes its writes; "": that of the rules
+
+	begin func(work func(ctx context.Context)) // work that close ends and waits for
+	stop  context.CancelFunc
+	work  sync.WaitGroup
+
+	setting sync.Mutex // one set at a time
+	closed  bool       // guarded by setting
+
+	mu       sync.Mutex // guards what follows
+	sources  []backend.DataSource
+	controls map[string]*control
+	told     map[string]string // what was logged last of a data source
+}
+
+// control is recovery's way to a data source, beside the pools: it needs its connections most when all of theirs are stuck.
+type control struct {
+	source backend.DataSource
+	db     *sql.DB
+	ended  chan struct{} // closed when it is of no use any more
+}
+
+// controlConnections are as many as eight recoveries of branches and what lists them need.
+const controlConnections = 12
+
+// probeEvery is how often a server is asked that could not be, and one that could or is unfit.
+const (
+	probeSoon  = time.Second
+	probeAgain = 30 * time.Second
+)
+
+// newTransactions begins recovery. mesh is what the processes that share servers and rules have in common.
+func newTransactions(mesh string, primary func(string) string, log *zap.Logger) *transactions {
+	t := &transactions{log: log, primary: primary, shards: txn.NewShards(), controls: map[string]*control{}, told: map[string]string{}}
+	ctx, stop := context.WithCancel(context.Background())
+	t.stop = stop
+	t.begin = func(work func(context.Context)) { t.work.Go(func() { work(ctx) }) }
+	cluster := crc32.ChecksumIEEE([]byte(mesh))
+	t.manager = txn.NewManager(txn.Config{Cluster: cluster, Shards: t.shards})
+	recoverer := txn.NewRecoverer(txn.RecoveryConfig{
+		Shards: t.shards, Cluster: cluster,
+		Alarm: func(a txn.Alarm) {
+			t.say(a.DataSource, "branch of a transaction that cannot be finished without an operator: "+a.XID+": "+a.Detail, log.Error)
+		},
+		Resolved: func(ds string, r txn.Resolved) {
+			log.Info("finished a branch that its process had left", zap.String("data_source", ds), zap.Any("branch", r))
+		},
+	})
+	t.begin(func(ctx context.Context) {
+		recoverer.Run(ctx, func(ds string, err error) { t.say(ds, "recovery: "+err.Error(), log.Warn) })
+	})
+	return t
+}
+
+// say logs what is new about a data source.
+func (t *transactions) say(dataSource, what string, how func(string, ...zap.Field)) {
+	t.mu.Lock()
+	same := t.told[dataSource] == what
+	t.told[dataSource] = what
+	t.mu.Unlock()
+	if !same {
+		how(what, zap.String("data_source", dataSource))
+	}
+}
+
+// set has the data sources be those of the rules, with the servers that take their writes now. It returns when each that is new was asked, but waits for none for long.
+func (t *transactions) set(sources []backend.DataSource) {
+	if len(sources) < 2 {
+		sources = nil
+	}
+	t.setting.Lock()
+	defer t.setting.Unlock()
+	if t.closed {
+		return
+	}
+	t.mu.Lock()
+	t.sources = sources
+	gone := t.controls
+	t.controls = map[string]*control{}
+	var fresh []*control
+	for _, ds := range sources {
+		ds.Limits = backend.Limits{}
+		if at := t.primary(ds.Name); at != "" {
+			ds.Addr = at
+		}
+		if have := gone[ds.Name]; have != nil && reflect.DeepEqual(have.source, ds) {
+			t.controls[ds.Name] = have
+			delete(gone, ds.Name)
+			continue
+		}
+		c, err := open(ds)
+		if err != nil {
+			t.shards.Away(ds.Name, err)
+			continue
+		}
+		t.controls[ds.Name] = c
+		fresh = append(fresh, c)
+	}
+	t.mu.Unlock()
+	for name, c := range gone {
+		c.close()
+		if t.controls[name] == nil {
+			t.shards.Remove(name)
+		}
+	}
+	var first sync.WaitGroup
+	for _, c := range fresh {
+		first.Add(1)
+		t.begin(func(ctx context.Context) { t.watch(ctx, c, first.Done) })
+	}
+	first.Wait()
+}
+
+// moved asks anew where the primaries are.
+func (t *transactions) moved() {
+	t.mu.Lock()
+	sources := t.sources
+	t.mu.Unlock()
+	t.set(sources)
+}
+
+// open prepares connections to a data source; none is made yet.
+func open(ds backend.DataSource) (*control, error) {
+	cfg := driverConfig(&ds)
+	cfg.Timeout, cfg.Logger = 2*time.Second, &mysql.NopLogger{}
+	txnlog.Configure(cfg)
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect for recovery: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(controlConnections)
+	db.SetMaxIdleConns(2)
+	db.SetConnMaxIdleTime(time.Minute)
+	return &control{source: ds, db: db, ended: make(chan struct{})}, nil
+}
+
+func (c *control) close() {
+	close(c.ended)
+	_ = c.db.Close() // nothing is kept in its connections
+}
+
+// watch asks a server, first at once, what it can keep.
+func (t *transactions) watch(ctx context.Context, c *control, asked func()) {
+	for {
+		every := probeAgain
+		if !t.probe(ctx, c) {
+			every = probeSoon
+		}
+		if asked != nil {
+			asked()
+			asked = nil
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.ended:
+			return
+		case <-time.After(every):
+		}
+	}
+}
+
+// probe reports whether the server has answered.
+func (t *transactions) probe(ctx context.Context, c *control) bool {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	name := c.source.Name
+	server, unfit := txn.Probe(ctx, c.db, name)
+	if unreached(unfit) {
+		t.shards.Away(name, unfit)
+		return false
+	}
+	t.shards.Set(name, server, unfit)
+	if unfit != nil {
+		t.say(name, "transactions over several data sources are not atomic: "+unfit.Error(), t.log.Warn)
+	} else {
+		t.say(name, "", func(string, ...zap.Field) {})
+	}
+	return true
+}
+
+// unreached reports whether a probe has found nothing out: the server is away.
+func unreached(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, io.EOF)
+}
+
+// close ends recovery.
+func (t *transactions) close() {
+	t.setting.Lock()
+	t.closed = true
+	t.setting.Unlock()
+	t.stop()
+	t.work.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.controls {
+		c.close()
+	}
+}
