@@ -192,7 +192,7 @@ func (s *Server) arguments(port int) []string {
 		"--port=" + strconv.Itoa(port),
 		"--bind-address=127.0.0.1",
 		"--skip-name-resolve", "--performance-schema=OFF",
-		"--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0",
+		"--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=nosync", "--innodb-doublewrite=0",
 		"--innodb-buffer-pool-load-at-startup=0",
 		"--innodb-buffer-pool-dump-at-shutdown=0", "--max-connections=500", "--max-allowed-packet=64M",
 	}, asRoot()...)
