@@ -333,6 +333,11 @@ func CommitUndelivered(dataSource string) *Error {
 	return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': it is decided, and done when the server lets it", dataSource)
 }
 
+// DeliveryAwaited is a statement of a session that has committed what one of its data sources does not show yet.
+func DeliveryAwaited(dataSource string, why error) *Error {
+	return newf(CodeLockWaitTimeout, "HY000", "Lock wait timeout exceeded: what this session has committed is not there yet on data source '%s' (%v)", dataSource, why)
+}
+
 // DatabaseExists is CREATE DATABASE of one that is there.
 func DatabaseExists(db string) *Error {
 	return newf(CodeDatabaseExists, "HY000", "Can't create database '%s'; database exists", db)

@@ -80,6 +80,8 @@ type Transactions interface {
 	Begin(o txn.Options) *txn.Txn
 	// Unfit is why some data source cannot have part in one; nil: all can.
 	Unfit() error
+	// Delivered waits until what is committed is to be seen on a data source.
+	Delivered(ctx context.Context, p txn.Pending) error
 }
 
 // Journal keeps what becomes of DDL over several shards. journal.Journal is one.

@@ -54,6 +54,11 @@ type execution struct {
 func (s *Session) run(ctx context.Context, x *execution) error {
 	defer s.settle(ctx)
 	s.diag.args, s.diag.clauses = x.args, x.st.parsed.Clauses
+	if len(s.undelivered) > 0 {
+		if err := s.awaitDelivery(ctx); err != nil {
+			return s.writeError(err)
+		}
+	}
 	if err := s.enter(ctx, x); err != nil {
 		return s.writeError(err)
 	}

@@ -60,6 +60,7 @@ type Session struct {
 	next            txn.Options     // SET TRANSACTION: the next transaction's only
 	transactionType TransactionType // of those that begin from now on
 	once            txn.Options     // next, where the statement under way is that transaction
+	undelivered     []txn.Pending   // of earlier transactions
 	held            []*held         // in data source order
 	writes          *replica.User   // what the user has written; nil: no data source has replicas
 	reading         bool            // the statement under way may be answered by replicas

@@ -205,11 +205,29 @@ func (s *Session) noteCommit(err error) {
 	if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
 		s.srv.Log.Error("a client cannot be told whether its transaction is committed", append(fields, zap.String("transaction", doubt.GTRID), zap.Error(err))...)
 	}
+	s.undelivered = append(s.undelivered, s.txn.Undelivered()...)
 	for _, ds := range s.txn.Undelivered() {
 		s.diag.warn(sqlerr.CommitUndelivered(ds.DataSource))
 		s.srv.Log.Warn("a shard has yet to carry out a commit that is decided",
 			append(fields, zap.String("transaction", s.txn.GTRID()), zap.String("data_source", ds.DataSource))...)
 	}
+}
+
+// deliveryPatience is how long a statement waits for what its session has committed before, which a server does not let in yet.
+const deliveryPatience = 10 * time.Second
+
+// awaitDelivery has the statement see what its session has committed.
+func (s *Session) awaitDelivery(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, deliveryPatience)
+	defer cancel()
+	for len(s.undelivered) > 0 {
+		p := s.undelivered[0]
+		if err := s.srv.Transactions.Delivered(ctx, p); err != nil {
+			return sqlerr.DeliveryAwaited(p.DataSource, err)
+		}
+		s.undelivered = s.undelivered[1:]
+	}
+	return nil
 }
 
 // commitError is what a client sees of a COMMIT that failed; nil: err is none of those.
