@@ -49,8 +49,8 @@ func said(branches []*fakeBranch) string {
 // TestPackets: what servers are told, for each shape of a transaction.
 func TestPackets(t *testing.T) {
 	const (
-		mark   = "INSERT INTO heddle.txn_mark (gtrid, branch) VALUES ('G','%[1]s'); XA END 'G','%[1]s-7-7'; XA PREPARE 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7'"
-		decide = "RELEASE SAVEPOINT `heddle txn`; INSERT INTO heddle.txn_decision (gtrid, verdict, parts, home) VALUES ('G','C','%s',7); COMMIT"
+		mark   = "INSERT INTO heddle_mesh.txn_mark (gtrid, branch) VALUES ('G','%[1]s'); XA END 'G','%[1]s-7-7'; XA PREPARE 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7'"
+		decide = "RELEASE SAVEPOINT `heddle txn`; INSERT INTO heddle_mesh.txn_decision (gtrid, verdict, parts, home) VALUES ('G','C','%s',7); COMMIT"
 		reads  = "XA END 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7' ONE PHASE"
 	)
 	for _, c := range []struct{ wrote, want string }{
@@ -93,7 +93,7 @@ func TestXABranchBegins(t *testing.T) {
 	}
 	xid := "'" + x.GTRID() + "','00000001-7-7',26724"
 	b.want(t, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET TRANSACTION READ WRITE", "XA START "+xid,
-		"SELECT 1 FROM heddle.txn_log LIMIT 1", "SAVEPOINT `s`")
+		"SELECT 1 FROM heddle_mesh.txn_log LIMIT 1", "SAVEPOINT `s`")
 	if err := errors.Join(x.RollbackTo(t.Context(), "`s`"), x.Release(t.Context(), "`s`")); err != nil {
 		t.Fatal(err)
 	}

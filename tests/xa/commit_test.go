@@ -183,7 +183,7 @@ func TestHomeIsElsewhere(t *testing.T) {
 	if !ok || aborted.DataSource != b[0].name || len(there(t, id)) > 0 {
 		t.Errorf("%v, on %v", aborted, there(t, id))
 	}
-	if ask(t, 0, "SELECT verdict FROM heddle.txn_decision WHERE gtrid = '"+x.GTRID()+"'") != "A" {
+	if ask(t, 0, "SELECT verdict FROM heddle_mesh.txn_decision WHERE gtrid = '"+x.GTRID()+"'") != "A" {
 		t.Error("it is not decided that it is aborted")
 	}
 	clean(t)

@@ -52,9 +52,9 @@ func TestProbe(t *testing.T) {
 		run(c.unset)
 	}
 	for _, c := range []struct{ user, grant, want string }{
-		{"documented", "GRANT PROCESS, REPLICA MONITOR ON *.* TO documented; GRANT SELECT, INSERT, DELETE, CREATE ON heddle.* TO documented", ""},
-		{"blind", "GRANT REPLICA MONITOR ON *.* TO blind; GRANT SELECT, INSERT, DELETE, CREATE ON heddle.* TO blind", "PROCESS"},
-		{"mute", "GRANT PROCESS, REPLICA MONITOR ON *.* TO mute; GRANT SELECT ON heddle.* TO mute", "cannot keep the log"},
+		{"documented", "GRANT PROCESS, REPLICA MONITOR ON *.* TO documented; GRANT SELECT, INSERT, DELETE, CREATE ON heddle_mesh.* TO documented", ""},
+		{"blind", "GRANT REPLICA MONITOR ON *.* TO blind; GRANT SELECT, INSERT, DELETE, CREATE ON heddle_mesh.* TO blind", "PROCESS"},
+		{"mute", "GRANT PROCESS, REPLICA MONITOR ON *.* TO mute; GRANT SELECT ON heddle_mesh.* TO mute", "cannot keep the log"},
 		{"outside", "GRANT PROCESS, REPLICA MONITOR ON *.* TO outside", "heddle"},
 	} {
 		run("CREATE USER " + c.user)
@@ -196,7 +196,7 @@ func TestOthersEndIt(t *testing.T) {
 	if got := alarms(); len(got) != 1 || got[0].Trouble != xa.Missing || got[0].DataSource != env.Shards[1].Name() {
 		t.Errorf("decided and rolled back: %+v", got)
 	}
-	if _, err := control[0].ExecContext(t.Context(), "DELETE FROM heddle.txn_decision"); err != nil {
+	if _, err := control[0].ExecContext(t.Context(), "DELETE FROM heddle_mesh.txn_decision"); err != nil {
 		t.Fatal(err)
 	}
 	clean(t)
@@ -249,7 +249,7 @@ func TestSweep(t *testing.T) {
 	aborted, _ := dying(t, "decide.before")
 	home := connect(t, 0)
 	recoverAll(t, recoverer(t, nil))
-	if _, err := control[0].ExecContext(t.Context(), fmt.Sprintf("UPDATE heddle.txn_decision SET home = %d", home.id)); err != nil {
+	if _, err := control[0].ExecContext(t.Context(), fmt.Sprintf("UPDATE heddle_mesh.txn_decision SET home = %d", home.id)); err != nil {
 		t.Fatal(err)
 	}
 	sweep(time.Nanosecond, time.Microsecond)

@@ -420,7 +420,7 @@ func (s *sink) Errorf(format string, args ...any) {
 // TestTheJudgeSees loses a decision, and has a client be told what is not so: both are found.
 func TestTheJudgeSees(t *testing.T) {
 	b, id := dying(t, "decide.after")
-	if _, err := control[0].ExecContext(t.Context(), "DELETE FROM heddle.txn_decision WHERE gtrid LIKE 'h1-%' ORDER BY at DESC LIMIT 1"); err != nil {
+	if _, err := control[0].ExecContext(t.Context(), "DELETE FROM heddle_mesh.txn_decision WHERE gtrid LIKE 'h1-%' ORDER BY at DESC LIMIT 1"); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range b {
