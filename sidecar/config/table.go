@@ -106,7 +106,7 @@ var table = []section{
 	}},
 	{"transactions", "Those over several data sources.", []Field{
 		{Name: "transactions.type", Kind: Choice, Choices: []string{"auto", "local", "xa"}, Default: "auto", Reload: true,
-			Doc: "xa: they are committed on all data sources or on none, and a data source that cannot have part in that is refused. local: COMMIT goes to all, and what did not commit is reported. auto: xa, or local where a server is seen to be unfit. Sessions say otherwise by SET heddle_transaction_type.",
+			Doc: "How they commit: xa is on all data sources or on none, and one that cannot have part in that is refused; local is on each by itself, and what did not commit is reported; auto is xa unless a server is seen to be unfit. Sessions may say otherwise by SET heddle_transaction_type.",
 			at:  func(c *Config) any { return &c.Transactions.Type }},
 	}},
 	{"drain", "The orderly end.", []Field{
