@@ -149,6 +149,7 @@ func (p *Process) open(ctx context.Context) error {
 	var err error
 	p.catalogs = newCatalogs(p.pools, 0)
 	p.transactions = newTransactions(p.config.Etcd.Prefix, p.replication.primary, p.log)
+	p.transactions.none = transactionType(p.config) == session.TransactionLocal
 	p.replication.moved = p.transactions.moved
 	p.documents, err = openDocuments(ctx, p)
 	return err
@@ -198,14 +199,13 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 	p.plans = plancache.New(int(c.PlanCache.Size), (*session.Statement).Size, nil)
 	srv := &session.Server{
 		Catalogs: p.catalogs, Pools: p.pools, Replicas: p.replication.replicas, Cache: p.plans, Meter: p.observer,
-		Planner:      &router.Planner{Generators: p.documents.generators(), Keyer: keyer},
-		Keyer:        keyer,
-		Gate:         p.documents.door(),
-		Transactions: p.transactions.manager,
-		Journal:      p.documents.ddl(),
-		Rules:        p.documents.rulesBySQL(),
-		Tables:       p.tables(),
-		Log:          p.log, Flavour: flavour, Version: version, OwnVersion: p.servers.ownVersion(version),
+		Planner: &router.Planner{Generators: p.documents.generators(), Keyer: keyer},
+		Keyer:   keyer,
+		Gate:    p.documents.door(),
+		Journal: p.documents.ddl(),
+		Rules:   p.documents.rulesBySQL(),
+		Tables:  p.tables(),
+		Log:     p.log, Flavour: flavour, Version: version, OwnVersion: p.servers.ownVersion(version),
 		Collations: collations,
 		Initial:    p.servers.initial(),
 		Memory:     merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),
@@ -221,6 +221,9 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 			return nil, err
 		}
 		srv.Tracer = p.tracer
+	}
+	if !p.transactions.none {
+		srv.Transactions = p.transactions.manager
 	}
 	srv.Hostname, err = os.Hostname()
 	if err != nil {

@@ -34,6 +34,8 @@ type transactions struct {
 	stop  context.CancelFunc
 	work  sync.WaitGroup
 
+	none bool // all transactions are local: servers are left alone
+
 	setting sync.Mutex // one set at a time
 	closed  bool       // guarded by setting
 
@@ -95,7 +97,7 @@ func (t *transactions) say(dataSource, what string, how func(string, ...zap.Fiel
 
 // set has the data sources be those of the rules, with the servers that take their writes now. It returns when each that is new was asked, but waits for none for long.
 func (t *transactions) set(sources []backend.DataSource) {
-	if len(sources) < 2 {
+	if len(sources) < 2 || t.none {
 		sources = nil
 	}
 	t.setting.Lock()

@@ -39,7 +39,7 @@ tables:
 binding: [[accounts, ledger]]
 `, env.Shards[0].Addr(), env.Shards[1].Addr())},
 			Users: "users: {root: {}}",
-			Set:   map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s"},
+			Set:   map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s", "transactions.type": "auto"},
 		}))
 	}
 	return out
