@@ -1,6 +1,10 @@
 package parser
 
-import "github.com/pingcap/tidb/pkg/parser/ast"
+import (
+	"sync"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
 
 // Statement is what Parse makes of one statement. It is immutable once returned and safe to share.
 type Statement struct {
@@ -17,6 +21,8 @@ type Statement struct {
 	// mean nothing here: ask Span and ArgIndex.
 	AST      ast.StmtNode
 	ParseErr error
+	// Walk is held by who walks the AST of a statement that others may have too: the library's visitors write to its nodes.
+	Walk sync.Mutex
 
 	// Tables are all occurrences in table position, in text order. Exact says that the grammar confirmed the
 	// list and Qualifiers; else both come from the token state machine alone.

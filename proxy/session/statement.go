@@ -309,6 +309,13 @@ func (s *Session) planStatement(ctx context.Context, parsed *parser.Statement) (
 	return s.planWith(ctx, parsed, false, nil)
 }
 
+// planAlone plans a statement that other sessions may be planning too, by other rules.
+func (s *Session) planAlone(ctx context.Context, parsed *parser.Statement, env router.Env, snap *catalog.Snapshot, facts *router.Facts) (*plan.Plan, error) {
+	parsed.Walk.Lock()
+	defer parsed.Walk.Unlock()
+	return s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
+}
+
 // planWith plans; scatter asks for a plan that does not depend on which shard a value of the key is on, given for one for
 // parameters of the types of these expressions (router.Facts.Given).
 func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatter bool, given []string) (*Statement, error) {
@@ -321,7 +328,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 	}
 	reread := false
 	for range maxPlanningRounds {
-		p, err := s.srv.Planner.Plan(ctx, parsed, env, snap, facts)
+		p, err := s.planAlone(ctx, parsed, env, snap, facts)
 		if err == nil {
 			st := &Statement{parsed: parsed, plan: p, rules: snap.RulesVersion(), epoch: epoch, programs: snap.ProgramsVersion(), found: foundRuleOf(parsed), cells: cellRuleOf(parsed)}
 			st.opcode = opcodeOf(p, parsed)

@@ -90,7 +90,7 @@ func TestSeen(t *testing.T) {
 	eventually(t, 10*time.Second, "slow statements in the log", func() bool {
 		query(t, db, "SELECT n FROM t WHERE n = 77 ORDER BY id")
 		text, err := os.ReadFile(slow)
-		return err == nil && strings.Contains(string(text), `"text":"SELECT n FROM t WHERE n = ? ORDER BY id"`) && !strings.Contains(string(text), "77")
+		return err == nil && strings.Contains(string(text), `"text":"SELECT n FROM t WHERE n = ? ORDER BY id"`) && !strings.Contains(string(text), "= 77")
 	})
 	checkDashboard(t, fetch(t, admin, "/metrics"), l.database)
 }
