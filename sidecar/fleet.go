@@ -27,6 +27,7 @@ type Fleet struct {
 	pools  *backend.Pools
 
 	replication *replication // finds the primaries of pools
+	controls    []*control
 }
 
 // OpenFleet connects to the configured store, or takes the files. Servers are connected to when they are asked for.
@@ -87,6 +88,9 @@ func (f *Fleet) layouts(ctx context.Context) ([]*rule.Layout, error) {
 // Close ends all connections.
 func (f *Fleet) Close(ctx context.Context) error {
 	var errs []error
+	for _, c := range f.controls {
+		c.close()
+	}
 	if f.pools != nil {
 		f.replication.close()
 		errs = append(errs, f.pools.Close(ctx))

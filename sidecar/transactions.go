@@ -61,13 +61,16 @@ const (
 	probeAgain = 30 * time.Second
 )
 
+// probeTime is how long a server may take to tell what it can keep.
+const probeTime = 3 * time.Second
+
 // newTransactions begins recovery. mesh is what the processes that share servers and rules have in common.
 func newTransactions(mesh string, primary func(string) string, log *zap.Logger) *transactions {
 	t := &transactions{log: log, primary: primary, shards: txn.NewShards(), controls: map[string]*control{}, told: map[string]string{}}
 	ctx, stop := context.WithCancel(context.Background())
 	t.stop = stop
 	t.begin = func(work func(context.Context)) { t.work.Go(func() { work(ctx) }) }
-	cluster := crc32.ChecksumIEEE([]byte(mesh))
+	cluster := clusterOf(mesh)
 	t.manager = txn.NewManager(txn.Config{Cluster: cluster, Shards: t.shards})
 	recoverer := txn.NewRecoverer(txn.RecoveryConfig{
 		Shards: t.shards, Cluster: cluster,
@@ -111,10 +114,7 @@ func (t *transactions) set(sources []backend.DataSource) {
 	t.controls = map[string]*control{}
 	var fresh []*control
 	for _, ds := range sources {
-		ds.Limits = backend.Limits{}
-		if at := t.primary(ds.Name); at != "" {
-			ds.Addr = at
-		}
+		ds = controlled(ds, t.primary)
 		if have := gone[ds.Name]; have != nil && reflect.DeepEqual(have.source, ds) {
 			t.controls[ds.Name] = have
 			delete(gone, ds.Name)
@@ -149,6 +149,18 @@ func (t *transactions) moved() {
 	sources := t.sources
 	t.mu.Unlock()
 	t.set(sources)
+}
+
+// clusterOf is the number by which transactions of the processes that share servers and rules are told from those of others.
+func clusterOf(mesh string) uint32 { return crc32.ChecksumIEEE([]byte(mesh)) }
+
+// controlled is the server of a data source that takes its writes.
+func controlled(ds backend.DataSource, primary func(dataSource string) string) backend.DataSource {
+	ds.Limits = backend.Limits{}
+	if at := primary(ds.Name); at != "" {
+		ds.Addr = at
+	}
+	return ds
 }
 
 // open prepares connections to a data source; none is made yet.
@@ -195,7 +207,7 @@ func (t *transactions) watch(ctx context.Context, c *control, asked func()) {
 
 // probe reports whether the server has answered.
 func (t *transactions) probe(ctx context.Context, c *control) bool {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	name := c.source.Name
 	server, unfit := txn.Probe(ctx, c.db, name)

@@ -69,7 +69,7 @@ func (t *Txn) Undelivered() []Pending { return t.late }
 func (m *Manager) Delivered(ctx context.Context, p Pending) error {
 	done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, m.cfg.Shards.ByLog(p.xid.Branch.Log), p.xid, false)
 	if err == nil && done.Trouble != xa.NoTrouble {
-		err = fmt.Errorf("%s: %s: %s", p.DataSource, done.Trouble, detail(done))
+		err = fmt.Errorf("%s: %s: %s", p.DataSource, done.Trouble, done.Detail())
 	}
 	return err
 }

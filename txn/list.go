@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/heddle-mesh/heddle/txn/txnlog"
@@ -43,12 +44,11 @@ func (s *Shards) List(ctx context.Context, cluster uint32) ([]Listed, error) {
 		}
 		return found[g]
 	}
-	var errs []error
+	errs := []error{s.unreached()}
 	var servers []*txnlog.Server
 	for _, name := range s.Names() {
 		server := s.Server(name)
 		if server == nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, errNotProbed))
 			continue
 		}
 		servers = append(servers, server)
@@ -131,6 +131,51 @@ func (s *Shards) marks(ctx context.Context, rows []txnlog.Decided) (map[xa.Log]m
 	return marked, nil
 }
 
+// ErrOver is a transaction of which nothing is left: it has ended everywhere, or there was none of that name.
+var ErrOver = errors.New("txn: nothing is left of it: it has ended everywhere, or there was none of that name")
+
+// Show is one transaction. Of one that has ended everywhere it has the decision, for as long as that is kept. An error beside a name is
+// that of data sources that could not be asked.
+func (s *Shards) Show(ctx context.Context, gtrid string) (Listed, error) {
+	g, err := xa.ParseGTRID(strings.TrimSpace(gtrid))
+	if err != nil {
+		return Listed{}, err
+	}
+	listed, err := s.List(ctx, g.Cluster)
+	if at := slices.IndexFunc(listed, func(l Listed) bool { return l.GTRID == g }); at >= 0 {
+		return listed[at], err
+	}
+	l := Listed{GTRID: g}
+	home := s.ByLog(g.Log)
+	if home == nil {
+		return Listed{}, errors.Join(fmt.Errorf("%s: %w", g, errNoLog), err)
+	}
+	l.Home = home.DataSource
+	found, asked := home.Decision(ctx, g)
+	switch {
+	case asked != nil:
+		return Listed{}, errors.Join(asked, err)
+	case found == xa.DecidedCommit:
+		l.Decision = "committed"
+	case found == xa.DecidedAbort:
+		l.Decision = "aborted"
+	default:
+		return Listed{}, errors.Join(fmt.Errorf("%s: %w", g, ErrOver), err)
+	}
+	return l, err
+}
+
+// Against is why an operator may not have it end so; nil: it may.
+func (l *Listed) Against(commit, force bool) error {
+	switch {
+	case l.Decision == "" && commit && !force:
+		return ErrUndecided
+	case l.Decision != "" && commit != (l.Decision == "committed"):
+		return ErrDecided
+	}
+	return nil
+}
+
 // ErrDecided is a transaction that is decided otherwise than an operator wants it: some of it may be done already.
 var ErrDecided = errors.New("txn: it is decided otherwise")
 
@@ -140,36 +185,34 @@ var ErrUndecided = errors.New("txn: it is not decided, and its first branch is n
 
 // Resolve finishes a transaction as an operator wants it, without waiting for its owner. Nothing resolves it against a decision.
 func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) ([]Resolved, error) {
-	g, err := xa.ParseGTRID(strings.TrimSpace(gtrid))
-	if err != nil {
+	l, err := s.Show(ctx, gtrid)
+	if l.GTRID == (xa.GTRID{}) {
 		return nil, err
 	}
-	home := s.ByLog(g.Log)
+	home := s.ByLog(l.GTRID.Log)
 	if home == nil {
-		return nil, fmt.Errorf("resolve %s: %w", g, errNoLog)
+		return nil, errors.Join(fmt.Errorf("resolve %s: %w", l.GTRID, errNoLog), err)
 	}
-	listed, err := s.List(ctx, g.Cluster)
-	at := slices.IndexFunc(listed, func(l Listed) bool { return l.GTRID == g })
-	if err != nil && at < 0 {
-		return nil, err
-	}
-	var branches []ListedBranch
-	if at >= 0 {
-		branches = listed[at].Branches
+	if l.Decision == "" && commit && err != nil { // a decision has to name all branches
+		return nil, fmt.Errorf("resolve %s: it may have branches that cannot be seen: %w", l.GTRID, err)
 	}
 	r := resolver{shards: s}
-	if err := r.decide(ctx, home, g, branches, commit, force); err != nil {
-		return nil, fmt.Errorf("resolve %s: %w", g, err)
+	if err := r.decide(ctx, home, l.GTRID, l.Branches, commit, force); err != nil {
+		return nil, fmt.Errorf("resolve %s: %w", l.GTRID, err)
 	}
+	done, errs := make([]Resolved, len(l.Branches)), make([]error, len(l.Branches))
+	var work sync.WaitGroup
+	for i, b := range l.Branches {
+		work.Go(func() { done[i], errs[i] = r.finish(ctx, s.branchServer(b), b.xid, !b.Prepared) })
+	}
+	work.Wait()
 	var out []Resolved
-	for _, b := range branches {
-		done, err := r.finish(ctx, s.branchServer(b), b.xid, !b.Prepared)
-		if err != nil {
-			return out, err
+	for i := range done {
+		if errs[i] == nil {
+			out = append(out, done[i])
 		}
-		out = append(out, done)
 	}
-	return out, nil
+	return out, errors.Join(append(errs, err)...)
 }
 
 // branchServer is where a branch was found.

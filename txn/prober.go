@@ -32,6 +32,23 @@ func Probe(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.S
 	return server, allowed(ctx, db, server)
 }
 
+// Look finds a server that keeps distributed transactions, and leaves it as it is. The server is nil where nobody has made Heddle's
+// tables yet: then none has had part in one under this data source's name.
+func Look(ctx context.Context, db *sql.DB, dataSource string) (*txnlog.Server, error) {
+	vars, err := variables(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if err := writable(ctx, db, vars); err != nil {
+		return nil, err
+	}
+	log, found, err := txnlog.Find(ctx, db, dataSource)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &txnlog.Server{DB: db, DataSource: dataSource, Log: log}, nil
+}
+
 // probed are the variables that are looked at; servers that do not have one have no row of it.
 var probed = []string{"version", "innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog", "read_only", "super_read_only", "wsrep_on",
 	"rpl_semi_sync_master_enabled", "rpl_semi_sync_master_wait_point", "rpl_semi_sync_source_enabled", "rpl_semi_sync_source_wait_point",

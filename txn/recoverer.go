@@ -227,14 +227,15 @@ func (r *Recoverer) resolve(ctx context.Context, server *txnlog.Server, x xa.XID
 	case err != nil:
 		return done, err
 	case done.Trouble != xa.NoTrouble:
-		r.cfg.Alarm(Alarm{DataSource: server.DataSource, Trouble: done.Trouble, XID: x.String(), Detail: detail(done)})
+		r.cfg.Alarm(Alarm{DataSource: server.DataSource, Trouble: done.Trouble, XID: x.String(), Detail: done.Detail()})
 	default:
 		r.cfg.Resolved(server.DataSource, done)
 	}
 	return done, nil
 }
 
-func detail(r Resolved) string {
+// Detail says what the trouble is, for an operator.
+func (r Resolved) Detail() string {
 	decided := "rolled back"
 	if r.Committed {
 		decided = "committed"

@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -118,6 +120,19 @@ func (s *Shards) Server(name string) *txnlog.Server {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.shards[name].server
+}
+
+// unreached is why there are data sources without a server; nil: there are none.
+func (s *Shards) unreached() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(s.shards)) {
+		if have := s.shards[name]; have.server == nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, cmp.Or(have.unfit, errNotProbed)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // ByLog is the server that has a log, nil if none is known to.

@@ -7,14 +7,15 @@ import (
 	"github.com/heddle-mesh/heddle/governance/reload/barrier"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/ops"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 // The exit codes.
 const (
 	exitError    = 1
-	exitConflict = 2 // somebody else changed the document first, or is changing it
+	exitConflict = 2 // somebody else changed the document first, or is changing it; a transaction is not decided so
 	exitInvalid  = 3 // the document is wrong
-	exitPartial  = 4 // DDL is still not done on every shard
+	exitPartial  = 4 // DDL, or a transaction, is still not done on every shard
 	exitOrphans  = 5 // rows would be looked for where they are not
 	exitBehind   = 6 // an instance does not run what is in force
 	exitDegraded = 7 // a data source has no primary, or its replication needs an operator
@@ -31,7 +32,7 @@ func exitCode(err error) int {
 		return exitOrphans
 	case errors.Is(err, errBehind):
 		return exitBehind
-	case errors.Is(err, ops.ErrBusy):
+	case errors.Is(err, ops.ErrBusy), errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided):
 		return exitConflict
 	case errors.Is(err, errDegraded):
 		return exitDegraded

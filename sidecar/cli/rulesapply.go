@@ -79,7 +79,7 @@ func (r *rulesRun) apply() *cobra.Command {
 	fl.IntVar(&f.sample, "sample", 0, "dry run: look at so many rows of each actual table only")
 	fl.Float64Var(&f.pace, "pace", 1, "rest so many times as long as each look at 10,000 rows took; 0 does not rest")
 	r.changeFlags(cmd)
-	r.yesFlag(cmd)
+	yesFlag(cmd, &r.yes)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if !f.dry && (f.sample > 0 || f.statements != "") {
 			return errors.New("--sample and --statements are for --dry-run")
@@ -89,7 +89,7 @@ func (r *rulesRun) apply() *cobra.Command {
 			return err
 		}
 		if f.force && !f.dry {
-			if err := r.confirm(cmd, "rows of tables that are placed anew are not found by the new rules unless somebody moves them"); err != nil {
+			if err := confirm(cmd, r.yes, "rows of tables that are placed anew are not found by the new rules unless somebody moves them"); err != nil {
 				return err
 			}
 		}

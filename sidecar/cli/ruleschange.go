@@ -111,14 +111,14 @@ func (r *rulesRun) drop() *cobra.Command {
 	r.usersFlag(cmd)
 	r.changeFlags(cmd)
 	cmd.Flags().BoolVar(&force, "force-placement", false, "nobody needs the rows by this document any more")
-	r.yesFlag(cmd)
+	yesFlag(cmd, &r.yes)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		doc, err := r.document(args)
 		if err == nil && doc.Kind == layout.Rules && !force {
 			err = orphans{fmt.Sprintf("%s: clients would not find any of its tables; give --force-placement if that is meant", doc)}
 		}
 		if err == nil {
-			err = r.confirm(cmd, fmt.Sprintf("%s ends, and clients do not find any of its tables", doc))
+			err = confirm(cmd, r.yes, fmt.Sprintf("%s ends, and clients do not find any of its tables", doc))
 		}
 		if err != nil {
 			return err

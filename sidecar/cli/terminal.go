@@ -31,14 +31,14 @@ func terminal(stream any) bool {
 // errNotConfirmed is a change that the person at the terminal thought better of.
 var errNotConfirmed = errors.New("not confirmed: nothing was changed")
 
-func (r *rulesRun) yesFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&r.yes, "yes", "y", false, "do not ask on the terminal before something dangerous")
+func yesFlag(cmd *cobra.Command, yes *bool) {
+	cmd.Flags().BoolVarP(yes, "yes", "y", false, "do not ask on the terminal before something dangerous")
 }
 
 // confirm asks the person at the terminal before something dangerous. Where there is none, the flag that says that it is
 // meant has to be enough.
-func (r *rulesRun) confirm(cmd *cobra.Command, what string) error {
-	if r.yes || !terminal(cmd.InOrStdin()) {
+func confirm(cmd *cobra.Command, yes bool, what string) error {
+	if yes || !terminal(cmd.InOrStdin()) {
 		return nil
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s.\nGo on? Type yes: ", what)

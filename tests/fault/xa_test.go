@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,8 +27,18 @@ func startBanks(t *testing.T, n int) []*harness.Heddle {
 	t.Helper()
 	var out []*harness.Heddle
 	for range n {
-		out = append(out, env.Heddle(t, harness.HeddleOptions{
-			Rules: []string{fmt.Sprintf(`database: shop
+		out = append(out, startBank(t, nil))
+	}
+	return out
+}
+
+// startBank starts one with further fields of its configuration.
+func startBank(t *testing.T, set map[string]string) *harness.Heddle {
+	t.Helper()
+	all := map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s", "transactions.type": "auto"}
+	maps.Copy(all, set)
+	return env.Heddle(t, harness.HeddleOptions{
+		Rules: []string{fmt.Sprintf(`database: shop
 defaults: {user: root}
 data_sources:
   ds_0: {address: %q}
@@ -38,11 +49,9 @@ tables:
   ledger: {key: id}
 binding: [[accounts, ledger]]
 `, env.Shards[0].Addr(), env.Shards[1].Addr())},
-			Users: "users: {root: {}}",
-			Set:   map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s", "transactions.type": "auto"},
-		}))
-	}
-	return out
+		Users: "users: {root: {}}",
+		Set:   all,
+	})
 }
 
 // transfer moves 1 from an account to another, and says so in the ledger under a number of its own.

@@ -44,7 +44,7 @@ var DDL = []string{
 // Ensure makes the tables if they are not there, and returns the data source's log: the one drawn for its name on this
 // server. Several may do so at once.
 func Ensure(ctx context.Context, db *sql.DB, dataSource string) (xa.Log, error) {
-	log, found, err := logOf(ctx, db, dataSource)
+	log, found, err := Find(ctx, db, dataSource)
 	if err != nil || found {
 		return log, err
 	}
@@ -59,14 +59,15 @@ func Ensure(ctx context.Context, db *sql.DB, dataSource string) (xa.Log, error) 
 	if _, err := db.ExecContext(ctx, "INSERT IGNORE INTO "+Schema+".txn_log (data_source, id) VALUES (?, ?)", dataSource, id.String()); err != nil {
 		return 0, fmt.Errorf("name the log of %s: %w", dataSource, err)
 	}
-	log, found, err = logOf(ctx, db, dataSource)
+	log, found, err = Find(ctx, db, dataSource)
 	if err == nil && !found {
 		err = fmt.Errorf("name the log of %s: the row is not there", dataSource)
 	}
 	return log, err
 }
 
-func logOf(ctx context.Context, db *sql.DB, dataSource string) (xa.Log, bool, error) {
+// Find returns the log of a data source, if its server has the tables and a row for it. It changes nothing.
+func Find(ctx context.Context, db *sql.DB, dataSource string) (xa.Log, bool, error) {
 	var id string
 	err := db.QueryRowContext(ctx, "SELECT id FROM "+Schema+".txn_log WHERE data_source = ?", dataSource).Scan(&id)
 	switch {

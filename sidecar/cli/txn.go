@@ -1,0 +1,326 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/sidecar"
+	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// txnRun is what the commands below `heddle txn` share.
+type txnRun struct{ ddlRun }
+
+func txnCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "txn",
+		Short: "Look at and finish transactions over several data sources",
+		Long: "Look at and finish transactions over several data sources. The servers are asked themselves, as recovery asks them; no instance\n" +
+			"has to be alive. Looking changes nothing on a server.\n" +
+			"Exit codes: 0 done, 1 error, or a data source could not be asked; 2 it is decided otherwise, or not decided and --force is missing;\n" +
+			"4 it is decided, and not finished on every data source.",
+	}
+	r := &txnRun{ddlRun{load: meshFlags(cmd), out: outputFlag(cmd)}}
+	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return r.out.check() }
+	cmd.AddCommand(r.list(), r.show(), r.resolve())
+	return cmd
+}
+
+// txnEntry is a transaction as programs read it.
+type txnEntry struct {
+	GTRID    string      `json:"gtrid"`
+	State    string      `json:"state"`
+	Home     string      `json:"home,omitempty"`
+	Age      float64     `json:"decided_seconds_ago,omitempty"`
+	Branches []txnBranch `json:"branches"`
+}
+
+type txnBranch struct {
+	DataSource string `json:"data_source"`
+	State      string `json:"state"`
+	Connection uint32 `json:"connection,omitempty"`
+}
+
+func txnEntryOf(l *txn.Listed) txnEntry {
+	e := txnEntry{GTRID: l.GTRID.String(), State: l.Decision, Home: l.Home, Age: l.Age.Seconds(), Branches: []txnBranch{}}
+	if e.State == "" {
+		e.State = "undecided"
+	}
+	for _, b := range l.Branches {
+		state := "prepared"
+		if !b.Prepared {
+			state = "not seen"
+		}
+		e.Branches = append(e.Branches, txnBranch{b.DataSource, state, b.Conn})
+	}
+	return e
+}
+
+func (e *txnEntry) decided() string {
+	if e.Age == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s ago", time.Duration(e.Age)*time.Second)
+}
+
+func (r *txnRun) list() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List transactions that have ended on some data sources only",
+		Long: "List transactions that have ended on some data sources only: those that dead processes have left, and, for an instant, those that\n" +
+			"are being committed.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.run(cmd, func(ctx context.Context, fleet *sidecar.Fleet) error {
+				shards, cluster, err := fleet.Transactions(ctx)
+				if err != nil {
+					return err
+				}
+				listed, unasked := shards.List(ctx, cluster)
+				entries := []txnEntry{}
+				for i := range listed {
+					entries = append(entries, txnEntryOf(&listed[i]))
+				}
+				err = r.out.print(cmd.OutOrStdout(), entries, func(w io.Writer) error { return listTxn(w, entries, unasked == nil) })
+				return errors.Join(err, unasked)
+			})
+		},
+	}
+}
+
+func listTxn(w io.Writer, entries []txnEntry, all bool) error {
+	if len(entries) == 0 {
+		if all {
+			_, err := fmt.Fprintln(w, "nothing is unfinished")
+			return err
+		}
+		return nil
+	}
+	t := newTable("transaction", "state", "decided", "home", "branches")
+	for i := range entries {
+		e := &entries[i]
+		var branches []string
+		for _, b := range e.Branches {
+			branches = append(branches, b.DataSource+" "+b.State)
+		}
+		t.AppendRow([]any{e.GTRID, e.State, e.decided(), e.Home, strings.Join(branches, ", ")})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+func (r *txnRun) show() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show GTRID",
+		Short: "Show what is decided of one transaction, and where it has yet to end",
+		Long: "Show what is decided of one transaction, and where it has yet to end. GTRID is what error 1180 names. Of one that has ended\n" +
+			"everywhere the decision is known for a minute or more.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.run(cmd, func(ctx context.Context, fleet *sidecar.Fleet) error {
+				shards, _, err := fleet.Transactions(ctx)
+				if err != nil {
+					return err
+				}
+				l, unasked := shards.Show(ctx, args[0])
+				if l.GTRID == (xa.GTRID{}) {
+					return unasked
+				}
+				e := txnEntryOf(&l)
+				err = r.out.print(cmd.OutOrStdout(), e, func(w io.Writer) error { return showTxn(w, &e) })
+				return errors.Join(err, unasked)
+			})
+		},
+	}
+}
+
+func showTxn(w io.Writer, e *txnEntry) error {
+	home := e.Home
+	if home == "" {
+		home = "a data source that this mesh does not have"
+	}
+	fmt.Fprintf(w, "%s: %s\n", e.GTRID, e.State)
+	if e.Age > 0 {
+		fmt.Fprintf(w, "decided on %s, %s\n", home, e.decided())
+	} else {
+		fmt.Fprintf(w, "is decided on %s\n", home)
+	}
+	if len(e.Branches) == 0 {
+		_, err := fmt.Fprintln(w, "it has ended everywhere")
+		return err
+	}
+	t := newTable("data source", "branch", "connection")
+	for _, b := range e.Branches {
+		connection := ""
+		if b.Connection != 0 {
+			connection = fmt.Sprint(b.Connection)
+		}
+		t.AppendRow([]any{b.DataSource, b.State, connection})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+// resolution is how an operator wants a transaction to end.
+type resolution struct {
+	commit, rollback, force, yes bool
+	author, comment              string
+	wait                         time.Duration
+}
+
+func (o *resolution) verb() string {
+	if o.commit {
+		return "commit"
+	}
+	return "rollback"
+}
+
+func (r *txnRun) resolve() *cobra.Command {
+	o := &resolution{}
+	cmd := &cobra.Command{
+		Use:   "resolve GTRID (--commit | --rollback)",
+		Short: "Finish a transaction without waiting for its process, or for recovery",
+		Long: "Finish a transaction without waiting for its process, or for recovery. Nothing is done against a decision. One that is not decided\n" +
+			"can be rolled back, as recovery does it; it is committed by --force only, and then without what its first branch did, for that is\n" +
+			"not prepared. Who did what is logged on standard error.",
+		Args: cobra.ExactArgs(1),
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.commit, "commit", false, "commit it where it is prepared")
+	flags.BoolVar(&o.rollback, "rollback", false, "roll it back")
+	flags.BoolVar(&o.force, "force", false, "commit it although it is not decided: what its first branch did is lost")
+	flags.StringVar(&o.author, "author", "", "who says so (default: the user)")
+	flags.StringVar(&o.comment, "comment", "", "why")
+	flags.DurationVar(&o.wait, "wait", 30*time.Second, "how long the servers may take")
+	cmd.MarkFlagsOneRequired("commit", "rollback")
+	cmd.MarkFlagsMutuallyExclusive("commit", "rollback")
+	yesFlag(cmd, &o.yes)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return r.run(cmd, func(ctx context.Context, fleet *sidecar.Fleet) error {
+			shards, _, err := fleet.Transactions(ctx)
+			if err != nil {
+				return err
+			}
+			return r.resolveIn(ctx, cmd, shards, args[0], o)
+		})
+	}
+	return cmd
+}
+
+// resolveIn asks before it begins, and logs what it does and what has come of it.
+func (r *txnRun) resolveIn(ctx context.Context, cmd *cobra.Command, shards *txn.Shards, gtrid string, o *resolution) error {
+	l, err := shards.Show(ctx, gtrid)
+	if l.GTRID == (xa.GTRID{}) {
+		return err
+	}
+	e := txnEntryOf(&l)
+	if err := l.Against(o.commit, o.force); err != nil {
+		return fmt.Errorf("resolve %s, which is %s: %w", e.GTRID, e.State, err)
+	}
+	if err := r.confirm(cmd, &e, o); err != nil {
+		return err
+	}
+	log, err := r.audit(&e, o)
+	if err != nil {
+		return err
+	}
+	log.Info("an operator resolves a transaction")
+	ctx, cancel := context.WithTimeout(ctx, o.wait)
+	defer cancel()
+	done, err := shards.Resolve(ctx, gtrid, o.commit, o.force)
+	ended := resolvedOf(shards, done)
+	switch {
+	case errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided):
+	case err != nil:
+		err = fmt.Errorf("%s: %w: %w", e.GTRID, errUnfinished, err)
+	case ended.troubled:
+		err = fmt.Errorf("%s: %w", e.GTRID, errUnfinished)
+	}
+	log.Info("an operator has resolved a transaction", zap.Any("branches", ended.Branches), zap.Error(err))
+	if err != nil && len(done) == 0 {
+		return err
+	}
+	ended.GTRID = e.GTRID
+	return errors.Join(r.out.print(cmd.OutOrStdout(), ended, ended.show), err)
+}
+
+// confirm tells what is about to be done, and asks.
+func (r *txnRun) confirm(cmd *cobra.Command, e *txnEntry, o *resolution) error {
+	var at []string
+	for _, b := range e.Branches {
+		at = append(at, b.DataSource)
+	}
+	what := fmt.Sprintf("%s, %s, is finished by %s on %s", e.GTRID, e.State, strings.ToUpper(o.verb()), strings.Join(at, ", "))
+	if e.State == "undecided" && o.commit {
+		what += "; what it did on " + e.Home + " is lost, and half of the transaction is there for ever"
+	} else if e.State == "undecided" {
+		what += "; if its process lives, its client is told that it is rolled back"
+	}
+	return confirm(cmd, o.yes, what)
+}
+
+// audit is the log with who wants what.
+func (r *txnRun) audit(e *txnEntry, o *resolution) (*zap.Logger, error) {
+	c, err := r.load()
+	if err != nil {
+		return nil, err
+	}
+	c.Log.Level = "info" // it is for those who ask later, whatever else is not worth a line
+	log, _, err := newLog(c)
+	if err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return log.With(zap.String("gtrid", e.GTRID), zap.String("state", e.State), zap.String("verb", o.verb()), zap.Bool("force", o.force),
+		zap.String("by", authorOr(o.author)), zap.String("host", host), zap.String("comment", o.comment)), nil
+}
+
+// resolved is what came of a transaction, as programs read it.
+type resolved struct {
+	GTRID    string      `json:"gtrid"`
+	Branches []txnBranch `json:"branches"`
+	troubled bool
+}
+
+func resolvedOf(shards *txn.Shards, done []txn.Resolved) *resolved {
+	out := &resolved{Branches: []txnBranch{}}
+	for _, d := range done {
+		b := txnBranch{DataSource: d.XID.Branch.Log.String(), State: "rolled back", Connection: d.XID.Branch.Conn}
+		if at := shards.ByLog(d.XID.Branch.Log); at != nil {
+			b.DataSource = at.DataSource
+		}
+		if d.Committed {
+			b.State = "committed"
+		}
+		if d.Trouble != xa.NoTrouble {
+			b.State, out.troubled = d.Trouble.String()+": "+d.Detail(), true
+		}
+		out.Branches = append(out.Branches, b)
+	}
+	return out
+}
+
+func (d *resolved) show(w io.Writer) error {
+	if len(d.Branches) == 0 {
+		_, err := fmt.Fprintf(w, "%s has ended everywhere; nothing is left to do\n", d.GTRID)
+		return err
+	}
+	t := newTable("data source", "branch is")
+	for _, b := range d.Branches {
+		t.AppendRow([]any{b.DataSource, b.State})
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s\n", d.GTRID, t.Render())
+	return err
+}

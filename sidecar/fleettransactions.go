@@ -1,0 +1,47 @@
+package sidecar
+
+import (
+	"context"
+	"sync"
+
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// Transactions are what the servers keep of transactions over several data sources, and the number of the mesh's. Nothing is
+// changed on a server by looking. A server that does not answer is one of the set, and told by whatever is asked of it.
+func (f *Fleet) Transactions(ctx context.Context) (*txn.Shards, uint32, error) {
+	layouts, _, err := f.Servers(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	list, err := sources(f.config, layouts)
+	if err != nil {
+		return nil, 0, err
+	}
+	shards := txn.NewShards()
+	var looks sync.WaitGroup
+	for _, ds := range list {
+		c, err := open(controlled(ds, f.replication.primary))
+		if err != nil {
+			shards.Away(ds.Name, err)
+			continue
+		}
+		f.controls = append(f.controls, c)
+		looks.Go(func() { look(ctx, shards, c) })
+	}
+	looks.Wait()
+	return shards, clusterOf(f.config.Etcd.Prefix), nil
+}
+
+// look is the probe of who does not begin transactions. Servers without Heddle's tables have none, and are left out.
+func look(ctx context.Context, shards *txn.Shards, c *control) {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	server, err := txn.Look(ctx, c.db, c.source.Name)
+	switch {
+	case err != nil:
+		shards.Away(c.source.Name, err)
+	case server != nil:
+		shards.Set(c.source.Name, server, nil)
+	}
+}

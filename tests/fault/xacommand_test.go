@@ -1,0 +1,120 @@
+package fault
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// preparing is a transfer over both shards that waits for its decision, its other branch prepared.
+type preparing struct {
+	heddle *harness.Heddle
+	on     []*sql.DB
+	block  *sql.Conn // holds the decision's place
+	ended  chan error
+}
+
+func prepare(t *testing.T, heddle *harness.Heddle, n int64) *preparing {
+	t.Helper()
+	on := shards(t)
+	p := &preparing{heddle: heddle, on: on, block: conn(t, on[0]), ended: make(chan error, 1)}
+	exec(t, p.block, "BEGIN")
+	exec(t, p.block, "SELECT * FROM heddle_mesh.txn_decision FOR UPDATE")
+	from, to := count(t, on[0], "SELECT MIN(id) FROM shop.accounts"), count(t, on[1], "SELECT MIN(id) FROM shop.accounts")
+	db := heddle.Open(t, "root", "", "shop")
+	go func() { p.ended <- transfer(t.Context(), db, n, from, to) }()
+	eventually(t, "the other branch is prepared", func() bool {
+		rows, err := on[1].QueryContext(t.Context(), "XA RECOVER")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		return rows.Next()
+	})
+	eventually(t, "the decision waits", func() bool { return count(t, on[0], deciding) == 1 })
+	return p
+}
+
+const deciding = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO heddle_mesh.txn_decision%'"
+
+// onlyTransaction is the name of the one that is listed.
+func onlyTransaction(t *testing.T, h *harness.Heddle) string {
+	t.Helper()
+	var listed []struct{ GTRID string }
+	if err := json.Unmarshal([]byte(says(t, h, 0, nil, "txn", "list", "-o", "json")), &listed); err != nil || len(listed) != 1 {
+		t.Fatalf("%+v, %v", listed, err)
+	}
+	return listed[0].GTRID
+}
+
+// A process that dies when its transaction is decided, and was not delivered: where no other lives to recover it, an operator's
+// commands show it and finish it, and nothing is finished against the decision.
+func TestResolveDecidedByCommand(t *testing.T) {
+	heddle := startBanks(t, 1)[0]
+	bank(t, heddle.Open(t, "root", "", "shop"))
+	p := prepare(t, heddle, 1)
+	if err := env.Shards[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, p.block, "ROLLBACK")
+	if err := <-p.ended; err != nil {
+		t.Errorf("a COMMIT that is decided: %v", err)
+	}
+	if err := heddle.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	says(t, heddle, 1, []string{"committed", "not seen", "ds_1: "}, "txn", "list")
+	if err := env.Shards[1].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	gtrid := onlyTransaction(t, heddle)
+	says(t, heddle, 0, []string{gtrid, "committed", "ds_1 prepared"}, "txn", "list")
+	says(t, heddle, 0, []string{gtrid + ": committed", "decided on ds_0, ", "ds_1", "prepared"}, "txn", "show", gtrid)
+	says(t, heddle, 1, []string{"at least one of the flags"}, "txn", "resolve", gtrid)
+	says(t, heddle, 2, []string{"decided otherwise"}, "txn", "resolve", gtrid, "--rollback", "--force")
+	says(t, heddle, 0, []string{"ds_1", "committed", "an operator has resolved a transaction", `"by": "ann"`, `"verb": "commit"`, gtrid},
+		"txn", "resolve", gtrid, "--commit", "--author", "ann")
+	says(t, heddle, 0, []string{"nothing is unfinished"}, "txn", "list")
+	says(t, heddle, 0, []string{gtrid + ": committed", "it has ended everywhere"}, "txn", "show", gtrid)
+	says(t, heddle, 0, []string{"nothing is left to do"}, "txn", "resolve", gtrid, "--commit")
+	judgeBank(t, startBanks(t, 1)[0].Open(t, "root", "", "shop"), map[int64]bool{1: true})
+}
+
+// A process that dies before it has decided: an operator may roll back what it has left, and commits it by force only. Looking at
+// servers makes nothing there.
+func TestResolveUndecidedByCommand(t *testing.T) {
+	heddle := startBanks(t, 1)[0]
+	bank(t, heddle.Open(t, "root", "", "shop"))
+	p := prepare(t, heddle, 1)
+	if err := heddle.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-p.ended; err == nil {
+		t.Error("a COMMIT that was never decided is acknowledged")
+	}
+	exec(t, p.on[0], fmt.Sprintf("KILL %d", count(t, p.on[0], strings.Replace(deciding, "COUNT(*)", "ID", 1))))
+	eventually(t, "nobody decides", func() bool { return count(t, p.on[0], deciding) == 0 })
+	exec(t, p.block, "ROLLBACK")
+	gtrid := onlyTransaction(t, heddle)
+	says(t, heddle, 0, []string{gtrid, "undecided", "ds_1 prepared"}, "txn", "list")
+	says(t, heddle, 2, []string{"it is not decided", "by force"}, "txn", "resolve", gtrid, "--commit")
+	says(t, heddle, 0, []string{gtrid + ": undecided", "is decided on ds_0"}, "txn", "show", gtrid)
+	says(t, heddle, 0, []string{"ds_1", "rolled back"}, "txn", "resolve", gtrid, "--rollback", "--yes")
+	says(t, heddle, 2, []string{"decided otherwise"}, "txn", "resolve", gtrid, "--commit", "--force")
+	nobody := gtrid[:len(gtrid)-10] + "0000000000"
+	says(t, heddle, 1, []string{"nothing is left of it"}, "txn", "resolve", nobody, "--commit", "--force")
+	for _, shard := range p.on {
+		exec(t, shard, "DROP DATABASE heddle_mesh")
+	}
+	says(t, heddle, 0, []string{"nothing is unfinished"}, "txn", "list")
+	for i, shard := range p.on {
+		if count(t, shard, "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'heddle_mesh'") > 0 {
+			t.Errorf("a list has made tables on shard %d", i)
+		}
+	}
+	judgeBank(t, startBanks(t, 1)[0].Open(t, "root", "", "shop"), nil)
+}
