@@ -113,7 +113,7 @@ func (p *Process) start(ctx context.Context) error {
 	p.server = server.New(opts, p.shared)
 	p.observer.Read(observe.Sources{
 		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
-		Away: p.documents.away, Versions: p.documents.versions,
+		Away: p.documents.away, Versions: p.documents.versions, Prepared: p.transactions.prepared,
 	})
 	p.documents.answer(p.server)
 	if err := p.listen(); err != nil {
@@ -148,7 +148,7 @@ func hurry() (calm func()) {
 func (p *Process) open(ctx context.Context) error {
 	var err error
 	p.catalogs = newCatalogs(p.pools, 0)
-	p.transactions = newTransactions(p.config.Etcd.Prefix, p.replication.primary, p.log)
+	p.transactions = newTransactions(p.config.Etcd.Prefix, p.replication.primary, p.observer.Transactions, p.log)
 	p.transactions.none = transactionType(p.config) == session.TransactionLocal
 	p.replication.moved = p.transactions.moved
 	p.documents, err = openDocuments(ctx, p)

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/txn"
 	"github.com/heddle-mesh/heddle/txn/txnlog"
 )
@@ -27,6 +28,8 @@ type transactions struct {
 	log     *zap.Logger
 	shards  *txn.Shards
 	manager *txn.Manager
+
+	recoverer *txn.Recoverer
 
 	primary func(dataSource string) string // the address that takes its writes; "": that of the rules
 
@@ -65,26 +68,37 @@ const (
 const probeTime = 3 * time.Second
 
 // newTransactions begins recovery. mesh is what the processes that share servers and rules have in common.
-func newTransactions(mesh string, primary func(string) string, log *zap.Logger) *transactions {
+func newTransactions(mesh string, primary func(string) string, meter *observe.Transactions, log *zap.Logger) *transactions {
 	t := &transactions{log: log, primary: primary, shards: txn.NewShards(), controls: map[string]*control{}, told: map[string]string{}}
 	ctx, stop := context.WithCancel(context.Background())
 	t.stop = stop
 	t.begin = func(work func(context.Context)) { t.work.Go(func() { work(ctx) }) }
 	cluster := clusterOf(mesh)
-	t.manager = txn.NewManager(txn.Config{Cluster: cluster, Shards: t.shards})
-	recoverer := txn.NewRecoverer(txn.RecoveryConfig{
+	t.manager = txn.NewManager(txn.Config{Cluster: cluster, Shards: t.shards, Observe: meter.Step, Ended: meter.Ended})
+	t.recoverer = txn.NewRecoverer(txn.RecoveryConfig{
 		Shards: t.shards, Cluster: cluster,
 		Alarm: func(a txn.Alarm) {
+			meter.Alarm(a)
 			t.say(a.DataSource, "branch of a transaction that cannot be finished without an operator: "+a.XID+": "+a.Detail, log.Error)
 		},
 		Resolved: func(ds string, r txn.Resolved) {
+			meter.Recovered(ds, r)
 			log.Info("finished a branch that its process had left", zap.String("data_source", ds), zap.Any("branch", r))
 		},
 	})
 	t.begin(func(ctx context.Context) {
-		recoverer.Run(ctx, func(ds string, err error) { t.say(ds, "recovery: "+err.Error(), log.Warn) })
+		t.recoverer.Run(ctx, func(ds string, err error) { t.say(ds, "recovery: "+err.Error(), log.Warn) })
 	})
 	return t
+}
+
+// prepared is what recovery has seen at its last looks.
+func (t *transactions) prepared() (out []observe.Prepared) {
+	for _, name := range t.shards.Names() {
+		n, oldest := t.recoverer.InDoubt(name)
+		out = append(out, observe.Prepared{DataSource: name, Branches: n, Oldest: oldest})
+	}
+	return out
 }
 
 // say logs what is new about a data source.

@@ -198,6 +198,9 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 	for _, i := range o.Undelivered() {
 		t.late = append(t.late, Pending{t.parts[i].branch.DataSource(), t.parts[i].xid})
 	}
+	if ended := t.manager.cfg.Ended; ended != nil {
+		ended(ending(o, commit))
+	}
 	var failed *part
 	if i := o.Failed(); i >= 0 {
 		failed = t.parts[i]
@@ -211,6 +214,19 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 		return failed.err
 	}
 	return &AbortedError{DataSource: failed.branch.DataSource(), Err: failed.err, Lost: failed.lost}
+}
+
+// ending is what is told of a transaction whose machine is at its end.
+func ending(o *xa.Owner, commit bool) Ending {
+	switch {
+	case commit && (o.Result() == xa.InDoubt || o.Result() == xa.SoleUnknown):
+		return EndedInDoubt
+	case !commit || o.Result() != xa.Committed:
+		return EndedRolledBack
+	case len(o.Undelivered()) > 0:
+		return EndedUndelivered
+	}
+	return EndedCommitted
 }
 
 // replied is an answer on its way to the machine.

@@ -59,6 +59,29 @@ type Config struct {
 	At      Failpoint // nil: none
 	// Observe is told of each step that a commit or rollback took; nil: nobody is. It is called from several goroutines.
 	Observe func(Step)
+	// Ended is told of each distributed transaction when its client is; nil: nobody is.
+	Ended func(Ending)
+}
+
+// Ending is how a distributed transaction has ended, as far as its process knows.
+type Ending uint8
+
+// The endings.
+const (
+	EndedCommitted   Ending = iota
+	EndedRolledBack         // at its client's wish, or in place of COMMIT
+	EndedInDoubt            // the data source that knows does not answer
+	EndedUndelivered        // committed, and a branch has yet to be
+)
+
+// Endings are all of them.
+func Endings() []Ending {
+	return []Ending{EndedCommitted, EndedRolledBack, EndedInDoubt, EndedUndelivered}
+}
+
+// String names the ending, for labels.
+func (e Ending) String() string {
+	return [...]string{"committed", "rolled_back", "in_doubt", "undelivered"}[e]
 }
 
 // Step is one step of a commit or rollback, for metrics and traces.

@@ -35,6 +35,9 @@ func txnCommand() *cobra.Command {
 	return cmd
 }
 
+// undecided is the state of a transaction that can end either way.
+const undecided = "undecided"
+
 // txnEntry is a transaction as programs read it.
 type txnEntry struct {
 	GTRID    string      `json:"gtrid"`
@@ -53,7 +56,7 @@ type txnBranch struct {
 func txnEntryOf(l *txn.Listed) txnEntry {
 	e := txnEntry{GTRID: l.GTRID.String(), State: l.Decision, Home: l.Home, Age: l.Age.Seconds(), Branches: []txnBranch{}}
 	if e.State == "" {
-		e.State = "undecided"
+		e.State = undecided
 	}
 	for _, b := range l.Branches {
 		state := "prepared"
@@ -149,10 +152,13 @@ func showTxn(w io.Writer, e *txnEntry) error {
 		home = "a data source that this mesh does not have"
 	}
 	fmt.Fprintf(w, "%s: %s\n", e.GTRID, e.State)
-	if e.Age > 0 {
+	switch {
+	case e.Age > 0:
 		fmt.Fprintf(w, "decided on %s, %s\n", home, e.decided())
-	} else {
-		fmt.Fprintf(w, "is decided on %s\n", home)
+	case e.State == undecided:
+		fmt.Fprintf(w, "the data source that decides it is %s\n", home)
+	default:
+		fmt.Fprintf(w, "decided on %s\n", home)
 	}
 	if len(e.Branches) == 0 {
 		_, err := fmt.Fprintln(w, "it has ended everywhere")
@@ -260,9 +266,9 @@ func (r *txnRun) confirm(cmd *cobra.Command, e *txnEntry, o *resolution) error {
 		at = append(at, b.DataSource)
 	}
 	what := fmt.Sprintf("%s, %s, is finished by %s on %s", e.GTRID, e.State, strings.ToUpper(o.verb()), strings.Join(at, ", "))
-	if e.State == "undecided" && o.commit {
+	if e.State == undecided && o.commit {
 		what += "; what it did on " + e.Home + " is lost, and half of the transaction is there for ever"
-	} else if e.State == "undecided" {
+	} else if e.State == undecided {
 		what += "; if its process lives, its client is told that it is rolled back"
 	}
 	return confirm(cmd, o.yes, what)

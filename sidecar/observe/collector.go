@@ -19,7 +19,8 @@ type Sources struct {
 	Plans    func() plancache.Stats
 	Versions func() map[string]int64 // of the rules in force, by database
 	Memory   *merge.Budget
-	Spill    *merge.Spill  // nil: there is none
+	Spill    *merge.Spill // nil: there is none
+	Prepared func() []Prepared
 	Away     func() string // of the store of the rules, a sentence; "": it is reached, or there is none
 }
 
@@ -47,6 +48,8 @@ type collector struct {
 	answers  *prometheus.Desc
 	failed   *prometheus.Desc
 	versions *prometheus.Desc
+	inDoubt  *prometheus.Desc
+	age      *prometheus.Desc
 	pools    []metric[backend.Stats]
 	plans    []metric[plancache.Stats]
 	memory   []metric[Sources]
@@ -66,6 +69,8 @@ func newCollector(from Sources) *collector {
 		answers:  desc("shard_answer_seconds", "From sending a unit to a data source to the first packet of its answer.", "data_source"),
 		failed:   desc("shard_errors_total", "Units that a data source answered by an error, or not at all.", "data_source"),
 		versions: desc("rules_version", "Version of the rules in force.", "database"),
+		inDoubt:  desc("xa_in_doubt", "Branches of transactions that were prepared at recovery's last look, those that are being committed among them.", "data_source"),
+		age:      desc("xa_in_doubt_age_seconds", "For how long recovery has seen the oldest of them.", "data_source"),
 		sessions: desc("sessions", "Clients that are logged in.", "state"),
 		pools: []metric[backend.Stats]{
 			gauge(connections, func(s backend.Stats) float64 { return float64(s.Idle) }, "idle"),
@@ -109,7 +114,7 @@ func one(b bool) float64 {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.sessions, c.info, c.answers, c.failed, c.versions} {
+	for _, d := range []*prometheus.Desc{c.sessions, c.info, c.answers, c.failed, c.versions, c.inDoubt, c.age} {
 		ch <- d
 	}
 	for _, m := range c.pools {
@@ -141,6 +146,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1, s.DataSource, s.Endpoint)
 		ch <- prometheus.MustNewConstHistogram(c.answers, total, time.Duration(s.Served.Took.Load()).Seconds(), cumulative(&counts), s.DataSource)
 		ch <- prometheus.MustNewConstMetric(c.failed, prometheus.CounterValue, float64(s.Served.Failed.Load()), s.DataSource)
+	}
+	for _, p := range c.from.Prepared() {
+		ch <- prometheus.MustNewConstMetric(c.inDoubt, prometheus.GaugeValue, float64(p.Branches), p.DataSource)
+		ch <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, p.Oldest.Seconds(), p.DataSource)
 	}
 	for database, version := range c.from.Versions() {
 		ch <- prometheus.MustNewConstMetric(c.versions, prometheus.GaugeValue, float64(version), database)

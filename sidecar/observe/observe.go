@@ -26,6 +26,8 @@ import (
 // Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests and /debug/pprof/.
 type Server struct {
 	*Meter
+	Transactions *Transactions
+
 	registry *prometheus.Registry
 	why      atomic.Pointer[string]  // it is not ready; nil: it is
 	sources  atomic.Pointer[Sources] // nil: not there yet
@@ -36,11 +38,11 @@ type Server struct {
 
 // New returns a server that counts and does not listen yet. version is what the metrics name.
 func New(version string) *Server {
-	s := &Server{Meter: newMeter(), registry: prometheus.NewRegistry()}
+	s := &Server{Meter: newMeter(), Transactions: newTransactions(), registry: prometheus.NewRegistry()}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
-	s.registry.MustRegister(s.Meter.all()...)
+	s.registry.MustRegister(append(s.Meter.all(), s.Transactions.all()...)...)
 	s.NotReady("starting")
 	return s
 }

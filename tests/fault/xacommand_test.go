@@ -41,6 +41,22 @@ func prepare(t *testing.T, heddle *harness.Heddle, n int64) *preparing {
 
 const deciding = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO heddle_mesh.txn_decision%'"
 
+// abandon kills a process while its transfer waits for the decision, which is never made.
+func abandon(t *testing.T, heddle *harness.Heddle, n int64) []*sql.DB {
+	t.Helper()
+	p := prepare(t, heddle, n)
+	if err := heddle.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-p.ended; err == nil {
+		t.Error("a COMMIT that was never decided is acknowledged")
+	}
+	exec(t, p.on[0], fmt.Sprintf("KILL %d", count(t, p.on[0], strings.Replace(deciding, "COUNT(*)", "ID", 1))))
+	eventually(t, "nobody decides", func() bool { return count(t, p.on[0], deciding) == 0 })
+	exec(t, p.block, "ROLLBACK")
+	return p.on
+}
+
 // onlyTransaction is the name of the one that is listed.
 func onlyTransaction(t *testing.T, h *harness.Heddle) string {
 	t.Helper()
@@ -54,15 +70,31 @@ func onlyTransaction(t *testing.T, h *harness.Heddle) string {
 // A process that dies when its transaction is decided, and was not delivered: where no other lives to recover it, an operator's
 // commands show it and finish it, and nothing is finished against the decision.
 func TestResolveDecidedByCommand(t *testing.T) {
-	heddle := startBanks(t, 1)[0]
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	heddle := startBank(t, map[string]string{"admin.address": admin})
 	bank(t, heddle.Open(t, "root", "", "shop"))
 	p := prepare(t, heddle, 1)
+	eventually(t, "the prepared branch is in the metrics", func() bool {
+		return metric(t, admin, `heddle_xa_in_doubt{data_source="ds_1"}`) == 1 && metric(t, admin, `heddle_xa_in_doubt_age_seconds{data_source="ds_1"}`) >= 0
+	})
 	if err := env.Shards[1].Kill(); err != nil {
 		t.Fatal(err)
 	}
 	exec(t, p.block, "ROLLBACK")
 	if err := <-p.ended; err != nil {
 		t.Errorf("a COMMIT that is decided: %v", err)
+	}
+	for name, want := range map[string]float64{
+		`heddle_xa_transactions_total{outcome="committed"}`: 0, `heddle_xa_transactions_total{outcome="rolled_back"}`: 0,
+		`heddle_xa_transactions_total{outcome="in_doubt"}`: 0, `heddle_xa_transactions_total{outcome="undelivered"}`: 1,
+		`heddle_xa_phase_seconds_count{phase="prepare"}`: 1, `heddle_xa_phase_seconds_count{phase="decide"}`: 1,
+	} {
+		if got := metric(t, admin, name); got != want {
+			t.Errorf("%s is %v, not %v", name, got, want)
+		}
 	}
 	if err := heddle.Kill(); err != nil {
 		t.Fatal(err)
@@ -85,36 +117,36 @@ func TestResolveDecidedByCommand(t *testing.T) {
 }
 
 // A process that dies before it has decided: an operator may roll back what it has left, and commits it by force only. Looking at
-// servers makes nothing there.
+// servers makes nothing there. With another process, nobody has to do anything.
 func TestResolveUndecidedByCommand(t *testing.T) {
 	heddle := startBanks(t, 1)[0]
 	bank(t, heddle.Open(t, "root", "", "shop"))
-	p := prepare(t, heddle, 1)
-	if err := heddle.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-p.ended; err == nil {
-		t.Error("a COMMIT that was never decided is acknowledged")
-	}
-	exec(t, p.on[0], fmt.Sprintf("KILL %d", count(t, p.on[0], strings.Replace(deciding, "COUNT(*)", "ID", 1))))
-	eventually(t, "nobody decides", func() bool { return count(t, p.on[0], deciding) == 0 })
-	exec(t, p.block, "ROLLBACK")
+	on := abandon(t, heddle, 1)
 	gtrid := onlyTransaction(t, heddle)
 	says(t, heddle, 0, []string{gtrid, "undecided", "ds_1 prepared"}, "txn", "list")
 	says(t, heddle, 2, []string{"it is not decided", "by force"}, "txn", "resolve", gtrid, "--commit")
-	says(t, heddle, 0, []string{gtrid + ": undecided", "is decided on ds_0"}, "txn", "show", gtrid)
+	says(t, heddle, 0, []string{gtrid + ": undecided", "the data source that decides it is ds_0"}, "txn", "show", gtrid)
 	says(t, heddle, 0, []string{"ds_1", "rolled back"}, "txn", "resolve", gtrid, "--rollback", "--yes")
 	says(t, heddle, 2, []string{"decided otherwise"}, "txn", "resolve", gtrid, "--commit", "--force")
 	nobody := gtrid[:len(gtrid)-10] + "0000000000"
 	says(t, heddle, 1, []string{"nothing is left of it"}, "txn", "resolve", nobody, "--commit", "--force")
-	for _, shard := range p.on {
+	for _, shard := range on {
 		exec(t, shard, "DROP DATABASE heddle_mesh")
 	}
 	says(t, heddle, 0, []string{"nothing is unfinished"}, "txn", "list")
-	for i, shard := range p.on {
+	for i, shard := range on {
 		if count(t, shard, "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'heddle_mesh'") > 0 {
 			t.Errorf("a list has made tables on shard %d", i)
 		}
 	}
-	judgeBank(t, startBanks(t, 1)[0].Open(t, "root", "", "shop"), nil)
+	abandon(t, startBanks(t, 1)[0], 2)
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	survivor := startBank(t, map[string]string{"admin.address": admin})
+	eventually(t, "what was left is recovered, and counted", func() bool {
+		return metric(t, admin, `heddle_xa_recovered_total{data_source="ds_1",outcome="rolled_back"}`) == 1
+	})
+	judgeBank(t, survivor.Open(t, "root", "", "shop"), nil)
 }

@@ -270,7 +270,9 @@ func TestSweep(t *testing.T) {
 
 // TestUndelivered: a server that dies when all is decided gets its branch when it is back; the client is told meanwhile.
 func TestUndelivered(t *testing.T) {
+	var ended []txn.Ending
 	m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Limits: txn.Limits{Deliver: 500 * time.Millisecond},
+		Ended: func(e txn.Ending) { ended = append(ended, e) },
 		At: func(_ context.Context, p string) error {
 			if p == "deliver.before" {
 				return env.Shards[1].Kill()
@@ -280,6 +282,9 @@ func TestUndelivered(t *testing.T) {
 	x, _, id := transfer(t, m, txn.Options{}, []int{0, 1})
 	if err := x.Commit(t.Context()); err != nil || len(x.Undelivered()) != 1 || x.Undelivered()[0].DataSource != env.Shards[1].Name() {
 		t.Fatalf("%v, undelivered %v", err, x.Undelivered())
+	}
+	if !slices.Equal(ended, []txn.Ending{txn.EndedUndelivered}) {
+		t.Errorf("it is told to have ended %v", ended)
 	}
 	if err := env.Shards[1].Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -292,7 +297,9 @@ func TestUndelivered(t *testing.T) {
 
 // TestHomeAway: where the server with the decision dies while it is decided, nobody guesses.
 func TestHomeAway(t *testing.T) {
+	var ended []txn.Ending
 	m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Limits: txn.Limits{Ask: time.Second, Decide: time.Second},
+		Ended: func(e txn.Ending) { ended = append(ended, e) },
 		At: func(_ context.Context, p string) error {
 			if p == "decide.before" {
 				return env.Shards[0].Kill()
@@ -303,6 +310,9 @@ func TestHomeAway(t *testing.T) {
 	doubt, ok := errors.AsType[*txn.InDoubtError](x.Commit(t.Context()))
 	if !ok || doubt.DataSource != env.Shards[0].Name() || doubt.GTRID != x.GTRID() {
 		t.Errorf("%v", doubt)
+	}
+	if !slices.Equal(ended, []txn.Ending{txn.EndedInDoubt}) {
+		t.Errorf("it is told to have ended %v", ended)
 	}
 	r, alarms := alarmed()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

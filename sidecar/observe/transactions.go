@@ -1,0 +1,68 @@
+package observe
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// Transactions counts what becomes of transactions over several data sources.
+type Transactions struct {
+	ended     *prometheus.CounterVec
+	phases    *prometheus.HistogramVec
+	recovered *prometheus.CounterVec
+	alarms    *prometheus.CounterVec
+}
+
+// Prepared is what recovery has seen of a data source at its last look.
+type Prepared struct {
+	DataSource string
+	Branches   int
+	Oldest     time.Duration // since it was first seen
+}
+
+func newTransactions() *Transactions {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "heddle_xa_" + name, Help: help}, labels)
+	}
+	x := &Transactions{
+		ended: counter("transactions_total", "Atomic transactions over several data sources, by how they have ended.", "outcome"),
+		phases: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "heddle_xa_phase_seconds", Help: "A step of a commit or rollback, on one data source.",
+			Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
+		}, []string{"phase"}),
+		recovered: counter("recovered_total", "Branches that recovery has finished, which their process had left.", "data_source", "outcome"),
+		alarms:    counter("alarms_total", "Looks at which recovery has found a branch that it cannot finish.", "data_source", "trouble"),
+	}
+	for _, e := range txn.Endings() {
+		x.ended.WithLabelValues(e.String())
+	}
+	return x
+}
+
+func (x *Transactions) all() []prometheus.Collector {
+	return []prometheus.Collector{x.ended, x.phases, x.recovered, x.alarms}
+}
+
+// Ended counts a transaction of this process.
+func (x *Transactions) Ended(e txn.Ending) { x.ended.WithLabelValues(e.String()).Inc() }
+
+// Step counts a step of one.
+func (x *Transactions) Step(s txn.Step) { x.phases.WithLabelValues(s.Phase).Observe(s.Took.Seconds()) }
+
+// Recovered counts a branch that any process had left.
+func (x *Transactions) Recovered(dataSource string, r txn.Resolved) {
+	e := txn.EndedRolledBack
+	if r.Committed {
+		e = txn.EndedCommitted
+	}
+	x.recovered.WithLabelValues(dataSource, e.String()).Inc()
+}
+
+// Alarm counts a look that has found what only an operator can mend.
+func (x *Transactions) Alarm(a txn.Alarm) {
+	x.alarms.WithLabelValues(a.DataSource, strings.ToLower(a.Trouble.String())).Inc()
+}
