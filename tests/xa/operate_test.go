@@ -365,6 +365,25 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%+v: listed when it is over: %+v, %v", c, listed, err)
 		}
 	}
+	b, id := dying(t, "decide.before")
+	for _, conn := range b {
+		conn.Discard()
+	}
+	some := txn.NewShards() // one does not answer, and may have a branch
+	for _, name := range shards.Names() {
+		some.Set(name, shards.Server(name), nil)
+	}
+	some.Away("gone", errors.New("not there"))
+	listed, err := some.List(t.Context(), cluster)
+	if len(listed) != 1 || err == nil || !strings.Contains(err.Error(), "gone: not there") {
+		t.Fatalf("%+v, %v", listed, err)
+	}
+	if _, err := some.Resolve(t.Context(), listed[0].GTRID.String(), true, true); err == nil || !strings.Contains(err.Error(), "cannot be seen") {
+		t.Errorf("a decision that may not name all branches: %v", err)
+	}
+	if done, err := some.Resolve(t.Context(), listed[0].GTRID.String(), false, false); len(done) != 1 || err == nil || len(there(t, id)) > 0 {
+		t.Errorf("rolled back: %+v, %v", done, err)
+	}
 	if _, err := shards.Resolve(t.Context(), "g1", true, true); err == nil {
 		t.Error("a name that is none is resolved")
 	}
