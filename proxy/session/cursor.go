@@ -133,7 +133,7 @@ func (s *Session) startCursor(ctx context.Context, stmt *prepared, x *execution,
 func storedAlike(columns []sqltypes.Column) error {
 	for i := range columns {
 		if c := &columns[i]; c.Type.IsFloat() && c.Decimals < wholeDecimals && c.OrgName == "" {
-			return sqlerr.NotSupported("a FLOAT or DOUBLE of a fixed number of decimals that is no column, by a cursor over several shards: '" + c.Name + "'")
+			return sqlerr.NotSupported("a FLOAT or DOUBLE of a fixed number of decimals that is no column, by a cursor over several shards")
 		}
 	}
 	return nil

@@ -170,7 +170,9 @@ PREPARE v FROM 'SELECT id INTO @v FROM plain WHERE v = ?';
 EXECUTE v USING 'b';
 SELECT @v;
 EXECUTE IMMEDIATE 'SELECT ? AS x' USING CONVERT(NULL USING utf8mb4);
+--@ expect errortext
 PREPARE FROM 'SELECT 1';
+--@ expect errortext
 PREPARE p 'SELECT 1';
 --@ case found rows and warnings
 SELECT id FROM plain ORDER BY id;
@@ -229,6 +231,7 @@ DROP TABLE written;
 --@ case a text with a charset of its own
 EXECUTE IMMEDIATE _latin1 'SELECT 1';
 EXECUTE IMMEDIATE _swe7 'SELECT 2';
+--@ expect errortext
 EXECUTE IMMEDIATE _swe7 0x01;
 --@ case what commits and what does not
 SET autocommit = 0;
