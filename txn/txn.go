@@ -116,9 +116,6 @@ type Txn struct {
 // New returns an open transaction without a branch: a shard is not asked before it is needed.
 func New(o Options) *Txn { return &Txn{options: o} }
 
-// Atomic reports whether the transaction is committed on all of its branches or on none.
-func (t *Txn) Atomic() bool { return t.manager != nil }
-
 // Options returns what the transaction was begun with.
 func (t *Txn) Options() Options { return t.options }
 

@@ -182,9 +182,6 @@ func (s *Session) keysByTarget(ctx context.Context, x *execution, node *plan.ByK
 	defer s.unconverted()()
 	t := &tree{s: s, x: &text, origin: true, budget: s.queryBudget()}
 	defer t.release()
-	if err := t.enlist(ctx, input); err != nil {
-		return nil, err
-	}
 	rows, err := merge.Build(input, t.leavesOf(ctx), t.options())
 	if err != nil {
 		return nil, err

@@ -192,31 +192,6 @@ func (t *tree) holdAll(ctx context.Context, n *plan.Gather) error {
 	return nil
 }
 
-// enlist has all data sources of a node be part of an atomic transaction before one of them answers: its first branch is told
-// when the second comes, and cannot be while it answers.
-func (t *tree) enlist(ctx context.Context, node plan.Node) error {
-	if t.s.txn == nil || !t.s.txn.Atomic() {
-		return nil
-	}
-	targets, err := t.reached(ctx, node)
-	if err != nil {
-		return err
-	}
-	return t.s.enlist(ctx, t.x, plan.Leaf(node), targets)
-}
-
-func (s *Session) enlist(ctx context.Context, x *execution, route *plan.Route, targets []plan.Target) error {
-	if s.txn == nil || !s.txn.Atomic() || len(targets) < 2 {
-		return nil
-	}
-	for i := range targets {
-		if h, err := s.hold(ctx, targets[i].DataSource, targets[i].Schema, x.need); err != nil {
-			return s.failed(ctx, h, route, &targets[i], err)
-		}
-	}
-	return nil
-}
-
 // reached lists where a node's statements run, each schema of each data source once, in one order for all statements.
 func (t *tree) reached(ctx context.Context, node plan.Node) ([]plan.Target, error) {
 	var out []plan.Target

@@ -54,9 +54,6 @@ func (s *Session) keysStay(ctx context.Context, x *execution, node *plan.Keeping
 	}
 	t := &tree{s: s, x: &text, origin: true, budget: s.queryBudget()}
 	defer t.release()
-	if err := t.enlist(ctx, node.Input); err != nil {
-		return err
-	}
 	rows, err := merge.Build(node.Input, t.leavesOf(ctx), t.options())
 	if err != nil {
 		return err

@@ -121,9 +121,6 @@ type collected struct {
 func (t *tree) collect(ctx context.Context, node plan.Node) (*collected, error) {
 	opts := t.options()
 	opts.WholeDoubles = true // the rows are computed with, not shown
-	if err := t.enlist(ctx, node); err != nil {
-		return nil, err
-	}
 	in, err := merge.Build(node, t.leavesOf(ctx), opts)
 	if err != nil {
 		return nil, err

@@ -97,9 +97,6 @@ func (t *transfer) read(ctx context.Context) error {
 	defer tr.release()
 	opts := tr.options()
 	opts.WholeDoubles = true // the rows are stored, not shown
-	if err := tr.enlist(ctx, t.node.Input); err != nil {
-		return err
-	}
 	in, err := merge.Build(t.node.Input, tr.leavesOf(ctx), opts)
 	if err != nil {
 		return err

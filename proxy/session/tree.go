@@ -99,9 +99,6 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 func (t *tree) build(ctx context.Context, root plan.Node) (merge.RowStream, error) {
 	options := t.options()
 	defer t.s.widenGroupConcat(root)()
-	if err := t.enlist(ctx, root); err != nil {
-		return nil, err
-	}
 	rows, err := merge.Build(root, t.leavesOf(ctx), options)
 	if err != nil || !aggregates(root) {
 		return rows, err

@@ -199,9 +199,6 @@ func (w *write) execute(ctx context.Context) error {
 	if w.route.Opcode == plan.Broadcast && len(w.units) > 1 {
 		return w.broadcast(ctx)
 	}
-	if err := w.enlist(ctx); err != nil {
-		return err
-	}
 	queues := w.queues()
 	for len(queues) > 0 {
 		if err := w.send(ctx, queues); err != nil {
@@ -216,18 +213,6 @@ func (w *write) execute(ctx context.Context) error {
 		return err
 	}
 	return w.elsewhere(ctx)
-}
-
-// enlist has the data sources of all units be part of an atomic transaction before the first of them works.
-func (w *write) enlist(ctx context.Context) error {
-	if w.s.txn == nil || !w.s.txn.Atomic() || len(w.units) < 2 {
-		return nil
-	}
-	targets := make([]plan.Target, len(w.units))
-	for i := range w.units {
-		targets[i] = *w.units[i].Target
-	}
-	return w.s.enlist(ctx, w.x, w.route, targets)
 }
 
 // queues groups the units by data source, in order.
