@@ -11,6 +11,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/replica"
+	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/txn"
 )
 
@@ -101,6 +102,27 @@ func (s *Session) take(ctx context.Context, dataSource, schema string, need back
 		return nil, sqlerr.Interrupted() // a KILL that came while this was not held has told this server nothing
 	}
 	return h, nil
+}
+
+// holdAll takes the connections of a transaction's units before the first of them is busy: where the transaction gets its second branch,
+// the first is asked something too.
+func (s *Session) holdAll(ctx context.Context, x *execution, route *plan.Route, units []plan.RouteUnit) error {
+	if s.txn == nil || len(units) < 2 {
+		return nil
+	}
+	var targets []*plan.Target
+	for i := range units {
+		if h := s.find(units[i].Target.DataSource); h == nil || !h.branch {
+			targets = append(targets, units[i].Target)
+		}
+	}
+	slices.SortStableFunc(targets, func(a, b *plan.Target) int { return strings.Compare(a.DataSource, b.DataSource) }) // as everybody does
+	for _, t := range targets {
+		if h, err := s.hold(ctx, t.DataSource, t.Schema, x.need); err != nil {
+			return s.failed(ctx, h, route, t, err)
+		}
+	}
+	return nil
 }
 
 // borrow is hold for the session's own questions outside of any transaction's bookkeeping; done gives the connection

@@ -260,6 +260,9 @@ func (t *tree) open(ctx context.Context, route *plan.Route) ([]merge.RowStream, 
 	if err := t.acquire(ctx, units); err != nil {
 		return nil, err
 	}
+	if err := t.enlist(ctx, route, units); err != nil {
+		return nil, err
+	}
 	if t.parts && len(units) == 1 {
 		several = true // the parts of a statement have one time too
 	}
@@ -285,6 +288,29 @@ func (t *tree) open(ctx context.Context, route *plan.Route) ([]merge.RowStream, 
 		out = append(out, stream)
 	}
 	return out, nil
+}
+
+// enlist makes branches of the units' data sources. What reads on a branch while another comes is read into memory before.
+func (t *tree) enlist(ctx context.Context, route *plan.Route, units []plan.RouteUnit) error {
+	s := t.s
+	if s.txn == nil {
+		return nil
+	}
+	further := func(u plan.RouteUnit) bool {
+		h := s.find(u.Target.DataSource)
+		return h == nil || !h.branch
+	}
+	if !slices.ContainsFunc(units, further) {
+		return nil
+	}
+	for _, h := range s.held {
+		if h.branch && h.lease.Conn().Busy() {
+			if err := t.buffer(ctx, h); err != nil {
+				return err
+			}
+		}
+	}
+	return s.holdAll(ctx, t.x, route, units)
 }
 
 // maxPerDataSource is how many units of one statement run on a data source at the same time; the others' rows are

@@ -196,6 +196,9 @@ func (w *write) execute(ctx context.Context) error {
 	if err := w.undoable(); err != nil {
 		return err
 	}
+	if err := w.s.holdAll(ctx, w.x, w.route, w.units); err != nil {
+		return err
+	}
 	if w.route.Opcode == plan.Broadcast && len(w.units) > 1 {
 		return w.broadcast(ctx)
 	}
