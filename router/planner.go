@@ -285,6 +285,7 @@ func (p *planning) finish() {
 		if t.system || t.gathered != nil {
 			continue
 		}
+		p.plan.Unguarded = p.plan.Unguarded || !guarded(t.place.Layout)
 		v := plan.TableVersion{Database: t.db, Table: t.name, Version: p.snap.TableVersion(t.db, t.name)}
 		p.plan.Tables = append(p.plan.Tables, v)
 		if t.place.Unlisted && t.place.Layout.Database != "" {

@@ -56,6 +56,7 @@ func (s *Session) assign(ctx context.Context, x *execution, route *plan.Route, t
 	if err != nil {
 		return s.failed(ctx, h, route, target, err)
 	}
+	s.touched(x, h)
 	set := x.st.parsed.Set
 	ok, err := h.lease.Conn().Exec(ctx, text)
 	if err == nil {

@@ -452,6 +452,9 @@ func statesMode(st *parser.Statement) bool {
 func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *exec.Unit) (*held, *exec.Answer, error) {
 	s.state.SetGives(x)
 	defer s.state.SetGives(nil)
+	if err := s.mayEnd(x, t); err != nil {
+		return nil, nil, err
+	}
 	for attempt := 0; ; attempt++ {
 		h, err := s.take(ctx, t.DataSource, t.Schema, x.need, !x.plan.UserLocks)
 		var answer *exec.Answer
@@ -588,13 +591,7 @@ func (s *Session) failed(ctx context.Context, h *held, route *plan.Route, t *pla
 	if errors.As(err, &client) {
 		return err
 	}
-	suspected := s.suspected(err)
-	if h != nil && h.branch && (suspected || s.transactionLost(ctx, h, err)) {
-		_ = s.txn.Rollback(ctx) // branches that cannot roll back are broken, and dropped by settle
-		s.endTransaction()
-		s.lost = h.lease.Conn().Broken()
-	}
-	if suspected {
+	if suspected := s.endLost(ctx, h, err); suspected {
 		return sqlerr.DeadlockSuspected()
 	}
 	if e := sqlerr.As(err); e != nil && e.Code == codeCannotReopen && strings.Contains(e.Msg, "'heddle gather ") {
@@ -605,6 +602,17 @@ func (s *Session) failed(ctx context.Context, h *held, route *plan.Route, t *pla
 		return s.shownError(ctx, h, s.logicalError(e, route, t))
 	}
 	return err
+}
+
+// endLost ends a transaction everywhere that a shard has ended, or in which a circle of locks is suspected.
+func (s *Session) endLost(ctx context.Context, h *held, err error) (suspected bool) {
+	suspected = s.suspected(err)
+	if h != nil && h.branch && (suspected || s.transactionLost(ctx, h, err)) {
+		_ = s.txn.Rollback(ctx) // branches that cannot roll back are broken, and dropped by settle
+		s.endTransaction()
+		s.lost = h.lease.Conn().Broken()
+	}
+	return suspected
 }
 
 const codeCannotReopen = 1137 // ER_CANT_REOPEN_TABLE

@@ -240,7 +240,11 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	}
 	names := readBack(x.st.parsed, set, s.srv.Flavour)
 	at := &plan.Target{DataSource: ds, Schema: schema, Database: s.db} // of what the SET names
+	s.touched(x, h)
 	ok, err := h.lease.Conn().Exec(ctx, text)
+	if err != nil && s.endLost(ctx, h, err) {
+		err = sqlerr.DeadlockSuspected()
+	}
 	if e := sqlerr.As(err); e != nil {
 		err = s.logicalError(e, &plan.Route{}, at)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/txn"
 )
 
@@ -83,9 +84,28 @@ func (s *Session) newTransaction(o txn.Options) *txn.Txn {
 	return txn.New(o)
 }
 
-// changesNothing reports whether a statement can have changed nothing, whatever it has locked.
+// changesNothing reports whether a statement can have changed nothing, whatever it has locked: it runs no program, and reads no view
+// that may run one.
 func changesNothing(x *execution) bool {
-	return x.st.parsed.Kind == parser.Select && !x.plan.Write && x.plan.Program == nil && !x.st.parsed.Uses.Has(parser.UseUnknownFunction)
+	st := x.st.parsed
+	if st.Kind != parser.Select && st.Kind != parser.Set || st.Uses.Has(parser.UseUnknownFunction|parser.UseWordCall|parser.UseSequence) {
+		return false
+	}
+	return x.plan == nil || !x.plan.Write && x.plan.Program == nil && !x.plan.Unguarded // a SET on no table has no plan
+}
+
+// mayEnd refuses a program that nobody has judged in a transaction of several data sources: the COMMIT in it would commit what is on
+// its own server, and none of the rest.
+func (s *Session) mayEnd(x *execution, t *plan.Target) error {
+	if kind := x.st.parsed.Kind; kind != parser.Call && kind != parser.Compound || x.plan.Program != nil || s.txn == nil {
+		return nil
+	}
+	for _, b := range s.txn.Branches() {
+		if b.DataSource() != t.DataSource || s.txn.Spread() {
+			return sqlerr.NotSupported("a stored program that may end a transaction, inside of one over several servers")
+		}
+	}
+	return nil
 }
 
 // touched tells the transaction what a statement may do on a connection that it is about to be sent to.

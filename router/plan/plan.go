@@ -57,6 +57,10 @@ type Plan struct {
 	// for all others.
 	Unjudged *ActualTable
 
+	// Unguarded is set when it names tables of a database whose programs nobody has judged: it is on one server as a whole, and what is
+	// named there may be a view that calls anything.
+	Unguarded bool
+
 	// Tables are the logical tables the plan was made from, each with the version of its schema.
 	Tables []TableVersion
 }

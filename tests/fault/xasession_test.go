@@ -56,3 +56,52 @@ func TestStatementSpreadsTransaction(t *testing.T) {
 		t.Errorf("the accounts have %d in all", total)
 	}
 }
+
+// A program of which nobody knows what it does could commit what is on its own server: it is not run inside of a transaction of several.
+func TestProgramInSpreadTransaction(t *testing.T) {
+	db, ids := startPlain(t)
+	exec(t, shards(t)[0], "CREATE PROCEDURE plain.note() BEGIN INSERT INTO plain.notes VALUES (NULL, 1); COMMIT; END")
+	for _, order := range [][]int{{ids[0], ids[1]}, {ids[1], ids[0]}, {ids[1]}} {
+		c := conn(t, db)
+		exec(t, c, "BEGIN")
+		for _, id := range order {
+			exec(t, c, fmt.Sprintf("UPDATE accounts SET v = v + 1 WHERE id = %d", id))
+		}
+		if _, err := c.ExecContext(t.Context(), "CALL plain.note()"); code(err) != 1235 {
+			t.Errorf("accounts %v, then a program that commits: %v", order, err)
+		}
+		exec(t, c, "ROLLBACK")
+	}
+	c := conn(t, db)
+	exec(t, c, "BEGIN")
+	exec(t, c, fmt.Sprintf("UPDATE accounts SET v = v + 1 WHERE id = %d", ids[0]))
+	exec(t, c, "CALL plain.note()") // all of it is on one server
+	exec(t, c, fmt.Sprintf("UPDATE accounts SET v = v + 1 WHERE id = %d", ids[1]))
+	exec(t, c, "ROLLBACK")
+	if total, notes := sum(t, db), count(t, shards(t)[0], "SELECT COUNT(*) FROM plain.notes"); total != 4002 || notes != 1 {
+		t.Errorf("the accounts have %d, and there are %d notes", total, notes)
+	}
+}
+
+// What may have been written through a program, in whatever statement calls it, is part of what is decided.
+func TestProgramsThatWriteInSpreadTransaction(t *testing.T) {
+	db, ids := startPlain(t)
+	on := shards(t)
+	exec(t, on[0], "CREATE FUNCTION plain.noted() RETURNS INT BEGIN INSERT INTO plain.notes VALUES (NULL, 1); RETURN 1; END")
+	exec(t, on[0], "CREATE TABLE plain.one (a INT)")
+	exec(t, on[0], "INSERT INTO plain.one VALUES (1)")
+	exec(t, on[0], "CREATE VIEW plain.seen AS SELECT a, plain.noted() FROM plain.one")
+	decided := func() int { return count(t, on[0], "SELECT COUNT(*) FROM heddle_mesh.txn_decision WHERE verdict = 'C'") }
+	for _, calls := range []string{"SELECT plain.noted()", "DO plain.noted()", "SET @n = plain.noted()", "SELECT * FROM plain.seen"} {
+		c := conn(t, db)
+		before := decided()
+		exec(t, c, "BEGIN")
+		exec(t, c, fmt.Sprintf("SELECT v FROM accounts WHERE id = %d", ids[0]))
+		exec(t, c, fmt.Sprintf("UPDATE accounts SET v = v + 1 WHERE id = %d", ids[1]))
+		exec(t, c, calls)
+		exec(t, c, "COMMIT")
+		if n := decided() - before; n != 1 {
+			t.Errorf("%s beside a write on another server: %d decisions", calls, n)
+		}
+	}
+}
