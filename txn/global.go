@@ -133,8 +133,8 @@ func (t *Txn) guard(ctx context.Context) error {
 
 const codeNoSavepoint = 1178 // ER_CHECK_NOT_IMPLEMENTED
 
-// undoing is a statement that takes savepoints away, for a branch; home gets its guard back with it.
-func (t *Txn) undoing(b Branch, sql string) []string {
+// Undoing are the statements by which sql, which takes savepoints away, is run on a branch: home gets its guard back with it.
+func (t *Txn) Undoing(b Branch, sql string) []string {
 	if t.guarded && b == t.parts[0].branch {
 		return []string{sql, "SAVEPOINT " + guardPoint}
 	}

@@ -332,7 +332,7 @@ func (t *Txn) RollbackTo(ctx context.Context, quoted string) error {
 		return ErrNoSavepoint
 	}
 	for _, b := range t.branches {
-		if err := b.Exec(ctx, t.undoing(b, "ROLLBACK TO SAVEPOINT "+quoted)...); err != nil {
+		if err := b.Exec(ctx, t.Undoing(b, "ROLLBACK TO SAVEPOINT "+quoted)...); err != nil {
 			return fmt.Errorf("rollback to savepoint on %s: %w", b.DataSource(), err)
 		}
 	}
@@ -347,7 +347,7 @@ func (t *Txn) Release(ctx context.Context, quoted string) error {
 		return ErrNoSavepoint
 	}
 	for _, b := range t.branches {
-		if err := b.Exec(ctx, t.undoing(b, "RELEASE SAVEPOINT "+quoted)...); err != nil {
+		if err := b.Exec(ctx, t.Undoing(b, "RELEASE SAVEPOINT "+quoted)...); err != nil {
 			return fmt.Errorf("release savepoint on %s: %w", b.DataSource(), err)
 		}
 	}

@@ -181,7 +181,7 @@ func (w *write) undoable() error {
 func (w *write) undo(ctx context.Context) {
 	s := w.s
 	for _, h := range w.marked {
-		if err := h.Exec(ctx, "ROLLBACK TO SAVEPOINT "+stepSavepoint); err != nil {
+		if err := h.Exec(ctx, s.txn.Undoing(h, "ROLLBACK TO SAVEPOINT "+stepSavepoint)...); err != nil {
 			_ = s.txn.Rollback(ctx) // branches that cannot are broken, and dropped by settle
 			s.endTransaction()
 			s.lost = true

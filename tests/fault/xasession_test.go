@@ -57,6 +57,21 @@ func TestStatementSpreadsTransaction(t *testing.T) {
 	}
 }
 
+// A statement that fails on one shard, and with which the transaction became one of several, is undone; the rest is committed.
+func TestStatementFailsInSpreadTransaction(t *testing.T) {
+	db, ids := startPlain(t)
+	c := conn(t, db)
+	exec(t, c, "BEGIN")
+	if _, err := c.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO accounts VALUES (101, 1), (102, 1), (103, 1), (104, 1), (%d, 1), (%d, 1)", ids[0], ids[1])); code(err) != 1062 {
+		t.Errorf("keys that are there: %v", err)
+	}
+	exec(t, c, "UPDATE accounts SET v = v + 1")
+	exec(t, c, "COMMIT")
+	if total := sum(t, db); total != 4040 {
+		t.Errorf("the accounts have %d in all", total)
+	}
+}
+
 // A program of which nobody knows what it does could commit what is on its own server: it is not run inside of a transaction of several.
 func TestProgramInSpreadTransaction(t *testing.T) {
 	db, ids := startPlain(t)
