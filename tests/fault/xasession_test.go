@@ -1,9 +1,13 @@
 package fault
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/heddle-mesh/heddle/tests/harness"
 )
@@ -30,6 +34,7 @@ data_sources:
   ds_0: {address: %q}
 `, env.Shards[0].Addr())},
 		Users: "users: {root: {}}",
+		Set:   map[string]string{"transactions.type": "xa"},
 	}).Open(t, "root", "", "shop")
 	fill(t, db)
 	for i, on := range shards(t) {
@@ -42,7 +47,6 @@ data_sources:
 func TestStatementSpreadsTransaction(t *testing.T) {
 	db, ids := startPlain(t)
 	c := conn(t, db)
-	exec(t, c, "SET heddle_transaction_type = 'XA'")
 	exec(t, c, "UPDATE accounts SET v = v + 1")
 	exec(t, c, "BEGIN")
 	var total int
@@ -106,7 +110,9 @@ func TestProgramsThatWriteInSpreadTransaction(t *testing.T) {
 	exec(t, on[0], "CREATE TABLE plain.one (a INT)")
 	exec(t, on[0], "INSERT INTO plain.one VALUES (1)")
 	exec(t, on[0], "CREATE VIEW plain.seen AS SELECT a, plain.noted() FROM plain.one")
-	decided := func() int { return count(t, on[0], "SELECT COUNT(*) FROM heddle_mesh.txn_decision WHERE verdict = 'C'") }
+	decided := func() int {
+		return count(t, on[0], "SELECT COUNT(*) FROM heddle_mesh.txn_decision WHERE verdict = 'C'")
+	}
 	for _, calls := range []string{"SELECT plain.noted()", "DO plain.noted()", "SET @n = plain.noted()", "SELECT * FROM plain.seen"} {
 		c := conn(t, db)
 		before := decided()
@@ -118,5 +124,72 @@ func TestProgramsThatWriteInSpreadTransaction(t *testing.T) {
 		if n := decided() - before; n != 1 {
 			t.Errorf("%s beside a write on another server: %d decisions", calls, n)
 		}
+	}
+}
+
+// Clients are killed, and leave, in the middle of their transactions: of each all is there or nothing.
+func TestClientsKilledInTransactions(t *testing.T) {
+	bankOf := startBanks(t, 1)[0]
+	db := bankOf.Open(t, "root", "", "shop")
+	bank(t, db)
+	acked, numbers := map[int64]bool{}, atomic.Int64{}
+	var mu sync.Mutex
+	ended, stop := context.WithCancel(t.Context())
+	defer stop()
+	var clients sync.WaitGroup
+	for c := range 6 {
+		through := bankOf.Open(t, "root", "", "shop")
+		clients.Go(func() {
+			for ended.Err() == nil {
+				n := numbers.Add(1)
+				ctx, cancel := context.WithCancel(t.Context())
+				if n%5 == 0 {
+					time.AfterFunc(time.Duration(n%7)*time.Millisecond, cancel) // the driver closes the connection
+				}
+				if transfer(ctx, through, n, 1+(int(n)*7+c)%40, 1+(int(n)*11+c+1)%40) == nil {
+					mu.Lock()
+					acked[n] = true
+					mu.Unlock()
+				}
+				cancel()
+			}
+		})
+	}
+	killer := conn(t, db)
+	for kills := 0; kills < 300; {
+		rows, err := killer.QueryContext(t.Context(), "SELECT id FROM information_schema.PROCESSLIST WHERE id <> CONNECTION_ID() AND db = 'shop'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []int
+		for rows.Next() {
+			var id int
+			if err := rows.Scan(&id); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, id)
+		}
+		_ = rows.Close()
+		for _, id := range ids {
+			how := [...]string{"QUERY", "CONNECTION"}[kills%2]
+			_, _ = killer.ExecContext(t.Context(), fmt.Sprintf("KILL %s %d", how, id)) // it may have gone
+			kills++
+		}
+	}
+	stop()
+	clients.Wait()
+	judgeBank(t, db, acked)
+	for _, on := range shards(t) {
+		rows, err := on.QueryContext(t.Context(), "XA RECOVER")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows.Next() {
+			t.Error("a branch is prepared, and nobody's")
+		}
+		_ = rows.Close()
+	}
+	if len(acked) < 50 {
+		t.Errorf("%d transfers were acknowledged", len(acked))
 	}
 }
