@@ -128,7 +128,8 @@ const lockPatience = 5 * time.Second
 type lockWatch struct {
 	leases []*backend.Lease
 	timer  *time.Timer
-	struck bool // the statement was ended because it waited
+	struck bool   // the statement was ended because it waited
+	turn   uint64 // counts statements: what is found out about one must not end the next
 }
 
 // watch looks after a branch while the statement runs.
@@ -149,13 +150,14 @@ func (s *Session) unwatch() {
 		s.waiting.timer.Stop()
 	}
 	s.waiting.leases, s.waiting.timer, s.waiting.struck = s.waiting.leases[:0], nil, false
+	s.waiting.turn++
 }
 
 // suspect ends the statement if it has waited too long for a lock on one of the branches, and looks again later if not.
 func (s *Session) suspect() {
 	s.mu.Lock()
 	leases := append([]*backend.Lease(nil), s.waiting.leases...)
-	over := s.waiting.timer == nil
+	over, turn := s.waiting.timer == nil, s.waiting.turn
 	s.mu.Unlock()
 	if over {
 		return
@@ -164,13 +166,13 @@ func (s *Session) suspect() {
 	defer cancel()
 	for _, l := range leases {
 		if s.waitsForLock(ctx, l) {
-			s.strike(ctx, l)
+			s.strike(ctx, l, turn)
 			return
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waiting.timer != nil {
+	if s.waiting.turn == turn && s.waiting.timer != nil {
 		s.waiting.timer.Reset(time.Second)
 	}
 }
@@ -188,9 +190,9 @@ func (s *Session) waitsForLock(ctx context.Context, l *backend.Lease) bool {
 }
 
 // strike ends a statement on the server where it waits, unless it has ended meanwhile.
-func (s *Session) strike(ctx context.Context, l *backend.Lease) {
+func (s *Session) strike(ctx context.Context, l *backend.Lease, turn uint64) {
 	s.mu.Lock()
-	if s.waiting.timer == nil || s.committing || s.killed != alive {
+	if s.waiting.turn != turn || s.committing || s.killed != alive {
 		s.mu.Unlock()
 		return
 	}
