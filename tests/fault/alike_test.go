@@ -92,7 +92,7 @@ func TestServersSetDifferently(t *testing.T) {
 // `heddle check --online` says the same without serving.
 func TestCheckOnline(t *testing.T) {
 	on := shards(t)
-	setGlobal(t, on[1], map[string]string{"default_week_format": "3", "innodb_flush_log_at_trx_commit": "1"})
+	setGlobal(t, on[1], map[string]string{"default_week_format": "3", "innodb_flush_log_at_trx_commit": "2"})
 	h, _ := startWithoutRows(t, addrs()...)
 	binary, err := env.Binary()
 	if err != nil {
@@ -130,7 +130,7 @@ func TestLateServerIsMadeAlike(t *testing.T) {
 	if err := env.Shards[1].Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	setGlobal(t, on[1], map[string]string{"default_week_format": "3", "innodb_flush_log_at_trx_commit": "1"})
+	setGlobal(t, on[1], map[string]string{"default_week_format": "3", "innodb_flush_log_at_trx_commit": "2"})
 	fill(t, db)
 	rows, err := db.QueryContext(t.Context(), "SELECT DISTINCT WEEK('2026-01-01') FROM accounts")
 	if err != nil {

@@ -50,7 +50,7 @@ func TestStatus(t *testing.T) {
 	if err := c.Servers[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if out, code = status(t, h); code != 5 || !strings.Contains(out, "ds_0 has no primary") || !strings.Contains(out, "│ up") {
+	if out, code = status(t, h); code != 7 || !strings.Contains(out, "ds_0 has no primary") || !strings.Contains(out, "│ up") {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 	t.Logf("while the primary is dead:\n%s", out)

@@ -25,7 +25,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flags := append([]string{"--innodb-flush-log-at-trx-commit=1"}, strings.Fields(os.Getenv("HEDDLE_XA_FLAGS"))...) // say, --log-bin --sync-binlog=1
+	flags := append([]string{"--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync"}, strings.Fields(os.Getenv("HEDDLE_XA_FLAGS"))...) // say, --log-bin --sync-binlog=1
 	os.Exit(harness.Run(m, harness.Options{Shards: 3, Flags: flags, Setup: setup}, &env))
 }
 

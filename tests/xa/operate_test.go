@@ -206,13 +206,13 @@ func TestOthersEndIt(t *testing.T) {
 func TestSweep(t *testing.T) {
 	count := func(what string) (s string) {
 		for i := range env.Shards {
-			s += " " + ask(t, i, "SELECT COUNT(*) FROM heddle."+what)
+			s += " " + ask(t, i, "SELECT COUNT(*) FROM heddle_mesh."+what)
 		}
 		return s
 	}
 	for i := range env.Shards {
 		for _, table := range []string{"txn_decision", "txn_mark"} {
-			if _, err := control[i].ExecContext(t.Context(), "DELETE FROM heddle."+table); err != nil {
+			if _, err := control[i].ExecContext(t.Context(), "DELETE FROM heddle_mesh."+table); err != nil {
 				t.Fatal(err)
 			}
 		}
