@@ -36,7 +36,7 @@ func TestServersSetDifferently(t *testing.T) {
 	setGlobal(t, on[1], map[string]string{
 		"sql_mode": "'ANSI_QUOTES,PIPES_AS_CONCAT'", "time_zone": "'+07:00'", "default_week_format": "3",
 		"lc_time_names": "'fr_FR'", "tx_isolation": "'READ-UNCOMMITTED'", "autocommit": "0", "foreign_key_checks": "0",
-		"innodb_flush_log_at_trx_commit": "1",
+		"innodb_flush_log_at_trx_commit": "2",
 	})
 	h, db := startHeddle(t, addrs()...)
 	c := conn(t, db)
