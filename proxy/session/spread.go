@@ -65,19 +65,19 @@ func (s *Session) setTransactionType(ctx context.Context, x *execution) error {
 			return s.writeError(sqlerr.WrongValueForVariable(transactionTypeVar, text))
 		}
 	}
-	if t == TransactionXA && s.srv.Transactions == nil {
-		return s.writeError(sqlerr.NotSupported("transactions of type XA: this process has been told to keep none"))
+	if t != TransactionLocal && s.srv.Transactions == nil {
+		return s.writeError(sqlerr.NotSupported("SET " + transactionTypeVar + " to " + t.String() + ": transactions.type of heddle.yaml is local"))
 	}
 	s.transactionType = t
 	return s.respond(nil)
 }
 
-// newTransaction returns an open transaction of the session's type. What has locked tables is LOCAL: servers begin no XA under
-// LOCK TABLES.
+// newTransaction returns an open transaction of the session's type. Servers begin no XA under LOCK TABLES: auto is LOCAL there, and
+// XA is refused its second branch.
 func (s *Session) newTransaction(o txn.Options) *txn.Txn {
 	all := s.srv.Transactions
 	switch {
-	case all == nil || s.locked != nil || s.transactionType == TransactionLocal:
+	case all == nil || s.transactionType == TransactionLocal || s.transactionType == TransactionAuto && s.locked != nil:
 	case s.transactionType == TransactionXA || all.Unfit() == nil:
 		return all.Begin(o)
 	}

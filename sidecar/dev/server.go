@@ -181,8 +181,9 @@ func freePort(preferred int) (int, error) {
 // tmpdir is where the server keeps temporary tables; it is made with the data directory.
 func (s *Server) tmpdir() string { return filepath.Join(s.dir, "tmp") }
 
-// arguments: small buffers, and commits that survive a killed server but not a power cut: these servers hold no
-// data that anybody would miss.
+// arguments: small buffers, and commits that survive a killed server but not a power cut, which the whole directory may not
+// survive, for nothing is flushed to the disk: these servers hold no data that anybody would miss. What a server says of its
+// commits is as for one that keeps them, so that transactions of type XA can be tried.
 func (s *Server) arguments(port int) []string {
 	args := append([]string{"--no-defaults",
 		"--datadir=" + s.datadir(),

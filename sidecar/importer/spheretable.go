@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/heddle-mesh/heddle/router/distrule"
 	"github.com/heddle-mesh/heddle/router/rule"
 )
 
@@ -170,7 +171,7 @@ func (s *sphere) inline(t *rule.Table, db, tb strategy, nodes []string) {
 		st.props.ignore("allow-range-query-with-inline-sharding", "sharding-columns")
 		switch {
 		case st.inline():
-			e, why := expression(st.props.at("algorithm-expression").text, st.columns)
+			e, why := distrule.Expression(st.props.at("algorithm-expression").text, st.columns)
 			if why != "" {
 				s.elsewhere(t, "the expression %s %s", st.props.at("algorithm-expression").text, why)
 				return
@@ -199,41 +200,6 @@ func commonPart(nodes []string, i int) (string, bool) {
 		}
 	}
 	return first, true
-}
-
-var (
-	template  = regexp.MustCompile(`\$(?:->)?\{([^{}]*)\}`)
-	plainExpr = regexp.MustCompile(`^[\w\s%+*()-]+$`)
-	word      = regexp.MustCompile(`[A-Za-z_]\w*`)
-)
-
-// expression turns ds_${user_id % 2} into "ds_" + string(user_id % 2), or says why it cannot.
-func expression(text string, columns []string) (e, why string) {
-	var parts []string
-	last := 0
-	for _, m := range template.FindAllStringSubmatchIndex(text, -1) {
-		if m[0] > last {
-			parts = append(parts, strconv.Quote(text[last:m[0]]))
-		}
-		inner := strings.TrimSpace(text[m[2]:m[3]])
-		last = m[1]
-		if !plainExpr.MatchString(inner) {
-			return "", "has more in it than columns, whole numbers and + - * %"
-		}
-		for _, w := range word.FindAllString(inner, -1) {
-			if !slices.Contains(columns, w) {
-				return "", "names " + w + ", which is none of the sharding columns"
-			}
-		}
-		parts = append(parts, "string("+inner+")")
-	}
-	if last < len(text) {
-		parts = append(parts, strconv.Quote(text[last:]))
-	}
-	if len(parts) == 0 {
-		return "", "is empty"
-	}
-	return strings.Join(parts, " + "), ""
 }
 
 // autoTable reads a table whose actual tables ShardingSphere lays out: t_0, t_1 … over the data sources in turn.

@@ -193,3 +193,32 @@ func TestClientsKilledInTransactions(t *testing.T) {
 		t.Errorf("%d transfers were acknowledged", len(acked))
 	}
 }
+
+// Servers begin no XA under LOCK TABLES: who insists on XA is refused there, and nothing of the statement stays; auto goes on. A process that keeps
+// no such transactions says so.
+func TestLockedTablesAndXA(t *testing.T) {
+	db := startBanks(t, 1)[0].Open(t, "root", "", "shop")
+	bank(t, db)
+	c := conn(t, db)
+	exec(t, c, "SET heddle_transaction_type = 'xa'")
+	exec(t, c, "LOCK TABLES accounts WRITE")
+	if _, err := c.ExecContext(t.Context(), "UPDATE accounts SET v = v + 1"); code(err) != 1235 {
+		t.Errorf("a write over both shards under LOCK TABLES: %v", err)
+	}
+	exec(t, c, "UPDATE accounts SET v = v + 1 WHERE id = 1")
+	exec(t, c, "UNLOCK TABLES")
+	exec(t, c, "SET heddle_transaction_type = 'auto'")
+	exec(t, c, "LOCK TABLES accounts WRITE")
+	exec(t, c, "UPDATE accounts SET v = v + 1")
+	exec(t, c, "UNLOCK TABLES")
+	if total := sum(t, db); total != 4041 {
+		t.Errorf("the accounts have %d in all", total)
+	}
+	local := conn(t, start(t, addrs()...))
+	for _, set := range []string{"auto", "xa"} {
+		if _, err := local.ExecContext(t.Context(), "SET heddle_transaction_type = '"+set+"'"); code(err) != 1235 {
+			t.Errorf("%s where all transactions are local: %v", set, err)
+		}
+	}
+	exec(t, local, "SET heddle_transaction_type = 'local'")
+}
