@@ -47,7 +47,7 @@ build-race: ## Build bin/heddle-race, which the test layers drive.
 
 .PHONY: need
 need: ## Check that all programs the tests use are there; with CI=true install those that are not.
-	@scripts/need race server client drivers load
+	@scripts/need race server client drivers load calls
 
 .PHONY: test
 test: need build-race ## Run every test layer with the race detector.
@@ -102,6 +102,11 @@ fault: build-race ## Kill servers, cut links, fill pools, lose the store.
 replicas: build-race ## Run heddle before real replication: late, killed, frozen and promoted servers.
 	@scripts/need server
 	$(LAYER) ./tests/replicas/...
+
+.PHONY: rpc
+rpc: build-race ## Run heddle between stock clients and servers of HTTP.
+	@scripts/need server calls
+	$(LAYER) ./tests/rpc/...
 
 .PHONY: fault-sweep
 fault-sweep: build-race ## Try every fault at every moment of every kind of statement; the figures go to bin/fault-sweep.md.

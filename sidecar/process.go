@@ -60,6 +60,7 @@ type Process struct {
 	server       *server.Server
 	listeners    []net.Listener
 	serving      errgroup.Group
+	calls        *calls // nil: none are taken
 }
 
 // Start builds every part from the configuration and begins to accept clients; when it returns, statements are
@@ -117,6 +118,9 @@ func (p *Process) start(ctx context.Context) error {
 	})
 	p.documents.answer(p.server)
 	if err := p.listen(); err != nil {
+		return err
+	}
+	if p.calls, err = startCalls(p.config, p.observer.Calls, p.log); err != nil {
 		return err
 	}
 	p.observer.Ready()
@@ -407,6 +411,7 @@ func (p *Process) Stop(ctx context.Context) error {
 	var errs []error
 	p.observer.NotReady("draining")
 	if p.server != nil {
+		errs = append(errs, p.calls.stop(ctx)) // first: a call may still ask for rows
 		errs = append(errs, p.server.Shutdown(ctx), p.serving.Wait())
 	}
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -26,6 +26,10 @@ func (p *Process) Reload(next *config.Config) error {
 	if err != nil {
 		return err
 	}
+	routes, err := readRoutes(next)
+	if err != nil {
+		return err
+	}
 	if err := p.observer.Slow.Set(slowSettings(next)); err != nil {
 		return err
 	}
@@ -33,6 +37,9 @@ func (p *Process) Reload(next *config.Config) error {
 	if err := p.documents.reload(next); err != nil {
 		p.live.Store(was)
 		return errors.Join(err, p.observer.Slow.Set(slowSettings(was)))
+	}
+	if err := p.calls.reload(next, routes); err != nil {
+		return err // of a document that was checked: nothing else has to be undone
 	}
 	p.server.Set(settings)
 	p.shared.SetConfig(sessionConfig(next))

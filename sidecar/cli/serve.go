@@ -122,6 +122,9 @@ func checkCommand() *cobra.Command {
 		if err == nil && !c.UsesEtcd() {
 			docs, _, err = sidecar.ReadRules(c.Rules.File)
 		}
+		if err == nil && len(c.RPC.Address) > 0 {
+			_, err = sidecar.ReadRoutes(c.RPC.File)
+		}
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ func (c *Config) Check() error {
 	k.pool()
 	k.memory()
 	k.directories()
+	k.rpc()
 	return k.problems.err()
 }
 
@@ -57,6 +58,22 @@ func (k *checker) listen() {
 	}
 	if l.TLS.Cert == "" && l.TLS.Required {
 		k.fail("listen.tls.required", "TLS cannot be required without listen.tls.cert and listen.tls.key")
+	}
+}
+
+func (k *checker) rpc() {
+	r := k.c.RPC
+	for i, a := range r.Address {
+		if !strings.HasSuffix(a, ":0") && (slices.Contains(r.Address[:i], a) || slices.Contains(k.c.Listen.Address, a) || a == k.c.Admin.Address) {
+			k.fail("rpc.address", "%s stands there twice, or is a listen.address or admin.address too", a)
+		}
+	}
+	switch {
+	case len(r.Address) == 0:
+	case r.File == "":
+		k.fail("rpc.file", "nothing says where calls go")
+	default:
+		k.readable("rpc.file", r.File)
 	}
 }
 

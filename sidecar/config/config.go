@@ -38,6 +38,7 @@ type Config struct {
 	Digests      Digests
 	SlowLog      SlowLog
 	Tracing      Tracing
+	RPC          RPC
 
 	origins map[string]Origin // field name → who set it; a field that is missing has its default
 }
@@ -140,6 +141,18 @@ type Log struct{ Level, Format string }
 
 // Admin is the HTTP side for operators.
 type Admin struct{ Address string }
+
+// RPC is where calls come in, beside statements.
+type RPC struct {
+	Address        []string // none: no calls are taken
+	File           string
+	MaxConnections int
+	HeadSize       Size
+	IdleTimeout    time.Duration
+	HeadTimeout    time.Duration
+	SilenceTimeout time.Duration
+	Log            string // "none", "failed" or "all"
+}
 
 // Digests bounds what is counted of statements by shape.
 type Digests struct{ Size Size }

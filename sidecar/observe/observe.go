@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 type Server struct {
 	*Meter
 	Transactions *Transactions
+	Calls        *Calls
 
 	registry *prometheus.Registry
 	why      atomic.Pointer[string]  // it is not ready; nil: it is
@@ -38,11 +40,11 @@ type Server struct {
 
 // New returns a server that counts and does not listen yet. version is what the metrics name.
 func New(version string) *Server {
-	s := &Server{Meter: newMeter(), Transactions: newTransactions(), registry: prometheus.NewRegistry()}
+	s := &Server{Meter: newMeter(), Transactions: newTransactions(), Calls: newCalls(), registry: prometheus.NewRegistry()}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
-	s.registry.MustRegister(append(s.Meter.all(), s.Transactions.all()...)...)
+	s.registry.MustRegister(slices.Concat(s.Meter.all(), s.Transactions.all(), s.Calls.all())...)
 	s.NotReady("starting")
 	return s
 }

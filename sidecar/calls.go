@@ -1,0 +1,130 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/observe"
+	"github.com/heddle-mesh/heddle/sidecar/rpc"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+)
+
+// calls is the half of the process that carries calls. A nil calls carries none.
+type calls struct {
+	server   *rpc.Server
+	observer *observe.Calls
+	log      *zap.Logger
+	serving  errgroup.Group
+	addrs    []string
+}
+
+// ReadRoutes reads and checks a document of clusters and routes. The error names the file, lines and columns.
+func ReadRoutes(file string) (*route.Table, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the routes: %w", err)
+	}
+	d, err := route.Parse(text)
+	if err != nil {
+		return nil, inFile(file, err)
+	}
+	return route.Compile(d), nil
+}
+
+// inFile puts the file's name before each problem.
+func inFile(file string, err error) error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var named []error
+		for _, err := range all.Unwrap() {
+			named = append(named, inFile(file, err))
+		}
+		return errors.Join(named...)
+	}
+	return fmt.Errorf("%s:%w", file, err)
+}
+
+// readRoutes reads the routes that a configuration names; nil: none.
+func readRoutes(c *config.Config) (*route.Table, error) {
+	if len(c.RPC.Address) == 0 {
+		return nil, nil
+	}
+	return ReadRoutes(c.RPC.File)
+}
+
+// startCalls begins to take calls.
+func startCalls(c *config.Config, observer *observe.Calls, log *zap.Logger) (*calls, error) {
+	routes, err := readRoutes(c)
+	if routes == nil {
+		return nil, err
+	}
+	s := &calls{observer: observer, log: log}
+	if s.server, err = rpc.New(routes, rpcSettings(c), observer, log); err != nil {
+		return nil, err
+	}
+	s.watch(c)
+	var listeners []net.Listener
+	for _, address := range c.RPC.Address {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, l := range listeners {
+				_ = l.Close() // nobody has been let in
+			}
+			return nil, errors.Join(fmt.Errorf("rpc.address: listen for calls: %w", err), s.server.Shutdown(context.Background()))
+		}
+		listeners = append(listeners, l)
+		s.addrs = append(s.addrs, l.Addr().String())
+	}
+	for _, l := range listeners {
+		s.serving.Go(func() error { return s.server.Serve(l) })
+	}
+	log.Info("calls are accepted", zap.Strings("addresses", s.addrs))
+	return s, nil
+}
+
+func rpcSettings(c *config.Config) rpc.Settings {
+	return rpc.Settings{
+		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize),
+		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout,
+	}
+}
+
+// watch has calls be logged as the configuration says.
+func (s *calls) watch(c *config.Config) {
+	switch c.RPC.Log {
+	case "none":
+		s.observer.Log(nil, false)
+	default:
+		s.observer.Log(s.log, c.RPC.Log == "all")
+	}
+}
+
+// reload puts a configuration and routes into force.
+func (s *calls) reload(c *config.Config, routes *route.Table) error {
+	if s == nil {
+		return nil
+	}
+	s.server.Set(rpcSettings(c))
+	s.watch(c)
+	return s.server.Adopt(routes)
+}
+
+// stop takes no more calls and waits for those under way, for half of the time until ctx ends: the rest is for statements.
+func (s *calls) stop(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	return errors.Join(s.server.Shutdown(ctx), s.serving.Wait())
+}

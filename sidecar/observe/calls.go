@@ -1,0 +1,78 @@
+package observe
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc"
+)
+
+// Calls counts calls, and logs them. It implements rpc.Observer.
+type Calls struct {
+	calls       *prometheus.CounterVec
+	seconds     *prometheus.HistogramVec
+	retries     prometheus.Counter
+	connections prometheus.Gauge
+	log         atomic.Pointer[callLog]
+}
+
+type callLog struct {
+	to  *zap.Logger
+	all bool // not only those that failed
+}
+
+func newCalls() *Calls {
+	return &Calls{
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_calls_total", Help: "Calls that are over, by route, cluster and status; 0: the client was told nothing.",
+		}, []string{"route", "cluster", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "heddle_rpc_call_seconds", Help: "From a call's head to the last byte of its answer, by route and cluster.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60},
+		}, []string{"route", "cluster"}),
+		retries:     prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_retries_total", Help: "Calls that were tried again, as nothing of them had been done."}),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_rpc_connections", Help: "Connections of clients that calls come in on."}),
+	}
+}
+
+func (c *Calls) all() []prometheus.Collector {
+	return []prometheus.Collector{c.calls, c.seconds, c.retries, c.connections}
+}
+
+// Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
+func (c *Calls) Log(to *zap.Logger, all bool) {
+	if to == nil {
+		c.log.Store(nil)
+		return
+	}
+	c.log.Store(&callLog{to, all})
+}
+
+// Call implements rpc.Observer.
+func (c *Calls) Call(d *rpc.Done) {
+	c.calls.WithLabelValues(d.Route, d.Cluster, strconv.Itoa(d.Status)).Inc()
+	c.seconds.WithLabelValues(d.Route, d.Cluster).Observe(d.Took.Seconds())
+	if d.Retries > 0 {
+		c.retries.Add(float64(d.Retries))
+	}
+	l := c.log.Load()
+	if l == nil || d.Why == "" && !l.all {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("method", d.Method), zap.String("host", d.Host), zap.String("path", d.Path), zap.Int("status", d.Status),
+		zap.Duration("took", d.Took.Round(time.Microsecond)), zap.String("client", d.Client), zap.String("route", d.Route),
+		zap.String("cluster", d.Cluster), zap.String("endpoint", d.Endpoint), zap.Int("retries", d.Retries),
+	}
+	if d.Why != "" {
+		fields = append(fields, zap.String("why", d.Why))
+	}
+	l.to.Info("call", fields...)
+}
+
+// Connections implements rpc.Observer.
+func (c *Calls) Connections(change int) { c.connections.Add(float64(change)) }

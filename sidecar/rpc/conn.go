@@ -1,0 +1,155 @@
+package rpc
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
+)
+
+// conn is a client's connection.
+type conn struct {
+	server *Server
+	client *http1.Conn
+	addr   string // of the client, without its port
+	call   call   // the one under way
+
+	mu       sync.Mutex // guards what follows, which Shutdown asks
+	idle     bool
+	draining bool
+	upstream io.Closer // of the call under way
+	gone     bool
+}
+
+func newConn(s *Server, c net.Conn) *conn {
+	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
+	if err != nil {
+		host = c.RemoteAddr().String()
+	}
+	return &conn{server: s, client: http1.NewConn(c), addr: host}
+}
+
+func (c *conn) serve() {
+	defer c.client.Release()
+	for {
+		head, err := c.readHead()
+		if err != nil {
+			c.refuse(err)
+			break
+		}
+		if !c.answer(head) {
+			break
+		}
+		if len(c.client.Waiting()) == 0 {
+			c.client.Release() // an idle connection holds no buffers
+		}
+	}
+	c.part()
+}
+
+// readHead waits for a call.
+func (c *conn) readHead() ([]byte, error) {
+	s := c.server.settings.Load()
+	if !c.setIdle(true) {
+		return nil, io.EOF
+	}
+	if err := c.client.SetReadDeadline(time.Now().Add(s.IdleTimeout)); err != nil {
+		return nil, err
+	}
+	head, err := c.client.ReadHead(s.HeadSize, func() error {
+		c.setIdle(false)
+		return c.client.SetReadDeadline(time.Now().Add(s.HeadTimeout))
+	})
+	if errors.Is(err, os.ErrDeadlineExceeded) && len(c.client.Waiting()) > 0 {
+		err = &http1.Error{Status: http.StatusRequestTimeout, Why: "the head did not come in time"}
+	}
+	return head, err
+}
+
+// setIdle says whether a call is awaited, and returns false if none may come any more.
+func (c *conn) setIdle(idle bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = idle
+	return !idle || !c.draining
+}
+
+// hurry ends a connection without a call, and has the other's call be the last.
+func (c *conn) hurry() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.draining = true
+	if c.idle {
+		_ = c.client.Conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
+	}
+}
+
+// cut ends a connection whatever it does.
+func (c *conn) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+	if c.upstream != nil {
+		_ = c.upstream.Close() // it is given up
+	}
+	_ = c.client.Conn.Close() // likewise
+}
+
+// holds notes the connection to a server that a call waits for; it returns false if the call is cut.
+func (c *conn) holds(up io.Closer) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.upstream = up
+	return !c.gone
+}
+
+func (c *conn) isDraining() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.draining
+}
+
+// refuse answers what is no call, where its sender can read that.
+func (c *conn) refuse(err error) {
+	var e *http1.Error
+	if !errors.As(err, &e) {
+		return
+	}
+	c.call.begin(c)
+	c.call.done.Why = e.Why
+	c.call.respond(e.Status, e.Why+"\n", false)
+	c.call.end()
+}
+
+// turnAway tells a client that it cannot be let in.
+func (c *conn) turnAway(full bool) {
+	why := "the proxy is going away"
+	if full {
+		why = "the proxy has as many connections as it may"
+	}
+	_ = c.client.Conn.SetDeadline(time.Now().Add(time.Second)) // fails only on a closed connection
+	c.refuse(&http1.Error{Status: http.StatusServiceUnavailable, Why: why})
+	c.part()
+}
+
+const (
+	partTime  = 500 * time.Millisecond
+	partBytes = 1 << 20
+)
+
+// part ends a connection so that the last answer reaches a client that is still sending: a socket that is closed with bytes
+// unread is reset.
+func (c *conn) part() {
+	defer func() { _ = c.client.Conn.Close() }() // nothing is under way any more
+	_ = c.client.Conn.SetDeadline(time.Now().Add(partTime))
+	half, ok := c.client.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(c.client.Conn, partBytes)) // however it ends, the connection does
+}

@@ -1,0 +1,41 @@
+// Package rpc is the data plane of calls: it takes them from clients, has the table of routes say where they go, and passes
+// them on to a server of that cluster. Heads are read, bodies are streamed as they are. One goroutine a connection does it all
+// while a call's body fits what has been read with its head. It speaks HTTP/1.0 and 1.1.
+//
+// It imports nothing of the SQL half: the two meet in sidecar. Level: sidecar.
+package rpc
+
+import (
+	"time"
+)
+
+// Settings bound what clients may have it do.
+type Settings struct {
+	MaxConnections int           // of clients; one more is answered 503
+	HeadSize       int           // bytes of a head; 431 beyond
+	IdleTimeout    time.Duration // between a client's calls
+	HeadTimeout    time.Duration // from a head's first byte to its last: 408 beyond
+	Silence        time.Duration // of either end within a message
+}
+
+// Done is a call that is over, as it is counted and logged.
+type Done struct {
+	Route, Cluster, Endpoint string // empty: it came to none
+	Method, Host, Path       string
+	Status                   int // 0: the client was told nothing
+	Began                    time.Time
+	Took                     time.Duration
+	Retries                  int
+	Why                      string // what was wrong, by Heddle's own words; empty: nothing
+	Client                   string
+}
+
+// Observer is told of calls. Its methods are called by many goroutines and do not wait.
+type Observer interface {
+	Call(d *Done)
+	Connections(change int)
+}
+
+// TimeoutHeader tells a server how many milliseconds its caller still waits. It is taken from a client's call, where it lowers the route's
+// timeout, and sent on with what is left.
+const TimeoutHeader = "x-request-timeout-ms"

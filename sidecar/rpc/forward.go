@@ -1,0 +1,356 @@
+package rpc
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
+)
+
+// failure is why a call got no answer of a server.
+type failure struct {
+	status int
+	why    string
+	again  bool // nothing of the call has been done: another connection may try
+}
+
+// forward has a server of the route's cluster answer; it returns whether the client's connection goes on.
+func (x *call) forward() (goesOn bool) {
+	s := x.conn.server
+	x.deadline = x.done.Began.Add(x.timeout())
+	cluster := s.clusters.Cluster(x.route.Cluster())
+	if cluster == nil { // the table has changed in between
+		return x.fail(&failure{status: http.StatusServiceUnavailable, why: "the cluster is gone"})
+	}
+	x.done.Cluster = cluster.Name
+	var room [4]*upstream.Endpoint
+	tried := room[:0]
+	last := &failure{status: http.StatusServiceUnavailable, why: "no endpoint"}
+	for {
+		e := cluster.Pick(tried)
+		if e == nil {
+			return x.fail(last)
+		}
+		if !time.Now().Before(x.deadline) {
+			return x.fail(&failure{status: http.StatusGatewayTimeout, why: "the call's time is over"})
+		}
+		x.done.Endpoint = e.Address
+		up, used, err := e.Get(x.deadline, s.done)
+		if err != nil {
+			last = &failure{status: http.StatusServiceUnavailable, why: err.Error()}
+			var unreachable *upstream.ConnectError
+			if !errors.As(err, &unreachable) {
+				return x.fail(last)
+			}
+			tried = append(tried, e)
+			x.done.Retries++
+			continue
+		}
+		goesOn, failed := x.exchange(e, up, used)
+		if failed == nil {
+			return goesOn
+		}
+		if !failed.again {
+			return x.fail(failed)
+		}
+		last = failed // an old connection, which its server has ended meanwhile: there is one fewer now
+		x.done.Retries++
+	}
+}
+
+// timeout is what the call may take: the route's time, or what its caller still waits, if that is less.
+func (x *call) timeout() time.Duration {
+	limit := x.route.TimeoutOrDefault()
+	if v := x.request.Get(TimeoutHeader); v != nil {
+		if ms, err := strconv.ParseUint(string(v), 10, 31); err == nil {
+			limit = min(limit, time.Duration(ms)*time.Millisecond)
+		}
+	}
+	return limit
+}
+
+// fail answers that there is no answer. What has begun can only be cut.
+func (x *call) fail(f *failure) bool {
+	x.done.Why = f.why
+	if x.begun {
+		x.conn.cut()
+		return false
+	}
+	return x.respond(f.status, f.why+"\n", x.keeps())
+}
+
+// exchange sends the call on a connection and passes the answer on. With a failure nothing has reached the client.
+func (x *call) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (goesOn bool, failed *failure) {
+	began := time.Now()
+	e.Load.Begin()
+	defer func() { e.Load.End(time.Since(began)) }()
+	server, _ := up.State.(*http1.Conn)
+	if server == nil {
+		server = http1.NewConn(up.Conn)
+		up.State = server
+	}
+	if !x.conn.holds(up.Conn) {
+		_ = up.Close() // the call is cut
+		return false, nil
+	}
+	defer x.conn.holds(nil)
+	t := &transfer{call: x, up: up, server: server, used: used}
+	defer t.finish()
+	return t.run()
+}
+
+// transfer is a call on its way over one connection.
+type transfer struct {
+	*call
+	up       *upstream.Conn
+	server   *http1.Conn
+	used     bool
+	response http1.Response
+	sending  chan error // of the rest of the body; nil: all of it has been sent
+	reusable bool       // the connection, when all is over
+}
+
+// finish gives the connection back or ends it.
+func (t *transfer) finish() {
+	if t.sending != nil {
+		// The answer is over and the body is not: neither connection can go on.
+		_ = t.conn.client.Conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
+		_ = t.up.Conn.Close()                                   // Close below counts it
+		<-t.sending
+	}
+	t.server.Release()
+	if t.reusable {
+		t.up.Put()
+		return
+	}
+	_ = t.up.Close() // whatever was to come on it has come
+}
+
+func (t *transfer) run() (goesOn bool, failed *failure) {
+	t.server.SetPatience(t.conn.server.settings.Load().Silence)
+	if failed := t.send(); failed != nil {
+		return false, failed
+	}
+	for {
+		failed := t.readHead()
+		if failed != nil {
+			return false, failed
+		}
+		if t.response.Status >= 200 || t.response.Status == http.StatusSwitchingProtocols {
+			break
+		}
+		if failed := t.interim(); failed != nil {
+			return false, failed
+		}
+	}
+	if t.response.Status == http.StatusSwitchingProtocols {
+		return t.tunnel()
+	}
+	return t.reply()
+}
+
+// send sends the head, and what has come of the body with it. A longer body is sent by another goroutine, so that a server
+// that answers before it has read all is heard.
+func (t *transfer) send() *failure {
+	t.server.Written(t.appendRequest(t.server.Out()))
+	empty := t.body.Kind == http1.Empty
+	sent, err := http1.PassWaiting(t.server, t.conn.client, &t.body)
+	if err == nil {
+		err = t.server.Flush()
+	}
+	var e *http1.Error
+	switch {
+	case errors.As(err, &e):
+		return &failure{status: e.Status, why: e.Why}
+	case err != nil:
+		return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used && empty}
+	case !sent:
+		t.sendRest()
+	}
+	return nil
+}
+
+func (t *transfer) sendRest() {
+	client := t.conn.client
+	t.sending = make(chan error, 1)
+	// The head's bytes are overwritten from here on; what is asked of it still are the method and the version.
+	t.request.Method = []byte(t.done.Method)
+	t.request.Fields = t.request.Fields[:0]
+	go func() {
+		err := http1.Pass(t.server, client, &t.body, false)
+		var gone *http1.WriteError
+		if err != nil && !errors.As(err, &gone) { // the client's fault: its answer is not worth waiting for
+			_ = t.up.Conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
+		}
+		t.sending <- err
+	}()
+}
+
+// readHead reads the head of an answer.
+func (t *transfer) readHead() *failure {
+	if err := t.server.SetReadDeadline(t.deadline); err != nil {
+		return t.lost(err)
+	}
+	silent := true
+	head, err := t.server.ReadHead(maxAnswerHead, func() error { silent = false; return nil })
+	if err != nil {
+		f := t.lost(err)
+		f.again = f.again && silent
+		return f
+	}
+	if err := t.response.Parse(head); err != nil {
+		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error()}
+	}
+	t.server.Take(len(head))
+	return nil
+}
+
+// maxAnswerHead is how long a server's head may be.
+const maxAnswerHead = 256 << 10
+
+// lost is why an answer did not come.
+func (t *transfer) lost(err error) *failure {
+	select {
+	case sent := <-t.sending:
+		t.sending = nil
+		var gone *http1.WriteError
+		if sent != nil && !errors.As(sent, &gone) {
+			var e *http1.Error
+			if errors.As(sent, &e) {
+				return &failure{status: e.Status, why: e.Why}
+			}
+			t.begun = true // nobody is there to be told
+			return &failure{why: "the client's body: " + sent.Error()}
+		}
+	default:
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time"}
+	case errors.Is(err, io.EOF):
+		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: t.repeatable()}
+	}
+	return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: t.repeatable()}
+}
+
+// repeatable says whether the call may be sent again, though the server may have got it: the connection was an old one, which
+// its server may have ended just then, and the call has no body and changes nothing (RFC 9110, section 9.2.1).
+func (t *transfer) repeatable() bool {
+	if !t.used || t.body.Kind != http1.Empty {
+		return false
+	}
+	switch string(t.request.Method) {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// interim passes on an answer that another follows (100, 103).
+func (t *transfer) interim() *failure {
+	if t.request.Minor == 0 {
+		return nil // such a client knows of none
+	}
+	client := t.conn.client
+	out := appendStatus(client.Out(), &t.response)
+	for i := range t.response.Fields {
+		if f := &t.response.Fields[i]; !hopByHop(&t.response.Head, f) {
+			out = appendField(out, f.Name, f.Value)
+		}
+	}
+	client.Written(append(out, "\r\n"...))
+	t.begun = true
+	if err := client.Flush(); err != nil {
+		return &failure{why: "the client: " + err.Error()}
+	}
+	return nil
+}
+
+// reply passes the answer on.
+func (t *transfer) reply() (goesOn bool, failed *failure) {
+	body, err := t.response.Body(t.request.Method)
+	if err != nil {
+		return false, &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error()}
+	}
+	plain := t.request.Minor == 0 && body.Kind == http1.Chunked
+	goesOn = t.persists && t.sent() && body.Kind != http1.UntilClose && !plain && !t.conn.isDraining()
+	client := t.conn.client
+	t.server.Resume()
+	t.done.Status = t.response.Status
+	client.Written(t.appendResponse(client.Out(), goesOn, plain))
+	t.begun = true
+	sized := body.Kind != http1.UntilClose
+	if err := http1.Pass(client, t.server, &body, plain); err != nil {
+		var gone *http1.WriteError
+		if errors.As(err, &gone) {
+			return false, &failure{why: "the client took no answer: " + err.Error()}
+		}
+		return false, &failure{why: "the server's answer was cut: " + err.Error()}
+	}
+	t.reusable = sized && t.sent() && t.response.KeepsAlive() && len(t.server.Waiting()) == 0
+	return goesOn && t.sent(), nil
+}
+
+// sent says whether all of the body has been sent.
+func (t *transfer) sent() bool {
+	if t.sending == nil {
+		return true
+	}
+	select {
+	case err := <-t.sending:
+		if t.sending = nil; err == nil {
+			return true
+		}
+		t.sending = make(chan error, 1)
+		t.sending <- err
+	default:
+	}
+	return false
+}
+
+// tunnel passes on whatever either end sends, until both have ended.
+func (t *transfer) tunnel() (goesOn bool, failed *failure) {
+	if !t.upgrade {
+		return false, &failure{status: http.StatusBadGateway, why: "the server changes to another protocol unasked"}
+	}
+	client := t.conn.client
+	t.done.Status = t.response.Status
+	out := appendStatus(client.Out(), &t.response)
+	for i := range t.response.Fields {
+		out = appendField(out, t.response.Fields[i].Name, t.response.Fields[i].Value)
+	}
+	client.Written(append(out, "\r\n"...))
+	t.begun = true
+	for _, c := range []*http1.Conn{client, t.server} {
+		c.SetPatience(0)
+		if err := c.Conn.SetDeadline(time.Time{}); err != nil {
+			return false, &failure{why: "the tunnel: " + err.Error()}
+		}
+	}
+	back := make(chan struct{})
+	go func() {
+		defer close(back)
+		splice(t.server, client)
+	}()
+	splice(client, t.server)
+	<-back
+	return false, nil
+}
+
+// splice passes on what from sends until its end, and tells to of it.
+func splice(to, from *http1.Conn) {
+	all := http1.UntilEnd()
+	if http1.Pass(to, from, &all, false) != nil {
+		_ = to.Conn.Close() // one direction is broken: so is the other
+		_ = from.Conn.Close()
+		return
+	}
+	if half, ok := to.Conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		_ = to.Conn.Close() // it cannot be told otherwise
+	}
+}

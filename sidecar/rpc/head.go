@@ -1,0 +1,138 @@
+package rpc
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+)
+
+// hopByHop says whether a field is about the connection that it came on, and not passed on. The framing of the body is: it
+// is passed on as it is.
+func hopByHop(h *http1.Head, f *http1.Field) bool {
+	switch {
+	case f.Is("content-length"), f.Is("transfer-encoding"):
+		return false
+	case f.Is("connection"), f.Is("keep-alive"), f.Is("proxy-connection"), f.Is("te"), f.Is("upgrade"):
+		return true
+	}
+	return named(h, f)
+}
+
+// named says whether the field Connection names it.
+func named(h *http1.Head, f *http1.Field) bool {
+	if h.Get("connection") == nil {
+		return false
+	}
+	name := strings.ToLower(string(f.Name))
+	return name != "host" && h.Has("connection", name)
+}
+
+func appendField(out, name, value []byte) []byte {
+	out = append(out, name...)
+	out = append(out, ": "...)
+	out = append(out, value...)
+	return append(out, "\r\n"...)
+}
+
+func appendSet(out []byte, e *route.Edit) []byte {
+	for name, value := range e.Set {
+		out = append(append(append(append(out, name...), ": "...), value...), "\r\n"...)
+	}
+	return out
+}
+
+// edited says whether an edit takes a field away or sets it anew.
+func edited(e *route.Edit, f *http1.Field) bool {
+	if e.Set == nil && e.Remove == nil {
+		return false
+	}
+	same := func(name string) bool { return strings.EqualFold(name, string(f.Name)) }
+	for name := range e.Set {
+		if same(name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(e.Remove, same)
+}
+
+// appendRequest writes the head that the server gets.
+func (t *transfer) appendRequest(out []byte) []byte {
+	q, r := &t.request, t.route
+	out = append(out, q.Method...)
+	out = append(out, ' ')
+	path := t.path
+	if r.Rewrite.Prefix != "" {
+		rest := path[min(len(strings.TrimRight(r.Path.Prefix, "/")), len(path)):]
+		prefix := strings.TrimRight(r.Rewrite.Prefix, "/")
+		if prefix == "" && len(rest) == 0 {
+			prefix = "/"
+		}
+		out = append(out, prefix...)
+		path = rest
+	}
+	out = append(out, path...)
+	if t.query != nil {
+		out = append(append(out, '?'), t.query...)
+	}
+	out = append(out, " HTTP/1.1\r\nhost: "...)
+	if r.Rewrite.Host != "" {
+		out = append(out, r.Rewrite.Host...)
+	} else {
+		out = append(out, t.hostport...)
+	}
+	out = append(out, "\r\n"...)
+	var forwarded []byte
+	for i := range q.Fields {
+		f := &q.Fields[i]
+		switch {
+		case f.Is("host"), f.Is(TimeoutHeader), f.Is("x-forwarded-proto"), hopByHop(&q.Head, f), edited(&r.Request, f):
+		case f.Is("x-forwarded-for"):
+			if forwarded == nil {
+				forwarded = f.Value
+			} else {
+				forwarded = bytes.Join([][]byte{forwarded, f.Value}, []byte(", "))
+			}
+		default:
+			out = appendField(out, f.Name, f.Value)
+		}
+	}
+	out = append(out, "x-forwarded-for: "...)
+	if len(forwarded) > 0 {
+		out = append(append(out, forwarded...), ", "...)
+	}
+	out = append(append(out, t.conn.addr...), "\r\nx-forwarded-proto: http\r\n"+TimeoutHeader+": "...)
+	out = strconv.AppendInt(out, max(time.Until(t.deadline).Milliseconds(), 1), 10)
+	out = append(out, "\r\n"...)
+	out = appendSet(out, &r.Request)
+	if t.upgrade {
+		out = appendField(append(out, "connection: upgrade\r\n"...), []byte("upgrade"), q.Get("upgrade"))
+	}
+	return append(out, "\r\n"...)
+}
+
+func appendStatus(out []byte, r *http1.Response) []byte {
+	out = strconv.AppendInt(append(out, "HTTP/1.1 "...), int64(r.Status), 10)
+	out = append(out, ' ')
+	return append(append(out, r.Reason...), "\r\n"...)
+}
+
+// appendResponse writes the head that the client gets. plain leaves the chunks out that its version does not know.
+func (t *transfer) appendResponse(out []byte, goesOn, plain bool) []byte {
+	r := &t.response
+	out = appendStatus(out, r)
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if hopByHop(&r.Head, f) || edited(&t.route.Response, f) || plain && (f.Is("transfer-encoding") || f.Is("trailer")) {
+			continue
+		}
+		out = appendField(out, f.Name, f.Value)
+	}
+	out = appendSet(out, &t.route.Response)
+	out = t.appendConnection(out, goesOn)
+	return append(out, "\r\n"...)
+}

@@ -1,0 +1,251 @@
+package route
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/heddle-mesh/heddle/governance/balance"
+)
+
+// Problem is a mistake in a document. Line and Column count from 1; 0: the document as a whole.
+type Problem struct {
+	Line, Column int
+	Message      string
+}
+
+func (p Problem) Error() string {
+	if p.Line == 0 {
+		return p.Message
+	}
+	return fmt.Sprintf("%d:%d: %s", p.Line, p.Column, p.Message)
+}
+
+// Parse reads a document strictly and checks all of it. The error joins Problems, in the document's order.
+func Parse(text []byte) (*Document, error) {
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, syntax(err)
+	}
+	d := &Document{}
+	if len(file.Docs) > 1 {
+		return nil, Problem{Message: "there is more than one document"}
+	}
+	if len(file.Docs) == 1 && file.Docs[0].Body != nil {
+		if err := yaml.NodeToValue(file.Docs[0].Body, d, yaml.Strict()); err != nil {
+			return nil, syntax(err)
+		}
+	}
+	c := &checker{file: file}
+	c.document(d)
+	if len(c.problems) > 0 {
+		slices.SortStableFunc(c.problems, func(a, b Problem) int { return (a.Line-b.Line)<<16 + a.Column - b.Column })
+		all := make([]error, len(c.problems))
+		for i, p := range c.problems {
+			all[i] = p
+		}
+		return nil, errors.Join(all...)
+	}
+	return d, nil
+}
+
+// syntax is what the library says is wrong, at its place.
+func syntax(err error) error {
+	var at yaml.Error
+	if errors.As(err, &at) && at.GetToken() != nil {
+		return Problem{at.GetToken().Position.Line, at.GetToken().Position.Column, at.GetMessage()}
+	}
+	return Problem{Message: err.Error()}
+}
+
+type checker struct {
+	file     *ast.File
+	problems []Problem
+}
+
+// problem notes a mistake at a place of the document, in the library's notation ($.routes[0].to), or the nearest that is there.
+func (c *checker) problem(at, format string, args ...any) {
+	p := Problem{Message: fmt.Sprintf(format, args...)}
+	for ; p.Line == 0 && at != "$"; at = at[:strings.LastIndexAny(at, ".[")] {
+		path, err := yaml.PathString(at)
+		if err != nil {
+			continue
+		}
+		if node, err := path.FilterFile(c.file); err == nil && node != nil {
+			p.Line, p.Column = node.GetToken().Position.Line, node.GetToken().Position.Column
+		}
+	}
+	c.problems = append(c.problems, p)
+}
+
+func (c *checker) document(d *Document) {
+	if len(d.Routes) == 0 {
+		c.problem("$", "there are no routes")
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Clusters)) {
+		c.cluster(fmt.Sprintf("$.clusters.'%s'", name), name, d.Clusters[name])
+	}
+	names := map[string]bool{}
+	for i, r := range d.Routes {
+		at := fmt.Sprintf("$.routes[%d]", i)
+		if r == nil {
+			c.problem(at, "the route is empty")
+			continue
+		}
+		if r.Name != "" && names[r.Name] {
+			c.problem(at+".name", "there are two routes of the name %s", r.Name)
+		}
+		names[r.Name] = true
+		c.rule(at, r, d)
+	}
+}
+
+func (c *checker) cluster(at, name string, cl *Cluster) {
+	if cl == nil || len(cl.Endpoints) == 0 {
+		c.problem(at, "the cluster %s has no endpoints", name)
+		return
+	}
+	seen := map[string]bool{}
+	for i, e := range cl.Endpoints {
+		at := fmt.Sprintf("%s.endpoints[%d]", at, i)
+		switch {
+		case e == nil:
+			c.problem(at, "the endpoint is empty")
+			continue
+		case e.Weight < 0:
+			c.problem(at, "a weight is at least 1")
+		case seen[e.Address]:
+			c.problem(at, "the endpoint %s is there twice", e.Address)
+		}
+		seen[e.Address] = true
+		if host, port, err := net.SplitHostPort(e.Address); err != nil || host == "" || port == "" {
+			c.problem(at, "the address %q is not host:port", e.Address)
+		}
+	}
+	if cl.ConnectTimeout < 0 || cl.IdleTimeout < 0 || cl.MaxConnections < 0 {
+		c.problem(at, "a limit of the cluster %s is below 0", name)
+	}
+	if _, err := balance.New(cl.Balance.policy(), cl.Balance.Properties, []balance.Endpoint{{Load: &balance.Load{}}}); err != nil {
+		c.problem(at+".balance", "%v", err)
+	}
+}
+
+func (b *Balance) policy() string {
+	if b.Policy == "" {
+		return "round_robin"
+	}
+	return b.Policy
+}
+
+func (c *checker) rule(at string, r *Rule, d *Document) {
+	actions := 0
+	for _, is := range []bool{r.To != nil, r.Redirect != nil, r.Respond != nil} {
+		if is {
+			actions++
+		}
+	}
+	if actions != 1 {
+		c.problem(at, "a route has one of to, redirect and respond")
+	}
+	for _, h := range r.Hosts {
+		if bare := strings.TrimPrefix(h, "*."); bare == "" || strings.ContainsAny(bare, "*/ ") {
+			c.problem(at+".hosts", "the host %q is no name, nor *.NAME", h)
+		}
+	}
+	if r.Path != nil {
+		c.path(at+".path", r.Path)
+	}
+	for _, m := range r.Methods {
+		if m != strings.ToUpper(m) || m == "" {
+			c.problem(at+".methods", "the method %q is not in capitals", m)
+		}
+	}
+	weights := 0
+	for _, s := range r.To {
+		if s.Weight < 0 {
+			c.problem(at+".to", "a weight is not below 0")
+		}
+		if d.Clusters[s.Cluster] == nil {
+			c.problem(at+".to", "there is no cluster %s", s.Cluster)
+		}
+		weights += s.Weight
+	}
+	if r.To != nil && weights <= 0 {
+		c.problem(at+".to", "no cluster has a weight above 0")
+	}
+	c.answers(at, r)
+	if r.Timeout < 0 {
+		c.problem(at+".timeout", "a timeout is not below 0")
+	}
+	if r.Rewrite.Prefix != "" && (r.Path == nil || r.Path.Prefix == "" || r.Rewrite.Prefix[0] != '/') {
+		c.problem(at+".rewrite", "a prefix, which begins with /, takes the place of path.prefix only")
+	}
+	c.text(at+".rewrite", r.Rewrite.Host)
+	c.edit(at+".request_headers", &r.Request)
+	c.edit(at+".response_headers", &r.Response)
+}
+
+func (c *checker) path(at string, p *Path) {
+	given := 0
+	for _, text := range []string{p.Exact, p.Prefix, p.Regex} {
+		if text != "" {
+			given++
+		}
+	}
+	if given != 1 {
+		c.problem(at, "a path has one of exact, prefix and regex")
+	}
+	for _, text := range []string{p.Exact, p.Prefix} {
+		if text != "" && text[0] != '/' {
+			c.problem(at, "the path %q does not begin with /", text)
+		}
+	}
+	if _, err := regexp.Compile(p.Regex); err != nil {
+		c.problem(at+".regex", "%v", err)
+	}
+}
+
+func (c *checker) answers(at string, r *Rule) {
+	if q := r.Redirect; q != nil {
+		if q.Status != 0 && (q.Status < 300 || q.Status > 399) {
+			c.problem(at+".redirect", "the status of a redirect is one of 300 to 399")
+		}
+		if q.Scheme == "" && q.Host == "" && q.Path == "" {
+			c.problem(at+".redirect", "it leads to where the caller is: give a scheme, a host or a path")
+		}
+		c.text(at+".redirect", q.Scheme+q.Host+q.Path)
+	}
+	if p := r.Respond; p != nil && (p.Status < 200 || p.Status > 599) {
+		c.problem(at+".respond", "the status of an answer is one of 200 to 599")
+	}
+}
+
+// owned are fields that say where a message ends or who goes on with the connection.
+var owned = []string{"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+
+func (c *checker) edit(at string, e *Edit) {
+	for _, name := range slices.Concat(slices.Sorted(maps.Keys(e.Set)), e.Remove) {
+		if name == "" || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+			c.problem(at, "%q is no name of a field", name)
+		}
+		if slices.Contains(owned, strings.ToLower(name)) {
+			c.problem(at, "the field %s is the connection's own", name)
+		}
+		c.text(at, e.Set[name])
+	}
+}
+
+// text is what goes into a head as it is.
+func (c *checker) text(at, text string) {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		c.problem(at, "%q has a control character", text)
+	}
+}

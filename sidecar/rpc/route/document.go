@@ -1,0 +1,135 @@
+// Package route says where calls go: the document that people write, its checking, and the table that it is compiled to, which
+// finds the route of a call among ten thousand without trying each. It knows of calls what Call asks, whatever their
+// protocol, opens no connection, and keeps no state. Level: sidecar/rpc.
+package route
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Document is what people write: where calls can go, and which goes where. The first route that matches is taken.
+type Document struct {
+	Clusters map[string]*Cluster `yaml:"clusters"`
+	Routes   []*Rule             `yaml:"routes"`
+}
+
+// Cluster is a set of servers that can all answer the same calls.
+type Cluster struct {
+	Endpoints      []*Endpoint   `yaml:"endpoints"`
+	Balance        Balance       `yaml:"balance"`
+	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s
+	MaxConnections int           `yaml:"max_connections"` // to each endpoint; 0: 1024
+	IdleTimeout    time.Duration `yaml:"idle_timeout"`    // of a connection that nothing uses; 0: 60s. Shorter than the servers' own
+}
+
+// Endpoint is one server. A plain text is its address.
+type Endpoint struct {
+	Address string `yaml:"address"` // host:port
+	Weight  int    `yaml:"weight"`  // 0: 1
+	Zone    string `yaml:"zone"`
+}
+
+// UnmarshalYAML takes an address alone too.
+func (e *Endpoint) UnmarshalYAML(decode func(any) error) error {
+	if decode(&e.Address) == nil {
+		return nil
+	}
+	type plain Endpoint
+	return decode((*plain)(e))
+}
+
+// Balance is how one of the endpoints is chosen. A plain text is the policy's name.
+type Balance struct {
+	Policy     string            `yaml:"policy"` // of governance/balance; empty: round_robin
+	Properties map[string]string `yaml:"properties"`
+}
+
+// UnmarshalYAML takes a name alone too.
+func (b *Balance) UnmarshalYAML(decode func(any) error) error {
+	if decode(&b.Policy) == nil {
+		return nil
+	}
+	type plain Balance
+	return decode((*plain)(b))
+}
+
+// Rule is a route: which calls, and what becomes of them: To, Redirect or Respond.
+type Rule struct {
+	Name    string            `yaml:"name"`  // in logs and metrics; empty: its number
+	Hosts   []string          `yaml:"hosts"` // "shop.example", or "*.example" for all names below; none: all
+	Path    *Path             `yaml:"path"`  // nil: every path
+	Methods []string          `yaml:"methods"`
+	Headers map[string]string `yaml:"headers"` // the field has that value; "*": it is there
+	Query   map[string]string `yaml:"query"`   // likewise, of the target's parameters
+
+	To       Target    `yaml:"to"`
+	Redirect *Redirect `yaml:"redirect"`
+	Respond  *Respond  `yaml:"respond"`
+
+	Timeout  time.Duration `yaml:"timeout"` // from the call's head to its answer's; 0: 15s. What is left is told to the server
+	Rewrite  Rewrite       `yaml:"rewrite"`
+	Request  Edit          `yaml:"request_headers"`
+	Response Edit          `yaml:"response_headers"`
+}
+
+// Path is one of its fields.
+type Path struct {
+	Exact  string `yaml:"exact"`
+	Prefix string `yaml:"prefix"` // whole segments: /api has /api and /api/x, not /apix
+	Regex  string `yaml:"regex"`  // of the whole path; RE2
+}
+
+// Target is where calls go, by weight. A plain text is one cluster.
+type Target []Share
+
+// Share is a cluster's part of the calls.
+type Share struct {
+	Cluster string
+	Weight  int
+}
+
+// UnmarshalYAML takes a cluster's name, or weights by cluster.
+func (t *Target) UnmarshalYAML(decode func(any) error) error {
+	var name string
+	if decode(&name) == nil {
+		*t = Target{{name, 1}}
+		return nil
+	}
+	var weights map[string]int
+	if err := decode(&weights); err != nil {
+		return err
+	}
+	for name, weight := range weights {
+		*t = append(*t, Share{name, weight})
+	}
+	slices.SortFunc(*t, func(a, b Share) int { return strings.Compare(a.Cluster, b.Cluster) })
+	return nil
+}
+
+// Redirect tells the caller to ask elsewhere. What is empty stays as it was asked for.
+type Redirect struct {
+	Status int    `yaml:"status"` // 0: 302
+	Scheme string `yaml:"scheme"`
+	Host   string `yaml:"host"`
+	Path   string `yaml:"path"`
+}
+
+// Respond answers without a server.
+type Respond struct {
+	Status int    `yaml:"status"`
+	Body   string `yaml:"body"` // text/plain
+}
+
+// Rewrite changes what the server is asked for.
+type Rewrite struct {
+	Prefix string `yaml:"prefix"` // in place of path.prefix
+	Host   string `yaml:"host"`
+}
+
+// Edit changes a head.
+type Edit struct {
+	Set    map[string]string `yaml:"set"` // in place of what the field had
+	Remove []string          `yaml:"remove"`
+}

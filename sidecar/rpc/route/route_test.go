@@ -1,0 +1,177 @@
+package route
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// asked is a call by its URL and what else it has.
+type asked struct {
+	method  string
+	url     *url.URL
+	headers map[string]string
+}
+
+func (a *asked) Host() []byte   { return []byte(a.url.Hostname()) }
+func (a *asked) Path() []byte   { return []byte(a.url.EscapedPath()) }
+func (a *asked) Method() []byte { return []byte(a.method) }
+func (a *asked) Header(name string) ([]byte, bool) {
+	v, ok := a.headers[name]
+	return []byte(v), ok
+}
+func (a *asked) Query(name string) (string, bool) {
+	return a.url.Query().Get(name), a.url.Query().Has(name)
+}
+
+func ask(t *testing.T, method, target string, headers map[string]string) *asked {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &asked{method, u, headers}
+}
+
+func compiled(t *testing.T, document string) *Table {
+	t.Helper()
+	d, err := Parse([]byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Compile(d)
+}
+
+func TestTheFirstRouteThatMatches(t *testing.T) {
+	table := compiled(t, `
+clusters: {c: {endpoints: ["127.0.0.1:80"]}}
+routes:
+  - {name: exact, hosts: [shop.example], path: {exact: /a}, to: c}
+  - {name: canary, path: {prefix: /a}, headers: {X-Canary: "yes"}, to: c}
+  - {name: any-trace, path: {prefix: /a}, headers: {x-trace: "*"}, to: c}
+  - {name: posts, hosts: ["*.example"], path: {prefix: /a/}, methods: [POST, PUT], to: c}
+  - {name: version, path: {prefix: /v}, query: {v: "2"}, to: c}
+  - {name: numbers, path: {regex: "/n/[0-9]+"}, to: c}
+  - {name: a, path: {prefix: /a}, to: c}
+  - {name: shop, hosts: [SHOP.example], to: c}
+  - {name: deep, hosts: ["*.deep.example"], path: {prefix: /}, to: c}
+`)
+	for _, c := range []struct{ method, url, header, want string }{
+		{"GET", "http://shop.example/a", "", "exact"},
+		{"GET", "http://other.example/a", "", "a"},
+		{"GET", "http://other.example/a", "x-canary=yes", "canary"},
+		{"GET", "http://other.example/a", "x-canary=no", "a"},
+		{"GET", "http://other.example/a", "x-trace=", "any-trace"},
+		{"POST", "http://other.example/a/b/c", "", "posts"},
+		{"POST", "http://other.example/a", "", "posts"},
+		{"POST", "http://example/a/b", "", "a"},
+		{"GET", "http://x/ab", "", ""},
+		{"GET", "http://x/v/w?v=2", "", "version"},
+		{"GET", "http://x/v/w?v=1", "", ""},
+		{"GET", "http://x/n/12", "", "numbers"},
+		{"GET", "http://x/n/12/", "", ""},
+		{"GET", "http://shop.example/other", "", "shop"},
+		{"GET", "http://a.b.deep.example/", "", "deep"},
+		{"GET", "http://deep.example/", "", ""},
+	} {
+		headers := map[string]string{}
+		if name, value, ok := strings.Cut(c.header, "="); ok {
+			headers[name] = value
+		}
+		got := ""
+		if r := table.Match(ask(t, c.method, c.url, headers)); r != nil {
+			got = r.Name
+		}
+		if got != c.want {
+			t.Errorf("%s %s %s goes by %q, want %q", c.method, c.url, c.header, got, c.want)
+		}
+	}
+}
+
+func TestWeights(t *testing.T) {
+	table := compiled(t, `
+clusters: {a: {endpoints: ["127.0.0.1:80"]}, b: {endpoints: ["127.0.0.1:81"]}, never: {endpoints: ["127.0.0.1:82"]}}
+routes: [{to: {a: 90, b: 10, never: 0}}]
+`)
+	r := table.Match(ask(t, "GET", "http://x/", nil))
+	count := map[string]int{}
+	for range 10000 {
+		count[r.Cluster()]++
+	}
+	if count["b"] < 700 || count["b"] > 1300 || count["never"] > 0 {
+		t.Errorf("10000 calls went %v", count)
+	}
+}
+
+// Ten thousand routes cost a call no more than a few.
+func TestManyRoutesAreNotTriedOneByOne(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("clusters: {c: {endpoints: [\"127.0.0.1:80\"]}}\nroutes:\n")
+	for i := range 10000 {
+		fmt.Fprintf(&b, "- {hosts: [h%d.example], path: {prefix: /p%d}, to: c}\n", i%100, i)
+	}
+	table := compiled(t, b.String())
+	if r := table.Match(ask(t, "GET", "http://h99.example/p9999/x", nil)); r == nil || r.Name != "10000" {
+		t.Fatalf("the last route is not found: %+v", r)
+	}
+	call := ask(t, "GET", "http://h99.example/p9999/x", nil)
+	tried := 0
+	table.Match(&counting{call, &tried})
+	if tried > 3 {
+		t.Errorf("the path was asked for %d times", tried)
+	}
+}
+
+type counting struct {
+	*asked
+	paths *int
+}
+
+func (c *counting) Path() []byte {
+	*c.paths++
+	return c.asked.Path()
+}
+
+func TestProblems(t *testing.T) {
+	for _, c := range []struct{ document, want string }{
+		{"routes: []", "there are no routes"},
+		{"routes:\n- to: nobody", "2:7: there is no cluster nobody"},
+		{"routes:\n- tu: nobody", `2:3: unknown field "tu"`},
+		{"clusters:\n  a: {endpoints: []}\nroutes: [{respond: {status: 200}}]", "the cluster a has no endpoints"},
+		{"clusters:\n  a:\n    endpoints:\n    - nowhere\nroutes: [{to: a}]", `4:7: the address "nowhere" is not host:port`},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: fair}\nroutes: [{to: a}]", "fair"},
+		{"routes:\n- {respond: {status: 200}, redirect: {host: x}}", "one of to, redirect and respond"},
+		{"routes:\n- {respond: {status: 99}}", "200 to 599"},
+		{"routes:\n- {redirect: {}}", "give a scheme"},
+		{"routes:\n- {path: {prefix: a}, respond: {status: 200}}", "does not begin with /"},
+		{"routes:\n- {path: {regex: \"(\"}, respond: {status: 200}}", "missing closing )"},
+		{"routes:\n- {path: {prefix: /a, exact: /b}, respond: {status: 200}}", "one of exact, prefix and regex"},
+		{"routes:\n- {methods: [get], respond: {status: 200}}", "capitals"},
+		{"routes:\n- {hosts: [\"a*b\"], respond: {status: 200}}", "no name"},
+		{"routes:\n- {response_headers: {set: {Content-Length: \"1\"}}, respond: {status: 200}}", "the connection's own"},
+		{"routes:\n- {response_headers: {set: {a: \"b\\r\\nc: d\"}}, respond: {status: 200}}", "control character"},
+		{"routes:\n- {name: a, respond: {status: 200}}\n- {name: a, respond: {status: 200}}", "3:10: there are two routes"},
+		{"routes: [", ":"},
+	} {
+		_, err := Parse([]byte(c.document))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v, want %q", c.document, err, c.want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("clusters: {a: {endpoints: [{address: \"h:1\", weight: 2}], balance: {policy: random}}}\nroutes: [{hosts: [\"*.x\"], path: {prefix: /a}, to: {a: 1}, rewrite: {prefix: /b}}]"))
+	f.Add([]byte("routes: [{path: {regex: \"/[a-z]\"}, redirect: {status: 301, path: /x}}, {query: {q: \"*\"}, respond: {status: 200, body: b}}]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d, err := Parse(text)
+		if err != nil {
+			return
+		}
+		u, _ := url.Parse("http://a.x/a/b?q=1")
+		if r := Compile(d).Match(&asked{"GET", u, nil}); r != nil && r.To != nil && d.Clusters[r.Cluster()] == nil {
+			t.Errorf("%q: a call goes to a cluster that is none", text)
+		}
+	})
+}

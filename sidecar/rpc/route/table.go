@@ -1,0 +1,200 @@
+package route
+
+import (
+	"bytes"
+	"cmp"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Call is what a protocol knows of a call before its body. Slices are the protocol's own.
+type Call interface {
+	Host() []byte   // without a port, in lower case
+	Path() []byte   // without parameters
+	Method() []byte // in capitals
+	// Header and Query are the first value of that name; Header's is in lower case.
+	Header(name string) (value []byte, ok bool)
+	Query(name string) (value string, ok bool)
+}
+
+// Table finds the route of a call. It does not change.
+type Table struct {
+	Clusters map[string]*Cluster
+	routes   []*Route
+	names    map[string]*index // by host
+	below    map[string]*index // by what follows "*."
+	anywhere *index
+}
+
+// Route is a rule that is ready for calls.
+type Route struct {
+	*Rule
+	Name    string
+	regex   *regexp.Regexp
+	headers []condition
+	query   []condition
+	weights int
+}
+
+type condition struct{ name, value string }
+
+// index are the routes of a host, as numbers in the document's order.
+type index struct {
+	exact    map[string][]int
+	prefixes map[string][]int // without a slash at the end
+	longest  int              // of prefixes, bytes
+	rest     []int            // those with a regex or any path
+}
+
+// DefaultTimeout is a route's where it says nothing.
+const DefaultTimeout = 15 * time.Second
+
+// Compile makes the table of a document that Parse returned.
+func Compile(d *Document) *Table {
+	t := &Table{Clusters: d.Clusters, names: map[string]*index{}, below: map[string]*index{}, anywhere: newIndex()}
+	for i, rule := range d.Routes {
+		r := &Route{Rule: rule, Name: cmp.Or(rule.Name, strconv.Itoa(i+1)), headers: conditions(rule.Headers, true), query: conditions(rule.Query, false)}
+		if rule.Path != nil && rule.Path.Regex != "" {
+			r.regex = regexp.MustCompile("^(?:" + rule.Path.Regex + ")$") // Parse has seen that it is one
+		}
+		for _, s := range rule.To {
+			r.weights += s.Weight
+		}
+		t.routes = append(t.routes, r)
+		if len(rule.Hosts) == 0 {
+			t.anywhere.add(i, rule.Path)
+		}
+		for _, h := range rule.Hosts {
+			into, h := t.names, strings.ToLower(h)
+			if name, wild := strings.CutPrefix(h, "*."); wild {
+				into, h = t.below, name
+			}
+			if into[h] == nil {
+				into[h] = newIndex()
+			}
+			into[h].add(i, rule.Path)
+		}
+	}
+	return t
+}
+
+// TimeoutOrDefault is how long a call may take until its answer begins.
+func (r *Route) TimeoutOrDefault() time.Duration { return cmp.Or(r.Timeout, DefaultTimeout) }
+
+// Cluster chooses by weight.
+func (r *Route) Cluster() string {
+	if len(r.To) == 1 {
+		return r.To[0].Cluster
+	}
+	n := rand.IntN(r.weights)
+	for _, s := range r.To {
+		if n -= s.Weight; n < 0 {
+			return s.Cluster
+		}
+	}
+	panic("weights do not add up")
+}
+
+func conditions(of map[string]string, lower bool) []condition {
+	all := make([]condition, 0, len(of))
+	for name, value := range of {
+		if lower {
+			name = strings.ToLower(name)
+		}
+		all = append(all, condition{name, value})
+	}
+	slices.SortFunc(all, func(a, b condition) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+func newIndex() *index { return &index{exact: map[string][]int{}, prefixes: map[string][]int{}} }
+
+func (x *index) add(i int, p *Path) {
+	switch {
+	case p != nil && p.Exact != "":
+		x.exact[p.Exact] = append(x.exact[p.Exact], i)
+	case p != nil && p.Prefix != "":
+		prefix := strings.TrimRight(p.Prefix, "/")
+		x.prefixes[prefix] = append(x.prefixes[prefix], i)
+		x.longest = max(x.longest, len(prefix))
+	default:
+		x.rest = append(x.rest, i)
+	}
+}
+
+// Match is the first route that the call meets; nil: none.
+func (t *Table) Match(c Call) *Route {
+	best := len(t.routes)
+	host := c.Host()
+	if x := t.names[string(host)]; x != nil {
+		best = t.first(x, c, best)
+	}
+	if len(t.below) > 0 {
+		for rest := host; ; {
+			i := bytes.IndexByte(rest, '.')
+			if i < 0 {
+				break
+			}
+			rest = rest[i+1:]
+			if x := t.below[string(rest)]; x != nil {
+				best = t.first(x, c, best)
+			}
+		}
+	}
+	if best = t.first(t.anywhere, c, best); best == len(t.routes) {
+		return nil
+	}
+	return t.routes[best]
+}
+
+// first is the lowest number below best of a route in x that the call meets, or best.
+func (t *Table) first(x *index, c Call, best int) int {
+	path := c.Path()
+	best = t.firstOf(x.exact[string(path)], c, best)
+	if len(x.prefixes) > 0 {
+		for p := path[:min(len(path), x.longest+1)]; ; {
+			if len(p) == len(path) || path[len(p)] == '/' {
+				best = t.firstOf(x.prefixes[string(p)], c, best)
+			}
+			if len(p) == 0 {
+				break
+			}
+			p = p[:max(bytes.LastIndexByte(p, '/'), 0)]
+		}
+	}
+	return t.firstOf(x.rest, c, best)
+}
+
+func (t *Table) firstOf(numbers []int, c Call, best int) int {
+	for _, i := range numbers {
+		if i >= best {
+			break
+		}
+		if t.routes[i].meets(c) {
+			return i
+		}
+	}
+	return best
+}
+
+// meets says whether all holds that no index has looked at.
+func (r *Route) meets(c Call) bool {
+	if len(r.Methods) > 0 && !slices.ContainsFunc(r.Methods, func(m string) bool { return m == string(c.Method()) }) {
+		return false
+	}
+	for i := range r.headers {
+		if v, ok := c.Header(r.headers[i].name); !ok || r.headers[i].value != "*" && string(v) != r.headers[i].value {
+			return false
+		}
+	}
+	for i := range r.query {
+		if v, ok := c.Query(r.query[i].name); !ok || r.query[i].value != "*" && v != r.query[i].value {
+			return false
+		}
+	}
+	return r.regex == nil || r.regex.Match(c.Path())
+}

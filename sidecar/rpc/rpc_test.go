@@ -1,0 +1,348 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zaptest"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+)
+
+// watched keeps what a server tells of its calls.
+type watched struct {
+	mu    sync.Mutex
+	calls []Done
+	conns atomic.Int64
+}
+
+func (w *watched) Call(d *Done) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, *d)
+}
+
+func (w *watched) Connections(change int) { w.conns.Add(int64(change)) }
+
+func (w *watched) last(t *testing.T) Done {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.calls) == 0 {
+		t.Fatal("no call was told of")
+	}
+	return w.calls[len(w.calls)-1]
+}
+
+var testSettings = Settings{MaxConnections: 100, HeadSize: 64 << 10, IdleTimeout: 10 * time.Second, HeadTimeout: 5 * time.Second, Silence: 5 * time.Second}
+
+// proxy serves a document and returns its address.
+func proxy(t *testing.T, settings Settings, document string) (addr string, s *Server, w *watched) {
+	t.Helper()
+	w = &watched{}
+	s, err := New(table(t, document), settings, w, zaptest.NewLogger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String(), s, w
+}
+
+func table(t *testing.T, document string) *route.Table {
+	t.Helper()
+	d, err := route.Parse([]byte(document))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, document)
+	}
+	return route.Compile(d)
+}
+
+// to is a document that has all calls go to servers.
+func to(addrs ...string) string {
+	return fmt.Sprintf("clusters: {web: {endpoints: [%s]}}\nroutes: [{to: web, timeout: 3s}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
+}
+
+func backend(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// dial is a client's connection that does not wait for ever.
+func dial(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	return c
+}
+
+// say sends text on a connection of its own, and returns all that comes until the other end closes it.
+func say(t *testing.T, addr, text string) string {
+	t.Helper()
+	c := dial(t, addr)
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.(*net.TCPConn).CloseWrite()
+	got, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("after %q: %v", got, err)
+	}
+	return string(got)
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(got)
+}
+
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	var accepted atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
+	s.Config.ConnState = func(_ net.Conn, st http.ConnState) {
+		if st == http.StateNew {
+			accepted.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	addr, srv, w := proxy(t, testSettings, to(s.Listener.Addr().String()))
+	for i := range 50 {
+		if _, got := get(t, fmt.Sprintf("http://%s/%d", addr, i)); got != fmt.Sprintf("/%d", i) {
+			t.Fatalf("call %d was answered %q", i, got)
+		}
+	}
+	if accepted.Load() != 1 || w.conns.Load() != 1 {
+		t.Errorf("50 calls took %d connections to the server, and %d of the client", accepted.Load(), w.conns.Load())
+	}
+	e := srv.Clusters()["web"].Endpoints[0]
+	for open, idle := e.Connections(); idle == 0; open, idle = e.Connections() { // the client may have its answer a bit earlier
+		if open != 1 {
+			t.Fatalf("%d connections", open)
+		}
+		runtime.Gosched()
+	}
+}
+
+func TestADeadServerIsPassedOver(t *testing.T) {
+	server := backend(t, func(w http.ResponseWriter, r *http.Request) {})
+	addr, srv, _ := proxy(t, testSettings, to("127.0.0.1:1", server))
+	for range 10 {
+		if status, _ := get(t, "http://"+addr+"/"); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	if dead := srv.Clusters()["web"].Endpoints[0]; dead.Aside().IsZero() {
+		t.Error("the dead endpoint is not set aside")
+	}
+}
+
+// A connection that its server has ended meanwhile is not used for a call, which might then have to be sent twice.
+func TestAServerThatEndsIdleConnections(t *testing.T) {
+	idle := make(chan net.Conn, 100)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	s.Config.ConnState = func(c net.Conn, st http.ConnState) {
+		if st == http.StateIdle {
+			idle <- c
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	addr, _, _ := proxy(t, testSettings, to(s.Listener.Addr().String()))
+	for range 20 {
+		res, err := http.Post("http://"+addr+"/", "text/plain", strings.NewReader("not to be sent twice"))
+		if err != nil || res.StatusCode != 200 {
+			t.Fatal(res, err)
+		}
+		_ = res.Body.Close()
+		_ = (<-idle).Close()
+	}
+}
+
+func TestTimeIsOver(t *testing.T) {
+	release := make(chan struct{})
+	server := backend(t, func(w http.ResponseWriter, r *http.Request) { <-release })
+	t.Cleanup(func() { close(release) })
+	addr, srv, w := proxy(t, testSettings, to(server))
+	got := say(t, addr, "GET / HTTP/1.1\r\nhost: x\r\n"+TimeoutHeader+": 50\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 504 ") || !strings.Contains(w.last(t).Why, "in time") {
+		t.Errorf("answered %q, told %+v", got, w.last(t))
+	}
+	if open, _ := srv.Clusters()["web"].Endpoints[0].Connections(); open != 0 {
+		t.Errorf("%d connections wait for an answer that nobody wants", open)
+	}
+	if got := say(t, addr, "GET / HTTP/1.1\r\nhost: x\r\n"+TimeoutHeader+": 0\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 504 ") {
+		t.Errorf("a call without time was answered %q", got)
+	}
+}
+
+func TestSlowAndTooMany(t *testing.T) {
+	settings := testSettings
+	settings.MaxConnections, settings.HeadTimeout, settings.IdleTimeout, settings.HeadSize = 2, 50*time.Millisecond, 200*time.Millisecond, 1000
+	addr, _, w := proxy(t, settings, "routes: [{respond: {status: 200}}]")
+	slow := dial(t, addr)
+	_, _ = io.WriteString(slow, "GET / HTTP/1.1\r\nhost: x")
+	if got, err := io.ReadAll(slow); !strings.HasPrefix(string(got), "HTTP/1.1 408 ") || err != nil {
+		t.Errorf("a slow head was answered %q, %v", got, err)
+	}
+	if got := say(t, addr, "GET / HTTP/1.1\r\nhost: x\r\nlong: "+strings.Repeat("x", 1000)+"\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 431 ") {
+		t.Errorf("a long head was answered %q", got)
+	}
+	if got, err := io.ReadAll(dial(t, addr)); len(got) != 0 || err != nil {
+		t.Errorf("an idle connection ended with %q, %v", got, err)
+	}
+	settings.IdleTimeout = time.Minute
+	addr, _, w = proxy(t, settings, "routes: [{respond: {status: 200}}]")
+	for range 2 {
+		c := dial(t, addr)
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+		_, _ = c.Read(make([]byte, 1))
+	}
+	if got := say(t, addr, ""); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
+		t.Errorf("a third connection was answered %q, beside %d", got, w.conns.Load())
+	}
+}
+
+func TestRoutesChangeUnderLoad(t *testing.T) {
+	name := func(n string) string {
+		return backend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, n) })
+	}
+	servers := []string{name("a"), name("b")}
+	addr, srv, _ := proxy(t, testSettings, to(servers[0]))
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	called := make(chan struct{})
+	var wrong atomic.Int64
+	for range 4 {
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				res, err := http.Get("http://" + addr + "/")
+				if err != nil {
+					wrong.Add(1)
+					continue
+				}
+				got, err := io.ReadAll(res.Body)
+				_ = res.Body.Close()
+				if s := string(got); err != nil || s != "a" && s != "b" {
+					wrong.Add(1)
+				}
+				select {
+				case called <- struct{}{}:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	for i := range 100 {
+		if err := srv.Adopt(table(t, to(servers[i%2]))); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			<-called
+		}
+	}
+	stop()
+	clients.Wait()
+	if wrong.Load() > 0 {
+		t.Errorf("%d calls went wrong", wrong.Load())
+	}
+}
+
+func TestDrain(t *testing.T) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	server := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-release
+		_, _ = io.WriteString(w, "done")
+	})
+	addr, srv, w := proxy(t, testSettings, to(server))
+	idle := dial(t, addr)
+	answer := make(chan string)
+	go func() { answer <- say(t, addr, "GET / HTTP/1.1\r\nhost: x\r\n\r\n") }()
+	<-begun
+	for w.conns.Load() < 2 {
+		runtime.Gosched()
+	}
+	ended := make(chan error)
+	go func() { ended <- srv.Shutdown(context.Background()) }()
+	if got, err := io.ReadAll(idle); len(got) > 0 || err != nil {
+		t.Errorf("the idle connection ended with %q, %v", got, err)
+	}
+	close(release)
+	if got := <-answer; !strings.HasSuffix(got, "done") || !strings.Contains(got, "connection: close\r\n") {
+		t.Errorf("the call under way was answered %q", got)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsLeftAtTheEndOfTheDrainIsCut(t *testing.T) {
+	release := make(chan struct{})
+	begun := make(chan struct{})
+	server := backend(t, func(w http.ResponseWriter, r *http.Request) { close(begun); <-release })
+	t.Cleanup(func() { close(release) })
+	s, err := New(table(t, to(server)), testSettings, &watched{}, zaptest.NewLogger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error)
+	go func() { served <- s.Serve(l) }()
+	c := dial(t, l.Addr().String())
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+	<-begun
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "1 calls") {
+		t.Errorf("the drain ended with %v", err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if got, _ := io.ReadAll(c); len(got) > 0 {
+		t.Errorf("the call that was cut was answered %q", got)
+	}
+}

@@ -1,0 +1,176 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/internal/tcp"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
+)
+
+// Server takes calls on any number of listeners.
+type Server struct {
+	log      *zap.Logger
+	observer Observer
+	settings atomic.Pointer[Settings]
+	table    atomic.Pointer[route.Table]
+	clusters *upstream.Set
+	done     chan struct{} // closed when what is left is cut
+	reaping  sync.WaitGroup
+
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+	draining  bool
+	closed    bool       // done is
+	parted    *sync.Cond // a connection has ended
+}
+
+// New returns a server with a table of routes that Compile made.
+func New(t *route.Table, s Settings, o Observer, log *zap.Logger) (*Server, error) {
+	srv := &Server{log: log, observer: o, done: make(chan struct{}), clusters: upstream.New(), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
+	srv.parted = sync.NewCond(&srv.mu)
+	srv.Set(s)
+	if err := srv.Adopt(t); err != nil {
+		return nil, err
+	}
+	srv.reaping.Go(func() { srv.clusters.Run(srv.done) })
+	return srv, nil
+}
+
+// Set changes the settings, for the next call of each connection.
+func (s *Server) Set(settings Settings) { s.settings.Store(&settings) }
+
+// Adopt makes another table hold, for calls that begin from now on. On error nothing has changed.
+func (s *Server) Adopt(t *route.Table) error {
+	if err := s.clusters.Adopt(t.Clusters); err != nil {
+		return err
+	}
+	s.table.Store(t)
+	return nil
+}
+
+// Clusters are where calls go, by name.
+func (s *Server) Clusters() map[string]*upstream.Cluster { return s.clusters.Clusters() }
+
+// Serve takes calls on l until Shutdown, then returns nil.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	if s.draining {
+		s.mu.Unlock()
+		return nil
+	}
+	s.listeners[l] = struct{}{}
+	s.mu.Unlock()
+	pause := time.Duration(0)
+	for {
+		accepted, err := l.Accept()
+		if err != nil {
+			if s.isDraining() {
+				return nil
+			}
+			var temporary interface{ Temporary() bool }
+			if !errors.As(err, &temporary) || !temporary.Temporary() {
+				return fmt.Errorf("accept calls on %s: %w", l.Addr(), err)
+			}
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second) // out of descriptors, say: some come back
+			s.log.Warn("cannot accept calls", zap.Error(err), zap.Duration("pause", pause))
+			timer := time.NewTimer(pause)
+			select {
+			case <-timer.C:
+			case <-s.done:
+			}
+			timer.Stop()
+			continue
+		}
+		pause = 0
+		c := newConn(s, tcp.Direct(accepted))
+		if full, ok := s.enter(c); ok {
+			go s.serve(c)
+		} else {
+			go c.turnAway(full)
+		}
+	}
+}
+
+func (s *Server) enter(c *conn) (full, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	full = len(s.conns) >= s.settings.Load().MaxConnections
+	if s.draining || full {
+		return full, false
+	}
+	s.conns[c] = struct{}{}
+	return false, true
+}
+
+func (s *Server) serve(c *conn) {
+	s.observer.Connections(1)
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("a call panicked", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			_ = c.client.Close() // in whatever state it is
+		}
+		s.observer.Connections(-1)
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.parted.Broadcast()
+		s.mu.Unlock()
+	}()
+	c.serve()
+}
+
+func (s *Server) isDraining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
+// Shutdown accepts nothing more, ends connections without a call, tells the others' clients to close with their answer, and
+// cuts what is left when ctx ends; the error says how many that were.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+	for l := range s.listeners {
+		_ = l.Close() // it accepts nothing any more either way
+	}
+	for c := range s.conns {
+		c.hurry()
+	}
+	defer context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.parted.Broadcast()
+	})()
+	for len(s.conns) > 0 && ctx.Err() == nil {
+		s.parted.Wait()
+	}
+	cut := len(s.conns)
+	if !s.closed {
+		s.closed = true
+		close(s.done)
+	}
+	for c := range s.conns {
+		c.cut()
+	}
+	for len(s.conns) > 0 {
+		s.parted.Wait()
+	}
+	s.mu.Unlock()
+	s.reaping.Wait()
+	s.mu.Lock()
+	if cut > 0 {
+		return fmt.Errorf("%d calls were cut at the end of the drain", cut)
+	}
+	return nil
+}

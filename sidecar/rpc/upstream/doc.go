@@ -1,0 +1,139 @@
+// Package upstream keeps the servers that calls go to: clusters of endpoints, whom of them a call goes to, and the connections
+// to each. Its connections carry one call at a time; what is said on them is another's business. Level: sidecar/rpc.
+package upstream
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/heddle-mesh/heddle/governance/balance"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+)
+
+// Set is all clusters of a table of routes. Endpoints that two tables have in common keep their connections.
+type Set struct {
+	mu        sync.Mutex
+	clusters  map[string]*Cluster
+	endpoints map[key]*Endpoint
+}
+
+// key is what tells endpoints apart: clusters do not share connections, their limits differ.
+type key struct{ cluster, address string }
+
+// New returns a set without a cluster.
+func New() *Set { return &Set{clusters: map[string]*Cluster{}, endpoints: map[key]*Endpoint{}} }
+
+// Cluster is the cluster of that name.
+func (s *Set) Cluster(name string) *Cluster {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clusters[name]
+}
+
+// Clusters are all, by name; the caller owns the map.
+func (s *Set) Clusters() map[string]*Cluster {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.clusters)
+}
+
+// Adopt makes the clusters be those. Calls under way go on where they are; an endpoint that is left by all ends when they have.
+func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next, kept := map[string]*Cluster{}, map[key]*Endpoint{}
+	for name, rule := range clusters {
+		c := &Cluster{Name: name}
+		var all []balance.Endpoint
+		for _, r := range rule.Endpoints {
+			k := key{name, r.Address}
+			e := s.endpoints[k]
+			if e == nil {
+				e = &Endpoint{Address: r.Address, Load: &balance.Load{}}
+			}
+			kept[k] = e
+			c.Endpoints = append(c.Endpoints, e)
+			all = append(all, balance.Endpoint{Name: r.Address, Zone: r.Zone, Weight: r.Weight, Load: e.Load})
+		}
+		var err error
+		if c.picker, err = balance.New(cmp.Or(rule.Balance.Policy, "round_robin"), rule.Balance.Properties, all); err != nil {
+			return fmt.Errorf("cluster %s: %w", name, err)
+		}
+		next[name] = c
+	}
+	for k, e := range kept {
+		rule := clusters[k.cluster]
+		e.set(limits{
+			connect: cmp.Or(rule.ConnectTimeout, time.Second), idle: cmp.Or(rule.IdleTimeout, time.Minute), most: cmp.Or(rule.MaxConnections, 1024),
+		})
+	}
+	for k, e := range s.endpoints {
+		if kept[k] == nil {
+			e.set(limits{})
+		}
+	}
+	s.clusters, s.endpoints = next, kept
+	return nil
+}
+
+// Run ends connections that nothing has used for their cluster's idle_timeout, until done is closed; then all that are idle.
+func (s *Set) Run(done <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for over := false; !over; {
+		select {
+		case <-done:
+			over = true
+		case <-tick.C:
+		}
+		s.mu.Lock()
+		all := maps.Clone(s.endpoints)
+		s.mu.Unlock()
+		for _, e := range all {
+			if over {
+				e.set(limits{})
+			}
+			e.reap(time.Now())
+		}
+	}
+}
+
+// Cluster is endpoints that can all answer.
+type Cluster struct {
+	Name      string
+	Endpoints []*Endpoint
+	picker    balance.Picker
+}
+
+// Pick chooses an endpoint for a call that has failed to reach those in tried. One that nobody could connect to lately is
+// chosen only where all are such. It returns nil when all have been tried.
+func (c *Cluster) Pick(tried []*Endpoint) *Endpoint {
+	first := c.picker.Pick()
+	now := time.Now()
+	var last *Endpoint
+	for i := range c.Endpoints {
+		e := c.Endpoints[(first+i)%len(c.Endpoints)]
+		if contains(tried, e) {
+			continue
+		}
+		if !e.aside(now) {
+			return e
+		}
+		if last == nil {
+			last = e
+		}
+	}
+	return last
+}
+
+func contains(all []*Endpoint, e *Endpoint) bool {
+	for _, other := range all {
+		if other == e {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,268 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/heddle-mesh/heddle/governance/balance"
+	"github.com/heddle-mesh/heddle/internal/tcp"
+)
+
+// Endpoint is one server with its connections.
+type Endpoint struct {
+	Address string
+	Load    *balance.Load
+
+	mu      sync.Mutex
+	limits  limits
+	open    int     // connections, idle ones among them
+	idle    []*Conn // the one that was used last at the end
+	waiting []chan *Conn
+	failed  int       // times in a row that nobody could connect
+	until   time.Time // before it no call comes here while another endpoint can take it
+}
+
+// limits bound an endpoint's connections. The zero value ends them.
+type limits struct {
+	connect, idle time.Duration
+	most          int
+}
+
+// Conn is a connection to an endpoint, for one call at a time. The call's owner ends it with Put or Close.
+type Conn struct {
+	net.Conn
+	State any // what the protocol keeps with it
+
+	endpoint *Endpoint
+	since    time.Time // when it became idle
+	raw      syscall.RawConn
+	look     func(fd uintptr) bool
+	silent   bool
+}
+
+// ErrBusy is that all connections of an endpoint are in use until the call's time is over.
+var ErrBusy = errors.New("all connections are in use")
+
+// ConnectError is that an endpoint cannot be connected to: the call has not reached it.
+type ConnectError struct {
+	Address string
+	Err     error
+}
+
+func (e *ConnectError) Error() string { return fmt.Sprintf("connect to %s: %v", e.Address, e.Err) }
+
+func (e *ConnectError) Unwrap() error { return e.Err }
+
+// Get returns a connection, and whether it has carried calls before: its server may then have ended it meanwhile. It returns
+// a *ConnectError, or ErrBusy when the deadline is over or done is closed.
+func (e *Endpoint) Get(deadline time.Time, done <-chan struct{}) (c *Conn, used bool, err error) {
+	for {
+		c, wait, connect := e.take()
+		switch {
+		case c != nil && c.alive():
+			return c, true, nil
+		case c != nil:
+			c.Close()
+			continue
+		case wait == nil:
+			c, err := e.dial(deadline, connect)
+			return c, false, err
+		}
+		if c = e.await(wait, deadline, done); c == nil {
+			return nil, false, ErrBusy
+		}
+		if c != free {
+			return c, true, nil
+		}
+		c, err := e.dial(deadline, connect)
+		return c, false, err
+	}
+}
+
+// free stands for a connection that may be made.
+var free = &Conn{}
+
+// take returns an idle connection, or where to wait for one, or neither: then one may be made, and counts already.
+func (e *Endpoint) take() (c *Conn, wait chan *Conn, connect time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if n := len(e.idle); n > 0 {
+		c = e.idle[n-1]
+		e.idle[n-1], e.idle = nil, e.idle[:n-1]
+		return c, nil, 0
+	}
+	connect = e.limits.connect
+	if e.open >= max(e.limits.most, 1) {
+		wait = make(chan *Conn, 1)
+		e.waiting = append(e.waiting, wait)
+		return nil, wait, connect
+	}
+	e.open++
+	return nil, nil, connect
+}
+
+// await waits for a connection; nil: none came.
+func (e *Endpoint) await(wait chan *Conn, deadline time.Time, done <-chan struct{}) *Conn {
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case c := <-wait:
+		return c
+	case <-timer.C:
+	case <-done:
+	}
+	return e.leave(wait)
+}
+
+// leave ends a wait; it returns what came at the last moment.
+func (e *Endpoint) leave(wait chan *Conn) *Conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, w := range e.waiting {
+		if w == wait {
+			e.waiting = append(e.waiting[:i], e.waiting[i+1:]...)
+			return nil
+		}
+	}
+	return <-wait
+}
+
+// dial makes a connection that counts already.
+func (e *Endpoint) dial(deadline time.Time, connect time.Duration) (*Conn, error) {
+	if connect > 0 {
+		if bound := time.Now().Add(connect); bound.Before(deadline) {
+			deadline = bound
+		}
+	}
+	conn, err := (&net.Dialer{Deadline: deadline}).Dial("tcp", e.Address)
+	e.connected(err)
+	if err != nil {
+		e.gone()
+		return nil, &ConnectError{e.Address, err}
+	}
+	c := &Conn{Conn: tcp.Direct(conn), endpoint: e, raw: tcp.Raw(conn)}
+	c.look = func(fd uintptr) bool {
+		var p [1]byte
+		_, err := tcp.TryRead(fd, p[:])
+		c.silent = err == syscall.EAGAIN
+		return true
+	}
+	return c, nil
+}
+
+const (
+	firstAside = time.Second
+	longAside  = 30 * time.Second
+)
+
+// connected notes whether the endpoint could be connected to.
+func (e *Endpoint) connected(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err == nil {
+		e.failed, e.until = 0, time.Time{}
+		return
+	}
+	e.until = time.Now().Add(min(firstAside<<min(e.failed, 10), longAside))
+	e.failed++
+}
+
+func (e *Endpoint) aside(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return now.Before(e.until)
+}
+
+// Aside is until when calls go elsewhere if they can, because nobody could connect; the zero time: they do not.
+func (e *Endpoint) Aside() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.until
+}
+
+// Connections are how many there are, and how many of them idle.
+func (e *Endpoint) Connections() (open, idle int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.open, len(e.idle)
+}
+
+// alive says whether an idle connection's other end has neither spoken nor left: a call can be sent.
+func (c *Conn) alive() bool {
+	if c.raw == nil {
+		return true
+	}
+	c.silent = false
+	return c.raw.Read(c.look) == nil && c.silent
+}
+
+// Put gives a connection back whose call is over, and that can carry another.
+func (c *Conn) Put() {
+	e := c.endpoint
+	c.since = time.Now()
+	e.mu.Lock()
+	if len(e.waiting) > 0 {
+		e.wake(c)
+		e.mu.Unlock()
+		return
+	}
+	if e.limits.most == 0 || e.open > e.limits.most {
+		e.mu.Unlock()
+		c.Close()
+		return
+	}
+	e.idle = append(e.idle, c)
+	e.mu.Unlock()
+}
+
+// wake gives what waits longest a connection. mu is held, and something waits.
+func (e *Endpoint) wake(c *Conn) {
+	e.waiting[0] <- c
+	e.waiting = append(e.waiting[:0], e.waiting[1:]...)
+}
+
+// Close ends a connection.
+func (c *Conn) Close() error {
+	err := c.Conn.Close()
+	c.endpoint.gone()
+	return err
+}
+
+// gone notes a connection that is no more.
+func (e *Endpoint) gone() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.waiting) > 0 {
+		e.wake(free) // whose place it takes
+		return
+	}
+	e.open--
+}
+
+func (e *Endpoint) set(l limits) {
+	e.mu.Lock()
+	e.limits = l
+	e.mu.Unlock()
+	if l.most == 0 {
+		e.reap(time.Time{})
+	}
+}
+
+// reap ends connections that have been idle for too long, or all where the endpoint is no more.
+func (e *Endpoint) reap(now time.Time) {
+	e.mu.Lock()
+	n := 0
+	for n < len(e.idle) && (e.limits.most == 0 || now.Sub(e.idle[n].since) > e.limits.idle) {
+		n++
+	}
+	old := append([]*Conn(nil), e.idle[:n]...)
+	e.idle = append(e.idle[:0], e.idle[n:]...)
+	e.mu.Unlock()
+	for _, c := range old {
+		_ = c.Close() // nothing is under way on it
+	}
+}
