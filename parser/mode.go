@@ -61,6 +61,29 @@ func ParseSQLMode(s string) SQLMode {
 // Has reports whether all of x is set.
 func (m SQLMode) Has(x SQLMode) bool { return m&x == x }
 
+// reading are the modes that say how a text reads; the others are of what is computed and stored.
+const reading = ANSIQuotes | NoBackslashEscapes | IgnoreSpace | PipesAsConcat | HighNotPrecedence | Oracle | RealAsFloat | EmptyStringIsNull
+
+// Reading is the part of m that is spent when a server has read a text.
+func (m SQLMode) Reading() SQLMode { return m & reading }
+
+// WithReading is a value of sql_mode with the modes of reading that m has, in place of its own. Servers store what a combined name
+// stands for beside it, so that it can go alone.
+func WithReading(value string, m SQLMode) string {
+	var kept []string
+	for name := range strings.SplitSeq(value, ",") {
+		if name != "" && sqlModes[strings.ToUpper(strings.TrimSpace(name))].Reading()&^m == 0 {
+			kept = append(kept, name)
+		}
+	}
+	for _, name := range []string{"ORACLE", "ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "IGNORE_SPACE", "PIPES_AS_CONCAT", "HIGH_NOT_PRECEDENCE", "REAL_AS_FLOAT", "EMPTY_STRING_IS_NULL"} {
+		if have := ParseSQLMode(strings.Join(kept, ",")); m.Has(sqlModes[name]) && !have.Has(sqlModes[name]) {
+			kept = append(kept, name)
+		}
+	}
+	return strings.Join(kept, ",")
+}
+
 // Flavour is the family and version of the server that will read the text.
 type Flavour struct {
 	MariaDB bool

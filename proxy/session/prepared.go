@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -260,14 +261,11 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 
 // executePrepared runs a prepared statement with the parameters of one EXECUTE.
 func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *wire.StmtExecute) error {
-	if err := s.readsAlike(stmt); err != nil {
+	restore, err := s.asPrepared(stmt)
+	if err != nil {
 		return s.writeError(err)
 	}
-	if stmt.st.plan != nil { // what is the session's own may be meant to change what would be put back here
-		db, mode, key := s.db, s.mode, s.keyPrefix
-		s.db, s.mode, s.keyPrefix = stmt.db, stmt.mode, stmt.key // for planning, as they were when it was prepared
-		defer func() { s.db, s.mode, s.keyPrefix = db, mode, key }()
-	}
+	defer restore()
 	st, err := s.current(ctx, stmt)
 	if err != nil {
 		return s.writeError(err)
@@ -303,14 +301,14 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 
 // current returns the statement with a plan that is valid now.
 func (s *Session) current(ctx context.Context, stmt *prepared) (*Statement, error) {
-	if stmt.hinted == s.hinted && stmt.st.valid(s.srv.Catalogs.Current(), s.srv.Catalogs.Epoch()) {
+	if stmt.hinted == s.hinted && bytes.Equal(stmt.key, s.keyPrefix) && stmt.st.valid(s.srv.Catalogs.Current(), s.srv.Catalogs.Epoch()) {
 		return stmt.st, nil
 	}
 	st, err := s.lookup(ctx, stmt.text)
 	if err != nil {
 		return nil, err
 	}
-	stmt.st, stmt.hinted = st, s.hinted
+	stmt.st, stmt.hinted, stmt.key = st, s.hinted, append(stmt.key[:0], s.keyPrefix...)
 	return st, nil
 }
 

@@ -103,6 +103,9 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 		if done, err := s.runStated(ctx, x); done {
 			return err
 		}
+		if done, err := s.runStatedOwn(ctx, x); done {
+			return err
+		}
 	}
 	if x.st.settles {
 		if done, err := s.runSettled(ctx, x); done {

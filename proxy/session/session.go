@@ -41,6 +41,8 @@ type Session struct {
 	db    string // logical default database; "": none
 	state *backend.State
 	mode  parser.Mode
+	// modeSet is what the session's sql_mode says; mode may be what a statement was prepared under.
+	modeSet parser.SQLMode
 	// statesMode: a SET STATEMENT of sql_mode is under way, of which its server's status flags tell.
 	statesMode bool
 	// keyPrefix is what a plan depends on beside the text: database and mode.

@@ -480,6 +480,7 @@ func (s *Session) modeChanged() {
 		charset = plainText(v)
 	}
 	s.mode.Charset = parser.ParseCharset(charset)
+	s.modeSet = s.mode.SQLMode
 	s.router.Keyer.Charset = s.srv.Initial.Charset
 	if v, ok := s.state.Var("character_set_connection"); ok {
 		s.router.Keyer.Charset = plainText(v)
@@ -510,13 +511,13 @@ func fixedZone(text string) *time.Location {
 	return time.FixedZone(text, offset)
 }
 
-// modeStatus are the status flags that sql_mode decides.
+// modeStatus are the status flags that sql_mode decides: the session's, whatever a statement was prepared under.
 func (s *Session) modeStatus() wire.Status {
 	var st wire.Status
-	if s.mode.SQLMode.Has(parser.NoBackslashEscapes) {
+	if s.modeSet.Has(parser.NoBackslashEscapes) {
 		st |= wire.StatusNoBackslashEscapes
 	}
-	if s.mode.SQLMode.Has(parser.ANSIQuotes) && s.srv.Flavour.MariaDB {
+	if s.modeSet.Has(parser.ANSIQuotes) && s.srv.Flavour.MariaDB {
 		st |= wire.StatusAnsiQuotes
 	}
 	return st

@@ -1,9 +1,7 @@
 package session
 
 import (
-	"bytes"
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -166,31 +164,7 @@ func onExecute(s *Session, ctx context.Context, x *execution) error {
 	if len(d.Using) != stmt.params {
 		return s.writeError(sqlerr.WrongArguments("EXECUTE"))
 	}
-	if err := s.readsAlike(stmt); err != nil {
-		return s.writeError(err)
-	}
 	return s.executeText(ctx, x, stmt, d.Using)
-}
-
-// readsAlike refuses a prepared statement whose texts are of another charset or collation now: a server keeps those that
-// they had when it was prepared, and a shard reads them anew.
-func (s *Session) readsAlike(stmt *prepared) error {
-	if bytes.Equal(stmt.key, s.keyPrefix) || bytes.Equal(charsetOf(stmt.key), charsetOf(s.keyPrefix)) {
-		return nil
-	}
-	texts := slices.ContainsFunc(stmt.text, func(c byte) bool { return c >= 0x80 }) ||
-		slices.ContainsFunc(stmt.scan.Args, func(a parser.Arg) bool { return a.Kind == parser.ArgString })
-	if !texts {
-		return nil
-	}
-	return sqlerr.NotSupported("EXECUTE of a statement with texts in it that was prepared under another charset or collation of the connection")
-}
-
-// charsetOf is what follows the schema and the mode in what rekey writes.
-func charsetOf(key []byte) []byte {
-	_, key, _ = bytes.Cut(key, []byte{0})
-	_, key, _ = bytes.Cut(key, []byte{0})
-	return key
 }
 
 // onExecuteImmediate is MariaDB's EXECUTE IMMEDIATE text USING ….
@@ -200,7 +174,7 @@ func onExecuteImmediate(s *Session, ctx context.Context, x *execution) error {
 	if err != nil {
 		return s.writeError(err)
 	}
-	stmt := &prepared{text: text, mode: s.mode}
+	stmt := &prepared{text: text, db: s.db, mode: s.mode, key: append([]byte(nil), s.keyPrefix...)}
 	if err := stmt.scan.Scan(text, s.mode); err != nil {
 		return s.writeError(syntaxError(err))
 	}
@@ -255,6 +229,11 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 			return s.writeError(err)
 		}
 	}
+	restore, err := s.asPrepared(stmt)
+	if err != nil {
+		return s.writeError(err)
+	}
+	defer restore()
 	text, err := s.interpolate(&args{scan: &stmt.scan, text: stmt.text, params: values}, defaults)
 	if err != nil {
 		return s.writeError(err)
@@ -298,7 +277,7 @@ func (p *prepared) takesDefaults(defaults []bool) bool {
 // keeps the parameters' types, DEFAULT, and what a server says of values that do not fit.
 func (s *Session) leavesValues(outer *parser.Statement, stmt *prepared) bool {
 	layout, ok := s.srv.Catalogs.Current().Database(s.db)
-	if !ok || layout.Database != "" || !s.srv.Flavour.MariaDB || stmt.mode != s.mode ||
+	if !ok || layout.Database != "" || !s.srv.Flavour.MariaDB || stmt.mode != s.mode || stmt.db != s.db ||
 		s.substitutes(outer) || outer.Uses.Has(parser.UseLastInsertIDArg) {
 		return false
 	}

@@ -50,6 +50,41 @@ func (s *Session) runStated(ctx context.Context, x *execution) (done bool, err e
 	return true, s.runInner(ctx, x, inner)
 }
 
+// prepares are the statements whose text is another's, which the variables hold for too: those of how texts read included.
+var prepares = map[parser.Kind]bool{parser.Prepare: true, parser.Execute: true, parser.ExecuteImmediate: true}
+
+// runStatedOwn runs a SET STATEMENT of what the session does or answers without giving a server its text; false if it is none.
+func (s *Session) runStatedOwn(ctx context.Context, x *execution) (done bool, err error) {
+	if x.plan != nil {
+		return false, nil
+	}
+	kind := x.st.parsed.Kind
+	own := prepares[kind]
+	if !own && s.srv.own[kind] == nil && s.ownShow(x.st.parsed) == nil {
+		own, err = s.asksSystem(x.st.parsed)
+	}
+	if !own || err != nil {
+		return false, nil
+	}
+	text, err := s.interpolated(x)
+	if err != nil {
+		return true, s.writeError(err)
+	}
+	parsed, err := parser.Parse(text, x.st.parsed.Mode)
+	if err != nil {
+		return true, s.writeError(syntaxError(err))
+	}
+	restore, err := s.stateOf(ctx, parsed, text[:parsed.Prefix.End])
+	if err != nil {
+		return true, s.writeError(err)
+	}
+	defer restore()
+	if prepares[kind] { // which has been read already
+		return true, s.srv.own[kind](s, ctx, x)
+	}
+	return true, s.runText(ctx, []byte(text[parsed.Prefix.End:]), x.form, x.labels)
+}
+
 // onOneShard reports whether one server runs a query.
 func (s *Session) onOneShard(ctx context.Context, x *execution) bool {
 	route, ok := x.plan.Root.(*plan.Route)
@@ -98,7 +133,7 @@ func (s *Session) stateOf(ctx context.Context, st *parser.Statement, prefix stri
 		}
 		undo = append(undo, s.override(name[2:], literal))
 	}
-	before := s.mode
+	before, set := s.mode, s.modeSet
 	s.modeChanged()
 	restore = func() {
 		for i := len(undo) - 1; i >= 0; i-- {
@@ -106,7 +141,14 @@ func (s *Session) stateOf(ctx context.Context, st *parser.Statement, prefix stri
 		}
 		s.modeChanged()
 	}
-	if changed := before.SQLMode ^ s.mode.SQLMode; changed&^(parser.NoAutoValueOnZero|parser.OnlyFullGroupBy) != 0 {
+	changed := before.SQLMode ^ s.mode.SQLMode
+	if prepares[st.Kind] {
+		changed = 0
+		if st.Kind != parser.Prepare {
+			s.modeSet = set // a MariaDB server's flags tell the session's then
+		}
+	}
+	if changed&^(parser.NoAutoValueOnZero|parser.OnlyFullGroupBy) != 0 {
 		restore()
 		return nil, sqlerr.NotSupported("SET STATEMENT of a sql_mode by which texts read otherwise, over several shards")
 	}

@@ -131,6 +131,7 @@ var goChecks = []struct {
 	{"batch", false, goBatch},
 	{"multi_statements", false, goMulti},
 	{"statements_reused", false, goReuse},
+	{"statements_read_once", false, goReadOnce},
 	{"metadata", false, goMetadata},
 	{"session_variables", false, goVariables},
 	{"kill_query", false, goKill},
@@ -319,4 +320,34 @@ func goReuse(g *goTarget) error {
 		}
 	}
 	return nil
+}
+
+// goReadOnce executes prepared statements under another sql_mode and in another database than they were prepared in.
+func goReadOnce(g *goTarget) error {
+	ctx := g.t.Context()
+	if err := g.accounts(); err != nil {
+		return err
+	}
+	conn, err := g.with(func(*mysql.Config) {}).Conn(ctx) // which stays in another database
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	set := func(q string) error { _, err := conn.ExecContext(ctx, q); return err }
+	one := func(s *sql.Stmt, want int64, args ...any) error {
+		var got int64
+		return errors.Join(s.QueryRowContext(ctx, args...).Scan(&got), same(got, want))
+	}
+	if err := set("SET sql_mode = 'ANSI_QUOTES'"); err != nil {
+		return err
+	}
+	quoted, err1 := conn.PrepareContext(ctx, `SELECT "id" FROM accounts WHERE "id" = ?`)
+	merged, err2 := conn.PrepareContext(ctx, `SELECT SUM("id") + ? FROM accounts`)
+	if err := errors.Join(err1, err2, one(quoted, 2, 2), one(merged, 11, 1), set("SET sql_mode = ''")); err != nil {
+		return err
+	}
+	text, err := conn.PrepareContext(ctx, `SELECT LENGTH("id") + ? FROM accounts WHERE id = 1`)
+	return errors.Join(err, one(quoted, 3, 3), one(merged, 12, 2), one(text, 3, 1),
+		set("USE information_schema"), one(quoted, 4, 4), one(merged, 10, 0),
+		set("SET sql_mode = 'ANSI_QUOTES'"), one(text, 3, 1), one(quoted, 1, 1), one(merged, 11, 1))
 }
