@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -165,6 +166,16 @@ func TestDevKeepsRules(t *testing.T) {
 		return h, strings.Fields(rest)[0]
 	}
 	first, endpoint := start()
+	cfg := first.Config("root", "", "shop")
+	_, ready, _ := strings.Cut(first.Log(), "ready: statements are accepted on ")
+	cfg.Addr = strings.Fields(ready)[0]
+	root := harness.Open(t, cfg) // the demo's account is an administrator
+	if got, err := harness.Ask(t.Context(), root, "SELECT COUNT(*) FROM heddle.instances"); err != nil || fmt.Sprint(got.Rows) != "[[1]]" {
+		t.Errorf("the instances: %v, %v", got.Rows, err)
+	}
+	if got, err := harness.Ask(t.Context(), root, "SHOW STORAGE UNITS"); err != nil || len(got.Rows) != 2 {
+		t.Errorf("the storage units: %v, %v", got.Rows, err)
+	}
 	code, text := command(t, endpoint, "/heddle", "rules", "get", "shop")
 	if code != 0 {
 		t.Fatal(text)
