@@ -103,6 +103,32 @@ func (c *Conn) QueryRows(ctx context.Context, sql string) ([]sqltypes.Column, []
 	return got.cols, got.rows, nil
 }
 
+// FieldList asks for the columns of a table of the connection's schema whose names are like wildcard, "": all.
+func (c *Conn) FieldList(ctx context.Context, table, wildcard string) ([]wire.ColumnDef, error) {
+	if err := c.sendString(ctx, wire.ComFieldList, table+"\x00"+wildcard); err != nil {
+		return nil, err
+	}
+	var out []wire.ColumnDef
+	for {
+		p, err := c.ReadPacket()
+		if err != nil {
+			return nil, err
+		}
+		if wire.IsErr(p) {
+			return nil, c.errPacket(p)
+		}
+		if wire.IsResultEnd(p) {
+			var ok wire.OK
+			return out, c.finishWith(wire.ParseResultEnd(p, c.stream.Caps, &ok), &ok)
+		}
+		d, err := wire.ParseListed(p, c.stream.Caps)
+		if err != nil {
+			return nil, c.Fail("read", err)
+		}
+		out = append(out, d)
+	}
+}
+
 // InitDB changes the connection's schema.
 func (c *Conn) InitDB(ctx context.Context, schema string) error {
 	if err := c.sendString(ctx, wire.ComInitDB, schema); err != nil {

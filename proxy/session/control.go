@@ -11,7 +11,6 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
-	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/txn"
@@ -286,32 +285,4 @@ func (s *Session) comStatistics() error {
 	up := time.Since(s.srv.Start)
 	line := fmt.Sprintf("Uptime: %d  Threads: %d", int(up.Seconds()), len(s.srv.Peers.List()))
 	return s.ended(0, s.client.WritePacket([]byte(line)))
-}
-
-// comFieldList answers COM_FIELD_LIST, which old clients complete names with, by the definitions that the table's
-// columns have in a query.
-func (s *Session) comFieldList(ctx context.Context, payload []byte) error {
-	table, _, _ := strings.Cut(string(payload), "\x00")
-	text := "SELECT * FROM `" + strings.ReplaceAll(table, "`", "``") + "` LIMIT 0"
-	st, err := s.lookup(ctx, []byte(text))
-	if err != nil {
-		return s.writeError(err)
-	}
-	if st.plan == nil {
-		return s.writeError(sqlerr.UnknownCommand())
-	}
-	defer s.settle(ctx)
-	x := execution{st: st, plan: st.plan, args: &args{scan: &s.scan, text: []byte(text)}, form: exec.TextRows}
-	t := &tree{s: s, x: &x}
-	defer t.release()
-	columns, err := t.columns(ctx)
-	if err != nil {
-		return s.writeError(err)
-	}
-	for i := range columns {
-		if err := s.client.Send(&wire.ColumnDef{Column: columns[i], FieldList: true}); err != nil {
-			return err
-		}
-	}
-	return s.sendEnd(&wire.OK{})
 }

@@ -100,6 +100,24 @@ func AppendColumn(b []byte, col *sqltypes.Column, caps Capability) []byte {
 // ParseColumn decodes a column definition into col. It copies what it keeps.
 func ParseColumn(p []byte, caps Capability, col *sqltypes.Column) error {
 	c := cursor{p: p}
+	c.column(caps, col)
+	return c.err("column definition")
+}
+
+// ParseListed decodes a column definition of an answer to COM_FIELD_LIST. It copies what it keeps.
+func ParseListed(p []byte, caps Capability) (ColumnDef, error) {
+	c := cursor{p: p}
+	d := ColumnDef{FieldList: true}
+	c.column(caps, &d.Column)
+	c.u16()
+	if rest := c.rest(); len(rest) > 0 && rest[0] != 0xfb {
+		c.p = rest
+		d.Default = append([]byte{}, c.lenencBytes()...)
+	}
+	return d, c.err("column definition")
+}
+
+func (c *cursor) column(caps Capability, col *sqltypes.Column) {
 	c.lenencBytes() // catalog: always "def"
 	*col = sqltypes.Column{
 		Schema:   string(c.lenencBytes()),
@@ -118,7 +136,6 @@ func ParseColumn(p []byte, caps Capability, col *sqltypes.Column) error {
 	}
 	col.Collation, col.Length = c.u16(), c.u32()
 	col.Type, col.Flags, col.Decimals = sqltypes.Type(c.u8()), c.u16(), c.u8()
-	return c.err("column definition")
 }
 
 // ColumnView is a column definition that is passed on with other names: the fields in front, which are replaced, and
