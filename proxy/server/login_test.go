@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -138,6 +139,7 @@ type attempt struct {
 	user, password, database string
 	plugin                   string          // that the client answers with at first
 	without                  wire.Capability // of the usual ones
+	with                     wire.Capability // on top of them
 }
 
 // play logs in by every step there is, and gives the ERR that came. The way tells how the password went: "switch", "fast",
@@ -157,7 +159,7 @@ func (a attempt) play(c *wiretest.Client, secure bool) (way string, err error) {
 		}
 	}
 	salt := c.Greeting.Salt
-	l := &wire.Login{Capabilities: wiretest.ClientCaps &^ a.without, MaxPacket: wire.MaxFrame, Collation: 45, User: a.user, AuthPlugin: a.plugin, Auth: a.scramble(a.plugin, salt)}
+	l := &wire.Login{Capabilities: wiretest.ClientCaps&^a.without | a.with, ZstdLevel: 3, MaxPacket: wire.MaxFrame, Collation: 45, User: a.user, AuthPlugin: a.plugin, Auth: a.scramble(a.plugin, salt)}
 	if secure {
 		l.Capabilities |= wire.CapSSL
 	}
@@ -299,6 +301,37 @@ func TestLogins(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestCompressedLogins compresses what follows the login by each algorithm, of which a MariaDB server has no zstd.
+func TestCompressedLogins(t *testing.T) {
+	for _, c := range []struct {
+		mariaDB bool
+		asks    wire.Capability
+		by      wire.Algorithm
+	}{{false, wire.CapCompress, wire.Zlib}, {false, wire.CapZstd, wire.Zstd}, {true, wire.CapCompress, wire.Zlib}} {
+		t.Run(fmt.Sprint(c.mariaDB, c.asks), func(t *testing.T) {
+			client := dial(t, serve(t, c.mariaDB, Settings{}))
+			if _, err := (attempt{user: "open", plugin: wire.AuthNative, with: c.asks}).play(client, false); err != nil {
+				t.Fatal(err)
+			}
+			if err := client.Compress(c.by, 3); err != nil {
+				t.Fatal(err)
+			}
+			ping := func() error {
+				return client.Play(wiretest.SendCommand(wire.Bare(wire.ComPing)), wiretest.ExpectOK(nil))
+			}
+			long := wire.InitDB(strings.Repeat("warp and weft ", 50_000)) // of several frames
+			unknown := client.Play(wiretest.SendCommand(long), wiretest.ExpectErr(1049))
+			if err := errors.Join(ping(), unknown, ping()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	client := dial(t, serve(t, true, Settings{}))
+	if err := client.Play(wiretest.ExpectGreeting(nil)); err != nil || client.Greeting.Capabilities.Has(wire.CapZstd) {
+		t.Errorf("zstd before MariaDB's servers: %v", err)
 	}
 }
 

@@ -57,15 +57,15 @@ func greeting(t *testing.T, addr string) string {
 }
 
 // client runs MySQL's own client.
-func client(t *testing.T, addr, user, statements string) string {
+func client(t *testing.T, addr, user, statements string, options ...string) string {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	program := filepath.Join(filepath.Dir(os.Getenv("HEDDLE_TEST_SERVER")), "mysql")
-	cmd := osexec.CommandContext(t.Context(), program, "--no-defaults", "--protocol=tcp", "-h", host, "-P", port, "-u", user,
-		"--get-server-public-key", "--loose-commands", "--named-commands", "--batch", "--skip-column-names", "--database=shop")
+	cmd := osexec.CommandContext(t.Context(), program, append([]string{"--no-defaults", "--protocol=tcp", "-h", host, "-P", port, "-u", user,
+		"--get-server-public-key", "--loose-commands", "--named-commands", "--batch", "--skip-column-names", "--database=shop"}, options...)...)
 	cmd.Env = append(os.Environ(), "MYSQL_PWD="+map[string]string{"ann": password}[user])
 	cmd.Stdin = strings.NewReader(statements)
 	out, err := cmd.CombinedOutput()
@@ -81,6 +81,12 @@ func TestClientOfMySQL(t *testing.T) {
 	for _, user := range []string{"root", "ann", "ann"} {
 		if got := client(t, h.Addr, user, "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1), 1 + 1;"); got != user+"\t2" {
 			t.Errorf("%s: %q", user, got)
+		}
+	}
+	for _, by := range []string{"zlib", "zstd"} {
+		got := client(t, h.Addr, "root", "SHOW STATUS LIKE 'Compression'; SELECT LENGTH('"+strings.Repeat("weft ", 50_000)+"');", "--compression-algorithms="+by)
+		if got != "Compression\tON\n250000" {
+			t.Errorf("%s: %.100q", by, got)
 		}
 	}
 }
