@@ -369,6 +369,7 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 		return err
 	}
 	describes := -1 // a text that says how the server describes those that it sends
+	var need backend.Need
 	toDefault := map[string]bool{}
 	for i := range set {
 		toDefault["@@"+set[i].Name] = set[i].Default
@@ -385,6 +386,7 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 			}
 			continue
 		}
+		need = backend.NeedUserVars // which the connection has been given before; of a statement without them that is not known
 		own := row[i : i+3]
 		for k := range own {
 			if charset, _, ok := s.srv.collation(columns[i+k].Collation); ok {
@@ -403,7 +405,7 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 		s.describes(columns[describes].Collation)
 	}
 	s.modeChanged()
-	h.lease.Adopt(s.state, backend.NeedUserVars)
+	h.lease.Adopt(s.state, need)
 	return nil
 }
 

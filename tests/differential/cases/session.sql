@@ -514,6 +514,15 @@ SELECT @w;
 --@ params fetch=1
 SELECT LAST_INSERT_ID(77), id FROM s1 WHERE id = 2;
 SELECT LAST_INSERT_ID();
+--@ case user variables behind what a server was asked of its ids, on a connection that had none of them
+SET @a = 2, @b = 'b';
+SET STATEMENT time_zone = '-08:00' FOR SELECT NULL FROM s1;
+INSERT INTO s1 (id, v) VALUES (900, 1),(901, 2),(902, 3) RETURNING id;
+SELECT @a, @b;
+SELECT id FROM s1 WHERE id = 898 + @a;
+SET STATEMENT time_zone = '-08:00' FOR SELECT NULL FROM s1;
+SELECT LAST_INSERT_ID(7);
+SELECT @a, @b, LAST_INSERT_ID();
 --@ case a temporary table beside a sharded one
 CREATE TEMPORARY TABLE tt (id INT PRIMARY KEY, v INT);
 INSERT INTO tt VALUES (1, 2),(2, 3);
