@@ -321,6 +321,9 @@ func readBack(st *parser.Statement, set []parser.Assignment, flavour parser.Flav
 			}
 		}
 	}
+	if generatesUnseen(st) {
+		out = append(out, "@@last_insert_id")
+	}
 	return out
 }
 

@@ -455,7 +455,8 @@ func (w *write) firstOf(ctx context.Context) error {
 		w.s.diag.lastID = 0 // what is not 0 afterwards has been generated
 	}
 	err := w.round(ctx, first)
-	if err == nil && (w.lastID != 0 || w.columns != nil) {
+	w.said = w.x.st.parsed.Uses.Has(parser.UseLastInsertIDArg)
+	if err == nil && (w.lastID != 0 || w.columns != nil || w.said) {
 		err = w.generated(ctx)
 	}
 	w.s.diag.lastID = before
