@@ -14,6 +14,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/instance"
 	"github.com/heddle-mesh/heddle/governance/journal"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/proxy/sysview"
@@ -38,6 +39,8 @@ type documents interface {
 	away() string
 	// others are the sessions of the other instances; nil where there are none.
 	others() server.Others
+	// othersRows are those that the other instances have of a table of heddle. The reader is told of instances that did not answer.
+	othersRows(ctx context.Context, name string, t *instanceTable, by sysview.Reader) []sqltypes.Row
 	// answer begins to answer other instances.
 	answer(sessions *server.Server)
 	// versions are those of the rules in force, by database.
@@ -247,6 +250,9 @@ func (f *files) rulesBySQL() session.RuleAdmin {
 	return fixedRules{f.process.config.Rules.File, f.documents}
 }
 func (f *files) others() server.Others { return nil }
+func (f *files) othersRows(context.Context, string, *instanceTable, sysview.Reader) []sqltypes.Row {
+	return nil
+}
 func (f *files) answer(*server.Server) {}
 func (f *files) away() string          { return "" }
 

@@ -4,16 +4,34 @@ import (
 	"net"
 	"os"
 
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/neighbour"
 )
 
-// local are the sessions of this instance, for others.
-type local struct{ *server.Server }
+// local is this instance, for others.
+type local struct {
+	*server.Server
+	process *Process
+}
 
 // List implements neighbour.Local.
 func (l local) List() []session.Info { return l.Sessions() }
+
+// Rows implements neighbour.Local.
+func (l local) Rows(q neighbour.Question) (columns []string, rows []sqltypes.Row) {
+	t := l.process.instanceTables()[q.Table]
+	if t == nil || !t.open && !q.Admin {
+		return nil, nil
+	}
+	for i := range t.columns {
+		columns = append(columns, t.columns[i].Name)
+	}
+	return columns, t.rows(sysview.Reader{User: q.User, Admin: q.Admin})
+}
 
 // peerAddress is where the instance listens for others: on any port where it listens for clients, unless the configuration says.
 func peerAddress(c *config.Config) string {

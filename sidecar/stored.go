@@ -22,9 +22,11 @@ import (
 	"github.com/heddle-mesh/heddle/governance/reload"
 	"github.com/heddle-mesh/heddle/governance/reload/barrier"
 	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/gate"
 	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/config"
@@ -332,8 +334,17 @@ func (s *stored) away() string {
 	return fmt.Sprintf("etcd is away for %v: the last rules that were read are served, and cannot change", age.Round(time.Second))
 }
 
-func (s *stored) others() server.Others          { return s.peers }
-func (s *stored) answer(sessions *server.Server) { s.peers.Serve(local{sessions}) }
+func (s *stored) others() server.Others { return s.peers }
+
+func (s *stored) othersRows(ctx context.Context, name string, t *instanceTable, by sysview.Reader) []sqltypes.Row {
+	rows, silent := s.peers.Rows(ctx, neighbour.Question{Table: name, User: by.User, Admin: by.Admin, Most: t.most}, t.columns)
+	for _, err := range silent {
+		by.Warn(err)
+	}
+	return rows
+}
+
+func (s *stored) answer(sessions *server.Server) { s.peers.Serve(local{sessions, s.process}) }
 
 // versions are those of the store.
 func (s *stored) versions() map[string]int64 {

@@ -26,31 +26,15 @@ func (t rowsOf) Rows(ctx context.Context, _ sysview.Reader) ([]sqltypes.Row, err
 	return t.rows(ctx)
 }
 
-// ownRowsOf is one of which each account sees its own. It implements sysview.OpenToAll.
-type ownRowsOf struct {
-	columns []sqltypes.Column
-	rows    func(by sysview.Reader) []sqltypes.Row
-}
-
-// Columns implements sysview.Source.
-func (t ownRowsOf) Columns() []sqltypes.Column { return t.columns }
-
-// Rows implements sysview.Source.
-func (t ownRowsOf) Rows(_ context.Context, by sysview.Reader) ([]sqltypes.Row, error) {
-	return t.rows(by), nil
-}
-
-// OwnRows implements sysview.OpenToAll.
-func (ownRowsOf) OwnRows() {}
-
 // tables are those of the database heddle: what this instance knows, and what its documents' keeper tells of the mesh.
 func (p *Process) tables() map[string]sysview.Source {
 	out := map[string]sysview.Source{
 		"data_sources": rowsOf{dataSourceColumns, p.dataSourceRows},
 		"replicas":     rowsOf{replicaColumns, p.replicaRows},
-		"pools":        rowsOf{poolColumns, p.poolRows},
 		"tables":       rowsOf{tableColumns, p.tableRows},
-		"sessions":     ownRowsOf{sessionColumns, p.sessionRows},
+	}
+	for name, t := range p.instanceTables() {
+		out[name] = p.everywhere(name, t)
 	}
 	maps.Copy(out, p.documents.tables())
 	return out
@@ -83,51 +67,6 @@ func (p *Process) dataSourceRows(context.Context) (rows []sqltypes.Row, _ error)
 		rows = append(rows, sysview.Cells(l.Database, ds.Name, ds.Address, ds.Schema, ds.User, mode, l.DefaultDataSource == ds.Name, p.pools.Up(ds.Name), last[ds.Name]))
 	})
 	return rows, nil
-}
-
-var replicaColumns = []sqltypes.Column{
-	sysview.Text("db", 64), sysview.Text("data_source", 64), sysview.Text("address", 255), sysview.Number("weight"),
-}
-
-// replicaRows are what the documents declare.
-func (p *Process) replicaRows(context.Context) (rows []sqltypes.Row, _ error) {
-	p.eachSource(func(l *rule.Layout, ds *rule.DataSource) {
-		for _, r := range ds.Replicas {
-			rows = append(rows, sysview.Cells(l.Database, ds.Name, r.Address, max(r.Weight, 1)))
-		}
-	})
-	return rows, nil
-}
-
-var poolColumns = []sqltypes.Column{
-	sysview.Text("instance", 64), sysview.Text("data_source", 64), sysview.Number("max_open"), sysview.Number("open"), sysview.Number("idle"),
-	sysview.Number("waiting"), sysview.Text("up", 3), sysview.Text("last_error", 512), sysview.Number("acquired"), sysview.Number("waits"),
-	sysview.Number("waited_ms"), sysview.Number("timeouts"), sysview.Number("dials"), sysview.Number("dial_errors"), sysview.Number("refused"),
-	sysview.Number("evicted"), sysview.Number("dead"), sysview.Number("destroyed"),
-}
-
-func (p *Process) poolRows(context.Context) (rows []sqltypes.Row, _ error) {
-	for _, s := range p.pools.Stats() {
-		rows = append(rows, sysview.Cells(p.config.Instance.Name, s.DataSource, s.MaxOpen, s.Open, s.Idle, s.Waiting, !s.Down, s.LastError,
-			s.Acquired, s.Waits, s.Waited.Milliseconds(), s.Timeouts, s.Dials, s.DialErrors, s.Refused, s.Evicted, s.Dead, s.Destroyed))
-	}
-	return rows, nil
-}
-
-var sessionColumns = []sqltypes.Column{
-	sysview.Text("instance", 64), sysview.Number("id"), sysview.Text("user", 80), sysview.Text("host", 255), sysview.Text("db", 64),
-	sysview.Text("command", 16), sysview.Number("seconds"), sysview.Text("state", 255), sysview.Text("info", 1024),
-}
-
-// sessionRows are this instance's sessions: to an administrator all, to others those of their account.
-func (p *Process) sessionRows(by sysview.Reader) (rows []sqltypes.Row) {
-	for _, i := range p.server.Sessions() {
-		if by.Admin || i.User == by.User {
-			rows = append(rows, sysview.Cells(p.config.Instance.Name, i.ID, i.User, i.Host, i.Database, i.Command.String(),
-				int64(time.Since(i.Since).Seconds()), i.State, strings.ToValidUTF8(i.Text, "?")))
-		}
-	}
-	return rows
 }
 
 var tableColumns = []sqltypes.Column{

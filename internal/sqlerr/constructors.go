@@ -162,6 +162,11 @@ func PeerSilent(instance, what string) *Error {
 	return newf(CodeUnknownError, "HY000", "instance %s did not answer: %s", instance, what)
 }
 
+// PeerHasMore is another instance of the mesh of which not all rows are shown.
+func PeerHasMore(instance string, rows int) *Error {
+	return newf(CodeUnknownError, "HY000", "instance %s has %d rows more", instance, rows)
+}
+
 // KillDenied is a KILL of another account's connection.
 func KillDenied(id uint64) *Error {
 	return newf(CodeKillDenied, "HY000", "You are not owner of thread %d", id)

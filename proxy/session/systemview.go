@@ -32,7 +32,7 @@ func (s *Session) view() *sysview.View {
 		Snapshot: s.srv.Catalogs.Current(), Database: s.db, Mode: s.mode, Servers: dictionary{s},
 		User: s.who.User, Host: s.who.Host, Account: [2]string{s.who.User, "%"}, Databases: s.who.Databases,
 		MaxText: min(maxSystemText, s.config.MaxPacket), Clients: s.clients,
-		Own: s.srv.Tables, Reader: sysview.Reader{User: s.who.User, Admin: s.who.Admin}, UTF8Results: s.utf8Results(),
+		Own: s.srv.Tables, Reader: sysview.Reader{User: s.who.User, Admin: s.who.Admin, Warn: s.rowsMissing}, UTF8Results: s.utf8Results(),
 	}
 	if source, schema, err := s.home(); err == nil {
 		v.HomeSource, v.HomeSchema = source, schema
@@ -67,6 +67,9 @@ func (s *Session) clients() []sysview.Client {
 	}
 	return out
 }
+
+// rowsMissing warns of rows that a table of heddle lacks.
+func (s *Session) rowsMissing(err error) { s.diag.warn(sqlerr.As(err)) }
 
 // asksSystem reports whether a statement is answered by runSystem.
 func (s *Session) asksSystem(st *parser.Statement) (bool, error) { return s.view().Concerns(st) }

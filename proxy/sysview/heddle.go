@@ -26,6 +26,7 @@ type Source interface {
 type Reader struct {
 	User  string
 	Admin bool
+	Warn  func(error) // tells the reader what rows are missing
 }
 
 // OpenToAll is a Source that shows each account its own rows. All others are an administrator's alone.

@@ -47,6 +47,8 @@ func ownValue(v any) []byte {
 		return strconv.AppendInt(nil, v, 10)
 	case uint32:
 		return strconv.AppendUint(nil, uint64(v), 10)
+	case uint64:
+		return strconv.AppendUint(nil, v, 10)
 	case uint16:
 		return strconv.AppendUint(nil, uint64(v), 10)
 	case bool:

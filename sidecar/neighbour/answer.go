@@ -76,6 +76,12 @@ func (n *Neighbours) Serve(local Local) {
 			encode(w, listOf(local, by))
 		}
 	})
+	mux.HandleFunc("POST /rows", func(w http.ResponseWriter, r *http.Request) {
+		var q Question
+		if decode(w, r, &q) {
+			encode(w, rowsFor(local, q))
+		}
+	})
 	mux.HandleFunc("POST /kill", func(w http.ResponseWriter, r *http.Request) {
 		var k killRequest
 		if decode(w, r, &k) {

@@ -18,6 +18,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/instance"
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/session"
 )
 
@@ -36,6 +37,8 @@ type Local interface {
 	Kill(by session.Identity, id uint32, query bool) error
 	// List returns the sessions.
 	List() []session.Info
+	// Rows are those of one of the instance's own tables; without columns it has no such table, or not for whoever asks.
+	Rows(Question) (columns []string, rows []sqltypes.Row)
 }
 
 // Publisher writes a key that lives as long as the instance's lease; instance.Registry is one.

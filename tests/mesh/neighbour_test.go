@@ -57,7 +57,21 @@ func listed(t *testing.T, conn *sql.Conn, list string) (found map[uint32]string,
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	rows, err = conn.QueryContext(t.Context(), "SHOW WARNINGS")
+	return found, warningsOf(t, conn)
+}
+
+// warned runs a query and gives its warnings.
+func warned(t *testing.T, conn *sql.Conn, text string) string {
+	t.Helper()
+	if _, err := conn.ExecContext(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+	return warningsOf(t, conn)
+}
+
+func warningsOf(t *testing.T, conn *sql.Conn) (warnings string) {
+	t.Helper()
+	rows, err := conn.QueryContext(t.Context(), "SHOW WARNINGS")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +82,7 @@ func listed(t *testing.T, conn *sql.Conn, list string) (found map[uint32]string,
 		}
 		warnings += message + "\n"
 	}
-	return found, warnings
+	return warnings
 }
 
 // One instance lists and ends the clients of another, as far as the account may; one that is frozen is named, and is waited for
@@ -153,6 +167,11 @@ func TestClientsOfAllInstances(t *testing.T) {
 	}
 	if _, self := found[own]; !self {
 		t.Errorf("the own clients are missing: %v", found)
+	}
+	for _, text := range []string{"SELECT id FROM heddle.sessions WHERE user = 'root'", "SELECT COUNT(*) FROM heddle.sessions"} {
+		if warnings := warned(t, here, text); warnings != "instance b did not answer: its rows are missing\n" {
+			t.Errorf("%s with a frozen instance: %q", text, warnings)
+		}
 	}
 	_, err = here.ExecContext(t.Context(), fmt.Sprintf("KILL %d", annOther))
 	if n := number(err); n != 1105 || !strings.Contains(err.Error(), "instance b did not answer") {

@@ -54,12 +54,12 @@ func TestTablesOfHeddle(t *testing.T) {
 	l.administered()
 	l.apply(l.rules("  u: {key: id}\nbinding: [[t, u]]\nbroadcast: [kinds]\nsingle: {ds_1: [notes]}\n") + "# ½ \U0001F9F6\n")
 	a := l.start("a", "", "instance.zone", "north")
-	l.start("b", "")
+	b := l.start("b", "")
 	dba := a.Open(t, "dba", "", l.database)
 
-	lists(t, dba, "SHOW TABLES FROM heddle", "data_sources", "instances", "pools", "replicas", "rule_history", "rules", "sessions", "tables")
+	lists(t, dba, "SHOW TABLES FROM heddle", "data_sources", "digests", "instances", "pools", "replicas", "rule_history", "rules", "sessions", "tables")
 	lists(t, dba, "SHOW FULL TABLES FROM heddle LIKE 'rule%'", "rule_history|SYSTEM VIEW", "rules|SYSTEM VIEW")
-	lists(t, dba, "DESCRIBE heddle.replicas", "db|longtext|YES||NULL|", "data_source|longtext|YES||NULL|", "address|longtext|YES||NULL|", "weight|bigint|YES||NULL|")
+	lists(t, dba, "DESCRIBE heddle.rules 'ver%'", "version|bigint|YES||NULL|")
 	lists(t, dba, "SELECT name, alive, is_this, zone FROM heddle.instances ORDER BY name DESC", "b|yes|no|NULL", "a|yes|yes|north")
 	lists(t, dba, "SELECT name, kind, sharding_key, algorithm, binding_group, nodes FROM heddle.tables ORDER BY kind, name",
 		"kinds|broadcast|NULL|NULL|NULL|2", "t|sharded|id|hash_slot|1|2", "u|sharded|id|hash_slot|1|2", "notes|single|NULL|NULL|NULL|1")
@@ -71,9 +71,31 @@ func TestTablesOfHeddle(t *testing.T) {
 		t.Errorf("the document: %q", docs)
 	}
 
+	t.Run("what ran on any instance", func(t *testing.T) { digests(t, dba, b.Open(t, "clerk", "", l.database)) })
 	t.Run("a server and the proxy say the same", func(t *testing.T) { alike(t, dba) })
 	t.Run("beside other tables", func(t *testing.T) { besideOthers(t, l, dba) })
 	t.Run("who may", func(t *testing.T) { whoMay(t, l, a) })
+}
+
+// digests are seen from every instance, each by the name of the one that ran the statement.
+func digests(t *testing.T, dba, onB *sql.DB) {
+	var mine int64
+	if err := onB.QueryRowContext(t.Context(), "SELECT CONNECTION_ID() /* 1 */").Scan(&mine); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		says(t, onB, "DO 1 + 41", 0, "")
+	}
+	says(t, onB, "SELECT (SELECT 1 UNION SELECT 2)", 1242, "")
+	shape := "SELECT instance, count, errors, shards FROM heddle.digests WHERE "
+	lists(t, dba, shape+"statement = 'DO ? + ?'", "b|3|0|3")
+	lists(t, dba, shape+"statement = 'SELECT (SELECT ? UNION SELECT ?)' AND p99_us > 0 AND first_seen IS NOT NULL", "b|1|1|1")
+	lists(t, dba, "SELECT SUM(count) FROM heddle.digests WHERE statement LIKE 'DO ?%'", "3")
+	lists(t, dba, fmt.Sprintf("SELECT instance, user FROM heddle.sessions WHERE id = %d", mine), "b|clerk")
+	lists(t, dba, "SELECT instance, data_source, address FROM heddle.pools WHERE data_source = 'ds_1' ORDER BY instance",
+		"a|ds_1|"+env.Shards[1].Addr(), "b|ds_1|"+env.Shards[1].Addr())
+	lists(t, onB, "SELECT DISTINCT user FROM heddle.sessions", "clerk")
+	says(t, onB, "SELECT * FROM heddle.digests", 1142, "SELECT command denied")
 }
 
 // alike compares what is evaluated here with what a server makes of the same condition.
@@ -106,15 +128,15 @@ func besideOthers(t *testing.T, l *lab, dba *sql.DB) {
 	l.create(dba)
 	says(t, dba, "INSERT INTO t (id, n) VALUES (1, 2), (2, 2), (3, 1)", 0, "")
 	lists(t, dba, "SELECT COUNT(*), MAX(nodes) FROM heddle.tables", "4|2")
-	lists(t, dba, "SELECT s.name, COUNT(p.open) FROM heddle.data_sources s JOIN heddle.pools p ON p.data_source = s.name GROUP BY s.name ORDER BY s.name", "ds_0|1", "ds_1|1")
+	lists(t, dba, "SELECT s.name, COUNT(p.open) FROM heddle.data_sources s JOIN heddle.pools p ON p.data_source = s.name GROUP BY s.name ORDER BY s.name", "ds_0|2", "ds_1|2")
 	lists(t, dba, "SELECT name FROM heddle.tables WHERE nodes = (SELECT MIN(nodes) FROM heddle.tables)", "notes")
 	lists(t, dba, "SELECT t.id, x.kind FROM t JOIN heddle.tables x ON x.nodes = t.n AND x.name = 't' WHERE t.id = 1", "1|sharded")
 	lists(t, dba, "SELECT t.id, x.name FROM t JOIN heddle.tables x ON x.nodes = t.n AND x.kind = 'sharded' ORDER BY t.id, x.name", "1|t", "1|u", "2|t", "2|u")
-	lists(t, dba, "WITH x AS (SELECT data_source FROM heddle.pools) SELECT * FROM x ORDER BY 1", "ds_0", "ds_1")
+	lists(t, dba, "WITH x AS (SELECT data_source FROM heddle.pools WHERE instance = 'b') SELECT * FROM x ORDER BY 1", "ds_0", "ds_1")
 	lists(t, dba, "SELECT data_source FROM heddle.pools UNION SELECT name FROM heddle.instances ORDER BY 1", "a", "b", "ds_0", "ds_1")
-	lists(t, dba, "SELECT COUNT(*) FROM (SELECT * FROM HEDDLE.Pools) p", "2")
+	lists(t, dba, "SELECT COUNT(*) FROM (SELECT * FROM HEDDLE.Pools) p", "4")
 	lists(t, dba, "SELECT heddle.tables.name FROM heddle.tables WHERE tables.name LIKE 'no%'", "notes")
-	lists(t, dba, "SELECT COUNT(*) FROM heddle.pools p JOIN information_schema.SCHEMATA s ON s.SCHEMA_NAME = '"+l.database+"'", "2")
+	lists(t, dba, "SELECT COUNT(*) FROM heddle.pools p JOIN information_schema.SCHEMATA s ON s.SCHEMA_NAME = '"+l.database+"'", "4")
 	lists(t, dba, "EXPLAIN FORMAT=HEDDLE SELECT * FROM heddle.pools", "route local")
 	for _, text := range []string{
 		"CREATE VIEW v AS SELECT * FROM heddle.pools", "CREATE TABLE v AS SELECT * FROM heddle.pools", "CREATE TABLE v LIKE heddle.pools", "CREATE TABLE heddle.x (i INT)",
@@ -212,7 +234,7 @@ func TestTablesWithFiles(t *testing.T) {
 	l := newLab(t, env.Etcd.Endpoint())
 	h := env.Heddle(t, harness.HeddleOptions{Rules: []string{l.rules("")}, Users: "users: {dba: {admin: true}}\n"})
 	dba := h.Open(t, "dba", "", l.database)
-	lists(t, dba, "SHOW TABLES FROM heddle", "data_sources", "instances", "pools", "replicas", "rules", "sessions", "tables")
+	lists(t, dba, "SHOW TABLES FROM heddle", "data_sources", "digests", "instances", "pools", "replicas", "rules", "sessions", "tables")
 	lists(t, dba, "SELECT alive, is_this, number FROM heddle.instances", "yes|yes|NULL")
 	lists(t, dba, "SELECT db, version, reason FROM heddle.rules", l.database+"|NULL|file")
 	lists(t, dba, "SHOW SHARDING TABLE NODES", "t|ds_0.t, ds_1.t")

@@ -74,7 +74,7 @@ func serve(t *testing.T, splitting string, all ...*harness.Replicated) *harness.
 	return env.Heddle(t, harness.HeddleOptions{
 		Rules: []string{"database: shop\ndefaults: {user: heddle}\ndata_sources:\n" + sources.String() + "slots:\n" + slots.String() +
 			"tables:\n  notes: {key: id}\nsingle: {ds_0: [whoami]}\nread_write_splitting: " + splitting + "\n"},
-		Users: "users: {root: {}, other: {}}",
+		Users: "users: {root: {}, other: {}, dba: {admin: true}}",
 		Set:   map[string]string{"pool.connect_timeout": "2s"},
 	})
 }

@@ -47,11 +47,35 @@ func TestStatus(t *testing.T) {
 	if primary.Role != "primary" || replica.Role != "replica" || replica.State != "up" || replica.GTID == "" || replica.GTID != primary.GTID {
 		t.Errorf("answered\n%s", out)
 	}
+	dba := h.Open(t, "dba", "", "shop")
+	known := "SELECT CONCAT_WS(' ', role, state, weight, read_only) FROM heddle.replicas WHERE since IS NOT NULL AND gtid = '" + replica.GTID + "' AND lag_ms "
+	if is := value(t, dba, known+"IS NULL"); is != "primary up 1 no" {
+		t.Errorf("heddle.replicas has %q", is)
+	}
+	eventually(t, "heddle.replicas tells of the replica", func() bool { return value(t, dba, known+"< 1000") == "replica up 1 yes" })
+	reads := "SELECT answered FROM heddle.replicas WHERE role = 'replica'"
+	before := value(t, dba, reads)
+	value(t, h.Open(t, "root", "", "shop"), "SELECT id FROM whoami")
+	if now := value(t, dba, reads); now == before {
+		t.Errorf("a read was answered by the replica, which had answered %s units and has answered %s", before, now)
+	}
 	if err := c.Servers[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "heddle.replicas tells of the dead primary", func() bool {
+		return value(t, dba, "SELECT state FROM heddle.replicas WHERE address = '"+c.Servers[0].Addr()+"'") == "down"
+	})
 	if out, code = status(t, h); code != 7 || !strings.Contains(out, "ds_0 has no primary") || !strings.Contains(out, "│ up") {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 	t.Logf("while the primary is dead:\n%s", out)
+	if err := c.Servers[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "heddle.replicas is answered with all servers dead", func() bool {
+		return value(t, dba, "SELECT state FROM heddle.replicas WHERE address = '"+c.Servers[1].Addr()+"' ORDER BY since LIMIT 1") == "down"
+	})
+	if why := value(t, dba, "SELECT reason FROM heddle.replicas WHERE address = '"+c.Servers[1].Addr()+"'"); why == "" {
+		t.Error("no reason is told")
+	}
 }
