@@ -72,6 +72,7 @@ func source(c *config.Config, ds *rule.DataSource) (backend.DataSource, error) {
 		if p.Max > 0 {
 			out.Limits.MaxOpen = p.Max
 		}
+		out.Limits.Budget, out.Limits.Least = p.Budget, p.Least
 		if p.MinIdle > 0 {
 			out.Limits.MinIdle = p.MinIdle
 		}

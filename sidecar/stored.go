@@ -21,6 +21,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/governance/reload"
 	"github.com/heddle-mesh/heddle/governance/reload/barrier"
+	"github.com/heddle-mesh/heddle/governance/share"
 	"github.com/heddle-mesh/heddle/governance/store"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/gate"
@@ -53,6 +54,7 @@ type stored struct {
 	keys     *keygen.Set
 	journal  *journal.Journal
 	made     *databases
+	share    *share.Share
 	peers    *neighbour.Neighbours
 
 	cancel  context.CancelFunc // ends what running runs
@@ -168,6 +170,14 @@ func (s *stored) claimants(c *config.Config, secret string) (err error) {
 		Problem: func(err error) { s.log.problem("ranges of ids", err) },
 	})
 	s.keys = keygen.NewSet(nil, s.claims, s.ranges)
+	if err != nil {
+		return err
+	}
+	pools := s.process.pools
+	s.share, err = share.New(share.Config{
+		Store: s.store, Instance: c.Instance.Name, Path: filepath.Join(s.dir, "share"), Apply: pools.Divide, Within: pools.Within,
+		Problem: func(err error) { s.log.problem("share of connections", err) },
+	})
 	return err
 }
 
@@ -184,6 +194,10 @@ func (s *stored) begin(ctx, run context.Context) error {
 		return err
 	}
 	s.keep("the registration", func() error { return s.registry.Run(run) })
+	if s.process.pools.Divide(0); !s.registry.Alive() {
+		s.share.Resume()
+	}
+	s.keep("the share of connections", func() error { return s.share.Run(run) })
 	if err := s.rules.Start(ctx); err != nil {
 		return err
 	}
@@ -377,6 +391,13 @@ func (s *stored) close(ctx context.Context) error {
 	}
 	if s.gate != nil {
 		s.gate.Close()
+	}
+	if s.share != nil {
+		soon, cancel := context.WithTimeout(ctx, time.Second)
+		if err := s.share.Leave(soon); err != nil {
+			s.log.problem("share of connections", err) // its lease ends by itself
+		}
+		cancel()
 	}
 	if s.registry != nil {
 		if err := s.registry.Leave(ctx, false); err != nil {

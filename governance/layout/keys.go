@@ -20,6 +20,9 @@
 //	claims/worker/<n>               worker ids of generated keys, with their end in time
 //	sequences/<name>                the next unused value, and who may still give handed out ones
 //	revoked/<name>                  below which value holders of ranges have to give them up
+//	sharers/<instance>              who shares in the servers' connections; dies with its lease
+//	sharers-grew                    written whenever one comes
+//	shares/<instance>               by how many it divides a server's connections; dies with its lease
 //	ddl/<id>                        journal.Entry: what became of a DDL over several shards; by key means by time
 package layout
 
@@ -50,6 +53,10 @@ const (
 	Revoked    = "revoked/"
 	Barriers   = "barrier/"
 	DDL        = "ddl/"
+
+	Sharers     = "sharers/"
+	SharersGrew = "sharers-grew"
+	Shares      = "shares/"
 )
 
 // Document names one document: a kind as above and any non-empty name.
@@ -117,6 +124,12 @@ func InstanceKey(name string) string { return Instances + escape(name) }
 
 // NeighbourKey is the key of what other instances know of one to ask it.
 func NeighbourKey(name string) string { return Neighbours + escape(name) }
+
+// Sharer is the key of an instance that shares in the servers' connections.
+func Sharer(name string) string { return Sharers + escape(name) }
+
+// ShareOf is the key of an instance's share.
+func ShareOf(name string) string { return Shares + escape(name) }
 
 // Number is the key of an instance number.
 func Number(n uint16) string { return fmt.Sprintf("%s%04d", Numbers, n) }

@@ -240,7 +240,7 @@ func (p *pool) giveBack(c *Conn) {
 	now := p.now()
 	p.mu.Lock()
 	p.lent.remove(c)
-	if p.draining || now >= c.slot.expires {
+	if p.draining || now >= c.slot.expires || p.open > p.limits.MaxOpen { // those that wait would keep it open
 		p.open--
 		p.doomed = append(p.doomed, c)
 	} else {

@@ -46,6 +46,7 @@ type Pools struct {
 	primary  map[string]string // address of the server that takes a data source's writes, where that is not Addr
 	holds    map[string]*hold
 	retired  []*pool // draining
+	among    int     // processes that share in budgets; 0: this one has what is guaranteed
 	closed   bool
 }
 
@@ -66,7 +67,7 @@ func NewPools(o Options) *Pools {
 	if o.SweepEvery <= 0 {
 		o.SweepEvery = 10 * time.Second
 	}
-	p := &Pools{dialer: newDialer(o.Buffers, o.Dial, o.Random), stop: make(chan struct{})}
+	p := &Pools{dialer: newDialer(o.Buffers, o.Dial, o.Random), stop: make(chan struct{}), among: 1}
 	p.dialer.met, p.dialer.turned = o.Met, o.Turned
 	p.current.Store(&map[string]*pool{})
 	p.work.start(func() { p.sweep(o.SweepEvery) })
@@ -109,12 +110,12 @@ func (p *Pools) set(sources []DataSource) error {
 		}
 		next[ds.Name].hold.Store(p.holds[ds.Name])
 	}
+	for name, limits := range p.shared(sources) { // before anybody borrows of the new ones
+		next[name].resize(limits)
+	}
 	p.declared = declared
 	p.current.Store(&next)
 	p.dialer.sources.Store(int32(len(next)))
-	for i := range sources {
-		next[sources[i].Name].resize(sources[i].Limits.withDefaults())
-	}
 	for name, was := range old {
 		if next[name] != was {
 			was.drain()
@@ -128,7 +129,7 @@ func (p *Pools) set(sources []DataSource) error {
 func (p *pool) sameDialing(l Limits) bool {
 	had := p.ds.Limits
 	had.MaxOpen, had.MaxIdle, had.MinIdle, had.WaitTimeout, had.IdleTime = l.MaxOpen, l.MaxIdle, l.MinIdle, l.WaitTimeout, l.IdleTime
-	had.Lifetime, had.RetryAfter = l.Lifetime, l.RetryAfter
+	had.Lifetime, had.RetryAfter, had.Budget, had.Least = l.Lifetime, l.RetryAfter, l.Budget, l.Least
 	return had == l
 }
 

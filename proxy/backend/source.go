@@ -66,6 +66,8 @@ type TLS struct {
 // Limits bound a data source's connections. The zero of a field means its default; counts are over all flags.
 type Limits struct {
 	MaxOpen        int           // connections, lent and idle; default 100
+	Budget         int           // connections of all processes to the server, see Pools.Divide; 0: they are not counted together
+	Least          int           // that this process may have of Budget in any case; default 1
 	MaxIdle        int           // connections kept while nobody uses them; default MaxOpen
 	MinIdle        int           // connections opened and kept though nobody uses them, within MaxOpen and MaxIdle
 	WaitTimeout    time.Duration // for a free connection; default 10 s
@@ -88,6 +90,7 @@ func orDefault[T int | time.Duration](v *T, def T) {
 
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.MaxOpen, 100)
+	orDefault(&l.Least, 1)
 	orDefault(&l.MaxIdle, l.MaxOpen)
 	l.MinIdle = min(l.MinIdle, l.MaxIdle)
 	orDefault(&l.WaitTimeout, 10*time.Second)

@@ -89,6 +89,8 @@ const (
 type Pool struct {
 	Max     int           // connections, all sessions together
 	MinIdle int           // kept open
+	Budget  int           // connections of all instances together to each server; 0: nobody counts them together
+	Least   int           // that an instance may have of Budget, however many there are; 0 reads as 1
 	Wait    time.Duration // for a free connection, before the statement fails
 	Idle    time.Duration // before an idle connection is closed
 	Life    time.Duration // of a connection, whatever it does

@@ -135,6 +135,8 @@ func (ds *DataSource) fields() (f []field) {
 		var pf []field
 		pf = addInt(pf, "max", ds.Pool.Max)
 		pf = addInt(pf, "min_idle", ds.Pool.MinIdle)
+		pf = addInt(pf, "budget", ds.Pool.Budget)
+		pf = addInt(pf, "least", ds.Pool.Least)
 		pf = addDuration(pf, "wait", ds.Pool.Wait)
 		pf = addDuration(pf, "idle", ds.Pool.Idle)
 		pf = addDuration(pf, "life", ds.Pool.Life)

@@ -114,6 +114,8 @@ func (r *reader) pool(pool *Pool, n *node, path string) {
 	r.fields(n, path, map[string]func(*node, string){
 		"max":      func(n *node, p string) { pool.Max = r.integer(n, p, 1, 100000) },
 		"min_idle": func(n *node, p string) { pool.MinIdle = r.integer(n, p, 0, 100000) },
+		"budget":   func(n *node, p string) { pool.Budget = r.integer(n, p, 1, 1000000) },
+		"least":    func(n *node, p string) { pool.Least = r.integer(n, p, 1, 100000) },
 		"wait":     func(n *node, p string) { pool.Wait = r.duration(n, p) },
 		"idle":     func(n *node, p string) { pool.Idle = r.duration(n, p) },
 		"life":     func(n *node, p string) { pool.Life = r.duration(n, p) },

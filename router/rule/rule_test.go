@@ -99,7 +99,7 @@ data_sources:
     user: other
     replicas: [db1:3306, {address: db2:3306, weight: 3}]
     tls: {mode: verify_identity, ca: /etc/ca.pem, cert: /etc/c.pem, key: /etc/k.pem, server_name: db}
-    pool: {max: 64, min_idle: 2, wait: 2s, idle: 5m, life: 1h}
+    pool: {max: 64, min_idle: 2, budget: 400, least: 3, wait: 2s, idle: 5m, life: 1h}
   ds_1: {address: /run/mysqld/mysqld.sock, tls: verify_ca}
 shards:
   a0: {data_source: ds_0, suffix: 0}

@@ -100,6 +100,12 @@ func (v *validator) dataSources() {
 		if ds.Pool.Max > 0 && ds.Pool.MinIdle > ds.Pool.Max {
 			v.problem(path+".pool.min_idle", "min_idle is above max", "")
 		}
+		switch p := ds.Pool; {
+		case p.Least > 0 && p.Budget == 0:
+			v.problem(path+".pool.least", "least is of a budget, and there is none", "write budget: here, or leave least out")
+		case p.Least > p.Budget:
+			v.problem(path+".pool.least", "least is above budget", "")
+		}
 		v.tls(path+".tls", ds.TLS)
 		place := ds.Address + "/" + ds.Schema
 		if other, dup := places[place]; dup && ds.Address != "" {
