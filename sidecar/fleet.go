@@ -55,10 +55,15 @@ func (f *Fleet) Servers(ctx context.Context) ([]*rule.Layout, *backend.Pools, er
 	if err != nil {
 		return nil, nil, err
 	}
+	said, err := f.Orders(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	if f.pools == nil {
 		f.pools = backend.NewPools(backend.Options{Buffers: wire.NewPool(0)})
 		f.replication = newReplication(f.pools, "", zap.NewNop())
 	}
+	f.replication.order(said, 0)
 	return layouts, f.pools, f.replication.set(list, layouts)
 }
 
@@ -100,3 +105,6 @@ func (f *Fleet) Close(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
+
+// Views is Replication once more, as the servers have answered since.
+func (f *Fleet) Views() []topology.View { return f.replication.views() }

@@ -26,9 +26,11 @@ type replication struct {
 
 	moved func() // called, in a goroutine of its own, when a data source has another primary
 
-	mu      sync.Mutex // guards what follows
-	watched map[string]*watched
-	closed  bool
+	mu       sync.Mutex // guards what follows
+	watched  map[string]*watched
+	orders   orders // what operators have said
+	ordersAt int64
+	closed   bool
 }
 
 // watched is one data source.
@@ -120,15 +122,23 @@ func (r *replication) follow(list []backend.DataSource, layouts []*rule.Layout) 
 
 // target is how a data source is watched.
 func (r *replication) target(w *watched) topology.Target {
+	return topology.Target{
+		DataSource: w.rule.Name, Servers: r.servers(w), Config: driverConfig(&w.source),
+		Policy:  topology.Policy{MaxLag: w.rule.Splitting.MaxLag},
+		Changed: func(v topology.View) { r.changed(w, v) },
+	}
+}
+
+// servers are a data source's as the rules declare them, with what operators have said. It is called with mu.
+func (r *replication) servers(w *watched) []topology.Server {
 	servers := []topology.Server{{Address: w.rule.Address, Zone: w.rule.Zone, Weight: 1}}
 	for _, s := range w.rule.Replicas {
 		servers = append(servers, topology.Server{Address: s.Address, Zone: s.Zone, Weight: s.Weight})
 	}
-	return topology.Target{
-		DataSource: w.rule.Name, Servers: servers, Config: driverConfig(&w.source),
-		Policy:  topology.Policy{MaxLag: w.rule.Splitting.MaxLag},
-		Changed: func(v topology.View) { r.changed(w, v) },
+	for i, s := range servers {
+		servers[i] = directed(s, r.orders.of(w.rule.Name, s.Address))
 	}
+	return servers
 }
 
 // changed puts a new view into force.
@@ -143,12 +153,6 @@ func (r *replication) changed(w *watched, v topology.View) {
 	if moved && v.Primary != "" && v.Primary != lastPrimary(&w.view) {
 		r.replicas.Moved(v.DataSource)
 	}
-	for i := range v.Members {
-		m := &v.Members[i]
-		if was := w.view.Member(m.Address); was != nil && m.SilentFor(&v) >= hangs && was.SilentFor(&w.view) < hangs {
-			r.pools.Cut(backend.Endpoint(v.DataSource, m.Address), m.Reason) // in vain where it is the primary
-		}
-	}
 	before := w.view
 	w.view = v
 	if moved && r.moved != nil {
@@ -158,6 +162,16 @@ func (r *replication) changed(w *watched, v topology.View) {
 		r.forcePrimary(w)
 	}
 	r.forceReplicas(w)
+	for i := range v.Members {
+		m := &v.Members[i]
+		was := before.Member(m.Address)
+		if was == nil {
+			continue
+		}
+		if m.SilentFor(&v) >= hangs && was.SilentFor(&before) < hangs || m.State == topology.Disabled && was.State != topology.Disabled {
+			r.pools.Cut(backend.Endpoint(v.DataSource, m.Address), m.Reason) // in vain where it is the primary
+		}
+	}
 }
 
 // primary is the address of the server that takes a data source's writes; "" where none does, or none is looked for.
@@ -211,6 +225,11 @@ func (r *replication) forceReplicas(w *watched) {
 	if err := r.replicas.Update(u); err != nil {
 		r.log.Error("replicas are not read", zap.String("data_source", w.rule.Name), zap.Error(err))
 	}
+	for i := range w.view.Members {
+		m := &w.view.Members[i]
+		endpoint := backend.Endpoint(w.rule.Name, m.Address)
+		r.pools.Rest(endpoint, m.State == topology.Drained || m.State == topology.Disabled)
+	}
 }
 
 // tell logs what an operator wants to know when he asks what happened at night.
@@ -252,6 +271,14 @@ func (r *replication) views() []topology.View {
 		out = append(out, r.watched[name].view)
 	}
 	return out
+}
+
+// seen are the views, and the revision of the orders that they follow.
+func (r *replication) seen() ([]topology.View, int64) {
+	views := r.views()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return views, r.ordersAt
 }
 
 // close ends what watches.

@@ -186,6 +186,7 @@ func (s *stored) claimants(c *config.Config, secret string) (err error) {
 func (s *stored) begin(ctx, run context.Context) error {
 	s.rules.Load()
 	s.users.Load()
+	s.loadOrders()
 	if err := s.watcher.Boot(ctx, s.rules.Serials()); err != nil {
 		return err
 	}
@@ -213,6 +214,7 @@ func (s *stored) begin(ctx, run context.Context) error {
 	}
 	s.keep("the rules", func() error { return s.rules.Run(run) })
 	s.keep("the users", func() error { return s.users.Run(run) })
+	s.keep("the orders for servers", func() error { return s.steer(run) })
 	s.keep("the watch of others' DDL", func() error { return s.followDDL(run) })
 	if s.registry.Alive() { // else Run goes on trying
 		if err := s.claims.Claim(ctx); err != nil {

@@ -23,6 +23,9 @@
 //	sharers/<instance>              who shares in the servers' connections; dies with its lease
 //	sharers-grew                    written whenever one comes
 //	shares/<instance>               by how many it divides a server's connections; dies with its lease
+//	rw/orders/<data source>/<addr>  Order: what operators have said of a server
+//	rw/looks/<id>                   somebody looks; dies with his lease
+//	seen/<instance>                 SeenBy: what an instance tells him; dies with its lease
 //	ddl/<id>                        journal.Entry: what became of a DDL over several shards; by key means by time
 package layout
 
@@ -57,6 +60,11 @@ const (
 	Sharers     = "sharers/"
 	SharersGrew = "sharers-grew"
 	Shares      = "shares/"
+	// RW is what instances follow of what is said of servers.
+	RW     = "rw/"
+	Orders = RW + "orders/"
+	Looks  = RW + "looks/"
+	Seen   = "seen/"
 )
 
 // Document names one document: a kind as above and any non-empty name.

@@ -313,3 +313,30 @@ func TestJudgeChangesNothing(t *testing.T) {
 		t.Errorf("was %s\nis  %s", text, now)
 	}
 }
+
+// TestOrder: what an operator says of a server goes over what is seen, but for who gets writes.
+func TestOrder(t *testing.T) {
+	s := newStory(t)
+	s.step("rw gtid=0-1-9", "ro gtid=0-1-9 of=a has=0-1-9", "ro of=a has=0-1-9")
+	since := s.now
+	servers := []Server{{Address: "a"}, {Address: "b", Order: Order{State: Drained, Reason: "by ann", Since: since}}, {Address: "c"}}
+	judge := func(want string) {
+		t.Helper()
+		s.view = Judge(s.view, servers, s.seen, Policy{}, s.now)
+		s.expect(want)
+	}
+	judge("a: up drained up")
+	if m := s.view.Member("b"); m.Reason != "by ann" || !m.Since.Equal(since) {
+		t.Errorf("b is %+v", m)
+	}
+	s.seen[1] = s.observe("b", "gone", s.now)
+	judge("a: up drained up")
+	if m := s.view.Member("b"); !strings.Contains(m.Reason, "by ann; it does not answer") {
+		t.Errorf("the reason is %q", m.Reason)
+	}
+	s.seen[1] = s.observe("b", "ro gtid=0-1-9 of=a has=0-1-9", s.now.Add(gap))
+	servers[1].Order = Order{}
+	judge("a: up up up")
+	servers[0].Order.State = Disabled
+	judge("a: up up up alarm")
+}

@@ -58,6 +58,11 @@ func (j *judge) conclude(m *Member) {
 	switch {
 	case m.Primary:
 		j.state(m, Up, "")
+		if o := m.Order; o.State != Unknown { // whoever has made it the primary did not know
+			j.alarm("the primary %s is to be %s: %s", m.Address, o.State, o.Reason)
+		}
+	case m.Order.State != Unknown:
+		j.ordered(m, root != nil && root.Address == head)
 	case m.gone:
 		j.state(m, Down, m.why)
 	case m.denied != "":
@@ -87,6 +92,21 @@ func (j *judge) conclude(m *Member) {
 	}
 }
 
+// ordered does as an operator has said. What would keep the server from being read anyway is told too.
+func (j *judge) ordered(m *Member, follows bool) {
+	reason := m.Order.Reason
+	switch {
+	case m.gone:
+		reason += "; it does not answer: " + m.why
+	case !m.seen.At.IsZero() && m.denied == "" && !follows:
+		reason += "; it does not follow the primary"
+	case follows:
+		m.Lag, m.LagKnown = j.lag(m)
+	}
+	j.state(m, m.Order.State, reason)
+	m.Since = m.Order.Since
+}
+
 // replica says whether a server that follows the primary may be read.
 func (j *judge) replica(m *Member) {
 	m.Lag, m.LagKnown = j.lag(m)
@@ -107,7 +127,7 @@ func (j *judge) replica(m *Member) {
 		if m.State != Lagging || m.Reason == "" {
 			j.state(m, Lagging, reason)
 		}
-	case m.State == Up || m.State == Unknown, m.good >= j.policy.Returns:
+	case m.State == Up || m.State == Unknown || m.State == Drained || m.State == Disabled, m.good >= j.policy.Returns:
 		j.state(m, Up, "")
 	}
 }

@@ -12,6 +12,14 @@ type Server struct {
 	Address string
 	Zone    string
 	Weight  int
+	Order   Order
+}
+
+// Order is what an operator has said of a server: Drained or Disabled, with the reason and since when; Unknown: nothing.
+type Order struct {
+	State  State
+	Reason string
+	Since  time.Time
 }
 
 // Observation is what one question to a server came to.

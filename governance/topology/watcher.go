@@ -28,7 +28,9 @@ type Target struct {
 type Watcher struct {
 	target  Target
 	current atomic.Pointer[View]
-	first   chan struct{} // closed when every server has been asked once
+	first   chan struct{}   // closed when every server has been asked once
+	servers chan []Server   // what they are declared as now
+	ask     []chan struct{} // one for each server: it is to be asked now
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 }
@@ -42,11 +44,13 @@ func Watch(t Target) *Watcher {
 		t.Within = time.Second
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	w := &Watcher{target: t, first: make(chan struct{}), stop: stop}
+	w := &Watcher{target: t, first: make(chan struct{}), servers: make(chan []Server, 1), stop: stop}
 	w.current.Store(&View{DataSource: t.DataSource})
 	seen := make(chan Observation)
 	for _, s := range t.Servers {
-		w.work.Go(func() { w.probe(ctx, s.Address, seen) })
+		now := make(chan struct{}, 1)
+		w.ask = append(w.ask, now)
+		w.work.Go(func() { w.probe(ctx, s.Address, now, seen) })
 	}
 	w.work.Go(func() { w.judge(ctx, seen) })
 	return w
@@ -63,6 +67,27 @@ func (w *Watcher) First(ctx context.Context) {
 	}
 }
 
+// Declare replaces what is declared of the servers; they are the same, in the same order. It does not wait.
+func (w *Watcher) Declare(servers []Server) {
+	for {
+		select {
+		case w.servers <- servers:
+			return
+		case <-w.servers: // nobody has looked at it yet
+		}
+	}
+}
+
+// Ask has every server asked at once, beside the regular times.
+func (w *Watcher) Ask() {
+	for _, now := range w.ask {
+		select {
+		case now <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // Close ends the questions and waits for those under way, which it interrupts.
 func (w *Watcher) Close() {
 	w.stop()
@@ -70,7 +95,7 @@ func (w *Watcher) Close() {
 }
 
 // probe asks one server again and again, on one connection as long as that lasts. A server that hangs delays no other.
-func (w *Watcher) probe(ctx context.Context, address string, seen chan<- Observation) {
+func (w *Watcher) probe(ctx context.Context, address string, now <-chan struct{}, seen chan<- Observation) {
 	config := w.target.Config.Clone()
 	config.Net, config.Addr = "tcp", address
 	if address[0] == '/' {
@@ -95,6 +120,7 @@ func (w *Watcher) probe(ctx context.Context, address string, seen chan<- Observa
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-now:
 		}
 	}
 }
@@ -126,27 +152,29 @@ func send(ctx context.Context, to chan<- Observation, o Observation) bool {
 	}
 }
 
-// judge makes a View of each answer.
+// judge makes a View of each answer, and of each change of what is declared.
 func (w *Watcher) judge(ctx context.Context, seen <-chan Observation) {
-	var newest []Observation
-	asked := 0
+	servers := w.target.Servers
+	newest := make([]Observation, 0, len(servers))
 	for {
-		var o Observation
+		var at time.Time
 		select {
 		case <-ctx.Done():
 			return
-		case o = <-seen:
+		case servers = <-w.servers:
+			at = time.Now()
+		case o := <-seen:
+			at = o.At
+			if i := slices.IndexFunc(newest, func(have Observation) bool { return have.Address == o.Address }); i >= 0 {
+				newest[i] = o
+			} else {
+				newest = append(newest, o)
+			}
 		}
-		if i := slices.IndexFunc(newest, func(have Observation) bool { return have.Address == o.Address }); i >= 0 {
-			newest[i] = o
-		} else {
-			newest = append(newest, o)
-			asked++
-		}
-		if asked < len(w.target.Servers) {
+		if len(newest) < len(servers) {
 			continue // of a part of them nothing is concluded
 		}
-		view := Judge(*w.current.Load(), w.target.Servers, newest, w.target.Policy, o.At)
+		view := Judge(*w.current.Load(), servers, newest, w.target.Policy, at)
 		w.current.Store(&view)
 		if w.target.Changed != nil {
 			w.target.Changed(view)

@@ -161,7 +161,7 @@ func (p *pool) turned(wasDown bool) {
 // want it meanwhile.
 func (p *pool) seek() {
 	p.mu.Lock()
-	if p.draining || p.open >= p.limits.MaxOpen || p.down.judge(p.now()) == refuse {
+	if p.draining || p.resting || p.open >= p.limits.MaxOpen || p.down.judge(p.now()) == refuse {
 		p.mu.Unlock()
 		return
 	}

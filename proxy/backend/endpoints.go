@@ -101,6 +101,37 @@ func (p *Pools) Cut(name, why string) {
 	}
 }
 
+// Rest has a server's endpoint keep no connection: those that nobody uses are closed at once, the others as they come back. Who asks
+// for one all the same is lent one. It is remembered until it is taken back, whether there is such an endpoint now or not.
+func (p *Pools) Rest(name string, on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if on == p.resting[name] {
+		return
+	}
+	if p.resting == nil {
+		p.resting = map[string]bool{}
+	}
+	if delete(p.resting, name); on {
+		p.resting[name] = true
+	}
+	if src := (*p.current.Load())[name]; src != nil {
+		src.rest(on)
+	}
+}
+
+func (p *pool) rest(on bool) {
+	p.mu.Lock()
+	p.resting = on
+	if on {
+		for _, c := range p.idle.all() {
+			p.evict(c)
+		}
+		p.dispatch()
+	}
+	p.unlock()
+}
+
 // hold keeps the connections of a data source back.
 type hold struct {
 	why   string

@@ -137,3 +137,33 @@ func TestOutlasts(t *testing.T) {
 		r.close(t, p)
 	})
 }
+
+// TestRest: an endpoint at rest keeps no connection, and lends one to who asks for it.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r replicated
+		p := r.pools(t, 10*time.Second)
+		name := Endpoint("ds", "b:1")
+		lent := acquire(t, p, name, 0, nil)
+		acquire(t, p, name, 0, nil).Release()
+		p.Rest(name, true)
+		open := func() int {
+			at := slices.IndexFunc(p.Stats(), func(s Stats) bool { return s.DataSource == name })
+			return p.Stats()[at].Open
+		}
+		if n := open(); n != 1 {
+			t.Errorf("%d connections are open while one is lent", n)
+		}
+		lent.Release()
+		acquire(t, p, name, 0, nil).Release()
+		if n := open(); n != 0 {
+			t.Errorf("%d connections are kept", n)
+		}
+		p.Rest(name, false)
+		acquire(t, p, name, 0, nil).Release()
+		if n := open(); n != 1 {
+			t.Errorf("%d connections are open afterwards", n)
+		}
+		r.close(t, p)
+	})
+}

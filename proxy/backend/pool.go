@@ -41,6 +41,7 @@ type pool struct {
 	doomed []*Conn // to be closed as soon as mu is free
 
 	warming  bool // a connection is being opened that nobody has asked for
+	resting  bool // connections are closed as they come back
 	draining bool
 	empty    chan struct{} // closed when draining and nothing is open
 	count    counters
@@ -240,7 +241,7 @@ func (p *pool) giveBack(c *Conn) {
 	now := p.now()
 	p.mu.Lock()
 	p.lent.remove(c)
-	if p.draining || now >= c.slot.expires || p.open > p.limits.MaxOpen { // those that wait would keep it open
+	if p.draining || p.resting || now >= c.slot.expires || p.open > p.limits.MaxOpen { // those that wait would keep it open
 		p.open--
 		p.doomed = append(p.doomed, c)
 	} else {
@@ -329,7 +330,7 @@ func (p *pool) warm() {
 	p.work.start(func() {
 		for {
 			p.mu.Lock()
-			need := !p.draining && !p.warming && p.queue.empty() && p.idle.n < p.limits.MinIdle && p.open < p.limits.MaxOpen
+			need := !p.draining && !p.resting && !p.warming && p.queue.empty() && p.idle.n < p.limits.MinIdle && p.open < p.limits.MaxOpen
 			if !need || p.down.judge(p.now()) == refuse {
 				p.mu.Unlock()
 				return

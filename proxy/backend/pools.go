@@ -45,8 +45,9 @@ type Pools struct {
 	declared []DataSource
 	primary  map[string]string // address of the server that takes a data source's writes, where that is not Addr
 	holds    map[string]*hold
-	retired  []*pool // draining
-	among    int     // processes that share in budgets; 0: this one has what is guaranteed
+	among    int             // processes that share in budgets; 0: this one has what is guaranteed
+	resting  map[string]bool // endpoints that keep no connection
+	retired  []*pool         // draining
 	closed   bool
 }
 
@@ -109,6 +110,7 @@ func (p *Pools) set(sources []DataSource) error {
 			next[ds.Name] = newPool(&ds, p.dialer, &p.work)
 		}
 		next[ds.Name].hold.Store(p.holds[ds.Name])
+		next[ds.Name].rest(p.resting[ds.Name])
 	}
 	for name, limits := range p.shared(sources) { // before anybody borrows of the new ones
 		next[name].resize(limits)

@@ -95,7 +95,7 @@ func (s *Set) Update(u Update) error {
 		} else {
 			e.reset(server.Applied) // it was away, and may have been made anew from something older
 		}
-		g.endpoints = append(g.endpoints, e)
+		g.endpoints, g.weights = append(g.endpoints, e), append(g.weights, server.Weight)
 		among = append(among, balance.Endpoint{Name: e.Name, Zone: server.Zone, Weight: server.Weight, Load: &e.load})
 	}
 	switch {
@@ -148,6 +148,7 @@ func (s *Set) User(name string) *User {
 type Group struct {
 	policy    Policy
 	endpoints []*Endpoint
+	weights   []int
 	picker    balance.Picker // nil: there are none
 	written   gtid.Position
 	asked     time.Time
@@ -160,7 +161,7 @@ func (g *Group) sameServers(o *Group) bool {
 		return false
 	}
 	for i := range g.endpoints {
-		if g.endpoints[i] != o.endpoints[i] {
+		if g.endpoints[i] != o.endpoints[i] || g.weights[i] != o.weights[i] {
 			return false
 		}
 	}

@@ -32,7 +32,7 @@ func exitCode(err error) int {
 		return exitOrphans
 	case errors.Is(err, errBehind):
 		return exitBehind
-	case errors.Is(err, ops.ErrBusy), errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided):
+	case errors.Is(err, ops.ErrBusy), errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, errPrimary):
 		return exitConflict
 	case errors.Is(err, errDegraded):
 		return exitDegraded

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/governance/topology"
 	"github.com/heddle-mesh/heddle/sidecar"
 )
@@ -16,20 +17,32 @@ import (
 // errDegraded says that somebody has to see to replication.
 var errDegraded = errors.New("replication needs an operator")
 
+// rwRun is what the commands below `heddle rw` share.
+type rwRun struct{ ddlRun }
+
 func rwCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "rw", Short: "Look at primaries and replicas"}
-	r := &ddlRun{load: meshFlags(cmd), out: outputFlag(cmd)}
+	cmd := &cobra.Command{
+		Use:   "rw",
+		Short: "Look at primaries and replicas, and say which may be read",
+		Long: "Look at primaries and replicas, and say which may be read. A server is DATA_SOURCE/SERVER, where SERVER is its address, or declared\n" +
+			"(the one of the rules' address), or replica1, replica2, … in the order of the rules.",
+	}
+	r := &rwRun{ddlRun{load: meshFlags(cmd), out: outputFlag(cmd)}}
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return r.out.check() }
-	cmd.AddCommand(rwStatusCommand(r))
+	cmd.AddCommand(r.status(), r.watch(), r.weight(), r.take("drain", layout.Drained), r.take("disable", layout.Disabled), r.enable())
 	return cmd
 }
 
-func rwStatusCommand(r *ddlRun) *cobra.Command {
+// tellWait is how long the instances are waited for before a table is shown without them.
+const tellWait = 1500 * time.Millisecond
+
+func (r *rwRun) status() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "List the servers of data sources whose replicas are read, as they answer now",
+		Short: "List the servers of data sources whose replicas are read",
 		Long: "List the servers of data sources whose replicas are read. The command asks the servers itself, as each instance does, and\n" +
-			"concludes the same; what only time tells, such as how long a state has lasted, the log of the instances says.\n" +
+			"concludes the same. Where there is an etcd, the instances tell the rest: since when, how many connections they have, and what they see\n" +
+			"otherwise.\n" +
 			"Exit codes: 0 all is well, 1 error, 7 a data source has no primary, or its replication needs an operator.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,7 +51,11 @@ func rwStatusCommand(r *ddlRun) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				sources, degraded := replicationOf(views)
+				seen, err := sightings(ctx, fleet)
+				if err != nil {
+					return err
+				}
+				sources, degraded := replicationOf(views, seen)
 				err = r.out.print(cmd.OutOrStdout(), sources, func(w io.Writer) error { return printReplication(w, sources) })
 				if err == nil && degraded {
 					err = errDegraded
@@ -47,6 +64,20 @@ func rwStatusCommand(r *ddlRun) *cobra.Command {
 			})
 		},
 	}
+}
+
+// sightings are what all living instances tell, or those that do so in time.
+func sightings(ctx context.Context, fleet *sidecar.Fleet) (all []layout.SeenBy, err error) {
+	within, cancel := context.WithTimeout(ctx, tellWait)
+	defer cancel()
+	err = fleet.Look(within, func(living []string, seen []layout.SeenBy) bool {
+		all = seen
+		return len(seen) == len(living)
+	})
+	if within.Err() != nil && ctx.Err() == nil {
+		err = nil
+	}
+	return all, err
 }
 
 // replicatedSource is a data source as programs read it.
@@ -59,6 +90,7 @@ type replicatedSource struct {
 }
 
 type replicatedServer struct {
+	Name     string   `json:"name"`
 	Address  string   `json:"address"`
 	Role     string   `json:"role"`
 	State    string   `json:"state"`
@@ -70,9 +102,19 @@ type replicatedServer struct {
 	SemiSync bool     `json:"semi_sync"`
 	Zone     string   `json:"zone,omitempty"`
 	Weight   int      `json:"weight"`
+	// What instances tell.
+	Since       *time.Time `json:"since,omitempty"` // of the state
+	Instances   int        `json:"instances"`       // that tell
+	Connections int        `json:"connections"`
+	InUse       int        `json:"in_use"`
+	Answered    uint64     `json:"answered"`
+	Failed      uint64     `json:"failed"`
+	Otherwise   []string   `json:"seen_otherwise,omitempty"`
+	PerSecond   *float64   `json:"per_second,omitempty"` // of watch
+	FailedPer   *float64   `json:"failed_per_second,omitempty"`
 }
 
-func replicationOf(views []topology.View) (out []replicatedSource, degraded bool) {
+func replicationOf(views []topology.View, seen []layout.SeenBy) (out []replicatedSource, degraded bool) {
 	out = []replicatedSource{}
 	for i := range views {
 		v := &views[i]
@@ -81,8 +123,8 @@ func replicationOf(views []topology.View) (out []replicatedSource, degraded bool
 		for k := range v.Members {
 			m := &v.Members[k]
 			server := replicatedServer{
-				Address: m.Address, Role: "replica", State: m.State.String(), Reason: m.Reason, GTID: m.GTID.String(), ServerID: m.ServerID,
-				ReadOnly: m.ReadOnly, SemiSync: m.SemiSync, Zone: m.Zone, Weight: m.Weight,
+				Name: sidecar.ServerName(k), Address: m.Address, Role: "replica", State: m.State.String(), Reason: m.Reason, GTID: m.GTID.String(),
+				ServerID: m.ServerID, ReadOnly: m.ReadOnly, SemiSync: m.SemiSync, Zone: m.Zone, Weight: max(m.Weight, 1),
 			}
 			if m.Primary {
 				server.Role = "primary"
@@ -91,6 +133,7 @@ func replicationOf(views []topology.View) (out []replicatedSource, degraded bool
 				lag := m.Lag.Round(time.Millisecond).Seconds()
 				server.Lag = &lag
 			}
+			server.told(v.DataSource, seen)
 			s.Servers = append(s.Servers, server)
 		}
 		out = append(out, s)
@@ -98,26 +141,96 @@ func replicationOf(views []topology.View) (out []replicatedSource, degraded bool
 	return out, degraded
 }
 
+// told adds what the instances see of a server.
+func (s *replicatedServer) told(dataSource string, seen []layout.SeenBy) {
+	for i := range seen {
+		for k := range seen[i].Servers {
+			o := &seen[i].Servers[k]
+			if o.DataSource != dataSource || o.Server != s.Address {
+				continue
+			}
+			s.Instances++
+			s.Connections += o.Open
+			s.InUse += o.Lent
+			s.Answered += o.Answered
+			s.Failed += o.Failed
+			switch {
+			case o.State != s.State || o.Primary != (s.Role == "primary"):
+				what := o.State
+				if o.Primary {
+					what = "the primary"
+				}
+				if o.Reason != "" {
+					what += ", " + o.Reason
+				}
+				s.Otherwise = append(s.Otherwise, seen[i].Instance+": "+what)
+			case s.Since == nil || o.Since.Before(*s.Since):
+				s.Since = &o.Since
+			}
+		}
+	}
+}
+
 func printReplication(w io.Writer, sources []replicatedSource) error {
-	t := newTable("data source", "server", "role", "state", "lag", "gtid", "zone", "weight", "reason")
+	t := newTable("data source", "server", "role", "state", "since", "lag", "gtid", "zone", "weight", "connections", "reason")
 	for _, s := range sources {
 		for _, m := range s.Servers {
-			lag := ""
-			if m.Lag != nil {
-				lag = fmt.Sprintf("%gs", *m.Lag)
-			}
-			t.AppendRow([]any{s.DataSource, m.Address, m.Role, m.State, lag, m.GTID, m.Zone, m.Weight, m.Reason})
+			t.AppendRow([]any{s.DataSource, m.Address, m.Role, m.State, ago(m.Since), lagText(m.Lag), m.GTID, m.Zone, m.Weight, m.connections(), m.Reason})
 		}
 	}
 	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
 		return err
 	}
+	return printTroubles(w, sources)
+}
+
+// connections are those of the instances that tell: in use, of all.
+func (s *replicatedServer) connections() string {
+	if s.Instances == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", s.InUse, s.Connections)
+}
+
+func lagText(lag *float64) string {
+	if lag == nil {
+		return ""
+	}
+	return fmt.Sprintf("%gs", *lag)
+}
+
+// ago is how long something is so.
+func ago(since *time.Time) string {
+	if since == nil {
+		return ""
+	}
+	d := time.Since(*since)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(int(d.Seconds()), 0))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// printTroubles says in sentences what is not as it should be.
+func printTroubles(w io.Writer, sources []replicatedSource) error {
 	for _, s := range sources {
 		if s.Primary == "" {
 			fmt.Fprintf(w, "%s has no primary: %s\n", s.DataSource, s.Why)
 		}
 		if s.Alarm != "" {
 			fmt.Fprintf(w, "%s: %s\n", s.DataSource, s.Alarm)
+		}
+		for _, m := range s.Servers {
+			for _, o := range m.Otherwise {
+				if _, err := fmt.Fprintf(w, "%s/%s is seen otherwise by %s\n", s.DataSource, m.Address, o); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

@@ -4,10 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,7 +17,7 @@ import (
 
 var env *harness.Env
 
-func TestMain(m *testing.M) { os.Exit(harness.Run(m, harness.Options{}, &env)) }
+func TestMain(m *testing.M) { os.Exit(harness.Run(m, harness.Options{Etcd: true}, &env)) }
 
 var clusters atomic.Int32
 
@@ -62,18 +60,8 @@ func caughtUp(t *testing.T, c *harness.Replicated, server, primary int) {
 // serve starts a heddle over clusters, named ds_0 and so on; splitting is the section's text.
 func serve(t *testing.T, splitting string, all ...*harness.Replicated) *harness.Heddle {
 	t.Helper()
-	var sources, slots strings.Builder
-	for i, c := range all {
-		var replicas []string
-		for _, s := range c.Servers[1:] {
-			replicas = append(replicas, strconv.Quote(s.Addr()))
-		}
-		fmt.Fprintf(&sources, "  ds_%d: {address: %q, replicas: [%s]}\n", i, c.Servers[0].Addr(), strings.Join(replicas, ", "))
-		fmt.Fprintf(&slots, "  ds_%d: %d-%d\n", i, i*16384/len(all), (i+1)*16384/len(all)-1)
-	}
 	return env.Heddle(t, harness.HeddleOptions{
-		Rules: []string{"database: shop\ndefaults: {user: heddle}\ndata_sources:\n" + sources.String() + "slots:\n" + slots.String() +
-			"tables:\n  notes: {key: id}\nsingle: {ds_0: [whoami]}\nread_write_splitting: " + splitting + "\n"},
+		Rules: []string{rules(splitting, all...)},
 		Users: "users: {root: {}, other: {}, dba: {admin: true}}",
 		Set:   map[string]string{"pool.connect_timeout": "2s"},
 	})

@@ -1,0 +1,214 @@
+package sidecar
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/heddle-mesh/heddle/governance/instance"
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/governance/topology"
+)
+
+// ErrNoStore is that orders for servers cannot be given where there is no etcd.
+var ErrNoStore = errors.New("orders for servers are kept in etcd, by which every instance learns of them; this one has its rules from files")
+
+// Orders are what is said of servers now.
+func (f *Fleet) Orders(ctx context.Context) (orders, error) {
+	if f.store == nil {
+		return orders{}, nil
+	}
+	list, err := f.store.List(ctx, layout.Orders)
+	if err != nil {
+		return nil, fmt.Errorf("read the orders for servers: %w", err)
+	}
+	var bad error
+	out := readOrders(list.KVs, func(err error) { bad = err })
+	return out, bad
+}
+
+// Named is a server of a data source.
+type Named struct{ DataSource, Server string }
+
+// String is as it is typed.
+func (n Named) String() string { return n.DataSource + "/" + n.Server }
+
+// Name finds the server that is meant by DATA_SOURCE/SERVER: its address, declared (the one of the rules' address), or replica1,
+// replica2, … as the rules list them.
+func Name(views []topology.View, text string) (Named, *topology.View, error) {
+	dataSource, server, ok := strings.Cut(text, "/")
+	if !ok || server == "" {
+		return Named{}, nil, fmt.Errorf("%q is not DATA_SOURCE/SERVER, as in ds_0/replica1", text)
+	}
+	for i := range views {
+		v := &views[i]
+		if v.DataSource != dataSource {
+			continue
+		}
+		m, err := serverOf(v, server)
+		if err != nil {
+			return Named{}, nil, err
+		}
+		return Named{dataSource, m.Address}, v, nil
+	}
+	return Named{}, nil, fmt.Errorf("there is no data source %q whose replicas are read", dataSource)
+}
+
+func serverOf(v *topology.View, name string) (*topology.Member, error) {
+	if m := v.Member(name); m != nil {
+		return m, nil
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(name, "replica"))
+	switch {
+	case name == "declared":
+		return &v.Members[0], nil
+	case strings.HasPrefix(name, "replica") && err == nil && n > 0 && n < len(v.Members):
+		return &v.Members[n], nil
+	}
+	known := make([]string, len(v.Members))
+	for i := range v.Members {
+		known[i] = ServerName(i) + " (" + v.Members[i].Address + ")"
+	}
+	return nil, fmt.Errorf("data source %s has no server %q; it has %s", v.DataSource, name, strings.Join(known, ", "))
+}
+
+// ServerName is the short name of the i-th server of a data source.
+func ServerName(i int) string {
+	if i == 0 {
+		return "declared"
+	}
+	return "replica" + strconv.Itoa(i)
+}
+
+// Order changes what is said of servers, all or none, and returns the revision. A record that another changes meanwhile is changed anew.
+func (f *Fleet) Order(ctx context.Context, servers []Named, change func(*layout.Order)) (int64, error) {
+	if f.store == nil {
+		return 0, ErrNoStore
+	}
+	for range 10 {
+		var conds []store.Cond
+		var ops []store.Op
+		for _, n := range servers {
+			kv, err := store.GetOrZero(ctx, f.store, layout.OrderKey(n.DataSource, n.Server))
+			if err != nil {
+				return 0, fmt.Errorf("read the order for %s: %w", n, err)
+			}
+			var o layout.Order
+			if kv.Modified != 0 {
+				if o, err = layout.DecodeOrder(kv.Value); err != nil {
+					return 0, err
+				}
+			}
+			o.DataSource, o.Server = n.DataSource, n.Server
+			change(&o)
+			conds = append(conds, store.Unchanged(kv))
+			if o.Empty() {
+				ops = append(ops, store.Delete(kv.Key))
+				continue
+			}
+			text, err := o.Encode()
+			if err != nil {
+				return 0, err
+			}
+			ops = append(ops, store.Put(kv.Key, text))
+		}
+		res, err := f.store.Txn(ctx, conds, ops)
+		if err != nil {
+			return 0, fmt.Errorf("write the orders: %w", err)
+		}
+		if res.OK {
+			return res.Revision, nil
+		}
+	}
+	return 0, errors.New("write the orders: others change them all the time")
+}
+
+// Look has the instances tell what they see of servers until ctx ends, or told says that it is enough: it is called with what the
+// living ones have told since, at every change. Without a store it is called once, with nothing.
+func (f *Fleet) Look(ctx context.Context, told func(living []string, seen []layout.SeenBy) (enough bool)) error {
+	if f.store == nil {
+		told(nil, nil)
+		return nil
+	}
+	lease, err := f.store.Grant(ctx, 5*time.Second)
+	if err != nil {
+		return fmt.Errorf("ask the instances: %w", err)
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = lease.Revoke(end) // it ends by itself
+	}()
+	asked, err := f.store.Txn(ctx, nil, []store.Op{store.PutLeased(layout.LookKey(rand.Text()), nil, lease.ID())})
+	if err != nil {
+		return fmt.Errorf("ask the instances: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	known := map[string]store.KV{}
+	for u := range f.store.Watch(ctx, layout.Seen, 0) {
+		learnSeen(known, u)
+		living, seen, err := f.sightings(ctx, known, asked.Revision)
+		if err != nil {
+			return err
+		}
+		if told(living, seen) {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+func learnSeen(known map[string]store.KV, u store.Update) {
+	if u.Kind == store.Reset {
+		clear(known)
+	}
+	for _, kv := range u.KVs {
+		known[kv.Key] = kv
+	}
+	for _, e := range u.Events {
+		if delete(known, e.KV.Key); !e.Deleted {
+			known[e.KV.Key] = e.KV
+		}
+	}
+}
+
+// sightings are the living instances, and what they have told since a revision.
+func (f *Fleet) sightings(ctx context.Context, known map[string]store.KV, since int64) (living []string, seen []layout.SeenBy, err error) {
+	peers, err := instance.Peers(ctx, f.store)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range peers {
+		if !p.Alive {
+			continue
+		}
+		living = append(living, p.Name)
+		if kv := known[layout.SeenKey(p.Name)]; kv.Modified > since {
+			s, err := layout.DecodeSeen(kv.Value)
+			if err != nil {
+				return nil, nil, err
+			}
+			seen = append(seen, s)
+		}
+	}
+	return living, seen, nil
+}
+
+// splitAddress is a server's host and port as other servers reach it.
+func splitAddress(address string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
+	if err == nil {
+		port, err = strconv.Atoi(text)
+	}
+	if err != nil {
+		err = fmt.Errorf("servers cannot reach each other at %s: %w", address, err)
+	}
+	return host, port, err
+}
