@@ -127,6 +127,12 @@ torture: ## Let owners and recoverers of XA transactions die at INJECTIONS (1000
 	mkdir -p bin
 	HEDDLE_TORTURE=$(CURDIR)/bin/torture.txt HEDDLE_TORTURE_COUNT=$(INJECTIONS) HEDDLE_SEED=$(SEED) go test -timeout 0 -count=1 -v -run '^TestTorture$$' ./tests/xa
 
+READS ?= 100000
+.PHONY: atomic-reads
+atomic-reads: build ## Read READS (100000) times with heddle_read = 'atomic' while money is moved over four data sources.
+	@scripts/need server
+	HEDDLE_READS=$(READS) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestAtomicReads$$' ./tests/fault
+
 .PHONY: crosstalk
 crosstalk: build ## Have 64 clients on few connections read back what they wrote, for SPELL (10m).
 	@scripts/need server

@@ -99,6 +99,7 @@ type Manager struct {
 	cfg   Config
 	epoch uint64
 	seq   atomic.Uint64
+	known known
 }
 
 // NewManager draws the process's epoch, by which its transactions are told from those of every other.

@@ -333,6 +333,11 @@ func DeadlockSuspected() *Error {
 	return newf(CodeDeadlock, "40001", "Deadlock found when trying to get lock; try restarting transaction")
 }
 
+// ReadUnsettled is a read that is to see no half of a transaction, and that has waited in vain for some to be whole.
+func ReadUnsettled() *Error {
+	return newf(CodeLockWaitTimeout, "HY000", "Lock wait timeout exceeded: heddle_read is atomic, and transactions that are not on all of their shards yet are in the way; try again")
+}
+
 // CommitUndelivered is the warning of a transaction that is committed and is to be seen on a data source only when its server lets it.
 func CommitUndelivered(dataSource string) *Error {
 	return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': it is decided, and done when the server lets it", dataSource)

@@ -82,6 +82,8 @@ type Transactions interface {
 	Unfit() error
 	// Delivered waits until what is committed is to be seen on a data source.
 	Delivered(ctx context.Context, p txn.Pending) error
+	// Atomic opens the snapshots of a transaction that only reads, so that they show no half of another one, or returns txn.ErrUnsettled.
+	Atomic(ctx context.Context, t *txn.Txn, ask txn.Ask) error
 }
 
 // Journal keeps what becomes of DDL over several shards. journal.Journal is one.

@@ -221,6 +221,11 @@ func needs(st *parser.Statement) backend.Need {
 
 func (s *Session) runNode(ctx context.Context, x *execution) error {
 	s.reading = s.reading && x.st.reads != atPrimary // it may have been planned anew
+	if s.atomic && !s.unseen {
+		if done, err := s.runAtomic(ctx, x); done {
+			return err
+		}
+	}
 	switch root := x.plan.Root.(type) {
 	case *plan.Route:
 		return s.runRoute(ctx, x, root)

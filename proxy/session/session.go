@@ -63,6 +63,8 @@ type Session struct {
 	transactionType TransactionType // of those that begin from now on
 	once            txn.Options     // next, where the statement under way is that transaction
 	undelivered     []txn.Pending   // of earlier transactions
+	atomic          bool            // SET heddle_read = 'atomic'
+	viewed          *txn.Txn        // a READ ONLY transaction whose snapshots are known to fit
 	held            []*held         // in data source order
 	writes          *replica.User   // what the user has written; nil: no data source has replicas
 	reading         bool            // the statement under way may be answered by replicas

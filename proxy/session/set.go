@@ -28,6 +28,9 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 		if set[i].Name == transactionTypeVar && set[i].Scope != parser.ScopeUser {
 			return s.setTransactionType(ctx, x)
 		}
+		if set[i].Name == readVar && set[i].Scope != parser.ScopeUser {
+			return s.setRead(ctx, x)
+		}
 		if set[i].Name == "completion_type" && set[i].Scope != parser.ScopeUser && !set[i].Default {
 			return s.writeError(sqlerr.NotSupported("SET completion_type"))
 		}

@@ -46,24 +46,13 @@ const transactionTypeVar = "heddle_transaction_type"
 
 // setTransactionType is SET heddle_transaction_type, which holds from the next transaction on.
 func (s *Session) setTransactionType(ctx context.Context, x *execution) error {
-	set := x.st.parsed.Set
-	if len(set) != 1 || set[0].Scope == parser.ScopeGlobal || set[0].Scope == parser.ScopePersist || set[0].Scope == parser.ScopePersistOnly {
-		return s.writeError(sqlerr.NotSupported("SET " + transactionTypeVar + " together with others, or not for the session"))
+	text, err := s.ownSetting(ctx, x, transactionTypeVar, s.config.TransactionType.String())
+	if err != nil {
+		return s.writeError(err)
 	}
-	t := s.config.TransactionType
-	if !set[0].Default {
-		text := set[0].Word
-		if text == "" {
-			v, err := s.assignedValue(ctx, x, &set[0])
-			if err != nil {
-				return s.writeError(err)
-			}
-			text = string(v.AppendText(nil))
-		}
-		var err error
-		if t, err = ParseTransactionType(text); err != nil {
-			return s.writeError(sqlerr.WrongValueForVariable(transactionTypeVar, text))
-		}
+	t, err := ParseTransactionType(text)
+	if err != nil {
+		return s.writeError(sqlerr.WrongValueForVariable(transactionTypeVar, text))
 	}
 	if t != TransactionLocal && s.srv.Transactions == nil {
 		return s.writeError(sqlerr.NotSupported("SET " + transactionTypeVar + " to " + t.String() + ": transactions.type of heddle.yaml is local"))

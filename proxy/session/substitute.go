@@ -18,7 +18,7 @@ const answered = parser.UseFoundRows | parser.UseRowCount | parser.UseConnection
 
 // answeredVars are the system variables whose values only the session knows.
 var answeredVars = map[string]bool{
-	"warning_count": true, "error_count": true, shardValueVar: true, transactionTypeVar: true,
+	"warning_count": true, "error_count": true, shardValueVar: true, transactionTypeVar: true, readVar: true,
 }
 
 // substitutes reports whether a statement asks for something that only the session knows.
@@ -242,6 +242,8 @@ func (s *Session) answerVariable(name, written string) (string, bool) {
 		return s.shardValueText(), true
 	case transactionTypeVar:
 		return systemText(s.transactionType.String()), true
+	case readVar:
+		return systemText(s.readText()), true
 	}
 	return s.variableText(name, written), s.answersVariable(name)
 }

@@ -150,9 +150,32 @@ func (s *Session) commitOwn(ctx context.Context) error {
 // commitBranches commits the transaction on all shards. Where they do not agree, or are not known to, that is logged: whoever
 // looks into it needs to know where, and the client may be gone.
 func (s *Session) commitBranches(ctx context.Context) error {
+	if err := s.tellTime(ctx); err != nil {
+		_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
+		return err
+	}
 	err := s.txn.Commit(ctx)
 	s.noteCommit(err)
 	return err
+}
+
+// tellTime takes the time that the client, or the statement, has set off the connections of a distributed transaction: its marks say when it was
+// committed.
+func (s *Session) tellTime(ctx context.Context) error {
+	literal, set := s.state.Var("timestamp")
+	if !set || !s.txn.Spread() {
+		return nil
+	}
+	s.state.UnsetVar("timestamp")
+	defer s.state.SetVar("timestamp", literal)
+	for _, h := range s.held {
+		if h.branch {
+			if err := h.lease.Apply(ctx, s.state, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // byFate are the data sources of a transaction by what became of their branches.
@@ -218,7 +241,7 @@ func onBegin(s *Session, ctx context.Context, x *execution) error {
 	o.Snapshot = d.Snapshot
 	s.txn = s.newTransaction(o)
 	if o.Snapshot {
-		if err := s.snapshot(ctx); err != nil {
+		if err := s.snapshot(ctx, x); err != nil {
 			return s.writeError(err)
 		}
 	}
@@ -227,7 +250,15 @@ func onBegin(s *Session, ctx context.Context, x *execution) error {
 
 // snapshot opens the transaction on every data source of the database at once: each has its own snapshot, taken as
 // nearly at the same time as can be.
-func (s *Session) snapshot(ctx context.Context) error {
+func (s *Session) snapshot(ctx context.Context, x *execution) error {
+	if s.atomic && s.txn.Options().ReadOnly && s.isolation() != "SERIALIZABLE" {
+		err := s.openView(ctx, x, nil)
+		if err != nil {
+			s.endTransaction()
+		}
+		s.settle(ctx)
+		return err
+	}
 	layout, ok := s.srv.Catalogs.Current().Database(s.db)
 	if !ok {
 		return nil

@@ -91,11 +91,16 @@ func (b *branch) Exec(ctx context.Context, statements ...string) error {
 		return unsent{}
 	}
 	_, err := b.conn.(driver.ExecerContext).ExecContext(ctx, strings.Join(statements, "; "), nil)
+	if err = asServer(err); err != nil && sqlerr.As(err) == nil {
+		b.Discard()
+	}
+	return err
+}
+
+// asServer is the driver's error of a server as Heddle has them.
+func asServer(err error) error {
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		return sqlerr.New(e.Number, string(e.SQLState[:]), e.Message)
-	}
-	if err != nil {
-		b.Discard()
 	}
 	return err
 }

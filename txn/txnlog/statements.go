@@ -29,7 +29,7 @@ func End(x xa.XID) string { return "XA END " + x.String() }
 // written, which a server keeps when the connection ends.
 func Prepare(x xa.XID) []string {
 	return []string{
-		"INSERT INTO " + Schema + ".txn_mark (gtrid, branch) VALUES ('" + x.GTRID.String() + "','" + x.Branch.Log.String() + "')",
+		"INSERT INTO " + Schema + ".txn_mark (gtrid, branch) VALUES (" + literal(x.GTRID.String()) + "," + literal(x.Branch.Log.String()) + ")",
 		End(x), "XA PREPARE " + x.String(),
 	}
 }
@@ -41,8 +41,12 @@ func Decide(g xa.GTRID, parts []xa.Log, home uint32) []string {
 	for i, p := range parts {
 		names[i] = p.String()
 	}
-	return []string{insertDecision + "('" + g.String() + "','C','" + strings.Join(names, ",") + "'," + strconv.FormatUint(uint64(home), 10) + ")", "COMMIT"}
+	return []string{insertDecision + "(" + literal(g.String()) + "," + literal("C") + "," + literal(strings.Join(names, ",")) + "," +
+		strconv.FormatUint(uint64(home), 10) + ")", "COMMIT"}
 }
+
+// literal is a name as SQL. Without the introducer a client's collation_connection of UCS-2 would have each character stored as two bytes.
+func literal(name string) string { return "_binary'" + name + "'" }
 
 const insertDecision = "INSERT INTO " + Schema + ".txn_decision (gtrid, verdict, parts, home) VALUES "
 

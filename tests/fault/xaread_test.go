@@ -1,0 +1,295 @@
+package fault
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// startWide starts heddles whose accounts and ledger are over four data sources, two on each server.
+func startWide(t *testing.T, n int) (out []*harness.Heddle) {
+	t.Helper()
+	for _, shard := range shards(t) {
+		exec(t, shard, "CREATE DATABASE IF NOT EXISTS wide_0")
+		exec(t, shard, "CREATE DATABASE IF NOT EXISTS wide_1")
+	}
+	t.Cleanup(func() {
+		for _, shard := range env.Shards {
+			db := harness.Open(t, shard.Config("shop"))
+			for _, schema := range []string{"wide_0", "wide_1"} {
+				_, _ = db.ExecContext(context.Background(), "DROP DATABASE "+schema) // the servers are the next thing to go
+			}
+		}
+	})
+	for range n {
+		out = append(out, env.Heddle(t, harness.HeddleOptions{
+			Rules: []string{fmt.Sprintf(`database: wide
+defaults: {user: root}
+data_sources:
+  ds_0: {address: %[1]q, schema: wide_0}
+  ds_1: {address: %[2]q, schema: wide_0}
+  ds_2: {address: %[1]q, schema: wide_1}
+  ds_3: {address: %[2]q, schema: wide_1}
+slots: {ds_0: 0-4095, ds_1: 4096-8191, ds_2: 8192-12287, ds_3: 12288-16383}
+tables:
+  accounts: {key: id}
+  ledger: {key: id}
+binding: [[accounts, ledger]]
+`, env.Shards[0].Addr(), env.Shards[1].Addr()), fmt.Sprintf(`database: plain
+defaults: {user: root}
+data_sources:
+  ds_0: {address: %q}
+`, env.Shards[0].Addr())},
+			Users: "users: {root: {}}",
+			Set:   map[string]string{"transactions.type": "xa"},
+		}))
+	}
+	return out
+}
+
+// places are the accounts of a transfer.
+func places(n int64) (from, to int) {
+	from, to = 1+int(n)*7%40, 1+int(n)*11%39
+	if from == to {
+		to++
+	}
+	return from, to
+}
+
+// movers have clients move money over all shards until the test has seen enough: in transactions of several statements, and by one statement.
+func movers(t *testing.T, banks []*harness.Heddle, clients int) (stop func() int64) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var numbers, moved atomic.Int64
+	var all sync.WaitGroup
+	for c := range clients {
+		db := banks[c%len(banks)].Open(t, "root", "", "wide")
+		db.SetMaxOpenConns(1)
+		exec(t, db, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED") // without gap locks they stand in each other's way less
+		all.Go(func() {
+			for ctx.Err() == nil {
+				n := numbers.Add(1)
+				from, to := places(n)
+				var err error
+				switch n % 4 {
+				case 0:
+					_, err = db.ExecContext(ctx, "UPDATE accounts SET v = IF(id = ?, v - 1, v + 1) WHERE id IN (?, ?)", from, from, to)
+				case 1:
+					for _, old := range []int64{n - 199, n - 198} { // which keeps the ledger short
+						from, to := places(old)
+						_, err = db.ExecContext(ctx, "DELETE FROM ledger WHERE id IN (?, ?) AND n = ?", from, to, old)
+					}
+				default:
+					err = transfer(ctx, db, n, from, to)
+				}
+				if err == nil {
+					moved.Add(1)
+				}
+			}
+		})
+	}
+	return func() int64 {
+		cancel()
+		all.Wait()
+		return moved.Load()
+	}
+}
+
+// glance is one way to look at all the money; it returns what there is, and 4000 if nothing is fractured.
+type glance struct {
+	name string
+	look func(ctx context.Context, c *sql.Conn) (int, error)
+}
+
+func added(ctx context.Context, c interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, query string, args ...any) (total int, err error) {
+	rows, err := c.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var v sql.NullInt64 // of no rows
+		if err := rows.Scan(&v); err != nil {
+			return 0, err
+		}
+		total += int(v.Int64)
+	}
+	return total, rows.Err()
+}
+
+var glances = []glance{
+	{"a sum", func(ctx context.Context, c *sql.Conn) (int, error) {
+		return added(ctx, c, "SELECT SUM(v) FROM accounts")
+	}},
+	{"rows as text", func(ctx context.Context, c *sql.Conn) (int, error) {
+		return added(ctx, c, "SELECT v FROM accounts ORDER BY id")
+	}},
+	{"rows of a prepared statement", func(ctx context.Context, c *sql.Conn) (int, error) {
+		return added(ctx, c, "SELECT v FROM accounts WHERE id > ?", 0)
+	}},
+	{"a statement in parts", func(ctx context.Context, c *sql.Conn) (int, error) {
+		return added(ctx, c, "SELECT (SELECT SUM(v) FROM accounts) + (SELECT IFNULL(SUM(amount), 0) FROM ledger)")
+	}},
+	{"a transaction that reads", func(ctx context.Context, c *sql.Conn) (total int, err error) {
+		tx, err := c.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+		if err != nil {
+			return 0, err
+		}
+		defer func() { _ = tx.Rollback() }() // it has only read
+		var ledger, sum int
+		if _, err = added(ctx, tx, "SELECT v FROM accounts WHERE id = 1"); err == nil { // from then on it is of one moment
+			ledger, err = added(ctx, tx, "SELECT SUM(amount) FROM ledger")
+		}
+		if err == nil {
+			sum, err = added(ctx, tx, "SELECT SUM(v) FROM accounts")
+		}
+		for from := 1; from <= 40 && err == nil; from += 10 {
+			var v int
+			v, err = added(ctx, tx, fmt.Sprintf("SELECT v FROM accounts WHERE id BETWEEN %d AND %d", from, from+9))
+			total += v
+		}
+		if err == nil && (total != sum || ledger != 0) {
+			return -1, nil
+		}
+		return total, err
+	}},
+}
+
+// While money is moved over four data sources, plain reads see halves of transfers, and atomic ones none. `make atomic-reads` has it read as often as
+// HEDDLE_READS says.
+func TestAtomicReads(t *testing.T) {
+	wanted := 600
+	if n, err := strconv.Atoi(os.Getenv("HEDDLE_READS")); err == nil {
+		wanted = n
+	}
+	banks := startWide(t, 2)
+	bank(t, banks[0].Open(t, "root", "", "wide"))
+	stop := movers(t, banks, 6)
+	began := time.Now()
+	var fractured, read [2]atomic.Int64
+	var sums, summed [2]atomic.Int64 // how long a sum takes
+	var refused atomic.Int64
+	var readers sync.WaitGroup
+	for r := range 4 {
+		atomicReads := r < 3
+		c := conn(t, banks[r%2].Open(t, "root", "", "wide"))
+		if atomicReads {
+			exec(t, c, "SET heddle_read = 'atomic'")
+		}
+		at := map[bool]int{false: 0, true: 1}[atomicReads]
+		readers.Go(func() {
+			for n := r; ; n++ {
+				if atomicReads && int(read[1].Load()) >= wanted || !atomicReads && (int(read[0].Load()) >= wanted/4+200 && fractured[0].Load() > 0 || time.Since(began) > time.Minute) {
+					return
+				}
+				g, asked := glances[n%len(glances)], time.Now()
+				total, err := g.look(t.Context(), c)
+				if g.name == "a sum" {
+					sums[at].Add(int64(time.Since(asked)))
+					summed[at].Add(1)
+				}
+				if err != nil {
+					switch refused.Add(1); code(err) {
+					case 1205, 1213: // as any transaction may be told
+					case 1317, 1927: // a connection that recovery took for the home of an aborted transaction
+					default:
+						t.Errorf("%s: %v", g.name, err)
+						return
+					}
+					continue
+				}
+				read[at].Add(1)
+				if total != 4000 {
+					if fractured[at].Add(1); atomicReads {
+						t.Errorf("%s: %d in all, 4000 at the start", g.name, total)
+					}
+				}
+			}
+		})
+	}
+	readers.Wait()
+	took, moved := time.Since(began), stop()
+	t.Logf("%d transfers in %s; plain: %d of %d reads fractured; atomic: %d of %d, %d refused", moved, took.Round(time.Second), fractured[0].Load(), read[0].Load(), fractured[1].Load(), read[1].Load(), refused.Load())
+	for at, name := range []string{"plain", "atomic"} {
+		t.Logf("a sum takes %s on average, %s", time.Duration(sums[at].Load()/max(1, summed[at].Load())).Round(10*time.Microsecond), name)
+	}
+	if fractured[0].Load() == 0 {
+		t.Error("plain reads were never fractured: the test shows nothing")
+	}
+	if moved < 100 {
+		t.Errorf("only %d transfers were made", moved)
+	}
+	if refused.Load()*50 > read[1].Load() {
+		t.Errorf("%d atomic reads were refused, %d answered", refused.Load(), read[1].Load())
+	}
+}
+
+// What atomic reads cannot promise is refused, with the reason; what is on one shard runs as ever, and on servers with the same statements.
+func TestAtomicReadRefusals(t *testing.T) {
+	banks := startWide(t, 1)
+	db := banks[0].Open(t, "root", "", "wide")
+	bank(t, db)
+	on := shards(t)
+	exec(t, on[0], "CREATE DATABASE IF NOT EXISTS plain")
+	exec(t, on[0], "CREATE OR REPLACE FUNCTION plain.noted() RETURNS INT RETURN 1")
+	exec(t, on[0], "CREATE OR REPLACE TABLE plain.one (a INT)")
+	c := conn(t, db)
+	for _, refused := range []string{"SET GLOBAL heddle_read = 'atomic'", "SET heddle_read = 'atomic', @a = 1"} {
+		if _, err := c.ExecContext(t.Context(), refused); code(err) != 1235 {
+			t.Errorf("%s: %v", refused, err)
+		}
+	}
+	if _, err := c.ExecContext(t.Context(), "SET heddle_read = 'half'"); code(err) != 1231 {
+		t.Errorf("a value that there is not: %v", err)
+	}
+	exec(t, c, "SET SESSION heddle_read = atomic")
+	var value string
+	if err := c.QueryRowContext(t.Context(), "SELECT @@heddle_read").Scan(&value); err != nil || value != "atomic" {
+		t.Errorf("the setting is %q, %v", value, err)
+	}
+	const all = "SELECT SUM(v) FROM accounts"
+	for _, step := range []struct {
+		sql  string
+		code uint16
+	}{
+		{all, 0}, {"SELECT SUM(v) FROM accounts FOR UPDATE", 0}, {"SET @all = (SELECT SUM(v) FROM accounts)", 0}, {"DO (SELECT SUM(v) FROM accounts)", 0},
+		{"SELECT plain.noted(), id FROM accounts", 1235},
+		{"BEGIN", 0}, {"SET heddle_read = plain", 1568}, {"SELECT v FROM accounts WHERE id = 1", 0}, {all, 1235}, {"UPDATE accounts SET v = v", 0}, {"COMMIT", 0},
+		{"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", 0}, {"BEGIN", 0}, {all, 0}, {"COMMIT", 0},
+		{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", 0}, {"START TRANSACTION READ ONLY", 0}, {all, 1235}, {"ROLLBACK", 0},
+		{"START TRANSACTION READ ONLY", 0}, {"SELECT v FROM accounts WHERE id = 1", 0}, {"SAVEPOINT a", 0}, {all, 0}, {"ROLLBACK TO a", 0}, {"SELECT a FROM plain.one", 0}, {"COMMIT", 0},
+		{"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", 0}, {all, 0}, {"UPDATE accounts SET v = v WHERE id = 1", 1792}, {"COMMIT", 0},
+		{"LOCK TABLES accounts READ", 0}, {all, 1235}, {"UNLOCK TABLES", 0},
+		{"SET autocommit = 0", 0}, {all, 1235}, {"ROLLBACK", 0}, {"SET TRANSACTION READ ONLY", 0}, {all, 0}, {"ROLLBACK", 0}, {"SET autocommit = 1", 0},
+		{"SET heddle_read = DEFAULT", 0}, {"BEGIN", 0}, {all, 0}, {"COMMIT", 0},
+	} {
+		rows, err := c.QueryContext(t.Context(), step.sql)
+		for err == nil && rows.Next() {
+		}
+		if err == nil {
+			err = rows.Err()
+			_ = rows.Close()
+		}
+		if code(err) != step.code || err != nil && step.code == 0 {
+			t.Errorf("%s: %v, not %d", step.sql, err, step.code)
+		}
+	}
+	exec(t, c, "SET heddle_read = atomic")
+	before := count(t, on[0], "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'COM_BEGIN'")
+	for id := 1; id <= 40; id++ {
+		exec(t, c, fmt.Sprintf("SELECT v FROM accounts WHERE id = %d", id))
+	}
+	if n := count(t, on[0], "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'COM_BEGIN'") - before; n != 0 {
+		t.Errorf("%d transactions were begun for reads of one shard", n)
+	}
+}

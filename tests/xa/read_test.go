@@ -1,0 +1,162 @@
+package xa
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/txn"
+)
+
+// column is txn.Ask over the branches of these tests.
+func column(ctx context.Context, of txn.Branch, sql string) (out []string, err error) {
+	rows, err := of.(*branch).conn.(driver.QueryerContext).QueryContext(ctx, sql, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	row := make([]driver.Value, 1)
+	for {
+		if err := rows.Next(row); err == io.EOF {
+			return out, nil
+		} else if err != nil {
+			return nil, err
+		}
+		out = append(out, string(row[0].([]byte)))
+	}
+}
+
+// reader is a transaction that is about to read from all shards.
+func reader(t *testing.T) (*txn.Txn, []*branch) {
+	t.Helper()
+	x := txn.New(txn.Options{ReadWrite: true})
+	var all []*branch
+	for i := range env.Shards {
+		all = append(all, connect(t, i))
+		x.Adopt(all[i])
+	}
+	return x, all
+}
+
+// seen are the shards on which a reader finds a transfer.
+func seen(t *testing.T, all []*branch, id int64) (on []int) {
+	t.Helper()
+	for i, b := range all {
+		found, err := column(t.Context(), b, fmt.Sprintf("SELECT CAST(t AS CHAR) FROM bank.ledger WHERE t = %d", id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) > 0 {
+			on = append(on, i)
+		}
+	}
+	return on
+}
+
+// TestReadBetween: whatever of a commit happens between the openings of a reader's snapshots, it reads all of the transaction or nothing. The reader is
+// stopped when it looks for what its first snapshots show, and the transaction goes on as far as the reader lets it.
+func TestReadBetween(t *testing.T) {
+	for home := range env.Shards {
+		on := []int{home, (home + 1) % len(env.Shards), (home + 2) % len(env.Shards)}
+		for _, point := range []string{"prepare.before", "prepare.after", "decide.before", "decide.after", "deliver.before", "deliver.after", "tell.before"} {
+			reached, goOn := make(chan struct{}, 8), make(chan struct{})
+			x, _, id := transfer(t, manager(func(_ context.Context, at string) error {
+				if at == point {
+					reached <- struct{}{}
+					<-goOn
+				}
+				return nil
+			}), txn.Options{}, on)
+			committed := make(chan error, 1)
+			go func() { committed <- x.Commit(context.Background()) }()
+			<-reached
+			r, all := reader(t)
+			first := true
+			m := manager(nil)
+			err := m.Atomic(t.Context(), r, func(ctx context.Context, of txn.Branch, sql string) ([]string, error) {
+				if of == txn.Branch(all[on[0]]) && first { // its snapshots are open
+					first = false
+					close(goOn)
+				}
+				return column(ctx, of, sql)
+			})
+			if first { // nothing was suspected, not even what is prepared
+				close(goOn)
+			}
+			if err != nil {
+				t.Errorf("%s, home on %d: %v", point, home, err)
+			}
+			if got := seen(t, all, id); len(got) != 0 && len(got) != 3 {
+				t.Errorf("%s, home on %d: the reader sees it on %v", point, home, got)
+			}
+			if err := <-committed; err != nil {
+				t.Errorf("%s: %v", point, err)
+			}
+			for _, b := range all {
+				b.Discard()
+			}
+		}
+	}
+	clean(t)
+}
+
+// TestReadUndelivered: a transaction that is decided and not delivered lets no reader have snapshots; with locks a reader waits for it; when it is
+// recovered all of it is read.
+func TestReadUndelivered(t *testing.T) {
+	branches, id := dying(t, "deliver.before")
+	r, all := reader(t)
+	m := manager(nil)
+	if err := m.Atomic(t.Context(), r, column); !errors.Is(err, txn.ErrUnsettled) {
+		t.Errorf("half of a transaction is there, and a reader is told %v", err)
+	}
+	if err := r.ByLocks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all[1].run(t, "SET innodb_lock_wait_timeout=0")
+	_, err := column(t.Context(), all[1], fmt.Sprintf("SELECT CAST(t AS CHAR) FROM bank.ledger WHERE t = %d", id))
+	if e := sqlerr.As(asServer(err)); e == nil || e.Code != 1205 {
+		t.Errorf("a reader with locks does not wait for what is prepared: %v", err)
+	}
+	_ = r.Rollback(t.Context())
+	for _, b := range branches {
+		b.Discard()
+	}
+	recoverAll(t, recoverer(t, nil))
+	if err := m.Atomic(t.Context(), r, column); err != nil {
+		t.Errorf("after it was recovered: %v", err)
+	}
+	if got := seen(t, all, id); len(got) != 2 {
+		t.Errorf("after it was recovered the reader sees it on %v", got)
+	}
+	_ = r.Rollback(t.Context())
+	for _, b := range all {
+		b.Discard()
+	}
+	clean(t)
+}
+
+// TestNamesInAnyCharset: names are stored as they are whatever a client's connection makes of literals.
+func TestNamesInAnyCharset(t *testing.T) {
+	x, branches, id := transfer(t, manager(func(_ context.Context, at string) error {
+		if at == "deliver.before" {
+			return errors.New("dies")
+		}
+		return nil
+	}), txn.Options{}, []int{0, 1})
+	branches[0].run(t, "SET sql_mode='', collation_connection=ucs2_general_ci") // it decides
+	if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+		t.Fatal(err)
+	}
+	for _, b := range branches {
+		b.Discard()
+	}
+	recoverAll(t, recoverer(t, nil))
+	if got := there(t, id); len(got) != 2 {
+		t.Errorf("a transaction that was decided is there on %v", got)
+	}
+	clean(t)
+}
