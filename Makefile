@@ -43,7 +43,7 @@ build: ## Build bin/heddle.
 .PHONY: build-race
 build-race: ## Build bin/heddle-race, which the test layers drive.
 	@scripts/need race
-	go build -race -ldflags "$(LDFLAGS)" -o bin/heddle-race ./cmd/heddle
+	go build -race -tags failpoints -ldflags "$(LDFLAGS)" -o bin/heddle-race ./cmd/heddle
 
 .PHONY: need
 need: ## Check that all programs the tests use are there; with CI=true install those that are not.
@@ -120,12 +120,21 @@ xa: ## Let distributed transactions die everywhere over real servers, and recove
 	$(GOTEST) -v -run '^Test(EveryPath|CrashPoints|TheExplorerSees|Walks)$$' ./txn/xa
 
 INJECTIONS ?= 10000
+FAULTS ?= 1000
 .PHONY: torture
-torture: ## Let owners and recoverers of XA transactions die at INJECTIONS (10000) failpoints, and servers; goes on from bin/torture.txt; SEED= another run.
+torture: ## Let drivers of XA transactions die at INJECTIONS (10000) failpoints, then processes, servers and links by FAULTS (1000); goes on from bin/torture*; SEED= another run.
 	@scripts/need server
 	HEDDLE_EXPLORE=1 go test -timeout 0 -count=1 -v -run '^TestEveryPath$$' ./txn/xa
 	mkdir -p bin
 	HEDDLE_TORTURE=$(CURDIR)/bin/torture.txt HEDDLE_TORTURE_COUNT=$(INJECTIONS) HEDDLE_SEED=$(SEED) go test -timeout 0 -count=1 -v -run '^TestTorture$$' ./tests/xa
+	@$(MAKE) torture-processes
+
+.PHONY: torture-processes
+torture-processes: ## Its second half: kill, freeze and cut off real processes FAULTS (1000) times; goes on from bin/torture-processes.json; SEED= another run.
+	@scripts/need server
+	go build -tags failpoints -o bin/heddle-failpoints ./cmd/heddle
+	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle-failpoints HEDDLE_TORTURE_PROCESSES=$(CURDIR)/bin/torture-processes.json HEDDLE_TORTURE_COUNT=$(FAULTS) \
+		HEDDLE_SEED=$(SEED) go test -timeout 0 -count=1 -v -run '^TestProcesses$$' ./tests/xa
 
 READS ?= 100000
 .PHONY: atomic-reads
@@ -172,6 +181,7 @@ bench-compare: ## Measure two commits in one run: OLD=main~5 NEW=main; flags in 
 .PHONY: vet
 vet: ## Run go vet.
 	go vet ./...
+	go vet -tags failpoints ./sidecar
 	go vet -tags mysql ./tests/mysql
 
 .PHONY: fmt

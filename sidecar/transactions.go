@@ -20,6 +20,7 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/txn"
 	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // transactions are those over several data sources: which servers can have part in them, and who finishes what dead processes
@@ -74,9 +75,11 @@ func newTransactions(mesh string, primary func(string) string, meter *observe.Tr
 	t.stop = stop
 	t.begin = func(work func(context.Context)) { t.work.Go(func() { work(ctx) }) }
 	cluster := clusterOf(mesh)
-	t.manager = txn.NewManager(txn.Config{Cluster: cluster, Shards: t.shards, Observe: meter.Step, Ended: meter.Ended})
+	at := failpoints()
+	t.manager = txn.NewManager(txn.Config{Cluster: cluster, Shards: t.shards, At: at, Observe: meter.Step, Ended: meter.Ended})
+	log.Info("transactions over several data sources have this epoch in their names", zap.String("epoch", xa.EpochName(t.manager.Epoch())))
 	t.recoverer = txn.NewRecoverer(txn.RecoveryConfig{
-		Shards: t.shards, Cluster: cluster,
+		Shards: t.shards, Cluster: cluster, At: at,
 		Alarm: func(a txn.Alarm) {
 			meter.Alarm(a)
 			t.say(a.DataSource, "branch of a transaction that cannot be finished without an operator: "+a.XID+": "+a.Detail, log.Error)
@@ -155,6 +158,7 @@ func (t *transactions) set(sources []backend.DataSource) {
 		t.begin(func(ctx context.Context) { t.watch(ctx, c, first.Done) })
 	}
 	first.Wait()
+	t.recoverer.Nudge()
 }
 
 // moved asks anew where the primaries are.

@@ -91,6 +91,9 @@ func (t *Txn) enlistXA(ctx context.Context, b Branch) error {
 	p := &part{branch: b, xid: xa.XID{GTRID: t.gtrid, Branch: xa.Qualifier{
 		Log: log, Conn: b.ConnectionID(), Home: t.parts[0].branch.ConnectionID(),
 	}}}
+	if err := t.manager.cfg.At.hit(ctx, "start", "before"); err != nil {
+		return err
+	}
 	packet := append(t.options.ahead(), txnlog.Start(p.xid))
 	if t.options.Snapshot {
 		packet = append(packet, txnlog.Snapshot)
@@ -108,7 +111,7 @@ func (t *Txn) enlistXA(ctx context.Context, b Branch) error {
 		return fmt.Errorf("begin on %s: %w", b.DataSource(), err)
 	}
 	t.parts = append(t.parts, p)
-	return nil
+	return t.manager.cfg.At.hit(ctx, "start", "after")
 }
 
 // guardPoint is a savepoint of home's for as long as the transaction is distributed. It goes with the transaction, so that nothing is

@@ -81,7 +81,8 @@ type Alarm struct {
 
 // Recoverer finishes the branches that their owners have left, and deletes what nobody needs any more.
 type Recoverer struct {
-	cfg RecoveryConfig
+	cfg    RecoveryConfig
+	nudged chan struct{}
 
 	mu    sync.Mutex // guards what follows
 	first map[string]map[xa.XID]time.Time
@@ -92,7 +93,7 @@ type Recoverer struct {
 
 // NewRecoverer returns a recoverer that has seen nothing yet.
 func NewRecoverer(cfg RecoveryConfig) *Recoverer {
-	return &Recoverer{cfg: cfg.withDefaults(), first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
+	return &Recoverer{cfg: cfg.withDefaults(), nudged: make(chan struct{}, 1), first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
 		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[xa.GTRID]time.Time{}}
 }
 
@@ -123,8 +124,52 @@ func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err 
 				}
 			})
 		}
-		wait(ctx, r.cfg.Every)
+		r.pause(ctx, r.untilNext())
 	}
+}
+
+// Nudge has Run look at once: there are data sources that it has not seen.
+func (r *Recoverer) Nudge() {
+	select {
+	case r.nudged <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Recoverer) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-r.nudged:
+	case <-timer.C:
+	}
+}
+
+// untilNext is how long to wait for the next look: until a branch may be taken up, if that is about then.
+func (r *Recoverer) untilNext() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := r.cfg.Every
+	for _, branches := range r.first {
+		for x, since := range branches {
+			if left := r.alone(x) - time.Since(since); !r.busy[x] && left > 0 && left < r.cfg.Every*5/4 && (next == r.cfg.Every || left < next) {
+				next = left
+			}
+		}
+	}
+	return max(next, r.cfg.Every/20)
+}
+
+// alone is how long a branch is left to its owner.
+func (r *Recoverer) alone(x xa.XID) time.Duration {
+	switch r.cfg.Life(x.GTRID.Epoch) {
+	case Living:
+		return r.cfg.Living
+	case Dead:
+		return 0
+	}
+	return r.cfg.Unknown
 }
 
 // overlap is how many looks at a data source there may be at once, where one finds something that takes its time.
@@ -202,14 +247,7 @@ func (r *Recoverer) due(dataSource string, server *txnlog.Server, listed []xa.XI
 			since = now
 		}
 		seen[x] = since
-		alone := r.cfg.Unknown
-		switch r.cfg.Life(x.GTRID.Epoch) {
-		case Living:
-			alone = r.cfg.Living
-		case Dead:
-			alone = 0
-		}
-		if now.Sub(since) >= alone && !r.busy[x] {
+		if now.Sub(since) >= r.alone(x) && !r.busy[x] {
 			r.busy[x] = true
 			due = append(due, x)
 		}

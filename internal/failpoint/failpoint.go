@@ -31,7 +31,8 @@ type point struct {
 }
 
 // Parse reads points: "name=action" or "name:3=action" for the third time only, several with ';' between them. The actions
-// are error, kill (this process, as by kill -9), hang (until the context ends) and sleep(duration).
+// are error, kill (this process, as by kill -9), stop (this process, until it is sent SIGCONT), hang (until the context ends) and
+// sleep(duration).
 func Parse(text string) (*Set, error) {
 	s := &Set{points: map[string]*point{}}
 	for one := range strings.SplitSeq(text, ";") {
@@ -55,12 +56,12 @@ func Parse(text string) (*Set, error) {
 			p.do = "sleep"
 		}
 		switch p.do {
-		case "error", "kill", "hang", "sleep":
+		case "error", "kill", "stop", "hang", "sleep":
 		default:
 			ok = false
 		}
 		if !ok {
-			return nil, fmt.Errorf("failpoint %q is not name=error, kill, hang or sleep(duration)", one)
+			return nil, fmt.Errorf("failpoint %q is not name=error, kill, stop, hang or sleep(duration)", one)
 		}
 	}
 	return s, nil
@@ -88,6 +89,8 @@ func (s *Set) Hit(ctx context.Context, name string) error {
 	case "kill":
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
 		select {}
+	case "stop":
+		_ = syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
 	case "hang":
 		<-ctx.Done()
 	case "sleep":

@@ -15,12 +15,12 @@ func buildHeddle(dir string) (string, error) {
 	if path := os.Getenv("HEDDLE_TEST_BINARY"); path != "" {
 		return path, nil
 	}
-	return Build(filepath.Join(dir, "heddle"), "github.com/heddle-mesh/heddle/cmd/heddle")
+	return Build(filepath.Join(dir, "heddle"), "github.com/heddle-mesh/heddle/cmd/heddle", "-tags", "failpoints")
 }
 
 // Build compiles a command of this module to path; with the race detector if HEDDLE_TEST_RACE is 1.
-func Build(path, pkg string) (string, error) {
-	args := []string{"build", "-o", path}
+func Build(path, pkg string, flags ...string) (string, error) {
+	args := append([]string{"build", "-o", path}, flags...)
 	if os.Getenv("HEDDLE_TEST_RACE") == "1" {
 		args = append(args, "-race")
 	}

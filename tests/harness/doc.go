@@ -6,7 +6,8 @@
 //
 //	func TestMain(m *testing.M) { os.Exit(harness.Run(m, harness.Options{Plain: true, Shards: 4}, &env)) }
 //
-// Environment: HEDDLE_TEST_BINARY names a heddle to use instead of building one; HEDDLE_TEST_RACE=1 builds it with
+// Environment: HEDDLE_TEST_BINARY names a heddle to use instead of building one (with the tag failpoints, by which it can be told to
+// die); HEDDLE_TEST_RACE=1 builds it with
 // the race detector, and a race that it reports fails the test. HEDDLE_TEST_SERVER names the server's program, a
 // mariadbd or a mysqld, in place of the mariadbd that is installed.
 //

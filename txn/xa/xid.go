@@ -62,6 +62,9 @@ func (g GTRID) String() string {
 	return string(appendDigits(b, g.Seq, seqWidth))
 }
 
+// EpochName is an epoch as it stands in names.
+func EpochName(epoch uint64) string { return string(appendDigits(nil, epoch, epochWidth)) }
+
 // ParseGTRID reads what String wrote. A name of a later format is an error: it is not to be guessed at.
 func ParseGTRID(s string) (GTRID, error) {
 	fields := strings.Split(strings.TrimPrefix(s, gtridPrefix), "-")
