@@ -251,6 +251,12 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 			s.caller.parent = string(request.Attrs[i].Value.Bytes)
 		}
 	}
+	if limit, ok := s.waits(nil, request.Attrs); ok {
+		if err := s.bound(limit); err != nil {
+			return s.writeError(err)
+		}
+		defer s.unbound()
+	}
 	if request.TypesSent {
 		stmt.types = append(stmt.types[:0], request.Types...)
 	}

@@ -20,6 +20,12 @@ func (s *Session) comQuery(ctx context.Context, payload []byte) error {
 		return s.writeError(err)
 	}
 	text := s.called(q.SQL, q.Attrs)
+	if limit, ok := s.waits(s.caller.comment, q.Attrs); ok {
+		if err := s.bound(limit); err != nil {
+			return s.writeError(err)
+		}
+		defer s.unbound()
+	}
 	for first := true; ; first = false {
 		rest, err := s.query(ctx, text, first)
 		if err != nil || rest == nil {

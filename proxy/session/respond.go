@@ -118,6 +118,9 @@ func (s *Session) translate(err error) *sqlerr.Error {
 		if s.drains() {
 			return sqlerr.ShuttingDown()
 		}
+		if s.wasLate() {
+			return s.late()
+		}
 		return sqlerr.Interrupted()
 	}
 	if e := commitError(err); e != nil {

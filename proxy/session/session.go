@@ -117,6 +117,7 @@ type Session struct {
 	lent       []*backend.Lease   // of the statement under way, beside held; some may have ended
 	loading    context.CancelFunc // ends the reading of schemas for the statement under way; nil: there is none
 	waiting    lockWatch
+	callerWait callerWait
 	killsOver  sync.Cond // signalled, under mu, when kills is 0
 	parted     bool      // the answer to the last command was the end of the session
 	waitedFor  bool      // the drain waits for it, although no command runs

@@ -51,7 +51,7 @@ func traceparent(comment []byte) (from, to int) {
 	return from, from + max(bytes.IndexByte(comment[from:], '\''), 0)
 }
 
-// cutComment cuts the comment off that a text ends with, if it is one of sqlcommenter's with a traceparent. What may be inside of
+// cutComment cuts the comment off that a text ends with, if it is one of sqlcommenter's with a traceparent or a timeout. What may be inside of
 // another comment, or a statement of its own behind a ';', is left alone.
 func cutComment(text []byte) (rest, comment []byte) {
 	if !bytes.HasSuffix(text, []byte("*/")) {
@@ -67,7 +67,7 @@ func cutComment(text []byte) (rest, comment []byte) {
 	return text[:at], text[at:]
 }
 
-// isTags reports whether a comment is key='value',… with a traceparent.
+// isTags reports whether a comment is key='value',… with a traceparent or a timeout.
 func isTags(comment []byte) bool {
 	if len(comment) < 4 || comment[2] == '+' { // a hint
 		return false
@@ -78,7 +78,7 @@ func isTags(comment []byte) bool {
 			return false
 		}
 	}
-	return bytes.Contains(comment, []byte(parentKey))
+	return bytes.Contains(comment, []byte(parentKey)) || bytes.Contains(comment, []byte(timeoutKey))
 }
 
 // plain reports whether a text has only what URL encoding leaves.

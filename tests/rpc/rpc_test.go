@@ -3,6 +3,7 @@ package rpc
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,7 +24,9 @@ var env *harness.Env
 
 func TestMain(m *testing.M) {
 	build := func(_ context.Context, e *harness.Env) error { _, err := e.Binary(); return err }
-	os.Exit(harness.Run(m, harness.Options{Shards: 1, Setup: build}, &env))
+	os.Exit(harness.Run(m, harness.Options{Shards: 2, Setup: func(ctx context.Context, e *harness.Env) error {
+		return errors.Join(build(ctx, e), e.CreateSchema(ctx, "shop"))
+	}}, &env))
 }
 
 // mesh is a heddle that carries calls.
@@ -50,7 +53,8 @@ func start(t *testing.T, routes string, set ...string) *mesh {
 		fields[set[i]] = set[i+1]
 	}
 	m.Heddle = env.Heddle(t, harness.HeddleOptions{
-		Rules: []string{fmt.Sprintf("data_sources: {main: {address: %q, user: root}}\n", env.Shards[0].Addr())},
+		Rules: []string{fmt.Sprintf("database: shop\ndefaults: {user: root}\ndata_sources:\n  ds_0: {address: %q}\n  ds_1: {address: %q}\n"+
+			"slots: {ds_0: 0-8191, ds_1: 8192-16383}\ntables: {orders: {key: id}}\n", env.Shards[0].Addr(), env.Shards[1].Addr())},
 		Users: "users: {root: {}}\n", Set: fields,
 	})
 	return m
