@@ -68,7 +68,7 @@ func (c *Conn) sent(cmd wire.Command, err error) error {
 	}
 	if cmd.NoReply() {
 		c.busy = false
-		c.link.disarm()
+		c.settled()
 	}
 	return nil
 }

@@ -186,13 +186,22 @@ func (c *Conn) Finish(ok *wire.OK) {
 		return
 	}
 	c.busy, c.uncertain = false, false
+	c.settled()
+}
+
+// settled ends an operation whose answer is there. A cancellation that has come since then must not harm the next one: what
+// was waited for with a limit would end somebody else's statement.
+func (c *Conn) settled() {
 	c.link.disarm()
+	if c.link.interrupted.Load() && !c.broken.Load() { // Interrupt sets both
+		c.link.resume()
+	}
 }
 
 // FinishErr tells that the answer ended with the ERR packet e. Some errors say that the server ends the connection.
 func (c *Conn) FinishErr(e *sqlerr.Error) {
 	c.busy, c.uncertain = false, true
-	c.link.disarm()
+	c.settled()
 	c.doubt()
 	if endsConnection(e.Code) {
 		c.broken.Store(true)

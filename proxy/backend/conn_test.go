@@ -181,6 +181,30 @@ func TestLateCancelIsHarmless(t *testing.T) {
 	}
 }
 
+// A context that ends when the answer has been read, and not yet been told to be at its end, must not harm the next statement.
+func TestACancellationBehindTheAnswer(t *testing.T) {
+	c := connect(t, sharedServer(t), 0, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := c.Send(ctx, wire.ComQuery, []byte("DO SLEEP(0.05)")); err != nil { // long enough for the watcher
+		t.Fatal(err)
+	}
+	p, err := c.ReadPacket()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ok wire.OK
+	if err := wire.ParseOK(p, c.stream.Caps, &ok); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	eventually(t, "the watcher has interrupted", c.link.interrupted.Load)
+	c.Finish(&ok)
+	if c.Broken() || one(t, c, "SELECT SLEEP(0.05) + 7") != "7" {
+		t.Error("the next statement is harmed")
+	}
+}
+
 func TestConnKillQuery(t *testing.T) {
 	c := connect(t, sharedServer(t), 0, "")
 	observer := connect(t, sharedServer(t), 0, "")

@@ -57,6 +57,6 @@ func (d *dialer) connect(ctx context.Context, ds *DataSource, flags Flags, schem
 		_ = c.Close() // the login's error is the one to report
 		return nil, &Error{DataSource: ds.Name, Op: "login", Err: cause}
 	}
-	c.link.disarm()
+	c.settled()
 	return c, nil
 }

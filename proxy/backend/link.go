@@ -73,6 +73,13 @@ func (l *link) disarm() {
 	}
 }
 
+// resume undoes an interrupt.
+func (l *link) resume() {
+	l.interrupted.Store(false)
+	l.deadline, l.timed = false, false
+	_ = l.Conn.SetDeadline(time.Time{}) // fails only on a closed connection, whose I/O fails anyway
+}
+
 // interrupt makes a blocked Read or Write return, and all later ones fail.
 func (l *link) interrupt() {
 	l.interrupted.Store(true)

@@ -124,7 +124,7 @@ func (c *Conn) PrepareOwn(ctx context.Context, sql string) (*Stmt, error) {
 		}
 	}
 	c.busy = false // the answer carries no status
-	c.link.disarm()
+	c.settled()
 	return s, nil
 }
 

@@ -35,7 +35,7 @@ func (c *Conn) ExecTogether(ctx context.Context, statements ...string) (ok wire.
 		return ok, lost
 	}
 	c.busy = false
-	c.link.disarm()
+	c.settled()
 	return ok, err
 }
 

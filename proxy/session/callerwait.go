@@ -42,8 +42,8 @@ func (s *Session) waits(comment []byte, attrs []wire.Param) (limit time.Duration
 	if text == "" {
 		return 0, false
 	}
-	ms, err := strconv.ParseUint(text, 10, 31)
-	return time.Duration(ms) * time.Millisecond, err == nil
+	ms, err := strconv.ParseInt(text, 10, 32)
+	return time.Duration(ms) * time.Millisecond, err == nil // below 0 for a caller that is late itself
 }
 
 // bound has the command under way ended when limit is over, counted from its arrival. The error is that it is over already. What bound
