@@ -153,7 +153,7 @@ func onShowVariables(s *Session, ctx context.Context, x *execution) error {
 	if conditionOnValues(x.st.parsed) {
 		return s.showByValue(ctx, x, own)
 	}
-	return s.showWith(ctx, x, own)
+	return s.showWith(ctx, x, own, nil)
 }
 
 // showByValue is a SHOW VARIABLES that chooses rows by their values: a server chooses among its own, and then among those

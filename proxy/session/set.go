@@ -145,13 +145,7 @@ func (s *Session) atHome(ctx context.Context, st *parser.Statement) error {
 
 // setElsewhere is SET of what is not the session's: it is passed to the server where there is only one.
 func (s *Session) setElsewhere(ctx context.Context, x *execution) error {
-	sources := map[string]bool{}
-	for _, l := range s.srv.Catalogs.Current().Layouts() {
-		for i := range l.DataSources {
-			sources[l.DataSources[i].Name] = true
-		}
-	}
-	if len(sources) != 1 {
+	if s.severalServers() {
 		return s.writeError(sqlerr.NotSupported("SET of a variable that is not the session's, over several servers"))
 	}
 	if err := keepsGlobal(x.st.parsed.Set); err != nil {
@@ -159,6 +153,17 @@ func (s *Session) setElsewhere(ctx context.Context, x *execution) error {
 	}
 	defer s.srv.settled.forget()
 	return s.onServer(ctx, x, x.st.parsed.Set)
+}
+
+// severalServers reports whether there is more than one data source, or none.
+func (s *Session) severalServers() bool {
+	sources := map[string]bool{}
+	for _, l := range s.srv.Catalogs.Current().Layouts() {
+		for i := range l.DataSources {
+			sources[l.DataSources[i].Name] = true
+		}
+	}
+	return len(sources) != 1
 }
 
 // switchWord reads a literal on or off.

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
@@ -14,11 +16,26 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
 
-// Some status variables are the client's connection's, which a server's answer says nothing of.
+// Some status variables are the client's connection's, or the proxy's, which a server's answer says nothing of.
 
-// ownStatus are their values, by lower case name.
+// globalStatus are the proxy's: its clients are not a server's, and one server would not be that old.
+func (s *Session) globalStatus() map[string]string {
+	clients := s.srv.Peers.List()
+	running := 0
+	for i := range clients {
+		if clients[i].Command != wire.ComSleep {
+			running++
+		}
+	}
+	up := strconv.Itoa(int(time.Since(s.srv.Start).Seconds()))
+	return map[string]string{"threads_connected": strconv.Itoa(len(clients)), "threads_running": strconv.Itoa(running),
+		"uptime": up, "uptime_since_flush_status": up}
+}
+
+// ownStatus are those and the connection's, by lower case name.
 func (s *Session) ownStatus() map[string]string {
-	values := map[string]string{"ssl_cipher": "", "ssl_version": "", "compression": "OFF"}
+	values := s.globalStatus()
+	values["ssl_cipher"], values["ssl_version"], values["compression"] = "", "", "OFF"
 	if secured, ok := s.conn.(*tls.Conn); ok {
 		state := secured.ConnectionState()
 		values["ssl_cipher"] = cipherName(state.CipherSuite)
@@ -45,12 +62,21 @@ func cipherName(suite uint16) string {
 	return strings.ReplaceAll(cipher, "_", "-")
 }
 
-// onShowStatus is SHOW STATUS: the server's answer with the client's own values put in.
+// onShowStatus is SHOW STATUS: a server's answer with the values put in that are not the server's. Where there are several
+// servers, whose counters these are is said.
 func onShowStatus(s *Session, ctx context.Context, x *execution) error {
 	if !x.st.parsed.Show.Global && conditionOnValues(x.st.parsed) {
 		return s.writeError(sqlerr.NotSupported("SHOW STATUS with a condition on values; one on names works"))
 	}
-	return s.showWith(ctx, x, s.ownStatus())
+	own := s.ownStatus()
+	if x.st.parsed.Show.Global {
+		own = s.globalStatus()
+	}
+	return s.showWith(ctx, x, own, func(h *held, others bool) {
+		if others && s.severalServers() {
+			s.diag.note(sqlerr.Explained("these are counters of the data source " + h.dataSource + ": each server has its own, and connections to it are shared"))
+		}
+	})
 }
 
 // conditionOnValues reports whether a SHOW chooses its rows by their values.
@@ -58,8 +84,9 @@ func conditionOnValues(st *parser.Statement) bool {
 	return strings.Contains(strings.ToLower(st.Text[st.Show.Where.Start:st.Show.Where.End]), "value")
 }
 
-// showWith has a server answer a SHOW of names and values, and puts own values in.
-func (s *Session) showWith(ctx context.Context, x *execution, own map[string]string) error {
+// showWith has a server answer a SHOW of names and values, and puts own values in. said, unless nil, is called with the server
+// and whether values of its own are left.
+func (s *Session) showWith(ctx context.Context, x *execution, own map[string]string, said func(h *held, others bool)) error {
 	defer s.settle(ctx)
 	text, err := s.interpolated(x)
 	if err != nil {
@@ -74,12 +101,18 @@ func (s *Session) showWith(ctx context.Context, x *execution, own map[string]str
 	if err != nil {
 		return s.writeError(err)
 	}
+	others := false
 	for _, row := range rows {
 		if value, ok := own[strings.ToLower(string(row[0]))]; ok {
 			row[1] = []byte(value)
+		} else {
+			others = true
 		}
 	}
-	return s.writeRows(ctx, merge.NewRows(columns, rows), x.form, func() *wire.OK { return &wire.OK{} })
+	if said != nil {
+		said(h, others)
+	}
+	return s.writeRows(ctx, merge.NewRows(columns, rows), x.form, func() *wire.OK { return &wire.OK{Warnings: s.diag.count()} })
 }
 
 // isStatusTable reports whether a table holds the status or the variables of the connection that asks.
@@ -97,6 +130,8 @@ func (s *Session) ownValues(t *parser.TableRef) map[string]string {
 		case t.CTE:
 		case name == "SESSION_STATUS":
 			return s.ownStatus()
+		case name == "GLOBAL_STATUS":
+			return s.globalStatus()
 		case name == "SESSION_VARIABLES":
 			return s.ownVariables(false)
 		case name == "GLOBAL_VARIABLES":

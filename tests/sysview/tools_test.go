@@ -196,6 +196,23 @@ func TestProcesslist(t *testing.T) {
 	}
 }
 
+// TestStatus: the clients at work and the age are the proxy's; of what is a server's, where there are several, it is said which.
+func TestStatus(t *testing.T) {
+	for layout, side := range lab.heddle {
+		for _, sql := range []string{"SHOW STATUS LIKE 'Threads_running'", "SHOW GLOBAL STATUS LIKE 'Threads_running'",
+			"SELECT 'x', VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'THREADS_RUNNING'"} {
+			a := ask(t, side, sql)
+			if e := a.Err(); e != nil || string(a.Results[0].Rows[0].Cells[1]) != "1" || len(a.Warnings) != 0 {
+				t.Errorf("%s: %s: %v, %v, %v", layout, sql, e, a.Results, a.Warnings)
+			}
+		}
+		counters := ask(t, side, "SHOW GLOBAL STATUS LIKE 'Com_select'")
+		if said := fmt.Sprint(counters.Warnings); strings.Contains(said, "counters of the data source ds_0") != strings.HasSuffix(layout, "4") {
+			t.Errorf("%s: %s", layout, said)
+		}
+	}
+}
+
 // TestSums: the figures of a sharded table are those of all shards.
 func TestSums(t *testing.T) {
 	for layout, side := range lab.heddle {
