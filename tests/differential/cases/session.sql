@@ -449,11 +449,11 @@ SET sql_mode = DEFAULT;
 SET sql_mode = 'ANSI_QUOTES';
 PREPARE p FROM 'COMMIT';
 PREPARE q FROM 'SET @a = ''x''';
-PREPARE r FROM 'SELECT @@sql_mode, "v" FROM s1 WHERE id = 1';
+PREPARE mixed FROM 'SELECT @@sql_mode, "v" FROM s1 WHERE id = 1';
 SET sql_mode = '';
 EXECUTE p;
 EXECUTE q;
-EXECUTE r;
+EXECUTE mixed;
 SET sql_mode = DEFAULT;
 --@ case SET STATEMENT of what is prepared and executed [text]
 SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR PREPARE p FROM 'SELECT "v" FROM s1 WHERE id = 1';
