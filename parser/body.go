@@ -40,7 +40,7 @@ type BodyName struct {
 // ParseBody reads the body of a stored program as a server keeps it.
 func ParseBody(text string, mode Mode) (*Body, error) {
 	const head = "CREATE PROCEDURE p() "
-	st, err := tokenize(head+text, mode, false)
+	st, err := tokenize(head+text, mode, false, nil)
 	if err != nil {
 		return nil, err
 	}

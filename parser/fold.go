@@ -200,14 +200,14 @@ func (s *Scan) foldEnds() {
 
 // ParseFolded is Parse for the text of this Scan with its folded lists cut to two elements: the statement stands for
 // all texts of the key, whatever the lengths of their lists. Its Folds number its own arguments.
-func (s *Scan) ParseFolded() (*Statement, error) {
+func (s *Scan) ParseFolded(room Room) (*Statement, error) {
 	text := make([]byte, 0, s.End)
 	from := 0
 	for i := range s.Folds {
 		text = append(text, s.text[from:s.Folds[i].Second.End]...)
 		from = s.Folds[i].End
 	}
-	return parse(string(append(text, s.text[from:s.End]...)), s.mode, true)
+	return parse(string(append(text, s.text[from:s.End]...)), s.mode, true, room)
 }
 
 // Whole gives the place in Args, as a Scan with these Folds has them, of the argument that the folded statement

@@ -73,7 +73,7 @@ func foldInvariants(t interface {
 	if len(s.Folds) == 0 {
 		return
 	}
-	st, err := s.ParseFolded()
+	st, err := s.ParseFolded(nil)
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}

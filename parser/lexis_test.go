@@ -92,7 +92,7 @@ func TestLexis(t *testing.T) {
 
 // onlyLiterals reports whether no operator but the comma stands in the text.
 func onlyLiterals(text string, mode Mode) bool {
-	st, err := tokenize(text, mode, false)
+	st, err := tokenize(text, mode, false, nil)
 	if err != nil {
 		return false
 	}

@@ -10,11 +10,19 @@ import (
 // Parse reads the first statement of text. It fails only for a text that cannot be cut into tokens (a *TextError)
 // or holds nothing at all; what the grammar library lacks is classified by its tokens. A text of comments alone has
 // the Kind Empty.
-func Parse(text string, mode Mode) (*Statement, error) { return parse(text, mode, false) }
+func Parse(text string, mode Mode) (*Statement, error) { return parse(text, mode, false, nil) }
+
+// ParseWithin is Parse where there is room for what it makes.
+func ParseWithin(text string, mode Mode, room Room) (*Statement, error) {
+	return parse(text, mode, false, room)
+}
+
+// Room is asked for bytes before they are taken. Its error, which says that they are not there, is that of who asks.
+type Room func(bytes int64) error
 
 // parse is Parse, of a text whose lists are folded or one whose are not.
-func parse(text string, mode Mode, folded bool) (*Statement, error) {
-	st, err := tokenize(text, mode, folded)
+func parse(text string, mode Mode, folded bool, room Room) (*Statement, error) {
+	st, err := tokenize(text, mode, folded, room)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +72,8 @@ func analyse(st *Statement) error {
 }
 
 // tokenize cuts the first statement of text into tokens.
-func tokenize(text string, mode Mode, folded bool) (*Statement, error) {
-	var s Scan
+func tokenize(text string, mode Mode, folded bool, room Room) (*Statement, error) {
+	s := Scan{Room: room}
 	b := []byte(text)
 	scan := s.ScanWhole
 	if folded {
@@ -74,7 +82,13 @@ func tokenize(text string, mode Mode, folded bool) (*Statement, error) {
 	if err := scan(b, mode); err != nil {
 		return nil, err
 	}
+	if room != nil {
+		if err := room(weight(s.Tokens, len(text))); err != nil {
+			return nil, err
+		}
+	}
 	st := &Statement{Text: text[:s.End], raw: b[:s.End:s.End], Mode: mode, Args: s.Args, Params: s.Params, Folds: s.Folds, group: s.group}
+	st.Tokens = make([]Token, 0, s.Tokens)
 	var comments []Span
 	l := lexer{p: b[:s.End], mode: mode, comments: &comments}
 	depth, arg := 0, 0
@@ -96,6 +110,15 @@ func tokenize(text string, mode Mode, folded bool) (*Statement, error) {
 	st.pairs()
 	st.hints(comments)
 	return st, nil
+}
+
+// weight is about what a Statement with so many tokens holds, and what making it holds for a while.
+func weight(tokens, text int) int64 {
+	each := 120
+	if tokens <= maxGrammarTokens {
+		each = 600 // with the syntax tree
+	}
+	return int64(tokens*each + 2*text)
 }
 
 // push adds a token, its word in upper case.

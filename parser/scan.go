@@ -31,13 +31,19 @@ type Scan struct {
 	End      int    // where this statement ends: the offset of its ';', or len(text)
 	Compound bool   // holds the body of a stored program, ';' included
 	Empty    bool   // nothing but comments and spaces
+	Tokens   int    // how many it has
+
+	// Room is asked before the arguments of a long text take more than what statements usually have, bytes in all; its error is
+	// the scan's. Nil: there is room for any.
+	Room Room
 
 	mode  Mode
 	lex   lexer
 	text  []byte
-	chunk int  // start of the text not yet in Key
-	group int  // index of the first argument in or after a grouping clause, -1
-	body  body // tracker of compound statements
+	full  error // of Room
+	chunk int   // start of the text not yet in Key
+	group int   // index of the first argument in or after a grouping clause, -1
+	body  body  // tracker of compound statements
 
 	whole   bool // nothing folds
 	insert  bool // INSERT or REPLACE
@@ -65,7 +71,7 @@ type prevToken struct {
 }
 
 // argSize is about what an Arg weighs, bytes.
-const argSize = 48
+const argSize = 16
 
 // Weight estimates the bytes that the scan keeps, its text included.
 func (s *Scan) Weight() int {
@@ -110,7 +116,9 @@ func (s *Scan) scan(text []byte, mode Mode) error {
 			}
 			s.op(c)
 		case Int, Decimal, Float, Hex, HexStr, Bit, BitStr, String, NString, Param:
-			s.literal()
+			if s.literal(); s.full != nil {
+				return s.full
+			}
 		default:
 			s.item, s.last = false, 0
 			s.body.other()
@@ -126,7 +134,7 @@ func (s *Scan) reset(text []byte, mode Mode) {
 	s.Params, s.Next, s.Comment, s.End, s.Compound, s.Empty = 0, -1, -1, 0, false, true
 	s.text, s.mode, s.chunk, s.group = text, mode, 0, -1
 	s.last, s.depth, s.by, s.item = 0, 0, 0, false
-	s.prev = prevToken{}
+	s.prev, s.Tokens, s.full = prevToken{}, 0, nil
 	l := &s.lex
 	l.p, l.i, l.mode, l.sep, l.dotted, l.exec, l.epoch, l.comments = text, 0, mode, 0, false, false, 0, nil
 	s.body.start(mode)
@@ -138,6 +146,7 @@ func (s *Scan) remember() {
 	p.before, p.bs, p.be = p.kind, p.start, p.end
 	p.kind, p.start, p.end, p.epoch, p.dotted = l.kind, l.start, l.end, l.epoch, l.dotted
 	s.Empty = false
+	s.Tokens++
 }
 
 func (s *Scan) op(c byte) {
@@ -293,7 +302,23 @@ func (s *Scan) add(k ArgKind, start, intro int) {
 	s.copyText(start)
 	s.Key = append(s.Key, Marker, byte(k))
 	s.chunk = s.lex.end
+	if len(s.Args) == cap(s.Args) && len(s.Args) >= manyArgs {
+		s.grow()
+	}
 	s.Args = append(s.Args, Arg{Start: int32(start), End: int32(s.lex.end), Kind: k, Introducer: uint8(intro), Ordinal: -1})
+}
+
+// manyArgs is how many arguments need no Room.
+const manyArgs = 1 << 15
+
+// grow doubles the place for arguments, if there is room: where there is none the scan ends behind the one at hand.
+func (s *Scan) grow() {
+	if s.Room != nil {
+		if s.full = s.Room(int64(2 * cap(s.Args) * argSize)); s.full != nil {
+			return
+		}
+	}
+	s.Args = append(make([]Arg, 0, 2*cap(s.Args)), s.Args...)
 }
 
 func (s *Scan) copyText(to int) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -321,4 +322,51 @@ func TestRowCountOfOracle(t *testing.T) {
 	if st := mustParse(t, "SELECT SQL%ROWCOUNT"); st.Uses.Has(UseRowCount) {
 		t.Error("other modes know it too")
 	}
+}
+
+// Strings beside each other are one literal; of a megabyte of them no more is copied than a few times its length.
+func TestManyAdjacentStrings(t *testing.T) {
+	const n = 1 << 18
+	began := allocated()
+	st, err := Parse("SELECT "+strings.Repeat("'a' ", n), Mode{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := st.Value(0)
+	if err != nil || len(v.Bytes) != n {
+		t.Errorf("the value has %d bytes, %v", len(v.Bytes), err)
+	}
+	if took := allocated() - began; took > 100*n*4 {
+		t.Errorf("reading it takes %d bytes", took)
+	}
+}
+
+// What a text may take is asked before it is taken.
+func TestRoom(t *testing.T) {
+	full := errors.New("full")
+	var asked int64
+	room := func(bytes int64) error {
+		if asked += bytes; asked > 1<<20 {
+			return full
+		}
+		return nil
+	}
+	for _, text := range []string{"SELECT " + strings.Repeat("1,", 1<<20) + "1", strings.Repeat("(", 1<<20), "SELECT " + strings.Repeat("a+", 1<<20) + "a"} {
+		asked = 0
+		began := allocated()
+		_, err := ParseWithin(text, Mode{}, room)
+		if took := allocated() - began; err != full || took > uint64(16*len(text)) {
+			t.Errorf("%.20s…: %v, %d bytes taken", text, err, took)
+		}
+	}
+	asked = 0
+	if _, err := ParseWithin("SELECT a FROM t WHERE b = 1", Mode{}, room); err != nil || asked == 0 {
+		t.Errorf("a usual statement asks for %d bytes: %v", asked, err)
+	}
+}
+
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }

@@ -69,10 +69,13 @@ func str(t []byte, a Arg, mode Mode) (sqltypes.Value, error) {
 			body = body[1:]
 		}
 		part := unquote(body, t[l.end-1], mode)
-		if n == 0 {
+		switch n {
+		case 0:
 			v.Bytes = part
-		} else {
+		case 1: // they are the text's own
 			v.Bytes = append(v.Bytes[:len(v.Bytes):len(v.Bytes)], part...)
+		default:
+			v.Bytes = append(v.Bytes, part...)
 		}
 	}
 }

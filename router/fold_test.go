@@ -64,7 +64,7 @@ func (w *world) folds(text string, env Env, params []sqltypes.Value) string {
 	if s.Scan([]byte(text), env.Mode) != nil || len(s.Folds) == 0 {
 		return ""
 	}
-	stmt, err := s.ParseFolded()
+	stmt, err := s.ParseFolded(nil)
 	if err != nil {
 		return err.Error()
 	}

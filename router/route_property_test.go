@@ -269,7 +269,7 @@ func foldedRoute(t *rapid.T, w *world, sql string, whole *parser.Statement) (*pl
 	if err := s.Scan([]byte(sql), w.mode); err != nil || len(s.Folds) == 0 {
 		return nil, nil
 	}
-	stmt, err := s.ParseFolded()
+	stmt, err := s.ParseFolded(nil)
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}

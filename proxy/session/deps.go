@@ -233,6 +233,7 @@ type Server struct {
 	shows   map[string]handler
 	parsing sync.Mutex // held while a long text is parsed
 	settled settled
+	kept    kept
 }
 
 // Init completes a Server whose fields are set. It is called once, before the first session.

@@ -89,8 +89,9 @@ func (srv *Server) parseInTurn(text []byte, parse func() (*parser.Statement, err
 // bigBuffer is from which size on a buffer is not kept for the next statement, bytes.
 const bigBuffer = 1 << 20
 
-// slim lets go of buffers that a long statement has made big, and of its text.
+// slim lets go of buffers and memory that a long statement has made big, and of its text.
 func (s *Session) slim() {
+	s.read()
 	if cap(s.render.SQL) > bigBuffer {
 		s.render.SQL = nil
 	}

@@ -52,10 +52,11 @@ type prepareds struct {
 	byID   map[uint32]*prepared
 	next   uint32
 	budget *merge.Budget
+	srv    *Server
 }
 
-func (p *prepareds) init(budget *merge.Budget) {
-	p.byID, p.budget = map[uint32]*prepared{}, budget
+func (p *prepareds) init(budget *merge.Budget, srv *Server) {
+	p.byID, p.budget, p.srv = map[uint32]*prepared{}, budget, srv
 }
 
 func (p *prepareds) closeAll() {
@@ -78,17 +79,29 @@ func (p *prepareds) add(stmt *prepared, c *Config) error {
 	return nil
 }
 
-// charge takes the statement's memory, which remove or discharge gives back.
+// charge takes the statement's memory, which remove or discharge gives back: its own from the session's, and from the process's
+// what it shares with all sessions.
 func (p *prepareds) charge(stmt *prepared) error {
-	bytes := 256 + 3*int64(len(stmt.text))
+	bytes := int64(256 + len(stmt.text) + stmt.scan.Weight())
 	if err := p.budget.Reserve("prepared statements", bytes); err != nil {
 		return err
+	}
+	if stmt.st != nil {
+		if err := p.srv.kept.keep(stmt.st, p.srv.Memory); err != nil {
+			p.budget.Release(bytes)
+			return err
+		}
 	}
 	stmt.bytes = bytes
 	return nil
 }
 
-func (p *prepareds) discharge(stmt *prepared) { p.budget.Release(stmt.bytes) }
+func (p *prepareds) discharge(stmt *prepared) {
+	p.budget.Release(stmt.bytes)
+	if stmt.st != nil {
+		p.srv.kept.leave(stmt.st, p.srv.Memory)
+	}
+}
 
 func (p *prepareds) remove(id uint32) {
 	if stmt := p.byID[id]; stmt != nil {

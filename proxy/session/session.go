@@ -96,6 +96,8 @@ type Session struct {
 	shownIn string
 
 	memory   *merge.Budget // under that of the process
+	mayRead  parser.Room   // room
+	roomed   int64         // what it has taken
 	diag     diagnostics
 	prepared prepareds
 	named    map[string]*prepared // SQL PREPARE, by lower case name
@@ -162,7 +164,8 @@ func New(srv *Server, c Client) *Session {
 	s.killsOver.L = &s.mu
 	s.transactionType = s.config.TransactionType
 	s.memory = merge.NewBudget(s.config.SessionMemory, "memory.session", srv.Memory)
-	s.prepared.init(s.memory)
+	s.prepared.init(s.memory, srv)
+	s.mayRead = s.room
 	s.client.BoundLong(&wire.Long{Budget: s.memory, Wait: s.receiving})
 	if srv.Gate != nil {
 		s.visit = srv.Gate.Join(s.cut)

@@ -79,6 +79,7 @@ func (st *Statement) valid(snap *catalog.Snapshot, epoch uint64) bool {
 // lookup finds the statement in the cache or makes it: steps 2, 3 and 5 of the journey. s.scan holds the text's
 // arguments afterwards.
 func (s *Session) lookup(ctx context.Context, text []byte) (*Statement, error) {
+	s.scan.Room = s.mayRead
 	if err := s.scan.Scan(text, s.mode); err != nil {
 		return nil, s.cutError(text, err)
 	}
@@ -174,7 +175,7 @@ func (s *Session) lookupWhole(ctx context.Context, text []byte) (*Statement, err
 // there is none, or an error that is to be told of the text as it is.
 func (s *Session) prepareFolded(ctx context.Context, text []byte) *Statement {
 	defer s.planning()()
-	parsed, err := s.srv.parseInTurn(text, s.scan.ParseFolded)
+	parsed, err := s.srv.parseInTurn(text, func() (*parser.Statement, error) { return s.scan.ParseFolded(s.room) })
 	if err != nil || !cacheable[parsed.Kind] || s.srv.own[parsed.Kind] != nil || s.substitutes(parsed) || s.mayPlan(parsed) != nil {
 		return nil
 	}
@@ -210,7 +211,7 @@ func (s *Session) planAgain(ctx context.Context, x *execution, scatter bool) err
 
 // planWhole is planAgain without folds.
 func (s *Session) planWhole(ctx context.Context, x *execution, scatter bool) error {
-	parsed, err := parser.Parse(string(x.args.text), x.st.parsed.Mode)
+	parsed, err := parser.ParseWithin(string(x.args.text), x.st.parsed.Mode, s.room)
 	if err != nil {
 		return err
 	}
@@ -225,7 +226,7 @@ func (s *Session) planWhole(ctx context.Context, x *execution, scatter bool) err
 // prepareStatement parses and plans, and caches what is worth it.
 func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement, error) {
 	defer s.planning()()
-	parsed, err := s.srv.parseInTurn(text, func() (*parser.Statement, error) { return parser.Parse(string(text), s.mode) })
+	parsed, err := s.srv.parseInTurn(text, func() (*parser.Statement, error) { return s.parse(text) })
 	if err != nil {
 		return nil, syntaxError(err)
 	}

@@ -187,7 +187,7 @@ var table = []section{
 			Doc: "One client's prepared statements: their texts and the parameters sent ahead.",
 			at:  func(c *Config) any { return &c.Memory.Session }},
 		{Name: "memory.process", Kind: Bytes, Default: "1GiB", Min: mib, Reload: true,
-			Doc: "All clients together.",
+			Doc: "All clients together, with what is made of their statements where they are read.",
 			at:  func(c *Config) any { return &c.Memory.Process }},
 	}},
 	{"spill", "Where what exceeds the memory goes.", []Field{

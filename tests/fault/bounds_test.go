@@ -3,7 +3,9 @@ package fault
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,4 +147,66 @@ func TestLongStatements(t *testing.T) {
 	if err := pieces.QueryRowContext(t.Context(), strings.Repeat("x", 7<<20)).Scan(&n); !errors.As(err, &e) || e.Number != 1038 {
 		t.Errorf("a parameter beyond the session's memory: %d, %v", n, err)
 	}
+}
+
+// Texts of garbage, of which a parser would make a hundred times their length, are refused with what would let them be read:
+// whichever they are, from many clients at once and prepared; and prepared statements are counted with all that they keep.
+func TestGarbageIsBounded(t *testing.T) {
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := startHeddleWith(t, map[string]string{"admin.address": admin, "memory.process": "48MiB", "memory.session": "32MiB", "memory.query": "16MiB"}, addrs()...)
+	db := h.Open(t, "root", "", "shop")
+	fill(t, db)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const most = 4 << 20
+	texts := []string{
+		"SELECT " + strings.Repeat("1+", most/2) + "1",
+		"SELECT " + strings.Repeat("a,", most/2) + "a",
+		"SELECT " + strings.Repeat("(", most),
+		"SELECT id FROM accounts WHERE " + strings.Repeat("v<>7 AND ", 100_000) + "id = 1 ORDER BY v",
+		"INSERT INTO accounts VALUES " + strings.Repeat("(1, v+1),", 100_000) + "(1, 1)",
+	}
+	var all sync.WaitGroup
+	for i := range 2 * len(texts) {
+		all.Go(func() {
+			c, err := dialRaw(h.Addr, "shop", time.Minute)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.close()
+			text := texts[i/2]
+			if i%2 == 0 {
+				_, err = c.query(text)
+			} else {
+				_, err = c.prepare(text)
+			}
+			if number(err) != 1038 || !strings.Contains(err.Error(), "memory.process") {
+				t.Errorf("%.50s…: %v", text, err)
+			}
+			if _, err := c.query("SELECT COUNT(*) FROM accounts"); err != nil {
+				t.Errorf("behind %.50s…: %v", text, err)
+			}
+		})
+	}
+	all.Wait()
+	c, err := dialRaw(h.Addr, "shop", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for err == nil && kept < 1000 {
+		kept++
+		_, err = c.prepare(fmt.Sprintf("SELECT v AS c%d FROM accounts WHERE id = 1%s", kept, strings.Repeat(" AND v<>7", 500)))
+	}
+	if number(err) != 1038 || kept < 10 {
+		t.Errorf("of statements that are prepared and keep half a megabyte each %d are taken: %v", kept, err)
+	}
+	c.close()
+	used := func() float64 { return metric(t, admin, "heddle_memory_bytes") }
+	settles(t, func() bool { return used() == 0 }, func() string { return fmt.Sprint(used(), " bytes stay reserved when nobody is there") })
 }
