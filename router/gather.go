@@ -312,7 +312,7 @@ func (g *gathering) try(parts []*gatheredPart, err error) error {
 		if err != nil {
 			return err
 		}
-		root.Parts = append(root.Parts, plan.GatheredPart{Name: name, Node: sub.Root, Shape: shape, Binary: part.binary})
+		root.Parts = append(root.Parts, plan.GatheredPart{Name: name, Node: sub.Root, Shape: shape, Binary: part.binary, Strict: p.strict()})
 		rest.client(parser.Span{Start: at, End: part.span.Start})
 		part.replace(rest, name)
 		at = part.span.End

@@ -98,6 +98,12 @@ func (p *planning) locked(of *gatheredPart) (*gatheredPart, error) {
 	return &part, nil
 }
 
+// strict reports whether in strict mode what a query inside of the statement warns of is an error. A DELETE only warns. Of a value that
+// an index is searched for, a server forgets what it has warned of: which it searches is not known here.
+func (p *planning) strict() bool {
+	return changesRows(p.stmt.Kind) && p.stmt.Kind != parser.Delete && !p.stmt.Clauses.Ignore
+}
+
 // changesRows reports whether a statement is one of the kinds that gatherWrite plans.
 func changesRows(kind parser.Kind) bool {
 	return kind == parser.Insert || kind == parser.Replace || kind == parser.Update || kind == parser.Delete

@@ -108,23 +108,32 @@ func (a *args) Param(i int) int {
 
 // holds reports whether the statement has been given a constant that is, or begins with, a text.
 func (a *args) holds(text string, begins bool) bool {
-	var have []byte
-	is := func(v sqltypes.Value) bool {
-		have = v.AppendText(have[:0])
-		return string(have) == text || begins && strings.HasPrefix(string(have), text)
-	}
-	if slices.ContainsFunc(a.params, is) {
+	if slices.ContainsFunc(a.params, func(v sqltypes.Value) bool { return reads(v, text, begins) }) {
 		return true
 	}
 	for i := range a.scan.Args {
 		if a.scan.Args[i].Kind == parser.ArgParam {
 			continue
 		}
-		if v, err := a.scan.Value(i); err == nil && is(v) {
+		if v, err := a.scan.Value(i); err == nil && reads(v, text, begins) {
 			return true
 		}
 	}
 	return false
+}
+
+// is reports whether constant i is a text.
+func (a *args) is(i int, text string) bool {
+	if i < 0 || i >= len(a.scan.Args) {
+		return false
+	}
+	v, err := a.Value(i)
+	return err == nil && reads(v, text, false)
+}
+
+func reads(v sqltypes.Value, text string, begins bool) bool {
+	have := string(v.AppendText(nil))
+	return have == text || begins && strings.HasPrefix(have, text)
 }
 
 // Generated returns the id that was generated for row i.

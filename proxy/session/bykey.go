@@ -193,7 +193,7 @@ func (s *Session) keysByTarget(ctx context.Context, x *execution, node *plan.ByK
 		if isEOF(err) {
 			t.measured()
 			err = rows.Close() // with LIMIT it is not read to its end
-			t.hear(ctx)
+			t.heard(ctx)
 			return out, err
 		}
 		if err != nil {

@@ -43,8 +43,8 @@ type diagnostics struct {
 	rows  func(n int) int
 	heard []*plan.Target
 
-	args    *args // of the statement under way
-	clauses *parser.Clauses
+	args   *args // of the statement under way
+	parsed *parser.Statement
 }
 
 // maxConditions is max_error_count's default.
@@ -162,32 +162,12 @@ func (d *diagnostics) add(c condition) {
 	}
 }
 
-// ofConstant reports whether another shard has already warned of the same constant of the statement: one server would
-// have looked at it once.
-func (d *diagnostics) ofConstant(c condition, t *plan.Target, text []byte) bool {
-	if len(d.heard) == 0 || d.heard[len(d.heard)-1] == t {
-		return false
-	}
-	switch c.code {
-	case codeNoDefault:
-		return !d.gives(c.msg) && slices.Contains(d.conditions, c)
-	case codeAmbiguous, codeRecursion, // a server says it once, however many rows it tells of
-		sqlerr.CodeSyntax, codeDeprecated, codeDeprecatedAlone, codeAliasOfCharset, codeDeprecatedCollation: // of the text
-		return slices.Contains(d.conditions, c)
-	}
-	if c.code != codeTruncatedValue {
-		return false
-	}
-	kind, value, ok := strings.Cut(strings.TrimPrefix(c.msg, "Truncated incorrect "), " value: ")
-	if !ok || kind == "DOUBLE" || kind == "INTEGER" { // those stand in expressions, which are looked at for each row
-		return false
-	}
-	return d.names(value, text) && slices.Contains(d.conditions, c)
-}
-
 // gives reports whether an INSERT has a value for the column that a condition names: then each row with DEFAULT is told of.
 func (d *diagnostics) gives(msg string) bool {
-	c := d.clauses
+	if d.parsed == nil {
+		return false
+	}
+	c := d.parsed.Clauses
 	if c == nil || len(c.Rows) == 0 || len(c.Rows[0].Values) == 0 {
 		return false
 	}
@@ -205,7 +185,19 @@ func (d *diagnostics) names(value string, text []byte) bool {
 	if value != "" && bytes.Contains(text, fmt.Appendf(nil, "%x", value)) {
 		return true
 	}
-	return d.args != nil && d.args.holds(value, begins)
+	if d.args == nil {
+		return false
+	}
+	return d.args.holds(value, begins) || d.args.holds(string(fromLatin1(value)), begins)
+}
+
+// fromLatin1 is a text of that charset, in which messages come where it is the results'.
+func fromLatin1(text string) []byte {
+	var out []byte
+	for i := range len(text) {
+		out = utf8.AppendRune(out, rune(text[i]))
+	}
+	return out
 }
 
 // The conditions that tell of the statement and not of its rows.
@@ -213,6 +205,7 @@ const (
 	codeAmbiguous      = 1052 // ER_NON_UNIQ_ERROR
 	codeTruncatedValue = 1292 // ER_TRUNCATED_WRONG_VALUE
 	codeNoDefault      = 1364 // ER_NO_DEFAULT_FOR_FIELD
+	codeDivision       = 1365 // ER_DIVISION_BY_ZERO
 	codeRecursion      = 1931 // ER_QUERY_EXCEEDED_ROWS_EXAMINED_LIMIT, by which MariaDB tells of max_recursive_iterations too
 
 	codeDeprecated          = 1287 // ER_WARN_DEPRECATED_SYNTAX
@@ -260,39 +253,11 @@ func (d *diagnostics) cut(kept, total int) { d.conditions, d.total = d.condition
 // warnings reads the n conditions of the statement that h has just run. What is in the packets for the client leaves
 // first, so that it does not wait for a question that only SHOW WARNINGS needs the answer of.
 func (s *Session) warnings(ctx context.Context, h *held, route *plan.Route, t *plan.Target, n uint16) error {
-	if n == 0 {
-		return nil
+	told, err := s.hearFrom(ctx, h, route, t, n)
+	if err == nil && n > 0 {
+		s.diag.take([]toldBy{told}, s.shown)
 	}
-	_, rows, err := h.lease.Conn().QueryRows(ctx, "SHOW WARNINGS")
-	if err == nil {
-		err = s.convertMessages(ctx, h, rows)
-	}
-	if err != nil {
-		return err
-	}
-	s.diag.fetched = true
-	wide := s.wide
-	for _, row := range rows {
-		for i := range row {
-			row[i] = wide.narrow(row[i])
-		}
-		code, err := strconv.ParseUint(string(row[1]), 10, 16)
-		if err != nil {
-			continue
-		}
-		c := condition{string(row[0]), uint16(code), s.diag.numbered(withoutResidual(s.shownText(string(row[2]), route, t)))}
-		if s.diag.ofConstant(c, t, s.shown) {
-			n--
-			continue
-		}
-		s.diag.add(c)
-	}
-	s.diag.heard = append(s.diag.heard, t)
-	s.diag.limit = int(s.number("max_error_count", maxConditions))
-	if extra := int(n) - len(rows); extra > 0 {
-		s.diag.total += extra
-	}
-	return nil
+	return err
 }
 
 // withoutResidual is a message without the column of the temporary table that holds the merged rows: to one server it is an

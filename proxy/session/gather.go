@@ -170,12 +170,15 @@ func (t *tree) part(ctx context.Context, part *plan.GatheredPart) (*collected, e
 		t.x = &binary
 		defer func() { t.x = whole }()
 	}
+	kept, _ := t.s.diag.mark()
 	rows, err := t.collect(ctx, part.Node)
 	if err != nil {
 		return nil, err
 	}
-	t.hear(ctx)
-	return rows, nil
+	if t.heard(ctx); part.Strict && t.s.strict() {
+		err = t.s.strictly(kept, "a query in a write over several shards that causes warnings, in strict mode")
+	}
+	return rows, err
 }
 
 // holdAll takes the connections of all parts in one order, so that two statements never wait for each other's.

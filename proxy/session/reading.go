@@ -104,7 +104,7 @@ func (s *Session) readAgain(ctx context.Context, x *execution, err error, writte
 		}
 		s.giveUp(func(h *held) bool { return !h.kept() })
 		s.diag.begin(x.st.parsed, s.srv.Flavour.MariaDB)
-		s.diag.args, s.diag.clauses = x.args, x.st.parsed.Clauses
+		s.diag.args, s.diag.parsed = x.args, x.st.parsed
 		err = s.attempt(ctx, x)
 	}
 	return err
@@ -277,7 +277,7 @@ func (s *Session) writeAgain(ctx context.Context, x *execution, err error, writt
 		case <-time.After(successorPause):
 		}
 		s.diag.begin(x.st.parsed, s.srv.Flavour.MariaDB)
-		s.diag.args, s.diag.clauses = x.args, x.st.parsed.Clauses
+		s.diag.args, s.diag.parsed = x.args, x.st.parsed
 		err = s.attempt(ctx, x)
 	}
 	return err

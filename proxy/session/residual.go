@@ -91,7 +91,7 @@ func (t *tree) finished(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 	if err := final.buffer(ctx, t.budget); err != nil {
 		return nil, err
 	}
-	t.hear(ctx)
+	t.heard(ctx)
 	return []merge.RowStream{final}, t.dropResidual(ctx, h)
 }
 
@@ -102,7 +102,7 @@ func (t *tree) fillResidual(ctx context.Context, n *plan.Residual) error {
 	if err != nil {
 		return err
 	}
-	t.hear(ctx)
+	t.heard(ctx)
 	// The inputs are read to their end: their connections are free, one of them perhaps for what follows.
 	h, err := t.createResidual(ctx, n)
 	if err != nil {

@@ -53,7 +53,7 @@ type execution struct {
 // client's connection's, all others have been written.
 func (s *Session) run(ctx context.Context, x *execution) error {
 	defer s.settle(ctx)
-	s.diag.args, s.diag.clauses = x.args, x.st.parsed.Clauses
+	s.diag.args, s.diag.parsed = x.args, x.st.parsed
 	if len(s.undelivered) > 0 {
 		if err := s.awaitDelivery(ctx); err != nil {
 			return s.writeError(err)
@@ -82,7 +82,7 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 			err = s.writeAgain(ctx, x, err, written)
 		}
 	}
-	s.diag.args, s.diag.clauses = nil, nil // they belong to the client's buffer
+	s.diag.args, s.diag.parsed = nil, nil // they belong to the client's buffer
 	if s.next != (txn.Options{}) && s.begins(x) {
 		s.spendNext(x, err)
 	}

@@ -129,27 +129,7 @@ func (t *transfer) strictly() error {
 	if !t.s.strict() || c != nil && c.Ignore {
 		return nil
 	}
-	d := &t.s.diag
-	at := slices.IndexFunc(d.conditions, func(c condition) bool { return c.level == "Warning" })
-	if at < 0 {
-		return nil
-	}
-	d.cut(at+1, at+1)
-	found := &d.conditions[at]
-	state, known := strictStates[found.code]
-	if !known {
-		return sqlerr.NotSupported("INSERT … SELECT over several shards of rows whose reading causes warnings, in strict mode")
-	}
-	found.level = "Error"
-	return sqlerr.New(found.code, state, found.msg)
-}
-
-// strictStates are the SQLSTATEs of the conditions that expressions of a query cause.
-var strictStates = map[uint16]string{
-	codeTruncatedValue: "22007",
-	1260:               "HY000", // ER_CUT_VALUE_GROUP_CONCAT
-	1365:               "22012", // ER_DIVISION_BY_ZERO
-	1411:               "HY000", // ER_WRONG_VALUE_FOR_TYPE
+	return t.s.strictly(0, "INSERT … SELECT over several shards of rows whose reading causes warnings, in strict mode")
 }
 
 // keep makes values of a row.

@@ -484,7 +484,7 @@ func (t *tree) end(ctx context.Context) *wire.OK {
 	for _, stream := range t.streams {
 		ok.Status |= stream.OK.Status & (wire.StatusNoIndexUsed | wire.StatusNoGoodIndexUsed | wire.StatusQueryWasSlow)
 	}
-	t.hear(ctx)
+	t.heard(ctx)
 	ok.Warnings = t.s.diag.count()
 	t.askFound(ctx)
 	t.dropTemporary(ctx)
@@ -496,7 +496,30 @@ func (t *tree) hear(ctx context.Context) {
 	for _, stream := range t.streams {
 		if n := stream.OK.Warnings; n > 0 && stream.Done() && !stream.heard {
 			stream.heard = true
-			_ = t.s.warnings(ctx, stream.h, stream.route, stream.target, n) // a connection that fails here is broken, which settle sees
+			stream.told, _ = t.s.hearFrom(ctx, stream.h, stream.route, stream.target, n) // a connection that fails here is broken, which settle sees
+			stream.told.rows = stream.sent
+		}
+	}
+}
+
+// heard is hear, after the last of the parts under way: what their shards have said becomes what the statement says.
+func (t *tree) heard(ctx context.Context) {
+	t.hear(ctx)
+	for i, first := range t.streams {
+		if first.counted {
+			continue
+		}
+		var all []toldBy
+		for _, stream := range t.streams[i:] {
+			if stream.route == first.route && !stream.counted {
+				stream.counted = true
+				if stream.heard {
+					all = append(all, stream.told)
+				}
+			}
+		}
+		if len(all) > 0 {
+			t.s.diag.take(all, t.s.shown)
 		}
 	}
 }
@@ -519,6 +542,9 @@ type shardRows struct {
 	route   *plan.Route
 	target  *plan.Target
 	heard   bool   // its warnings have been read
+	counted bool   // and are the statement's
+	told    toldBy // the warnings
+	sent    uint64 // rows
 	origin  []byte // the target's index, to end each row; nil: not wanted
 	tagged  sqltypes.Row
 	columns []sqltypes.Column
@@ -565,6 +591,7 @@ func (r *shardRows) Next(ctx context.Context) (sqltypes.Row, error) {
 	}
 	if err == nil {
 		r.s.observed.Shipped++
+		r.sent++
 	}
 	if err != nil && sqlerr.As(err) != nil {
 		return nil, r.s.failed(ctx, r.h, r.route, r.target, err)

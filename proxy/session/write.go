@@ -96,8 +96,9 @@ type write struct {
 
 	keys [][]rewrite.Piece // of an UPDATE or DELETE by keys: the items of list 0
 
-	marked []*held // where the savepoint of the statement stands
-	faults []fault // of the round under way
+	told   []toldBy // what shards have warned of, which together they say less often
+	marked []*held  // where the savepoint of the statement stands
+	faults []fault  // of the round under way
 
 	selected  bool   // the rows are those of an INSERT … SELECT
 	asks      bool   // the server is asked for what it has generated: the rows may have come with ids
@@ -212,7 +213,13 @@ func (w *write) execute(ctx context.Context) error {
 		}
 		queues = slices.DeleteFunc(queues, func(q []*plan.RouteUnit) bool { return len(q) == 0 })
 	}
-	if err := w.fault(ctx); err != nil || w.x.givenIDs == nil {
+	if len(w.told) > 0 {
+		w.s.diag.take(w.told, w.s.shown)
+	}
+	if err := w.fault(ctx); err != nil {
+		return err
+	}
+	if err := w.strictly(); err != nil || w.x.givenIDs == nil {
 		return err
 	}
 	return w.elsewhere(ctx)
@@ -342,7 +349,7 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 		w.total.LastInsertID = a.OK.LastInsertID
 	}
 	w.info.add(w.infoOf(a))
-	if err := w.s.warnings(ctx, h, w.route, target, a.OK.Warnings); err != nil || !w.asks || a.OK.LastInsertID == 0 || w.x.generatedID != 0 {
+	if err := w.hear(ctx, h, target, a); err != nil || !w.asks || a.OK.LastInsertID == 0 || w.x.generatedID != 0 {
 		return err
 	}
 	id, err := oneNumber(ctx, h, "LAST_INSERT_ID()")
@@ -351,6 +358,55 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 	}
 	return err
 }
+
+// hear takes note of what a shard warns of.
+func (w *write) hear(ctx context.Context, h *held, target *plan.Target, a *exec.Answer) error {
+	if !w.changesOver() || w.route.Opcode == plan.Broadcast {
+		return w.s.warnings(ctx, h, w.route, target, a.OK.Warnings)
+	}
+	told, err := w.s.hearFrom(ctx, h, w.route, target, a.OK.Warnings)
+	if err != nil || a.OK.Warnings == 0 {
+		return err
+	}
+	told.rows = a.OK.AffectedRows
+	var info infoSum
+	if info.add(a.OK.Info); info.matched() {
+		told.rows = info.values[0]
+	}
+	w.told = append(w.told, told)
+	return nil
+}
+
+// changesOver reports whether several shards look for the rows to be changed.
+func (w *write) changesOver() bool {
+	kind := w.x.st.parsed.Kind
+	return len(w.units) > 1 && w.keys == nil && (kind == parser.Update || kind == parser.Delete)
+}
+
+// strictly makes an error of a constant that cannot be converted, of which shards have warned when they chose how to look for the rows
+// of an UPDATE. In strict mode a server stumbles over it at its first row, unless it has so few that it finds them by an index; of
+// shards that have but a few each, one server would not have been spared.
+func (w *write) strictly() error {
+	if len(w.told) == 0 || w.x.st.parsed.Kind != parser.Update || w.x.st.parsed.Clauses.Ignore || !w.s.strict() {
+		return nil
+	}
+	total := uint64(0)
+	for i := range w.told {
+		if w.told[i].rows > fewRows {
+			return nil // by which it is seen that a server with so many does not
+		}
+		total += w.told[i].rows
+	}
+	d := &w.s.diag
+	at := slices.IndexFunc(d.conditions, func(c condition) bool { return c.level == "Warning" && c.code == codeTruncatedValue })
+	if at < 0 || total <= fewRows {
+		return nil
+	}
+	return w.s.strictly(at, "")
+}
+
+// fewRows is how many rows a server finds by an index without comparing them once more.
+const fewRows = 2
 
 // collect keeps the rows of RETURNING until every shard has done its part: before that none may reach the client.
 func (w *write) collect(ctx context.Context, target *plan.Target, a *exec.Answer) error {

@@ -403,6 +403,8 @@ type GatheredPart struct {
 	Shape *rewrite.Template // a SELECT that yields no row and the temporary table's columns; it runs at Place
 	// Binary is set where text would lose digits: of a FLOAT it shows six.
 	Binary bool
+	// Strict is set where one server makes an error, in strict mode, of what the part warns of: in a write that comes to its rows.
+	Strict bool
 }
 
 // Update, Delete and Insert are writes with one Route below; in autocommit on several shards they are atomic.

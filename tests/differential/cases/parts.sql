@@ -331,3 +331,22 @@ SELECT id FROM users WHERE name IN (SELECT CONCAT('a literal that makes the labe
 SELECT * FROM (SELECT CONCAT('a literal that makes the label of its column longer than sixty-four characters ', name) FROM users UNION SELECT 'x') d ORDER BY 1;
 SELECT COUNT(*) FROM (SELECT score, CONCAT('a literal that makes the label of its column longer than sixty-four characters ', name) FROM users ORDER BY id LIMIT 3) d;
 SELECT CONCAT('a literal that makes the label of its column longer than sixty-four characters ', name) FROM users UNION SELECT body FROM notes ORDER BY 1;
+--@ case what queries in writes warn of is an error in strict mode
+UPDATE orders SET amount = (SELECT MAX(name) + 0 FROM users);
+UPDATE notes SET user_id = (SELECT MAX(name + 0) FROM users WHERE id = 1);
+UPDATE notes SET body = 'in' WHERE user_id IN (SELECT score + name FROM users WHERE id = 3 OR id = 9);
+INSERT INTO notes VALUES (9, (SELECT MAX(name) + 0 FROM users), 'x');
+INSERT INTO orders (user_id, id, amount) VALUES (70, 1, (SELECT MAX(name) + 0 FROM users)),(71, 1, 2);
+INSERT INTO notes VALUES (1, 5, 'x') ON DUPLICATE KEY UPDATE user_id = (SELECT MAX(name) + 0 FROM users);
+REPLACE INTO notes VALUES (1, (SELECT MAX(name) + 0 FROM users), 'x');
+SELECT * FROM notes ORDER BY id;
+SELECT SUM(amount) FROM orders;
+UPDATE notes SET body = 'value' WHERE user_id = (SELECT MAX(name) + 2 FROM users);
+DELETE FROM notes WHERE user_id = (SELECT MAX(name) + 2 FROM users);
+SELECT * FROM notes ORDER BY id;
+UPDATE IGNORE notes SET user_id = (SELECT MAX(name) + 0 FROM users);
+SELECT * FROM notes ORDER BY id;
+SET sql_mode = '';
+UPDATE notes SET user_id = (SELECT MAX(name) + 7 FROM users);
+INSERT INTO notes VALUES (9, (SELECT MAX(name) + 0 FROM users), 'x');
+SELECT * FROM notes ORDER BY id;

@@ -523,6 +523,23 @@ SELECT id FROM s1 WHERE id = 898 + @a;
 SET STATEMENT time_zone = '-08:00' FOR SELECT NULL FROM s1;
 SELECT LAST_INSERT_ID(7);
 SELECT @a, @b, LAST_INSERT_ID();
+--@ case what shards warn of constants and of rows
+SELECT id FROM s1 WHERE v > 'abc' ORDER BY id;
+SELECT id FROM s1 WHERE v = '10abc' ORDER BY id;
+SELECT id FROM s1 WHERE v > 5 / 0 ORDER BY id;
+SELECT id FROM s1 WHERE v > 5 % 'x' ORDER BY id;
+SELECT id FROM s1 WHERE v > 'abc' + 5 ORDER BY id;
+SELECT id FROM s1 WHERE v + 'abc' > 5 ORDER BY id;
+SELECT id FROM s1 WHERE v > 5 AND id > '0x' ORDER BY id;
+SELECT COUNT(*) FROM s1 WHERE v > 'abc' + 5;
+--@ params int 10 | str abc
+SELECT id FROM s1 WHERE v > ? + ? ORDER BY id;
+SELECT id, CAST('abc' AS DATE) FROM s1 ORDER BY id;
+SELECT id, DATE('abc'), DATE_ADD('abd', INTERVAL 1 DAY) FROM s1 ORDER BY id;
+SELECT id, 1 / 0, 'abc' + 5 FROM s1 ORDER BY id;
+SELECT id, CAST('abcd' AS CHAR(2)) FROM s1 ORDER BY id;
+SET character_set_results = latin1;
+SELECT id = 'É' FROM s1;
 --@ case a temporary table beside a sharded one
 CREATE TEMPORARY TABLE tt (id INT PRIMARY KEY, v INT);
 INSERT INTO tt VALUES (1, 2),(2, 3);
