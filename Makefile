@@ -108,6 +108,12 @@ rpc: build-race ## Run heddle between stock clients and servers of HTTP.
 	@scripts/need server calls
 	$(LAYER) ./tests/rpc/...
 
+SWITCHES ?= 20
+.PHONY: switches
+switches: build ## Move a primary SWITCHES (20) times under load: no client sees an error; then let every step of a switch fail, and its command die there.
+	@scripts/need server
+	HEDDLE_SWITCHES=$(SWITCHES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^Test(PlannedSwitches|SwitchFails|PrimaryKilledInSwitch)$$' ./tests/replicas
+
 .PHONY: fault-sweep
 fault-sweep: build-race ## Try every fault at every moment of every kind of statement; the figures go to bin/fault-sweep.md.
 	@scripts/need server

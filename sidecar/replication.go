@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/heddle-mesh/heddle/governance/switchover"
 	"github.com/heddle-mesh/heddle/governance/topology"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/replica"
@@ -30,7 +31,11 @@ type replication struct {
 	watched  map[string]*watched
 	orders   orders // what operators have said
 	ordersAt int64
+	planned  map[string]switchover.Record // switches, by data source
+	say      func(switchover.Record, switchover.Held)
 	closed   bool
+
+	work sync.WaitGroup // waits for what is under way at a switch
 }
 
 // watched is one data source.
@@ -39,6 +44,8 @@ type watched struct {
 	source  backend.DataSource
 	watcher *topology.Watcher
 	view    topology.View // the last that was put into force
+
+	switching *switching // nil: none is planned
 }
 
 func newReplication(pools *backend.Pools, zone string, log *zap.Logger) *replication {
@@ -103,6 +110,9 @@ func (r *replication) follow(list []backend.DataSource, layouts []*rule.Layout) 
 		if r.watched[name] == nil && !r.closed {
 			w := &watched{rule: ds, source: sources[name]}
 			r.watched[name] = w
+			if record, is := r.planned[name]; is {
+				w.switching = &switching{record: record} // what it holds back, others do
+			}
 			w.watcher = topology.Watch(r.target(w))
 			fresh = append(fresh, w.watcher)
 		}
@@ -137,6 +147,7 @@ func (r *replication) servers(w *watched) []topology.Server {
 	}
 	for i, s := range servers {
 		servers[i] = directed(s, r.orders.of(w.rule.Name, s.Address))
+		servers[i].Barred = w.barred(s.Address)
 	}
 	return servers
 }
@@ -148,7 +159,7 @@ func (r *replication) changed(w *watched, v topology.View) {
 	if r.watched[w.rule.Name] != w {
 		return // its successor has the word
 	}
-	r.tell(&w.view, &v)
+	r.tell(&w.view, &v, w.switching != nil)
 	moved := w.view.Primary != v.Primary
 	if moved && v.Primary != "" && v.Primary != lastPrimary(&w.view) {
 		r.replicas.Moved(v.DataSource)
@@ -158,7 +169,11 @@ func (r *replication) changed(w *watched, v topology.View) {
 	if moved && r.moved != nil {
 		go r.moved()
 	}
-	if moved || before.Why != v.Why || before.Refused != v.Refused {
+	switch s := w.switching; {
+	case s != nil && s.holding && s.record.Step == switchover.Released && v.Primary == s.record.To:
+		r.release(w)
+	case s != nil && s.holding: // what is seen in the middle of it is no reason yet
+	case moved || before.Why != v.Why || before.Refused != v.Refused:
 		r.forcePrimary(w)
 	}
 	r.forceReplicas(w)
@@ -232,11 +247,13 @@ func (r *replication) forceReplicas(w *watched) {
 	}
 }
 
-// tell logs what an operator wants to know when he asks what happened at night.
-func (r *replication) tell(was, is *topology.View) {
+// tell logs what an operator wants to know when he asks what happened at night; planned says that somebody knows already.
+func (r *replication) tell(was, is *topology.View, planned bool) {
 	log := r.log.With(zap.String("data_source", is.DataSource))
 	switch {
 	case is.Primary == was.Primary && is.Why == was.Why:
+	case planned && is.Primary == "":
+		log.Info("no server gets writes in the middle of a planned switch", zap.String("reason", is.Why))
 	case is.Primary == "":
 		log.Error("no server gets writes", zap.String("reason", is.Why), zap.String("before", was.Primary))
 	case was.At.IsZero() && is.Primary == is.Members[0].Address:
@@ -289,5 +306,12 @@ func (r *replication) close() {
 	r.mu.Unlock()
 	for _, w := range all {
 		w.watcher.Close()
+		r.mu.Lock()
+		if s := w.switching; s != nil && s.holding {
+			s.timer.Stop()
+			s.waiting()
+		}
+		r.mu.Unlock()
 	}
+	r.work.Wait()
 }

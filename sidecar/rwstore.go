@@ -73,6 +73,10 @@ func readOrders(kvs []store.KV, problem func(error)) orders {
 type steering struct {
 	stored *stored
 	known  map[string]store.KV // below layout.RW
+
+	taking map[string]bool      // data sources whose switch this instance is at work on
+	next   map[string]time.Time // not before
+	taken  chan string          // which it is no more
 }
 
 // telling is the pause between two tellings to those who look.
@@ -80,7 +84,9 @@ const telling = time.Second
 
 // steer runs until ctx ends.
 func (s *stored) steer(ctx context.Context) error {
-	st := &steering{stored: s, known: map[string]store.KV{}}
+	st := &steering{
+		stored: s, known: map[string]store.KV{}, taking: map[string]bool{}, next: map[string]time.Time{}, taken: make(chan string),
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	updates := s.store.Watch(ctx, layout.RW, 0)
@@ -95,6 +101,10 @@ func (s *stored) steer(ctx context.Context) error {
 			st.learn(ctx, u)
 		case <-tick.C:
 			st.tell(ctx)
+			st.takeUp(ctx)
+		case dataSource := <-st.taken:
+			delete(st.taking, dataSource)
+			st.next[dataSource] = again()
 		}
 	}
 }
@@ -120,6 +130,7 @@ func (st *steering) learn(ctx context.Context, u store.Update) {
 	s := st.stored
 	kvs := st.orders()
 	s.process.replication.order(readOrders(kvs, func(err error) { s.log.problem("orders for servers", err) }), u.Revision)
+	s.process.replication.switches(readSwitches(st.known, func(err error) { s.log.problem("a planned switch", err) }), s.say)
 	if err := keepOrders(s.dir, kvs); err != nil {
 		s.log.problem("orders for servers", err)
 	}

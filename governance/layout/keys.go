@@ -24,6 +24,9 @@
 //	sharers-grew                    written whenever one comes
 //	shares/<instance>               by how many it divides a server's connections; dies with its lease
 //	rw/orders/<data source>/<addr>  Order: what operators have said of a server
+//	rw/switches/<data source>       switchover.Record: a planned switch of its primary that is under way
+//	rw/drivers/<data source>        who is at work on it; dies with his lease
+//	held/<data source>/<id>/<inst>  that an instance holds the writes of a switch
 //	rw/looks/<id>                   somebody looks; dies with his lease
 //	seen/<instance>                 SeenBy: what an instance tells him; dies with its lease
 //	ddl/<id>                        journal.Entry: what became of a DDL over several shards; by key means by time
@@ -65,6 +68,10 @@ const (
 	Orders = RW + "orders/"
 	Looks  = RW + "looks/"
 	Seen   = "seen/"
+
+	Switches = RW + "switches/"
+	Drivers  = RW + "drivers/"
+	Held     = "held/"
 )
 
 // Document names one document: a kind as above and any non-empty name.

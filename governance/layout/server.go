@@ -3,7 +3,6 @@ package layout
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -31,6 +30,22 @@ func (o *Order) Empty() bool { return o.State == "" && o.Weight == 0 }
 // OrderKey is the key of what is said of a server.
 func OrderKey(dataSource, server string) string {
 	return Orders + escape(dataSource) + "/" + escape(server)
+}
+
+// SwitchKey is the key of a data source's planned switch.
+func SwitchKey(dataSource string) string { return Switches + escape(dataSource) }
+
+// DriverKey is the key of who is at work on a planned switch.
+func DriverKey(dataSource string) string { return Drivers + escape(dataSource) }
+
+// HeldPrefix is the prefix of what instances say of a planned switch.
+func HeldPrefix(dataSource, id string) string {
+	return Held + escape(dataSource) + "/" + escape(id) + "/"
+}
+
+// HeldKey is the key of what one says.
+func HeldKey(dataSource, id, instance string) string {
+	return HeldPrefix(dataSource, id) + escape(instance)
 }
 
 // LookKey is the key by which somebody who looks has the instances tell what they see.
@@ -86,13 +101,4 @@ func DecodeSeen(data []byte) (SeenBy, error) {
 		return s, fmt.Errorf("what an instance sees: %w", err)
 	}
 	return s, nil
-}
-
-// ServerOf is the address in the key of an order.
-func ServerOf(key string) (dataSource, server string, err error) {
-	source, name, _ := strings.Cut(strings.TrimPrefix(key, Orders), "/")
-	if dataSource, err = unescape(source); err == nil {
-		server, err = unescape(name)
-	}
-	return dataSource, server, err
 }

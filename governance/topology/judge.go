@@ -170,7 +170,7 @@ func (j *judge) incumbent() string {
 func (j *judge) contenders(incumbent *Member) (out []*Member) {
 	for i := range j.next.Members {
 		m := &j.next.Members[i]
-		if !m.alive() || m.silent() || m.ReadOnly {
+		if !m.alive() || m.silent() || m.ReadOnly || m.Barred {
 			continue
 		}
 		if s := j.source(m); s != nil && (m.seen.Fetches || m.seen.Applies || !s.gone && !s.ReadOnly || j.followers(m) == 0) {
@@ -271,7 +271,7 @@ func (j *judge) deserted(m *Member) string {
 		if root == m {
 			return ""
 		}
-		if root != nil && root.left {
+		if root != nil && (root.left || root.Barred) {
 			continue
 		}
 		if to = f.seen.Source; root != nil {

@@ -13,6 +13,7 @@ type Server struct {
 	Zone    string
 	Weight  int
 	Order   Order
+	Barred  bool // it is about to be made the primary, and must not be taken for it before that is told
 }
 
 // Order is what an operator has said of a server: Drained or Disabled, with the reason and since when; Unknown: nothing.

@@ -76,11 +76,34 @@ func (p *Pools) Move(dataSource, addr string) error {
 func (p *Pools) Hold(dataSource, why string, cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.holdFor(dataSource, why, 0, cut)
+}
+
+// Pause is Hold for an orderly change, whose statements wait for at least so long. What is under way goes on.
+func (p *Pools) Pause(dataSource, why string, least time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.holdFor(dataSource, why, least, false)
+}
+
+// Lent is how many connections to a data source's primary are in use.
+func (p *Pools) Lent(dataSource string) int {
+	src := (*p.current.Load())[dataSource]
+	if src == nil {
+		return 0
+	}
+	src.mu.Lock()
+	defer src.mu.Unlock()
+	return src.open - src.idle.n
+}
+
+// holdFor is called with mu.
+func (p *Pools) holdFor(dataSource, why string, least time.Duration, cut bool) {
 	src := (*p.current.Load())[dataSource]
 	if src == nil || p.closed {
 		return
 	}
-	h := &hold{why: why, until: time.Now().Add(src.ds.FailoverWait), over: make(chan struct{})}
+	h := &hold{why: why, until: time.Now().Add(max(least, src.ds.FailoverWait)), over: make(chan struct{})}
 	if have := p.holds[dataSource]; have != nil {
 		h.until, h.over = have.until, have.over
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/admin"
 	"github.com/heddle-mesh/heddle/governance/reload/barrier"
+	"github.com/heddle-mesh/heddle/governance/switchover"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/ops"
 	"github.com/heddle-mesh/heddle/txn"
@@ -19,6 +20,7 @@ const (
 	exitOrphans  = 5 // rows would be looked for where they are not
 	exitBehind   = 6 // an instance does not run what is in force
 	exitDegraded = 7 // a data source has no primary, or its replication needs an operator
+	exitUndone   = 8 // a planned switch failed and was undone
 )
 
 // exitCode is what a command's error means to a script.
@@ -32,10 +34,15 @@ func exitCode(err error) int {
 		return exitOrphans
 	case errors.Is(err, errBehind):
 		return exitBehind
-	case errors.Is(err, ops.ErrBusy), errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, errPrimary):
+	case errors.Is(err, ops.ErrBusy), errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, errPrimary),
+		errors.Is(err, switchover.ErrBusy):
 		return exitConflict
 	case errors.Is(err, errDegraded):
 		return exitDegraded
+	case errors.Is(err, switchover.ErrOpen):
+		return exitPartial
+	case errors.Is(err, switchover.ErrUndone):
+		return exitUndone
 	case errors.Is(err, errUnfinished):
 		return exitPartial
 	case errors.As(err, &conflict), errors.As(err, &not) && (not.Outcome == barrier.Busy || not.Outcome == barrier.Conflict):

@@ -29,7 +29,7 @@ func rwCommand() *cobra.Command {
 	}
 	r := &rwRun{ddlRun{load: meshFlags(cmd), out: outputFlag(cmd)}}
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return r.out.check() }
-	cmd.AddCommand(r.status(), r.watch(), r.weight(), r.take("drain", layout.Drained), r.take("disable", layout.Disabled), r.enable())
+	cmd.AddCommand(r.status(), r.watch(), r.weight(), r.take("drain", layout.Drained), r.take("disable", layout.Disabled), r.enable(), r.promote())
 	return cmd
 }
 

@@ -39,6 +39,7 @@ type Config struct {
 	SlowLog      SlowLog
 	Tracing      Tracing
 	RPC          RPC
+	Switchover   Switchover
 
 	origins map[string]Origin // field name → who set it; a field that is missing has its default
 }
@@ -90,6 +91,14 @@ type Transactions struct{ Type string } // "auto", "local" or "xa"
 
 // Drain is the orderly end.
 type Drain struct{ Deadline time.Duration }
+
+// Switchover is the account by which a planned switch of a primary enters its servers, and that by which they enter each other.
+type Switchover struct {
+	User                string
+	Password            rule.Secret
+	ReplicationUser     string
+	ReplicationPassword rule.Secret
+}
 
 // Etcd is where the mesh's documents are.
 type Etcd struct {

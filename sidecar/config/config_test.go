@@ -162,7 +162,7 @@ FILE:2:3: unknown key "adress" in listen; did you mean "address"?
   |   adress: x:1
   |   ^`},
 		"unknown group": {"zebra:\n  a: 1\n", `
-FILE:1:1: unknown key "zebra" in the file; it knows instance, listen, server, limits, transactions, drain, etcd, rules, users, state, pool, memory, spill, plan_cache, log, admin, digests, slow_log, tracing, rpc
+FILE:1:1: unknown key "zebra" in the file; it knows instance, listen, server, limits, transactions, drain, etcd, rules, users, state, pool, memory, spill, plan_cache, log, admin, digests, slow_log, tracing, rpc, switchover
   | zebra:
   | ^`},
 		"syntax": {"listen:\n  address: [a:1\n", `

@@ -272,4 +272,18 @@ var table = []section{
 			Doc: "Which calls are logged: those that Heddle itself could not have answered by a server are failed.",
 			at:  func(c *Config) any { return &c.RPC.Log }},
 	}},
+	{"switchover", "Planned switches of primaries (heddle rw promote), and who finishes one that its command has left.", []Field{
+		{Name: "switchover.user", Kind: Text, Example: "switcher",
+			Doc: "Account on the servers that may set read_only, and make them follow each other (READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICA MONITOR, RELOAD). It must not be that of statements, whom read_only has to bind. Empty: this process does no such thing.",
+			at:  func(c *Config) any { return &c.Switchover.User }},
+		{Name: "switchover.password", Kind: Ref, Example: "env:SWITCHOVER_PASSWORD",
+			Doc: "Its password.",
+			at:  func(c *Config) any { return &c.Switchover.Password }},
+		{Name: "switchover.replication_user", Kind: Text, Example: "replica",
+			Doc: "Account by which a former primary follows its successor (REPLICATION SLAVE). Empty: switchover.user. Servers that follow already keep the account that they have.",
+			at:  func(c *Config) any { return &c.Switchover.ReplicationUser }},
+		{Name: "switchover.replication_password", Kind: Ref, Example: "env:REPLICATION_PASSWORD",
+			Doc: "Its password.",
+			at:  func(c *Config) any { return &c.Switchover.ReplicationPassword }},
+	}},
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	osexec "os/exec"
 	"strconv"
 	"strings"
@@ -92,7 +93,9 @@ func (m *mesh) prepare(ctx context.Context, t *testing.T, args ...string) *osexe
 	if err != nil {
 		t.Fatal(err)
 	}
-	return osexec.CommandContext(ctx, binary, append([]string{"rw", "--etcd-endpoints", env.Etcd.Endpoint(), "--etcd-prefix", "/" + m.prefix}, args...)...)
+	cmd := osexec.CommandContext(ctx, binary, append([]string{"rw", "--etcd-endpoints", env.Etcd.Endpoint(), "--etcd-prefix", "/" + m.prefix}, args...)...)
+	cmd.Env = append(os.Environ(), "HEDDLE_SWITCHOVER_USER=root")
+	return cmd
 }
 
 // must is command where nothing but success will do.

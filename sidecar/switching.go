@@ -1,0 +1,268 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"go.uber.org/zap"
+
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/governance/switchover"
+	"github.com/heddle-mesh/heddle/sidecar/config"
+)
+
+// switching is this instance's part in a planned switch of one data source.
+type switching struct {
+	record  switchover.Record
+	began   time.Time // of the hold; zero: there was none
+	holding bool
+	timer   *time.Timer
+	waiting context.CancelFunc // ends the wait for what is under way
+}
+
+// switches puts into force what is planned, by data source. say is called, in a goroutine of its own, with what the instance has to
+// tell of a switch.
+func (r *replication) switches(all map[string]switchover.Record, say func(switchover.Record, switchover.Held)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.planned, r.say = all, say
+	for _, w := range r.watched {
+		r.plan(w)
+	}
+}
+
+// plan has a data source follow its planned switch. It is called with mu.
+func (r *replication) plan(w *watched) {
+	record, is := r.planned[w.rule.Name]
+	had := w.switching
+	switch {
+	case !is && had == nil:
+		return
+	case is && had != nil && had.record.ID == record.ID:
+		had.record = record
+	default:
+		if had != nil {
+			r.release(w)
+		}
+		w.switching = nil
+		if is {
+			w.switching = &switching{record: record}
+			r.log.Info("a planned switch is under way", zap.String("data_source", w.rule.Name), zap.String("from", record.From), zap.String("to", record.To),
+				zap.String("by", record.By))
+		} else {
+			r.log.Info("the planned switch has ended", zap.String("data_source", w.rule.Name))
+		}
+	}
+	if s := w.switching; s != nil {
+		switch s.record.Step {
+		case switchover.Holding:
+			r.hold(w)
+		case switchover.Undoing:
+			r.release(w)
+		}
+	}
+	w.watcher.Declare(r.servers(w))
+	w.watcher.Ask()
+}
+
+// hold keeps new work back, and tells when what is under way has ended. It is called with mu.
+func (r *replication) hold(w *watched) {
+	s := w.switching
+	if !s.began.IsZero() {
+		return
+	}
+	s.began, s.holding = time.Now(), true
+	name, record := w.rule.Name, s.record
+	r.pools.Pause(name, heldBy(&record), record.Hold+time.Second)
+	s.timer = time.AfterFunc(record.Hold, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if w.switching == s && s.holding {
+			r.log.Warn("a planned switch takes too long: writes are held no more, and wait for a primary as they would at night",
+				zap.String("data_source", name), zap.Duration("held", record.Hold))
+			r.release(w)
+			if w.view.Primary != record.To { // else that has told
+				r.sayHeld(s)
+			}
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), record.Grace)
+	s.waiting = cancel
+	say := r.say
+	r.work.Go(func() {
+		defer cancel()
+		cut := r.settle(ctx, name, &record)
+		say(record, switchover.Held{Cut: cut, Waited: time.Since(s.began)})
+	})
+}
+
+func heldBy(r *switchover.Record) string { return "a planned switch to " + r.To + " is under way" }
+
+// settle waits until nothing is under way at a primary, and breaks what is when ctx ends.
+func (r *replication) settle(ctx context.Context, name string, record *switchover.Record) (cut int) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for r.pools.Lent(name) > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return 0 // it is over
+			}
+			cut = r.pools.Lent(name)
+			r.pools.Cut(name, fmt.Sprintf("%s, and what was under way had %v to end", heldBy(record), record.Grace))
+			return cut
+		}
+	}
+	return 0
+}
+
+// release ends a hold: statements go where the view says, or wait as it says. It is called with mu.
+func (r *replication) release(w *watched) {
+	s := w.switching
+	if s == nil || !s.holding {
+		return
+	}
+	s.holding = false
+	s.timer.Stop()
+	s.waiting()
+	r.forcePrimary(w)
+	if w.view.Primary == s.record.To {
+		r.log.Info("writes were held for a planned switch", zap.String("data_source", w.rule.Name), zap.Duration("held", time.Since(s.began)))
+		r.sayHeld(s)
+	}
+}
+
+// sayHeld tells for how long writes have been held. It is called with mu.
+func (r *replication) sayHeld(s *switching) {
+	record, held, say := s.record, time.Since(s.began), r.say
+	r.work.Go(func() { say(record, switchover.Held{Used: held}) })
+}
+
+// barred reports whether a server must not be taken for the primary yet. It is called with mu.
+func (w *watched) barred(address string) bool {
+	return w.switching != nil && w.switching.record.To == address && w.switching.record.Barred()
+}
+
+// readSwitches takes the planned switches out of what stands below layout.RW.
+func readSwitches(known map[string]store.KV, problem func(error)) map[string]switchover.Record {
+	out := map[string]switchover.Record{}
+	for key, kv := range known {
+		if !strings.HasPrefix(key, layout.Switches) {
+			continue
+		}
+		if r, err := switchover.DecodeRecord(kv.Value); err != nil {
+			problem(err)
+		} else {
+			out[r.DataSource] = r
+		}
+	}
+	return out
+}
+
+// say writes what this instance has to tell of a switch.
+func (s *stored) say(record switchover.Record, h switchover.Held) {
+	h.Instance = s.process.config.Instance.Name
+	text, err := h.Encode()
+	if err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		var was store.KV
+		if h.Used != 0 { // beside what it said before, if that still stands
+			key := layout.HeldKey(record.DataSource, record.ID, h.Instance)
+			if was, err = s.store.Get(ctx, key); err == nil {
+				said, bad := switchover.DecodeHeld(was.Value)
+				said.Used = h.Used
+				if text, err = said.Encode(); err == nil && bad == nil {
+					_, err = s.store.Txn(ctx, []store.Cond{store.Unchanged(was)}, []store.Op{store.Put(key, text)})
+				}
+			}
+			if store.IsNotFound(err) {
+				return // nobody waits for it any more
+			}
+		} else {
+			err = store.Write(ctx, s.store, store.Put(layout.HeldKey(record.DataSource, record.ID, h.Instance), text))
+		}
+	}
+	if err != nil {
+		s.log.problem("a planned switch", err)
+	}
+}
+
+// takeUp finishes or undoes switches that nobody is at work on any more, where the configuration says with which account.
+func (st *steering) takeUp(ctx context.Context) {
+	s := st.stored
+	if s.process.config.Switchover.User == "" {
+		return
+	}
+	for dataSource := range readSwitches(st.known, func(error) {}) {
+		if _, busy := st.known[layout.DriverKey(dataSource)]; busy || st.taking[dataSource] || time.Now().Before(st.next[dataSource]) {
+			continue
+		}
+		account, err := s.process.replication.account(dataSource, s.process.config)
+		if err != nil {
+			s.log.problem("a planned switch", err)
+			continue
+		}
+		st.taking[dataSource] = true
+		s.running.Go(func() error {
+			c := &switchover.Conductor{Store: s.store, Account: account}
+			out, err := c.Resume(ctx, dataSource, "")
+			log := s.log.With(zap.String("data_source", dataSource), zap.String("from", out.Record.From), zap.String("to", out.Record.To))
+			switch {
+			case errors.Is(err, switchover.ErrBusy), store.IsNotFound(err), ctx.Err() != nil:
+			case err == nil:
+				log.Warn("finished a planned switch that its conductor had left")
+			case errors.Is(err, switchover.ErrUndone):
+				log.Warn("undid a planned switch that its conductor had left", zap.Error(err))
+			default:
+				log.Error("a planned switch that its conductor had left needs an operator", zap.Error(err))
+			}
+			select {
+			case st.taken <- dataSource:
+			case <-ctx.Done():
+			}
+			return nil
+		})
+	}
+}
+
+// again is when a switch that could not be ended is taken up anew: not all instances at once.
+func again() time.Time { return time.Now().Add(2*time.Second + rand.N(2*time.Second)) }
+
+// account is how a planned switch enters a data source's servers.
+func (r *replication) account(dataSource string, c *config.Config) (*switchover.Account, error) {
+	r.mu.Lock()
+	w := r.watched[dataSource]
+	r.mu.Unlock()
+	if w == nil {
+		return nil, fmt.Errorf("there is no data source %q whose replicas are read", dataSource)
+	}
+	return accountOf(driverConfig(&w.source), c)
+}
+
+func accountOf(driver *mysql.Config, c *config.Config) (*switchover.Account, error) {
+	if c.Switchover.User == "" {
+		return nil, errors.New("nothing says with which account servers are made to follow each other: set switchover.user in heddle.yaml, or HEDDLE_SWITCHOVER_USER")
+	}
+	out := &switchover.Account{Config: driver}
+	password, err := config.Resolve(c.Switchover.Password)
+	if err != nil {
+		return nil, fmt.Errorf("switchover.password: %w", err)
+	}
+	driver.User, driver.Passwd = c.Switchover.User, password
+	out.User, out.Password = c.Switchover.User, password
+	if c.Switchover.ReplicationUser != "" {
+		out.User = c.Switchover.ReplicationUser
+		if out.Password, err = config.Resolve(c.Switchover.ReplicationPassword); err != nil {
+			return nil, fmt.Errorf("switchover.replication_password: %w", err)
+		}
+	}
+	return out, nil
+}
