@@ -77,10 +77,10 @@ func (p *planning) readHint(h *parser.Hint, name string, sphere bool) error {
 		}
 		p.route = h.Value
 		return nil
-	case name == "" && sphere:
+	case name == "" && sphere, name == "transaction" && table == "" && !sphere: // whoever runs the plan looks at that
 		return nil
 	}
-	return sqlerr.NotSupported("the hint " + name + " in " + text + ": there are shard_value, route, primary and replica")
+	return sqlerr.NotSupported("the hint " + name + " in " + text + ": there are shard_value, route, primary, replica and transaction")
 }
 
 // addServer takes the hint that one of a data source's servers is to answer. Who runs the plan looks at it.

@@ -39,7 +39,7 @@ func (a *accounts) Account(user string) (server.Account, bool) {
 }
 
 func account(u *rule.User) server.Account {
-	out := server.Account{User: u.Name, MaxConnections: u.MaxConnections, Databases: u.Databases, Admin: u.Admin}
+	out := server.Account{User: u.Name, MaxConnections: u.MaxConnections, Databases: u.Databases, Admin: u.Admin, Transactions: u.Transactions}
 	for _, db := range u.Databases {
 		if db == "*" {
 			out.Databases = nil

@@ -37,11 +37,11 @@ func (f *Fleet) Transactions(ctx context.Context) (*txn.Shards, uint32, error) {
 func look(ctx context.Context, shards *txn.Shards, c *control) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	server, err := txn.Look(ctx, c.db, c.source.Name)
+	server, unfit, err := txn.Look(ctx, c.db, c.source.Name)
 	switch {
 	case err != nil:
 		shards.Away(c.source.Name, err)
 	case server != nil:
-		shards.Set(c.source.Name, server, nil)
+		shards.Set(c.source.Name, server, unfit)
 	}
 }

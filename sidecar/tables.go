@@ -51,7 +51,7 @@ func (p *Process) eachSource(f func(l *rule.Layout, ds *rule.DataSource)) {
 
 var dataSourceColumns = []sqltypes.Column{
 	sysview.Text("db", 64), sysview.Text("name", 64), sysview.Text("address", 255), sysview.Text("schema_name", 64), sysview.Text("user", 64),
-	sysview.Text("tls", 16), sysview.Text("is_default", 3), sysview.Text("up", 3), sysview.Text("last_error", 512),
+	sysview.Text("tls", 16), sysview.Text("is_default", 3), sysview.Text("up", 3), sysview.Text("last_error", 512), sysview.Text("xa", 512),
 }
 
 func (p *Process) dataSourceRows(context.Context) (rows []sqltypes.Row, _ error) {
@@ -64,7 +64,8 @@ func (p *Process) dataSourceRows(context.Context) (rows []sqltypes.Row, _ error)
 		if ds.TLS != nil {
 			mode = string(ds.TLS.Mode)
 		}
-		rows = append(rows, sysview.Cells(l.Database, ds.Name, ds.Address, ds.Schema, ds.User, mode, l.DefaultDataSource == ds.Name, p.pools.Up(ds.Name), last[ds.Name]))
+		rows = append(rows, sysview.Cells(l.Database, ds.Name, ds.Address, ds.Schema, ds.User, mode, l.DefaultDataSource == ds.Name, p.pools.Up(ds.Name), last[ds.Name],
+			p.transactions.fitness(ds.Name)))
 	})
 	return rows, nil
 }

@@ -99,9 +99,27 @@ func newTransactions(mesh string, primary func(string) string, meter *observe.Tr
 func (t *transactions) prepared() (out []observe.Prepared) {
 	for _, name := range t.shards.Names() {
 		n, oldest := t.recoverer.InDoubt(name)
-		out = append(out, observe.Prepared{DataSource: name, Branches: n, Oldest: oldest})
+		_, unfit := t.shards.Fit(name)
+		out = append(out, observe.Prepared{DataSource: name, Branches: n, Oldest: oldest, Fit: unfit == nil})
 	}
 	return out
+}
+
+// fitness is how transactions over several data sources treat one of them, for operators: yes, or why it has no part in them.
+func (t *transactions) fitness(dataSource string) string {
+	t.mu.Lock()
+	alone := len(t.sources) == 0
+	t.mu.Unlock()
+	switch {
+	case t.none:
+		return "transactions.type is local"
+	case alone:
+		return "there is one data source"
+	}
+	if _, err := t.shards.Fit(dataSource); err != nil {
+		return errors.Unwrap(err).Error()
+	}
+	return "yes"
 }
 
 // say logs what is new about a data source.

@@ -48,13 +48,6 @@ func (t *Txn) GTRID() string {
 	return t.gtrid.String()
 }
 
-// Deadlocked reports whether a server's error ends the whole transaction: its server has found a deadlock, or, where it
-// is distributed, a lock was waited for as long as one may be.
-func (t *Txn) Deadlocked(err error) bool {
-	e := sqlerr.As(err)
-	return e != nil && (e.Code == sqlerr.CodeDeadlock || t.Spread() && e.Code == sqlerr.CodeLockWaitTimeout)
-}
-
 // Pending is a branch of a transaction that is decided to commit, and that its server may hold prepared yet.
 type Pending struct {
 	DataSource string

@@ -33,20 +33,20 @@ func Probe(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.S
 }
 
 // Look finds a server that keeps distributed transactions, and leaves it as it is. The server is nil where nobody has made Heddle's
-// tables yet: then none has had part in one under this data source's name.
-func Look(ctx context.Context, db *sql.DB, dataSource string) (*txnlog.Server, error) {
+// tables yet: then none has had part in one under this data source's name. unfit is what of its settings keeps it from new ones.
+func Look(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.Server, unfit, err error) {
 	vars, err := variables(ctx, db)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := writable(ctx, db, vars); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	log, found, err := txnlog.Find(ctx, db, dataSource)
 	if err != nil || !found {
-		return nil, err
+		return nil, nil, err
 	}
-	return &txnlog.Server{DB: db, DataSource: dataSource, Log: log}, nil
+	return &txnlog.Server{DB: db, DataSource: dataSource, Log: log}, keeps(vars), nil
 }
 
 // probed are the variables that are looked at; servers that do not have one have no row of it.

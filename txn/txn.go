@@ -119,6 +119,9 @@ func New(o Options) *Txn { return &Txn{options: o} }
 // Options returns what the transaction was begun with.
 func (t *Txn) Options() Options { return t.options }
 
+// Fresh reports whether nothing has been done in it yet.
+func (t *Txn) Fresh() bool { return len(t.branches) == 0 && len(t.savepoints) == 0 }
+
 // Branches returns the branches in data source order. The slice is the Txn's own.
 func (t *Txn) Branches() []Branch { return t.branches }
 

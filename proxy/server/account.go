@@ -19,6 +19,8 @@ type Account struct {
 	Databases []string
 	// Admin: it may read all of the tables of heddle, and change rules by statements.
 	Admin bool
+	// Transactions is the account's transaction type; "": the instance's.
+	Transactions string
 	// MaxConnections limits the account's connections to this instance; 0: no limit.
 	MaxConnections int
 }

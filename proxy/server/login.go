@@ -235,7 +235,7 @@ func identity(account Account, conn net.Conn, attrs []wire.Attr) session.Identit
 	if err != nil {
 		host = "localhost"
 	}
-	who := session.Identity{User: account.User, Host: host, Databases: account.Databases, Admin: account.Admin}
+	who := session.Identity{User: account.User, Host: host, Databases: account.Databases, Admin: account.Admin, Transactions: account.Transactions}
 	if len(attrs) > 0 {
 		who.Attributes = make(map[string]string, len(attrs))
 		for _, a := range attrs {

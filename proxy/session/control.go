@@ -221,7 +221,7 @@ func (s *Session) reset(ctx context.Context) error {
 	}
 	s.state.Reset()
 	s.setShardValues(nil)
-	s.diag, s.next, s.transactionType, s.atomic = diagnostics{}, txn.Options{}, s.config.TransactionType, false
+	s.diag, s.next, s.transactionType, s.atomic = diagnostics{}, txn.Options{}, s.ownTransactionType(), false
 	s.switchAutocommit(s.srv.Initial.Autocommit)
 	s.setCollation(s.collation)
 	s.modeChanged()

@@ -10,6 +10,8 @@ type Identity struct {
 	Databases []string
 	// Admin: it may read all of the tables of heddle, and change rules by statements.
 	Admin bool
+	// Transactions is the account's transaction type; "": the instance's.
+	Transactions string
 	// WithPassword: the login gave one, as errors say.
 	WithPassword bool
 	// Attributes are the client's connection attributes.

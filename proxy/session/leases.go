@@ -88,8 +88,10 @@ func (s *Session) take(ctx context.Context, dataSource, schema string, need back
 		return nil, err
 	}
 	if s.txn != nil && !h.branch && enlists {
-		if s.locked != nil && s.transactionType == TransactionXA && len(s.txn.Branches()) > 0 {
-			return nil, sqlerr.NotSupported("a transaction of type XA over several data sources under LOCK TABLES: servers begin none there")
+		if s.begun == TransactionXA && len(s.txn.Branches()) > 0 {
+			if err := s.maySpread(); err != nil {
+				return nil, err
+			}
 		}
 		if err := s.txn.Enlist(ctx, h); err != nil {
 			return nil, err

@@ -86,6 +86,7 @@ func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []by
 func (s *Session) execute(ctx context.Context, x *execution) error {
 	kind := x.st.parsed.Kind
 	s.diag.begin(x.st.parsed, s.srv.Flavour.MariaDB)
+	s.wish = x.st.wish
 	if len(s.held) > 0 {
 		s.obscure(kind)
 		if err := s.mayMeet(x); err != nil {
@@ -111,6 +112,11 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 		}
 		if done, err := s.runStatedOwn(ctx, x); done {
 			return err
+		}
+	}
+	if len(s.undelivered) > 0 && asksRows(x) {
+		if err := s.awaitDelivery(ctx); err != nil {
+			return s.writeError(err)
 		}
 	}
 	if x.st.settles {

@@ -54,8 +54,8 @@ type execution struct {
 func (s *Session) run(ctx context.Context, x *execution) error {
 	defer s.settle(ctx)
 	s.diag.args, s.diag.parsed = x.args, x.st.parsed
-	if len(s.undelivered) > 0 {
-		if err := s.awaitDelivery(ctx); err != nil {
+	if s.wish != noWish {
+		if err := s.heed(); err != nil {
 			return s.writeError(err)
 		}
 	}

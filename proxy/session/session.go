@@ -61,6 +61,8 @@ type Session struct {
 	indelible       bool            // txn may have changed a table whose engine takes nothing back
 	next            txn.Options     // SET TRANSACTION: the next transaction's only
 	transactionType TransactionType // of those that begin from now on
+	begun           TransactionType // of the one that began last
+	wish            wish            // of the statement under way
 	once            txn.Options     // next, where the statement under way is that transaction
 	undelivered     []txn.Pending   // of earlier transactions
 	atomic          bool            // SET heddle_read = 'atomic'
@@ -162,7 +164,7 @@ func New(srv *Server, c Client) *Session {
 		s.writes = srv.Replicas.User(c.Who.User)
 	}
 	s.killsOver.L = &s.mu
-	s.transactionType = s.config.TransactionType
+	s.transactionType = s.ownTransactionType()
 	s.memory = merge.NewBudget(s.config.SessionMemory, "memory.session", srv.Memory)
 	s.prepared.init(s.memory, srv)
 	s.mayRead = s.room

@@ -13,6 +13,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/router/rule"
 )
 
 // asksDiagnostics reports whether a statement asks about the one before it, and must leave that one's diagnostics alone.
@@ -216,12 +217,12 @@ func onShowDatabases(s *Session, ctx context.Context, x *execution) error {
 			return s.writeError(err)
 		}
 		for _, name := range found {
-			names[name] = true
+			names[name] = !strings.EqualFold(name, rule.OwnSchema)
 		}
 	}
 	var list []string
-	for name := range names {
-		if s.who.MayUse(name) {
+	for name, shown := range names {
+		if shown && s.who.MayUse(name) {
 			list = append(list, sqlString(name))
 		}
 	}

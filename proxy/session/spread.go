@@ -46,7 +46,7 @@ const transactionTypeVar = "heddle_transaction_type"
 
 // setTransactionType is SET heddle_transaction_type, which holds from the next transaction on.
 func (s *Session) setTransactionType(ctx context.Context, x *execution) error {
-	text, err := s.ownSetting(ctx, x, transactionTypeVar, s.config.TransactionType.String())
+	text, err := s.ownSetting(ctx, x, transactionTypeVar, s.ownTransactionType().String())
 	if err != nil {
 		return s.writeError(err)
 	}
@@ -55,22 +55,107 @@ func (s *Session) setTransactionType(ctx context.Context, x *execution) error {
 		return s.writeError(sqlerr.WrongValueForVariable(transactionTypeVar, text))
 	}
 	if t != TransactionLocal && s.srv.Transactions == nil {
-		return s.writeError(sqlerr.NotSupported("SET " + transactionTypeVar + " to " + t.String() + ": transactions.type of heddle.yaml is local"))
+		return s.writeError(sqlerr.NotSupported("SET " + transactionTypeVar + " to " + t.String() + ": " + noneKept))
 	}
 	s.transactionType = t
 	return s.respond(nil)
 }
 
-// newTransaction returns an open transaction of the session's type. Servers begin no XA under LOCK TABLES: auto is LOCAL there, and
-// XA is refused its second branch.
+// ownTransactionType is that of a session which has said nothing: its account's, or the configuration's.
+func (s *Session) ownTransactionType() TransactionType {
+	if t, err := ParseTransactionType(s.who.Transactions); err == nil {
+		return t
+	}
+	return s.config.TransactionType
+}
+
+// wish is the type that a statement's hint asks for, of the transaction that begins with it.
+type wish uint8
+
+const (
+	noWish wish = iota
+	wishLocal
+	wishXA
+	wishUnread // it is neither
+)
+
+// wishOf reads the hint transaction=local or transaction=xa. Of a statement that is explained it is not obeyed.
+func wishOf(st *parser.Statement) wish {
+	found := noWish
+	for i := range st.Hints {
+		h := &st.Hints[i]
+		if h.Key != "heddle.transaction" || st.Inner != nil && h.Span.Start >= st.InnerStart {
+			continue
+		}
+		this := wishUnread
+		switch {
+		case h.Malformed:
+		case strings.EqualFold(h.Value, "local"):
+			this = wishLocal
+		case strings.EqualFold(h.Value, "xa"):
+			this = wishXA
+		}
+		if found != noWish && found != this {
+			return wishUnread
+		}
+		found = this
+	}
+	return found
+}
+
+// heed sees that the wish can be obeyed: the transaction begins now, or has but begun, or is of that type.
+func (s *Session) heed() error {
+	t := TransactionLocal
+	switch s.wish {
+	case noWish:
+		return nil
+	case wishUnread:
+		return sqlerr.NotSupported("a hint transaction= that is neither local nor xa")
+	case wishXA:
+		if t = TransactionXA; s.srv.Transactions == nil {
+			return sqlerr.NotSupported("the hint transaction=xa: " + noneKept)
+		}
+	}
+	switch {
+	case s.txn == nil || s.begun == t:
+	case !s.txn.Fresh():
+		return sqlerr.NotSupported("a hint transaction=" + t.String() + " after the first statement of a transaction that is not of that type")
+	default:
+		s.txn = s.newTransaction(s.txn.Options())
+	}
+	return nil
+}
+
+const noneKept = "transactions.type of heddle.yaml is local"
+
+// newTransaction returns an open transaction of the type that the statement wishes, or of the session's. Servers begin no XA under LOCK
+// TABLES: auto is LOCAL there.
 func (s *Session) newTransaction(o txn.Options) *txn.Txn {
+	s.begun = s.transactionType
+	switch s.wish {
+	case wishLocal:
+		s.begun = TransactionLocal
+	case wishXA:
+		s.begun = TransactionXA
+	}
 	all := s.srv.Transactions
 	switch {
-	case all == nil || s.transactionType == TransactionLocal || s.transactionType == TransactionAuto && s.locked != nil:
-	case s.transactionType == TransactionXA || all.Unfit() == nil:
+	case all == nil || s.begun == TransactionLocal || s.begun == TransactionAuto && s.locked != nil:
+	case s.begun == TransactionXA || all.Unfit() == nil:
 		return all.Begin(o)
 	}
 	return txn.New(o)
+}
+
+// maySpread refuses a transaction of type XA its second branch where it would not be one.
+func (s *Session) maySpread() error {
+	switch {
+	case s.locked != nil:
+		return sqlerr.NotSupported("a transaction of type XA over several data sources under LOCK TABLES: servers begin none there")
+	case s.srv.Transactions == nil && !s.txn.Options().ReadOnly:
+		return sqlerr.NotSupported("a transaction of type XA over several data sources: " + noneKept)
+	}
+	return nil
 }
 
 // changesNothing reports whether a statement can have changed nothing, whatever it has locked: it runs no program, and reads no view
@@ -226,6 +311,11 @@ func (s *Session) noteCommit(err error) {
 
 // deliveryPatience is how long a statement waits for what its session has committed before, which a server does not let in yet.
 const deliveryPatience = 10 * time.Second
+
+// asksRows reports whether a statement asks the servers for what transactions have left there: a SET may, by a query or a function in it.
+func asksRows(x *execution) bool {
+	return x.plan != nil || x.st.parsed.Kind == parser.Set && x.st.parsed.Uses.Has(parser.UseSubquery|parser.UseUnknownFunction|parser.UseWordCall)
+}
 
 // awaitDelivery has the statement see what its session has committed.
 func (s *Session) awaitDelivery(ctx context.Context) error {

@@ -38,6 +38,7 @@ type Statement struct {
 	counted atomic.Pointer[digest.Entry] // where executions are counted; alone of all, it changes
 
 	reads readRule
+	wish  wish
 
 	settles bool  // a SELECT of settings alone: see settled.go
 	typed   bool  // a server was asked about the types of the statement's expressions
@@ -236,6 +237,9 @@ func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement
 	if err := s.mayPlan(parsed); err != nil {
 		return nil, err
 	}
+	if parsed.Kind == parser.Begin {
+		return &Statement{parsed: parsed, wish: wishOf(parsed)}, nil
+	}
 	if s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil || formatHeddle(parsed) {
 		return &Statement{parsed: parsed}, nil
 	}
@@ -335,7 +339,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 			st.opcode = opcodeOf(p, parsed)
 			st.givers.begin(parsed, p)
 			st.settles = parsed.Kind == parser.Select && settles(parsed)
-			st.reads = readRuleOf(parsed, p, snap)
+			st.reads, st.wish = readRuleOf(parsed, p, snap), wishOf(parsed)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			st.limits = limitParams(parsed)
 			st.params = st.typed && definesParams(parsed)

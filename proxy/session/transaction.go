@@ -234,6 +234,9 @@ func onBegin(s *Session, ctx context.Context, x *execution) error {
 	if err := s.unlockTables(ctx); err != nil { // as servers do: BEGIN releases table locks
 		return s.writeError(err)
 	}
+	if err := s.heed(); err != nil {
+		return s.writeError(err)
+	}
 	o := s.takeNext()
 	if d.ReadOnly || d.ReadWrite {
 		o.ReadOnly, o.ReadWrite = d.ReadOnly, d.ReadWrite

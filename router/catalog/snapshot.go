@@ -69,6 +69,9 @@ func (s *Snapshot) Database(db string) (*rule.Layout, bool) {
 	if d, ok := s.databases[s.fold(db)]; ok {
 		return d.layout, true
 	}
+	if strings.EqualFold(db, rule.OwnSchema) {
+		return nil, false
+	}
 	return s.passThrough, s.passThrough != nil
 }
 
@@ -77,7 +80,7 @@ func (s *Snapshot) Database(db string) (*rule.Layout, bool) {
 func (s *Snapshot) Place(db, table string) (Placement, bool) {
 	d, ok := s.databases[s.fold(db)]
 	if !ok {
-		if s.passThrough == nil {
+		if s.passThrough == nil || strings.EqualFold(db, rule.OwnSchema) {
 			return Placement{}, false
 		}
 		n := rule.Node{DataSource: s.passThrough.DefaultDataSource, Schema: db, Table: table}

@@ -9,6 +9,9 @@ import (
 // Format is the newest document format this package reads and the one it writes.
 const Format = 1
 
+// OwnSchema is where each server keeps Heddle's own tables. No document names it, and no client sees it.
+const OwnSchema = "heddle_mesh"
+
 // Document is the rule document of one logical database. Lists keep the order in which the operator wrote them:
 // the order of data sources decides whose error wins, the order of shards decides the node numbers of mod, range
 // and the like, so both belong to the meaning.

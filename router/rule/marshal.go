@@ -79,6 +79,7 @@ func (u *Users) Marshal() []byte {
 		if user.Admin {
 			f = append(f, field{"admin", "true"})
 		}
+		f = addText(f, "transactions", user.Transactions)
 		f = addInt(f, "max_connections", user.MaxConnections)
 		w.line(1, user.Name, flow(f))
 	}

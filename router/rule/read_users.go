@@ -21,6 +21,7 @@ func (r *reader) user(name string, n *node, path string) User {
 		"password":        func(n *node, p string) { u.Password = r.secret(n, p) },
 		"databases":       func(n *node, p string) { u.Databases = r.strs(n, p) },
 		"admin":           func(n *node, p string) { u.Admin = r.boolean(n, p) },
+		"transactions":    func(n *node, p string) { u.Transactions = r.word(n, p, TransactionTypes()...) },
 		"max_connections": func(n *node, p string) { u.MaxConnections = r.integer(n, p, 0, 1<<20) },
 	})
 	return u

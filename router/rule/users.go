@@ -20,8 +20,12 @@ type User struct {
 	Password       Secret   // where the password itself is, for verifiers to be made from
 	Databases      []string // logical databases it may enter; empty or "*": all
 	Admin          bool     // it may read the whole of the tables of heddle and change rules by statements
+	Transactions   string   // how those of its sessions commit: one of TransactionTypes; "": as the instance says
 	MaxConnections int      // over all instances' sessions of the account, per instance; 0: no limit
 }
+
+// TransactionTypes are the ways in which transactions over several data sources commit.
+func TransactionTypes() []string { return []string{"auto", "local", "xa"} }
 
 // Plugin is an authentication plugin's name.
 type Plugin string

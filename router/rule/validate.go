@@ -45,6 +45,7 @@ func (v *validator) head() {
 	}
 	if d.Database != "" {
 		v.identifier("database", "database", d.Database)
+		v.ownSchema("database", d.Database)
 		return
 	}
 	const pass = "without a database name the document passes every schema of its one data source through"
@@ -56,6 +57,12 @@ func (v *validator) head() {
 	}
 	if len(d.DataSources) == 1 && d.DataSources[0].Schema != "" {
 		v.problem("data_sources."+d.DataSources[0].Name+".schema", pass+"; it cannot have a schema", "give it a database: name, or leave the schema out")
+	}
+}
+
+func (v *validator) ownSchema(path, name string) {
+	if strings.EqualFold(name, OwnSchema) {
+		v.problem(path, "the schema "+OwnSchema+" is Heddle's own on every server", "choose another name")
 	}
 }
 
@@ -92,6 +99,7 @@ func (v *validator) dataSources() {
 		}
 		v.sources[ds.Name] = true
 		v.address(path+".address", ds.Address)
+		v.ownSchema(path+".schema", ds.Schema)
 		if ds.User == "" {
 			v.problem(path, "it has no user", "write user: here or under defaults")
 		}

@@ -94,6 +94,9 @@ func (r *txnRun) list() *cobra.Command {
 					entries = append(entries, txnEntryOf(&listed[i]))
 				}
 				err = r.out.print(cmd.OutOrStdout(), entries, func(w io.Writer) error { return listTxn(w, entries, unasked == nil) })
+				if unfit, ok := errors.AsType[*txn.UnfitError](shards.Unfit()); ok {
+					fmt.Fprintln(cmd.ErrOrStderr(), unfit)
+				}
 				return errors.Join(err, unasked)
 			})
 		},

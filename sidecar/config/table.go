@@ -105,8 +105,8 @@ var table = []section{
 			at:  func(c *Config) any { return &c.Limits.PlacementWait }},
 	}},
 	{"transactions", "Those over several data sources.", []Field{
-		{Name: "transactions.type", Kind: Choice, Choices: []string{"local", "auto", "xa"}, Default: "local",
-			Doc: "How they commit: xa is on all data sources or on none, and one that cannot have part in that is refused; local is on each by itself, and what did not commit is reported; auto is xa unless a server is seen to be unfit. Where it is not local, servers get a schema heddle_mesh, and sessions may say otherwise by SET heddle_transaction_type.",
+		{Name: "transactions.type", Kind: Choice, Choices: []string{"local", "auto", "xa"}, Default: "auto",
+			Doc: "How they commit: xa is on all data sources or on none, and one that cannot have part in that is refused; local is on each by itself, and what did not commit is reported; auto is xa unless a server is seen to be unfit, which heddle.data_sources tells. Where it is not local, and there are several data sources, servers get a schema heddle_mesh; accounts (users document), sessions (SET heddle_transaction_type) and transactions (a hint) may say otherwise.",
 			at:  func(c *Config) any { return &c.Transactions.Type }},
 	}},
 	{"drain", "The orderly end.", []Field{

@@ -50,6 +50,7 @@ type collector struct {
 	versions *prometheus.Desc
 	inDoubt  *prometheus.Desc
 	age      *prometheus.Desc
+	fit      *prometheus.Desc
 	pools    []metric[backend.Stats]
 	plans    []metric[plancache.Stats]
 	memory   []metric[Sources]
@@ -71,6 +72,7 @@ func newCollector(from Sources) *collector {
 		versions: desc("rules_version", "Version of the rules in force.", "database"),
 		inDoubt:  desc("xa_in_doubt", "Branches of transactions that were prepared at recovery's last look, those that are being committed among them.", "data_source"),
 		age:      desc("xa_in_doubt_age_seconds", "For how long recovery has seen the oldest of them.", "data_source"),
+		fit:      desc("xa_fit", "1 where the data source can have part in atomic transactions; with transactions.type auto they are so while all can.", "data_source"),
 		sessions: desc("sessions", "Clients that are logged in.", "state"),
 		pools: []metric[backend.Stats]{
 			gauge(connections, func(s backend.Stats) float64 { return float64(s.Idle) }, "idle"),
@@ -114,7 +116,7 @@ func one(b bool) float64 {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.sessions, c.info, c.answers, c.failed, c.versions, c.inDoubt, c.age} {
+	for _, d := range []*prometheus.Desc{c.sessions, c.info, c.answers, c.failed, c.versions, c.inDoubt, c.age, c.fit} {
 		ch <- d
 	}
 	for _, m := range c.pools {
@@ -150,6 +152,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, p := range c.from.Prepared() {
 		ch <- prometheus.MustNewConstMetric(c.inDoubt, prometheus.GaugeValue, float64(p.Branches), p.DataSource)
 		ch <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, p.Oldest.Seconds(), p.DataSource)
+		ch <- prometheus.MustNewConstMetric(c.fit, prometheus.GaugeValue, one(p.Fit), p.DataSource)
 	}
 	for database, version := range c.from.Versions() {
 		ch <- prometheus.MustNewConstMetric(c.versions, prometheus.GaugeValue, float64(version), database)

@@ -22,6 +22,7 @@ type Prepared struct {
 	DataSource string
 	Branches   int
 	Oldest     time.Duration // since it was first seen
+	Fit        bool          // for new transactions
 }
 
 func newTransactions() *Transactions {

@@ -18,6 +18,7 @@ type ConnOptions struct {
 	Schema string
 	Caps   wire.Capability // on top of baseCaps
 	Drop   wire.Capability // not asked for although in baseCaps
+	First  string          // a statement that is run before all others; "": none
 }
 
 // baseCaps are what today's drivers ask for.
@@ -40,7 +41,24 @@ func Dial(ctx context.Context, pool *wire.Pool, addr string, opts ConnOptions) (
 	if err := c.logIn(opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("log in at %s: %w", addr, err), raw.Close())
 	}
+	if opts.First != "" {
+		if err := c.first(opts.First); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", opts.First, err), raw.Close())
+		}
+	}
 	return c, nil
+}
+
+// first runs a statement that has no rows.
+func (c *Conn) first(sql string) error {
+	if err := c.command(&wire.Query{SQL: []byte(sql)}); err != nil {
+		return err
+	}
+	p, err := c.ReadPacket()
+	if err == nil && wire.IsErr(p) {
+		err = wire.ParseErr(p)
+	}
+	return err
 }
 
 func (c *Conn) logIn(opts ConnOptions) error {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
 )
 
 // TestDifferential puts the cases to each layout: TestDifferential/<layout>/<topic>/<number>-<name>-<protocol>.
@@ -45,6 +47,9 @@ func TestDifferential(t *testing.T) {
 					ran.add(layout, f.Topic)
 					runFile(t, &fileRun{layout: layout, file: f, list: list, known: known, side: side(layout), collate: collator}, recordings[i])
 				})
+			}
+			if spreads(layout) && !t.Failed() && !strings.Contains(flag.Lookup("test.run").Value.String(), "/") { // a topic alone may write nothing
+				judgeAtomic(t)
 			}
 		})
 	}
@@ -170,7 +175,7 @@ func (r *fileRun) run(t *testing.T, index int, mode Mode) {
 // steps plays the case; false if it had to end early, for what follows a write that failed or was refused says
 // nothing.
 func (r *fileRun) steps(t *testing.T, c *Case, mode Mode, rec *caseRecord, comparer *Comparer) bool {
-	clients := r.side.Clients(c.options(mode))
+	clients := r.side.Clients(committing(c.options(mode), r.layout, mode))
 	defer clients.Close()
 	refusedBefore := false
 	for i := range c.Steps {
@@ -204,6 +209,25 @@ func (r *fileRun) steps(t *testing.T, c *Case, mode Mode, rec *caseRecord, compa
 		}
 	}
 	return true
+}
+
+// committing has half of what runs on several shards commit in mode LOCAL, each layout in one protocol; the other half is atomic.
+func committing(opts ConnOptions, layout string, mode Mode) ConnOptions {
+	if layout == "a4" && mode != Text || layout == "b4" && mode == Text {
+		opts.First = "SET heddle_transaction_type = 'local'"
+	}
+	return opts
+}
+
+// judgeAtomic fails if what is thought to have been atomic was not: then the servers have no marks of it.
+func judgeAtomic(t *testing.T) {
+	for _, s := range lab.servers {
+		var marks int
+		db := harness.Open(t, s.Config(""))
+		if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM heddle_mesh.txn_mark").Scan(&marks); err != nil || marks == 0 {
+			t.Errorf("the server at %s has %d marks of atomic transactions (%v)", s.Addr(), marks, err)
+		}
+	}
 }
 
 // refuses reports whether heddle has refused the statement.

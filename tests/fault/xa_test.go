@@ -35,11 +35,16 @@ func startBanks(t *testing.T, n int) []*harness.Heddle {
 // startBank starts one with further fields of its configuration.
 func startBank(t *testing.T, set map[string]string) *harness.Heddle {
 	t.Helper()
-	all := map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s", "transactions.type": "auto"}
+	return startBankFor(t, "root", "", set)
+}
+
+// startBankFor starts one that is a data source's user on the shards, with further rules beside the bank's.
+func startBankFor(t *testing.T, user, beside string, set map[string]string) *harness.Heddle {
+	t.Helper()
+	all := map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s"}
 	maps.Copy(all, set)
-	return env.Heddle(t, harness.HeddleOptions{
-		Rules: []string{fmt.Sprintf(`database: shop
-defaults: {user: root}
+	rules := []string{fmt.Sprintf(`database: shop
+defaults: {user: %s}
 data_sources:
   ds_0: {address: %q}
   ds_1: {address: %q}
@@ -48,8 +53,13 @@ tables:
   accounts: {key: id}
   ledger: {key: id}
 binding: [[accounts, ledger]]
-`, env.Shards[0].Addr(), env.Shards[1].Addr())},
-		Users: "users: {root: {}}",
+`, user, env.Shards[0].Addr(), env.Shards[1].Addr())}
+	if beside != "" {
+		rules = append(rules, beside)
+	}
+	return env.Heddle(t, harness.HeddleOptions{
+		Rules: rules,
+		Users: "users: {root: {admin: true}, keen: {transactions: xa}, plain: {transactions: local}}",
 		Set:   all,
 	})
 }
@@ -216,16 +226,27 @@ func TestUnfitForXA(t *testing.T) {
 	on := shards(t)
 	exec(t, on[1], "SET GLOBAL innodb_flush_log_at_trx_commit = 2")
 	defer exec(t, on[1], "SET GLOBAL innodb_flush_log_at_trx_commit = 1")
-	heddle := startBanks(t, 1)[0]
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	heddle := startBank(t, map[string]string{"admin.address": admin})
 	db := heddle.Open(t, "root", "", "shop")
 	bank(t, db)
 	c := conn(t, db)
 	exec(t, c, "UPDATE accounts SET v = v + 1")
+	if fit, unfit := metric(t, admin, `heddle_xa_fit{data_source="ds_0"}`), metric(t, admin, `heddle_xa_fit{data_source="ds_1"}`); fit != 1 || unfit != 0 {
+		t.Errorf("heddle_xa_fit is %v of ds_0 and %v of ds_1", fit, unfit)
+	}
+	if count(t, db, "SELECT COUNT(*) FROM heddle.data_sources WHERE name = 'ds_0' AND xa = 'yes' OR name = 'ds_1' AND xa LIKE 'innodb_flush_log_at_trx_commit is 2%'") != 2 {
+		t.Error("heddle.data_sources does not say which data source is unfit")
+	}
+	says(t, heddle, 0, []string{"data source ds_1 cannot have part in an XA transaction: innodb_flush_log_at_trx_commit is 2"}, "txn", "list")
 	if !strings.Contains(heddle.Log(), "innodb_flush_log_at_trx_commit is 2") {
 		t.Error("the log does not say why transactions are not atomic")
 	}
 	exec(t, c, "SET heddle_transaction_type = 'XA'")
-	_, err := c.ExecContext(t.Context(), "UPDATE accounts SET v = v + 1")
+	_, err = c.ExecContext(t.Context(), "UPDATE accounts SET v = v + 1")
 	if code(err) != 1235 || !strings.Contains(err.Error(), "innodb_flush_log_at_trx_commit is 2") {
 		t.Errorf("a write over both shards: %v", err)
 	}

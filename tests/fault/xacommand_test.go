@@ -15,6 +15,8 @@ type preparing struct {
 	heddle *harness.Heddle
 	on     []*sql.DB
 	block  *sql.Conn // holds the decision's place
+	to     int       // the account on the second shard
+	db     *sql.DB   // of the transfer's only session
 	ended  chan error
 }
 
@@ -24,9 +26,11 @@ func prepare(t *testing.T, heddle *harness.Heddle, n int64) *preparing {
 	p := &preparing{heddle: heddle, on: on, block: conn(t, on[0]), ended: make(chan error, 1)}
 	exec(t, p.block, "BEGIN")
 	exec(t, p.block, "SELECT * FROM heddle_mesh.txn_decision FOR UPDATE")
-	from, to := count(t, on[0], "SELECT MIN(id) FROM shop.accounts"), count(t, on[1], "SELECT MIN(id) FROM shop.accounts")
-	db := heddle.Open(t, "root", "", "shop")
-	go func() { p.ended <- transfer(t.Context(), db, n, from, to) }()
+	account := fmt.Sprintf("SELECT id FROM shop.accounts ORDER BY id LIMIT %d, 1", n)
+	from, to := count(t, on[0], account), count(t, on[1], account)
+	p.to, p.db = to, heddle.Open(t, "root", "", "shop")
+	p.db.SetMaxOpenConns(1)
+	go func() { p.ended <- transfer(t.Context(), p.db, n, from, to) }()
 	eventually(t, "the other branch is prepared", func() bool {
 		rows, err := on[1].QueryContext(t.Context(), "XA RECOVER")
 		if err != nil {

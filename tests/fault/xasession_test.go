@@ -214,7 +214,7 @@ func TestLockedTablesAndXA(t *testing.T) {
 	if total := sum(t, db); total != 4041 {
 		t.Errorf("the accounts have %d in all", total)
 	}
-	local := conn(t, start(t, addrs()...))
+	local := conn(t, startBank(t, map[string]string{"transactions.type": "local"}).Open(t, "root", "", "shop"))
 	for _, set := range []string{"auto", "xa"} {
 		if _, err := local.ExecContext(t.Context(), "SET heddle_transaction_type = '"+set+"'"); code(err) != 1235 {
 			t.Errorf("%s where all transactions are local: %v", set, err)

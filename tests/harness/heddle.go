@@ -126,6 +126,9 @@ func writeConfig(dir, addr string, opts HeddleOptions) (string, error) {
 		"listen.address": addr, "admin.address": "", "log.format": "console",
 		"state.dir": filepath.Join(dir, "state"), "drain.deadline": "5s",
 	}
+	if t := os.Getenv("HEDDLE_TEST_TRANSACTIONS"); t != "" {
+		set["transactions.type"] = t
+	}
 	var rules []string
 	for i, text := range opts.Rules {
 		path := filepath.Join(dir, "rules-"+strconv.Itoa(i)+".yaml")

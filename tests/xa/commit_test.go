@@ -148,7 +148,7 @@ func TestVictim(t *testing.T) {
 		<-time.After(120 * time.Millisecond) // a server that is asked more often shows an old list
 	}
 	err := b[1].Exec(ctx, "UPDATE bank.acc SET bal = bal + 1 WHERE id = 2")
-	if !x.Deadlocked(err) {
+	if e := sqlerr.As(err); e == nil || e.Code != sqlerr.CodeDeadlock {
 		t.Fatalf("no deadlock: %v", err)
 	}
 	if err := errors.Join(x.Rollback(ctx), <-waits, other.Exec(ctx, "ROLLBACK")); err != nil {
@@ -159,9 +159,6 @@ func TestVictim(t *testing.T) {
 	}
 
 	x, b, id = transfer(t, manager(nil), txn.Options{}, []int{0, 1, 2})
-	if err := sqlerr.New(1205, "HY000", "Lock wait timeout exceeded"); !x.Deadlocked(err) {
-		t.Error("a wait for a lock in a distributed transaction is taken for a deadlock")
-	}
 	if _, err := control[2].ExecContext(ctx, fmt.Sprintf("KILL %d", b[2].id)); err != nil {
 		t.Fatal(err)
 	}
