@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// stopping is how long it may take until a process that has stopped itself does nothing more.
+const stopping = 100 * time.Millisecond
+
 // ErrHit is what a point answers where the action is "error".
 var ErrHit = errors.New("failpoint: told to fail")
 
@@ -91,6 +94,7 @@ func (s *Set) Hit(ctx context.Context, name string) error {
 		select {}
 	case "stop":
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
+		<-time.After(stopping) // until it is: other threads may be told first
 	case "hang":
 		<-ctx.Done()
 	case "sleep":

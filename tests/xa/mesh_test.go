@@ -145,7 +145,7 @@ var epochSaid = regexp.MustCompile(`"epoch": "([0-9a-z]{12})"`)
 // start starts a process. With own links it has relays.
 func (a *mesh) start(points string, own bool) (*member, error) {
 	o := harness.HeddleOptions{Set: map[string]string{
-		"etcd.prefix": a.prefix, "instance.name": fmt.Sprint("i", a.names.Add(1)), "etcd.timeout": "2s", "transactions.type": "xa", "pool.connect_timeout": "1s", "pool.wait_timeout": "3s",
+		"etcd.prefix": a.prefix, "instance.name": fmt.Sprint("i", a.names.Add(1)), "etcd.timeout": "2s", "transactions.type": "xa", "pool.connect_timeout": "3s", "pool.wait_timeout": "3s",
 	}, Wait: time.Minute}
 	if points != "" {
 		o.Env = []string{"FAILPOINTS=" + points}
@@ -165,7 +165,12 @@ func (a *mesh) start(points string, own bool) (*member, error) {
 		o.Set["etcd.endpoints"] = a.etcd.Endpoint()
 	}
 	var err error
-	if m.Heddle, err = env.StartHeddle(context.Background(), o); err != nil {
+	for range 5 { // on a machine that has too much to do, a start can take too long
+		if m.Heddle, err = env.StartHeddle(context.Background(), o); err == nil {
+			break
+		}
+	}
+	if err != nil {
 		return nil, errors.Join(err, m.close())
 	}
 	said := epochSaid.FindStringSubmatch(m.Log())

@@ -3,6 +3,7 @@ package xa
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"maps"
@@ -58,6 +59,7 @@ func newWork(t testing.TB, db *sql.DB) *work {
 			t.Fatalf("%s: %v", text, err)
 		}
 	}
+	run("DROP TABLE IF EXISTS accounts, ledger, counters, lists")
 	run("CREATE TABLE accounts (id INT PRIMARY KEY, v INT NOT NULL)")
 	run("CREATE TABLE ledger (id INT NOT NULL, n BIGINT NOT NULL, amount INT NOT NULL, PRIMARY KEY (id, n))")
 	run("CREATE TABLE counters (id INT PRIMARY KEY, n INT NOT NULL, ids LONGTEXT NOT NULL)")
@@ -151,7 +153,7 @@ func (w *work) client(m *member, rnd *rand.Rand, do func(context.Context, *sql.C
 		if err == nil {
 			err = do(ctx, c, rnd)
 			if err != nil {
-				_ = c.Raw(func(any) error { return err }) // a connection that has failed may be in a transaction
+				_ = c.Raw(func(any) error { return driver.ErrBadConn }) // it may be in a transaction, and is ended
 				w.failed(err)
 			}
 			_ = c.Close()
