@@ -43,6 +43,15 @@ func startWithoutRows(t *testing.T, addrs ...string) (*harness.Heddle, *sql.DB) 
 	return h, h.Open(t, "root", "", "shop")
 }
 
+// startLocal starts one whose transactions commit on each shard by itself, and that has no connections to servers beside its pools.
+func startLocal(t *testing.T, addrs ...string) (*harness.Heddle, *sql.DB) {
+	t.Helper()
+	h := startHeddleWith(t, map[string]string{"transactions.type": "local"}, addrs...)
+	db := h.Open(t, "root", "", "shop")
+	fill(t, db)
+	return h, db
+}
+
 // startHeddleWith starts a heddle with further fields of its configuration.
 func startHeddleWith(t *testing.T, set map[string]string, addrs ...string) *harness.Heddle {
 	t.Helper()
@@ -203,7 +212,7 @@ func TestShardDown(t *testing.T) {
 // A link is cut while a result streams: the client gets an error and not a short result.
 func TestLinkCutInResult(t *testing.T) {
 	relay := harness.NewRelay(t, env.Shards[1].Addr())
-	db := start(t, env.Shards[0].Addr(), relay.Addr())
+	_, db := startLocal(t, env.Shards[0].Addr(), relay.Addr())
 	relay.CutAfter(600)
 	rows, err := db.QueryContext(t.Context(), "SELECT a.id, b.v, REPEAT('x', 2000) FROM accounts a JOIN accounts b ON a.id = b.id ORDER BY a.id")
 	n := 0
@@ -256,7 +265,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // A link is cut at whatever byte of the answers, between two packets too: the client has all rows or an error.
 func TestLinkCutAnywhere(t *testing.T) {
 	relay := harness.NewRelay(t, env.Shards[1].Addr())
-	db := start(t, env.Shards[0].Addr(), relay.Addr())
+	_, db := startLocal(t, env.Shards[0].Addr(), relay.Addr())
 	for _, query := range []string{
 		"SELECT id, v FROM accounts ORDER BY id",
 		"SELECT id, v FROM accounts WHERE id > 0",

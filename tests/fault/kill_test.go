@@ -23,10 +23,11 @@ var killable = []struct{ name, write, done, undo string }{
 	{"COMMIT", "COMMIT", "v <> 100", "UPDATE accounts SET v = 100"},
 }
 
-// eachKill runs a test for each statement and both KILLs, through links of their own.
-func eachKill(t *testing.T, f func(t *testing.T, k *killing)) {
+// eachKill runs a test for each statement and both KILLs, through links of their own. kind is how transactions commit.
+func eachKill(t *testing.T, kind string, f func(t *testing.T, k *killing)) {
 	fast, slow := harness.NewRelay(t, env.Shards[0].Addr()), harness.NewRelay(t, env.Shards[1].Addr())
-	h, db := startWithoutRows(t, fast.Addr(), slow.Addr())
+	h := startHeddleWith(t, map[string]string{"transactions.type": kind}, fast.Addr(), slow.Addr())
+	db := h.Open(t, "root", "", "shop")
 	fill(t, db)
 	db.SetMaxIdleConns(0) // a connection that may have been killed serves no other statement
 	kills := h.Open(t, "root", "", "shop")
@@ -49,7 +50,7 @@ func eachKill(t *testing.T, f func(t *testing.T, k *killing)) {
 // A KILL strikes a statement at each point of its life: the links are slow, one of them slower, so that the shards are at
 // different steps. Both have what it did, or neither, and the client's answer says which.
 func TestKillStrikesAnywhere(t *testing.T) {
-	eachKill(t, func(t *testing.T, k *killing) {
+	eachKill(t, "auto", func(t *testing.T, k *killing) {
 		whole := k.round(-1)
 		for i := range strikes {
 			undo(t, k.on, k.undoing())
@@ -61,9 +62,9 @@ func TestKillStrikesAnywhere(t *testing.T) {
 	})
 }
 
-// A KILL strikes while one shard has committed and the other waits in its COMMIT: nobody may end that.
+// In mode LOCAL, a KILL strikes while one shard has committed and the other waits in its COMMIT: nobody may end that.
 func TestKillStrikesCommit(t *testing.T) {
-	eachKill(t, func(t *testing.T, k *killing) {
+	eachKill(t, "local", func(t *testing.T, k *killing) {
 		zero, one := k.on[0], conn(t, k.on[1])
 		for range 5 {
 			undo(t, k.on, k.undoing())

@@ -20,11 +20,11 @@ type partial struct {
 	before      []string
 }
 
-// Whatever commits over several shards tells which of them have and which have not, in the error, in SHOW WARNINGS and in the
+// Whatever commits over several shards in mode LOCAL tells which of them have and which have not, in the error, in SHOW WARNINGS and in the
 // log, when one refuses its COMMIT, and when its connection ends in it.
 func TestPartialCommit(t *testing.T) {
 	link := harness.NewRelay(t, env.Shards[1].Addr())
-	h, db := startHeddle(t, env.Shards[0].Addr(), link.Addr())
+	h, db := startLocal(t, env.Shards[0].Addr(), link.Addr())
 	on := shards(t)
 	open := []string{"BEGIN", "UPDATE accounts SET v = v + 1"}
 	for _, p := range []partial{

@@ -150,7 +150,8 @@ tables: {accounts: {key: id}, victims: {key: id}, marks: {key: id}, altered: {ke
 broadcast: [rates]
 `, env.Shards[0].Addr(), s.site.link.Addr())},
 		Users: "users: {root: {}}",
-		Set:   map[string]string{"admin.address": s.admin, "pool.connect_timeout": "1s", "pool.wait_timeout": "1s", "pool.max": "6"},
+		Set: map[string]string{"admin.address": s.admin, "pool.connect_timeout": "1s", "pool.wait_timeout": "1s", "pool.max": "6",
+			"transactions.type": "local"}, // every connection that a server has is one of the pools'
 	})
 }
 

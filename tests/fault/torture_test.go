@@ -57,7 +57,8 @@ tables: {accounts: {key: id}}
 		Users: fmt.Sprintf("users:\n  root: {}\n  native: {verifier: %q}\n  caching: {password: \"env:CACHING\"}\n", nativeVerifier("right")),
 		Env:   []string{"CACHING=right"},
 		Set: map[string]string{"admin.address": w.admin, "limits.max_allowed_packet": "1MiB", "memory.query": "8MiB",
-			"memory.session": "16MiB", "memory.process": "64MiB", "pool.max": "8", "limits.max_connections": "400"},
+			"memory.session": "16MiB", "memory.process": "64MiB", "pool.max": "8", "limits.max_connections": "400",
+			"transactions.type": "local"}, // nobody but the clients makes goroutines
 	})
 	db := w.h.Open(t, "root", "", "shop")
 	fill(t, db)

@@ -65,7 +65,7 @@ func TestKillWhoAsks(t *testing.T) {
 // known, and the log is.
 func TestDrainEndsSilentCommit(t *testing.T) {
 	link := harness.NewRelay(t, env.Shards[1].Addr())
-	h := startHeddleWith(t, map[string]string{"drain.deadline": "500ms"}, env.Shards[0].Addr(), link.Addr())
+	h := startHeddleWith(t, map[string]string{"drain.deadline": "500ms", "transactions.type": "local"}, env.Shards[0].Addr(), link.Addr())
 	fill(t, h.Open(t, "root", "", "shop"))
 	on := shards(t)
 	first, second, third := count(t, on[0], "SELECT MIN(id) FROM accounts"), count(t, on[1], "SELECT MIN(id) FROM accounts"), count(t, on[1], "SELECT MAX(id) FROM accounts")
