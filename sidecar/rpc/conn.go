@@ -14,10 +14,11 @@ import (
 
 // conn is a client's connection.
 type conn struct {
-	server *Server
-	client *http1.Conn
-	addr   string // of the client, without its port
-	call   call   // the one under way
+	server   *Server
+	client   *http1.Conn
+	addr     string   // of the client, without its port
+	call     call     // the one under way
+	transfer transfer // of it, to a server
 
 	mu       sync.Mutex // guards what follows, which Shutdown asks
 	idle     bool

@@ -99,12 +99,13 @@ func (x *call) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (goe
 		return false, nil
 	}
 	defer x.conn.holds(nil)
-	t := &transfer{call: x, up: up, server: server, used: used}
+	t := &x.conn.transfer
+	*t = transfer{call: x, up: up, server: server, used: used, response: http1.Response{Head: http1.Head{Fields: t.response.Fields[:0]}}}
 	defer t.finish()
 	return t.run()
 }
 
-// transfer is a call on its way over one connection.
+// transfer is a call on its way over one connection. A client's connection uses it again for the next.
 type transfer struct {
 	*call
 	up       *upstream.Conn
