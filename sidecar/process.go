@@ -130,12 +130,21 @@ func (p *Process) start(ctx context.Context) error {
 // overhead is what the process needs beside what clients make it hold and its plans.
 const overhead = 192 << 20
 
-// limitHeap has garbage collected in time: what the clients hold is within memory.process, and garbage must not double it.
-// Who sets GOMEMLIMIT knows better.
+// limitHeap has garbage collected in time: what the clients hold is within memory.process, and garbage must not double it,
+// nor go beyond what the cgroup has, whose kernel ends the process there. Who sets GOMEMLIMIT knows better.
 func limitHeap(c *config.Config) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(c.Memory.Process) + int64(c.PlanCache.Size) + overhead)
+		debug.SetMemoryLimit(heapLimit(c, config.MachineMemory()))
 	}
+}
+
+// heapLimit leaves a tenth of the machine's memory, if that is known, for what is not Go's heap.
+func heapLimit(c *config.Config, machine int64) int64 {
+	limit := int64(c.Memory.Process) + int64(c.PlanCache.Size) + overhead
+	if machine > 0 {
+		limit = min(limit, machine/10*9)
+	}
+	return limit
 }
 
 // hurry has garbage collected later until the result is called: a start that reads thousands of tables spends half of its
@@ -276,7 +285,9 @@ func spill(c *config.Config) *merge.Spill {
 	if dir == "" || os.MkdirAll(dir, 0o700) != nil {
 		return nil
 	}
-	return &merge.Spill{Dir: dir, Quota: merge.NewBudget(spillQuota(c), "spill.quota", nil)}
+	s := &merge.Spill{Dir: dir, Quota: merge.NewBudget(spillQuota(c), "spill.quota", nil)}
+	_ = s.Clean() // what cannot be removed is in nobody's way
+	return s
 }
 
 // claimed is the version and flavour that clients are told.

@@ -44,6 +44,7 @@ func (p *Process) Reload(next *config.Config) error {
 	p.server.Set(settings)
 	p.shared.SetConfig(sessionConfig(next))
 	limitHeap(next)
+	p.plans.Resize(int(next.PlanCache.Size))
 	p.shared.Memory.SetLimit(int64(next.Memory.Process))
 	if p.shared.Spill != nil {
 		p.shared.Spill.Quota.SetLimit(spillQuota(next))

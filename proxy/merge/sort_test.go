@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -182,5 +183,22 @@ func BenchmarkSort(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Files that a process has left between two steps go when the next one starts; others' are left alone.
+func TestCleanSpill(t *testing.T) {
+	s := &Spill{Dir: t.TempDir()}
+	left, other := filepath.Join(s.Dir, "heddle-sort-123"), filepath.Join(s.Dir, "else")
+	for _, name := range []string{left, other} {
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Clean(); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := filepath.Glob(filepath.Join(s.Dir, "*")); err != nil || len(files) != 1 || files[0] != other {
+		t.Errorf("left are %v, %v", files, err)
 	}
 }

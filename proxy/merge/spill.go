@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 )
@@ -14,6 +15,18 @@ import (
 type Spill struct {
 	Dir   string
 	Quota *Budget // bytes of files; nil: no limit
+}
+
+// spillNames is the pattern of what the files are called until they are open.
+const spillNames = "heddle-sort-*"
+
+// Clean removes what a process that ended between two steps may have left.
+func (s *Spill) Clean() error {
+	left, err := filepath.Glob(filepath.Join(s.Dir, spillNames))
+	for _, name := range left {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
 }
 
 // spillFailed is an input or output error on a temporary file, without the file's path.
@@ -79,13 +92,13 @@ func (r *runs) write(entries []entry, free func()) error {
 
 // add makes a run of the records that next returns.
 func (r *runs) add(next func() (data []byte, key int, err error)) error {
-	f, err := os.CreateTemp(r.spill.Dir, "heddle-sort-*")
+	f, err := os.CreateTemp(r.spill.Dir, spillNames)
 	if err != nil {
 		return spillFailed(r.memory.operator, err)
 	}
 	n := &run{file: f, memory: r.memory, disk: r.disk}
 	r.list = append(r.list, n)
-	if err := os.Remove(f.Name()); err != nil {
+	if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) { // a process that starts may have found it
 		return spillFailed(r.memory.operator, err)
 	}
 	return n.write(next)

@@ -129,6 +129,20 @@ func (p *part[V]) remove(e *entry[V]) {
 	p.bytes -= e.bytes
 }
 
+// Resize changes how many bytes the cache holds; what has no room any more is forgotten.
+func (c *Cache[V]) Resize(capacity int) {
+	for i := range c.parts {
+		p := &c.parts[i]
+		p.mu.Lock()
+		p.capacity = capacity / segments
+		for p.bytes > p.capacity && len(p.ring) > 0 {
+			p.evict()
+			c.evicted.Add(1)
+		}
+		p.mu.Unlock()
+	}
+}
+
 // Clear forgets everything.
 func (c *Cache[V]) Clear() {
 	for i := range c.parts {

@@ -97,3 +97,23 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestResize(t *testing.T) {
+	c := New(1<<20, size, nil)
+	key := func(i int) []byte { return fmt.Append(nil, i) }
+	for i := range 2000 {
+		c.Put(key(i), &plan{name: "abcdefghij"})
+	}
+	was := c.Stats()
+	c.Resize(64 << 10)
+	if s := c.Stats(); was.Entries != 2000 || s.Capacity != 64<<10 || s.Bytes > s.Capacity || s.Bytes < s.Capacity/2 || s.Evicted != uint64(2000-s.Entries) {
+		t.Errorf("from %+v to %+v", was, s)
+	}
+	c.Resize(1 << 20)
+	for i := range 2000 {
+		c.Put(key(i), &plan{name: "abcdefghij"})
+	}
+	if s := c.Stats(); s.Entries != 2000 {
+		t.Errorf("made large again: %+v", s)
+	}
+}

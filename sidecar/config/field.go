@@ -44,7 +44,8 @@ type Field struct {
 	Doc     string   // one or two sentences
 	Example string   // for the sample, where there is no default
 
-	at func(*Config) any // the pointer to the value
+	auto func() string     // the default where the machine decides it; then Default is ""
+	at   func(*Config) any // the pointer to the value
 }
 
 // Env is the name of the environment variable: HEDDLE_ETCD_TLS_CA for etcd.tls.ca.

@@ -18,7 +18,11 @@ type Sources struct {
 func Default() *Config {
 	c := &Config{origins: map[string]Origin{}}
 	for _, f := range Fields() {
-		if err := f.setText(c, f.Default); err != nil {
+		text := f.Default
+		if f.auto != nil {
+			text = f.auto()
+		}
+		if err := f.setText(c, text); err != nil {
 			panic("config: the table's default of " + f.describe(err))
 		}
 	}

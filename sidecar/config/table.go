@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -97,7 +98,7 @@ var table = []section{
 		{Name: "limits.max_allowed_packet", Kind: Bytes, Default: "64MiB", Min: kib, Max: 1 << 30, Reload: true,
 			Doc: "Largest statement or row; beyond it error 1153. Larger than the backends' own value is of no use.",
 			at:  func(c *Config) any { return &c.Limits.MaxAllowedPacket }},
-		{Name: "limits.fan_out", Kind: Int, Default: "16", Unit: "shards", Min: 1,
+		{Name: "limits.fan_out", Kind: Int, Default: "16", Unit: "shards", Min: 1, Reload: true,
 			Doc: "Shards that work on one statement at the same time; the next is asked when one of them begins to answer.",
 			at:  func(c *Config) any { return &c.Limits.FanOut }},
 		{Name: "limits.placement_wait", Kind: Duration, Default: "15s", Min: int64(time.Millisecond),
@@ -180,14 +181,14 @@ var table = []section{
 			at: func(c *Config) any { return &c.Pool.SilenceTimeout }},
 	}},
 	{"memory", "What results may occupy while the proxy merges them. Relayed rows occupy nothing.", []Field{
-		{Name: "memory.query", Kind: Bytes, Default: "64MiB", Min: mib, Reload: true,
-			Doc: "One statement; beyond it the merge spills to disk, or fails where it cannot.",
+		{Name: "memory.query", Kind: Bytes, Example: "64MiB", Min: mib, Reload: true, auto: func() string { return share(64 * mib) },
+			Doc: "One statement; beyond it the merge spills to disk, or fails where it cannot. Not set: 64MiB, or less where memory.process is.",
 			at:  func(c *Config) any { return &c.Memory.Query }},
-		{Name: "memory.session", Kind: Bytes, Default: "128MiB", Min: mib, Reload: true,
-			Doc: "One client's prepared statements: their texts and the parameters sent ahead.",
+		{Name: "memory.session", Kind: Bytes, Example: "128MiB", Min: mib, Reload: true, auto: func() string { return share(128 * mib) },
+			Doc: "One client's prepared statements: their texts and the parameters sent ahead. Not set: 128MiB, or less where memory.process is.",
 			at:  func(c *Config) any { return &c.Memory.Session }},
-		{Name: "memory.process", Kind: Bytes, Default: "1GiB", Min: mib, Reload: true,
-			Doc: "All clients together, with what is made of their statements where they are read.",
+		{Name: "memory.process", Kind: Bytes, Example: "1GiB", Min: mib, Reload: true, auto: func() string { return share(math.MaxInt64) },
+			Doc: "All clients together, with what is made of their statements where they are read. Not set: a quarter of the machine's memory or of its cgroup's, at least 64MiB.",
 			at:  func(c *Config) any { return &c.Memory.Process }},
 	}},
 	{"spill", "Where what exceeds the memory goes.", []Field{
@@ -199,7 +200,7 @@ var table = []section{
 			at:  func(c *Config) any { return &c.Spill.Quota }},
 	}},
 	{"plan_cache", "Compiled plans.", []Field{
-		{Name: "plan_cache.size", Kind: Bytes, Default: "64MiB", Min: mib,
+		{Name: "plan_cache.size", Kind: Bytes, Default: "64MiB", Min: mib, Reload: true,
 			Doc: "Memory for plans; those not used for longest make room.",
 			at:  func(c *Config) any { return &c.PlanCache.Size }},
 	}},

@@ -236,8 +236,14 @@ func TestReloadSettings(t *testing.T) {
 	r.set["limits.max_connections"], r.set["log.level"], r.set["pool.max"] = "2", "debug", "1"
 	r.set["listen.tls.cert"], r.set["listen.tls.key"], r.set["listen.tls.required"] = pair.Cert, pair.Key, "true"
 	r.set["memory.query"], r.set["instance.name"] = "2MiB", "another"
+	r.set["limits.fan_out"], r.set["plan_cache.size"] = "1", "3MiB"
 	r.write("reloaded")
 	log := r.h.Log()
+	for _, field := range []string{"limits.fan_out", "plan_cache.size", "memory.query"} {
+		if !strings.Contains(log, "the configuration changes\t{\"field\": \""+field+"\"") {
+			t.Errorf("%s does not change:\n%s", field, log)
+		}
+	}
 	if !strings.Contains(log, "next start only") || !strings.Contains(log, "instance.name") || strings.Contains(log, "the configuration changes\t{\"field\": \"instance.name\"") {
 		t.Errorf("the log does not say that the name stays:\n%s", log)
 	}
