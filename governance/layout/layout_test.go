@@ -1,6 +1,8 @@
 package layout
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +62,35 @@ func TestVersionRecord(t *testing.T) {
 		if _, err := (Version{Number: 1, Text: text}).Encode(); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// A document that is too long to be readable in the store is packed there, and comes back as it was.
+func TestLongVersionsArePacked(t *testing.T) {
+	var text strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&text, "  a_table_of_the_shop_%d: {key: customer_id, algorithm: hash_mod, nodes: [\"ds_${0..7}.a_table_of_the_shop_%d_${0..15}\"]}\n", i, i)
+	}
+	v := Version{Number: 3, Author: "ann", Time: time.Unix(1, 0).UTC(), Text: text.String()}
+	data, err := v.Encode()
+	if err != nil || len(data) > len(v.Text)/5 {
+		t.Fatalf("%d bytes became %d: %v", len(v.Text), len(data), err)
+	}
+	got, err := DecodeVersion(data)
+	v.Checksum = Checksum([]byte(v.Text))
+	if err != nil || got != v {
+		t.Fatalf("it came back with %d bytes: %v", len(got.Text), err)
+	}
+	t.Logf("10,000 tables: a document of %d bytes, a record of %d", len(v.Text), len(data))
+	if _, err := DecodeVersion([]byte(strings.Replace(string(data), `"document_gzip":"H4sI`, `"document_gzip":"H4sA`, 1))); err == nil {
+		t.Error("a packed document that is damaged was accepted")
+	}
+	random := make([]byte, 2<<20)
+	for i := range random {
+		random[i] = ' ' + byte(rand.IntN(90))
+	}
+	if _, err := (Version{Number: 1, Text: string(random)}).Encode(); err == nil || !strings.Contains(err.Error(), "makes a record") {
+		t.Errorf("a document that cannot be packed: %v", err)
 	}
 }
 

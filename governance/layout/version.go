@@ -2,17 +2,25 @@ package layout
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 	"unicode/utf8"
+
+	"github.com/heddle-mesh/heddle/governance/store"
 )
 
-// MaxDocument bounds a document in bytes: its record must fit into one value of the store, escapes included.
-const MaxDocument = 400 << 10
+// MaxDocument bounds a document in bytes. Its record must fit into one value of the store, too: what is longer than maxPlain is packed
+// there, to about a tenth.
+const MaxDocument = 8 << 20
+
+// maxPlain is up to where documents are readable in the store, escapes included.
+const maxPlain = 400 << 10
 
 // Version is one immutable version of a document, as it stands in the store and in the last-good file.
 type Version struct {
@@ -23,6 +31,12 @@ type Version struct {
 	Dropped  bool      `json:"dropped,omitempty"` // the document ends with this version; Text is empty
 	Checksum string    `json:"checksum"`          // of Text
 	Text     string    `json:"document"`
+}
+
+// versionRecord is a Version in the store.
+type versionRecord struct {
+	Version
+	Packed []byte `json:"document_gzip,omitempty"` // in place of Text
 }
 
 // Checksum is SHA-256 in hexadecimal.
@@ -40,17 +54,62 @@ func (v Version) Encode() ([]byte, error) {
 		return nil, errors.New("the document is not UTF-8")
 	}
 	v.Checksum = Checksum([]byte(v.Text))
-	return marshal(v)
+	r := versionRecord{Version: v}
+	if len(v.Text) > maxPlain {
+		var err error
+		if r.Packed, err = pack(v.Text); err != nil {
+			return nil, err
+		}
+		r.Text = ""
+	}
+	record, err := marshal(r)
+	if err == nil && len(record) > store.MaxValue {
+		return nil, fmt.Errorf("the document of %d bytes makes a record of %d, at most %d are possible", len(v.Text), len(record), store.MaxValue)
+	}
+	return record, err
+}
+
+func pack(text string) ([]byte, error) {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := io.WriteString(w, text)
+	if err = errors.Join(err, w.Close()); err != nil {
+		return nil, fmt.Errorf("pack the document: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func unpack(packed []byte) (string, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return "", fmt.Errorf("unpack the document: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(r, MaxDocument+1))
+	if err != nil {
+		return "", fmt.Errorf("unpack the document: %w", err)
+	}
+	if len(text) > MaxDocument {
+		return "", fmt.Errorf("the packed document is longer than the %d bytes that are possible", MaxDocument)
+	}
+	return string(text), nil
 }
 
 // DecodeVersion reads a record; a text that does not fit its checksum is an error.
 func DecodeVersion(data []byte) (Version, error) {
-	var v Version
-	if err := json.Unmarshal(data, &v); err != nil {
-		return v, fmt.Errorf("version record: %w", err)
+	var r versionRecord
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r.Version, fmt.Errorf("version record: %w", err)
 	}
+	v := r.Version
 	if v.Number <= 0 {
 		return v, errors.New("version record without a number")
+	}
+	if r.Packed != nil {
+		text, err := unpack(r.Packed)
+		if err != nil {
+			return v, fmt.Errorf("version %d: %w", v.Number, err)
+		}
+		v.Text = text
 	}
 	if sum := Checksum([]byte(v.Text)); sum != v.Checksum {
 		return v, fmt.Errorf("version %d is damaged: its checksum is %.12s…, the record says %.12s…", v.Number, sum, v.Checksum)
