@@ -60,13 +60,13 @@ func readRoutes(c *config.Config) (*route.Table, error) {
 }
 
 // startCalls begins to take calls.
-func startCalls(c *config.Config, observer *observe.Calls, log *zap.Logger) (*calls, error) {
+func startCalls(c *config.Config, observer *observe.Calls, tracer rpc.Tracer, log *zap.Logger) (*calls, error) {
 	routes, err := readRoutes(c)
 	if routes == nil {
 		return nil, err
 	}
 	s := &calls{observer: observer, log: log}
-	if s.server, err = rpc.New(routes, rpcSettings(c), observer, log); err != nil {
+	if s.server, err = rpc.New(routes, rpcSettings(c), observer, tracer, log); err != nil {
 		return nil, err
 	}
 	s.watch(c)

@@ -33,6 +33,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/sharding"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/observe"
+	"github.com/heddle-mesh/heddle/sidecar/rpc"
 	"github.com/heddle-mesh/heddle/sidecar/trace"
 )
 
@@ -120,7 +121,11 @@ func (p *Process) start(ctx context.Context) error {
 	if err := p.listen(); err != nil {
 		return err
 	}
-	if p.calls, err = startCalls(p.config, p.observer.Calls, p.log); err != nil {
+	var tracer rpc.Tracer // not one that holds nil
+	if p.tracer != nil {
+		tracer = p.tracer
+	}
+	if p.calls, err = startCalls(p.config, p.observer.Calls, tracer, p.log); err != nil {
 		return err
 	}
 	p.observer.Ready()

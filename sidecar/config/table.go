@@ -236,7 +236,7 @@ var table = []section{
 			Doc: "Most lines in a second; the rest is counted only. 0: no bound.",
 			at:  func(c *Config) any { return &c.SlowLog.Rate }},
 	}},
-	{"tracing", "OpenTelemetry traces of statements.", []Field{
+	{"tracing", "OpenTelemetry traces of statements and calls.", []Field{
 		{Name: "tracing.endpoint", Kind: Address, Example: "127.0.0.1:4317",
 			Doc: "Collector (host:port) that takes OTLP over gRPC. Empty: nothing is traced.",
 			at:  func(c *Config) any { return &c.Tracing.Endpoint }},
@@ -244,7 +244,7 @@ var table = []section{
 			Doc: "Speak TLS with the collector, whose certificate an authority that the machine knows has signed.",
 			at:  func(c *Config) any { return &c.Tracing.TLS }},
 		{Name: "tracing.one_in", Kind: Int, Default: "0", Unit: "statements",
-			Doc: "Of statements that come without a traceparent, one in so many is traced; 0: none. With one, its sampled flag decides.",
+			Doc: "Of statements and calls that come without a traceparent, one in so many is traced; 0: none. With one, its sampled flag decides.",
 			at:  func(c *Config) any { return &c.Tracing.OneIn }},
 	}},
 	{"rpc", "Calls of services to each other, which the process carries beside statements: HTTP/1.1 so far.", []Field{

@@ -56,7 +56,7 @@ func calling(tb testing.TB) func() {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s, err := New(route.Compile(d), testSettings, nobody{}, zap.NewNop())
+	s, err := New(route.Compile(d), testSettings, nobody{}, nil, zap.NewNop())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -25,6 +25,7 @@ type call struct {
 	deadline time.Time
 	persists bool // the client goes on with the connection
 	upgrade  bool // the client asks for another protocol
+	trace    Trace
 	begun    bool // something of the answer may have reached the client
 	done     Done
 }
@@ -32,13 +33,16 @@ type call struct {
 func (x *call) begin(c *conn) {
 	x.conn, x.route, x.begun, x.upgrade, x.persists = c, nil, false, false, false
 	x.body, x.path, x.query, x.hostport, x.host = http1.Body{}, nil, nil, nil, x.host[:0]
-	x.request.Method = nil
+	x.request.Method, x.trace = nil, nil
 	x.done = Done{Began: time.Now(), Client: c.addr}
 }
 
 func (x *call) end() {
 	x.done.Took = time.Since(x.done.Began)
 	x.conn.server.observer.Call(&x.done)
+	if x.trace != nil {
+		x.trace.End(&x.done)
+	}
 }
 
 // answer has a call answered; it returns whether the client's connection goes on.
@@ -56,6 +60,9 @@ func (c *conn) answer(head []byte) (goesOn bool) {
 		return false
 	}
 	s := c.server
+	if s.tracer != nil {
+		x.trace = s.tracer.Call(string(x.request.Get(parentHeader)), x.done.Began)
+	}
 	x.done.Method, x.done.Host, x.done.Path = string(x.request.Method), string(x.hostport), string(x.path)
 	if x.route = s.table.Load().Match(x); x.route == nil {
 		x.done.Why = "no route"
@@ -169,6 +176,9 @@ func (x *call) readHost() error {
 	}
 	return nil
 }
+
+// parentHeader says which trace a call is of (W3C Trace Context).
+const parentHeader = "traceparent"
 
 // The methods that route.Call wants.
 

@@ -36,6 +36,18 @@ type Observer interface {
 	Connections(change int)
 }
 
+// Tracer makes traces of calls.
+type Tracer interface {
+	// Call begins with a call, or returns nil: it is not sampled. parent is the traceparent that came with it; "": none.
+	Call(parent string, began time.Time) Trace
+}
+
+// Trace is one call's part of a trace.
+type Trace interface {
+	Parent() string // the traceparent for the server
+	End(d *Done)
+}
+
 // TimeoutHeader tells a server how many milliseconds its caller still waits. It is taken from a client's call, where it lowers the route's
 // timeout, and sent on with what is left.
 const TimeoutHeader = "x-request-timeout-ms"

@@ -91,6 +91,7 @@ func (t *transfer) appendRequest(out []byte) []byte {
 		f := &q.Fields[i]
 		switch {
 		case f.Is("host"), f.Is(TimeoutHeader), f.Is("x-forwarded-proto"), hopByHop(&q.Head, f), edited(&r.Request, f):
+		case f.Is(parentHeader) && t.trace != nil:
 		case f.Is("x-forwarded-for"):
 			if forwarded == nil {
 				forwarded = f.Value
@@ -108,6 +109,9 @@ func (t *transfer) appendRequest(out []byte) []byte {
 	out = append(append(out, t.conn.addr...), "\r\nx-forwarded-proto: http\r\n"+TimeoutHeader+": "...)
 	out = strconv.AppendInt(out, max(time.Until(t.deadline).Milliseconds(), 1), 10)
 	out = append(out, "\r\n"...)
+	if t.trace != nil {
+		out = append(append(append(out, parentHeader+": "...), t.trace.Parent()...), "\r\n"...)
+	}
 	out = appendSet(out, &r.Request)
 	if t.upgrade {
 		out = appendField(append(out, "connection: upgrade\r\n"...), []byte("upgrade"), q.Get("upgrade"))

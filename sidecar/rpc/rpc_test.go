@@ -50,7 +50,7 @@ var testSettings = Settings{MaxConnections: 100, HeadSize: 64 << 10, IdleTimeout
 func proxy(t *testing.T, settings Settings, document string) (addr string, s *Server, w *watched) {
 	t.Helper()
 	w = &watched{}
-	s, err := New(table(t, document), settings, w, zaptest.NewLogger(t))
+	s, err := New(table(t, document), settings, w, nil, zaptest.NewLogger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +321,7 @@ func TestWhatIsLeftAtTheEndOfTheDrainIsCut(t *testing.T) {
 	begun := make(chan struct{})
 	server := backend(t, func(w http.ResponseWriter, r *http.Request) { close(begun); <-release })
 	t.Cleanup(func() { close(release) })
-	s, err := New(table(t, to(server)), testSettings, &watched{}, zaptest.NewLogger(t))
+	s, err := New(table(t, to(server)), testSettings, &watched{}, nil, zaptest.NewLogger(t))
 	if err != nil {
 		t.Fatal(err)
 	}

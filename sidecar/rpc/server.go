@@ -21,6 +21,7 @@ import (
 type Server struct {
 	log      *zap.Logger
 	observer Observer
+	tracer   Tracer // nil: nothing is traced
 	settings atomic.Pointer[Settings]
 	table    atomic.Pointer[route.Table]
 	clusters *upstream.Set
@@ -35,9 +36,9 @@ type Server struct {
 	parted    *sync.Cond // a connection has ended
 }
 
-// New returns a server with a table of routes that Compile made.
-func New(t *route.Table, s Settings, o Observer, log *zap.Logger) (*Server, error) {
-	srv := &Server{log: log, observer: o, done: make(chan struct{}), clusters: upstream.New(), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
+// New returns a server with a table of routes that Compile made. Without a tracer nothing is traced.
+func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger) (*Server, error) {
+	srv := &Server{log: log, observer: o, tracer: tracer, done: make(chan struct{}), clusters: upstream.New(), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
 	srv.parted = sync.NewCond(&srv.mu)
 	srv.Set(s)
 	if err := srv.Adopt(t); err != nil {

@@ -1,5 +1,5 @@
-// Package trace sends the steps of sampled statements to an OpenTelemetry collector: what the client waited for, parsing and planning,
-// and each shard. It decides which statements are sampled and knows the protocol; which steps there are the session says.
+// Package trace sends calls and the steps of sampled statements to an OpenTelemetry collector: what the client waited for, parsing and planning,
+// and each shard. It decides what is sampled and knows the protocol; which steps there are the session says.
 //
 // What cannot be sent is dropped, and never waited for. Level: sidecar, below the process.
 package trace
@@ -26,7 +26,7 @@ import (
 type Settings struct {
 	Endpoint string // host:port of a collector that speaks OTLP over gRPC
 	TLS      bool
-	OneIn    int // statements that no traced caller has sent are sampled one in so many; 0: none
+	OneIn    int // calls and statements that no traced caller has sent are sampled one in so many; 0: none
 	Instance string
 	Version  string
 }
@@ -67,14 +67,8 @@ func (t *Tracer) Close(ctx context.Context) error {
 
 // Begin implements session.Tracer: a caller that is traced decides for its statements.
 func (t *Tracer) Begin(parent string, began time.Time) session.Trace {
-	ctx := context.Background()
-	caller, ok := parse(parent)
-	switch {
-	case ok && !caller.IsSampled():
-		return nil
-	case ok:
-		ctx = trace.ContextWithRemoteSpanContext(ctx, caller)
-	case t.oneIn <= 0 || rand.IntN(t.oneIn) != 0:
+	ctx, ok := t.sampled(parent)
+	if !ok {
 		return nil
 	}
 	ctx, span := t.tracer.Start(ctx, "statement", trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindServer))
@@ -82,6 +76,21 @@ func (t *Tracer) Begin(parent string, began time.Time) session.Trace {
 		_, child := t.tracer.Start(ctx, name, opts...)
 		return child
 	}, span: span}
+}
+
+// sampled is what a span begins under; ok is false where there is to be none.
+func (t *Tracer) sampled(parent string) (ctx context.Context, ok bool) {
+	ctx = context.Background()
+	caller, ok := parse(parent)
+	if ok {
+		return trace.ContextWithRemoteSpanContext(ctx, caller), caller.IsSampled()
+	}
+	return ctx, t.oneIn > 0 && rand.IntN(t.oneIn) == 0
+}
+
+// parentOf is how a span is named to those below it.
+func parentOf(at trace.SpanContext) string {
+	return "00-" + at.TraceID().String() + "-" + at.SpanID().String() + "-01"
 }
 
 // parse reads a traceparent of version 00 (W3C Trace Context 3.2), or what is like it in a later one.
@@ -118,8 +127,7 @@ func (s *statement) Step(name string, from, to time.Time) {
 func (s *statement) Shard(dataSource string) (traceparent string, over func(failed bool)) {
 	span := s.start("shard "+dataSource, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("db.system.name", "mysql"), attribute.String("heddle.data_source", dataSource)))
-	at := span.SpanContext()
-	return "00-" + at.TraceID().String() + "-" + at.SpanID().String() + "-01", func(failed bool) {
+	return parentOf(span.SpanContext()), func(failed bool) {
 		if failed {
 			span.SetStatus(codes.Error, "")
 		}
