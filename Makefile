@@ -33,6 +33,12 @@ demo: ## Install MariaDB's programs if they are missing, build, run `heddle dev`
 	@$(MAKE) build
 	bin/heddle dev $(ARGS)
 
+.PHONY: demo-txn
+demo-txn: ## Move money over two servers through two proxies, kill one in the middle, see the other finish its transactions; the money is counted.
+	@scripts/need --install server client
+	@$(MAKE) build
+	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go run ./tests/xa/demo
+
 # What `heddle version` says where the go command has not noted the commit.
 LDFLAGS = -X github.com/heddle-mesh/heddle/sidecar/cli.commit=$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
 
