@@ -128,6 +128,7 @@ var goChecks = []struct {
 	{"transactions", false, goTransactions},
 	{"errors", false, goErrors},
 	{"generated_keys", false, goKeys},
+	{"generated_uuids", true, goUUIDs},
 	{"batch", false, goBatch},
 	{"multi_statements", false, goMulti},
 	{"statements_reused", false, goReuse},
@@ -350,4 +351,40 @@ func goReadOnce(g *goTarget) error {
 	return errors.Join(err, one(quoted, 3, 3), one(merged, 12, 2), one(text, 3, 1),
 		set("USE information_schema"), one(quoted, 4, 4), one(merged, 10, 0),
 		set("SET sql_mode = 'ANSI_QUOTES'"), one(text, 3, 1), one(quoted, 1, 1), one(merged, 11, 1))
+}
+
+// goUUIDs has Heddle generate the keys of rows that are spread by them: of version 7, in the order of the rows, and where they are
+// looked for.
+func goUUIDs(g *goTarget) error {
+	if g.name != "many" {
+		return nil // a table of one server has none
+	}
+	ctx := g.t.Context()
+	for table, form := range map[string]string{"tokens": "CHAR(36) CHARACTER SET ascii", "blobs": "BINARY(16)"} {
+		if err := g.exec("DROP TABLE IF EXISTS "+table, "CREATE TABLE "+table+" (id "+form+" NOT NULL PRIMARY KEY, n INT)"); err != nil {
+			return err
+		}
+		res, err := g.db.ExecContext(ctx, "INSERT INTO "+table+" (n) VALUES (1), (2), (3)")
+		if err != nil {
+			return err
+		}
+		none, err1 := res.LastInsertId()
+		_, err2 := g.db.ExecContext(ctx, "INSERT INTO "+table+" (id, n) VALUES (NULL, ?), (DEFAULT, ?)", 4, 5)
+		if err := errors.Join(err1, err2, same(none, int64(0))); err != nil {
+			return err
+		}
+		hex := "REPLACE(IF(LENGTH(id) = 16, LOWER(HEX(id)), id), '-', '')"
+		a, err := harness.Ask(ctx, g.db, "SELECT n FROM "+table+" WHERE "+hex+" REGEXP '^[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$' ORDER BY id")
+		if err := errors.Join(err, same(fmt.Sprint(a.Rows), "[[1] [2] [3] [4] [5]]")); err != nil {
+			return err
+		}
+		for n := 1; n <= 5; n++ {
+			var id []byte
+			err := g.db.QueryRowContext(ctx, "SELECT id FROM "+table+" WHERE n = ?", n).Scan(&id)
+			if err := errors.Join(err, want(ctx, g.db, int64(n), "SELECT n FROM "+table+" WHERE id = ?", id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

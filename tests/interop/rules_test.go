@@ -10,6 +10,8 @@ const tables = `tables:
   children: {key: parent_id}
   events: {key: id, generate: {column: id, type: segment}}
   notes: {key: owner, generate: {column: id, type: segment}}
+  tokens: {key: id, generate: {column: id, type: uuid}}
+  blobs: {key: id, generate: {column: id, type: uuid, format: binary}}
   flakes: {key: id, generate: {column: id, type: snowflake}}
   batches: {key: id}
   big: {key: id}
