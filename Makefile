@@ -39,6 +39,12 @@ demo-txn: ## Move money over two servers through two proxies, kill one in the mi
 	@$(MAKE) build
 	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go run ./tests/xa/demo
 
+.PHONY: demo-mesh
+demo-mesh: ## Call one service that calls another that asks for rows, through one heddle: one trace is printed as a tree, one deadline ends all of it.
+	@scripts/need --install server client
+	@$(MAKE) build
+	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go run ./tests/rpc/demo
+
 # What `heddle version` says where the go command has not noted the commit.
 LDFLAGS = -X github.com/heddle-mesh/heddle/sidecar/cli.commit=$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
 

@@ -1,72 +1,21 @@
 package rpc
 
 import (
-	"context"
-	"encoding/hex"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	spans "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/grpc"
+	"github.com/heddle-mesh/heddle/tests/rpc/otlp"
 )
-
-// receiver is a collector of traces.
-type receiver struct {
-	collector.UnimplementedTraceServiceServer
-	mu  sync.Mutex // guards all
-	all []*spans.Span
-}
-
-func (r *receiver) Export(_ context.Context, req *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, resource := range req.ResourceSpans {
-		for _, scope := range resource.ScopeSpans {
-			r.all = append(r.all, scope.Spans...)
-		}
-	}
-	return &collector.ExportTraceServiceResponse{}, nil
-}
-
-// tree is the spans of a trace as names, each with those above it: "GET all > statement > shard ds_0".
-func (r *receiver) tree(trace string) map[string]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	byID := map[string]*spans.Span{}
-	for _, s := range r.all {
-		if hex.EncodeToString(s.TraceId) == trace {
-			byID[string(s.SpanId)] = s
-		}
-	}
-	out := map[string]bool{}
-	for _, s := range byID {
-		path := []string{s.Name}
-		for above := byID[string(s.ParentSpanId)]; above != nil; above = byID[string(above.ParentSpanId)] {
-			path = append([]string{above.Name}, path...)
-		}
-		out[strings.Join(path, " > ")] = true
-	}
-	return out
-}
 
 // One trace shows the call, the statement that it led to, and each of its shards.
 func TestOneTraceFromTheCallToTheShards(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	collector, err := otlp.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &receiver{}
-	otlp := grpc.NewServer()
-	collector.RegisterTraceServiceServer(otlp, r)
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = otlp.Serve(listener) })
-	t.Cleanup(func() { otlp.Stop(); serving.Wait() })
-
-	m := start(t, "routes: [{respond: {status: 200}}]", "tracing.endpoint", listener.Addr().String())
+	t.Cleanup(collector.Close)
+	m := start(t, "routes: [{respond: {status: 200}}]", "tracing.endpoint", collector.Addr())
 	db := orders(t, m)
 	service := server(t, func(w http.ResponseWriter, q *http.Request) {
 		if _, err := db.ExecContext(q.Context(), "SELECT COUNT(*) FROM orders /*traceparent='"+q.Header.Get("traceparent")+"'*/"); err != nil {
@@ -95,15 +44,23 @@ func TestOneTraceFromTheCallToTheShards(t *testing.T) {
 		}
 		_ = res.Body.Close()
 	}
-	want := []string{"GET all", "GET all > statement", "GET all > statement > parse and plan", "GET all > statement > shard ds_0", "GET all > statement > shard ds_1"}
-	var got map[string]bool
-	eventually(t, "the spans of a call", func() bool { got = r.tree(trace); return len(got) == len(want) })
-	for _, path := range want {
-		if !got[path] {
-			t.Errorf("no span %s in %v", path, got)
-		}
+	const want = `GET all
+  statement
+    parse and plan
+    shard ds_0
+    shard ds_1
+`
+	var got strings.Builder
+	eventually(t, "the spans of a call", func() bool {
+		roots, n := collector.Trace(trace)
+		got.Reset()
+		otlp.Print(&got, roots, func(s *otlp.Span) string { return s.Name })
+		return n == strings.Count(want, "\n")
+	})
+	if got.String() != want {
+		t.Errorf("the trace is\n%s", got.String())
 	}
-	if others := r.tree(unsampled); len(others) > 0 {
-		t.Errorf("a call that is not sampled is traced: %v", others)
+	if _, n := collector.Trace(unsampled); n > 0 {
+		t.Errorf("a call that is not sampled is traced: %d spans", n)
 	}
 }
