@@ -17,6 +17,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/mesh"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
 // ruleSet is what the documents of rules come to on this instance.
@@ -51,6 +52,19 @@ func buildUsers(docs map[string]reload.Document) (*rule.Users, error) {
 	}
 	users, problems := rule.ParseUsers(d.Bytes())
 	return users, problems.Err()
+}
+
+// buildRoutes reads the document of routes; without one no call finds any.
+func buildRoutes(docs map[string]reload.Document) (*route.Table, error) {
+	d, ok := docs[layout.Mesh]
+	if !ok {
+		return route.Compile(&route.Document{}), nil
+	}
+	document, err := route.Parse(d.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	return route.Compile(document), nil
 }
 
 // moved names the tables that a version places elsewhere than what runs. One that is wrong by itself places nothing:

@@ -51,18 +51,13 @@ func inFile(file string, err error) error {
 	return fmt.Errorf("%s:%w", file, err)
 }
 
-// readRoutes reads the routes that a configuration names; nil: none.
-func readRoutes(c *config.Config) (*route.Table, error) {
+// startCalls begins to take calls, if the configuration has any be taken.
+func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer rpc.Tracer, log *zap.Logger) (*calls, error) {
 	if len(c.RPC.Address) == 0 {
 		return nil, nil
 	}
-	return ReadRoutes(c.RPC.File)
-}
-
-// startCalls begins to take calls.
-func startCalls(c *config.Config, observer *observe.Calls, tracer rpc.Tracer, log *zap.Logger) (*calls, error) {
-	routes, err := readRoutes(c)
-	if routes == nil {
+	routes, err := d.calls(c)
+	if err != nil {
 		return nil, err
 	}
 	s := &calls{observer: observer, log: log}
@@ -113,6 +108,14 @@ func (s *calls) reload(c *config.Config, routes *route.Table) error {
 	}
 	s.server.Set(rpcSettings(c))
 	s.watch(c)
+	return s.adopt(routes)
+}
+
+// adopt puts routes into force.
+func (s *calls) adopt(routes *route.Table) error {
+	if s == nil {
+		return nil
+	}
 	return s.server.Adopt(routes)
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
 // documents are where the rules and accounts come from, and the claims that go with it: etcd, or files for an instance
@@ -45,6 +46,8 @@ type documents interface {
 	answer(sessions *server.Server)
 	// versions are those of the rules in force, by database.
 	versions() map[string]int64
+	// calls are the routes of calls; nil where a configuration takes none.
+	calls(c *config.Config) (*route.Table, error)
 	// reload puts into force what c says of documents and data sources, or changes nothing.
 	reload(c *config.Config) error
 	close(ctx context.Context) error
@@ -69,6 +72,14 @@ type files struct {
 	layouts []*rule.Layout // in force; the reloading goroutine's
 	version uint64
 	docs    atomic.Pointer[[]*rule.Document] // in force
+}
+
+// calls implements documents.
+func (f *files) calls(c *config.Config) (*route.Table, error) {
+	if len(c.RPC.Address) == 0 {
+		return nil, nil
+	}
+	return ReadRoutes(c.RPC.File)
 }
 
 func openFiles(ctx context.Context, p *Process) (_ documents, err error) {

@@ -61,7 +61,7 @@ type Process struct {
 	server       *server.Server
 	listeners    []net.Listener
 	serving      errgroup.Group
-	calls        *calls // nil: none are taken
+	calls        atomic.Pointer[calls] // nil: none are taken
 }
 
 // Start builds every part from the configuration and begins to accept clients; when it returns, statements are
@@ -125,7 +125,16 @@ func (p *Process) start(ctx context.Context) error {
 	if p.tracer != nil {
 		tracer = p.tracer
 	}
-	if p.calls, err = startCalls(p.config, p.observer.Calls, tracer, p.log); err != nil {
+	calls, err := startCalls(p.config, p.documents, p.observer.Calls, tracer, p.log)
+	if err != nil {
+		return err
+	}
+	p.calls.Store(calls)
+	routes, err := p.documents.calls(p.config) // which may have changed meanwhile
+	if err == nil {
+		err = calls.adopt(routes)
+	}
+	if err != nil {
 		return err
 	}
 	p.observer.Ready()
@@ -427,7 +436,7 @@ func (p *Process) Stop(ctx context.Context) error {
 	var errs []error
 	p.observer.NotReady("draining")
 	if p.server != nil {
-		errs = append(errs, p.calls.stop(ctx)) // first: a call may still ask for rows
+		errs = append(errs, p.calls.Load().stop(ctx)) // first: a call may still ask for rows
 		errs = append(errs, p.server.Shutdown(ctx), p.serving.Wait())
 	}
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

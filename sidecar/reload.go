@@ -26,7 +26,7 @@ func (p *Process) Reload(next *config.Config) error {
 	if err != nil {
 		return err
 	}
-	routes, err := readRoutes(next)
+	routes, err := p.documents.calls(next)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (p *Process) Reload(next *config.Config) error {
 		p.live.Store(was)
 		return errors.Join(err, p.observer.Slow.Set(slowSettings(was)))
 	}
-	if err := p.calls.reload(next, routes); err != nil {
+	if err := p.calls.Load().reload(next, routes); err != nil {
 		return err // of a document that was checked: nothing else has to be undone
 	}
 	p.server.Set(settings)

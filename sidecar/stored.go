@@ -33,6 +33,7 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/mesh"
 	"github.com/heddle-mesh/heddle/sidecar/neighbour"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
 // stored are documents in etcd, followed for as long as the process runs, and this instance's part in the mesh.
@@ -48,6 +49,7 @@ type stored struct {
 	adoption *adoption
 	rules    *reload.Follower[*ruleSet]
 	users    *reload.Follower[*rule.Users]
+	routes   *reload.Follower[*route.Table]
 	watcher  *barrier.Watcher
 	claims   *claim.Workers
 	ranges   *claim.Sequences
@@ -147,6 +149,13 @@ func (s *stored) followers(c *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	s.routes, err = reload.New(reload.Config[*route.Table]{
+		Store: s.store, Kind: layout.Routes, Instance: c.Instance.Name, Labels: labels(c), Build: buildRoutes,
+		Path: filepath.Join(s.dir, "routes"), Publisher: publisher(s.publishRoutes), Alarm: s.log.alarm, Now: time.Now, StoreWait: wait,
+	})
+	if err != nil {
+		return err
+	}
 	s.watcher, err = barrier.NewWatcher(barrier.WatcherConfig{
 		Store: s.store, Kind: layout.Rules, Instance: c.Instance.Name, Offline: layout.Offline(c.Instance.Offline),
 		Traffic: s.gate, Adopter: s.adoption, Dir: s.dir,
@@ -186,6 +195,7 @@ func (s *stored) claimants(c *config.Config, secret string) (err error) {
 func (s *stored) begin(ctx, run context.Context) error {
 	s.rules.Load()
 	s.users.Load()
+	s.routes.Load()
 	s.loadOrders()
 	if err := s.watcher.Boot(ctx, s.rules.Serials()); err != nil {
 		return err
@@ -206,6 +216,9 @@ func (s *stored) begin(ctx, run context.Context) error {
 		return err
 	}
 	s.process.accounts.set(s.users.Current().Value)
+	if err := s.routes.Start(ctx); err != nil {
+		return err
+	}
 	if err := s.adoption.settle(); err != nil {
 		return err
 	}
@@ -214,6 +227,7 @@ func (s *stored) begin(ctx, run context.Context) error {
 	}
 	s.keep("the rules", func() error { return s.rules.Run(run) })
 	s.keep("the users", func() error { return s.users.Run(run) })
+	s.keep("the routes", func() error { return s.routes.Run(run) })
 	s.keep("the orders for servers", func() error { return s.steer(run) })
 	s.keep("the watch of others' DDL", func() error { return s.followDDL(run) })
 	if s.registry.Alive() { // else Run goes on trying
@@ -298,6 +312,19 @@ func (s *stored) publishUsers(ctx context.Context, key string, value []byte) err
 	}
 	return s.registry.Publish(ctx, key, value)
 }
+
+// publishRoutes puts routes into force before it tells that they are.
+func (s *stored) publishRoutes(ctx context.Context, key string, value []byte) error {
+	if now := s.routes.Current(); now != nil {
+		if err := s.process.calls.Load().adopt(now.Value); err != nil {
+			s.log.problem("the routes of calls", err)
+		}
+	}
+	return s.registry.Publish(ctx, key, value)
+}
+
+// calls implements documents.
+func (s *stored) calls(*config.Config) (*route.Table, error) { return s.routes.Current().Value, nil }
 
 // publisher is a function as a reload.Publisher.
 type publisher func(ctx context.Context, key string, value []byte) error

@@ -41,6 +41,8 @@ import (
 const (
 	Rules = "rules" // one per logical database, by its name
 	Users = "users" // the accounts, by the name Mesh
+	// Routes says where calls go; by the name Mesh too.
+	Routes = "routes"
 )
 
 // Mesh is the name of a document of which the mesh has one.

@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/switchover"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/ops"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/txn"
 )
 
@@ -29,6 +30,7 @@ func exitCode(err error) int {
 	var not *barrier.NotActivated
 	var invalid *admin.Invalid
 	var problems rule.Problems
+	var problem route.Problem
 	switch {
 	case errors.Is(err, errOrphans), errors.Is(err, admin.ErrPlacement):
 		return exitOrphans
@@ -47,7 +49,7 @@ func exitCode(err error) int {
 		return exitPartial
 	case errors.As(err, &conflict), errors.As(err, &not) && (not.Outcome == barrier.Busy || not.Outcome == barrier.Conflict):
 		return exitConflict
-	case errors.As(err, &invalid), errors.As(err, &problems):
+	case errors.As(err, &invalid), errors.As(err, &problems), errors.As(err, &problem):
 		return exitInvalid
 	}
 	return exitError

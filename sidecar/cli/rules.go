@@ -20,6 +20,7 @@ type rulesRun struct {
 	load    func() (*config.Config, error)
 	out     *output
 	users   bool // the document of users is meant
+	routes  bool // that of routes is
 	author  string
 	comment string
 	base    int64
@@ -31,7 +32,7 @@ func rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "Look at and change the documents of rules and users that the mesh runs",
-		Long: "Look at and change the documents of rules, one for each logical database, and the one of users, in etcd.\n" +
+		Long: "Look at and change the documents of rules, one for each logical database, the one of users, and the one of routes, in etcd.\n" +
 			"Exit codes: 0 done, 1 error, 2 somebody else changed the document first, or has a canary of it, 3 the document is wrong, 5 rows would\n" +
 			"not be found (or a canary or a rollback would move some), 6 an instance does not run what is in force.",
 	}
@@ -56,17 +57,20 @@ func (r *rulesRun) changeFlags(cmd *cobra.Command) {
 
 func (r *rulesRun) usersFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&r.users, "users", false, "the document of users")
+	cmd.Flags().BoolVar(&r.routes, "routes", false, "the document of routes, by which calls go")
 }
 
 // document is the one that the arguments mean.
 func (r *rulesRun) document(args []string) (layout.Document, error) {
 	switch {
-	case r.users && len(args) > 0:
-		return layout.Document{}, fmt.Errorf("either a database or --users")
+	case (r.users || r.routes) && len(args) > 0 || r.users && r.routes:
+		return layout.Document{}, fmt.Errorf("one of a database, --users and --routes")
 	case r.users:
 		return layout.Document{Kind: layout.Users, Name: layout.Mesh}, nil
+	case r.routes:
+		return layout.Document{Kind: layout.Routes, Name: layout.Mesh}, nil
 	case len(args) == 0:
-		return layout.Document{}, fmt.Errorf("which document? name a database, or give --users")
+		return layout.Document{}, fmt.Errorf("which document? name a database, or give --users or --routes")
 	}
 	return layout.Document{Kind: layout.Rules, Name: args[0]}, nil
 }

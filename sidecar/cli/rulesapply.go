@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,7 +60,7 @@ func (r *rulesRun) apply() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
 		Short: "Bring documents into force",
-		Long: "Validate the documents of files and bring them into force, one after the other, rules before users. Instances adopt\n" +
+		Long: "Validate the documents of files and bring them into force, one after the other, rules before users and users before routes. Instances adopt\n" +
 			"them at once. A change of placement, which says anew where rows live, goes through a barrier: every instance\n" +
 			"holds the tables, then all of them go on by the new rules, or none does. It moves no rows: the data sources are asked\n" +
 			"from here, and again while the tables are held, whether rows would be looked for where they are not, and the change is refused\n" +
@@ -217,7 +218,7 @@ func readParts(files []string, stdin io.Reader) ([]mesh.Part, error) {
 	if len(files) == 0 {
 		return nil, errors.New("which file? give -f FILE")
 	}
-	var rules, users []mesh.Part
+	var all []mesh.Part
 	for _, path := range files {
 		text, err := readFile(path, stdin)
 		if err != nil {
@@ -227,15 +228,12 @@ func readParts(files []string, stdin io.Reader) ([]mesh.Part, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s:\n%w", path, err)
 		}
-		for _, p := range parts {
-			if p.Kind == layout.Users {
-				users = append(users, p)
-			} else {
-				rules = append(rules, p)
-			}
-		}
+		all = append(all, parts...)
 	}
-	return append(rules, users...), nil
+	slices.SortStableFunc(all, func(a, b mesh.Part) int {
+		return slices.Index(mesh.Kinds(), a.Kind) - slices.Index(mesh.Kinds(), b.Kind)
+	})
+	return all, nil
 }
 
 func readFile(path string, stdin io.Reader) ([]byte, error) {

@@ -15,7 +15,7 @@ import (
 func (r *rulesRun) rollback() *cobra.Command {
 	var to int64
 	cmd := &cobra.Command{
-		Use:   "rollback (DATABASE | --users) --to VERSION",
+		Use:   "rollback (DATABASE | --users | --routes) --to VERSION",
 		Short: "Bring an older version into force again",
 		Long: "Bring an older version into force again. A change of placement cannot be undone so: rows were written by the new\n" +
 			"placement since. Apply the older text as a new version then.",
@@ -79,7 +79,7 @@ func (r *rulesRun) abort() *cobra.Command {
 }
 
 func (r *rulesRun) canaryEnd(verb, short, long string, end func(context.Context, *admin.Documents, string) (admin.Result, error)) *cobra.Command {
-	cmd := &cobra.Command{Use: verb + " (DATABASE | --users)", Short: short, Long: long, Args: cobra.MaximumNArgs(1)}
+	cmd := &cobra.Command{Use: verb + " (DATABASE | --users | --routes)", Short: short, Long: long, Args: cobra.MaximumNArgs(1)}
 	r.usersFlag(cmd)
 	cmd.Flags().StringVar(&r.author, "author", "", "who makes the change (default: the user)")
 	cmd.Flags().StringVar(&r.comment, "comment", "", "why")
@@ -102,7 +102,7 @@ func (r *rulesRun) canaryEnd(verb, short, long string, end func(context.Context,
 func (r *rulesRun) drop() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "drop (DATABASE | --users)",
+		Use:   "drop (DATABASE | --users | --routes)",
 		Short: "End a document; its history stays",
 		Long: "End a document; its history stays. Instances go on without the logical database. For rules this is a change of\n" +
 			"placement of all its tables: it goes through the barrier, and wants --force-placement.",

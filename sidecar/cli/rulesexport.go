@@ -71,7 +71,7 @@ func ended(text string) string {
 
 func export(ctx context.Context, a *mesh.Admin, databases []string) ([]exported, error) {
 	out := []exported{}
-	for _, kind := range []string{layout.Rules, layout.Users} {
+	for _, kind := range mesh.Kinds() {
 		names, err := a.Of(kind).Names(ctx)
 		switch {
 		case err != nil:

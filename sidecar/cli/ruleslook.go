@@ -18,7 +18,7 @@ import (
 func (r *rulesRun) get() *cobra.Command {
 	var version int64
 	cmd := &cobra.Command{
-		Use:   "get [DATABASE | --users]",
+		Use:   "get [DATABASE | --users | --routes]",
 		Short: "Print a document, or list those in force",
 		Args:  cobra.MaximumNArgs(1),
 	}
@@ -26,7 +26,7 @@ func (r *rulesRun) get() *cobra.Command {
 	cmd.Flags().Int64Var(&version, "version", 0, "another version than the one in force")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return r.run(cmd, func(ctx context.Context, a *mesh.Admin) error {
-			if len(args) == 0 && !r.users {
+			if len(args) == 0 && !r.users && !r.routes {
 				return r.list(ctx, a, cmd.OutOrStdout())
 			}
 			doc, err := r.document(args)
@@ -64,7 +64,7 @@ type listed struct {
 
 func (r *rulesRun) list(ctx context.Context, a *mesh.Admin, w io.Writer) error {
 	all := []listed{}
-	for _, kind := range []string{layout.Rules, layout.Users} {
+	for _, kind := range mesh.Kinds() {
 		names, err := a.Of(kind).Names(ctx)
 		if err != nil {
 			return err
@@ -94,7 +94,7 @@ func (r *rulesRun) diff() *cobra.Command {
 	var from, to int64
 	var files []string
 	cmd := &cobra.Command{
-		Use:   "diff (-f FILE | DATABASE | --users)",
+		Use:   "diff (-f FILE | DATABASE | --users | --routes)",
 		Short: "Show how files differ from what is in force, or two versions from each other",
 		Args:  cobra.MaximumNArgs(1),
 	}
@@ -145,7 +145,7 @@ func (r *rulesRun) diffs(ctx context.Context, a *mesh.Admin, files, args []strin
 
 func (r *rulesRun) history() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "history (DATABASE | --users)",
+		Use:   "history (DATABASE | --users | --routes)",
 		Short: "List the versions of a document, and when each was in force",
 		Args:  cobra.MaximumNArgs(1),
 	}

@@ -81,7 +81,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // statusOf reads the state of all kinds of documents, and whether an instance is behind.
 func statusOf(ctx context.Context, a *mesh.Admin) (all []kindStatus, behind bool, err error) {
-	for _, kind := range []string{layout.Rules, layout.Users} {
+	for _, kind := range mesh.Kinds() {
 		pointers, instances, err := a.Of(kind).Status(ctx)
 		if err != nil {
 			return nil, false, err

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar/mesh"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
 func validateCommand(out *output) *cobra.Command {
@@ -30,13 +33,11 @@ func validateCommand(out *output) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f, problems := rule.ParseFile(text)
-			if len(problems) == 0 {
-				problems = f.Missing()
-			}
+			f, err := mesh.ParseFile(text)
+			problems := problemsOf(err)
 			all, docs = append(all, problems...), append(docs, f.Documents...)
-			if len(problems) > 0 {
-				errs = append(errs, fmt.Errorf("%s: %s\n%w", path, counted(len(problems), "problem"), problems))
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %s\n%w", path, counted(len(problems), "problem"), err))
 			}
 		}
 		if len(errs) == 0 && len(files) > 1 {
@@ -59,6 +60,27 @@ func validateCommand(out *output) *cobra.Command {
 		}), err)
 	}
 	return cmd
+}
+
+// problemsOf are the problems in an error of mesh.ParseFile, those of routes as the others are.
+func problemsOf(err error) []rule.Problem {
+	var problems rule.Problems
+	if errors.As(err, &problems) {
+		problems = slices.Clone(problems)
+	}
+	var walk func(err error)
+	walk = func(err error) {
+		switch e := err.(type) {
+		case route.Problem:
+			problems = append(problems, rule.Problem{Line: e.Line, Column: e.Column, Message: e.Message})
+		case interface{ Unwrap() []error }:
+			for _, err := range e.Unwrap() {
+				walk(err)
+			}
+		}
+	}
+	walk(err)
+	return problems
 }
 
 func counted(n int, what string) string {

@@ -122,7 +122,7 @@ func checkCommand() *cobra.Command {
 		if err == nil && !c.UsesEtcd() {
 			docs, _, err = sidecar.ReadRules(c.Rules.File)
 		}
-		if err == nil && len(c.RPC.Address) > 0 {
+		if err == nil && len(c.RPC.Address) > 0 && !c.UsesEtcd() {
 			_, err = sidecar.ReadRoutes(c.RPC.File)
 		}
 		if err != nil {

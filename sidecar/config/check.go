@@ -70,6 +70,9 @@ func (k *checker) rpc() {
 	}
 	switch {
 	case len(r.Address) == 0:
+	case k.c.UsesEtcd() && r.File != "":
+		k.fail("rpc.file", "routes come from etcd (etcd.endpoints is set): use `heddle rules apply`, or leave etcd.endpoints out")
+	case k.c.UsesEtcd():
 	case r.File == "":
 		k.fail("rpc.file", "nothing says where calls go")
 	default:

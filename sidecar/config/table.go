@@ -252,7 +252,7 @@ var table = []section{
 			Doc: "Addresses (host:port) on which calls come in. Empty: none.",
 			at:  func(c *Config) any { return &c.RPC.Address }},
 		{Name: "rpc.file", Kind: Path, Reload: true, Example: "/etc/heddle/routes.yaml",
-			Doc: "Document of clusters and routes.",
+			Doc: "Document of clusters and routes. With etcd it is there, by heddle rules apply.",
 			at:  func(c *Config) any { return &c.RPC.File }},
 		{Name: "rpc.max_connections", Kind: Int, Default: "10000", Min: 1, Unit: "connections", Reload: true,
 			Doc: "Most connections of clients; one more is answered 503.",

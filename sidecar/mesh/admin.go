@@ -12,12 +12,13 @@ import (
 	"github.com/heddle-mesh/heddle/governance/reload/barrier"
 	"github.com/heddle-mesh/heddle/governance/store"
 	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
 // Admin administers the documents of a mesh.
 type Admin struct {
-	Rules, Users *admin.Documents
-	Store        store.Store
+	Rules, Users, Routes *admin.Documents
+	Store                store.Store
 
 	pending map[string][]byte // rules that are about to be applied too, by name
 }
@@ -35,7 +36,10 @@ func NewAdmin(s store.Store, by string, wait time.Duration) (*Admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Users, err = admin.New(admin.Config{Store: s, Kind: layout.Users, Validate: validateUsers, Now: time.Now})
+	if a.Users, err = admin.New(admin.Config{Store: s, Kind: layout.Users, Validate: validateUsers, Now: time.Now}); err != nil {
+		return nil, err
+	}
+	a.Routes, err = admin.New(admin.Config{Store: s, Kind: layout.Routes, Validate: validateRoutes, Now: time.Now})
 	return a, err
 }
 
@@ -77,11 +81,17 @@ func serversApart(_ context.Context, _ string, was, next []byte) ([]string, erro
 
 // Of is the administration of a kind.
 func (a *Admin) Of(kind string) *admin.Documents {
-	if kind == layout.Users {
+	switch kind {
+	case layout.Users:
 		return a.Users
+	case layout.Routes:
+		return a.Routes
 	}
 	return a.Rules
 }
+
+// Kinds are those of documents, in the order in which they are applied and shown.
+func Kinds() []string { return []string{layout.Rules, layout.Users, layout.Routes} }
 
 // Together makes documents that are about to be applied one after the other be validated as if all of them were in force.
 func (a *Admin) Together(parts []Part) {
@@ -142,6 +152,14 @@ func validateUsers(_ context.Context, name string, text []byte) error {
 	}
 	_, problems := rule.ParseUsers(text)
 	return problems.Err()
+}
+
+func validateRoutes(_ context.Context, name string, text []byte) error {
+	if name != layout.Mesh {
+		return fmt.Errorf("the document of routes is called %q, not %q", layout.Mesh, name)
+	}
+	_, err := route.Parse(text)
+	return err
 }
 
 // activator lets admin use the barrier.

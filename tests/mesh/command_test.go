@@ -116,7 +116,7 @@ func TestCommandLine(t *testing.T) {
 		Kind      string
 		Instances []struct{ Instance string }
 	}
-	if err := json.Unmarshal([]byte(out), &status); err != nil || code != 0 || len(status) != 2 || status[0].Instances[0].Instance != "a" {
+	if err := json.Unmarshal([]byte(out), &status); err != nil || code != 0 || len(status) != 3 || status[0].Instances[0].Instance != "a" {
 		t.Errorf("%d, %v: %s", code, err, out)
 	}
 }

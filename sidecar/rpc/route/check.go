@@ -66,6 +66,22 @@ func syntax(err error) error {
 	return Problem{Message: err.Error()}
 }
 
+// Below has an error of Parse speak of a text that stands so many lines down in another.
+func Below(err error, lines int) error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var moved []error
+		for _, err := range all.Unwrap() {
+			moved = append(moved, Below(err, lines))
+		}
+		return errors.Join(moved...)
+	}
+	if p, ok := err.(Problem); ok && p.Line > 0 {
+		p.Line += lines
+		return p
+	}
+	return err
+}
+
 type checker struct {
 	file     *ast.File
 	problems []Problem
