@@ -9,6 +9,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar/observe"
 )
 
 var replicaColumns = []sqltypes.Column{
@@ -47,6 +48,34 @@ func (p *Process) replicaRows(context.Context) (rows []sqltypes.Row, _ error) {
 		}
 	})
 	return rows, nil
+}
+
+// serverStates are all servers of data sources, as metrics tell of them. Where nobody watches, there is the declared primary, by what the
+// last connection to it said.
+func (p *Process) serverStates() (out []observe.Endpoint) {
+	watched := map[string]bool{}
+	for _, v := range p.replication.views() {
+		watched[v.DataSource] = true
+		for i := range v.Members {
+			m := &v.Members[i]
+			s := observe.Endpoint{DataSource: v.DataSource, Address: m.Address, Role: "replica", State: m.State.String(), Lag: m.Lag, LagKnown: m.LagKnown && !m.Primary}
+			if m.Primary {
+				s.Role = "primary"
+			}
+			out = append(out, s)
+		}
+	}
+	for _, pool := range p.pools.Stats() {
+		if watched[pool.DataSource] || backend.IsEndpoint(pool.DataSource) {
+			continue
+		}
+		s := observe.Endpoint{DataSource: pool.DataSource, Address: pool.Endpoint, Role: "primary", State: topology.Up.String()}
+		if pool.Down {
+			s.State = topology.Down.String()
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // replicaRow is the row of one server; what is not known is NULL.

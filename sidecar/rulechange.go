@@ -15,7 +15,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/router/rule"
-	"github.com/heddle-mesh/heddle/sidecar/mesh"
+	"github.com/heddle-mesh/heddle/sidecar/ops"
 )
 
 // Change brings into force what edit makes of the document in force. It takes the door of `heddle rules apply`: the same
@@ -81,29 +81,34 @@ func changeRefused(err error) error {
 	return sqlerr.RuleRefused(err.Error())
 }
 
-// mayPlace refuses a change of placement of tables that may have rows. Where servers have to be asked it gives the question.
+// mayPlace refuses a change of placement by which rows would be looked for where they are not, as `heddle rules apply` does: it gives
+// the question to the servers, or is the refusal where they cannot tell.
 func (d *databases) mayPlace(was, next []byte, tables []string) (func(context.Context) error, error) {
 	before, err1 := layoutOf(was)
 	after, err2 := layoutOf(next)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	risky, asked := mesh.RowsOf(before, after, tables)
-	if len(risky) > 0 {
-		return nil, sqlerr.RuleRefused("rows of " + placedTables(risky) + " would be looked for elsewhere, and no statement moves rows: " +
-			"`heddle rules apply --force-placement` does it if these tables are empty, or if you move their rows yourself")
+	const byHand = ", and no statement moves rows: `heddle rules apply --force-placement` does it if "
+	if _, unaskable := ops.Unaskable(before, after, tables); unaskable {
+		return nil, sqlerr.RuleRefused("rows of " + placedTables(tables) + " would be looked for elsewhere" + byHand +
+			"these tables are empty, or if you move their rows yourself")
 	}
-	if len(asked) == 0 {
-		return nil, nil
-	}
-	return func(ctx context.Context) error {
-		for _, a := range asked {
-			filled, err := WithRows(ctx, d.stored.process.live.Load(), &a.Source, a.Nodes)
-			if err != nil {
-				return sqlerr.RuleRefused("whether " + a.Source.Name + " has rows of " + placedTables(tables) + " could not be asked: " + err.Error())
-			}
-			if len(filled) > 0 {
-				return sqlerr.RuleRefused(a.Source.Name + " has rows of " + placedTables(filled) + ", which would be looked for elsewhere, and no statement moves rows")
+	return func(ctx context.Context) (err error) {
+		look, end, err := Looking(d.stored.process.live.Load(), before, after)
+		if err != nil {
+			return sqlerr.RuleRefused(err.Error())
+		}
+		defer func() { err = errors.Join(err, end(context.WithoutCancel(ctx))) }()
+		look.First = true
+		found, err := look.Run(ctx, tables)
+		if err != nil {
+			return sqlerr.RuleRefused("whether rows of " + placedTables(tables) + " would be looked for elsewhere could not be asked: " + err.Error())
+		}
+		for i := range found {
+			if m := &found[i]; m.Wrong > 0 {
+				return sqlerr.RuleRefused(fmt.Sprintf("%s has rows on %s that would be looked for elsewhere (%s)%syou move them yourself", m.Table, m.DataSource,
+					slices.Concat(m.Examples, []string{m.Why})[0], byHand))
 			}
 		}
 		return nil

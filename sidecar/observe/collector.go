@@ -21,7 +21,8 @@ type Sources struct {
 	Memory   *merge.Budget
 	Spill    *merge.Spill // nil: there is none
 	Prepared func() []Prepared
-	Away     func() string // of the store of the rules, a sentence; "": it is reached, or there is none
+	Servers  func() []Endpoint // of all data sources
+	Away     func() string     // of the store of the rules, a sentence; "": it is reached, or there is none
 }
 
 // metric is one number read from a T.

@@ -76,7 +76,7 @@ func (s *Server) Addr() string {
 
 // Read registers what the metrics are read from, once it is there.
 func (s *Server) Read(from Sources) {
-	s.registry.MustRegister(newCollector(from))
+	s.registry.MustRegister(newCollector(from), serversOf(from.Servers))
 	s.sources.Store(&from)
 }
 

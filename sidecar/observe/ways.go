@@ -9,8 +9,8 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/digest"
 )
 
-// ways reads what Meter.Ended has counted. Its labels are opcodes and outcomes, of which there are few, and tables, which
-// digest bounds.
+// ways reads what Meter.Ended has counted. Its labels are opcodes and outcomes, of which there are few, tables, which
+// digest bounds, and the shapes of most time, of which there are maxShapes.
 type ways struct {
 	m                                  *Meter
 	ended, seconds, plans, planSeconds *prometheus.Desc
@@ -18,8 +18,18 @@ type ways struct {
 	tables, tableErrors, tableRows     *prometheus.Desc
 	digests, digestBytes               *prometheus.Desc
 	evicted, dropped                   *prometheus.Desc
+	shapes                             []shapeMetric
 	slow, slowDropped                  *prometheus.Desc
 }
+
+// shapeMetric is a number of a shape.
+type shapeMetric struct {
+	desc *prometheus.Desc
+	of   func(*digest.Row) float64
+}
+
+// maxShapes is of how many shapes there are metrics.
+const maxShapes = 100
 
 func waysOf(m *Meter) *ways {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
@@ -42,6 +52,12 @@ func waysOf(m *Meter) *ways {
 		digestBytes: desc("digest_bytes", "Memory of the digests."),
 		evicted:     desc("digests_evicted_total", "Digests that made room."),
 		dropped:     desc("digest_executions_dropped_total", "Executions that evicted digests had counted."),
+		shapes: []shapeMetric{
+			{desc("digest_statements_total", "Executions of a shape. The hundred shapes of most time are told of.", "database", "digest"), func(r *digest.Row) float64 { return float64(r.Count) }},
+			{desc("digest_errors_total", "Executions of a shape that failed.", "database", "digest"), func(r *digest.Row) float64 { return float64(r.Errors) }},
+			{desc("digest_seconds_total", "Time that a shape's executions took.", "database", "digest"), func(r *digest.Row) float64 { return r.Total.Seconds() }},
+			{desc("digest_shards_total", "Units that a shape's executions sent to shards.", "database", "digest"), func(r *digest.Row) float64 { return float64(r.Shards) }},
+		},
 		slow:        desc("slow_statements_total", "Statements that took slow_log.threshold or longer."),
 		slowDropped: desc("slow_statements_unlogged_total", "Slow statements that were not logged: beyond slow_log.rate, or the file could not be written."),
 	}
@@ -54,6 +70,9 @@ func (w *ways) Describe(ch chan<- *prometheus.Desc) {
 		w.tableRows, w.digests, w.digestBytes, w.evicted, w.dropped, w.slow, w.slowDropped,
 	} {
 		ch <- d
+	}
+	for _, s := range w.shapes {
+		ch <- s.desc
 	}
 }
 
@@ -107,6 +126,12 @@ func (w *ways) collectDigests(ch chan<- prometheus.Metric, d *digest.Table) {
 			send(w.tables, prometheus.CounterValue, float64(n), t.Schema, t.Table)
 			send(w.tableErrors, prometheus.CounterValue, float64(t.Errors.Load()), t.Schema, t.Table)
 			send(w.tableRows, prometheus.CounterValue, float64(t.Rows.Load()), t.Schema, t.Table)
+		}
+	}
+	list := d.List()
+	for i := range list[:min(len(list), maxShapes)] {
+		for _, s := range w.shapes {
+			send(s.desc, prometheus.CounterValue, s.of(&list[i]), list[i].Schema, list[i].Digest)
 		}
 	}
 	s := d.Stats()

@@ -24,6 +24,16 @@ type Look struct {
 	Progress      func(Progress)
 }
 
+// Unaskable says why no look at tables can tell what a change of placement would lose: because all tables that no rule names would be
+// elsewhere, or a data source where another one was, which onto lists.
+func Unaskable(before, after *rule.Layout, tables []string) (onto []string, unaskable bool) {
+	for name, other := range rule.Intruders(before, after) {
+		onto = append(onto, fmt.Sprintf("%s would be at the address of %s", name, other))
+	}
+	slices.Sort(onto)
+	return onto, len(onto) > 0 || slices.Contains(tables, rule.AllUnlisted)
+}
+
 // Progress is how far the look at one actual table has come.
 type Progress struct {
 	Table, DataSource string
