@@ -1,4 +1,4 @@
-// Demo shows in a terminal that a transaction over two servers is not half done when its proxy is killed: clients move money through two
+// Command demo shows in a terminal that a transaction over two servers is not half done when its proxy is killed: clients move money through two
 // proxies, one is killed with kill -9 in the middle, the other finishes what it has left, and the money is counted. All of it is
 // real: servers, proxies, the kill. It is no test of corners, which are in tests/xa. Level: tests.
 package main
