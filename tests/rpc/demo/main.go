@@ -1,4 +1,4 @@
-// Demo shows in a terminal what it is to have calls and statements in one process: two services that know each other through Heddle only,
+// Command demo shows in a terminal what it is to have calls and statements in one process: two services that know each other through Heddle only,
 // rows on two servers, one trace of it all, and one deadline that ends all of it. All of it is real but the services' work. Level: tests.
 package main
 
