@@ -44,6 +44,11 @@ demo-mesh: ## Call one service that calls another that asks for rows, through on
 	@scripts/need --install server client
 	@$(MAKE) build
 	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go run ./tests/rpc/demo
+.PHONY: demo-rw
+demo-rw: ## Show a failover in the terminal: clients write, the primary is killed, others promote a replica, then a planned switch; under a minute.
+	@scripts/need --install server client
+	@$(MAKE) build
+	HEDDLE_DEMO=1 HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 5m -run '^TestDemo$$' ./tests/replicas
 
 # What `heddle version` says where the go command has not noted the commit.
 LDFLAGS = -X github.com/heddle-mesh/heddle/sidecar/cli.commit=$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)

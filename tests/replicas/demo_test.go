@@ -1,0 +1,87 @@
+package replicas
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestDemo is what `make demo-rw` shows: clients write and read all the while, the primary is killed, others promote a replica, and an
+// operator moves the writes once more in an orderly way.
+func TestDemo(t *testing.T) {
+	var to io.Writer = t.Output()
+	if os.Getenv("HEDDLE_DEMO") != "" {
+		to = os.Stdout
+	}
+	say := func(format string, args ...any) { fmt.Fprintf(to, format+"\n", args...) }
+	began := time.Now()
+	c := cluster(t, 2)
+	m := newMesh(t, "{failover_wait: 20s}", c)
+	h := m.start(t, "a", account...)
+	exec(t, h.Open(t, "root", "", "shop"), "CREATE TABLE notes (id INT PRIMARY KEY, n INT)")
+	run(t, c, 0, "SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC", "SET GLOBAL rpl_semi_sync_master_timeout=60000", "SET GLOBAL rpl_semi_sync_master_enabled=1")
+	for i := 1; i <= 2; i++ { // what is acknowledged is then on a replica: the promise is the servers', not Heddle's
+		run(t, c, i, "STOP SLAVE", "SET GLOBAL rpl_semi_sync_slave_enabled=1", "START SLAVE")
+	}
+	m.well(t, c)
+	acks := &acknowledged{ids: map[int]bool{}}
+	const workers = 4
+	writes, reads := start(t, h, workers, acks.write), start(t, h, 2, readNotes)
+	show := func(what string) {
+		writes.more(t, 20)
+		w, r := writes.snapshot(), reads.snapshot()
+		say("%5.1fs  %-46s %6d writes, %d failed, longest %v; %d reads, %d failed, longest %v", time.Since(began).Seconds(), what,
+			w.done, w.failed, w.longest.Round(time.Millisecond), r.done, r.failed, r.longest.Round(time.Millisecond))
+	}
+	say("A primary with two replicas (semi-synchronous), Heddle in front, %d clients that write and 2 that read.\n$ heddle rw status\n%s", workers, m.must(t, "status"))
+	show("all is well")
+	if err := c.Servers[0].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	say("%5.1fs  kill -9 of the primary, %s", time.Since(began).Seconds(), c.Servers[0].Addr())
+	promoted, writable, err := c.Promote(t.Context(), 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say("%5.1fs  a script has promoted %s: it takes writes after %v", time.Since(began).Seconds(), c.Servers[promoted].Addr(), writable.Sub(killed).Round(time.Millisecond))
+	show("statements have waited, and go on")
+	if err := c.Servers[0].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the alarm", func() bool { return strings.Contains(h.Log(), "takes writes beside the primary") })
+	out, code := m.command(t, "status")
+	say("%5.1fs  the old primary is back, takes writes, and gets none:\n$ heddle rw status; echo $?\n%s%d", time.Since(began).Seconds(), out, code)
+	if code != 7 {
+		t.Errorf("exit code %d", code)
+	}
+	if err := c.Follow(t.Context(), 0, promoted); err != nil {
+		t.Fatal(err)
+	}
+	m.well(t, c)
+	show("somebody has made it follow")
+	next := c.Servers[3-promoted].Addr()
+	say("$ heddle rw promote ds_0 --to %s --yes\n%s", next, m.must(t, "promote", "ds_0", "--to", next, "--yes", "--grace", patience.String(), "--hold", (2*patience).String()))
+	show("a planned switch")
+	writes.end()
+	reads.end()
+	acks.there(t, c, 3-promoted)
+	say("Every acknowledged write is there.")
+	if most := workers + 2; len(writes.failed) > most || len(reads.failed) > 0 {
+		t.Errorf("%d writes failed, and hardly more than %d were under way at the kill; %d reads failed: %q", len(writes.failed), workers, len(reads.failed), append(writes.failed, reads.failed...))
+	}
+}
+
+// snapshot is what a load has come to by now.
+func (l *load) snapshot() (s struct {
+	done, failed int
+	longest      time.Duration
+}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.done, s.failed, s.longest = l.done, len(l.failed), l.longest
+	return s
+}
