@@ -44,6 +44,7 @@ demo-mesh: ## Call one service that calls another that asks for rows, through on
 	@scripts/need --install server client
 	@$(MAKE) build
 	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go run ./tests/rpc/demo
+
 .PHONY: demo-rw
 demo-rw: ## Show a failover in the terminal: clients write, the primary is killed, others promote a replica, then a planned switch; under a minute.
 	@scripts/need --install server client
