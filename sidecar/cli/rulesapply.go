@@ -49,6 +49,7 @@ type applyFlags struct {
 	dry, force         bool
 	canary             string
 	statements, schema string
+	seen               bool
 	sample             int
 	pace               float64
 	bar                *progress
@@ -67,7 +68,7 @@ func (r *rulesRun) apply() *cobra.Command {
 			"then, or where a data source cannot be asked, unless --force-placement says that somebody moves them. A first document is\n" +
 			"asked about too, but a data source that cannot be asked is only warned of.\n" +
 			"--dry-run says which tables and keys would be elsewhere, counts the rows that would be on the wrong shard, and, with\n" +
-			"--statements, shows which statements would get another plan.",
+			"--statements or --seen, shows which statements would get another plan: those of a file, or those that the instances have run.",
 		Args: cobra.NoArgs,
 	}
 	fl := cmd.Flags()
@@ -76,14 +77,15 @@ func (r *rulesRun) apply() *cobra.Command {
 	fl.BoolVar(&f.force, "force-placement", false, "change the placement of tables that may have rows: they are empty, or somebody moves the rows")
 	fl.StringVar(&f.canary, "canary", "", "let some instances try it, until promote or abort: instance=NAME[,NAME], zone=NAME, label=KEY:VALUE or share=20%")
 	fl.StringVar(&f.statements, "statements", "", "dry run: file of SQL statements, to see which would get another plan; - is standard input")
-	fl.StringVar(&f.schema, "schema", "", "dry run: file of CREATE TABLE statements that --statements are planned by")
+	fl.BoolVar(&f.seen, "seen", false, "dry run: see which of the statements that the instances have run lately would get another plan")
+	fl.StringVar(&f.schema, "schema", "", "dry run: file of CREATE TABLE statements that --statements and --seen are planned by")
 	fl.IntVar(&f.sample, "sample", 0, "dry run: look at so many rows of each actual table only")
 	fl.Float64Var(&f.pace, "pace", 1, "rest so many times as long as each look at 10,000 rows took; 0 does not rest")
 	r.changeFlags(cmd)
 	yesFlag(cmd, &r.yes)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if !f.dry && (f.sample > 0 || f.statements != "") {
-			return errors.New("--sample and --statements are for --dry-run")
+		if !f.dry && (f.sample > 0 || f.statements != "" || f.seen) {
+			return errors.New("--sample, --statements and --seen are for --dry-run")
 		}
 		parts, err := readParts(f.files, cmd.InOrStdin())
 		if err != nil {

@@ -118,12 +118,8 @@ func (r *rulesRun) mayBegin(ctx context.Context, p mesh.Part, f *applyFlags) err
 // unaskable refuses what no look at tables can allow: that all tables are elsewhere which no rule names, or that a data source
 // is where another one was.
 func unaskable(p mesh.Part, before, after *rule.Layout, tables []string) error {
-	var onto []string
-	for name, other := range rule.Intruders(before, after) {
-		onto = append(onto, fmt.Sprintf("%s would be at the address of %s", name, other))
-	}
-	slices.Sort(onto)
-	if len(onto) == 0 && !slices.Contains(tables, rule.AllUnlisted) {
+	onto, unaskable := ops.Unaskable(before, after, tables)
+	if !unaskable {
 		return nil
 	}
 	why := ""
@@ -202,7 +198,7 @@ func (r *rulesRun) foresee(ctx context.Context, p mesh.Part, out *applied, f *ap
 
 // endDryRun compares the statements, shows everything, and is an error where apply would refuse.
 func (r *rulesRun) endDryRun(ctx context.Context, cmd *cobra.Command, a *mesh.Admin, parts []mesh.Part, done []applied, f *applyFlags) error {
-	if f.statements != "" && len(done) > 0 {
+	if (f.statements != "" || f.seen) && len(done) > 0 {
 		last := &done[len(done)-1]
 		var err error
 		if last.Statements, last.Compared, err = r.replanned(ctx, cmd, a, parts, f); err != nil {
@@ -220,13 +216,10 @@ func (r *rulesRun) endDryRun(ctx context.Context, cmd *cobra.Command, a *mesh.Ad
 	return nil
 }
 
-// replanned compares the plans of the statements of a file by the rules in force, and by those with the files' documents.
+// replanned compares the plans of the statements of a file, or of those that instances have run, by the rules in force, and by those with the files' documents.
 func (r *rulesRun) replanned(ctx context.Context, cmd *cobra.Command, a *mesh.Admin, parts []mesh.Part, f *applyFlags) ([]explain.Changed, int, error) {
-	text, err := readFile(f.statements, cmd.InOrStdin())
-	if err != nil {
-		return nil, 0, err
-	}
 	in := explain.Input{}
+	var err error
 	if in.Flavour, err = flavourOf("mariadb"); err != nil {
 		return nil, 0, err
 	}
@@ -253,7 +246,31 @@ func (r *rulesRun) replanned(ctx context.Context, cmd *cobra.Command, a *mesh.Ad
 	if err != nil {
 		return nil, 0, err
 	}
-	return explain.Compare(ctx, in, after, string(text))
+	var changed []explain.Changed
+	of := 0
+	if f.statements != "" {
+		text, err := readFile(f.statements, cmd.InOrStdin())
+		if err != nil {
+			return nil, 0, err
+		}
+		if changed, of, err = explain.Compare(ctx, in, after, string(text)); err != nil {
+			return nil, 0, err
+		}
+	}
+	if !f.seen {
+		return changed, of, nil
+	}
+	list, left, missing, err := sidecar.Seen(ctx, a.Store, in.Database)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, err := range missing {
+		fmt.Fprintln(f.errOut, "warning:", err)
+	}
+	if left > 0 {
+		fmt.Fprintf(f.errOut, "warning: %s of which no statement can be planned\n", counted(left, "shape"))
+	}
+	return append(changed, explain.CompareEach(ctx, in, after, list)...), of + len(list), nil
 }
 
 func tableList(tables []string) string {

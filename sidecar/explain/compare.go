@@ -23,6 +23,11 @@ func Compare(ctx context.Context, in Input, after []*rule.Layout, texts string) 
 	if err != nil {
 		return nil, 0, err
 	}
+	return CompareEach(ctx, in, after, list), len(list), nil
+}
+
+// CompareEach is Compare of statements that have been parted.
+func CompareEach(ctx context.Context, in Input, after []*rule.Layout, list []string) (changed []Changed) {
 	then := in
 	then.Layouts = after
 	for _, text := range list {
@@ -31,7 +36,7 @@ func Compare(ctx context.Context, in Input, after []*rule.Layout, texts string) 
 			changed = append(changed, c)
 		}
 	}
-	return changed, len(list), nil
+	return changed
 }
 
 func outcome(ctx context.Context, in Input, text string) string {

@@ -85,8 +85,13 @@ func Listen(cfg Config) (*Neighbours, error) {
 		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAnyClientCert,
 		VerifyConnection: n.admits, NextProtos: []string{"http/1.1"},
 	})
-	n.client = &http.Client{Transport: &http.Transport{DialTLSContext: n.dialer(cert), DisableCompression: true, MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second}}
+	n.client = n.clientBy(cert)
 	return n, nil
+}
+
+// clientBy asks others by a certificate.
+func (n *Neighbours) clientBy(cert tls.Certificate) *http.Client {
+	return &http.Client{Transport: &http.Transport{DialTLSContext: n.dialer(cert), DisableCompression: true, MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second}}
 }
 
 // Publish tells the other instances where this one is.
@@ -161,7 +166,7 @@ func (n *Neighbours) records(ctx context.Context) []record {
 func (n *Neighbours) others() []record {
 	ctx, cancel := context.WithTimeout(context.Background(), storeWait)
 	defer cancel()
-	return slices.DeleteFunc(slices.Clone(n.records(ctx)), func(r record) bool { return r.Name == n.cfg.Name })
+	return slices.DeleteFunc(slices.Clone(n.records(ctx)), func(r record) bool { return r.Name == n.cfg.Name || r.visits() })
 }
 
 // owner is the instance that gave a connection id.

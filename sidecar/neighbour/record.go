@@ -26,6 +26,9 @@ type record struct {
 	Fingerprint string `json:"fingerprint"` // SHA-256 of the certificate
 }
 
+// visits reports whether it is no instance's, but of one who only asks.
+func (r record) visits() bool { return r.Address == "" && r.Number == 0 }
+
 // newCertificate makes a key for the life of the process.
 func newCertificate(name string) (tls.Certificate, string, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)

@@ -192,6 +192,37 @@ func TestPlacementOfEmptyTables(t *testing.T) {
 	l.must(0, []string{"version 3 is in force"}, "apply", "-f", back)
 }
 
+// TestDryRunOfWhatRan: a dry run compares what instances have run lately, without the values, and leaves nothing in the mesh that instances
+// would take for one of them.
+func TestDryRunOfWhatRan(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, env.Etcd.Endpoint())
+	a, b := l.start("a", ""), l.start("b", "")
+	here, _ := one(t, l.open(a))
+	l.create(l.open(b))
+	for _, text := range []string{"SELECT n FROM t WHERE id = 7", "SELECT n FROM t WHERE id = 8", "SELECT n FROM t WHERE n IN (1, 2, 3)", "SELECT 1 + 1"} {
+		says(t, l.open(b), text, 0, "")
+	}
+	if _, err := here.ExecContext(t.Context(), "SELECT MAX(n) FROM t WHERE id = 9"); err != nil {
+		t.Fatal(err)
+	}
+	byNumber := strings.Replace(l.rules(""), "t: {key: id, generate: id}", "t: {key: n, generate: id}", 1)
+	seen := l.foresee(0, "-f", l.file(byNumber), "--seen")
+	found := map[string]bool{}
+	for _, s := range seen.Statements {
+		if found[s.Statement] || s.Before == s.After || strings.ContainsAny(s.Statement, "789") {
+			t.Errorf("%+v", s)
+		}
+		found[s.Statement] = true
+	}
+	if !found["SELECT n FROM t WHERE id = ?"] || !found["SELECT n FROM t WHERE n IN (?, ?)"] || !found["SELECT MAX(n) FROM t WHERE id = ?"] || found["SELECT ? + ?"] || seen.Compared < 4 {
+		t.Errorf("%d compared, %+v", seen.Compared, seen.Statements)
+	}
+	if _, warnings := listed(t, here, "SHOW PROCESSLIST"); warnings != "" {
+		t.Errorf("after the visit: %s", warnings)
+	}
+}
+
 // TestFirstDocumentOverRows: before its first document a database may have rows already, as one that another proxy has
 // served: those that the document would not find are counted, and it is refused.
 func TestFirstDocumentOverRows(t *testing.T) {
