@@ -29,6 +29,9 @@ type pool struct {
 	failing atomic.Bool            // the last dial has failed
 	served  Served
 	hold    atomic.Pointer[hold] // nil: connections are lent
+	suspect atomic.Pointer[suspicion]
+	health  *Conn           // the asking goroutine's
+	stopped <-chan struct{} // closed when all pools are
 
 	mu     sync.Mutex // guards what follows
 	limits Limits
@@ -41,6 +44,7 @@ type pool struct {
 	doomed []*Conn // to be closed as soon as mu is free
 
 	warming  bool // a connection is being opened that nobody has asked for
+	asking   bool // the server is asked whether it hangs
 	resting  bool // connections are closed as they come back
 	draining bool
 	empty    chan struct{} // closed when draining and nothing is open
@@ -55,6 +59,7 @@ type slot struct {
 	// guarded by pool.mu
 	idle       bool
 	lent       bool
+	looks      int           // at it since it was lent
 	since      time.Duration // when it became idle
 	prev, next *Conn         // in its idle list, or in that of those lent
 }
