@@ -245,11 +245,11 @@ func (s *show) look(ctx context.Context) error {
 		}
 		db := sql.OpenDB(connector)
 		s.env.OnClose(db.Close)
-		log, err := txn.Look(ctx, db, server.Name())
+		log, unfit, err := txn.Look(ctx, db, server.Name())
 		if err != nil || log == nil {
 			return errors.Join(errors.New("the proxy has made no tables on "+server.Name()), err)
 		}
-		s.shards.Set(server.Name(), log, nil)
+		s.shards.Set(server.Name(), log, unfit)
 	}
 	return nil
 }
