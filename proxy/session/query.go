@@ -127,6 +127,9 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 	if x.plan != nil {
 		return s.run(ctx, x)
 	}
+	if err := s.wellFormed(ctx, x); err != nil {
+		return s.writeError(err)
+	}
 	if handler := s.srv.own[kind]; handler != nil {
 		err := handler(s, ctx, x)
 		if kind == parser.Set && x.st.parsed.Uses.Has(parser.UseSubquery) {
