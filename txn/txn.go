@@ -148,17 +148,58 @@ func (t *Txn) Enlist(ctx context.Context, b Branch) error {
 		t.insert(b)
 		return nil
 	}
-	for _, sql := range t.options.begin() {
-		if err := b.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("begin on %s: %w", b.DataSource(), err)
-		}
-	}
-	for _, name := range t.savepoints {
-		if err := b.Exec(ctx, "SAVEPOINT "+name); err != nil {
-			return fmt.Errorf("savepoint on %s: %w", b.DataSource(), err)
-		}
+	if err := t.open(ctx, b); err != nil {
+		return err
 	}
 	t.Adopt(b)
+	return nil
+}
+
+// EnlistAll is Enlist of several, in LOCAL mode all at the same time: a statement on many shards waits for one round trip. On error
+// those that were opened are part of the transaction, and the others are not.
+func (t *Txn) EnlistAll(ctx context.Context, all []Branch) error {
+	if t.manager != nil || len(all) < 2 { // a branch of XA is told what is there already
+		for _, b := range all {
+			if err := t.Enlist(ctx, b); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, b := range all {
+		if t.Branch(b.DataSource()) != nil {
+			return fmt.Errorf("txn: data source %s is enlisted twice", b.DataSource())
+		}
+	}
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, b := range all {
+		wg.Go(func() { errs[i] = t.open(ctx, b) })
+	}
+	wg.Wait()
+	var first error
+	for i, b := range all {
+		if errs[i] == nil {
+			t.Adopt(b)
+		} else if first == nil {
+			first = errs[i]
+		}
+	}
+	return first
+}
+
+// open begins the transaction on b's server, up to the last savepoint, in one packet.
+func (t *Txn) open(ctx context.Context, b Branch) error {
+	statements := t.options.begin()
+	for _, name := range t.savepoints {
+		statements = append(statements, "SAVEPOINT "+name)
+	}
+	if len(statements) == 0 {
+		return nil
+	}
+	if err := b.Exec(ctx, statements...); err != nil {
+		return fmt.Errorf("begin on %s: %w", b.DataSource(), err)
+	}
 	return nil
 }
 
@@ -316,9 +357,9 @@ var ErrNoSavepoint = errors.New("txn: no such savepoint")
 
 // Savepoint sets a savepoint on every branch. quoted is the name in backticks; a name that is set already moves.
 func (t *Txn) Savepoint(ctx context.Context, quoted string) error {
-	for _, b := range t.branches {
-		if err := b.Exec(ctx, "SAVEPOINT "+quoted); err != nil {
-			return fmt.Errorf("savepoint on %s: %w", b.DataSource(), err)
+	for _, o := range t.each(ctx, "SAVEPOINT "+quoted) {
+		if o.Err != nil {
+			return fmt.Errorf("savepoint on %s: %w", o.Branch.DataSource(), o.Err)
 		}
 	}
 	if at := t.savepoint(quoted); at >= 0 {

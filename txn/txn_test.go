@@ -169,3 +169,56 @@ func TestRollbackForgivesTheDead(t *testing.T) {
 		t.Errorf("a live server's refusal is an error: %v", err)
 	}
 }
+
+// meeting are branches that answer only when as many are asked at the same time as there are.
+func meeting(names ...string) (all []Branch) {
+	var together sync.WaitGroup
+	together.Add(len(names))
+	for _, name := range names {
+		all = append(all, &fakeBranch{name: name, refuse: func(string) error { together.Done(); together.Wait(); return nil }})
+	}
+	return all
+}
+
+// Where a statement is on many shards, all of them are told at the same time to begin, and to set a savepoint.
+func TestBranchesBeginTogether(t *testing.T) {
+	tx := New(Options{})
+	if err := tx.EnlistAll(t.Context(), meeting("b", "a", "c")); err != nil || len(tx.Branches()) != 3 || tx.Branches()[0].DataSource() != "a" {
+		t.Fatalf("%v, %v", tx.Branches(), err)
+	}
+	tx = New(Options{})
+	for _, b := range meeting("a", "b") {
+		b.(*fakeBranch).refuse = nil
+		tx.Adopt(b)
+	}
+	var together sync.WaitGroup
+	together.Add(2)
+	for _, b := range tx.Branches() {
+		b.(*fakeBranch).refuse = func(string) error { together.Done(); together.Wait(); return nil }
+	}
+	if err := tx.Savepoint(t.Context(), "`x`"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of several that begin together one cannot: the others are part of the transaction, which is there to be rolled back.
+func TestOneOfSeveralCannotBegin(t *testing.T) {
+	refused := errors.New("refused")
+	a, b, c := &fakeBranch{name: "a"}, &fakeBranch{name: "b", fail: map[string]error{"START TRANSACTION": refused}}, &fakeBranch{name: "c"}
+	tx := New(Options{})
+	if err := tx.EnlistAll(t.Context(), []Branch{a, b, c}); !errors.Is(err, refused) {
+		t.Errorf("got %v", err)
+	}
+	if tx.Branch("a") == nil || tx.Branch("b") != nil || tx.Branch("c") == nil {
+		t.Errorf("the branches are %v", tx.Branches())
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Error(err)
+	}
+	a.want(t, "START TRANSACTION", "ROLLBACK")
+	b.want(t, "START TRANSACTION")
+	c.want(t, "START TRANSACTION", "ROLLBACK")
+	if err := tx.EnlistAll(t.Context(), []Branch{a, &fakeBranch{name: "d"}}); err == nil {
+		t.Error("a branch is enlisted twice")
+	}
+}

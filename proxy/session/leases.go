@@ -122,12 +122,38 @@ func (s *Session) holdAll(ctx context.Context, x *execution, route *plan.Route, 
 		}
 	}
 	slices.SortStableFunc(targets, func(a, b *plan.Target) int { return strings.Compare(a.DataSource, b.DataSource) }) // as everybody does
+	together := s.transactionType == TransactionLocal && s.once == (txn.Options{})
+	var branches []txn.Branch
 	for _, t := range targets {
-		if h, err := s.hold(ctx, t.DataSource, t.Schema, x.need); err != nil {
+		h, err := s.take(ctx, t.DataSource, t.Schema, x.need, !together)
+		if err != nil {
 			return s.failed(ctx, h, route, t, err)
 		}
+		if !h.branch && !slices.Contains(branches, txn.Branch(h)) {
+			branches = append(branches, h)
+		}
+	}
+	if len(branches) == 0 {
+		return nil
+	}
+	if err := s.enlistAll(ctx, branches); err != nil {
+		return s.failed(ctx, nil, route, targets[0], err)
 	}
 	return nil
+}
+
+// enlistAll makes connections branches of the transaction.
+func (s *Session) enlistAll(ctx context.Context, branches []txn.Branch) error {
+	err := s.txn.EnlistAll(ctx, branches)
+	for _, b := range branches {
+		h := b.(*held)
+		h.branch = s.txn.Branch(h.dataSource) == b
+		h.known = h.known || h.branch
+	}
+	if err == nil && s.killState() != alive {
+		return sqlerr.Interrupted()
+	}
+	return err
 }
 
 // borrow is hold for the session's own questions outside of any transaction's bookkeeping; done gives the connection

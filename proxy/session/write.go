@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -150,18 +151,32 @@ func (w *write) savepoint(ctx context.Context) error {
 	if err := w.undoable(); err != nil {
 		return err
 	}
+	if err := w.s.holdAll(ctx, w.x, w.route, w.units); err != nil {
+		return err
+	}
+	var targets []*plan.Target
 	for i := range w.units {
 		t := w.units[i].Target
 		h, err := w.s.hold(ctx, t.DataSource, t.Schema, w.x.need)
-		if err == nil && !slices.Contains(w.marked, h) {
-			err = h.Exec(ctx, "SAVEPOINT "+stepSavepoint)
-			w.marked = append(w.marked, h)
+		if err != nil {
+			return w.s.failed(ctx, h, w.route, t, err)
 		}
+		if !slices.Contains(w.marked, h) {
+			w.marked, targets = append(w.marked, h), append(targets, t)
+		}
+	}
+	errs := make([]error, len(w.marked))
+	var all sync.WaitGroup
+	for i, h := range w.marked {
+		all.Go(func() { errs[i] = h.Exec(ctx, "SAVEPOINT "+stepSavepoint) })
+	}
+	all.Wait()
+	for i, err := range errs {
 		if e := sqlerr.As(err); e != nil && e.Code == codeNoSavepoint {
 			return sqlerr.NotSupported("a write over several shards in a transaction that has used a table of an engine without savepoints")
 		}
 		if err != nil {
-			return w.s.failed(ctx, h, w.route, t, err)
+			return w.s.failed(ctx, w.marked[i], w.route, targets[i], err)
 		}
 	}
 	return nil
