@@ -148,9 +148,36 @@ func TestDeepStatementsAreBounded(t *testing.T) {
 	}
 }
 
+// long are statements of lengths that programs make: what planning one takes is known, and bounded.
+var long = []struct{ name, sql string }{
+	{"64 KiB", "SELECT id FROM orders WHERE user_id = 1 AND (" + repeated(4600, " OR ", "id=id+#") + ")"},
+	{"64 KiB of items", "SELECT " + repeated(9300, ",", "id+1") + " FROM orders WHERE user_id = 1"},
+	{"64 KiB of strings", "SELECT " + repeated(16000, " ", "'a'") + " FROM orders WHERE user_id = 1"},
+	{"10000 AND", "SELECT id FROM orders WHERE " + repeated(10000, " AND ", "id<>#") + " ORDER BY id"},
+	{"10000 OR", "SELECT id FROM orders WHERE " + repeated(10000, " OR ", "user_id=#")},
+	{"10000 IN", "SELECT id FROM orders WHERE user_id IN (" + repeated(10000, ",", "#") + ")"},
+	{"100 UNION", repeated(100, " UNION ALL ", "(SELECT id FROM orders WHERE user_id=#)")},
+}
+
+// longTime is what planning a long statement may take, of CPU.
+const longTime = slower * 400 * time.Millisecond
+
+// A long statement is planned within some tens of milliseconds of CPU; the bound is for a machine on which others work, and
+// for the race detector. bench/README.md has what it takes alone.
+func TestLongStatementsInTime(t *testing.T) {
+	in := layout(t)
+	for _, c := range long {
+		took := planned(t, in, c.sql, 2)
+		t.Logf("%s: %v", c.name, took)
+		if took > longTime {
+			t.Errorf("%s: planning takes %v of CPU", c.name, took)
+		}
+	}
+}
+
 func BenchmarkPlan(b *testing.B) {
 	in := layout(b)
-	for _, c := range []struct{ name, sql string }{
+	for _, c := range append([]struct{ name, sql string }{
 		{"point", "SELECT note FROM orders WHERE user_id = 42"},
 		{"fan-out", "SELECT id FROM orders ORDER BY id DESC LIMIT 10"},
 		{"groups", "SELECT note, COUNT(*), AVG(id) FROM orders GROUP BY note ORDER BY 2 DESC LIMIT 10"},
@@ -158,12 +185,7 @@ func BenchmarkPlan(b *testing.B) {
 		{"update", "UPDATE orders SET note = 'x' WHERE user_id = 42 AND id = 7"},
 		{"join", "SELECT a.id FROM orders a JOIN orders b ON a.user_id = b.user_id WHERE a.user_id = 42"},
 		{"parts", "SELECT id FROM orders WHERE id > (SELECT AVG(user_id) FROM orders)"},
-		{"64 KiB", "SELECT id FROM orders WHERE user_id = 1 AND (" + repeated(4600, " OR ", "id=id+#") + ")"},
-		{"10000 AND", "SELECT id FROM orders WHERE " + repeated(10000, " AND ", "id<>#") + " ORDER BY id"},
-		{"10000 OR", "SELECT id FROM orders WHERE " + repeated(10000, " OR ", "user_id=#")},
-		{"10000 IN", "SELECT id FROM orders WHERE user_id IN (" + repeated(10000, ",", "#") + ")"},
-		{"100 UNION", repeated(100, " UNION ALL ", "(SELECT id FROM orders WHERE user_id=#)")},
-	} {
+	}, long...) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
