@@ -197,6 +197,11 @@ bench: build ## Measure point selects: direct, HAProxy, a bare relay, heddle, in
 	@scripts/need server haproxy
 	go run ./bench $(ARGS)
 
+.PHONY: bench-xa
+bench-xa: build ## Measure what atomic transactions cost: fsyncs, and two written servers in LOCAL, XA and textbook XA, in turns; flags in ARGS.
+	@scripts/need server
+	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go run ./bench/xa $(ARGS)
+
 .PHONY: bench-compare
 bench-compare: ## Measure two commits in one run: OLD=main~5 NEW=main; flags in ARGS.
 	@scripts/need server haproxy
