@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
@@ -32,7 +33,7 @@ func (s *Session) runDropEach(ctx context.Context, x *execution, node *plan.Drop
 		s.diag.add(condition{"Error", hard.Code, hard.Msg})
 	}
 	if len(unknown) > 0 {
-		e := sqlerr.UnknownTable(strings.Join(unknown, ","))
+		e := sqlerr.UnknownTable(s.listed(unknown))
 		switch {
 		case node.IfExists:
 			s.diag.note(e)
@@ -86,6 +87,16 @@ func (s *Session) dropOne(ctx context.Context, text string) (missing bool, err e
 		return false, sqlerr.DDLOutcomeLost(entry.id(), lost.Error())
 	}
 	return s.nobodyHas(outcomes), ddlError(outcomes, entry.id())
+}
+
+// listed joins names as servers do in a message, of which MariaDB's keep the beginning.
+func (s *Session) listed(names []string) string {
+	const most, more = 100, "..."
+	list := strings.Join(names, ",")
+	if !s.srv.Flavour.MariaDB || len(list) <= most || strings.IndexFunc(list, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		return list
+	}
+	return list[:most-len(more)] + more
 }
 
 // nobodyHas reports whether every shard has said that it does not know the table, by an error or by a note.

@@ -77,6 +77,9 @@ func labelled(rows merge.RowStream, labels []label) merge.RowStream {
 	columns := slices.Clone(rows.Columns())
 	for i := range columns {
 		if labels[i].name != "" {
+			if columns[i].OrgName == columns[i].Name {
+				columns[i].OrgName = labels[i].name
+			}
 			columns[i].Name = labels[i].name
 			columns[i].Flags &^= labels[i].without
 		}

@@ -55,7 +55,7 @@ func (p *prepared) label(columns []sqltypes.Column) {
 	p.labels = make([]label, len(columns))
 	for i := range columns {
 		c := &columns[i]
-		if c.OrgName != "" {
+		if c.OrgName != "" && !strings.Contains(c.Name, "?") { // that of a UNION or of a derived table is its own name, too
 			continue
 		}
 		p.labels[i].name = c.Name
@@ -148,6 +148,13 @@ func valueOf(cell []byte, column *sqltypes.Column) sqltypes.Value {
 		return sqltypes.Value{Kind: sqltypes.KindDecimal, Bytes: cell}
 	case column.Type.IsFloat():
 		return sqltypes.Value{Kind: sqltypes.KindDouble, Bytes: cell}
+	case column.Type.IsTemporal() && column.Type != sqltypes.Time && bytes.Contains(cell, []byte("-00")): // which no literal of a date may have: a text is converted
+	case column.Type == sqltypes.Date || column.Type == sqltypes.NewDate:
+		return sqltypes.Value{Kind: sqltypes.KindDate, Bytes: cell}
+	case column.Type == sqltypes.Datetime || column.Type == sqltypes.Timestamp:
+		return sqltypes.Value{Kind: sqltypes.KindDatetime, Bytes: cell}
+	case column.Type == sqltypes.Time:
+		return sqltypes.Value{Kind: sqltypes.KindTime, Bytes: cell}
 	case column.Collation == sqltypes.CollationBinary:
 		return sqltypes.BinaryValue(cell)
 	}
@@ -367,6 +374,9 @@ func (s *Session) appendLiteral(b []byte, v sqltypes.Value) []byte {
 			v.Collation = 0 // said
 			return v.AppendSQL(b)
 		}
+	}
+	if v.Kind == sqltypes.KindBinary {
+		b = append(b, "_binary "...) // else it would be a number where one is calculated with
 	}
 	return appendLiteral(b, v, s.clientCharset())
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -163,11 +164,12 @@ func (v *ColumnView) Label() (name, orgName []byte, err error) {
 	return name, orgName, c.err("column definition")
 }
 
-// Relabel gives the definition another label and takes flags from it. They stand in its fixed part, which is its end:
+// Relabel gives the definition another label, also as the column's own name where that is its label (of what goes through a temporary
+// table), and takes flags from it. They stand in its fixed part, which is its end:
 // collation (2 bytes), length (4), type (1), flags (2), decimals (1), unused (2).
 func (v *ColumnView) Relabel(label string, without uint16) error {
 	c := cursor{p: v.Tail}
-	c.lenencBytes()
+	was, own := c.lenencBytes(), c.lenencBytes()
 	rest := c.rest()
 	if err := c.err("column definition"); err != nil {
 		return err
@@ -175,7 +177,11 @@ func (v *ColumnView) Relabel(label string, without uint16) error {
 	if len(rest) < columnFixed {
 		return malformed("column definition")
 	}
-	v.Tail = append(AppendLenencString(nil, label), rest...)
+	name := string(own)
+	if bytes.Equal(was, own) {
+		name = label
+	}
+	v.Tail = append(AppendLenencString(AppendLenencString(nil, label), name), rest...)
 	flags := v.Tail[len(v.Tail)-5:]
 	binary.LittleEndian.PutUint16(flags, binary.LittleEndian.Uint16(flags)&^without)
 	return nil
