@@ -17,8 +17,9 @@ const (
 	hangLook = 250 * time.Millisecond
 	// hangLoans is how many looks a connection is lent for before its server is asked.
 	hangLoans = 2
-	// hangDoubt is how long an answer may take before the server is suspected.
-	hangDoubt = 500 * time.Millisecond
+	// hangDoubt is how long an answer may take before the server is suspected, and loginDoubt a login, which takes several.
+	hangDoubt  = 500 * time.Millisecond
+	loginDoubt = 5 * hangDoubt
 )
 
 // suspicion is that a server hangs.
@@ -84,7 +85,11 @@ func (p *pool) askWhetherItHangs() {
 			}
 		})
 		doubted := make(chan struct{})
-		doubt := time.AfterFunc(hangDoubt, func() {
+		patience := hangDoubt
+		if p.health == nil {
+			patience = loginDoubt
+		}
+		doubt := time.AfterFunc(patience, func() {
 			p.suspect.Store(&suspicion{over: make(chan struct{})})
 			close(doubted)
 		})

@@ -11,11 +11,15 @@ import (
 // says how often. A write to one shard in autocommit is one round trip; over several it begins, runs and commits on all of them
 // at the same time.
 func TestRoundTrips(t *testing.T) {
-	const there = 40 * time.Millisecond
+	const (
+		there  = 40 * time.Millisecond
+		atomic = "SET heddle_transaction_type = 'xa'"
+	)
 	links := []*harness.Relay{harness.NewRelay(t, env.Shards[0].Addr()), harness.NewRelay(t, env.Shards[1].Addr())}
 	_, db := startHeddle(t, links[0].Addr(), links[1].Addr())
 	c := conn(t, db)
 	exec(t, c, "SELECT COUNT(*) FROM accounts")
+	exec(t, c, "SET heddle_transaction_type = 'local'")
 	for _, link := range links {
 		link.Delay(there)
 	}
@@ -34,6 +38,9 @@ func TestRoundTrips(t *testing.T) {
 		{"its second", []string{"BEGIN", "UPDATE accounts SET v = v + 1", "UPDATE accounts SET v = v + 1"}, 2},
 		{"its savepoint", []string{"BEGIN", "UPDATE accounts SET v = v + 1", "SAVEPOINT a"}, 1},
 		{"its end", []string{"BEGIN", "UPDATE accounts SET v = v + 1", "COMMIT"}, 1},
+		{"an atomic transaction's first row", []string{atomic, "BEGIN", "UPDATE accounts SET v = v + 1 WHERE id = 1"}, 2},
+		{"the end of one on one shard", []string{atomic, "BEGIN", "UPDATE accounts SET v = v + 1 WHERE id = 1", "COMMIT"}, 1},
+		{"the end of one on all shards", []string{atomic, "BEGIN", "UPDATE accounts SET v = v + 1", "COMMIT"}, 3.5}, // prepared, decided, done; the servers write meanwhile
 	} {
 		least := time.Hour
 		for tries := 0; tries < 60 && (tries < 2 || least.Seconds() > (x.trips+0.5)*2*there.Seconds()); tries++ {
@@ -45,6 +52,7 @@ func TestRoundTrips(t *testing.T) {
 			}
 			least = min(least, took)
 			exec(t, c, "ROLLBACK")
+			exec(t, c, "SET heddle_transaction_type = 'local'")
 		}
 		if trips := least.Seconds() / (2 * there.Seconds()); trips > x.trips+0.5 {
 			t.Errorf("%s: %.1f round trips, want %v", x.name, trips, x.trips)
