@@ -132,8 +132,8 @@ func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
 		c.slot = slot{pool: p, expires: p.now() + life - rand.N(life/10+1)}
 		p.lent.add(c)
 		return c, nil
-	case errors.Is(ctx.Err(), context.Canceled):
-		p.down.probing = false // says nothing of the server
+	case ctx.Err() != nil: // who dials waits no longer, which says nothing of the server: its own time is bound further down
+		p.down.probing = false
 	default:
 		p.count.dialErrors++
 		p.down.failed(p.now(), p.now()-began, p.limits.RetryAfter, err)

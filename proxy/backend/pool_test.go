@@ -272,6 +272,28 @@ func TestPoolDownServerFailsFast(t *testing.T) {
 	})
 }
 
+// A statement that waits for a moment only says nothing about the server either.
+func TestPoolShortDialIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f fakeServer
+		f.hang.Store(true)
+		p := f.pools(t, testSource("ds", "x:1", Limits{}))
+		for range 5 {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			if _, err := p.Acquire(ctx, "ds", 0, nil); err == nil {
+				t.Error("lent by a server that does not answer")
+			}
+			cancel()
+		}
+		f.hang.Store(false)
+		acquire(t, p, "ds", 0, nil).Release()
+		if s := p.Stats()[0]; s.Down || s.DialErrors > 0 {
+			t.Errorf("stats %+v", s)
+		}
+		f.close(t, p)
+	})
+}
+
 // A statement that is cancelled while it dials says nothing about the server.
 func TestPoolCancelledDialIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
