@@ -122,7 +122,7 @@ func (s *Session) holdAll(ctx context.Context, x *execution, route *plan.Route, 
 		}
 	}
 	slices.SortStableFunc(targets, func(a, b *plan.Target) int { return strings.Compare(a.DataSource, b.DataSource) }) // as everybody does
-	together := s.transactionType == TransactionLocal && s.once == (txn.Options{})
+	together := s.begun == TransactionLocal && s.once == (txn.Options{})
 	var branches []txn.Branch
 	for _, t := range targets {
 		h, err := s.take(ctx, t.DataSource, t.Schema, x.need, !together)

@@ -171,6 +171,7 @@ func (s *Session) tellTime(ctx context.Context) error {
 	}
 	s.state.UnsetVar("timestamp")
 	defer s.state.SetVar("timestamp", literal)
+	s.state.SetSchema("") // each stays in its own
 	for _, h := range s.held {
 		if h.branch {
 			if err := h.lease.Apply(ctx, s.state, 0); err != nil {

@@ -453,9 +453,9 @@ SHOW WARNINGS;
 CREATE TABLE s1 (id BIGINT PRIMARY KEY, v INT);
 DROP TABLE IF EXISTS orders, s1, orders;
 DROP TABLE IF EXISTS orders, s1;
-DROP TABLE IF EXISTS s1, orders, nothing_of_a_long_name_one, nothing_of_a_long_name_two, nothing_of_a_long_name_three, users;
+DROP TABLE IF EXISTS s1, orders, nothing_of_a_long_name_one, nothing_of_a_long_name_two, nothing_of_a_long_name_three, nothing_of_a_long_name_four;
 SHOW WARNINGS;
-DROP TABLE s1, orders, nothing_of_a_long_name_one, nothing_of_a_long_name_two, nothing_of_a_long_name_three, users;
+DROP TABLE s1, orders, nothing_of_a_long_name_one, nothing_of_a_long_name_two, nothing_of_a_long_name_three, nothing_of_a_long_name_four;
 --@ case names of foreign keys
 CREATE TABLE orders (id BIGINT NOT NULL, user_id BIGINT NOT NULL, n INT CHECK (n > 0), PRIMARY KEY (user_id, id), FOREIGN KEY (user_id) REFERENCES users (id));
 SHOW CREATE TABLE orders;
