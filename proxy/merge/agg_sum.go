@@ -28,7 +28,7 @@ func numberKind(col *sqltypes.Column, f Func) (kind, error) {
 	case classBit:
 		return kindBit, nil
 	}
-	return 0, sqlerr.Internal(fmt.Sprintf("%s over '%s', which is %s", f, col.Name, classOf(col)))
+	return 0, sqlerr.NotSupported(fmt.Sprintf("%s of values that the shards tell one by one, of which each is %s", f, classOf(col)))
 }
 
 // total adds cells of one column. SUM beyond 64 bits stays exact, as the server's DECIMAL does.
