@@ -74,7 +74,7 @@ func (p *pool) askWhetherItHangs() {
 		p.mu.Unlock()
 	}()
 	for {
-		bound := p.hangTimeout()
+		bound, began := p.hangTimeout(), p.now()
 		ctx, cancel := context.WithTimeoutCause(context.Background(), bound, fmt.Errorf("it has answered nothing for %v", bound))
 		stopped := make(chan struct{})
 		p.work.start(func() { // the end of all is not waited for
@@ -90,12 +90,14 @@ func (p *pool) askWhetherItHangs() {
 			patience = loginDoubt
 		}
 		doubt := time.AfterFunc(patience, func() {
-			p.suspect.Store(&suspicion{over: make(chan struct{})})
+			if !p.livesSince(began) {
+				p.suspect.Store(&suspicion{over: make(chan struct{})})
+			}
 			close(doubted)
 		})
 		err := p.ask(ctx)
 		close(stopped)
-		hangs := err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)
+		hangs := err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !p.livesSince(began)
 		cause := context.Cause(ctx)
 		cancel()
 		if !doubt.Stop() {
@@ -130,6 +132,13 @@ func (p *pool) stillLends() bool {
 		}
 	}
 	return false
+}
+
+// livesSince reports whether a connection has come back since then: its server has answered, though it may let in nobody new for a while.
+func (p *pool) livesSince(began time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cameBack > began
 }
 
 func (p *pool) hangTimeout() time.Duration {

@@ -43,9 +43,10 @@ type pool struct {
 	down   downtime
 	doomed []*Conn // to be closed as soon as mu is free
 
-	warming  bool // a connection is being opened that nobody has asked for
-	asking   bool // the server is asked whether it hangs
-	resting  bool // connections are closed as they come back
+	warming  bool          // a connection is being opened that nobody has asked for
+	asking   bool          // the server is asked whether it hangs
+	cameBack time.Duration // when a connection was given back last, fit to be lent again
+	resting  bool          // connections are closed as they come back
 	draining bool
 	empty    chan struct{} // closed when draining and nothing is open
 	count    counters
@@ -245,6 +246,7 @@ func (p *pool) giveBack(c *Conn) {
 	c.writer, c.untold = nil, false
 	now := p.now()
 	p.mu.Lock()
+	p.cameBack = now
 	p.lent.remove(c)
 	if p.draining || p.resting || now >= c.slot.expires || p.open > p.limits.MaxOpen { // those that wait would keep it open
 		p.open--
