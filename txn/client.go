@@ -70,9 +70,6 @@ func (m *Manager) BeginClient(ctx context.Context, o Options, home string, name 
 	return &Txn{options: o, manager: m, gtrid: g, client: &client{name: name}}, nil
 }
 
-// Alone reports whether no data source has been probed, nor is to be.
-func (m *Manager) Alone() bool { return len(m.cfg.Shards.Names()) == 0 }
-
 // client is what a transaction has more that a client prepares itself.
 type client struct {
 	name     xa.ClientXID

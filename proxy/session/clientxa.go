@@ -159,7 +159,7 @@ func setXID(name *xa.ClientXID, part int, v sqltypes.Value) bool {
 
 // onXA is XA.
 func onXA(s *Session, ctx context.Context, x *execution) error {
-	if s.srv.XA == nil || s.srv.XA.Alone() {
+	if s.srv.XA == nil {
 		return onRefused(s, ctx, x)
 	}
 	st, err := s.parseXA(x)

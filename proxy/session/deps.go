@@ -89,8 +89,6 @@ type Transactions interface {
 
 // XA is what clients' own XA statements are run by. txn.Manager is one.
 type XA interface {
-	// Alone reports whether nothing is kept on servers, as where there is one data source: then clients cannot begin any.
-	Alone() bool
 	// BeginClient begins the transaction that XA START names; home keeps the name.
 	BeginClient(ctx context.Context, o txn.Options, home string, name xa.ClientXID) (*txn.Txn, error)
 	// FinishClient ends what another session has prepared, or returns txn.ErrUnknown.
