@@ -250,7 +250,7 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		srv.Tracer = p.tracer
 	}
 	if !p.transactions.none {
-		srv.Transactions, srv.XA = p.transactions.manager, p.transactions.manager
+		srv.Transactions = p.transactions.manager
 	}
 	srv.Hostname, err = os.Hostname()
 	if err != nil {

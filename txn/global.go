@@ -38,7 +38,7 @@ func (t *Txn) Touched(b Branch, wrote bool) {
 
 // Spread reports whether the transaction has become a distributed one. From then on no branch may wait long for a lock: a
 // circle over two servers is seen by neither.
-func (t *Txn) Spread() bool { return t.gtrid != (xa.GTRID{}) && (t.client == nil || len(t.parts) > 1) }
+func (t *Txn) Spread() bool { return t.gtrid != (xa.GTRID{}) }
 
 // GTRID is the name by which a distributed transaction is known on its servers; "" as long as it has none.
 func (t *Txn) GTRID() string {
@@ -87,9 +87,16 @@ func (t *Txn) enlistXA(ctx context.Context, b Branch) error {
 	if err := t.manager.cfg.At.hit(ctx, "start", "before"); err != nil {
 		return err
 	}
+	packet := append(t.options.ahead(), txnlog.Start(p.xid))
+	if t.options.Snapshot {
+		packet = append(packet, txnlog.Snapshot)
+	}
+	for _, name := range t.savepoints {
+		packet = append(packet, "SAVEPOINT "+name)
+	}
 	guarded := make(chan error, 1)
 	go func() { guarded <- t.guard(ctx) }()
-	err = t.openXA(ctx, p)
+	err = b.Exec(ctx, packet...)
 	if err = errors.Join(err, <-guarded); err != nil {
 		if r, _ := t.undo(context.WithoutCancel(ctx), p); r != xa.OK {
 			b.Discard() // it may have begun

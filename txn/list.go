@@ -18,7 +18,7 @@ import (
 type Listed struct {
 	GTRID    xa.GTRID
 	Home     string // the data source that has the decision; "" where none of this mesh has its log
-	Decision string // "committed", "aborted", "prepared" by a client who is to decide, "" for none
+	Decision string // "committed", "aborted", "" for none
 	Age      time.Duration
 	Branches []ListedBranch
 }
@@ -90,11 +90,8 @@ func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, of fu
 		for _, d := range rows {
 			l := of(d.GTRID)
 			l.Decision, l.Age = "aborted", d.Age
-			switch {
-			case d.Commit:
+			if d.Commit {
 				l.Decision = "committed"
-			case d.Held:
-				l.Decision = preparedByClient
 			}
 			for _, p := range d.Parts {
 				listed := slices.ContainsFunc(l.Branches, func(b ListedBranch) bool { return b.xid.Branch.Log == p })
@@ -168,17 +165,11 @@ func (s *Shards) Show(ctx context.Context, gtrid string) (Listed, error) {
 	return l, err
 }
 
-var errBusy = errors.New("it is being decided")
-
-const preparedByClient = "prepared"
-
 // Against is why an operator may not have it end so; nil: it may.
 func (l *Listed) Against(commit, force bool) error {
 	switch {
 	case l.Decision == "" && commit && !force:
 		return ErrUndecided
-	case l.Decision == preparedByClient:
-		return nil
 	case l.Decision != "" && commit != (l.Decision == "committed"):
 		return ErrDecided
 	}
@@ -206,15 +197,6 @@ func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) 
 		return nil, fmt.Errorf("resolve %s: it may have branches that cannot be seen: %w", l.GTRID, err)
 	}
 	r := resolver{shards: s}
-	if l.Decision == preparedByClient {
-		var parts []xa.Log
-		for _, b := range l.Branches {
-			parts = append(parts, b.xid.Branch.Log)
-		}
-		if found, err := home.Settle(ctx, l.GTRID, parts, commit); err != nil || found == xa.Busy {
-			return nil, fmt.Errorf("resolve %s: %w", l.GTRID, cmp.Or(err, errBusy))
-		}
-	}
 	if err := r.decide(ctx, home, l.GTRID, l.Branches, commit, force); err != nil {
 		return nil, fmt.Errorf("resolve %s: %w", l.GTRID, err)
 	}

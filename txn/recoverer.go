@@ -198,12 +198,8 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 		errs []error
 		wg   sync.WaitGroup
 	)
-	due, err := r.undecidedByClients(ctx, r.due(dataSource, server, listed))
-	if err != nil {
-		errs = append(errs, fmt.Errorf("recover %s: %w", dataSource, err))
-	}
 	slots := make(chan struct{}, recoveries)
-	for _, x := range due {
+	for _, x := range r.due(dataSource, server, listed) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
@@ -222,38 +218,6 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 	}
 	wg.Wait()
 	return out, errors.Join(errs...)
-}
-
-// undecidedByClients leaves out what clients have prepared, and what it is not known of whether they have.
-func (r *Recoverer) undecidedByClients(ctx context.Context, due []xa.XID) (out []xa.XID, err error) {
-	by := map[xa.Log][]xa.GTRID{}
-	for _, x := range due {
-		if x.GTRID.Client {
-			by[x.GTRID.Log] = append(by[x.GTRID.Log], x.GTRID)
-		}
-	}
-	held := map[xa.GTRID]bool{}
-	for log, gtrids := range by {
-		kept := map[xa.GTRID]bool{}
-		asked := errNoLog
-		if home := r.cfg.Shards.ByLog(log); home != nil {
-			kept, asked = home.Held(ctx, gtrids)
-		}
-		for _, g := range gtrids {
-			held[g] = kept[g] || asked != nil
-		}
-		err = errors.Join(err, asked)
-	}
-	for _, x := range due {
-		if !held[x.GTRID] {
-			out = append(out, x)
-			continue
-		}
-		r.mu.Lock()
-		delete(r.busy, x)
-		r.mu.Unlock()
-	}
-	return out, err
 }
 
 // InDoubt is how many branches of a data source were prepared at the last look, and for how long the oldest has been seen.
@@ -330,7 +294,7 @@ func (r *Recoverer) Sweep(ctx context.Context, dataSource string) error {
 		return nil
 	}
 	err := r.sweepDecisions(ctx, dataSource, server)
-	err = errors.Join(err, server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server), r.sweepNames(ctx, server), r.zombies(ctx, dataSource, server))
+	err = errors.Join(err, server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server), r.zombies(ctx, dataSource, server))
 	if err != nil {
 		return fmt.Errorf("sweep %s: %w", dataSource, err)
 	}
@@ -469,17 +433,6 @@ func (r *Recoverer) sweepMarks(ctx context.Context, server *txnlog.Server) error
 		}
 	}
 	return nil
-}
-
-// sweepNames aborts the transactions of clients whose owners have died before anything was prepared.
-func (r *Recoverer) sweepNames(ctx context.Context, server *txnlog.Server) error {
-	orphans, err := server.Orphans(ctx, r.cfg.Keep)
-	for _, c := range orphans {
-		if err == nil && c.GTRID.Cluster == r.cfg.Cluster && c.GTRID.Log == server.Log {
-			_, err = server.Fence(ctx, c.GTRID, 0)
-		}
-	}
-	return err
 }
 
 // zombies looks twice: a branch is for an instant in neither list while its server lets go of it.

@@ -111,7 +111,6 @@ type Txn struct {
 	guarded bool      // home has its savepoint
 	decided time.Time // when the decision was sent
 	late    []Pending
-	client  *client // nil: no XA statements of a client's have begun it
 }
 
 // New returns an open transaction without a branch: a shard is not asked before it is needed.
@@ -141,9 +140,6 @@ func (t *Txn) Branch(dataSource string) Branch {
 func (t *Txn) Enlist(ctx context.Context, b Branch) error {
 	if t.Branch(b.DataSource()) != nil {
 		return fmt.Errorf("txn: data source %s is enlisted twice", b.DataSource())
-	}
-	if t.client != nil {
-		return t.enlistClient(ctx, b)
 	}
 	if t.manager != nil && !t.options.ReadOnly && len(t.parts) > 0 {
 		if err := t.enlistXA(ctx, b); err != nil {
@@ -324,11 +320,8 @@ func fate(ctx context.Context, o *Outcome) Fate {
 	return Unknown
 }
 
-// Rollback rolls every branch back, but for what a client has prepared, which stays so. An error of a branch that is no longer alive is none: its server has rolled it back.
+// Rollback rolls every branch back. An error of a branch that is no longer alive is none: its server has rolled it back.
 func (t *Txn) Rollback(ctx context.Context) error {
-	if t.client != nil {
-		return t.leaveClient(ctx)
-	}
 	if t.Spread() {
 		return t.finish(ctx, false)
 	}

@@ -32,8 +32,6 @@ func (s *Server) Decision(ctx context.Context, g xa.GTRID) (xa.Finding, error) {
 		return xa.Away, fmt.Errorf("read the decision of %s: %w", g, err)
 	case verdict == "C":
 		return xa.DecidedCommit, nil
-	case verdict == verdictHeld:
-		return xa.Undecided, nil // for the client to decide
 	}
 	return xa.DecidedAbort, nil
 }
@@ -41,12 +39,7 @@ func (s *Server) Decision(ctx context.Context, g xa.GTRID) (xa.Finding, error) {
 // Fence decides that a transaction is aborted, unless it is decided: the table's key lets nobody decide twice. home is the
 // connection that could decide to commit; the row stays for as long as its server lists it.
 func (s *Server) Fence(ctx context.Context, g xa.GTRID, home uint32) (xa.Finding, error) {
-	var err error
-	if g.Client { // nobody may keep it from then on
-		err = s.together(ctx, []string{insertDecision + "(?, 'A', '', 0)", dropClient}, g.String())
-	} else {
-		_, err = s.DB.ExecContext(ctx, insertDecision+"(?, 'A', '', ?)", g.String(), home)
-	}
+	_, err := s.DB.ExecContext(ctx, insertDecision+"(?, 'A', '', ?)", g.String(), home)
 	switch Code(err) {
 	case CodeDuplicate:
 		return xa.Taken, nil

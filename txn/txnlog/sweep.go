@@ -16,7 +16,6 @@ import (
 type Decided struct {
 	GTRID  xa.GTRID
 	Commit bool
-	Held   bool // prepared by a client, who has not decided
 	Parts  []xa.Log
 	Home   uint32
 	Age    time.Duration
@@ -42,9 +41,13 @@ func (s *Server) Decisions(ctx context.Context, after string, limit int) (out []
 		if d.GTRID, err = xa.ParseGTRID(next); err != nil {
 			continue
 		}
-		d.Commit, d.Held, d.Age = verdict == "C", verdict == verdictHeld, time.Duration(micros)*time.Microsecond
-		if d.Parts, err = parseParts(parts); err != nil {
-			return nil, "", fmt.Errorf("list decisions: %s: %w", next, err)
+		d.Commit, d.Age = verdict == "C", time.Duration(micros)*time.Microsecond
+		for _, p := range strings.FieldsFunc(parts, func(r rune) bool { return r == ',' }) {
+			log, err := xa.ParseLog(p)
+			if err != nil {
+				return nil, "", fmt.Errorf("list decisions: %s: %w", next, err)
+			}
+			d.Parts = append(d.Parts, log)
 		}
 		out = append(out, d)
 	}
@@ -52,17 +55,6 @@ func (s *Server) Decisions(ctx context.Context, after string, limit int) (out []
 		next = ""
 	}
 	return out, next, rows.Err()
-}
-
-func parseParts(parts string) (logs []xa.Log, err error) {
-	for _, p := range strings.FieldsFunc(parts, func(r rune) bool { return r == ',' }) {
-		log, err := xa.ParseLog(p)
-		if err != nil {
-			return nil, err
-		}
-		logs = append(logs, log)
-	}
-	return logs, nil
 }
 
 // Marks are those of the transactions that have this data source's mark.
@@ -144,8 +136,6 @@ func (s *Server) Writable(ctx context.Context) error {
 	for _, statement := range []string{
 		insertDecision + "('" + name + "','A','',0)",
 		"INSERT INTO " + Schema + ".txn_mark (gtrid, branch) VALUES ('" + name + "','00000000')",
-		"INSERT INTO " + Schema + ".txn_client (gtrid, format, name, branch) VALUES ('" + name + "',0,'" + name + "','')",
-		"DELETE FROM " + Schema + ".txn_client WHERE gtrid = '" + name + "'",
 		"DELETE FROM " + Schema + ".txn_decision WHERE gtrid = '" + name + "'",
 		"DELETE FROM " + Schema + ".txn_mark WHERE gtrid = '" + name + "' AND branch = '00000000'",
 	} {
