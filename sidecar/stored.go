@@ -216,7 +216,9 @@ func (s *stored) begin(ctx, run context.Context) error {
 		return err
 	}
 	s.process.accounts.set(s.users.Current().Value)
-	if err := s.routes.Start(ctx); err != nil {
+	if err := s.routes.Start(ctx); errors.Is(err, reload.ErrNoCopy) {
+		s.log.problem("the routes of calls", err) // a process that knows none yet serves statements all the same
+	} else if err != nil {
 		return err
 	}
 	if err := s.adoption.settle(); err != nil {
@@ -324,7 +326,12 @@ func (s *stored) publishRoutes(ctx context.Context, key string, value []byte) er
 }
 
 // calls implements documents.
-func (s *stored) calls(*config.Config) (*route.Table, error) { return s.routes.Current().Value, nil }
+func (s *stored) calls(*config.Config) (*route.Table, error) {
+	if now := s.routes.Current(); now != nil {
+		return now.Value, nil
+	}
+	return buildRoutes(nil)
+}
 
 // publisher is a function as a reload.Publisher.
 type publisher func(ctx context.Context, key string, value []byte) error

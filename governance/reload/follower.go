@@ -165,6 +165,9 @@ func (f *Follower[T]) Serials() map[string]int64 {
 	return out
 }
 
+// ErrNoCopy is a start that has nothing to run: the store is away, and nothing was remembered. Run goes on trying.
+var ErrNoCopy = errors.New("there is no last good copy")
+
 // Start returns when there is something to run: from the store, or from the disk if the store is away, which is an alarm
 // that says how old it is. With neither it is an error.
 func (f *Follower[T]) Start(ctx context.Context) error {
@@ -174,7 +177,7 @@ func (f *Follower[T]) Start(ctx context.Context) error {
 	case f.Current() == nil && err == nil:
 		return fmt.Errorf("start with %s documents: none of those in force can be used", f.cfg.Kind)
 	case f.Current() == nil:
-		return fmt.Errorf("start with %s documents: there is no last good copy, and %w", f.cfg.Kind, err)
+		return fmt.Errorf("start with %s documents: %w, and %w", f.cfg.Kind, ErrNoCopy, err)
 	case err != nil:
 		f.disconnected(err)
 	}

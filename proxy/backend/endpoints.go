@@ -226,7 +226,7 @@ func (p *pool) cut(why string) {
 type lentList struct{ first *Conn }
 
 func (l *lentList) add(c *Conn) {
-	c.slot.lent, c.slot.looks, c.slot.prev, c.slot.next = true, 0, nil, l.first
+	c.slot.lent, c.slot.prev, c.slot.next = true, nil, l.first
 	if l.first != nil {
 		l.first.slot.prev = c
 	}

@@ -29,9 +29,6 @@ type pool struct {
 	failing atomic.Bool            // the last dial has failed
 	served  Served
 	hold    atomic.Pointer[hold] // nil: connections are lent
-	suspect atomic.Pointer[suspicion]
-	health  *Conn           // the asking goroutine's
-	stopped <-chan struct{} // closed when all pools are
 
 	mu     sync.Mutex // guards what follows
 	limits Limits
@@ -43,10 +40,8 @@ type pool struct {
 	down   downtime
 	doomed []*Conn // to be closed as soon as mu is free
 
-	warming  bool          // a connection is being opened that nobody has asked for
-	asking   bool          // the server is asked whether it hangs
-	cameBack time.Duration // when a connection was given back last, fit to be lent again
-	resting  bool          // connections are closed as they come back
+	warming  bool // a connection is being opened that nobody has asked for
+	resting  bool // connections are closed as they come back
 	draining bool
 	empty    chan struct{} // closed when draining and nothing is open
 	count    counters
@@ -60,7 +55,6 @@ type slot struct {
 	// guarded by pool.mu
 	idle       bool
 	lent       bool
-	looks      int           // at it since it was lent
 	since      time.Duration // when it became idle
 	prev, next *Conn         // in its idle list, or in that of those lent
 }
@@ -246,7 +240,6 @@ func (p *pool) giveBack(c *Conn) {
 	c.writer, c.untold = nil, false
 	now := p.now()
 	p.mu.Lock()
-	p.cameBack = now
 	p.lent.remove(c)
 	if p.draining || p.resting || now >= c.slot.expires || p.open > p.limits.MaxOpen { // those that wait would keep it open
 		p.open--

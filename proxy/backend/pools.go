@@ -72,7 +72,6 @@ func NewPools(o Options) *Pools {
 	p.dialer.met, p.dialer.turned = o.Met, o.Turned
 	p.current.Store(&map[string]*pool{})
 	p.work.start(func() { p.sweep(o.SweepEvery) })
-	p.work.start(p.lookForHangs)
 	return p
 }
 
@@ -109,7 +108,6 @@ func (p *Pools) set(sources []DataSource) error {
 			next[ds.Name] = was
 		} else {
 			next[ds.Name] = newPool(&ds, p.dialer, &p.work)
-			next[ds.Name].stopped = p.stop
 		}
 		next[ds.Name].hold.Store(p.holds[ds.Name])
 		next[ds.Name].rest(p.resting[ds.Name])
@@ -207,9 +205,6 @@ func (p *Pools) AcquireAll(ctx context.Context, requests []Request) ([][]*Lease,
 		return strings.Compare(requests[a].DataSource, requests[b].DataSource)
 	})
 	leases := make([][]*Lease, len(requests))
-	if len(requests) > 1 {
-		p.trusted(ctx, requests)
-	}
 	for k, i := range order {
 		var err error
 		if k > 0 && requests[i].DataSource == requests[order[k-1]].DataSource {
@@ -225,15 +220,6 @@ func (p *Pools) AcquireAll(ctx context.Context, requests []Request) ([][]*Lease,
 		}
 	}
 	return leases, nil
-}
-
-// trusted waits until no server of a statement over several is suspected to hang: what it took of the others meanwhile, others would miss.
-func (p *Pools) trusted(ctx context.Context, requests []Request) {
-	for i := range requests {
-		if src := (*p.current.Load())[requests[i].DataSource]; src != nil {
-			src.trusted(ctx)
-		}
-	}
 }
 
 func (p *Pools) acquireMany(ctx context.Context, r *Request) ([]*Lease, error) {

@@ -73,7 +73,6 @@ type Limits struct {
 	WaitTimeout    time.Duration // for a free connection; default 10 s
 	ConnectTimeout time.Duration // for dial and login; default 5 s
 	SilenceTimeout time.Duration // of the server's machine, TCP only, for connections opened from now on; default 30 s
-	HangTimeout    time.Duration // in which a server that is waited for has to show that it lives; 0: it is not asked
 	IdleTime       time.Duration // after which an unused connection is closed; default 10 min
 	Lifetime       time.Duration // after which a connection is not lent any more; default 1 h
 	PingAfter      time.Duration // idle time after which the server is asked before a loan; default 30 s

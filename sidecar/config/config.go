@@ -130,7 +130,6 @@ type Pool struct {
 	MaxLifetime    time.Duration
 	WaitTimeout    time.Duration
 	ConnectTimeout time.Duration
-	HangTimeout    time.Duration
 	SilenceTimeout time.Duration
 }
 

@@ -175,9 +175,6 @@ var table = []section{
 		{Name: "pool.connect_timeout", Kind: Duration, Default: "3s", Min: int64(time.Millisecond), Reload: true,
 			Doc: "How long opening a connection may take, login included.",
 			at:  func(c *Config) any { return &c.Pool.ConnectTimeout }},
-		{Name: "pool.hang_timeout", Kind: Duration, Default: "8s", Reload: true,
-			Doc: "A server that is waited for, and answers nothing for so long on a connection that only asks whether it lives, hangs: what waits for it fails, and it is not used until it lets connections in again. 0: it is waited for.",
-			at:  func(c *Config) any { return &c.Pool.HangTimeout }},
 		{Name: "pool.silence_timeout", Kind: Duration, Default: "30s", Min: int64(time.Second), Reload: true,
 			Doc: "A new connection is given up, and what waits for it fails, when the server's machine has acknowledged nothing for so long " +
 				"(not: when a statement takes long). Ten times as long while a long statement or a file is sent to it: one that waits for a lock takes nothing.",
