@@ -98,7 +98,8 @@ func (r *round) start(points []string, own func(i int) bool) (out []*member) {
 	errs := make([]error, len(points))
 	var all sync.WaitGroup
 	for i := range points {
-		all.Go(func() { out[i], errs[i] = r.a.start(points[i], own(i)) })
+		links := own(i) // here: chance is one goroutine's
+		all.Go(func() { out[i], errs[i] = r.a.start(points[i], links) })
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
