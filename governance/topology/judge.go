@@ -309,7 +309,11 @@ func (j *judge) several(contenders []*Member, incumbent *Member) {
 		winner = nil // what the incumbent has alone would be lost
 	}
 	if winner != nil && winner != incumbent && incumbent.alive() && !incumbent.ReadOnly && !incumbent.seen.Began.After(winner.seen.At) {
-		j.keep(incumbent) // what it has written since it was asked is not known
+		if len(j.prev.Members) == 0 { // nobody has had the writes here yet: being declared is no ground to begin with one that others have left
+			j.refuse(fmt.Sprintf("%s take writes, and what %s has written is not known yet", addresses(contenders), incumbent.Address), true)
+		} else {
+			j.keep(incumbent) // what it has written since it was asked is not known
+		}
 		return
 	}
 	if winner == nil {

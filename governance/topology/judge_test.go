@@ -131,6 +131,10 @@ func TestJudge(t *testing.T) {
 			=> a: up up up`,
 		"another than declared": `ro of=b has=0-2-9 | rw gtid=0-2-9 | ro of=b has=0-2-9
 			=> b: up up up`,
+		"who begins to look beside two that take writes takes neither before it knows": `rw gtid=0-1-9 | rw gtid=0-2-12 wrote=0-1-9 | ro of=b has=0-2-12
+			=> : fenced fenced down refused
+			rw gtid=0-1-9 | rw gtid=0-2-12 wrote=0-1-9 | ro of=b has=0-2-12
+			=> b: fenced up down alarm`,
 		"replicas that take writes are replicas": `rw gtid=0-1-9 | rw of=a has=0-1-9 | rw of=a has=0-1-9
 			=> a: up up up`,
 		"a replica dies and comes back": well + `
