@@ -1,4 +1,4 @@
-// Package tcp is what Heddle asks of TCP beyond package net: reads and writes that cost less, and a bound of how long the other
+// Package tcp is what Heddle asks of TCP beyond package net: how connections are accepted and ended, reads and writes that cost less, and a bound of how long the other
 // end of a connection may stay silent, by the kernel, without a timer or a system call per read or write. Connections that are
 // no TCP are left as they are: their other end is a process of this machine, whose end the kernel tells at once.
 package tcp

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/tcp"
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
@@ -81,7 +82,7 @@ func (l *login) run() (session.Identity, error) {
 		return session.Identity{}, err
 	}
 	if l.server.isDraining() { // it may just have undone what hurry had set
-		_ = l.conn.SetDeadline(time.Now().Add(partTime)) // fails only on a closed connection
+		_ = l.conn.SetDeadline(time.Now().Add(tcp.PartTime)) // fails only on a closed connection
 	}
 	l.stream = wire.NewServerStream(l.conn, wire.Config{Pool: l.server.opts.Buffers, MaxPacket: loginPacket})
 	who, counted, err := l.exchange()

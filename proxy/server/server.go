@@ -3,10 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rsa"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -105,31 +102,13 @@ func (s *Server) Serve(l net.Listener) error {
 	s.listeners[l] = struct{}{}
 	s.lookout.run()
 	s.mu.Unlock()
-	pause := time.Duration(0)
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			if s.isDraining() {
-				return nil
-			}
-			var temporary interface{ Temporary() bool }
-			if !errors.As(err, &temporary) || !temporary.Temporary() {
-				return fmt.Errorf("accept clients on %s: %w", l.Addr(), err)
-			}
-			// Out of descriptors, say: wait for some to come back, and keep serving those that are in.
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.opts.Log.Warn("cannot accept clients", zap.Error(err), zap.Duration("pause", pause))
-			timer := time.NewTimer(pause)
-			select {
-			case <-timer.C:
-			case <-s.drain:
-			}
-			timer.Stop()
-			continue
-		}
-		pause = 0
-		go s.serve(tcp.Direct(conn))
+	err := tcp.Accept(l, s.drain, func(why error, pause time.Duration) {
+		s.opts.Log.Warn("cannot accept clients", zap.Error(why), zap.Duration("pause", pause))
+	}, func(conn net.Conn) { go s.serve(tcp.Direct(conn)) })
+	if err != nil {
+		return fmt.Errorf("accept clients on %s: %w", l.Addr(), err)
 	}
+	return nil
 }
 
 func (s *Server) isDraining() bool {
@@ -148,7 +127,7 @@ func (s *Server) serve(conn net.Conn) {
 	}
 	l := &login{server: s, settings: s.settings.Load(), conn: conn, id: id}
 	defer s.registry.parted()
-	defer func() { part(l.conn, conn) }()
+	defer func() { tcp.Part(l.conn, conn, partBytes) }()
 	defer s.registry.leave(id)
 	defer func() {
 		if p := recover(); p != nil {
@@ -172,25 +151,6 @@ func (s *Server) serve(conn net.Conn) {
 	client.Serve(s.drain)
 }
 
-// partTime is how long a client may take to have the last words.
-const partTime = 500 * time.Millisecond
-
-// part ends a client's connection so that the last words reach it: a socket that is closed while unread bytes wait in it,
-// or come in afterwards, is reset, and what was under way to the client may be lost. A client that has gone, or goes when
-// it sees the end, is not waited for. speaks is the connection with its encryption, if it has one, raw the socket.
-func part(speaks, raw net.Conn) {
-	defer func() { _ = raw.Close() }() // nothing is under way any more
-	_ = raw.SetDeadline(time.Now().Add(partTime))
-	if secured, ok := speaks.(*tls.Conn); ok {
-		_ = secured.CloseWrite() // a convenience: the end of the socket follows
-	}
-	half, ok := raw.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(raw, partBytes)) // however it ends, the connection does
-}
-
 // partBytes is how much of what such a client still sends is read.
 const partBytes = 16 << 20
 
@@ -212,13 +172,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	s.draining = true
+	close(s.drain) // before the listeners, whose end is none of an accident then
 	for l := range s.listeners {
 		_ = l.Close() // it accepts nothing any more either way
 	}
 	s.mu.Unlock()
-	close(s.drain)
 	defer s.lookout.end()
-	s.registry.hurry(time.Now().Add(partTime))
+	s.registry.hurry(time.Now().Add(tcp.PartTime))
 	for _, c := range s.registry.all() {
 		c.Drain()
 	}

@@ -36,8 +36,8 @@ func (s *Session) waits(comment []byte, attrs []wire.Param) (limit time.Duration
 			text = string(attrs[i].Value.AppendText(nil))
 		}
 	}
-	if text == "" && len(s.who.Attributes) > 0 {
-		text = s.who.Attributes[timeoutName]
+	if text == "" {
+		text = s.waitsAlways
 	}
 	if text == "" {
 		return 0, false

@@ -246,7 +246,7 @@ func (s *Session) comChangeUser(ctx context.Context, payload []byte) error {
 		}
 		return errQuit // as servers do: a failed change of user ends the connection
 	}
-	s.who = who
+	s.who, s.waitsAlways = who, who.Attributes[timeoutName]
 	if s.srv.Replicas != nil {
 		s.writes = s.srv.Replicas.User(who.User)
 	}

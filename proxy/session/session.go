@@ -106,7 +106,9 @@ type Session struct {
 	errors   int                  // statements that ended with an error
 	observed observed
 	caller   caller
-	traced   Trace // of the statement under way; nil: it is not sampled
+	// waitsAlways is how long the attributes of the connection say that each statement is waited for; "": they say nothing.
+	waitsAlways string
+	traced      Trace // of the statement under way; nil: it is not sampled
 
 	mu      sync.Mutex // guards what follows
 	command wire.Command
@@ -164,7 +166,7 @@ func New(srv *Server, c Client) *Session {
 		s.writes = srv.Replicas.User(c.Who.User)
 	}
 	s.killsOver.L = &s.mu
-	s.transactionType = s.ownTransactionType()
+	s.transactionType, s.waitsAlways = s.ownTransactionType(), s.who.Attributes[timeoutName]
 	s.memory = merge.NewBudget(s.config.SessionMemory, "memory.session", srv.Memory)
 	s.prepared.init(s.memory, srv)
 	s.mayRead = s.room

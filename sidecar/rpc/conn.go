@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/tcp"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
 )
 
@@ -50,7 +51,7 @@ func (c *conn) serve() {
 			c.client.Release() // an idle connection holds no buffers
 		}
 	}
-	c.part()
+	tcp.Part(c.client.Conn, c.client.Conn, partBytes)
 }
 
 // readHead waits for a call.
@@ -135,22 +136,8 @@ func (c *conn) turnAway(full bool) {
 	}
 	_ = c.client.Conn.SetDeadline(time.Now().Add(time.Second)) // fails only on a closed connection
 	c.refuse(&http1.Error{Status: http.StatusServiceUnavailable, Why: why})
-	c.part()
+	tcp.Part(c.client.Conn, c.client.Conn, partBytes)
 }
 
-const (
-	partTime  = 500 * time.Millisecond
-	partBytes = 1 << 20
-)
-
-// part ends a connection so that the last answer reaches a client that is still sending: a socket that is closed with bytes
-// unread is reset.
-func (c *conn) part() {
-	defer func() { _ = c.client.Conn.Close() }() // nothing is under way any more
-	_ = c.client.Conn.SetDeadline(time.Now().Add(partTime))
-	half, ok := c.client.Conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(c.client.Conn, partBytes)) // however it ends, the connection does
-}
+// partBytes is how much is read of what a client still sends when its connection ends.
+const partBytes = 1 << 20

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -25,6 +24,7 @@ type Server struct {
 	settings atomic.Pointer[Settings]
 	table    atomic.Pointer[route.Table]
 	clusters *upstream.Set
+	drain    chan struct{} // closed when the drain begins
 	done     chan struct{} // closed when what is left is cut
 	reaping  sync.WaitGroup
 
@@ -38,7 +38,7 @@ type Server struct {
 
 // New returns a server with a table of routes that Compile made. Without a tracer nothing is traced.
 func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger) (*Server, error) {
-	srv := &Server{log: log, observer: o, tracer: tracer, done: make(chan struct{}), clusters: upstream.New(), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
+	srv := &Server{log: log, observer: o, tracer: tracer, drain: make(chan struct{}), done: make(chan struct{}), clusters: upstream.New(), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
 	srv.parted = sync.NewCond(&srv.mu)
 	srv.Set(s)
 	if err := srv.Adopt(t); err != nil {
@@ -72,35 +72,20 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	s.listeners[l] = struct{}{}
 	s.mu.Unlock()
-	pause := time.Duration(0)
-	for {
-		accepted, err := l.Accept()
-		if err != nil {
-			if s.isDraining() {
-				return nil
-			}
-			var temporary interface{ Temporary() bool }
-			if !errors.As(err, &temporary) || !temporary.Temporary() {
-				return fmt.Errorf("accept calls on %s: %w", l.Addr(), err)
-			}
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second) // out of descriptors, say: some come back
-			s.log.Warn("cannot accept calls", zap.Error(err), zap.Duration("pause", pause))
-			timer := time.NewTimer(pause)
-			select {
-			case <-timer.C:
-			case <-s.done:
-			}
-			timer.Stop()
-			continue
-		}
-		pause = 0
+	err := tcp.Accept(l, s.drain, func(why error, pause time.Duration) {
+		s.log.Warn("cannot accept calls", zap.Error(why), zap.Duration("pause", pause))
+	}, func(accepted net.Conn) {
 		c := newConn(s, tcp.Direct(accepted))
 		if full, ok := s.enter(c); ok {
 			go s.serve(c)
 		} else {
 			go c.turnAway(full)
 		}
+	})
+	if err != nil {
+		return fmt.Errorf("accept calls on %s: %w", l.Addr(), err)
 	}
+	return nil
 }
 
 func (s *Server) enter(c *conn) (full, ok bool) {
@@ -130,18 +115,15 @@ func (s *Server) serve(c *conn) {
 	c.serve()
 }
 
-func (s *Server) isDraining() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.draining
-}
-
 // Shutdown accepts nothing more, ends connections without a call, tells the others' clients to close with their answer, and
 // cuts what is left when ctx ends; the error says how many that were.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.draining = true
+	if !s.draining {
+		s.draining = true
+		close(s.drain) // before the listeners, whose end is none of an accident then
+	}
 	for l := range s.listeners {
 		_ = l.Close() // it accepts nothing any more either way
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/heddle-mesh/heddle/tests/rpc/otlp"
+	"github.com/heddle-mesh/heddle/tests/harness/otlp"
 )
 
 // One trace shows the call, the statement that it led to, and each of its shards.

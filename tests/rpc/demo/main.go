@@ -20,7 +20,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/heddle-mesh/heddle/tests/harness"
-	"github.com/heddle-mesh/heddle/tests/rpc/otlp"
+	"github.com/heddle-mesh/heddle/tests/harness/otlp"
 )
 
 func main() {

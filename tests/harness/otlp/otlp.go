@@ -90,6 +90,13 @@ func (c *Collector) Trace(id string) (roots []*Span, n int) {
 	return roots, len(all)
 }
 
+// Spans is how many it has been sent, of all traces.
+func (c *Collector) Spans() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.all)
+}
+
 // Print writes a tree, a line a span, with what line says of each.
 func Print(w io.Writer, roots []*Span, line func(*Span) string) {
 	var walk func(all []*Span, depth int)
