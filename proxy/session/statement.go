@@ -39,6 +39,7 @@ type Statement struct {
 
 	reads readRule
 	wish  wish
+	usual bool // one of the session's own, of a form of which no server has to be asked whether it is one
 
 	settles bool  // a SELECT of settings alone: see settled.go
 	typed   bool  // a server was asked about the types of the statement's expressions
@@ -238,10 +239,10 @@ func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement
 		return nil, err
 	}
 	if parsed.Kind == parser.Begin {
-		return &Statement{parsed: parsed, wish: wishOf(parsed)}, nil
+		return &Statement{parsed: parsed, wish: wishOf(parsed), usual: isUsual(parsed)}, nil
 	}
 	if s.srv.own[parsed.Kind] != nil || s.ownShow(parsed) != nil || formatHeddle(parsed) {
-		return &Statement{parsed: parsed}, nil
+		return &Statement{parsed: parsed, usual: isUsual(parsed)}, nil
 	}
 	if asks, err := s.asksSystem(parsed); err != nil || asks {
 		return &Statement{parsed: parsed}, err

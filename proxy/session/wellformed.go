@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -41,15 +42,12 @@ var alsoRead = map[parser.Kind]bool{parser.ExecuteImmediate: true, parser.Create
 
 // wellFormed is the syntax error that a server has of a statement of the session's own. Where no server can be asked there is none.
 func (s *Session) wellFormed(ctx context.Context, x *execution) error {
-	st := x.st.parsed
-	forms := usual[st.Kind]
-	if s.srv.own[st.Kind] == nil && s.ownShow(st) == nil && !breaksOff(st) || forms == nil && !alsoRead[st.Kind] {
+	if x.st.usual {
 		return nil
 	}
-	for _, form := range forms {
-		if hasForm(st, form) {
-			return nil
-		}
+	st := x.st.parsed
+	if s.srv.own[st.Kind] == nil && s.ownShow(st) == nil && !breaksOff(st) || usual[st.Kind] == nil && !alsoRead[st.Kind] {
+		return nil
 	}
 	h, done, err := s.borrowHome(ctx, backend.NeedUserVars)
 	if err != nil {
@@ -64,6 +62,11 @@ func (s *Session) wellFormed(ctx context.Context, x *execution) error {
 		return s.homeError(e)
 	}
 	return nil
+}
+
+// isUsual reports whether a statement has one of the usual forms.
+func isUsual(st *parser.Statement) bool {
+	return slices.ContainsFunc(usual[st.Kind], func(form string) bool { return hasForm(st, form) })
 }
 
 // breaksOff reports whether a SHOW ends where something has to follow.
