@@ -33,6 +33,7 @@ type prepared struct {
 	held     int64         // bytes of the budget, for long
 	failed   *sqlerr.Error // why long is not what the client has sent
 	bytes    int64         // of the budget, for the rest
+	kept     *Statement    // that is charged; nil: none
 	cursor   *cursor
 	caller   caller  // of the preparation, for executions that name none
 	labels   []label // of SQL's PREPARE: see execution.labels
@@ -92,14 +93,28 @@ func (p *prepareds) charge(stmt *prepared) error {
 			return err
 		}
 	}
-	stmt.bytes = bytes
+	stmt.bytes, stmt.kept = bytes, stmt.st
+	return nil
+}
+
+// rekeep has a statement that is charged hold on to another plan.
+func (p *prepareds) rekeep(stmt *prepared, st *Statement) error {
+	if stmt.kept == nil || stmt.kept == st {
+		return nil
+	}
+	if err := p.srv.kept.keep(st, p.srv.Memory); err != nil {
+		return err
+	}
+	p.srv.kept.leave(stmt.kept, p.srv.Memory)
+	stmt.kept = st
 	return nil
 }
 
 func (p *prepareds) discharge(stmt *prepared) {
 	p.budget.Release(stmt.bytes)
-	if stmt.st != nil {
-		p.srv.kept.leave(stmt.st, p.srv.Memory)
+	if stmt.kept != nil {
+		p.srv.kept.leave(stmt.kept, p.srv.Memory)
+		stmt.kept = nil
 	}
 }
 
@@ -324,6 +339,9 @@ func (s *Session) current(ctx context.Context, stmt *prepared) (*Statement, erro
 		return stmt.st, nil
 	}
 	st, err := s.lookup(ctx, stmt.text)
+	if err == nil {
+		err = s.prepared.rekeep(stmt, st)
+	}
 	if err != nil {
 		return nil, err
 	}

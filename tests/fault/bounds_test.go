@@ -210,3 +210,53 @@ func TestGarbageIsBounded(t *testing.T) {
 	used := func() float64 { return metric(t, admin, "heddle_memory_bytes") }
 	settles(t, func() bool { return used() == 0 }, func() string { return fmt.Sprint(used(), " bytes stay reserved when nobody is there") })
 }
+
+// A prepared statement that is planned anew, since a table has changed, is charged for what it holds on to now; when all are closed nothing is
+// charged any more, however often that was.
+func TestPreparedStatementsPlannedAnew(t *testing.T) {
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := startHeddleWith(t, map[string]string{"admin.address": admin}, env.Shards[0].Addr(), env.Shards[1].Addr())
+	db := h.Open(t, "root", "", "shop")
+	fill(t, db)
+	held := func() float64 { return metric(t, admin, "heddle_memory_bytes") }
+	rest := held()
+	c := conn(t, db)
+	var all []*sql.Stmt
+	for i := range 3 {
+		stmt, err := c.PrepareContext(t.Context(), fmt.Sprintf("SELECT v + %d FROM accounts WHERE id = ?", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, stmt)
+	}
+	if held() <= rest {
+		t.Error("prepared statements are charged to nobody")
+	}
+	most := 0.0
+	for i := range 8 {
+		exec(t, db, fmt.Sprintf("ALTER TABLE accounts COMMENT 'change %d'", i))
+		for _, stmt := range all {
+			var v int
+			if err := stmt.QueryRowContext(t.Context(), 1).Scan(&v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if now := held(); i == 0 {
+			most = 2 * (now - rest)
+		} else if now-rest > most {
+			t.Errorf("after %d changes %v bytes are charged, more than twice what was at first", i+1, now-rest)
+		}
+	}
+	for _, stmt := range all {
+		if err := stmt.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(t, c, "DO 1") // behind the closings, which have no answer
+	if now := held(); now != rest {
+		t.Errorf("%v bytes are charged when all is closed, %v before", now, rest)
+	}
+}
