@@ -135,7 +135,7 @@ func TestKilledBeforeItBegins(t *testing.T) {
 			_, err := waits.ExecContext(t.Context(), statement)
 			ended <- err
 		}()
-		eventually(t, "the statement is under way", func() bool { return queries(t, db, id) })
+		eventually(t, "the statement is under way", func() bool { return runs(t, db, id, statement) })
 		exec(t, db, fmt.Sprint("KILL QUERY ", id))
 		exec(t, holder, "COMMIT")
 		if err := <-ended; code(err) != 1317 {
@@ -147,14 +147,15 @@ func TestKilledBeforeItBegins(t *testing.T) {
 	}
 }
 
-// queries reports whether a session runs a statement.
-func queries(t *testing.T, on *sql.DB, id uint32) bool {
+// runs reports whether a session runs the statement. Of a session that is shown to run something, that may still be the
+// statement before, of which only the answer has been sent.
+func runs(t *testing.T, on *sql.DB, id uint32, statement string) bool {
 	t.Helper()
 	a, err := harness.Ask(t.Context(), on, "SHOW PROCESSLIST")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.ContainsFunc(a.Rows, func(row []any) bool { return row[0] == fmt.Sprint(id) && row[4] == "Query" })
+	return slices.ContainsFunc(a.Rows, func(row []any) bool { return row[0] == fmt.Sprint(id) && row[7] == statement })
 }
 
 // The disk for temporary files is full: what needs it fails with an error that says so, and leaves nothing there.
@@ -283,7 +284,7 @@ func TestKillWhoWaitsForSilence(t *testing.T) {
 					ended <- err
 				}()
 				eventually(t, "the statement is under way", func() bool {
-					return queries(t, kills, id)
+					return runs(t, kills, id, statement)
 				})
 				began := time.Now()
 				exec(t, kills, fmt.Sprint(verb, " ", id))

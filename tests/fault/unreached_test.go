@@ -42,7 +42,7 @@ func TestKillWhoAsks(t *testing.T) {
 				_, err := c.ExecContext(t.Context(), statement)
 				ended <- err
 			}()
-			eventually(t, "the statement is under way", func() bool { return queries(t, kills, id) })
+			eventually(t, "the statement is under way", func() bool { return runs(t, kills, id, statement) })
 			exec(t, kills, fmt.Sprint(verb, " ", id))
 			select {
 			case err := <-ended:
