@@ -202,6 +202,11 @@ bench-xa: build ## Measure what atomic transactions cost: fsyncs, and two writte
 	@scripts/need server
 	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go run ./bench/xa $(ARGS)
 
+.PHONY: bench-rpc
+bench-rpc: build ## Measure what the hop of a call costs beside nginx, HAProxy, a bare relay and net/http, in turns; flags in ARGS.
+	@scripts/need server haproxy
+	go run ./bench/rpc $(ARGS)
+
 .PHONY: bench-compare
 bench-compare: ## Measure two commits in one run: OLD=main~5 NEW=main; flags in ARGS.
 	@scripts/need server haproxy

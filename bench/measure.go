@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/heddle-mesh/heddle/bench/meter"
 )
 
 // measurement is one target under one load for one window.
@@ -79,7 +81,7 @@ const (
 
 // watch counts what happens in a window.
 func watch(ctx context.Context, pid int, workers []*worker, window time.Duration) (measurement, error) {
-	before, err := usageOf(pid)
+	before, err := meter.UsageOf(pid)
 	if err != nil {
 		return measurement{}, err
 	}
@@ -90,7 +92,7 @@ func watch(ctx context.Context, pid int, workers []*worker, window time.Duration
 		}
 	}
 	queries, took := float64(total(workers)-first), time.Since(began)
-	after, err := usageOf(pid)
+	after, err := meter.UsageOf(pid)
 	if err != nil {
 		return measurement{}, err
 	}
@@ -98,8 +100,8 @@ func watch(ctx context.Context, pid int, workers []*worker, window time.Duration
 		return measurement{}, errors.New("no query was answered in the whole time")
 	}
 	return measurement{
-		QPS: queries / took.Seconds(), CPU: float64((after.cpu - before.cpu).Microseconds()) / queries,
-		Syscalls: float64(after.calls-before.calls) / queries,
+		QPS: queries / took.Seconds(), CPU: float64((after.CPU - before.CPU).Microseconds()) / queries,
+		Syscalls: float64(after.Calls-before.Calls) / queries,
 	}, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"math"
 	"os"
 	"strings"
+
+	"github.com/heddle-mesh/heddle/bench/meter"
 )
 
 // The plot's measures, in pixels.
@@ -74,7 +76,7 @@ func (r *report) plot(file string) error {
 	return nil
 }
 
-func (r *report) bar(b *strings.Builder, x func(float64) float64, y int, colour string, s spread) {
+func (r *report) bar(b *strings.Builder, x func(float64) float64, y int, colour string, s meter.Spread) {
 	middle := y + barHeight/2
 	fmt.Fprintf(b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`, plotLeft, y+1, x(s.Median)-plotLeft, barHeight-2, colour)
 	fmt.Fprintf(b, `<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="#222"/>`, x(s.Low), x(s.High), middle, middle)

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/xml"
 	"errors"
+
+	"github.com/heddle-mesh/heddle/bench/meter"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,7 +16,7 @@ import (
 func TestPlot(t *testing.T) {
 	r := &report{Machine: "a <machine>", CPUs: 2, names: []string{direct, relay, passing}}
 	r.Loads = []*load{{Workload: "point", Form: text, Threads: 8, Targets: []*result{
-		{Name: direct}, {Name: relay, CPUToRelay: spread{1, 1, 1}}, {Name: passing, CPUToRelay: spread{1.25, 1.1, 1.62}},
+		{Name: direct}, {Name: relay, CPUToRelay: meter.Spread{Median: 1, Low: 1, High: 1}}, {Name: passing, CPUToRelay: meter.Spread{Median: 1.25, Low: 1.1, High: 1.62}},
 	}}}
 	file := filepath.Join(t.TempDir(), "plot.svg")
 	if err := r.plot(file); err != nil {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	layout "github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/heddle-mesh/heddle/bench/meter"
 )
 
 // report is a run: what ran where, and the figures of each load.
@@ -42,16 +44,16 @@ type load struct {
 // result is a target under a load. Ratios and differences are made round by round; spreads are over the rounds.
 type result struct {
 	Name       string        `json:"name"`
-	QPS        spread        `json:"qps"`
-	ToDirect   spread        `json:"qps_to_direct"`
-	ToRelay    spread        `json:"qps_to_relay"`
-	CPU        spread        `json:"cpu_us"`
-	CPUToRelay spread        `json:"cpu_to_relay"`
-	Syscalls   spread        `json:"syscalls"`
-	P50        spread        `json:"p50_us"`
-	P99        spread        `json:"p99_us"`
-	AddedP50   spread        `json:"added_p50_us"`
-	AddedP99   spread        `json:"added_p99_us"`
+	QPS        meter.Spread  `json:"qps"`
+	ToDirect   meter.Spread  `json:"qps_to_direct"`
+	ToRelay    meter.Spread  `json:"qps_to_relay"`
+	CPU        meter.Spread  `json:"cpu_us"`
+	CPUToRelay meter.Spread  `json:"cpu_to_relay"`
+	Syscalls   meter.Spread  `json:"syscalls"`
+	P50        meter.Spread  `json:"p50_us"`
+	P99        meter.Spread  `json:"p99_us"`
+	AddedP50   meter.Spread  `json:"added_p50_us"`
+	AddedP99   meter.Spread  `json:"added_p99_us"`
 	Rounds     []measurement `json:"rounds"`
 }
 
@@ -133,8 +135,8 @@ func (l *load) sum() {
 				series[i] = append(series[i], figure(m))
 			}
 		}
-		t.QPS, t.CPU, t.Syscalls = spreadOf(series[0]), spreadOf(series[1]), spreadOf(series[2])
-		t.P50, t.P99 = spreadOf(series[3]), spreadOf(series[4])
+		t.QPS, t.CPU, t.Syscalls = meter.SpreadOf(series[0]), meter.SpreadOf(series[1]), meter.SpreadOf(series[2])
+		t.P50, t.P99 = meter.SpreadOf(series[3]), meter.SpreadOf(series[4])
 		t.ToDirect, t.ToRelay = against(t.Rounds, base, qps), against(t.Rounds, floor, qps)
 		t.CPUToRelay = against(t.Rounds, floor, cpu)
 		t.AddedP50, t.AddedP99 = over(t.Rounds, base, p50), over(t.Rounds, base, p99)
@@ -151,8 +153,8 @@ func (r *report) print(w io.Writer) {
 		t := newTable(w)
 		t.AppendHeader(table.Row{"", "queries/s", "÷ direct", "÷ relay", "CPU µs/query", "CPU ÷ relay", "reads+writes/query", "added p50 µs", "added p99 µs"})
 		for _, x := range l.Targets {
-			t.AppendRow(table.Row{x.Name, x.QPS.format("%.0f"), x.ToDirect.format("%.2f"), x.ToRelay.format("%.2f"), x.CPU.format("%.1f"),
-				x.CPUToRelay.format("%.2f"), x.Syscalls.format("%.2f"), x.AddedP50.format("%.0f"), x.AddedP99.format("%.0f")})
+			t.AppendRow(table.Row{x.Name, x.QPS.Format("%.0f"), x.ToDirect.Format("%.2f"), x.ToRelay.Format("%.2f"), x.CPU.Format("%.1f"),
+				x.CPUToRelay.Format("%.2f"), x.Syscalls.Format("%.2f"), x.AddedP50.Format("%.0f"), x.AddedP99.Format("%.0f")})
 		}
 		t.Render()
 	}
@@ -165,13 +167,6 @@ func newTable(w io.Writer) table.Writer {
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = layout.FormatDefault
 	return t
-}
-
-func (s spread) format(verb string) string {
-	if s == (spread{}) {
-		return ""
-	}
-	return fmt.Sprintf(verb+" ("+verb+"–"+verb+")", s.Median, s.Low, s.High)
 }
 
 // write keeps the figures as JSON.

@@ -454,7 +454,10 @@ func (p *Process) Stop(ctx context.Context) error {
 		errs = append(errs, p.pools.Close(rest))
 		p.servers.work.Wait()
 	}
-	errs = append(errs, p.tracer.Close(rest), p.observer.Close(rest), p.observer.Slow.Close())
+	if err := p.tracer.Close(rest); err != nil {
+		p.log.Warn("the last traces are lost", zap.Error(err)) // nothing of the process's own work is
+	}
+	errs = append(errs, p.observer.Close(rest), p.observer.Slow.Close())
 	return errors.Join(errs...)
 }
 

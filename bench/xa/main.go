@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/heddle-mesh/heddle/bench/meter"
 )
 
 func main() {
@@ -123,15 +125,10 @@ func (l *lab) rounds(ctx context.Context, rounds int, window time.Duration) erro
 				p50, times = append(p50, float64(s.p50.Microseconds())/1000), append(times, float64(s.p50)/float64(base[i].p50))
 				failed += s.failed
 			}
-			fmt.Printf("| %s | %s | %s | %s ms | %s | %d |\n", w.name, spread(rate, "%.0f"), spread(share, "%.2f"), spread(p50, "%.2f"), spread(times, "%.2f"), failed)
+			fmt.Printf("| %s | %s | %s | %s ms | %s | %d |\n", w.name, meter.SpreadOf(rate).Format("%.0f"), meter.SpreadOf(share).Format("%.2f"), meter.SpreadOf(p50).Format("%.2f"), meter.SpreadOf(times).Format("%.2f"), failed)
 		}
 	}
 	return nil
-}
-
-func spread(v []float64, form string) string {
-	slices.Sort(v)
-	return fmt.Sprintf(form+" ("+form+"–"+form+")", v[len(v)/2], v[0], v[len(v)-1])
 }
 
 // measure has workers make transactions for a while.

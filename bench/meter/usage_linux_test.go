@@ -1,4 +1,4 @@
-package main
+package meter
 
 import (
 	"os"
@@ -8,16 +8,16 @@ import (
 
 // The CPU clock of this process moves when it works.
 func TestUsageOf(t *testing.T) {
-	before, err := usageOf(os.Getpid())
+	before, err := UsageOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for began := time.Now(); ; {
-		after, err := usageOf(os.Getpid())
+		after, err := UsageOf(os.Getpid())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if after.cpu > before.cpu && after.calls > before.calls { // each look reads a file
+		if after.CPU > before.CPU && after.Calls > before.Calls { // each look reads a file
 			break
 		}
 		if time.Since(began) > 10*time.Second {

@@ -1,0 +1,181 @@
+// Command rpc measures what a hop of a call costs: requests of HTTP/1.1 sent to one server itself and, in turns, through a bare
+// byte relay, nginx, HAProxy, net/http's ReverseProxy and heddle, by the same client in the same run. Each proxy has one
+// processor. It starts and ends everything it needs. Level: bench.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	layout "github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/heddle-mesh/heddle/bench/meter"
+)
+
+// options are the command line.
+type options struct {
+	rounds      int
+	window      time.Duration
+	connections []int
+	targets     []string // names; empty: all
+	heddle      string
+}
+
+func main() {
+	if len(os.Args) == 4 {
+		if role, ok := roles[os.Args[1]]; ok {
+			fail(role(os.Args[2], os.Args[3]))
+			return
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	o, err := parseOptions()
+	if err == nil {
+		err = run(ctx, o)
+	}
+	stop()
+	fail(err)
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/rpc:", err)
+		os.Exit(1)
+	}
+}
+
+func parseOptions() (*options, error) {
+	o := &options{}
+	flag.IntVar(&o.rounds, "rounds", 7, "rounds; each measures every target once, in another order")
+	flag.DurationVar(&o.window, "window", time.Second, "length of one measurement")
+	flag.StringVar(&o.heddle, "heddle", "bin/heddle", "heddle to measure")
+	connections := flag.String("connections", "1,64", "connections of the client, one measurement each")
+	targets := flag.String("targets", "", "targets to measure, by their names in the table (default all)")
+	flag.Parse()
+	for _, s := range strings.Split(*connections, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > maxConnections {
+			return nil, fmt.Errorf("-connections: %q is no number from 1 to %d", s, maxConnections)
+		}
+		o.connections = append(o.connections, n)
+	}
+	if *targets != "" {
+		o.targets = strings.Split(*targets, ",")
+	}
+	if o.rounds < 1 || o.window <= 0 {
+		return nil, errors.New("-rounds and -window must be positive")
+	}
+	return o, nil
+}
+
+// maxConnections is what the proxies are set up for.
+const maxConnections = 512
+
+// sample is one target under one load for one window.
+type sample struct {
+	perSecond float64
+	cpu       float64 // of the proxy, µs a request
+	calls     float64 // reads and writes of it a request
+	p50, p99  float64 // µs
+}
+
+// run measures all targets in turns and prints a table for each number of connections.
+func run(ctx context.Context, o *options) error {
+	l, err := openLab(ctx, o)
+	if err != nil {
+		return err
+	}
+	for _, n := range o.connections {
+		if err = l.rounds(ctx, o, n); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, l.close())
+}
+
+func (l *lab) rounds(ctx context.Context, o *options, n int) error {
+	all := map[string][]sample{}
+	for r := range o.rounds {
+		for i := range l.targets {
+			t := l.targets[(i+r)%len(l.targets)]
+			s, err := measure(ctx, t, n, o.window)
+			if err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
+			}
+			all[t.name] = append(all[t.name], s)
+		}
+	}
+	w := table.NewWriter()
+	w.SetOutputMirror(os.Stdout)
+	w.SetStyle(table.StyleLight)
+	w.Style().Format.Header = layout.FormatDefault
+	w.SetTitle("HTTP/1.1, %d connections, an answer of %d bytes, %d rounds of %v: median (lowest–highest)", n, answerBytes, o.rounds, o.window)
+	w.AppendHeader(table.Row{"", "requests/s", "CPU µs", "CPU ÷ nginx", "CPU ÷ relay", "reads+writes", "p50 µs", "p99 µs", "added p50 ÷ relay's"})
+	for _, t := range l.targets {
+		mine := all[t.name]
+		w.AppendRow(table.Row{
+			t.name, spread(mine, perSecond, "%.0f"), spread(mine, cpu, "%.1f"),
+			ratio(mine, all[nginx], cpu), ratio(mine, all[relay], cpu), spread(mine, calls, "%.2f"),
+			spread(mine, p50, "%.0f"), spread(mine, p99, "%.0f"), added(mine, all[relay], all[direct]),
+		})
+	}
+	w.Render()
+	return nil
+}
+
+func perSecond(s sample) float64 { return s.perSecond }
+func cpu(s sample) float64       { return s.cpu }
+func calls(s sample) float64     { return s.calls }
+func p50(s sample) float64       { return s.p50 }
+func p99(s sample) float64       { return s.p99 }
+
+func spread(of []sample, figure func(sample) float64, form string) string {
+	var v []float64
+	for _, s := range of {
+		v = append(v, figure(s))
+	}
+	return meter.SpreadOf(v).Format(form)
+}
+
+// ratio divides round by round: what slowed the whole machine in a round slowed both.
+func ratio(mine, other []sample, figure func(sample) float64) string {
+	var v []float64
+	for i := range min(len(mine), len(other)) {
+		if d := figure(other[i]); d > 0 && figure(mine[i]) > 0 {
+			v = append(v, figure(mine[i])/d)
+		}
+	}
+	return meter.SpreadOf(v).Format("%.2f")
+}
+
+// added divides what a hop adds to the median by what the relay adds.
+func added(mine, relays, directs []sample) string {
+	var v []float64
+	for i := range min(len(mine), len(relays), len(directs)) {
+		if d := relays[i].p50 - directs[i].p50; d > 0 && mine[i].p50 > directs[i].p50 {
+			v = append(v, (mine[i].p50-directs[i].p50)/d)
+		}
+	}
+	return meter.SpreadOf(v).Format("%.2f")
+}
+
+// percentile is of sorted nanoseconds, in µs.
+func percentile(sorted []uint32, share int) float64 {
+	return float64(sorted[min(len(sorted)*share/100, len(sorted)-1)]) / 1e3
+}
+
+func sortedOf(all [][]uint32) []uint32 {
+	out := slices.Concat(all...)
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// What is measured of what this program brings itself: an answer passes all of them whole.
+func TestMeasure(t *testing.T) {
+	start := func(role, to string) string {
+		addr, err := harness.FreeAddr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = roles[role](addr, to) }() // ends with the test's process; that it listens is seen below
+		for range 1000 {
+			if c, err := net.Dial("tcp", addr); err == nil {
+				_ = c.Close()
+				return addr
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		t.Fatalf("the %s does not listen", role)
+		return ""
+	}
+	origin := start("origin", "")
+	for name, addr := range map[string]string{direct: origin, relay: start("relay", origin), reverseProxy: start("reverseproxy", origin)} {
+		s, err := measure(t.Context(), &target{name: name, addr: addr, pid: os.Getpid()}, 3, 100*time.Millisecond)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if s.perSecond <= 0 || s.cpu <= 0 || s.calls <= 0 || s.p50 <= 0 || s.p99 < s.p50 {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
