@@ -18,7 +18,7 @@ type conn struct {
 	server   *Server
 	client   *http1.Conn
 	addr     string   // of the client, without its port
-	call     call     // the one under way
+	call     call1    // the one under way
 	transfer transfer // of it, to a server
 
 	mu       sync.Mutex // guards what follows, which Shutdown asks

@@ -12,59 +12,26 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
 
-// failure is why a call got no answer of a server.
-type failure struct {
-	status int
-	why    string
-	again  bool // nothing of the call has been done: another connection may try
-}
-
 // forward has a server of the route's cluster answer; it returns whether the client's connection goes on.
-func (x *call) forward() (goesOn bool) {
-	s := x.conn.server
+func (x *call1) forward() (goesOn bool) {
 	x.deadline = x.done.Began.Add(x.timeout())
-	cluster := s.clusters.Cluster(x.route.Cluster())
-	if cluster == nil { // the table has changed in between
-		return x.fail(&failure{status: http.StatusServiceUnavailable, why: "the cluster is gone"})
-	}
-	x.done.Cluster = cluster.Name
-	var room [4]*upstream.Endpoint
-	tried := room[:0]
-	last := &failure{status: http.StatusServiceUnavailable, why: "no endpoint"}
+	failed := x.choose()
 	for {
-		e := cluster.Pick(tried)
-		if e == nil {
-			return x.fail(last)
-		}
-		if !time.Now().Before(x.deadline) {
-			return x.fail(&failure{status: http.StatusGatewayTimeout, why: "the call's time is over"})
-		}
-		x.done.Endpoint = e.Address
-		up, used, err := e.Get(x.deadline, s.done)
-		if err != nil {
-			last = &failure{status: http.StatusServiceUnavailable, why: err.Error()}
-			var unreachable *upstream.ConnectError
-			if !errors.As(err, &unreachable) {
-				return x.fail(last)
-			}
-			tried = append(tried, e)
-			x.done.Retries++
-			continue
-		}
-		goesOn, failed := x.exchange(e, up, used)
-		if failed == nil {
-			return goesOn
-		}
-		if !failed.again {
+		var e *upstream.Endpoint
+		if e, failed = x.next(failed); failed != nil {
 			return x.fail(failed)
 		}
-		last = failed // an old connection, which its server has ended meanwhile: there is one fewer now
-		x.done.Retries++
+		up, used, err := e.Get(x.deadline, x.server.done)
+		if err != nil {
+			failed = x.unreached(e, err)
+		} else if goesOn, failed = x.exchange(e, up, used); failed == nil {
+			return goesOn
+		}
 	}
 }
 
 // timeout is what the call may take: the route's time, or what its caller still waits, if that is less.
-func (x *call) timeout() time.Duration {
+func (x *call1) timeout() time.Duration {
 	limit := x.route.TimeoutOrDefault()
 	if v := x.request.Get(TimeoutHeader); v != nil {
 		if ms, err := strconv.ParseUint(string(v), 10, 31); err == nil {
@@ -75,7 +42,7 @@ func (x *call) timeout() time.Duration {
 }
 
 // fail answers that there is no answer. What has begun can only be cut.
-func (x *call) fail(f *failure) bool {
+func (x *call1) fail(f *failure) bool {
 	x.done.Why = f.why
 	if x.begun {
 		x.conn.cut()
@@ -85,7 +52,7 @@ func (x *call) fail(f *failure) bool {
 }
 
 // exchange sends the call on a connection and passes the answer on. With a failure nothing has reached the client.
-func (x *call) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (goesOn bool, failed *failure) {
+func (x *call1) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (goesOn bool, failed *failure) {
 	began := time.Now()
 	e.Load.Begin()
 	defer func() { e.Load.End(time.Since(began)) }()
@@ -100,14 +67,14 @@ func (x *call) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (goe
 	}
 	defer x.conn.holds(nil)
 	t := &x.conn.transfer
-	*t = transfer{call: x, up: up, server: server, used: used, response: http1.Response{Head: http1.Head{Fields: t.response.Fields[:0]}}}
+	*t = transfer{call1: x, up: up, server: server, used: used, response: http1.Response{Head: http1.Head{Fields: t.response.Fields[:0]}}}
 	defer t.finish()
 	return t.run()
 }
 
 // transfer is a call on its way over one connection. A client's connection uses it again for the next.
 type transfer struct {
-	*call
+	*call1
 	up       *upstream.Conn
 	server   *http1.Conn
 	used     bool
@@ -181,6 +148,7 @@ func (t *transfer) sendRest() {
 	t.sending = make(chan error, 1)
 	// The head's bytes are overwritten from here on; what is asked of it still are the method and the version.
 	t.request.Method = []byte(t.done.Method)
+	t.method = t.request.Method
 	t.request.Fields = t.request.Fields[:0]
 	go func() {
 		err := http1.Pass(t.server, client, &t.body, false)
