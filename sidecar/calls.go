@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/sidecar/rpc"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 )
 
 // calls is the half of the process that carries calls. A nil calls carries none.
@@ -60,8 +61,12 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 	if err != nil {
 		return nil, err
 	}
+	settings, err := rpcSettings(c)
+	if err != nil {
+		return nil, err
+	}
 	s := &calls{observer: observer, log: log}
-	if s.server, err = rpc.New(routes, rpcSettings(c), observer, tracer, log); err != nil {
+	if s.server, err = rpc.New(routes, settings, observer, tracer, log); err != nil {
 		return nil, err
 	}
 	s.watch(c)
@@ -84,11 +89,19 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 	return s, nil
 }
 
-func rpcSettings(c *config.Config) rpc.Settings {
-	return rpc.Settings{
+func rpcSettings(c *config.Config) (rpc.Settings, error) {
+	s := rpc.Settings{
 		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize),
 		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout,
 	}
+	if t := c.RPC.TLS; len(t.Cert) > 0 {
+		s.Strict = t.Mode == "strict"
+		var err error
+		if s.TLS, err = secure.Listener(t.Cert, t.Key, t.CA, s.Strict); err != nil {
+			return s, fmt.Errorf("rpc.tls: %w", err)
+		}
+	}
+	return s, nil
 }
 
 // watch has calls be logged as the configuration says.
@@ -101,12 +114,12 @@ func (s *calls) watch(c *config.Config) {
 	}
 }
 
-// reload puts a configuration and routes into force.
-func (s *calls) reload(c *config.Config, routes *route.Table) error {
+// reload puts a configuration, with its settings, and routes into force.
+func (s *calls) reload(c *config.Config, settings rpc.Settings, routes *route.Table) error {
 	if s == nil {
 		return nil
 	}
-	s.server.Set(rpcSettings(c))
+	s.server.Set(settings)
 	s.watch(c)
 	return s.adopt(routes)
 }

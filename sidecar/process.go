@@ -3,7 +3,6 @@ package sidecar
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/heddle-mesh/heddle/internal/certs"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/digest"
@@ -360,19 +360,14 @@ func clientTLS(c *config.Config) (*tls.Config, error) {
 	if c.Listen.TLS.Cert == "" {
 		return nil, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.Listen.TLS.Cert, c.Listen.TLS.Key)
+	pairs, err := certs.Pairs([]string{c.Listen.TLS.Cert}, []string{c.Listen.TLS.Key})
 	if err != nil {
-		return nil, fmt.Errorf("load the certificate for clients: %w", err)
+		return nil, fmt.Errorf("listen.tls.cert: %w", err)
 	}
-	out := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	out := &tls.Config{Certificates: pairs, MinVersion: tls.VersionTLS12}
 	if c.Listen.TLS.CA != "" {
-		pem, err := os.ReadFile(c.Listen.TLS.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read the authorities for clients: %w", err)
-		}
-		out.ClientCAs = x509.NewCertPool()
-		if !out.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("listen.tls.ca: %s holds no certificate", c.Listen.TLS.CA)
+		if out.ClientCAs, err = certs.Authorities(c.Listen.TLS.CA); err != nil {
+			return nil, fmt.Errorf("listen.tls.ca: %w", err)
 		}
 		out.ClientAuth = tls.VerifyClientCertIfGiven
 	}

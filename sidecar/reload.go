@@ -30,6 +30,10 @@ func (p *Process) Reload(next *config.Config) error {
 	if err != nil {
 		return err
 	}
+	called, err := rpcSettings(next)
+	if err != nil {
+		return err
+	}
 	if err := p.observer.Slow.Set(slowSettings(next)); err != nil {
 		return err
 	}
@@ -38,7 +42,7 @@ func (p *Process) Reload(next *config.Config) error {
 		p.live.Store(was)
 		return errors.Join(err, p.observer.Slow.Set(slowSettings(was)))
 	}
-	if err := p.calls.Load().reload(next, routes); err != nil {
+	if err := p.calls.Load().reload(next, called, routes); err != nil {
 		return err // of a document that was checked: nothing else has to be undone
 	}
 	p.server.Set(settings)

@@ -4,12 +4,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"go.uber.org/zap"
 
+	"github.com/heddle-mesh/heddle/internal/certs"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/config"
@@ -134,21 +134,18 @@ func sourceTLS(t *rule.TLS) (backend.TLS, error) {
 		out.Mode = backend.TLSVerify
 	}
 	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
+		pool, err := certs.Authorities(t.CA)
 		if err != nil {
-			return out, fmt.Errorf("read the certificates of tls.ca: %w", err)
+			return out, fmt.Errorf("tls.ca: %w", err)
 		}
-		out.Config.RootCAs = x509.NewCertPool()
-		if !out.Config.RootCAs.AppendCertsFromPEM(pem) {
-			return out, fmt.Errorf("tls.ca: %s holds no certificate", t.CA)
-		}
+		out.Config.RootCAs = pool
 	}
 	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		pairs, err := certs.Pairs([]string{t.Cert}, []string{t.Key})
 		if err != nil {
-			return out, fmt.Errorf("load the client certificate: %w", err)
+			return out, fmt.Errorf("tls.cert: %w", err)
 		}
-		out.Config.Certificates = []tls.Certificate{pair}
+		out.Config.Certificates = pairs
 	}
 	return out, nil
 }

@@ -17,12 +17,14 @@ func TestMeasure(t *testing.T) {
 			t.Fatal(err)
 		}
 		go func() { _ = roles[role](addr, to) }() // ends with the test's process; that it listens is seen below
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
 		for range 1000 {
 			if c, err := net.Dial("tcp", addr); err == nil {
 				_ = c.Close()
 				return addr
 			}
-			time.Sleep(5 * time.Millisecond)
+			<-tick.C
 		}
 		t.Fatalf("the %s does not listen", role)
 		return ""

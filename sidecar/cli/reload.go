@@ -79,7 +79,8 @@ func (r *reloader) reload(why string) {
 // appearance is what a change of one of the files' contents changes.
 func (r *reloader) appearance() string {
 	c := r.config
-	paths := append([]string{r.file, c.Users.File, c.Listen.TLS.Cert, c.Listen.TLS.Key, c.Listen.TLS.CA, c.RPC.File}, c.Rules.File...)
+	paths := slices.Concat([]string{r.file, c.Users.File, c.Listen.TLS.Cert, c.Listen.TLS.Key, c.Listen.TLS.CA, c.RPC.File, c.RPC.TLS.CA},
+		c.RPC.TLS.Cert, c.RPC.TLS.Key, c.Rules.File)
 	var b strings.Builder
 	for _, path := range slices.DeleteFunc(paths, func(path string) bool { return path == "" }) {
 		info, err := os.Stat(path)

@@ -2,13 +2,14 @@ package config
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/certs"
 )
 
 // Check finds what Load cannot: fields that contradict each other, files that are missing or do not hold what they
@@ -68,6 +69,7 @@ func (k *checker) rpc() {
 			k.fail("rpc.address", "%s stands there twice, or is a listen.address or admin.address too", a)
 		}
 	}
+	k.rpcTLS()
 	switch {
 	case len(r.Address) == 0:
 	case k.c.UsesEtcd() && r.File != "":
@@ -78,6 +80,20 @@ func (k *checker) rpc() {
 	default:
 		k.readable("rpc.file", r.File)
 	}
+}
+
+func (k *checker) rpcTLS() {
+	t := k.c.RPC.TLS
+	if len(t.Cert) == 0 && len(t.Key) == 0 {
+		if t.CA != "" || t.Mode == "strict" {
+			k.fail("rpc.tls.cert", "rpc.tls.ca and rpc.tls.mode need a certificate: set rpc.tls.cert and rpc.tls.key")
+		}
+		return
+	}
+	if _, err := certs.Pairs(t.Cert, t.Key); err != nil {
+		k.fail("rpc.tls.cert", "%v", err)
+	}
+	k.authorities("rpc.tls.ca", t.CA)
 }
 
 // keyPair checks a certificate and its key, both or neither of which must be set.
@@ -99,13 +115,8 @@ func (k *checker) authorities(field, path string) {
 	if path == "" {
 		return
 	}
-	pem, err := os.ReadFile(path)
-	if err != nil {
+	if _, err := certs.Authorities(path); err != nil {
 		k.fail(field, "%v", err)
-		return
-	}
-	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-		k.fail(field, "%s holds no PEM certificate", path)
 	}
 }
 

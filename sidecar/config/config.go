@@ -161,6 +161,14 @@ type RPC struct {
 	HeadTimeout    time.Duration
 	SilenceTimeout time.Duration
 	Log            string // "none", "failed" or "all"
+	TLS            RPCTLS
+}
+
+// RPCTLS is how calls are encrypted on their way in.
+type RPCTLS struct {
+	Cert, Key []string // none: they are not
+	CA        string
+	Mode      string // "permissive" or "strict"
 }
 
 // Digests bounds what is counted of statements by shape.

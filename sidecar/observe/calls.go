@@ -17,6 +17,7 @@ type Calls struct {
 	seconds     *prometheus.HistogramVec
 	retries     prometheus.Counter
 	connections prometheus.Gauge
+	handshakes  prometheus.Counter
 	log         atomic.Pointer[callLog]
 }
 
@@ -36,11 +37,12 @@ func newCalls() *Calls {
 		}, []string{"route", "cluster"}),
 		retries:     prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_retries_total", Help: "Calls that were tried again, as nothing of them had been done."}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_rpc_connections", Help: "Connections of clients that calls come in on."}),
+		handshakes:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_handshakes_failed_total", Help: "TLS handshakes of clients that failed, for want of a certificate, say."}),
 	}
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.seconds, c.retries, c.connections}
+	return []prometheus.Collector{c.calls, c.seconds, c.retries, c.connections, c.handshakes}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -68,10 +70,21 @@ func (c *Calls) Call(d *rpc.Done) {
 		zap.Duration("took", d.Took.Round(time.Microsecond)), zap.String("client", d.Client), zap.String("route", d.Route),
 		zap.String("cluster", d.Cluster), zap.String("endpoint", d.Endpoint), zap.Int("retries", d.Retries),
 	}
+	if d.Identity != "" {
+		fields = append(fields, zap.String("identity", d.Identity))
+	}
 	if d.Why != "" {
 		fields = append(fields, zap.String("why", d.Why))
 	}
 	l.to.Info("call", fields...)
+}
+
+// Handshake implements rpc.Observer.
+func (c *Calls) Handshake(failed error) {
+	c.handshakes.Inc()
+	if l := c.log.Load(); l != nil {
+		l.to.Info("a client's handshake failed", zap.Error(failed))
+	}
 }
 
 // Connections implements rpc.Observer.

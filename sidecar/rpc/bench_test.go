@@ -49,6 +49,7 @@ type nobody struct{}
 
 func (nobody) Call(*Done)      {}
 func (nobody) Connections(int) {}
+func (nobody) Handshake(error) {}
 
 // calling returns what makes one call over a kept connection, through a proxy.
 func calling(tb testing.TB) func() {

@@ -31,8 +31,8 @@ type call struct {
 	done     Done
 }
 
-func (x *call) begin(s *Server, client string) {
-	*x = call{server: s, host: x.host[:0], done: Done{Began: time.Now(), Client: client}}
+func (x *call) begin(s *Server, client, identity string) {
+	*x = call{server: s, host: x.host[:0], done: Done{Began: time.Now(), Client: client, Identity: identity}}
 }
 
 func (x *call) end() {
@@ -53,6 +53,19 @@ func (x *call) known(fields route.Call) {
 	if x.route = x.server.table.Load().Match(fields); x.route != nil {
 		x.done.Route = x.route.Name
 	}
+}
+
+// denied is the failure of a call whose client may not take the route; nil: it may.
+func (x *call) denied() *failure {
+	a := x.route.Allow
+	if a == nil || a.Admits(x.done.Identity, x.done.Client) {
+		return nil
+	}
+	why := "the route is not for this client"
+	if x.done.Identity == "" && len(a.Identities) > 0 {
+		why = "the route is for clients with a certificate"
+	}
+	return &failure{status: http.StatusForbidden, why: why}
 }
 
 // failure is why a call got no answer of a server.

@@ -22,7 +22,7 @@ type call1 struct {
 }
 
 func (x *call1) begin(c *conn) {
-	x.call.begin(c.server, c.addr)
+	x.call.begin(c.server, c.addr, c.identity)
 	x.conn, x.body, x.persists, x.upgrade, x.begun = c, http1.Body{}, false, false, false
 	x.request.Method = nil
 }
@@ -50,6 +50,9 @@ func (c *conn) answer(head []byte) (goesOn bool) {
 	if x.known(x); x.route == nil {
 		x.done.Why = "no route"
 		return x.respond(http.StatusNotFound, "no route\n", x.keeps())
+	}
+	if f := x.denied(); f != nil {
+		return x.fail(f)
 	}
 	switch r := x.route; {
 	case r.Respond != nil:

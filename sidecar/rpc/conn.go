@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -11,13 +12,17 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/tcp"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 )
 
 // conn is a client's connection.
 type conn struct {
 	server   *Server
+	socket   net.Conn // without its encryption
 	client   *http1.Conn
-	addr     string   // of the client, without its port
+	addr     string // of the client, without its port
+	identity string // of the client, by its certificate
+	isTLS    bool
 	call     call1    // the one under way
 	transfer transfer // of it, to a server
 
@@ -33,25 +38,66 @@ func newConn(s *Server, c net.Conn) *conn {
 	if err != nil {
 		host = c.RemoteAddr().String()
 	}
-	return &conn{server: s, client: http1.NewConn(c), addr: host}
+	return &conn{server: s, socket: c, client: http1.NewConn(c), addr: host}
 }
 
 func (c *conn) serve() {
-	defer c.client.Release()
+	defer func() { c.client.Release() }()
+	if c.secure() {
+		c.serveCalls()
+	}
+	tcp.Part(c.client.Conn, c.socket, partBytes)
+}
+
+func (c *conn) serveCalls() {
 	for {
 		head, err := c.readHead()
 		if err != nil {
 			c.refuse(err)
-			break
+			return
 		}
 		if !c.answer(head) {
-			break
+			return
 		}
 		if len(c.client.Waiting()) == 0 {
 			c.client.Release() // an idle connection holds no buffers
 		}
 	}
-	tcp.Part(c.client.Conn, c.client.Conn, partBytes)
+}
+
+// secure has the connection be encrypted where it is to be. It returns false where the connection is over.
+func (c *conn) secure() bool {
+	s := c.server.settings.Load()
+	if s.TLS == nil {
+		return true
+	}
+	if !c.setIdle(true) || c.socket.SetReadDeadline(time.Now().Add(s.IdleTimeout)) != nil {
+		return false
+	}
+	peeked, isTLS, err := secure.Peek(c.socket)
+	if err != nil {
+		return false
+	}
+	c.setIdle(false)
+	speaks := net.Conn(peeked)
+	if isTLS {
+		secured := tls.Server(peeked, s.TLS)
+		_ = c.socket.SetDeadline(time.Now().Add(s.HeadTimeout)) // fails only on a closed connection
+		if err := secured.Handshake(); err != nil {
+			c.server.observer.Handshake(err)
+			_ = c.socket.Close() // its client has been told by an alert
+			return false
+		}
+		_ = c.socket.SetDeadline(time.Time{}) // fails only on a closed connection
+		c.isTLS, c.identity = true, secure.Identity(secured.ConnectionState())
+		speaks = secured
+	}
+	c.client = http1.NewConn(speaks)
+	if !isTLS && s.Strict {
+		c.refuse(&http1.Error{Status: http.StatusForbidden, Why: "calls have to come by TLS"})
+		return false
+	}
+	return true
 }
 
 // readHead waits for a call.
@@ -87,7 +133,7 @@ func (c *conn) hurry() {
 	defer c.mu.Unlock()
 	c.draining = true
 	if c.idle {
-		_ = c.client.Conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
+		_ = c.socket.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
 	}
 }
 
@@ -99,7 +145,7 @@ func (c *conn) cut() {
 	if c.upstream != nil {
 		_ = c.upstream.Close() // it is given up
 	}
-	_ = c.client.Conn.Close() // likewise
+	_ = c.socket.Close() // likewise
 }
 
 // holds notes the connection to a server that a call waits for; it returns false if the call is cut.
@@ -136,7 +182,7 @@ func (c *conn) turnAway(full bool) {
 	}
 	_ = c.client.Conn.SetDeadline(time.Now().Add(time.Second)) // fails only on a closed connection
 	c.refuse(&http1.Error{Status: http.StatusServiceUnavailable, Why: why})
-	tcp.Part(c.client.Conn, c.client.Conn, partBytes)
+	tcp.Part(c.client.Conn, c.socket, partBytes)
 }
 
 // partBytes is how much is read of what a client still sends when its connection ends.

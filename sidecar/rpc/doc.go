@@ -6,6 +6,7 @@
 package rpc
 
 import (
+	"crypto/tls"
 	"time"
 )
 
@@ -16,6 +17,8 @@ type Settings struct {
 	IdleTimeout    time.Duration // between a client's calls
 	HeadTimeout    time.Duration // from a head's first byte to its last: 408 beyond
 	Silence        time.Duration // of either end within a message
+	TLS            *tls.Config   // for those who want to speak it; nil: nobody may
+	Strict         bool          // all have to
 }
 
 // Done is a call that is over, as it is counted and logged.
@@ -28,12 +31,14 @@ type Done struct {
 	Retries                  int
 	Why                      string // what was wrong, by Heddle's own words; empty: nothing
 	Client                   string
+	Identity                 string // of the client, by its certificate; empty: it has shown none
 }
 
 // Observer is told of calls. Its methods are called by many goroutines and do not wait.
 type Observer interface {
 	Call(d *Done)
 	Connections(change int)
+	Handshake(failed error) // of TLS with a client
 }
 
 // Tracer makes traces of calls.

@@ -32,6 +32,17 @@ func named(h *http1.Head, f *http1.Field) bool {
 	return name != "host" && h.Has("connection", name)
 }
 
+// identityHeader tells a server who the client is by its certificate, as Envoy does. Nobody else may say that.
+const identityHeader = "x-forwarded-client-cert"
+
+// appendIdentity writes one as a value of that field.
+func appendIdentity(out []byte, identity string) []byte {
+	if strings.ContainsAny(identity, ",;=") { // a URI has no quotation mark
+		return append(append(append(out, '"'), identity...), '"')
+	}
+	return append(out, identity...)
+}
+
 func appendField(out, name, value []byte) []byte {
 	out = append(out, name...)
 	out = append(out, ": "...)
@@ -90,7 +101,7 @@ func (t *transfer) appendRequest(out []byte) []byte {
 	for i := range q.Fields {
 		f := &q.Fields[i]
 		switch {
-		case f.Is("host"), f.Is(TimeoutHeader), f.Is("x-forwarded-proto"), hopByHop(&q.Head, f), edited(&r.Request, f):
+		case f.Is("host"), f.Is(TimeoutHeader), f.Is("x-forwarded-proto"), f.Is(identityHeader), hopByHop(&q.Head, f), edited(&r.Request, f):
 		case f.Is(parentHeader) && t.trace != nil:
 		case f.Is("x-forwarded-for"):
 			if forwarded == nil {
@@ -106,7 +117,14 @@ func (t *transfer) appendRequest(out []byte) []byte {
 	if len(forwarded) > 0 {
 		out = append(append(out, forwarded...), ", "...)
 	}
-	out = append(append(out, t.conn.addr...), "\r\nx-forwarded-proto: http\r\n"+TimeoutHeader+": "...)
+	out = append(append(out, t.conn.addr...), "\r\nx-forwarded-proto: http"...)
+	if t.conn.isTLS {
+		out = append(out, 's')
+	}
+	if t.done.Identity != "" {
+		out = appendIdentity(append(out, "\r\n"+identityHeader+": URI="...), t.done.Identity)
+	}
+	out = append(out, "\r\n"+TimeoutHeader+": "...)
 	out = strconv.AppendInt(out, max(time.Until(t.deadline).Milliseconds(), 1), 10)
 	out = append(out, "\r\n"...)
 	if t.trace != nil {

@@ -24,6 +24,7 @@ type watched struct {
 	mu    sync.Mutex
 	calls []Done
 	conns atomic.Int64
+	lost  atomic.Int64 // handshakes
 }
 
 func (w *watched) Call(d *Done) {
@@ -31,6 +32,8 @@ func (w *watched) Call(d *Done) {
 	defer w.mu.Unlock()
 	w.calls = append(w.calls, *d)
 }
+
+func (w *watched) Handshake(error) { w.lost.Add(1) }
 
 func (w *watched) Connections(change int) { w.conns.Add(int64(change)) }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -149,8 +150,33 @@ func (c *checker) cluster(at, name string, cl *Cluster) {
 	if cl.ConnectTimeout < 0 || cl.IdleTimeout < 0 || cl.MaxConnections < 0 {
 		c.problem(at, "a limit of the cluster %s is below 0", name)
 	}
+	if cl.TLS != nil {
+		c.tls(at+".tls", cl.TLS)
+	}
 	if _, err := balance.New(cl.Balance.policy(), cl.Balance.Properties, []balance.Endpoint{{Load: &balance.Load{}}}); err != nil {
 		c.problem(at+".balance", "%v", err)
+	}
+}
+
+func (c *checker) tls(at string, t *TLS) {
+	if (t.Cert == "") != (t.Key == "") {
+		c.problem(at, "a certificate and its key go together")
+	}
+	if len(t.Identities) > 0 && t.ServerName != "" {
+		c.problem(at, "servers are known by server_name or by identities, not by both")
+	}
+	if len(t.Identities) > 0 && t.CA == "" {
+		c.problem(at, "identities are worth what the authorities (ca) are that give them: the system's give them to anybody")
+	}
+	c.identities(at+".identities", t.Identities)
+}
+
+func (c *checker) identities(at string, all []string) {
+	for _, id := range all {
+		u, err := url.Parse(id)
+		if err != nil || u.Scheme == "" || u.Host == "" || strings.Contains(strings.TrimSuffix(id, "/*"), "*") {
+			c.problem(at, "%q is no identity, as spiffe://mesh/ns/shop, nor all below one, as spiffe://mesh/ns/*", id)
+		}
 	}
 }
 
@@ -196,6 +222,15 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 	}
 	if r.To != nil && weights <= 0 {
 		c.problem(at+".to", "no cluster has a weight above 0")
+	}
+	if r.Allow != nil {
+		if len(r.Allow.Identities) == 0 && len(r.Allow.Networks) == 0 {
+			c.problem(at+".allow", "it allows nobody: give identities or networks")
+		}
+		c.identities(at+".allow.identities", r.Allow.Identities)
+		if err := r.Allow.parse(); err != nil {
+			c.problem(at+".allow.networks", "%v", err)
+		}
 	}
 	c.answers(at, r)
 	if r.Timeout < 0 {

@@ -4,9 +4,13 @@
 package route
 
 import (
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 )
 
 // Document is what people write: where calls can go, and which goes where. The first route that matches is taken.
@@ -22,6 +26,57 @@ type Cluster struct {
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s
 	MaxConnections int           `yaml:"max_connections"` // to each endpoint; 0: 1024
 	IdleTimeout    time.Duration `yaml:"idle_timeout"`    // of a connection that nothing uses; 0: 60s. Shorter than the servers' own
+	TLS            *TLS          `yaml:"tls"`             // nil: calls are not encrypted
+}
+
+// TLS is how a cluster's servers are spoken with. Its files are read again when they change. {} verifies by the system's
+// authorities, and the host of each address.
+type TLS struct {
+	CA         string   `yaml:"ca"`   // authorities (PEM) of the servers' certificates
+	Cert       string   `yaml:"cert"` // chain (PEM) that is shown to them
+	Key        string   `yaml:"key"`
+	ServerName string   `yaml:"server_name"` // that their certificates are for, in place of the host of the address
+	Identities []string `yaml:"identities"`  // one of which their certificates have as URI, in place of a name; "spiffe://mesh/ns/*" are all below
+}
+
+// Allow is who may take a route: one of the identities, where there are some, from one of the networks, where there are some.
+type Allow struct {
+	Identities []string `yaml:"identities"` // as in TLS
+	Networks   []string `yaml:"networks"`   // 10.0.0.0/8, or one address
+
+	prefixes []netip.Prefix // of networks
+}
+
+// Admits says whether a client is one of those. addr is its address, without a port.
+func (a *Allow) Admits(identity, addr string) bool {
+	if len(a.Identities) > 0 && !secure.Matches(a.Identities, identity) {
+		return false
+	}
+	if len(a.prefixes) == 0 {
+		return true
+	}
+	ip, err := netip.ParseAddr(addr)
+	return err == nil && slices.ContainsFunc(a.prefixes, func(p netip.Prefix) bool { return p.Contains(ip.Unmap().WithZone("")) })
+}
+
+// parse reads the networks.
+func (a *Allow) parse() error {
+	a.prefixes = nil
+	for _, text := range a.Networks {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			ip, ipErr := netip.ParseAddr(text)
+			if ipErr != nil {
+				return fmt.Errorf("%q is neither a network nor an address", text)
+			}
+			p = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		if p.Masked() != p {
+			return fmt.Errorf("the network of %s is written %s", text, p.Masked())
+		}
+		a.prefixes = append(a.prefixes, p)
+	}
+	return nil
 }
 
 // Endpoint is one server. A plain text is its address.
@@ -63,6 +118,8 @@ type Rule struct {
 	Methods []string          `yaml:"methods"`
 	Headers map[string]string `yaml:"headers"` // the field has that value; "*": it is there
 	Query   map[string]string `yaml:"query"`   // likewise, of the target's parameters
+
+	Allow *Allow `yaml:"allow"` // nil: everybody; who is not allowed is answered 403
 
 	To       Target    `yaml:"to"`
 	Redirect *Redirect `yaml:"redirect"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/balance"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 )
 
 // Set is all clusters of a table of routes. Endpoints that two tables have in common keep their connections.
@@ -18,10 +19,12 @@ type Set struct {
 	mu        sync.Mutex
 	clusters  map[string]*Cluster
 	endpoints map[key]*Endpoint
+	secure    map[string]*secure.Outgoing // by cluster
 }
 
-// key is what tells endpoints apart: clusters do not share connections, their limits differ.
-type key struct{ cluster, address string }
+// key is what tells endpoints apart: clusters do not share connections, their limits differ; nor do those that are spoken with
+// in another way than before.
+type key struct{ cluster, address, tls string }
 
 // New returns a set without a cluster.
 func New() *Set { return &Set{clusters: map[string]*Cluster{}, endpoints: map[key]*Endpoint{}} }
@@ -45,11 +48,19 @@ func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next, kept := map[string]*Cluster{}, map[key]*Endpoint{}
+	encrypted := map[string]*secure.Outgoing{}
 	for name, rule := range clusters {
+		if t := rule.TLS; t != nil {
+			o, err := secure.NewOutgoing(secure.Files{Authorities: t.CA, Chain: t.Cert, Key: t.Key, Name: t.ServerName, Identities: t.Identities})
+			if err != nil {
+				return fmt.Errorf("cluster %s: %w", name, err)
+			}
+			encrypted[name] = o
+		}
 		c := &Cluster{Name: name}
 		var all []balance.Endpoint
 		for _, r := range rule.Endpoints {
-			k := key{name, r.Address}
+			k := key{name, r.Address, fmt.Sprint(rule.TLS)}
 			e := s.endpoints[k]
 			if e == nil {
 				e = &Endpoint{Address: r.Address, Load: &balance.Load{}}
@@ -68,19 +79,20 @@ func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 		rule := clusters[k.cluster]
 		e.set(limits{
 			connect: cmp.Or(rule.ConnectTimeout, time.Second), idle: cmp.Or(rule.IdleTimeout, time.Minute), most: cmp.Or(rule.MaxConnections, 1024),
-		})
+		}, encrypted[k.cluster])
 	}
 	for k, e := range s.endpoints {
 		if kept[k] == nil {
-			e.set(limits{})
+			e.set(limits{}, nil)
 		}
 	}
-	s.clusters, s.endpoints = next, kept
+	s.clusters, s.endpoints, s.secure = next, kept, encrypted
 	return nil
 }
 
-// Run ends connections that nothing has used for their cluster's idle_timeout, until done is closed; then all that are idle.
-func (s *Set) Run(done <-chan struct{}) {
+// Run ends connections that nothing has used for their cluster's idle_timeout, and reads certificates again that have changed,
+// until done is closed; then it ends all that are idle. What is wrong with certificates is told to complain; those of before stay.
+func (s *Set) Run(done <-chan struct{}, complain func(cluster string, err error)) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for over := false; !over; {
@@ -90,11 +102,16 @@ func (s *Set) Run(done <-chan struct{}) {
 		case <-tick.C:
 		}
 		s.mu.Lock()
-		all := maps.Clone(s.endpoints)
+		all, encrypted := maps.Clone(s.endpoints), s.secure
 		s.mu.Unlock()
+		for name, o := range encrypted {
+			if _, err := o.Refresh(); err != nil {
+				complain(name, err)
+			}
+		}
 		for _, e := range all {
 			if over {
-				e.set(limits{})
+				e.set(limits{}, nil)
 			}
 			e.reap(time.Now())
 		}

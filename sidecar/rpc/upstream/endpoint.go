@@ -10,6 +10,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/balance"
 	"github.com/heddle-mesh/heddle/internal/tcp"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 )
 
 // Endpoint is one server with its connections.
@@ -19,8 +20,9 @@ type Endpoint struct {
 
 	mu      sync.Mutex
 	limits  limits
-	open    int     // connections, idle ones among them
-	idle    []*Conn // the one that was used last at the end
+	secure  *secure.Outgoing // nil: calls are not encrypted
+	open    int              // connections, idle ones among them
+	idle    []*Conn          // the one that was used last at the end
 	waiting []chan *Conn
 	failed  int       // times in a row that nobody could connect
 	until   time.Time // before it no call comes here while another endpoint can take it
@@ -139,12 +141,16 @@ func (e *Endpoint) dial(deadline time.Time, connect time.Duration) (*Conn, error
 		}
 	}
 	conn, err := (&net.Dialer{Deadline: deadline}).Dial("tcp", e.Address)
+	var speaks net.Conn
+	if err == nil {
+		speaks, err = e.encrypt(conn, deadline)
+	}
 	e.connected(err)
 	if err != nil {
 		e.gone()
 		return nil, &ConnectError{e.Address, err}
 	}
-	c := &Conn{Conn: tcp.Direct(conn), endpoint: e, raw: tcp.Raw(conn)}
+	c := &Conn{Conn: speaks, endpoint: e, raw: tcp.Raw(conn)}
 	c.look = func(fd uintptr) bool {
 		var p [1]byte
 		_, err := tcp.TryRead(fd, p[:])
@@ -152,6 +158,22 @@ func (e *Endpoint) dial(deadline time.Time, connect time.Duration) (*Conn, error
 		return true
 	}
 	return c, nil
+}
+
+// encrypt returns what is spoken through; on error the socket is closed.
+func (e *Endpoint) encrypt(socket net.Conn, deadline time.Time) (net.Conn, error) {
+	e.mu.Lock()
+	by := e.secure
+	e.mu.Unlock()
+	if by == nil {
+		return tcp.Direct(socket), nil
+	}
+	secured, err := by.Handshake(tcp.Direct(socket), e.Address, deadline)
+	if err != nil {
+		_ = socket.Close() // nothing has been said on it
+		return nil, err
+	}
+	return secured, nil
 }
 
 const (
@@ -243,9 +265,9 @@ func (e *Endpoint) gone() {
 	e.open--
 }
 
-func (e *Endpoint) set(l limits) {
+func (e *Endpoint) set(l limits, by *secure.Outgoing) {
 	e.mu.Lock()
-	e.limits = l
+	e.limits, e.secure = l, by
 	e.mu.Unlock()
 	if l.most == 0 {
 		e.reap(time.Time{})

@@ -1,0 +1,283 @@
+package rpc
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/certs"
+	"github.com/heddle-mesh/heddle/internal/certs/certstest"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
+)
+
+// listening is the TLS of a proxy at 127.0.0.1.
+func listening(t *testing.T, a *certstest.Authority, strict bool) *tls.Config {
+	t.Helper()
+	cert, key := a.Issue(t, "proxy", certstest.Leaf{Name: "127.0.0.1", URI: "spiffe://mesh/proxy"})
+	c, err := secure.Listener([]string{cert}, []string{key}, a.File, strict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// caller is a client whose certificate has that URI; "": none.
+func caller(t *testing.T, a *certstest.Authority, uri string) *http.Client {
+	t.Helper()
+	roots, err := certs.Authorities(a.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &tls.Config{RootCAs: roots}
+	if uri != "" {
+		cert, key := a.Issue(t, "caller"+strings.NewReplacer(":", "-", "/", "-").Replace(uri), certstest.Leaf{URI: uri})
+		if c.Certificates, err = certs.Pairs([]string{cert}, []string{key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr := &http.Transport{TLSClientConfig: c}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr, Timeout: 10 * time.Second}
+}
+
+func fetch(t *testing.T, c *http.Client, url string, set ...string) (int, string) {
+	t.Helper()
+	q, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(set); i += 2 {
+		q.Header.Set(set[i], set[i+1])
+	}
+	r, err := c.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode, string(text)
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("not within 10 s: " + what)
+		}
+	}
+}
+
+// who answers with what a server is told of a call's client.
+func who(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprintf(w, "%s %q", r.Header.Get("x-forwarded-proto"), r.Header["X-Forwarded-Client-Cert"])
+}
+
+func TestOnePortForBoth(t *testing.T) {
+	a := certstest.New(t)
+	settings := testSettings
+	settings.TLS = listening(t, a, false)
+	addr, s, w := proxy(t, settings, to(backend(t, who)))
+	shop := caller(t, a, "spiffe://mesh/ns/shop")
+	for _, c := range []struct {
+		client     *http.Client
+		url, wants string
+	}{
+		{shop, "https://", `https ["URI=spiffe://mesh/ns/shop"]`},
+		{caller(t, a, "spiffe://mesh/a;b,c"), "https://", `https ["URI=\"spiffe://mesh/a;b,c\""]`},
+		{caller(t, a, ""), "https://", `https []`},
+		{caller(t, a, ""), "http://", `http []`},
+	} {
+		for range 2 { // the second on the same connection
+			if status, text := fetch(t, c.client, c.url+addr, "x-forwarded-client-cert", "URI=spiffe://mesh/forged"); status != 200 || text != c.wants {
+				t.Errorf("%s: %d %s, want %s", c.url, status, text, c.wants)
+			}
+		}
+	}
+	if d := w.last(t); d.Identity != "" {
+		t.Errorf("a plain call has the identity %s", d.Identity)
+	}
+	strict := settings
+	strict.Strict, strict.TLS = true, listening(t, a, true)
+	s.Set(strict)
+	if status, text := fetch(t, caller(t, a, ""), "http://"+addr); status != http.StatusForbidden || !strings.Contains(text, "by TLS") {
+		t.Errorf("a plain call where there is TLS only: %d %s", status, text)
+	}
+	if _, err := caller(t, a, "").Get("https://" + addr); err == nil {
+		t.Error("a client without a certificate is let in")
+	}
+	if got := w.lost.Load(); got != 1 {
+		t.Errorf("%d handshakes are told to have failed", got)
+	}
+	if status, text := fetch(t, shop, "https://"+addr); status != 200 || text != `https ["URI=spiffe://mesh/ns/shop"]` {
+		t.Errorf("a client with a certificate: %d %s", status, text)
+	}
+}
+
+func TestAllowedByIdentityAndNetwork(t *testing.T) {
+	a := certstest.New(t)
+	settings := testSettings
+	settings.TLS = listening(t, a, false)
+	addr, _, w := proxy(t, settings, "clusters: {web: {endpoints: [\""+backend(t, who)+`"]}}
+routes:
+  - {path: {exact: /shop}, allow: {identities: ["spiffe://mesh/ns/shop/*", "spiffe://mesh/ops"]}, to: web}
+  - {path: {exact: /near}, allow: {networks: [127.0.0.0/8]}, to: web}
+  - {path: {exact: /far}, allow: {networks: [10.0.0.0/8, "fd00::1"]}, to: web}
+  - {path: {exact: /both}, allow: {identities: ["spiffe://mesh/ops"], networks: [127.0.0.1]}, respond: {status: 200}}
+`)
+	web, ops := caller(t, a, "spiffe://mesh/ns/shop/web"), caller(t, a, "spiffe://mesh/ops")
+	for _, c := range []struct {
+		client *http.Client
+		path   string
+		status int
+	}{
+		{web, "/shop", 200}, {ops, "/shop", 200}, {caller(t, a, "spiffe://mesh/ns/bank/web"), "/shop", 403}, {caller(t, a, ""), "/shop", 403},
+		{web, "/near", 200}, {web, "/far", 403}, {web, "/both", 403}, {ops, "/both", 200},
+	} {
+		if status, text := fetch(t, c.client, "https://"+addr+c.path); status != c.status {
+			t.Errorf("%s: %d %s, want %d", c.path, status, text, c.status)
+		}
+	}
+	if status, _ := fetch(t, web, "http://"+addr+"/shop"); status != 403 {
+		t.Errorf("without TLS: %d", status)
+	}
+	if d := w.last(t); d.Status != 403 || d.Why == "" || d.Route != "1" {
+		t.Errorf("told of it: %+v", d)
+	}
+}
+
+// Servers that demand certificates are called with one, and are seen to be whom they ought to be.
+func TestCallsOfServersByTLS(t *testing.T) {
+	a := certstest.New(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprint(w, secure.Identity(*r.TLS), " ", string(body))
+	}))
+	cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1", URI: "spiffe://mesh/stock"})
+	c, err := secure.Listener([]string{cert}, []string{key}, a.File, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.TLS = c
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	cert, key = a.Issue(t, "outgoing", certstest.Leaf{URI: "spiffe://mesh/proxy"})
+	document := func(more string) string {
+		return fmt.Sprintf("clusters: {web: {endpoints: [%q], tls: {ca: %q, cert: %q, key: %q%s}}}\nroutes: [{to: web}]\n", server.Listener.Addr(), a.File, cert, key, more)
+	}
+	addr, s, _ := proxy(t, testSettings, document(""))
+	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	for range 3 {
+		r, err := http.Post("http://"+addr, "text/plain", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		if want := "spiffe://mesh/proxy " + string(body); err != nil || string(got) != want {
+			t.Fatalf("%d bytes, want %d; %v", len(got), len(want), err)
+		}
+	}
+	if open, _ := s.Clusters()["web"].Endpoints[0].Connections(); open != 1 {
+		t.Errorf("%d connections after three calls in turns", open)
+	}
+	for more, want := range map[string]int{
+		`, identities: ["spiffe://mesh/stock"]`: 200, `, identities: ["spiffe://mesh/bank"]`: 503, `, server_name: stock.example`: 503,
+	} {
+		if err := s.Adopt(table(t, document(more))); err != nil {
+			t.Fatal(err)
+		}
+		if status, text := fetch(t, http.DefaultClient, "http://"+addr); status != want {
+			t.Errorf("%s: %d %s", more, status, text)
+		}
+	}
+	missing := strings.Replace(document(""), a.File, a.File+".gone", 1)
+	if err := s.Adopt(table(t, missing)); err == nil {
+		t.Error("a cluster whose authorities are not there is taken")
+	}
+}
+
+// Certificates of both ends of the proxy change all the time, and no call sees it: neither those on kept connections nor new ones.
+func TestCertificatesAreRotatedUnderLoad(t *testing.T) {
+	a := certstest.New(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(who))
+	cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1"})
+	var err error
+	if server.TLS, err = secure.Listener([]string{cert}, []string{key}, a.File, true); err != nil {
+		t.Fatal(err)
+	}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	settings := testSettings
+	settings.TLS = listening(t, a, true)
+	cert, key = a.Issue(t, "outgoing", certstest.Leaf{URI: "spiffe://mesh/proxy"})
+	document := fmt.Sprintf("clusters: {web: {endpoints: [%q], idle_timeout: 1ms, tls: {ca: %q, cert: %q, key: %q}}}\nroutes: [{to: web}]\n", server.Listener.Addr(), a.File, cert, key)
+	addr, s, _ := proxy(t, settings, document)
+	kept, fresh := caller(t, a, "spiffe://mesh/kept"), caller(t, a, "spiffe://mesh/fresh")
+	fresh.Transport.(*http.Transport).DisableKeepAlives = true
+	var done atomic.Bool
+	var calls [2]atomic.Int64
+	var running sync.WaitGroup
+	for i, c := range []*http.Client{kept, fresh} {
+		running.Go(func() {
+			for !done.Load() {
+				r, err := c.Get("https://" + addr)
+				if err != nil || r.StatusCode != 200 {
+					t.Errorf("a call failed: %v, %v", r, err)
+					return
+				}
+				_ = r.Body.Close()
+				calls[i].Add(1)
+			}
+		})
+	}
+	stop := func() {
+		done.Store(true)
+		running.Wait()
+	}
+	defer stop()
+	for range 20 {
+		before := [2]int64{calls[0].Load(), calls[1].Load()}
+		settings.TLS = listening(t, a, true)
+		s.Set(settings)
+		a.Issue(t, "outgoing", certstest.Leaf{URI: "spiffe://mesh/proxy"})
+		if err := s.Adopt(table(t, document)); err != nil { // as Run does each second
+			t.Error(err)
+		}
+		eventually(t, "both call on", func() bool { return calls[0].Load() >= before[0]+3 && calls[1].Load() >= before[1]+3 })
+	}
+	stop()
+	t.Logf("%d and %d calls", calls[0].Load(), calls[1].Load())
+}
+
+// What does not come to its handshake's end is waited for no longer than for a head; a drain ends it too.
+func TestHandshakesAreBounded(t *testing.T) {
+	settings := testSettings
+	settings.TLS, settings.HeadTimeout = listening(t, certstest.New(t), false), 50*time.Millisecond
+	addr, _, w := proxy(t, settings, to("127.0.0.1:1"))
+	c := dial(t, addr)
+	if _, err := c.Write([]byte("\x16\x03\x01\x02\x00\x01")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, c); err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("the connection's end: %v", err)
+	}
+	if got := w.lost.Load(); got != 1 {
+		t.Errorf("%d handshakes are told to have failed", got)
+	}
+	dial(t, addr) // says nothing; the end of the test drains
+}
