@@ -66,7 +66,7 @@ func closeDoubles(plain, heddle []byte) bool {
 var clockForms = []string{"2006-01-02 15:04:05", "2006-01-02", "15:04:05", "20060102150405", "20060102"}
 
 // clockTolerance covers the time between the run on the plain server and the one on heddle.
-const clockTolerance = 10 * time.Minute
+const clockTolerance = 30 * time.Minute
 
 func closeClocks(plain, heddle string) bool {
 	if len(plain) != len(heddle) {
