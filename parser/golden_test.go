@@ -34,19 +34,19 @@ func TestGolden(t *testing.T) {
 			if d.Cmd == "kind" {
 				return st.Kind.String() + "\n"
 			}
-			return describeText(st)
+			return describeText(t, st)
 		})
 	})
 }
 
 // describeText writes all that a Statement knows.
-func describeText(st *Statement) string {
+func describeText(t *testing.T, st *Statement) string {
 	var b strings.Builder
 	p := func(f string, a ...any) { fmt.Fprintf(&b, f+"\n", a...) }
 	grammar := "exact"
 	if st.AST == nil {
 		grammar = "no tree"
-	} else if !st.Exact {
+	} else if !confirmed(t, st) {
 		grammar = "unconfirmed"
 	}
 	p("%s, %s", st.Kind, grammar)
@@ -94,7 +94,7 @@ func describeText(st *Statement) string {
 		}
 	}
 	if st.Inner != nil {
-		p("inner at %d:\n%s", st.InnerStart, describeText(st.Inner))
+		p("inner at %d:\n%s", st.InnerStart, describeText(t, st.Inner))
 	}
 	return b.String()
 }

@@ -3,7 +3,7 @@ package parser
 import (
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 
@@ -29,7 +29,7 @@ var parsers = sync.Pool{New: func() any { return tidb.New() }}
 // errTooLarge is ParseErr of a statement that the grammar library is not asked about.
 var errTooLarge = errors.New("the statement is too large or too deep for the grammar")
 
-// grammar asks the grammar library for the tree, links it with the arguments, and lets it confirm the tables.
+// grammar asks the grammar library for the tree and links it with the arguments.
 func (st *Statement) grammar(r *reader, at int) {
 	if at >= len(st.Tokens) {
 		return
@@ -42,7 +42,7 @@ func (st *Statement) grammar(r *reader, at int) {
 		st.ParseErr = errTooLarge
 		return
 	}
-	c := st.canonical(r, at, nil, Span{})
+	c := st.canonical(r, at)
 	if len(c.text) > maxGrammarText {
 		st.ParseErr = errTooLarge
 		return
@@ -54,7 +54,6 @@ func (st *Statement) grammar(r *reader, at int) {
 	}
 	st.AST = node
 	st.link.build(st, node, c)
-	st.Exact = st.confirm(r, at)
 }
 
 func (st *Statement) deep() bool {
@@ -107,19 +106,35 @@ func grammarMode(m SQLMode) mysql.SQLMode {
 }
 
 // canon is the text for the grammar, written anew from the tokens: without comments, identifiers in backticks where
-// they were quoted, strings in one form. at maps its offsets back to tokens.
+// they were quoted, strings in one form.
 type canon struct {
 	text string
-	at   map[int]int
+	at   offsets
 }
 
-// canonical writes the tokens from start on. The identifiers of tags are replaced. What the grammar lacks and the
-// tree is not needed for is left out: INTO, RETURNING, the row alias of INSERT; and the span leave.
-func (st *Statement) canonical(r *reader, start int, tags map[int]string, leave Span) canon {
-	cut := append(st.cuts(), leave)
+// offsets tell which token stands at an offset of the canonical text. They are in order, and a list is half of what a map of
+// as many would be to make.
+type offsets []offset
+
+type offset struct{ at, token int32 }
+
+func (o *offsets) add(at, token int) { *o = append(*o, offset{int32(at), int32(token)}) }
+
+func (o offsets) token(at int) (int, bool) {
+	i, ok := slices.BinarySearchFunc(o, at, func(x offset, at int) int { return int(x.at) - at })
+	if !ok {
+		return 0, false
+	}
+	return int(o[i].token), true
+}
+
+// canonical writes the tokens from start on. What the grammar lacks and the tree is not needed for is left out: INTO,
+// RETURNING, the row alias of INSERT.
+func (st *Statement) canonical(r *reader, start int) canon {
+	cut := st.cuts()
 	var b strings.Builder
 	b.Grow(len(st.Text) + 16)
-	c := canon{at: make(map[int]int, len(st.Tokens))}
+	c := canon{at: make(offsets, 0, len(st.Tokens)-start)}
 	doneArg := -1
 	for i := start; i < len(st.Tokens); i++ {
 		t := st.Tokens[i]
@@ -129,22 +144,21 @@ func (st *Statement) canonical(r *reader, start int, tags map[int]string, leave 
 		if i > start && t.Start != st.Tokens[i-1].End {
 			b.WriteByte(' ')
 		}
-		from := i
 		if t.Arg >= 0 {
 			doneArg = t.Arg
-			if st.writeArg(&b, c.at, i) {
+			if st.writeArg(&b, &c.at, i) {
 				continue
 			}
 		}
-		c.at[b.Len()] = from
-		st.writeToken(&b, r, i, tags)
+		c.at.add(b.Len(), i)
+		st.writeToken(&b, r, i)
 	}
 	c.text = b.String()
 	return c
 }
 
 // writeArg writes a string argument: introducer left out, adjacent parts joined. It says no to other arguments.
-func (st *Statement) writeArg(b *strings.Builder, at map[int]int, i int) bool {
+func (st *Statement) writeArg(b *strings.Builder, at *offsets, i int) bool {
 	a := st.Args[st.Tokens[i].Arg]
 	switch a.Kind {
 	case ArgString:
@@ -153,13 +167,13 @@ func (st *Statement) writeArg(b *strings.Builder, at map[int]int, i int) bool {
 		if err != nil || len(s) > maxGrammarLiteral {
 			s = "?" // the tree is for the statement's shape; values are read from the arguments
 		}
-		at[b.Len()] = i
+		at.add(b.Len(), i)
 		writeString(b, st.Mode.Charset.utf8(s))
 	case ArgDate, ArgTime, ArgTimestamp:
-		at[b.Len()] = i
+		at.add(b.Len(), i)
 		b.WriteString(st.Text[a.Start:a.End])
 	case ArgHex, ArgBit:
-		at[b.Len()] = i
+		at.add(b.Len(), i)
 		if a.End-a.Start > maxGrammarLiteral {
 			b.WriteString("x'3f'")
 			return true
@@ -171,12 +185,8 @@ func (st *Statement) writeArg(b *strings.Builder, at map[int]int, i int) bool {
 	return true
 }
 
-func (st *Statement) writeToken(b *strings.Builder, r *reader, i int, tags map[int]string) {
+func (st *Statement) writeToken(b *strings.Builder, r *reader, i int) {
 	t := st.Tokens[i]
-	if tag, ok := tags[i]; ok {
-		b.WriteString(tag)
-		return
-	}
 	switch t.Kind {
 	case Quoted:
 		writeIdent(b, r.name(i))
@@ -266,105 +276,3 @@ func inCut(cut []Span, s Span) bool {
 	}
 	return false
 }
-
-// confirm parses once more with every table occurrence and qualifier under a name of its own, and looks where the
-// tree has them: then no occurrence is missed, and none is something else.
-func (st *Statement) confirm(r *reader, at int) bool {
-	tags := map[int]string{}
-	for _, t := range st.Tables {
-		tags[t.tok] = "heddle_t_" + strconv.Itoa(t.tok)
-	}
-	for _, q := range st.Qualifiers {
-		tags[q.tok] = "heddle_q_" + strconv.Itoa(q.tok)
-	}
-	if len(tags) == 0 {
-		v := &occurrences{tables: map[string]int{}, quals: map[string]int{}}
-		st.AST.Accept(v)
-		return len(v.tables) == 0
-	}
-	node, err := parseGrammar(st.canonical(r, at, tags, st.plainRows(r)).text, st.Mode)
-	if err != nil {
-		return false
-	}
-	v := &occurrences{tables: map[string]int{}, quals: map[string]int{}}
-	node.Accept(v)
-	for _, t := range st.Tables {
-		if v.tables[tags[t.tok]] != 1 {
-			return false
-		}
-		delete(v.tables, tags[t.tok])
-	}
-	for _, q := range st.Qualifiers {
-		if v.quals[tags[q.tok]] < 1 {
-			return false
-		}
-		delete(v.quals, tags[q.tok])
-	}
-	for _, a := range st.deleteAliases {
-		delete(v.tables, a)
-	}
-	return len(v.tables) == 0 && st.noQualifierLeft(r, v.quals)
-}
-
-// plainRows is the span of an INSERT's rows behind the first, if no row holds a name: reading them once is enough.
-func (st *Statement) plainRows(r *reader) Span {
-	c := st.Clauses
-	if c == nil || len(c.Rows) < 2 {
-		return Span{}
-	}
-	from, to := c.Rows[0].End, c.Rows[len(c.Rows)-1].End
-	for i, t := range st.Tokens {
-		if t.Start >= from && t.End <= to && (t.Kind == Quoted || t.Kind == Word && !r.any(i, "NULL", "DEFAULT", "TRUE", "FALSE") && t.Arg < 0) {
-			return Span{}
-		}
-	}
-	return Span{from, to}
-}
-
-// noQualifierLeft reports whether each qualifier that was not tagged is an alias, a derived table or a WITH table.
-func (st *Statement) noQualifierLeft(r *reader, left map[string]int) bool {
-	other, lower := map[string]bool{}, map[string]bool{}
-	for name := range left {
-		lower[strings.ToLower(name)] = true
-	}
-	for _, b := range r.blocks {
-		for _, t := range b.tables {
-			if t.alias != "" {
-				other[strings.ToLower(t.alias)] = true
-			} else if !t.stored {
-				other[strings.ToLower(t.name)] = true
-			}
-		}
-	}
-	for _, t := range st.Tables {
-		if name := strings.ToLower(t.Name); lower[name] && !other[name] {
-			return false
-		}
-	}
-	return true
-}
-
-// occurrences collects the table names and column qualifiers of a tree.
-type occurrences struct {
-	tables, quals map[string]int
-}
-
-// Enter implements ast.Visitor.
-func (v *occurrences) Enter(n ast.Node) (ast.Node, bool) {
-	switch x := n.(type) {
-	case *ast.TableName:
-		v.tables[x.Name.O]++
-	case *ast.ColumnName:
-		if x.Table.O != "" {
-			v.quals[x.Table.O]++
-		}
-	case *ast.SelectField:
-		if x.WildCard != nil && x.WildCard.Table.O != "" {
-			v.quals[x.WildCard.Table.O]++
-		}
-	}
-	return n, false
-}
-
-// Leave implements ast.Visitor.
-func (v *occurrences) Leave(n ast.Node) (ast.Node, bool) { return n, true }

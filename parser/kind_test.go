@@ -142,7 +142,7 @@ func TestCharsetNames(t *testing.T) {
 	m := maria
 	m.Charset = CharsetGBK
 	st, err := Parse("SELECT * FROM \xc4\xe3 WHERE `\xc4\xe3`.a = '\xb3\x5c'", m)
-	if err != nil || len(st.Tables) != 1 || st.Tables[0].Name != "你" || len(st.Qualifiers) != 1 || !st.Exact {
+	if err != nil || len(st.Tables) != 1 || st.Tables[0].Name != "你" || len(st.Qualifiers) != 1 || !confirmed(t, st) {
 		t.Fatalf("%v %+v", err, st)
 	}
 }

@@ -15,8 +15,8 @@ import (
 // with that in mind and checked against what they hold; spans of composed expressions come from their leaves.
 type linkTable struct {
 	arg  map[ast.ExprNode]int
-	at   map[int]int // canonical offset to token
-	used map[int]int // argument to how many nodes claim it
+	at   offsets
+	used []uint32 // how many nodes claim each argument
 }
 
 // ArgIndex gives the argument that a literal, a temporal literal or a parameter of AST stands for. It says no rather
@@ -36,7 +36,7 @@ func (st *Statement) Span(e ast.ExprNode) (Span, bool) {
 }
 
 func (l *linkTable) build(st *Statement, node ast.StmtNode, c canon) {
-	l.arg, l.used, l.at = map[ast.ExprNode]int{}, map[int]int{}, c.at
+	l.arg, l.used, l.at = make(map[ast.ExprNode]int, len(st.Args)), make([]uint32, len(st.Args)), c.at
 	node.Accept(&linker{st, l})
 }
 
@@ -50,7 +50,7 @@ type linker struct {
 func (v *linker) Enter(n ast.Node) (ast.Node, bool) {
 	switch x := n.(type) {
 	case *driver.ParamMarkerExpr:
-		if i, ok := v.l.at[x.Offset]; ok && v.st.Tokens[i].Kind == Param {
+		if i, ok := v.l.at.token(x.Offset); ok && v.st.Tokens[i].Kind == Param {
 			v.claim(x, v.st.Tokens[i].Arg)
 		}
 	case *driver.ValueExpr:
@@ -87,7 +87,7 @@ func before(t Token) bool {
 
 // leaf finds the token at a canonical offset, or the one behind a word such as WHERE, if it is fit.
 func (st *Statement) leaf(offset int, fit func(Token) bool) (int, bool) {
-	i, ok := st.link.at[offset]
+	i, ok := st.link.at.token(offset)
 	if !ok {
 		return 0, false
 	}

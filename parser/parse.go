@@ -45,7 +45,7 @@ const (
 	maxWork  = 50_000_000
 )
 
-// analyse fills in a Statement from its tokens, and asks the grammar last, to confirm.
+// analyse fills in a Statement from its tokens, and asks the grammar last.
 func analyse(st *Statement) error {
 	r := &reader{st: st, t: st.Tokens}
 	for _, t := range st.Tokens {
@@ -65,8 +65,6 @@ func analyse(st *Statement) error {
 	}
 	if st.Kind != Explain && st.Kind != Analyze {
 		st.grammar(r, at)
-	} else if st.Inner != nil {
-		st.Exact = st.Inner.Exact
 	}
 	return nil
 }
@@ -89,6 +87,7 @@ func tokenize(text string, mode Mode, folded bool, room Room) (*Statement, error
 	}
 	st := &Statement{Text: text[:s.End], raw: b[:s.End:s.End], Mode: mode, Args: s.Args, Params: s.Params, Folds: s.Folds, group: s.group}
 	st.Tokens = make([]Token, 0, s.Tokens)
+	upper := upperOf(st.Text, s.Tokens)
 	var comments []Span
 	l := lexer{p: b[:s.End], mode: mode, comments: &comments}
 	depth, arg := 0, 0
@@ -105,7 +104,7 @@ func tokenize(text string, mode Mode, folded bool, room Room) (*Statement, error
 			t.Arg = arg
 		}
 		st.Executable = st.Executable || l.exec
-		st.push(t, l.dotted, &depth)
+		st.push(t, upper, l.dotted, &depth)
 	}
 	st.pairs()
 	st.hints(comments)
@@ -121,9 +120,25 @@ func weight(tokens, text int) int64 {
 	return int64(tokens*each + 2*text)
 }
 
-// push adds a token, its word in upper case.
-func (st *Statement) push(t Token, dotted bool, depth *int) {
+// upperOf is the text in upper case, for the words to be cut from: one allocation in the place of one a word. It is "" where
+// letters have other lengths in upper case, and where most of the text is no words.
+func upperOf(text string, tokens int) string {
+	if len(text) > 64*tokens {
+		return ""
+	}
+	for i := range len(text) {
+		if text[i] >= 0x80 {
+			return ""
+		}
+	}
+	return strings.ToUpper(text)
+}
+
+// push adds a token, its word in upper case; upper is as upperOf gives it.
+func (st *Statement) push(t Token, upper string, dotted bool, depth *int) {
 	switch {
+	case t.Kind == Word && !dotted && upper != "":
+		t.Word = upper[t.Start:t.End]
 	case t.Kind == Word && !dotted:
 		t.Word = strings.ToUpper(st.Text[t.Start:t.End])
 	case t.Kind == Op:

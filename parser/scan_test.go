@@ -283,7 +283,7 @@ func FuzzScan(f *testing.F) {
 			t.Fatalf("Parse has %d arguments, Scan %d", len(st.Args), len(s.Args))
 		}
 		invariants(t, st)
-		describeText(st)
+		describeText(t, st)
 	})
 }
 

@@ -136,7 +136,7 @@ func TestExact(t *testing.T) {
 		}
 		if st.AST == nil {
 			t.Errorf("%q: %v", text, st.ParseErr)
-		} else if !st.Exact {
+		} else if !confirmed(t, st) {
 			t.Errorf("%q is not confirmed: %+v %+v", text, st.Tables, st.Qualifiers)
 		}
 	}

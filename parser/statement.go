@@ -24,11 +24,10 @@ type Statement struct {
 	// Walk is held by who walks the AST of a statement that others may have too: the library's visitors write to its nodes.
 	Walk sync.Mutex
 
-	// Tables are all occurrences in table position, in text order. Exact says that the grammar confirmed the
-	// list and Qualifiers; else both come from the token state machine alone.
+	// Tables are all occurrences in table position, in text order. They and Qualifiers come from the tokens alone, whether or
+	// not the grammar can read the text; the tests hold both against the grammar's tree.
 	Tables     []TableRef
 	Qualifiers []Qualifier
-	Exact      bool
 	CTEs       []Name // names that WITH defines
 
 	// Executable says that code stands in executable comments: a span of several tokens may then begin inside of
@@ -57,12 +56,11 @@ type Statement struct {
 	Called  *TableRef // Call: the procedure
 	Local   bool      // LoadData: LOCAL
 
-	raw           []byte   // Text
-	encl          []int32  // the parenthesis around each token, -1
-	match         []int32  // for a parenthesis: the index of its partner, -1 without one; for others 0
-	group         int      // as Scan.group
-	deleteAliases []string // targets of a multi-table DELETE that are aliases
-	link          linkTable
+	raw   []byte  // Text
+	encl  []int32 // the parenthesis around each token, -1
+	match []int32 // for a parenthesis: the index of its partner, -1 without one; for others 0
+	group int     // as Scan.group
+	link  linkTable
 }
 
 // Role is why a table is named.

@@ -282,7 +282,6 @@ func (r *reader) deleteList(i, end int) {
 			}
 		}
 		if found && target.alias != "" {
-			r.st.deleteAliases = append(r.st.deleteAliases, ref.Name)
 			continue
 		}
 		ref.DeleteRef = true

@@ -70,10 +70,11 @@ func (p *planning) blockSelector(b *block) plan.Selector {
 func (s *keyScope) combine(leaves []leaf, others []plan.Selector, top bool) plan.Selector {
 	width := len(s.lead.sharding().place.Sharded.Key)
 	if key := equalKey(leaves, width); key != nil {
-		if len(others) == 1 && sameSelector(others[0], &plan.SelectEqual{Key: key}) {
-			others = nil
+		equal := &plan.SelectEqual{Key: key}
+		if len(others) == 0 || len(others) == 1 && sameSelector(others[0], equal) {
+			return equal
 		}
-		return and(append([]plan.Selector{&plan.SelectEqual{Key: key}}, others...))
+		return and(append([]plan.Selector{equal}, others...))
 	}
 	var parts []plan.Selector
 	conds := make([]plan.Cond, width)
@@ -232,26 +233,47 @@ func (s *keyScope) readBinary(e *ast.BinaryOperationExpr, not bool) (leaf, plan.
 	return leaf{}, nil, false
 }
 
-// readLogic reads an AND or OR of two conditions.
+// readLogic reads conditions with AND or OR between them. Lists of them are of any length, and each is an operand of the tree
+// below: they are read one after the other, not one inside of the other.
 func (s *keyScope) readLogic(e *ast.BinaryOperationExpr, isAnd, not bool) (leaf, plan.Selector, bool) {
-	l, lok := s.part(e.L, not)
-	r, rok := s.part(e.R, not)
-	switch {
-	case isAnd && lok && rok:
-		return leaf{}, and([]plan.Selector{l, r}), true
-	case isAnd && lok:
-		return leaf{}, l, true
-	case isAnd && rok:
-		return leaf{}, r, true
-	case lok && rok:
-		return leaf{}, or(l, r), true
+	operands := spine(e)
+	l, lok := s.part(operands[0], not)
+	for _, o := range operands[1:] {
+		r, rok := s.part(o, not)
+		switch {
+		case isAnd && lok && rok:
+			l = and([]plan.Selector{l, r})
+		case isAnd && rok:
+			l, lok = r, true
+		case !isAnd && lok && rok:
+			l = or(l, r)
+		case !isAnd:
+			l, lok = nil, false
+		}
 	}
-	return leaf{}, nil, false
+	return leaf{}, l, lok
 }
 
+// spine is what stands left and right of an operator, and of the same one on its left, in order.
+func spine(e *ast.BinaryOperationExpr) []ast.ExprNode {
+	n := 2
+	for b, ok := bareExpr(e.L).(*ast.BinaryOperationExpr); ok && b.Op == e.Op; b, ok = bareExpr(b.L).(*ast.BinaryOperationExpr) {
+		n++
+	}
+	operands := make([]ast.ExprNode, n)
+	for n--; n > 1; n-- {
+		operands[n] = e.R
+		e = bareExpr(e.L).(*ast.BinaryOperationExpr)
+	}
+	operands[0], operands[1] = e.L, e.R
+	return operands
+}
+
+// or adds r to l, which is nobody else's.
 func or(l, r plan.Selector) plan.Selector {
 	if o, ok := l.(*plan.SelectOr); ok {
-		return &plan.SelectOr{Parts: append(o.Parts, r)}
+		o.Parts = append(o.Parts, r)
+		return o
 	}
 	return &plan.SelectOr{Parts: []plan.Selector{l, r}}
 }

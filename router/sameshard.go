@@ -3,6 +3,7 @@ package router
 import (
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/opcode"
 )
 
 // sameShard looks for the key of every sharded table of the statement, wherever it stands. Where all are constants
@@ -61,6 +62,9 @@ func (p *planning) constantKey(b *block, s *source) []plan.Expr {
 	read := func(at *block, conditions []ast.ExprNode) {
 		scope := &keyScope{p: p, block: at, lead: s, links: links}
 		for _, e := range conditions {
+			if b, ok := bareExpr(e).(*ast.BinaryOperationExpr); ok && (b.Op == opcode.LogicOr || b.Op == opcode.LogicAnd) {
+				continue // however many it has, it gives a selector, which is no key
+			}
 			if l, sel, ok := scope.read(e, false); ok && sel == nil {
 				leaves = append(leaves, l)
 			}

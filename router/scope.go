@@ -226,15 +226,17 @@ func (p *planning) known(db, name string) *table {
 }
 
 // conjuncts splits a condition at its ANDs.
-func conjuncts(e ast.ExprNode) []ast.ExprNode {
+func conjuncts(e ast.ExprNode) []ast.ExprNode { return appendConjuncts(nil, e) }
+
+func appendConjuncts(out []ast.ExprNode, e ast.ExprNode) []ast.ExprNode {
 	e = bareExpr(e)
 	if e == nil {
-		return nil
+		return out
 	}
 	if b, ok := e.(*ast.BinaryOperationExpr); ok && isAnd(b) {
-		return append(conjuncts(b.L), conjuncts(b.R)...)
+		return appendConjuncts(appendConjuncts(out, b.L), b.R)
 	}
-	return []ast.ExprNode{e}
+	return append(out, e)
 }
 
 // hardConditions are the conjuncts of ON clauses that every row meets: not those inside or of an outer join's null side.

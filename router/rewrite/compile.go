@@ -49,6 +49,9 @@ func Cut(src Source, span Span, splices []Splice) []Piece {
 		return a.Start < b.Start || a.Start == b.Start && a.End == a.Start && b.End > b.Start
 	})
 	var pieces []Piece
+	if n := len(src.within(span)); n > few {
+		pieces = make([]Piece, 0, 2*n+2*len(inside)+1)
+	}
 	pos := span.Start
 	for _, s := range inside {
 		if s.Start < pos {
@@ -59,6 +62,16 @@ func Cut(src Source, span Span, splices []Splice) []Piece {
 		pos = s.End
 	}
 	return appendText(pieces, src, Span{pos, span.End})
+}
+
+// few are so many arguments as need no place made for them beforehand.
+const few = 64
+
+// within are the arguments inside a span.
+func (s Source) within(span Span) []Span {
+	first := sort.Search(len(s.Args), func(i int) bool { return s.Args[i].Start >= span.Start })
+	end := sort.Search(len(s.Args), func(i int) bool { return s.Args[i].End > span.End })
+	return s.Args[first:max(first, end)]
 }
 
 // within are the splices inside a span.
@@ -109,23 +122,30 @@ func appendArgs(pieces []Piece, src Source, span Span) []Piece {
 	first := sort.Search(len(src.Args), func(i int) bool { return src.Args[i].Start >= span.Start })
 	pos := span.Start
 	for i := first; i < len(src.Args) && src.Args[i].End <= span.End; i++ {
-		pieces = appendPieces(pieces, []Piece{{Op: Text, Text: src.Text[pos:src.Args[i].Start]}, {Op: Arg, N: i}})
+		pieces = append(appendPlain(pieces, src.Text[pos:src.Args[i].Start]), Piece{Op: Arg, N: i})
 		pos = src.Args[i].End
 	}
-	return appendPieces(pieces, []Piece{{Op: Text, Text: src.Text[pos:span.End]}})
+	return appendPlain(pieces, src.Text[pos:span.End])
+}
+
+// appendPlain appends a text, to the text before it if there is one.
+func appendPlain(pieces []Piece, text string) []Piece {
+	if text == "" {
+		return pieces
+	}
+	if n := len(pieces); n > 0 && pieces[n-1].Op == Text {
+		pieces[n-1].Text += text
+		return pieces
+	}
+	return append(pieces, Piece{Op: Text, Text: text})
 }
 
 // appendPieces appends more, joining neighbouring texts and leaving out empty ones.
 func appendPieces(pieces, more []Piece) []Piece {
 	for _, p := range more {
 		if p.Op == Text {
-			if p.Text == "" {
-				continue
-			}
-			if n := len(pieces); n > 0 && pieces[n-1].Op == Text {
-				pieces[n-1].Text += p.Text
-				continue
-			}
+			pieces = appendPlain(pieces, p.Text)
+			continue
 		}
 		pieces = append(pieces, p)
 	}

@@ -39,15 +39,8 @@ type Answer struct {
 
 // Plan plans one statement.
 func Plan(ctx context.Context, in Input, text string) (Answer, error) {
-	e := explanation{in: in, mode: parser.Mode{Flavour: in.Flavour}, facts: &router.Facts{}}
-	if e.in.Database == "" && len(in.Layouts) == 1 {
-		e.in.Database = in.Layouts[0].Database
-	}
-	snap, err := catalog.New(0).WithRules(1, in.Layouts)
+	e, err := begin(in)
 	if err != nil {
-		return Answer{}, err
-	}
-	if e.snap, err = e.declared(snap); err != nil {
 		return Answer{}, err
 	}
 	stmt, err := parser.Parse(text, e.mode)
@@ -61,6 +54,20 @@ func Plan(ctx context.Context, in Input, text string) (Answer, error) {
 		return Answer{}, syntaxError(text, stmt.Tokens[0].Start)
 	}
 	return e.plan(ctx, stmt)
+}
+
+// begin knows what the caller says, and nothing of servers.
+func begin(in Input) (*explanation, error) {
+	e := &explanation{in: in, mode: parser.Mode{Flavour: in.Flavour}, facts: &router.Facts{}}
+	if e.in.Database == "" && len(in.Layouts) == 1 {
+		e.in.Database = in.Layouts[0].Database
+	}
+	snap, err := catalog.New(0).WithRules(1, in.Layouts)
+	if err != nil {
+		return nil, err
+	}
+	e.snap, err = e.declared(snap)
+	return e, err
 }
 
 // syntaxError is a server's error at a place of the text.
@@ -83,30 +90,47 @@ type explanation struct {
 const rounds = 64
 
 func (e *explanation) plan(ctx context.Context, stmt *parser.Statement) (Answer, error) {
-	keyer := sharding.Keyer{Charset: "utf8mb4", ExactText: e.mode.Flavour.MariaDB}
-	planner := &router.Planner{Generators: keygen.NewSet(nil, nil, nil), Keyer: keyer}
 	for range rounds {
-		p, err := planner.Plan(ctx, stmt, router.Env{Database: e.in.Database, Mode: e.mode}, e.snap, e.facts)
-		var tables *router.NeedTables
-		var columns *router.NeedColumns
-		var programs *router.NeedPrograms
+		p, err := e.once(ctx, stmt)
 		switch {
 		case err == nil:
-			text, err := e.format(ctx, keyer, p, stmt)
+			text, err := e.format(ctx, e.keyer(), p, stmt)
 			return e.answer(text), err
-		case errors.As(err, &tables):
-			e.assume(tables.Names)
-		case errors.As(err, &programs):
-			e.noPrograms(programs)
-		case errors.As(err, &columns):
-			for need := range columns.Each {
-				e.guess(need)
-			}
-		default:
+		case !e.learn(err):
 			return e.answer(""), err
 		}
 	}
 	return Answer{}, errors.New("planning asks without end")
+}
+
+func (e *explanation) keyer() sharding.Keyer {
+	return sharding.Keyer{Charset: "utf8mb4", ExactText: e.mode.Flavour.MariaDB}
+}
+
+// once plans with what is known so far.
+func (e *explanation) once(ctx context.Context, stmt *parser.Statement) (*plan.Plan, error) {
+	planner := &router.Planner{Generators: keygen.NewSet(nil, nil, nil), Keyer: e.keyer()}
+	return planner.Plan(ctx, stmt, router.Env{Database: e.in.Database, Mode: e.mode}, e.snap, e.facts)
+}
+
+// learn answers in a server's place what planning asks. It says no to an error that asks nothing.
+func (e *explanation) learn(err error) bool {
+	var tables *router.NeedTables
+	var columns *router.NeedColumns
+	var programs *router.NeedPrograms
+	switch {
+	case errors.As(err, &tables):
+		e.assume(tables.Names)
+	case errors.As(err, &programs):
+		e.noPrograms(programs)
+	case errors.As(err, &columns):
+		for need := range columns.Each {
+			e.guess(need)
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 func (e *explanation) answer(plan string) Answer {
