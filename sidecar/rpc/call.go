@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/heddle-mesh/heddle/governance/breaker"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
@@ -26,6 +28,7 @@ type call struct {
 	cluster  *upstream.Cluster // of the route, chosen by weight
 	tried    []*upstream.Endpoint
 	room     [4]*upstream.Endpoint // for tried
+	at       *upstream.Endpoint    // that has the call, and has not been told what became of it
 	deadline time.Time
 	trace    Trace
 	done     Done
@@ -36,6 +39,7 @@ func (x *call) begin(s *Server, client, identity string) {
 }
 
 func (x *call) end() {
+	x.over(nil)
 	x.done.Took = time.Since(x.done.Began)
 	x.server.observer.Call(&x.done)
 	if x.trace != nil {
@@ -73,6 +77,25 @@ type failure struct {
 	status int
 	why    string
 	again  bool // nothing of the call has been done: another connection may try
+	fault  bool // it is the server's, and speaks against it
+}
+
+// over tells the endpoint that has the call what became of it. Without a failure it has answered, if a status has come.
+func (x *call) over(f *failure) {
+	if x.at == nil {
+		return
+	}
+	o, why := breaker.Unknown, ""
+	switch {
+	case f != nil && f.fault:
+		o, why = breaker.Failed, f.why
+	case f == nil && x.done.Status >= http.StatusInternalServerError:
+		o, why = breaker.Failed, "status "+strconv.Itoa(x.done.Status)
+	case f == nil && x.done.Status != 0:
+		o = breaker.Good
+	}
+	x.at.Over(o, why)
+	x.at = nil
 }
 
 // choose takes one of the route's clusters.
@@ -87,6 +110,9 @@ func (x *call) choose() *failure {
 
 // next is the endpoint that is to be tried, at first with nil and then with what became of the last. Or it is the failure that the client is told of.
 func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
+	if last != nil {
+		x.over(last)
+	}
 	switch {
 	case last == nil:
 	case !last.again:
@@ -97,11 +123,13 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 	e := x.cluster.Pick(x.tried)
 	if e == nil {
 		if last == nil {
-			last = &failure{status: http.StatusServiceUnavailable, why: "no endpoint"}
+			last = &failure{status: http.StatusServiceUnavailable, why: x.cluster.Why()}
 		}
 		return nil, last
 	}
+	x.at = e
 	if !x.deadline.IsZero() && !time.Now().Before(x.deadline) {
+		x.over(&failure{})
 		return nil, &failure{status: http.StatusGatewayTimeout, why: "the call's time is over"}
 	}
 	x.done.Endpoint = e.Address
@@ -114,7 +142,7 @@ func (x *call) unreached(e *upstream.Endpoint, err error) *failure {
 	var unreachable *upstream.ConnectError
 	if errors.As(err, &unreachable) {
 		x.tried = append(x.tried, e)
-		f.again = true
+		f.again, f.fault = true, true
 	}
 	return f
 }

@@ -136,7 +136,7 @@ func (t *transfer) send() *failure {
 	case errors.As(err, &e):
 		return &failure{status: e.Status, why: e.Why}
 	case err != nil:
-		return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used && empty}
+		return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used && empty, fault: !t.used}
 	case !sent:
 		t.sendRest()
 	}
@@ -170,10 +170,11 @@ func (t *transfer) readHead() *failure {
 	if err != nil {
 		f := t.lost(err)
 		f.again = f.again && silent
+		f.fault = f.fault && !f.again // an old connection's end says nothing of its server
 		return f
 	}
 	if err := t.response.Parse(head); err != nil {
-		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error()}
+		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), fault: true}
 	}
 	t.server.Take(len(head))
 	return nil
@@ -200,11 +201,16 @@ func (t *transfer) lost(err error) *failure {
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time"}
+		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: !t.hurried()}
 	case errors.Is(err, io.EOF):
-		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: t.repeatable()}
+		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: t.repeatable(), fault: true}
 	}
-	return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: t.repeatable()}
+	return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: t.repeatable(), fault: true}
+}
+
+// hurried says whether the caller waits less long than the route would: no answer by then speaks against no server.
+func (t *transfer) hurried() bool {
+	return t.deadline.Sub(t.done.Began) < t.route.TimeoutOrDefault()
 }
 
 // repeatable says whether the call may be sent again, though the server may have got it: the connection was an old one, which
@@ -244,7 +250,7 @@ func (t *transfer) interim() *failure {
 func (t *transfer) reply() (goesOn bool, failed *failure) {
 	body, err := t.response.Body(t.request.Method)
 	if err != nil {
-		return false, &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error()}
+		return false, &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), fault: true}
 	}
 	plain := t.request.Minor == 0 && body.Kind == http1.Chunked
 	goesOn = t.persists && t.sent() && body.Kind != http1.UntilClose && !plain && !t.conn.isDraining()
@@ -259,7 +265,7 @@ func (t *transfer) reply() (goesOn bool, failed *failure) {
 		if errors.As(err, &gone) {
 			return false, &failure{why: "the client took no answer: " + err.Error()}
 		}
-		return false, &failure{why: "the server's answer was cut: " + err.Error()}
+		return false, &failure{why: "the server's answer was cut: " + err.Error(), fault: true}
 	}
 	t.reusable = sized && t.sent() && t.response.KeepsAlive() && len(t.server.Waiting()) == 0
 	return goesOn && t.sent(), nil
@@ -285,7 +291,7 @@ func (t *transfer) sent() bool {
 // tunnel passes on whatever either end sends, until both have ended.
 func (t *transfer) tunnel() (goesOn bool, failed *failure) {
 	if !t.upgrade {
-		return false, &failure{status: http.StatusBadGateway, why: "the server changes to another protocol unasked"}
+		return false, &failure{status: http.StatusBadGateway, why: "the server changes to another protocol unasked", fault: true}
 	}
 	client := t.conn.client
 	t.done.Status = t.response.Status

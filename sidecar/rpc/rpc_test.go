@@ -220,7 +220,7 @@ func TestTimeIsOver(t *testing.T) {
 
 func TestSlowAndTooMany(t *testing.T) {
 	settings := testSettings
-	settings.MaxConnections, settings.HeadTimeout, settings.IdleTimeout, settings.HeadSize = 2, 50*time.Millisecond, 200*time.Millisecond, 1000
+	settings.HeadTimeout, settings.IdleTimeout, settings.HeadSize = 50*time.Millisecond, 200*time.Millisecond, 1000
 	addr, _, w := proxy(t, settings, "routes: [{respond: {status: 200}}]")
 	slow := dial(t, addr)
 	_, _ = io.WriteString(slow, "GET / HTTP/1.1\r\nhost: x")
@@ -233,7 +233,7 @@ func TestSlowAndTooMany(t *testing.T) {
 	if got, err := io.ReadAll(dial(t, addr)); len(got) != 0 || err != nil {
 		t.Errorf("an idle connection ended with %q, %v", got, err)
 	}
-	settings.IdleTimeout = time.Minute
+	settings.IdleTimeout, settings.MaxConnections = time.Minute, 2
 	addr, _, w = proxy(t, settings, "routes: [{respond: {status: 200}}]")
 	for range 2 {
 		c := dial(t, addr)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -172,12 +173,12 @@ func TestCallsOfServersByTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.TLS = c
+	server.TLS, server.Config.ErrorLog = c, log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	cert, key = a.Issue(t, "outgoing", certstest.Leaf{URI: "spiffe://mesh/proxy"})
 	document := func(more string) string {
-		return fmt.Sprintf("clusters: {web: {endpoints: [%q], tls: {ca: %q, cert: %q, key: %q%s}}}\nroutes: [{to: web}]\n", server.Listener.Addr(), a.File, cert, key, more)
+		return fmt.Sprintf("clusters: {web: {endpoints: [%q], health: {check: {path: /, interval: 10ms}}, tls: {ca: %q, cert: %q, key: %q%s}}}\nroutes: [{to: web}]\n", server.Listener.Addr(), a.File, cert, key, more)
 	}
 	addr, s, _ := proxy(t, testSettings, document(""))
 	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)

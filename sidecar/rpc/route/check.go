@@ -139,6 +139,8 @@ func (c *checker) cluster(at, name string, cl *Cluster) {
 			continue
 		case e.Weight < 0:
 			c.problem(at, "a weight is at least 1")
+		case e.Priority < 0:
+			c.problem(at, "a priority is not below 0")
 		case seen[e.Address]:
 			c.problem(at, "the endpoint %s is there twice", e.Address)
 		}
@@ -147,12 +149,13 @@ func (c *checker) cluster(at, name string, cl *Cluster) {
 			c.problem(at, "the address %q is not host:port", e.Address)
 		}
 	}
-	if cl.ConnectTimeout < 0 || cl.IdleTimeout < 0 || cl.MaxConnections < 0 {
+	if cl.ConnectTimeout < 0 || cl.IdleTimeout < 0 || cl.MaxConnections < 0 || cl.MaxPending < 0 {
 		c.problem(at, "a limit of the cluster %s is below 0", name)
 	}
 	if cl.TLS != nil {
 		c.tls(at+".tls", cl.TLS)
 	}
+	c.health(at, cl)
 	if _, err := balance.New(cl.Balance.policy(), cl.Balance.Properties, []balance.Endpoint{{Load: &balance.Load{}}}); err != nil {
 		c.problem(at+".balance", "%v", err)
 	}

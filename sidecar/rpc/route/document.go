@@ -25,8 +25,11 @@ type Cluster struct {
 	Balance        Balance       `yaml:"balance"`
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s
 	MaxConnections int           `yaml:"max_connections"` // to each endpoint; 0: 1024
+	MaxPending     int           `yaml:"max_pending"`     // calls that wait for one of them; 0: 1024. One more is refused at once
 	IdleTimeout    time.Duration `yaml:"idle_timeout"`    // of a connection that nothing uses; 0: 60s. Shorter than the servers' own
 	TLS            *TLS          `yaml:"tls"`             // nil: calls are not encrypted
+	Health         Health        `yaml:"health"`
+	Breaker        *Breaker      `yaml:"breaker"` // nil: none
 }
 
 // TLS is how a cluster's servers are spoken with. Its files are read again when they change. {} verifies by the system's
@@ -81,9 +84,10 @@ func (a *Allow) parse() error {
 
 // Endpoint is one server. A plain text is its address.
 type Endpoint struct {
-	Address string `yaml:"address"` // host:port
-	Weight  int    `yaml:"weight"`  // 0: 1
-	Zone    string `yaml:"zone"`
+	Address  string `yaml:"address"` // host:port
+	Weight   int    `yaml:"weight"`  // 0: 1
+	Zone     string `yaml:"zone"`
+	Priority int    `yaml:"priority"` // those of a higher number are called only while too few of the lower ones are up
 }
 
 // UnmarshalYAML takes an address alone too.

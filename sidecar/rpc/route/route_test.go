@@ -152,6 +152,13 @@ func TestProblems(t *testing.T) {
 		{"routes:\n- {response_headers: {set: {Content-Length: \"1\"}}, respond: {status: 200}}", "the connection's own"},
 		{"routes:\n- {response_headers: {set: {a: \"b\\r\\nc: d\"}}, respond: {status: 200}}", "control character"},
 		{"routes:\n- {name: a, respond: {status: 200}}\n- {name: a, respond: {status: 200}}", "3:10: there are two routes"},
+		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    health:\n      check: {path: x}\nroutes: [{to: a}]", `5:21: the path "x" does not begin with /`},
+		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    health:\n      check:\n        status: [200]\nroutes: [{to: a}]", "a check that has a path"},
+		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    health:\n      check: {path: /x, status: [99]}\nroutes: [{to: a}]", "the status 99 is none"},
+		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    health: {panic_below: 101}\nroutes: [{to: a}]", "4:27: panic_below is a share of 0 to 100 per cent"},
+		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    health:\n      eject: {for: -1s}\nroutes: [{to: a}]", "for is not below 0"},
+		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    breaker: {failures: 200}\nroutes: [{to: a}]", "4:25: failures is a share"},
+		{"clusters:\n  a: {endpoints: [{address: \"h:1\", priority: -1}]}\nroutes: [{to: a}]", "a priority is not below 0"},
 		{"routes: [", ":"},
 	} {
 		_, err := Parse([]byte(c.document))

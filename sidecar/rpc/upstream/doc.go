@@ -1,5 +1,5 @@
-// Package upstream keeps the servers that calls go to: clusters of endpoints, whom of them a call goes to, and the connections
-// to each. Its connections carry one call at a time; what is said on them is another's business. Level: sidecar/rpc.
+// Package upstream keeps the servers that calls go to: clusters of endpoints, which of them are well, whom a call goes to, and the
+// connections to each. Its connections carry one call at a time; what is said on them is another's business. Level: sidecar/rpc.
 package upstream
 
 import (
@@ -20,6 +20,8 @@ type Set struct {
 	clusters  map[string]*Cluster
 	endpoints map[key]*Endpoint
 	secure    map[string]*secure.Outgoing // by cluster
+	checks    sync.WaitGroup
+	over      bool // nothing is checked any more
 }
 
 // key is what tells endpoints apart: clusters do not share connections, their limits differ; nor do those that are spoken with
@@ -57,20 +59,20 @@ func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 			}
 			encrypted[name] = o
 		}
-		c := &Cluster{Name: name}
-		var all []balance.Endpoint
+		c := newCluster(name, rule)
 		for _, r := range rule.Endpoints {
 			k := key{name, r.Address, fmt.Sprint(rule.TLS)}
 			e := s.endpoints[k]
 			if e == nil {
 				e = &Endpoint{Address: r.Address, Load: &balance.Load{}}
+				if s.clusters[name] != nil { // it has joined one that has been at work
+					e.since.Store(time.Now().UnixNano())
+				}
 			}
 			kept[k] = e
 			c.Endpoints = append(c.Endpoints, e)
-			all = append(all, balance.Endpoint{Name: r.Address, Zone: r.Zone, Weight: r.Weight, Load: e.Load})
 		}
-		var err error
-		if c.picker, err = balance.New(cmp.Or(rule.Balance.Policy, "round_robin"), rule.Balance.Properties, all); err != nil {
+		if err := c.refresh(time.Now()); err != nil {
 			return fmt.Errorf("cluster %s: %w", name, err)
 		}
 		next[name] = c
@@ -78,20 +80,27 @@ func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 	for k, e := range kept {
 		rule := clusters[k.cluster]
 		e.set(limits{
-			connect: cmp.Or(rule.ConnectTimeout, time.Second), idle: cmp.Or(rule.IdleTimeout, time.Minute), most: cmp.Or(rule.MaxConnections, 1024),
+			connect: cmp.Or(rule.ConnectTimeout, time.Second), idle: cmp.Or(rule.IdleTimeout, time.Minute),
+			most: cmp.Or(rule.MaxConnections, 1024), pending: cmp.Or(rule.MaxPending, 1024),
 		}, encrypted[k.cluster])
+		e.govern(next[k.cluster])
+		s.check(e, rule.Health.Check)
 	}
 	for k, e := range s.endpoints {
 		if kept[k] == nil {
+			s.check(e, nil)
 			e.set(limits{}, nil)
 		}
+	}
+	for _, c := range next {
+		c.changed() // by what governs its endpoints now
 	}
 	s.clusters, s.endpoints, s.secure = next, kept, encrypted
 	return nil
 }
 
 // Run ends connections that nothing has used for their cluster's idle_timeout, and reads certificates again that have changed,
-// until done is closed; then it ends all that are idle. What is wrong with certificates is told to complain; those of before stay.
+// until done is closed; then it ends all that are idle, and all checks. What is wrong with certificates is told to complain; those of before stay.
 func (s *Set) Run(done <-chan struct{}, complain func(cluster string, err error)) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -116,41 +125,11 @@ func (s *Set) Run(done <-chan struct{}, complain func(cluster string, err error)
 			e.reap(time.Now())
 		}
 	}
-}
-
-// Cluster is endpoints that can all answer.
-type Cluster struct {
-	Name      string
-	Endpoints []*Endpoint
-	picker    balance.Picker
-}
-
-// Pick chooses an endpoint for a call that has failed to reach those in tried. One that nobody could connect to lately is
-// chosen only where all are such. It returns nil when all have been tried.
-func (c *Cluster) Pick(tried []*Endpoint) *Endpoint {
-	first := c.picker.Pick()
-	now := time.Now()
-	var last *Endpoint
-	for i := range c.Endpoints {
-		e := c.Endpoints[(first+i)%len(c.Endpoints)]
-		if contains(tried, e) {
-			continue
-		}
-		if !e.aside(now) {
-			return e
-		}
-		if last == nil {
-			last = e
-		}
+	s.mu.Lock()
+	s.over = true
+	for _, e := range s.endpoints {
+		s.check(e, nil)
 	}
-	return last
-}
-
-func contains(all []*Endpoint, e *Endpoint) bool {
-	for _, other := range all {
-		if other == e {
-			return true
-		}
-	}
-	return false
+	s.mu.Unlock()
+	s.checks.Wait()
 }

@@ -1,15 +1,19 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/balance"
+	"github.com/heddle-mesh/heddle/governance/breaker"
 	"github.com/heddle-mesh/heddle/internal/tcp"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 )
 
@@ -18,20 +22,30 @@ type Endpoint struct {
 	Address string
 	Load    *balance.Load
 
-	mu      sync.Mutex
-	limits  limits
-	secure  *secure.Outgoing // nil: calls are not encrypted
-	open    int              // connections, idle ones among them
-	idle    []*Conn          // the one that was used last at the end
-	waiting []chan *Conn
-	failed  int       // times in a row that nobody could connect
-	until   time.Time // before it no call comes here while another endpoint can take it
+	mu        sync.Mutex
+	limits    limits
+	secure    *secure.Outgoing // nil: calls are not encrypted
+	open      int              // connections, idle ones among them
+	idle      []*Conn          // the one that was used last at the end
+	waiting   []chan *Conn
+	health    health
+	failed    int       // times in a row that nobody could connect
+	until     time.Time // before it no call comes here while another endpoint can take it
+	unreached string    // why
+
+	cluster  atomic.Pointer[Cluster]         // whose rules it is under
+	breaker  atomic.Pointer[breaker.Breaker] // nil: none
+	failures atomic.Int32                    // calls in a row
+	since    atomic.Int64                    // when it came up, Unix nanoseconds; 0: it always was
+	checking context.CancelFunc              // nil: it is not checked; the set's
+	checked  route.Check                     // as it is being checked; the set's
 }
 
 // limits bound an endpoint's connections. The zero value ends them.
 type limits struct {
 	connect, idle time.Duration
 	most          int
+	pending       int // calls that wait for a connection
 }
 
 // Conn is a connection to an endpoint, for one call at a time. The call's owner ends it with Put or Close.
@@ -49,6 +63,9 @@ type Conn struct {
 // ErrBusy is that all connections of an endpoint are in use until the call's time is over.
 var ErrBusy = errors.New("all connections are in use")
 
+// ErrFull is that as many calls wait for a connection as may.
+var ErrFull = errors.New("all connections are in use, and as many calls wait for one as may")
+
 // ConnectError is that an endpoint cannot be connected to: the call has not reached it.
 type ConnectError struct {
 	Address string
@@ -60,15 +77,17 @@ func (e *ConnectError) Error() string { return fmt.Sprintf("connect to %s: %v", 
 func (e *ConnectError) Unwrap() error { return e.Err }
 
 // Get returns a connection, and whether it has carried calls before: its server may then have ended it meanwhile. It returns
-// a *ConnectError, or ErrBusy when the deadline is over or done is closed.
+// a *ConnectError, or ErrBusy when the deadline is over or done is closed, or at once ErrFull.
 func (e *Endpoint) Get(deadline time.Time, done <-chan struct{}) (c *Conn, used bool, err error) {
 	for {
-		c, wait, connect := e.take()
+		c, wait, connect, err := e.take()
 		switch {
+		case err != nil:
+			return nil, false, err
 		case c != nil && c.alive():
 			return c, true, nil
 		case c != nil:
-			c.Close()
+			_ = c.Close() // its other end has
 			continue
 		case wait == nil:
 			c, err := e.dial(deadline, connect)
@@ -80,7 +99,7 @@ func (e *Endpoint) Get(deadline time.Time, done <-chan struct{}) (c *Conn, used 
 		if c != free {
 			return c, true, nil
 		}
-		c, err := e.dial(deadline, connect)
+		c, err = e.dial(deadline, connect)
 		return c, false, err
 	}
 }
@@ -89,22 +108,25 @@ func (e *Endpoint) Get(deadline time.Time, done <-chan struct{}) (c *Conn, used 
 var free = &Conn{}
 
 // take returns an idle connection, or where to wait for one, or neither: then one may be made, and counts already.
-func (e *Endpoint) take() (c *Conn, wait chan *Conn, connect time.Duration) {
+func (e *Endpoint) take() (c *Conn, wait chan *Conn, connect time.Duration, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if n := len(e.idle); n > 0 {
 		c = e.idle[n-1]
 		e.idle[n-1], e.idle = nil, e.idle[:n-1]
-		return c, nil, 0
+		return c, nil, 0, nil
 	}
 	connect = e.limits.connect
 	if e.open >= max(e.limits.most, 1) {
+		if e.limits.pending > 0 && len(e.waiting) >= e.limits.pending {
+			return nil, nil, 0, ErrFull
+		}
 		wait = make(chan *Conn, 1)
 		e.waiting = append(e.waiting, wait)
-		return nil, wait, connect
+		return nil, wait, connect, nil
 	}
 	e.open++
-	return nil, nil, connect
+	return nil, nil, connect, nil
 }
 
 // await waits for a connection; nil: none came.
@@ -184,19 +206,19 @@ const (
 // connected notes whether the endpoint could be connected to.
 func (e *Endpoint) connected(err error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err == nil {
+	changed := err != nil || e.failed > 0
+	switch {
+	case err != nil:
+		e.until, e.unreached = time.Now().Add(min(firstAside<<min(e.failed, 10), longAside)), "it cannot be connected to: "+err.Error()
+		e.failed++
+	case changed:
 		e.failed, e.until = 0, time.Time{}
-		return
+		e.since.Store(time.Now().UnixNano())
 	}
-	e.until = time.Now().Add(min(firstAside<<min(e.failed, 10), longAside))
-	e.failed++
-}
-
-func (e *Endpoint) aside(now time.Time) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return now.Before(e.until)
+	e.mu.Unlock()
+	if c := e.cluster.Load(); c != nil && changed {
+		c.changed()
+	}
 }
 
 // Aside is until when calls go elsewhere if they can, because nobody could connect; the zero time: they do not.

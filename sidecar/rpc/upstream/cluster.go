@@ -1,0 +1,169 @@
+package upstream
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/heddle-mesh/heddle/governance/balance"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+)
+
+// Cluster is endpoints that can all answer.
+type Cluster struct {
+	Name      string
+	Endpoints []*Endpoint
+
+	rule    *route.Cluster
+	eject   *route.Eject // with what it says by default; nil: none is
+	changes sync.Mutex   // of who is out, and of chosen; taken before an endpoint's
+	chosen  atomic.Pointer[choice]
+}
+
+// choice is whom calls go to until an endpoint's state changes.
+type choice struct {
+	endpoints []*Endpoint // at least one
+	picker    balance.Picker
+	panicking bool      // too few are up: it is not asked who is
+	until     time.Time // when time alone changes a state; the zero time: never
+}
+
+func newCluster(name string, rule *route.Cluster) *Cluster {
+	c := &Cluster{Name: name, rule: rule}
+	if rule.Health.Eject != nil {
+		e := rule.Health.Eject.WithDefaults()
+		c.eject = &e
+	}
+	return c
+}
+
+// Panicking says whether calls go to endpoints that are not up, because too few are.
+func (c *Cluster) Panicking() bool { return c.chosen.Load().panicking }
+
+// refresh chooses anew among the endpoints, by the state of each.
+func (c *Cluster) refresh(now time.Time) error {
+	c.changes.Lock()
+	defer c.changes.Unlock()
+	next := &choice{}
+	states := make([]state, len(c.Endpoints))
+	for i, e := range c.Endpoints {
+		states[i] = e.look(now)
+		if u := states[i].until; u.After(now) && (next.until.IsZero() || u.Before(next.until)) {
+			next.until = u
+		}
+	}
+	chosen := c.choose(states)
+	if chosen == nil {
+		next.panicking = true
+		chosen = c.whatever(states)
+	}
+	all := make([]balance.Endpoint, len(chosen))
+	for i, k := range chosen {
+		e, r := c.Endpoints[k], c.rule.Endpoints[k]
+		next.endpoints = append(next.endpoints, e)
+		all[i] = balance.Endpoint{Name: r.Address, Zone: r.Zone, Weight: r.Weight, Load: e.Load}
+	}
+	var err error
+	if next.picker, err = balance.New(cmp.Or(c.rule.Balance.Policy, "round_robin"), c.rule.Balance.Properties, all); err != nil {
+		return err
+	}
+	c.chosen.Store(next)
+	return nil
+}
+
+// choose are the endpoints that are up, of the first priority of which enough are, and of those before it. nil: there is no such.
+func (c *Cluster) choose(states []state) (chosen []int) {
+	levels := map[int]bool{}
+	for _, r := range c.rule.Endpoints {
+		levels[r.Priority] = true
+	}
+	order := make([]int, 0, len(levels))
+	for p := range levels {
+		order = append(order, p)
+	}
+	slices.Sort(order)
+	for _, p := range order {
+		all, up := 0, 0
+		for i, r := range c.rule.Endpoints {
+			if r.Priority != p {
+				continue
+			}
+			all++
+			if states[i].kind == well {
+				up++
+				chosen = append(chosen, i)
+			}
+		}
+		if up > 0 && up*100 >= all*c.rule.Health.PanicOrDefault() {
+			return chosen
+		}
+	}
+	return nil
+}
+
+// whatever are the endpoints that might answer although they are not up; where there are none, all.
+func (c *Cluster) whatever(states []state) (chosen []int) {
+	for i := range states {
+		if states[i].kind == well || states[i].kind == suspect {
+			chosen = append(chosen, i)
+		}
+	}
+	if chosen == nil {
+		for i := range states {
+			chosen = append(chosen, i)
+		}
+	}
+	return chosen
+}
+
+// changed has the state of an endpoint be seen by calls.
+func (c *Cluster) changed() { _ = c.refresh(time.Now()) } // Adopt has made such a balancer
+
+// Pick chooses an endpoint for a call that has failed at those in tried. Each one picked is told by Over what became of the call.
+// One that nobody could connect to lately is chosen only where the others have been tried. It returns nil when nobody is left
+// who may be given the call.
+func (c *Cluster) Pick(tried []*Endpoint) *Endpoint {
+	now := time.Now()
+	ch := c.chosen.Load()
+	if !ch.until.IsZero() && !now.Before(ch.until) {
+		c.changed()
+		ch = c.chosen.Load()
+	}
+	first := c.first(ch, now)
+	for i := range ch.endpoints {
+		e := ch.endpoints[(first+i)%len(ch.endpoints)]
+		if !slices.Contains(tried, e) && e.admits(now) {
+			return e
+		}
+	}
+	for _, e := range c.Endpoints {
+		if !slices.Contains(tried, e) && !slices.Contains(ch.endpoints, e) && e.look(now).kind == unreachable && e.admits(now) {
+			return e
+		}
+	}
+	return nil
+}
+
+// first is where the balancer begins. An endpoint that has come up a moment ago often gives its turn to another one.
+func (c *Cluster) first(ch *choice, now time.Time) int {
+	i := ch.picker.Pick()
+	if slow := c.rule.Health.SlowStart; slow > 0 {
+		for try := 0; try < 3 && rand.Float64() > ch.endpoints[i].warm(now, slow); try++ {
+			i = rand.IntN(len(ch.endpoints))
+		}
+	}
+	return i
+}
+
+// Why is what keeps calls from the first endpoint that is not up: what a caller is told for whom there is none.
+func (c *Cluster) Why() string {
+	for _, e := range c.Endpoints {
+		if s := e.look(time.Now()); s.kind != well || s.why != "" {
+			return "no endpoint takes calls: " + e.Address + ": " + s.why
+		}
+	}
+	return "no endpoint takes calls"
+}
