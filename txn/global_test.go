@@ -3,7 +3,9 @@ package txn
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -99,6 +101,93 @@ func TestXABranchBegins(t *testing.T) {
 	}
 	a.want(t, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE", "SAVEPOINT `s`",
 		"SAVEPOINT `heddle txn`", "ROLLBACK TO SAVEPOINT `s`", "SAVEPOINT `heddle txn`", "RELEASE SAVEPOINT `s`", "SAVEPOINT `heddle txn`")
+}
+
+// several begins a transaction of type XA on data sources at the same time; the first is home where home is not there yet.
+func several(t *testing.T, x *Txn, shards *Shards, branches ...*fakeBranch) error {
+	t.Helper()
+	var all []Branch
+	for i, b := range branches {
+		shards.Set(b.name, &txnlog.Server{DataSource: b.name, Log: xa.Log(i + 10 + 10*len(x.Branches()))}, nil)
+		all = append(all, b)
+	}
+	return x.EnlistAll(t.Context(), all)
+}
+
+// TestXABranchesBeginTogether: home and the others, each in one packet, while none of them has answered.
+func TestXABranchesBeginTogether(t *testing.T) {
+	shards := NewShards()
+	x := NewManager(Config{Cluster: 1, Shards: shards}).Begin(Options{})
+	var together sync.WaitGroup
+	together.Add(3)
+	var branches []*fakeBranch
+	for _, name := range []string{"a", "b", "c"} {
+		b := &fakeBranch{name: name}
+		b.refuse = func(sql string) error {
+			if strings.HasPrefix(sql, "XA START") || sql == "START TRANSACTION" {
+				together.Done()
+				together.Wait()
+			}
+			return nil
+		}
+		branches = append(branches, b)
+	}
+	if err := several(t, x, shards, branches...); err != nil || len(x.Branches()) != 3 || !x.Spread() {
+		t.Fatalf("%v, %v", x.Branches(), err)
+	}
+	branches[0].want(t, "START TRANSACTION", "SAVEPOINT `heddle txn`")
+	for _, b := range branches {
+		x.Touched(b, true)
+		b.log = nil
+	}
+	if err := x.Commit(t.Context()); err != nil || !strings.HasPrefix(branches[0].log[0], "RELEASE SAVEPOINT") || !strings.HasPrefix(branches[2].log[2], "XA PREPARE") {
+		t.Errorf("%v: %v", err, branches[0].log)
+	}
+}
+
+// TestOneOfSeveralXABranchesCannotBegin: it is undone, and the others are there to be rolled back. Without home there is nothing.
+func TestOneOfSeveralXABranchesCannotBegin(t *testing.T) {
+	refused, none := sqlerr.New(1440, "XAE08", "duplicate"), sqlerr.New(1178, "42000", "no savepoints")
+	for _, c := range []struct {
+		fails, statement string
+		with             error
+		there            string
+	}{
+		{"b", "XA START", refused, "a c"},
+		{"a", "START TRANSACTION", refused, ""},
+		{"a", "SAVEPOINT", refused, ""},
+		{"a", "SAVEPOINT", none, "a b c"}, // an engine without: home is not guarded
+	} {
+		shards := NewShards()
+		x := NewManager(Config{Cluster: 1, Shards: shards}).Begin(Options{})
+		var branches []*fakeBranch
+		for _, name := range []string{"a", "b", "c"} {
+			b := &fakeBranch{name: name}
+			b.refuse = func(sql string) error {
+				if name == c.fails && strings.HasPrefix(sql, c.statement) {
+					return c.with
+				}
+				return nil
+			}
+			branches = append(branches, b)
+		}
+		err := several(t, x, shards, branches...)
+		var there []string
+		for _, b := range x.Branches() {
+			there = append(there, b.DataSource())
+		}
+		if wanted := c.there != "a b c"; (err != nil) != wanted || wanted && !errors.Is(err, c.with) || strings.Join(there, " ") != c.there || x.Spread() != (c.there != "") {
+			t.Errorf("%+v: %v, on %v", c, err, there)
+		}
+		for _, b := range branches[1:] {
+			if undone := strings.Contains(strings.Join(b.log, ";"), "XA ROLLBACK"); undone == slices.Contains(there, b.name) {
+				t.Errorf("%+v: %s ran %q", c, b.name, b.log)
+			}
+		}
+		if err := x.Rollback(t.Context()); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
 }
 
 // TestAborts: what a client is told, and that no connection is kept of which it is not known that it has rolled back.

@@ -142,11 +142,7 @@ func (t *Txn) Enlist(ctx context.Context, b Branch) error {
 		return fmt.Errorf("txn: data source %s is enlisted twice", b.DataSource())
 	}
 	if t.manager != nil && !t.options.ReadOnly && len(t.parts) > 0 {
-		if err := t.enlistXA(ctx, b); err != nil {
-			return err
-		}
-		t.insert(b)
-		return nil
+		return t.enlistXA(ctx, []Branch{b})
 	}
 	if err := t.open(ctx, b); err != nil {
 		return err
@@ -155,21 +151,19 @@ func (t *Txn) Enlist(ctx context.Context, b Branch) error {
 	return nil
 }
 
-// EnlistAll is Enlist of several, in LOCAL mode all at the same time: a statement on many shards waits for one round trip. On error
-// those that were opened are part of the transaction, and the others are not.
+// EnlistAll is Enlist of several, all at the same time: a statement on many shards waits for one round trip. On error those that were
+// opened are part of the transaction, and the others are not.
 func (t *Txn) EnlistAll(ctx context.Context, all []Branch) error {
-	if t.manager != nil || len(all) < 2 { // a branch of XA is told what is there already
-		for _, b := range all {
-			if err := t.Enlist(ctx, b); err != nil {
-				return err
-			}
-		}
-		return nil
+	if len(all) == 1 {
+		return t.Enlist(ctx, all[0])
 	}
 	for _, b := range all {
 		if t.Branch(b.DataSource()) != nil {
 			return fmt.Errorf("txn: data source %s is enlisted twice", b.DataSource())
 		}
+	}
+	if t.manager != nil && !t.options.ReadOnly {
+		return t.enlistXA(ctx, all)
 	}
 	errs := make([]error, len(all))
 	var wg sync.WaitGroup
@@ -190,10 +184,7 @@ func (t *Txn) EnlistAll(ctx context.Context, all []Branch) error {
 
 // open begins the transaction on b's server, up to the last savepoint, in one packet.
 func (t *Txn) open(ctx context.Context, b Branch) error {
-	statements := t.options.begin()
-	for _, name := range t.savepoints {
-		statements = append(statements, "SAVEPOINT "+name)
-	}
+	statements := t.opening()
 	if len(statements) == 0 {
 		return nil
 	}
@@ -201,6 +192,15 @@ func (t *Txn) open(ctx context.Context, b Branch) error {
 		return fmt.Errorf("begin on %s: %w", b.DataSource(), err)
 	}
 	return nil
+}
+
+// opening are the statements that begin an ordinary transaction, up to the last savepoint.
+func (t *Txn) opening() []string {
+	statements := t.options.begin()
+	for _, name := range t.savepoints {
+		statements = append(statements, "SAVEPOINT "+name)
+	}
+	return statements
 }
 
 func (t *Txn) insert(b Branch) {

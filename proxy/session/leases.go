@@ -122,7 +122,7 @@ func (s *Session) holdAll(ctx context.Context, x *execution, route *plan.Route, 
 		}
 	}
 	slices.SortStableFunc(targets, func(a, b *plan.Target) int { return strings.Compare(a.DataSource, b.DataSource) }) // as everybody does
-	together := s.begun == TransactionLocal && s.once == (txn.Options{})
+	together := s.once == (txn.Options{})
 	var branches []txn.Branch
 	for _, t := range targets {
 		h, err := s.take(ctx, t.DataSource, t.Schema, x.need, !together)
@@ -136,7 +136,14 @@ func (s *Session) holdAll(ctx context.Context, x *execution, route *plan.Route, 
 	if len(branches) == 0 {
 		return nil
 	}
-	if err := s.enlistAll(ctx, branches); err != nil {
+	var err error
+	if s.begun == TransactionXA && len(s.txn.Branches())+len(branches) > 1 {
+		err = s.maySpread()
+	}
+	if err == nil {
+		err = s.enlistAll(ctx, branches)
+	}
+	if err != nil {
 		return s.failed(ctx, nil, route, targets[0], err)
 	}
 	return nil

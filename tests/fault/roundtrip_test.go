@@ -13,6 +13,7 @@ import (
 func TestRoundTrips(t *testing.T) {
 	const (
 		there  = 40 * time.Millisecond
+		most   = 0.9 // of a round trip: what servers, and the race detector, may take; one more is never less than one
 		atomic = "SET heddle_transaction_type = 'xa'"
 	)
 	links := []*harness.Relay{harness.NewRelay(t, env.Shards[0].Addr()), harness.NewRelay(t, env.Shards[1].Addr())}
@@ -39,11 +40,13 @@ func TestRoundTrips(t *testing.T) {
 		{"its savepoint", []string{"BEGIN", "UPDATE accounts SET v = v + 1", "SAVEPOINT a"}, 1},
 		{"its end", []string{"BEGIN", "UPDATE accounts SET v = v + 1", "COMMIT"}, 1},
 		{"an atomic transaction's first row", []string{atomic, "BEGIN", "UPDATE accounts SET v = v + 1 WHERE id = 1"}, 2},
+		{"an atomic transaction's first write to all shards", []string{atomic, "BEGIN", "UPDATE accounts SET v = v + 1"}, 3},
+		{"an atomic write to all shards", []string{atomic, "UPDATE accounts SET v = v + 1"}, 5}, // begun, done, prepared, decided, delivered
 		{"the end of one on one shard", []string{atomic, "BEGIN", "UPDATE accounts SET v = v + 1 WHERE id = 1", "COMMIT"}, 1},
-		{"the end of one on all shards", []string{atomic, "BEGIN", "UPDATE accounts SET v = v + 1", "COMMIT"}, 4}, // prepared, decided, done, and what servers and race detector take
+		{"the end of one on all shards", []string{atomic, "BEGIN", "UPDATE accounts SET v = v + 1", "COMMIT"}, 3}, // prepared, decided, delivered
 	} {
 		least := time.Hour
-		for tries := 0; tries < 60 && (tries < 2 || least.Seconds() > (x.trips+0.5)*2*there.Seconds()); tries++ {
+		for tries := 0; tries < 60 && (tries < 2 || least.Seconds() > (x.trips+most)*2*there.Seconds()); tries++ {
 			var took time.Duration
 			for _, q := range x.statements {
 				began := time.Now()
@@ -54,7 +57,7 @@ func TestRoundTrips(t *testing.T) {
 			exec(t, c, "ROLLBACK")
 			exec(t, c, "SET heddle_transaction_type = 'local'")
 		}
-		if trips := least.Seconds() / (2 * there.Seconds()); trips > x.trips+0.5 {
+		if trips := least.Seconds() / (2 * there.Seconds()); trips > x.trips+most {
 			t.Errorf("%s: %.1f round trips, want %v", x.name, trips, x.trips)
 		}
 	}

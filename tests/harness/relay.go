@@ -225,23 +225,51 @@ func (r *Relay) connect(client *net.TCPConn) {
 	})
 }
 
+// chunk is what was read at once.
+type chunk struct {
+	bytes []byte
+	came  time.Time
+	err   error // of the read, behind the bytes
+}
+
+// underWay is how many chunks of one direction can have been read and not forwarded: bytes on a slow link follow each other, and
+// do not wait until those before them have arrived.
+const underWay = 4
+
 // forward moves bytes one way until either side ends, and then ends the pair: half-closed connections are no use to
 // the protocols that pass here.
 func (r *Relay) forward(p *pair, way Direction, from, to *net.TCPConn) {
 	defer r.locked(func() { delete(r.pairs, p) })
 	defer p.close()
-	buffer := make([]byte, 16<<10)
-	for {
-		n, err := from.Read(buffer)
-		for chunk := buffer[:n]; len(chunk) > 0; {
-			allowed, due := r.pass(way, int64(len(chunk)))
-			if _, werr := to.Write(chunk[:allowed]); werr != nil {
+	chunks, over := make(chan chunk, underWay), make(chan struct{})
+	defer close(over)
+	r.wg.Go(func() { readInto(from, chunks, over) })
+	for c := range chunks {
+		for rest := c.bytes; len(rest) > 0; {
+			allowed, due := r.pass(way, int64(len(rest)), c.came)
+			if _, werr := to.Write(rest[:allowed]); werr != nil {
 				due.happen(r)
 				return
 			}
-			if chunk = chunk[allowed:]; !due.happen(r) {
+			if rest = rest[allowed:]; !due.happen(r) {
 				return
 			}
+		}
+		if c.err != nil {
+			return
+		}
+	}
+}
+
+// readInto reads until an error, which it passes on, or until nobody wants more.
+func readInto(from *net.TCPConn, into chan<- chunk, over <-chan struct{}) {
+	for {
+		buffer := make([]byte, 16<<10)
+		n, err := from.Read(buffer)
+		select {
+		case into <- chunk{buffer[:n], time.Now(), err}:
+		case <-over:
+			return
 		}
 		if err != nil {
 			return
@@ -265,18 +293,19 @@ func (e *event) happen(r *Relay) bool {
 	return true
 }
 
-// pass waits as long as the settings say and returns how many of n bytes may go on, and what is due then.
-func (r *Relay) pass(way Direction, n int64) (allowed int64, due *event) {
+// pass waits as long as the settings say and returns how many of n bytes, which came when said, may go on, and what is due then.
+func (r *Relay) pass(way Direction, n int64, came time.Time) (allowed int64, due *event) {
 	f := &r.flows[way]
 	r.mu.Lock()
 	delay, rate := f.delay, f.rate
 	r.mu.Unlock()
+	wait := time.Until(came.Add(delay))
 	if rate > 0 {
 		n = min(n, max(1, rate/20))
-		delay += time.Duration(n) * time.Second / time.Duration(rate)
+		wait = max(wait, 0) + time.Duration(n)*time.Second/time.Duration(rate)
 	}
-	if delay > 0 {
-		<-time.After(delay)
+	if wait > 0 {
+		<-time.After(wait)
 	}
 	r.await(f)
 	defer r.mu.Unlock()
