@@ -128,8 +128,8 @@ rpc: build-race ## Run heddle between stock clients and servers of HTTP.
 
 SWITCHES ?= 20
 .PHONY: switches
-switches: build ## Move a primary SWITCHES (20) times under load: no client sees an error; then let every step of a switch fail, and its command die there.
-	@scripts/need server
+switches: build ## Move a primary SWITCHES (20) times under sysbench and other load: no client sees an error; then let every step of a switch fail, and its command die there.
+	@scripts/need server load
 	HEDDLE_SWITCHES=$(SWITCHES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^Test(PlannedSwitches|SwitchFails|PrimaryKilledInSwitch)$$' ./tests/replicas
 
 .PHONY: fault-sweep

@@ -227,8 +227,8 @@ func (c *Conductor) write(ctx context.Context, step Step) error {
 	if err != nil {
 		return err
 	}
-	if !c.lease.Alive() {
-		return c.lost(c.lease.Err())
+	if err := c.mine(); err != nil {
+		return err
 	}
 	res, err := c.Store.Txn(ctx, []store.Cond{store.Unchanged(c.at), store.Unchanged(c.driver)}, []store.Op{store.Put(c.at.Key, text)})
 	switch {
@@ -246,10 +246,19 @@ var errLost = errors.New("the store does not say any more that this is whose tur
 
 func (c *Conductor) lost(why error) error { return fmt.Errorf("%w: %w", errLost, why) }
 
-// tell tells of what is about to be done.
+// mine is an error when the place may have been given to another.
+func (c *Conductor) mine() error {
+	if !c.lease.Alive() {
+		return c.lost(c.lease.Err())
+	}
+	return nil
+}
+
+// tell tells of what is about to be done. Behind the last of the steps that are written, who has lost his place has to find it here: another
+// may be long done, and have begun the next switch.
 func (c *Conductor) tell(step, format string, args ...any) error {
-	if c.Told == nil {
-		return nil
+	if err := c.mine(); err != nil || c.Told == nil {
+		return err
 	}
 	return c.Told(step, fmt.Sprintf(format, args...))
 }

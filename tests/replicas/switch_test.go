@@ -89,8 +89,9 @@ func primaryOf(t *testing.T, c *harness.Replicated) int {
 // TestPlannedSwitches: the writes move around while clients of two instances write, read and are in transactions, and nobody sees an
 // error.
 func TestPlannedSwitches(t *testing.T) {
+	text := os.Getenv("HEDDLE_SWITCHES")
 	times := 4
-	if text := os.Getenv("HEDDLE_SWITCHES"); text != "" {
+	if text != "" {
 		times, _ = strconv.Atoi(text)
 	}
 	c := cluster(t, 2)
@@ -107,6 +108,10 @@ func TestPlannedSwitches(t *testing.T) {
 	defer stmt.Close()
 	exec(t, prepared, "SET @mine = 'kept'")
 	t.Logf("\n%s", m.must(t, "promote", "ds_0", "--to", "replica1", "--dry-run"))
+	var bench *sysbench
+	if text != "" {
+		bench = startSysbench(t, a, 4)
+	}
 	var held []string
 	for i := range times {
 		to := (i + 1) % 3
@@ -139,6 +144,12 @@ func TestPlannedSwitches(t *testing.T) {
 		}
 		if got := value(t, prepared, "SELECT CONCAT(@mine, (SELECT id FROM whoami FOR UPDATE))"); got != "kept"+strconv.Itoa(to) {
 			t.Errorf("the session has %s", got)
+		}
+	}
+	if bench != nil {
+		bench.end(t)
+		if got := value(t, prepared, "SELECT CONCAT(COUNT(*), ' ', COUNT(DISTINCT id), ' ', MAX(id)) FROM sbtest1"); got != "2000 2000 2000" {
+			t.Errorf("sysbench's table has %s rows, ids and as the last", got)
 		}
 	}
 	for name, l := range map[string]*load{"writes": writes, "transactions": transfers, "reads": reads} {
@@ -178,6 +189,9 @@ func (m *mesh) fleet(t *testing.T) *sidecar.Fleet {
 // moments are those before each step of a switch.
 var moments = []string{"chain", "catch up", "hold", "fence", "await", "detach", "open", "release", "follow"}
 
+// errDied is the end of a conductor in the middle of a switch.
+var errDied = errors.New("the conductor has died")
+
 // attempt switches to a server, and calls at when the switch is about to take a step.
 func (m *mesh) attempt(t *testing.T, to, moment string, at func(f *sidecar.Fleet) error) error {
 	t.Helper()
@@ -188,12 +202,17 @@ func (m *mesh) attempt(t *testing.T, to, moment string, at func(f *sidecar.Fleet
 	}
 	plan.Grace, plan.Hold, plan.CatchUp, plan.By = patience, 2*patience, switchover.DefaultCatchUp, "test"
 	happened := false
+	var dead error
 	c.Told = func(step, _ string) error {
 		if happened || step != moment {
-			return nil
+			return dead
 		}
 		happened = true
-		return at(f)
+		err := at(f)
+		if errors.Is(err, errDied) {
+			dead = err // who is dead takes no step more
+		}
+		return err
 	}
 	_, err = c.Switch(t.Context(), plan)
 	if !happened {
@@ -235,7 +254,7 @@ func TestSwitchFails(t *testing.T) {
 	writes := start(t, h, 3, acks.write)
 	primary := m.well(t, c)
 	broken := errors.New("broken on purpose")
-	die := func(f *sidecar.Fleet) error { return errors.Join(broken, f.Close(context.WithoutCancel(t.Context()))) }
+	die := func(f *sidecar.Fleet) error { return errors.Join(errDied, f.Close(context.WithoutCancel(t.Context()))) }
 	failures, deaths := []string{"hold", "await", "open"}, []string{"detach"}
 	if os.Getenv("HEDDLE_SWITCHES") != "" {
 		failures, deaths = moments, moments
