@@ -19,6 +19,9 @@ var replicaColumns = []sqltypes.Column{
 	sysview.Number("in_use"), sysview.Number("answered"), sysview.Number("failed"),
 }
 
+// hanging is the state of a server that keeps its connections and answers nothing.
+const hanging = "hangs"
+
 // replicaRows are the servers of data sources that have replicas: what this instance has concluded of each, and its own connections
 // to it. Of a data source whose replicas are not read nothing is concluded.
 func (p *Process) replicaRows(context.Context) (rows []sqltypes.Row, _ error) {
@@ -70,7 +73,10 @@ func (p *Process) serverStates() (out []observe.Endpoint) {
 			continue
 		}
 		s := observe.Endpoint{DataSource: pool.DataSource, Address: pool.Endpoint, Role: "primary", State: topology.Up.String()}
-		if pool.Down {
+		switch {
+		case pool.Hangs:
+			s.State = hanging
+		case pool.Down:
 			s.State = topology.Down.String()
 		}
 		out = append(out, s)
@@ -86,6 +92,9 @@ func replicaRow(l *rule.Layout, ds *rule.DataSource, m *topology.Member, pool *b
 	}
 	row := sysview.Cells(l.Database, ds.Name, m.Address, role, m.State.String(), m.Reason, m.Since, m.Lag.Milliseconds(), m.GTID.String(), m.ServerID,
 		m.ReadOnly, m.SemiSync, m.Zone, m.Weight, 0, 0, 0, 0)
+	if pool != nil && pool.Hangs {
+		row[4], row[5] = []byte(hanging), []byte(pool.LastError)
+	}
 	if pool != nil {
 		_, answered := pool.Served.Times.Read()
 		copy(row[14:], sysview.Cells(pool.Open, pool.Open-pool.Idle, answered, pool.Served.Failed.Load()))

@@ -266,6 +266,9 @@ func (p *Process) seen(instance string) layout.SeenBy {
 	for _, s := range p.pools.Stats() {
 		dataSource, _, _ := strings.Cut(s.DataSource, "@")
 		if seen := at[place{dataSource, s.Endpoint}]; seen != nil {
+			if s.Hangs {
+				seen.State, seen.Reason = hanging, s.LastError
+			}
 			seen.Open += s.Open
 			seen.Lent += s.Open - s.Idle
 			_, answered := s.Served.Times.Read()

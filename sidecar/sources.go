@@ -59,7 +59,7 @@ func source(c *config.Config, ds *rule.DataSource) (backend.DataSource, error) {
 		Limits: backend.Limits{
 			MaxOpen: c.Pool.Max, MinIdle: c.Pool.MinIdle, IdleTime: c.Pool.IdleTimeout, Lifetime: c.Pool.MaxLifetime,
 			WaitTimeout: c.Pool.WaitTimeout, ConnectTimeout: c.Pool.ConnectTimeout,
-			SilenceTimeout: c.Pool.SilenceTimeout,
+			SilenceTimeout: c.Pool.SilenceTimeout, HangTimeout: c.Pool.HangTimeout,
 		},
 	}
 	if s := ds.Splitting; s != nil {

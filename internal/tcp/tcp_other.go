@@ -9,3 +9,6 @@ import (
 
 // GiveUpAfter does nothing: this kernel knows no such bound.
 func GiveUpAfter(syscall.RawConn, time.Duration) {}
+
+// SinceReceived does not know: this kernel is not asked.
+func SinceReceived(syscall.RawConn) (ago time.Duration, known bool) { return 0, false }

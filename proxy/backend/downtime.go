@@ -18,6 +18,7 @@ type downtime struct {
 	retryAt  time.Duration
 	probing  bool // one dial is under way although the server is down
 	slow     bool // the last failure took longer than a statement should wait for another
+	hangs    bool // it answers nothing on connections that it has: it is asked on one, and nobody tries another
 	last     error
 }
 
@@ -46,7 +47,7 @@ func (d *downtime) judge(now time.Duration) verdict {
 	switch {
 	case !d.down():
 		return dialNow
-	case d.probing || now < d.retryAt:
+	case d.hangs || d.probing || now < d.retryAt:
 		return refuse
 	}
 	d.probing = true
@@ -59,7 +60,11 @@ func (d *downtime) judge(now time.Duration) verdict {
 // failed notes a failure after a dial of the given length. The pause doubles once per pause, not for each of several
 // dials that fail together.
 func (d *downtime) failed(now, took, longest time.Duration, err error) {
-	d.probing, d.last, d.slow = false, err, took > slowDial
+	d.probing = false
+	if d.hangs {
+		return // that is known
+	}
+	d.last, d.slow = err, took > slowDial
 	if d.down() && now < d.retryAt {
 		return
 	}
@@ -99,6 +104,9 @@ func (p *pool) dial(ctx context.Context, flags Flags) (*Conn, error) {
 
 // isDown is the error of a dial that is not tried. It is called with mu held.
 func (p *pool) isDown() error {
+	if p.down.hangs {
+		return &Error{DataSource: p.ds.Name, Op: "acquire", Err: sqlerr.BackendUnavailable(p.ds.Name, "it hangs: "+reason(p.down.last))}
+	}
 	pause := max(0, p.down.retryAt-p.now()).Round(time.Millisecond)
 	return &Error{DataSource: p.ds.Name, Op: "acquire", Err: sqlerr.BackendUnavailable(p.ds.Name,
 		fmt.Sprintf("it is down (%s); the next try is in %v", reason(p.down.last), pause))}

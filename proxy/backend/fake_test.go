@@ -22,9 +22,29 @@ type fakeServer struct {
 	open   atomic.Int32
 	most   atomic.Int32
 	wg     sync.WaitGroup
+	ice    atomic.Pointer[ice]
 
 	mu    sync.Mutex // guards conns
 	conns []net.Conn // the server's ends
+}
+
+// ice keeps back what the server would answer, until it is closed.
+type ice struct {
+	melted chan struct{}
+	only   wire.Command // 0: all that is asked, and logins
+}
+
+// freeze has the server stand still; the result ends that.
+func (f *fakeServer) freeze(only wire.Command) (thaw func()) {
+	i := &ice{make(chan struct{}), only}
+	f.ice.Store(i)
+	return func() { f.ice.Store(nil); close(i.melted) }
+}
+
+func (f *fakeServer) waits(cmd wire.Command) {
+	if i := f.ice.Load(); i != nil && (i.only == 0 || i.only == cmd) {
+		<-i.melted
+	}
 }
 
 var errRefused = errors.New("connection refused")
@@ -47,6 +67,7 @@ func (f *fakeServer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 	f.wg.Go(func() {
 		defer f.open.Add(-1)
+		f.waits(0)
 		_ = wiretest.Serve(theirs, wiretest.Accept(), f.serve) // ends with the client, in whichever way
 	})
 	return ours, nil
@@ -58,6 +79,7 @@ func (f *fakeServer) serve(s *wiretest.Server) error {
 		if err != nil || cmd == wire.ComQuit {
 			return err
 		}
+		f.waits(cmd)
 		err = s.Send(&wire.OK{Status: wire.StatusAutocommit | wire.Status(f.status.Load())})
 		if err == nil {
 			err = s.Flush()

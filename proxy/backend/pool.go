@@ -112,6 +112,9 @@ func (p *pool) acquire(ctx context.Context, w want) (*Lease, error) {
 		p.mu.Unlock()
 		return nil, errRetired
 	}
+	if p.down.hangs {
+		return nil, p.refuse()
+	}
 	p.flags = w.flags
 	if p.queue.empty() {
 		if c, ok := p.take(&w); ok {
@@ -127,12 +130,23 @@ func (p *pool) acquire(ctx context.Context, w want) (*Lease, error) {
 	return p.lend(ctx, got[0], &w)
 }
 
+// refuse unlocks mu, and returns the error of a loan by a server that hangs: nobody waits for a place that comes back.
+func (p *pool) refuse() error {
+	p.count.refused++
+	err := p.isDown()
+	p.mu.Unlock()
+	return err
+}
+
 // acquireMany lends n connections, or as many as there may be, at once.
 func (p *pool) acquireMany(ctx context.Context, w want, n int) ([]*Lease, error) {
 	p.mu.Lock()
 	if p.draining {
 		p.mu.Unlock()
 		return nil, errRetired
+	}
+	if p.down.hangs {
+		return nil, p.refuse()
 	}
 	got, err := p.wait(ctx, w, n)
 	if err != nil {

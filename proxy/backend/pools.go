@@ -72,6 +72,7 @@ func NewPools(o Options) *Pools {
 	p.dialer.met, p.dialer.turned = o.Met, o.Turned
 	p.current.Store(&map[string]*pool{})
 	p.work.start(func() { p.sweep(o.SweepEvery) })
+	p.work.start(p.lookAfter)
 	return p
 }
 
@@ -131,7 +132,7 @@ func (p *Pools) set(sources []DataSource) error {
 func (p *pool) sameDialing(l Limits) bool {
 	had := p.ds.Limits
 	had.MaxOpen, had.MaxIdle, had.MinIdle, had.WaitTimeout, had.IdleTime = l.MaxOpen, l.MaxIdle, l.MinIdle, l.WaitTimeout, l.IdleTime
-	had.Lifetime, had.RetryAfter, had.Budget, had.Least = l.Lifetime, l.RetryAfter, l.Budget, l.Least
+	had.Lifetime, had.RetryAfter, had.Budget, had.Least, had.HangTimeout = l.Lifetime, l.RetryAfter, l.Budget, l.Least, l.HangTimeout
 	return had == l
 }
 

@@ -72,6 +72,7 @@ type Limits struct {
 	MinIdle        int           // connections opened and kept though nobody uses them, within MaxOpen and MaxIdle
 	WaitTimeout    time.Duration // for a free connection; default 10 s
 	ConnectTimeout time.Duration // for dial and login; default 5 s
+	HangTimeout    time.Duration // of a server that answers nothing, after which it hangs; 0: it is waited for
 	SilenceTimeout time.Duration // of the server's machine, TCP only, for connections opened from now on; default 30 s
 	IdleTime       time.Duration // after which an unused connection is closed; default 10 min
 	Lifetime       time.Duration // after which a connection is not lent any more; default 1 h

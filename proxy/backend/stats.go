@@ -33,6 +33,7 @@ type counters struct {
 	dials      int64
 	dialErrors int64
 	refused    int64
+	hangs      int64
 	evicted    int64
 	dead       int64
 	destroyed  int64
@@ -48,8 +49,9 @@ type Stats struct {
 	Idle       int
 	IdleBy     map[Flags]int
 	Waiting    int
-	Down       bool   // the server lets nobody in
-	LastError  string // why; "" unless the last dial failed
+	Down       bool   // the server lets nobody in, or hangs
+	Hangs      bool   // it keeps its connections and answers nothing
+	LastError  string // why; "" unless the last dial failed, or it hangs
 
 	Acquired   int64         // places given to borrowers, whose dial may still have failed
 	Waits      int64         // of them, and of those given up: had to queue
@@ -58,6 +60,7 @@ type Stats struct {
 	Dials      int64
 	DialErrors int64
 	Refused    int64 // dials that were not tried because the server is down
+	TimesHung  int64
 	Evicted    int64 // idle connections closed in favour of other flags
 	Dead       int64 // idle connections that the server had ended
 	Destroyed  int64 // connections closed on their return
@@ -69,9 +72,9 @@ func (p *pool) stats() Stats {
 	c := &p.count
 	s := Stats{
 		DataSource: p.ds.Name, Endpoint: p.ds.Addr, Served: &p.served, MaxOpen: p.limits.MaxOpen, Open: p.open, Idle: p.idle.n, IdleBy: map[Flags]int{},
-		Waiting: len(p.queue.waiting), Down: p.down.down(),
+		Waiting: len(p.queue.waiting), Down: p.down.down(), Hangs: p.down.hangs,
 		Acquired: c.acquired, Waits: c.waits, Waited: c.waited, Timeouts: c.timeouts, Dials: c.dials,
-		DialErrors: c.dialErrors, Refused: c.refused, Evicted: c.evicted, Dead: c.dead, Destroyed: c.destroyed,
+		DialErrors: c.dialErrors, Refused: c.refused, TimesHung: c.hangs, Evicted: c.evicted, Dead: c.dead, Destroyed: c.destroyed,
 	}
 	for _, conn := range p.idle.all() {
 		s.IdleBy[conn.info.Flags]++

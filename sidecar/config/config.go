@@ -130,6 +130,7 @@ type Pool struct {
 	MaxLifetime    time.Duration
 	WaitTimeout    time.Duration
 	ConnectTimeout time.Duration
+	HangTimeout    time.Duration
 	SilenceTimeout time.Duration
 }
 

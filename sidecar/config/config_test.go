@@ -214,7 +214,7 @@ FILE:1:21: listen.address: it wants one plain value (type: list of address)
   | listen: {address: [a: 1]}
   |                     ^`},
 		"group": {"pool: 5\n", `
-FILE:1:7: pool is a group of fields, not a value: max, min_idle, idle_timeout, max_lifetime, wait_timeout, connect_timeout, silence_timeout
+FILE:1:7: pool is a group of fields, not a value: max, min_idle, idle_timeout, max_lifetime, wait_timeout, connect_timeout, hang_timeout, silence_timeout
   | pool: 5
   |       ^`},
 		"two documents": {"log: {level: info}\n---\nlog: {level: warn}\n", `

@@ -175,6 +175,10 @@ var table = []section{
 		{Name: "pool.connect_timeout", Kind: Duration, Default: "3s", Min: int64(time.Millisecond), Reload: true,
 			Doc: "How long opening a connection may take, login included.",
 			at:  func(c *Config) any { return &c.Pool.ConnectTimeout }},
+		{Name: "pool.hang_timeout", Kind: Duration, Default: "4s", Reload: true,
+			Doc: "A server that answers nothing for so long, to no statement and not to the question whether it lives, hangs: what waits for it fails, " +
+				"and what needs it fails at once until it answers. It is asked on a connection beyond pool.max. 0: it is waited for.",
+			at: func(c *Config) any { return &c.Pool.HangTimeout }},
 		{Name: "pool.silence_timeout", Kind: Duration, Default: "30s", Min: int64(time.Second), Reload: true,
 			Doc: "A new connection is given up, and what waits for it fails, when the server's machine has acknowledged nothing for so long " +
 				"(not: when a statement takes long). Ten times as long while a long statement or a file is sent to it: one that waits for a lock takes nothing.",

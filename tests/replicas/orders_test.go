@@ -53,7 +53,7 @@ func newMesh(t *testing.T, splitting string, all ...*harness.Replicated) *mesh {
 	for _, d := range []struct {
 		of         *admin.Documents
 		name, text string
-	}{{a.Users, layout.Mesh, "users: {root: {}, other: {}}\n"}, {a.Rules, "shop", rules(splitting, all...)}} {
+	}{{a.Users, layout.Mesh, "users: {root: {}, other: {}, dba: {admin: true}}\n"}, {a.Rules, "shop", rules(splitting, all...)}} {
 		if _, err := d.of.Apply(t.Context(), admin.Application{Name: d.name, Document: []byte(d.text), Author: "test", Base: admin.AnyBase}); err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	osexec "os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/heddle-mesh/heddle/tests/harness"
@@ -78,4 +79,48 @@ func TestStatus(t *testing.T) {
 	if why := value(t, dba, "SELECT reason FROM heddle.replicas WHERE address = '"+c.Servers[1].Addr()+"'"); why == "" {
 		t.Error("no reason is told")
 	}
+}
+
+// TestHangingPrimary: a primary that stands still, while nobody promotes another, is told of by all that tell of servers, and by the transaction that
+// it had; when it goes on, so do the statements.
+func TestHangingPrimary(t *testing.T) {
+	c := cluster(t, 1)
+	m := newMesh(t, "{failover_wait: 1s}", c)
+	a := m.start(t, "a")
+	dba := a.Open(t, "dba", "", "shop")
+	tx, err := one(t, a).BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	held := "SELECT id FROM whoami FOR UPDATE"
+	value(t, tx, held)
+	if err := c.Servers[0].Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Servers[0].Signal(syscall.SIGCONT) }()
+	answers := func(query string) string { // "" while there is none
+		var is string
+		_ = dba.QueryRowContext(t.Context(), query).Scan(&is) // what it cannot tell yet
+		return is
+	}
+	eventually(t, "heddle.replicas tells of it", func() bool {
+		return strings.HasPrefix(answers("SELECT reason FROM heddle.replicas WHERE state = 'hangs'"), "it has answered nothing on any connection for ")
+	})
+	eventually(t, "heddle rw status tells of it", func() bool {
+		out, code := m.command(t, "status")
+		return code == 7 && strings.Contains(out, c.Servers[0].Addr()+" is seen otherwise by a: hangs, it has answered nothing")
+	})
+	if _, err := tx.ExecContext(t.Context(), held); err == nil || !strings.Contains(err.Error(), "it has answered nothing") {
+		t.Errorf("its transaction: %v", err)
+	}
+	if _, err := dba.ExecContext(t.Context(), held); err == nil || !strings.Contains(err.Error(), "'ds_0'") {
+		t.Errorf("a new statement: %v", err)
+	}
+	if err := c.Servers[0].Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is used again", func() bool {
+		return answers("SELECT state FROM heddle.replicas WHERE role = 'primary'") == "up" && answers(held) == "0"
+	})
 }
