@@ -35,6 +35,20 @@ func (o *observed) runs(st *Statement) {
 	o.Cell, o.Parsed, o.Opcode = &st.counted, st.parsed, st.opcode
 }
 
+// reads notes what the text under way says, which is all that is known of one that is refused when it is planned.
+func (o *observed) reads(parsed *parser.Statement) {
+	if o.Parsed == nil {
+		o.Parsed = parsed
+	}
+}
+
+// observeRefused begins with a statement that could not be prepared, for it to be counted: a client will not run it.
+func (s *Session) observeRefused() {
+	parsed := s.observed.Parsed
+	s.observe()
+	s.observed.Parsed = parsed
+}
+
 // observedEnd tells the Meter of the statement that has ended.
 func (s *Session) observedEnd(now time.Time, pins string) {
 	o := &s.observed

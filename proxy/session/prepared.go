@@ -136,6 +136,7 @@ func (p *prepareds) forgetLong(stmt *prepared) {
 func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
 	text := s.called(append([]byte(nil), payload...), nil)
 	s.showing(text)
+	s.observed.Parsed = nil
 	stmt, params, columns, err := s.prepareText(ctx, text)
 	s.settle(ctx)
 	if err == nil {
@@ -143,9 +144,11 @@ func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
 		err = s.prepared.add(stmt, &s.config)
 	}
 	if err != nil {
+		s.observeRefused()
 		s.diag.reset()
 		return s.writeError(err)
 	}
+	s.observed.Parsed = nil
 	if stmt.warnings == 0 {
 		s.diag.begin(stmt.st.parsed, s.srv.Flavour.MariaDB)
 	}
@@ -164,6 +167,7 @@ func (s *Session) prepareText(ctx context.Context, text []byte) (stmt *prepared,
 	if s.scan.Next >= 0 {
 		return nil, nil, nil, s.wrongAt(text, s.scan.Next)
 	}
+	s.observed.reads(st.parsed)
 	if err := s.mayRun(st.parsed); err != nil {
 		return nil, nil, nil, err
 	}
@@ -300,6 +304,7 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 		return s.writeError(err)
 	}
 	defer restore()
+	s.observed.reads(stmt.st.parsed)
 	st, err := s.current(ctx, stmt)
 	if err != nil {
 		return s.writeError(err)

@@ -63,13 +63,13 @@ func (s *Session) query(ctx context.Context, text []byte, first bool) (rest []by
 		return nil, s.writeError(err)
 	}
 	s.more = rest != nil
+	s.observed.runs(st)
 	release, err := s.admit(ctx)
 	if err != nil {
 		return nil, s.writeError(err)
 	}
 	defer release()
 	s.srv.Meter.Statement(st.parsed.Kind)
-	s.observed.runs(st)
 	failed := s.failures()
 	x := s.reuse(execution{st: st, plan: st.plan, form: exec.TextRows, own: st.argsOf(&s.scan, text[:s.scan.End])})
 	defer s.forgetOwn()

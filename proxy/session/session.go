@@ -363,8 +363,8 @@ func (s *Session) finish() bool {
 	now, pins := time.Now(), s.pinReasons()
 	if s.command == wire.ComQuery || s.command == wire.ComStmtExecute { // both are written by this goroutine alone
 		s.srv.Meter.Took(now.Sub(s.since))
-		s.observedEnd(now, pins)
 	}
+	s.observedEnd(now, pins)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.command, s.shown, s.since, s.status = wire.ComSleep, s.shown[:0], now, ""

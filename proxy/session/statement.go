@@ -232,6 +232,7 @@ func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement
 	if err != nil {
 		return nil, syntaxError(err)
 	}
+	s.observed.reads(parsed)
 	if distsql.Recognise(parsed) {
 		return &Statement{parsed: &parser.Statement{Kind: parser.DistSQL, Text: parsed.Text, Mode: parsed.Mode}}, nil
 	}

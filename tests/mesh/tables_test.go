@@ -90,6 +90,13 @@ func digests(t *testing.T, dba, onB *sql.DB) {
 	shape := "SELECT instance, count, errors, shards FROM heddle.digests WHERE "
 	lists(t, dba, shape+"statement = 'DO ? + ?'", "b|3|0|3")
 	lists(t, dba, shape+"statement = 'SELECT (SELECT ? UNION SELECT ?)' AND p99_us > 0 AND first_seen IS NOT NULL", "b|1|1|1")
+	says(t, onB, "SELECT RAND(7) FROM t", 1146, "") // when they are planned
+	says(t, onB, "SELECT IS_USED_LOCK('a')", 1235, "")
+	if _, err := onB.PrepareContext(t.Context(), "SELECT refused FROM nowhere WHERE id = ?"); err == nil {
+		t.Error("it is prepared")
+	}
+	lists(t, dba, "SELECT statement, instance, count, errors, shards FROM heddle.digests WHERE errors = 1 AND shards = 0 ORDER BY statement",
+		"SELECT IS_USED_LOCK(?)|b|1|1|0", "SELECT RAND(?) FROM t|b|1|1|0", "SELECT refused FROM nowhere WHERE id = ?|b|1|1|0")
 	lists(t, dba, "SELECT SUM(count) FROM heddle.digests WHERE statement LIKE 'DO ?%'", "3")
 	lists(t, dba, fmt.Sprintf("SELECT instance, user FROM heddle.sessions WHERE id = %d", mine), "b|clerk")
 	lists(t, dba, "SELECT instance, data_source, address FROM heddle.pools WHERE data_source = 'ds_1' ORDER BY instance",
