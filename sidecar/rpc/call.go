@@ -29,7 +29,10 @@ type call struct {
 	tried    []*upstream.Endpoint
 	room     [4]*upstream.Endpoint // for tried
 	at       *upstream.Endpoint    // that has the call, and has not been told what became of it
+	again    int                   // times that the route has had it tried again
+	refused  *failure              // by a limit of the route
 	deadline time.Time
+	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
 	trace    Trace
 	done     Done
 }
@@ -54,8 +57,10 @@ func (x *call) known(fields route.Call) {
 		x.trace = x.server.tracer.Call(string(parent), x.done.Began)
 	}
 	x.done.Method, x.done.Host, x.done.Path = string(x.method), string(x.hostport), string(x.path)
-	if x.route = x.server.table.Load().Match(fields); x.route != nil {
+	table := x.server.table.Load()
+	if x.route = table.Match(fields); x.route != nil {
 		x.done.Route = x.route.Name
+		x.refused = x.limited(table, fields)
 	}
 }
 
@@ -76,8 +81,11 @@ func (x *call) denied() *failure {
 type failure struct {
 	status int
 	why    string
-	again  bool // nothing of the call has been done: another connection may try
-	fault  bool // it is the server's, and speaks against it
+	again  bool          // nothing of the call has been done: another connection may try
+	fault  bool          // it is the server's, and speaks against it
+	cause  cause         // for which the route may have the call tried again
+	repeat bool          // the route has the call tried again, though something may have been done
+	after  time.Duration // in which the caller may come again; 0: that is not known
 }
 
 // over tells the endpoint that has the call what became of it. Without a failure it has answered, if a status has come.
@@ -101,20 +109,38 @@ func (x *call) over(f *failure) {
 // choose takes one of the route's clusters.
 func (x *call) choose() *failure {
 	x.tried = x.room[:0]
+	if x.refused != nil {
+		return x.refused
+	}
+	if !x.deadline.IsZero() && x.route.LeastTime > 0 && time.Until(x.deadline) < x.route.LeastTime {
+		return &failure{status: http.StatusGatewayTimeout, why: "the caller does not wait as long as the call takes"}
+	}
 	if x.cluster = x.server.clusters.Cluster(x.route.Cluster()); x.cluster == nil { // the table has changed in between
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster is gone"}
 	}
 	x.done.Cluster = x.cluster.Name
+	if x.route.Retry != nil {
+		x.cluster.Budget.First()
+	}
 	return nil
 }
 
 // next is the endpoint that is to be tried, at first with nil and then with what became of the last. Or it is the failure that the client is told of.
 func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
+	before := x.at
 	if last != nil {
 		x.over(last)
 	}
 	switch {
 	case last == nil:
+	case last.repeat:
+		if !x.pause() {
+			return nil, last
+		}
+		if x.tried = append(x.tried, before); len(x.tried) >= len(x.cluster.Endpoints) {
+			x.tried = x.tried[:0] // who has failed may do better now
+		}
+		x.done.Retries++
 	case !last.again:
 		return nil, last
 	default:
@@ -132,7 +158,7 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 		x.over(&failure{})
 		return nil, &failure{status: http.StatusGatewayTimeout, why: "the call's time is over"}
 	}
-	x.done.Endpoint = e.Address
+	x.done.Endpoint, x.tryBy = e.Address, x.tryUntil()
 	return e, nil
 }
 
@@ -140,9 +166,13 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 func (x *call) unreached(e *upstream.Endpoint, err error) *failure {
 	f := &failure{status: http.StatusServiceUnavailable, why: err.Error()}
 	var unreachable *upstream.ConnectError
-	if errors.As(err, &unreachable) {
+	switch {
+	case errors.As(err, &unreachable):
 		x.tried = append(x.tried, e)
 		f.again, f.fault = true, true
+	case errors.Is(err, upstream.ErrFull):
+		x.tried = append(x.tried, e)
+		f.again = true
 	}
 	return f
 }

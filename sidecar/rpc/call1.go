@@ -129,8 +129,10 @@ func (x *call1) readTarget() error {
 // respond answers without a server; it returns whether the connection goes on, which is as keeps says if the answer could
 // be written.
 func (x *call1) respond(status int, body string, keeps bool) bool {
-	return x.local(status, "content-type: text/plain; charset=utf-8\r\n", body, keeps)
+	return x.local(status, plainText, body, keeps)
 }
+
+const plainText = "content-type: text/plain; charset=utf-8\r\n"
 
 // local writes an answer that is Heddle's own. fields are whole lines.
 func (x *call1) local(status int, fields, body string, keeps bool) bool {

@@ -48,6 +48,9 @@ func (x *call1) fail(f *failure) bool {
 		x.conn.cut()
 		return false
 	}
+	if after := f.retryAfter(); after != "" {
+		return x.local(f.status, plainText+"retry-after: "+after+"\r\n", f.why+"\n", x.keeps())
+	}
 	return x.respond(f.status, f.why+"\n", x.keeps())
 }
 
@@ -69,8 +72,18 @@ func (x *call1) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (go
 	t := &x.conn.transfer
 	*t = transfer{call1: x, up: up, server: server, used: used, response: http1.Response{Head: http1.Head{Fields: t.response.Fields[:0]}}}
 	defer t.finish()
-	return t.run()
+	body, from := x.body, x.conn.client.Mark()
+	goesOn, failed = t.run()
+	if failed != nil && (failed.repeat || failed.again || x.tryAgain(failed.cause, t.whole())) {
+		failed.repeat = !failed.again
+		x.body = body
+		x.conn.client.Back(from)
+	}
+	return goesOn, failed
 }
+
+// whole says whether the call can be sent again as it was: all of it waited when it was sent, and waits still.
+func (t *transfer) whole() bool { return t.sending == nil && !t.begun && !t.parted }
 
 // transfer is a call on its way over one connection. A client's connection uses it again for the next.
 type transfer struct {
@@ -80,6 +93,7 @@ type transfer struct {
 	used     bool
 	response http1.Response
 	sending  chan error // of the rest of the body; nil: all of it has been sent
+	parted   bool       // the body did not wait as a whole
 	reusable bool       // the connection, when all is over
 }
 
@@ -136,7 +150,7 @@ func (t *transfer) send() *failure {
 	case errors.As(err, &e):
 		return &failure{status: e.Status, why: e.Why}
 	case err != nil:
-		return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used && empty, fault: !t.used}
+		return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used && empty, fault: !t.used, cause: cause{reset: true}}
 	case !sent:
 		t.sendRest()
 	}
@@ -145,7 +159,7 @@ func (t *transfer) send() *failure {
 
 func (t *transfer) sendRest() {
 	client := t.conn.client
-	t.sending = make(chan error, 1)
+	t.sending, t.parted = make(chan error, 1), true
 	// The head's bytes are overwritten from here on; what is asked of it still are the method and the version.
 	t.request.Method = []byte(t.done.Method)
 	t.method = t.request.Method
@@ -162,7 +176,7 @@ func (t *transfer) sendRest() {
 
 // readHead reads the head of an answer.
 func (t *transfer) readHead() *failure {
-	if err := t.server.SetReadDeadline(t.deadline); err != nil {
+	if err := t.server.SetReadDeadline(t.tryBy); err != nil {
 		return t.lost(err)
 	}
 	silent := true
@@ -201,11 +215,12 @@ func (t *transfer) lost(err error) *failure {
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: !t.hurried()}
+		early := t.tryBy.Before(t.deadline)
+		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: early || !t.hurried(), cause: cause{timeout: early}}
 	case errors.Is(err, io.EOF):
-		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: t.repeatable(), fault: true}
+		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: t.repeatable(), fault: true, cause: cause{reset: true}}
 	}
-	return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: t.repeatable(), fault: true}
+	return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: t.repeatable(), fault: true, cause: cause{reset: true}}
 }
 
 // hurried says whether the caller waits less long than the route would: no answer by then speaks against no server.
@@ -251,6 +266,10 @@ func (t *transfer) reply() (goesOn bool, failed *failure) {
 	body, err := t.response.Body(t.request.Method)
 	if err != nil {
 		return false, &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), fault: true}
+	}
+	if status := t.response.Status; t.tryAgain(cause{status: status}, t.whole()) {
+		t.reusable = http1.Skip(t.server, &body) && t.response.KeepsAlive() && len(t.server.Waiting()) == 0
+		return false, &failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true}
 	}
 	plain := t.request.Minor == 0 && body.Kind == http1.Chunked
 	goesOn = t.persists && t.sent() && body.Kind != http1.UntilClose && !plain && !t.conn.isDraining()

@@ -22,7 +22,7 @@ type Server struct {
 	observer Observer
 	tracer   Tracer // nil: nothing is traced
 	settings atomic.Pointer[Settings]
-	table    atomic.Pointer[route.Table]
+	table    atomic.Pointer[routed]
 	clusters *upstream.Set
 	drain    chan struct{} // closed when the drain begins
 	done     chan struct{} // closed when what is left is cut
@@ -60,7 +60,7 @@ func (s *Server) Adopt(t *route.Table) error {
 	if err := s.clusters.Adopt(t.Clusters); err != nil {
 		return err
 	}
-	s.table.Store(t)
+	s.table.Store(governed(t, s.table.Load()))
 	return nil
 }
 

@@ -77,6 +77,12 @@ func (c *Conn) Waiting() []byte { return c.in[c.r:c.w] }
 // Take takes the first n bytes of what is waiting.
 func (c *Conn) Take(n int) { c.r += n }
 
+// Mark is where Back leads.
+func (c *Conn) Mark() int { return c.r }
+
+// Back has what was taken since mark wait again. Nothing has been read since: only what waited then was taken.
+func (c *Conn) Back(mark int) { c.r = mark }
+
 // More reads at least one byte. io.EOF is the connection's end.
 func (c *Conn) More() error {
 	if c.in == nil {
@@ -249,6 +255,20 @@ func PassWaiting(to, from *Conn, b *Body) (done bool, err error) {
 		from.Take(n)
 	}
 	return done, nil
+}
+
+// Skip takes what of a body waits, without a read, and says whether that was all of it.
+func Skip(from *Conn, b *Body) (done bool) {
+	done = b.Kind == Empty
+	for waiting := from.Waiting(); len(waiting) > 0 && !done; waiting = from.Waiting() {
+		n, _, over, err := b.Next(waiting)
+		if err != nil {
+			return false
+		}
+		from.Take(n)
+		done = over
+	}
+	return done
 }
 
 func flush(c *Conn) error {

@@ -156,6 +156,7 @@ func (c *checker) cluster(at, name string, cl *Cluster) {
 		c.tls(at+".tls", cl.TLS)
 	}
 	c.health(at, cl)
+	c.budget(at+".retry_budget", cl.RetryBudget)
 	if _, err := balance.New(cl.Balance.policy(), cl.Balance.Properties, []balance.Endpoint{{Load: &balance.Load{}}}); err != nil {
 		c.problem(at+".balance", "%v", err)
 	}
@@ -236,6 +237,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 		}
 	}
 	c.answers(at, r)
+	c.resilience(at, r)
 	if r.Timeout < 0 {
 		c.problem(at+".timeout", "a timeout is not below 0")
 	}

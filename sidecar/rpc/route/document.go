@@ -29,7 +29,8 @@ type Cluster struct {
 	IdleTimeout    time.Duration `yaml:"idle_timeout"`    // of a connection that nothing uses; 0: 60s. Shorter than the servers' own
 	TLS            *TLS          `yaml:"tls"`             // nil: calls are not encrypted
 	Health         Health        `yaml:"health"`
-	Breaker        *Breaker      `yaml:"breaker"` // nil: none
+	Breaker        *Breaker      `yaml:"breaker"`      // nil: none
+	RetryBudget    *Budget       `yaml:"retry_budget"` // of what routes have tried again
 }
 
 // TLS is how a cluster's servers are spoken with. Its files are read again when they change. {} verifies by the system's
@@ -129,10 +130,14 @@ type Rule struct {
 	Redirect *Redirect `yaml:"redirect"`
 	Respond  *Respond  `yaml:"respond"`
 
-	Timeout  time.Duration `yaml:"timeout"` // from the call's head to its answer's; 0: 15s. What is left is told to the server
-	Rewrite  Rewrite       `yaml:"rewrite"`
-	Request  Edit          `yaml:"request_headers"`
-	Response Edit          `yaml:"response_headers"`
+	Timeout   time.Duration `yaml:"timeout"`    // from the call's head to its answer's; 0: 15s. What is left is told to the server
+	LeastTime time.Duration `yaml:"least_time"` // a caller that waits less long is refused at once
+	Retry     *Retry        `yaml:"retry"`      // nil: only what reached no server is tried again
+	Limits    []Limit       `yaml:"limits"`
+
+	Rewrite  Rewrite `yaml:"rewrite"`
+	Request  Edit    `yaml:"request_headers"`
+	Response Edit    `yaml:"response_headers"`
 }
 
 // Path is one of its fields.

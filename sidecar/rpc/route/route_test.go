@@ -159,6 +159,16 @@ func TestProblems(t *testing.T) {
 		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    health:\n      eject: {for: -1s}\nroutes: [{to: a}]", "for is not below 0"},
 		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    breaker: {failures: 200}\nroutes: [{to: a}]", "4:25: failures is a share"},
 		{"clusters:\n  a: {endpoints: [{address: \"h:1\", priority: -1}]}\nroutes: [{to: a}]", "a priority is not below 0"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], retry_budget: {per_second: -1}}\nroutes: [{to: a}]", "per_second is not below 0"},
+		{on("retry: {when: [sometimes]}"), "sometimes is no condition"},
+		{on("retry: {when: [404]}"), "404 is no condition"},
+		{on("retry: {when: [timeout]}"), "3:25: there is no timeout but the call's"},
+		{on("retry: {methods: [get]}"), "capitals"},
+		{on("retry: {backoff: -1s}"), "backoff is not below 0"},
+		{on("limits: [{by: luck, rate: 1}]"), "3:25: a limit is by route, client or header:NAME"},
+		{on("limits: [{by: route}]"), "a rate above 0"},
+		{on("limits: [{by: route, rate: 1}, {by: route, rate: 2}]"), "two limits by route"},
+		{"routes: [{respond: {status: 200}, least_time: 1s}]", "of routes to a cluster"},
 		{"routes: [", ":"},
 	} {
 		_, err := Parse([]byte(c.document))
@@ -166,6 +176,11 @@ func TestProblems(t *testing.T) {
 			t.Errorf("%q: %v, want %q", c.document, err, c.want)
 		}
 	}
+}
+
+// on is a document whose only route says this too.
+func on(more string) string {
+	return "clusters: {a: {endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, " + more + "}"
 }
 
 func FuzzParse(f *testing.F) {

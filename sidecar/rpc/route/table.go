@@ -34,6 +34,7 @@ type Table struct {
 type Route struct {
 	*Rule
 	Name    string
+	Retry   *Retry // with what it says by default; nil: none
 	regex   *regexp.Regexp
 	headers []condition
 	query   []condition
@@ -58,6 +59,10 @@ func Compile(d *Document) *Table {
 	t := &Table{Clusters: d.Clusters, names: map[string]*index{}, below: map[string]*index{}, anywhere: newIndex()}
 	for i, rule := range d.Routes {
 		r := &Route{Rule: rule, Name: cmp.Or(rule.Name, strconv.Itoa(i+1)), headers: conditions(rule.Headers, true), query: conditions(rule.Query, false)}
+		if rule.Retry != nil {
+			retry := rule.Retry.WithDefaults()
+			r.Retry = &retry
+		}
 		if rule.Path != nil && rule.Path.Regex != "" {
 			r.regex = regexp.MustCompile("^(?:" + rule.Path.Regex + ")$") // Parse has seen that it is one
 		}
@@ -81,6 +86,9 @@ func Compile(d *Document) *Table {
 	}
 	return t
 }
+
+// Routes are all, in the document's order.
+func (t *Table) Routes() []*Route { return t.routes }
 
 // TimeoutOrDefault is how long a call may take until its answer begins.
 func (r *Route) TimeoutOrDefault() time.Duration { return cmp.Or(r.Timeout, DefaultTimeout) }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/balance"
+	"github.com/heddle-mesh/heddle/governance/limit"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
@@ -16,6 +17,7 @@ import (
 type Cluster struct {
 	Name      string
 	Endpoints []*Endpoint
+	Budget    *limit.Budget // of what routes have tried again
 
 	rule    *route.Cluster
 	eject   *route.Eject // with what it says by default; nil: none is
@@ -31,8 +33,14 @@ type choice struct {
 	until     time.Time // when time alone changes a state; the zero time: never
 }
 
-func newCluster(name string, rule *route.Cluster) *Cluster {
+func newCluster(name string, rule *route.Cluster, before *Cluster) *Cluster {
 	c := &Cluster{Name: name, rule: rule}
+	percent, perSecond := rule.RetryBudget.WithDefaults()
+	if c.Budget = limit.NewBudget(percent, perSecond); before != nil {
+		if p, s := before.rule.RetryBudget.WithDefaults(); p == percent && s == perSecond {
+			c.Budget = before.Budget
+		}
+	}
 	if rule.Health.Eject != nil {
 		e := rule.Health.Eject.WithDefaults()
 		c.eject = &e

@@ -59,7 +59,7 @@ func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 			}
 			encrypted[name] = o
 		}
-		c := newCluster(name, rule)
+		c := newCluster(name, rule, s.clusters[name])
 		for _, r := range rule.Endpoints {
 			k := key{name, r.Address, fmt.Sprint(rule.TLS)}
 			e := s.endpoints[k]

@@ -1,0 +1,138 @@
+package rpc
+
+import (
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/heddle-mesh/heddle/governance/limit"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+)
+
+// routed is a table of routes with what limits them.
+type routed struct {
+	*route.Table
+	limits map[string][]limiter // by a route's name, in its order
+}
+
+type limiter struct {
+	*limit.Keyed
+	by string
+}
+
+// maxKeys is of how many callers a limit keeps account.
+const maxKeys = 100_000
+
+// governed goes on with the limits that the table before it had, where they are the same.
+func governed(t *route.Table, before *routed) *routed {
+	r := &routed{Table: t, limits: map[string][]limiter{}}
+	for _, route := range t.Routes() {
+		for i, l := range route.Limits {
+			rate := limit.Rate{PerSecond: l.Rate, Burst: l.Burst}
+			if rate.Burst == 0 {
+				rate.Burst = max(l.Rate, 1)
+			}
+			k := limiter{limit.NewKeyed(rate, maxKeys), l.By}
+			if before != nil {
+				if old := before.limits[route.Name]; i < len(old) && old[i].Rate() == rate && old[i].by == l.By {
+					k = old[i]
+				}
+			}
+			r.limits[route.Name] = append(r.limits[route.Name], k)
+		}
+	}
+	return r
+}
+
+// limited refuses a call that comes too soon after others; nil: it may go on.
+func (x *call) limited(r *routed, fields route.Call) *failure {
+	if len(x.route.Limits) == 0 {
+		return nil
+	}
+	now := time.Now()
+	for i, k := range r.limits[x.route.Name] {
+		var key []byte
+		l := &x.route.Limits[i]
+		switch header := l.Header(); {
+		case header != "":
+			value, there := fields.Header(header)
+			if !there {
+				continue
+			}
+			key = value
+		case l.By == "client":
+			key = []byte(x.done.Client)
+		}
+		if wait := k.Take(key, now); wait > 0 {
+			return &failure{status: http.StatusTooManyRequests, why: "too many calls, by " + l.By, after: wait}
+		}
+	}
+	return nil
+}
+
+// retryAfter is when a caller may come again, in whole seconds; "": that is not known.
+func (f *failure) retryAfter() string {
+	if f.after == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(math.Ceil(f.after.Seconds())))
+}
+
+// cause is what a call failed by, as far as a route may have it tried again for that.
+type cause struct {
+	reset, timeout bool
+	status         int
+}
+
+// tryAgain says whether the route has a call tried again that failed so, and takes that from the budget. whole is that it can be sent as it
+// was.
+func (x *call) tryAgain(c cause, whole bool) bool {
+	y := x.route.Retry
+	if y == nil || !whole || x.again >= y.Attempts {
+		return false
+	}
+	w := &y.When
+	if !(c.reset && w.Reset || c.timeout && w.Timeout || c.status != 0 && slices.Contains(w.Status, c.status)) {
+		return false
+	}
+	if !slices.Contains(y.Methods, x.done.Method) {
+		return false
+	}
+	now := time.Now()
+	if !x.deadline.IsZero() && !now.Before(x.deadline) || !x.cluster.Budget.Again(now) {
+		return false
+	}
+	x.again++
+	return true
+}
+
+// pause waits before a call is tried again, by chance, so that those who failed together do not come back together. It returns
+// false if there is no time for it, or the server ends.
+func (x *call) pause() bool {
+	y := x.route.Retry
+	d := time.Duration(rand.Int64N(int64(min(y.Backoff<<min(x.again-1, 20), y.Longest)) + 1))
+	if !x.deadline.IsZero() && !time.Now().Add(d).Before(x.deadline) {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-x.server.done:
+		return false
+	}
+}
+
+// tryUntil is when an answer's head has to be there, lest the route has the call tried again.
+func (x *call) tryUntil() time.Time {
+	if y := x.route.Retry; y != nil && y.PerTry > 0 {
+		if bound := time.Now().Add(y.PerTry); x.deadline.IsZero() || bound.Before(x.deadline) {
+			return bound
+		}
+	}
+	return x.deadline
+}

@@ -1,0 +1,211 @@
+package rpc
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// counted is a server that counts its calls, and what their bodies were.
+type counted struct {
+	addr   string
+	calls  atomic.Int64
+	mu     sync.Mutex
+	bodies []string
+}
+
+func count(t *testing.T, h http.HandlerFunc) *counted {
+	t.Helper()
+	c := &counted{}
+	c.addr = backend(t, func(w http.ResponseWriter, r *http.Request) {
+		c.calls.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		c.mu.Lock()
+		c.bodies = append(c.bodies, string(body))
+		c.mu.Unlock()
+		h(w, r)
+	})
+	return c
+}
+
+// retrying is a document with one route that says so of retries, and a budget that is no bound.
+func retrying(retry string, addrs ...string) string {
+	return fmt.Sprintf("clusters: {web: {endpoints: [%s], retry_budget: {percent: 100}}}\nroutes: [{to: web, timeout: 10s, retry: {backoff: 1ns, %s}}]\n",
+		`"`+strings.Join(addrs, `", "`)+`"`, retry)
+}
+
+func send(t *testing.T, method, url, body string) (int, string) {
+	t.Helper()
+	q, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(got)
+}
+
+func TestRetries(t *testing.T) {
+	good := count(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "good") })
+	unwell := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, strings.Repeat("no ", 10_000), status) }
+	}
+	broken := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	for _, c := range []struct {
+		what, retry string
+		bad         http.HandlerFunc
+		method      string
+		status      int // of the call that begins at the bad server; 0: it is answered by the good one
+	}{
+		{"503", "", unwell(503), "GET", 0},
+		{"503 to a call that changes something", "", unwell(503), "PUT", 0},
+		{"500, which the route does not name", "", unwell(500), "GET", 500},
+		{"500, which it names", "when: [500]", unwell(500), "GET", 0},
+		{"503, where it names another", "when: [reset]", unwell(503), "GET", 503},
+		{"POST may not be repeated", "", unwell(503), "POST", 503},
+		{"but where the route says so", "methods: [POST]", unwell(503), "POST", 0},
+		{"a connection that breaks", "", broken, "DELETE", 0},
+		{"and where it is not named", "when: [503]", broken, "DELETE", 502},
+		{"no answer in time", "when: [timeout], per_try_timeout: 1s", silent, "GET", 0},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			bad := count(t, c.bad)
+			addr, _, _ := proxy(t, testSettings, retrying(c.retry, bad.addr, good.addr))
+			body := ""
+			if c.method != "GET" {
+				body = "all of it"
+			}
+			wrong, began := 0, int64(2) // at the bad server: each try takes its turn
+			if c.status != 0 {
+				began = 1
+			}
+			for range 2 {
+				if status, got := send(t, c.method, "http://"+addr+"/", body); status != 200 || got != "good" {
+					if wrong++; status != c.status {
+						t.Errorf("%d %q", status, got)
+					}
+				}
+			}
+			if wrong != min(c.status, 1) || bad.calls.Load() != began {
+				t.Errorf("%d of 2 calls failed; %d came to the bad server", wrong, bad.calls.Load())
+			}
+			good.mu.Lock()
+			defer good.mu.Unlock()
+			if last := good.bodies[len(good.bodies)-1]; last != body {
+				t.Errorf("the good server got the body %q", last)
+			}
+		})
+	}
+}
+
+// What does not wait as a whole cannot be sent again; the answer is passed on.
+func TestLongBodiesAreSentOnce(t *testing.T) {
+	bad := count(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	addr, _, _ := proxy(t, testSettings, retrying("attempts: 3", bad.addr))
+	if status, _ := send(t, "PUT", "http://"+addr+"/", strings.Repeat("x", 1<<20)); status != 503 || bad.calls.Load() != 1 {
+		t.Errorf("status %d after %d calls", status, bad.calls.Load())
+	}
+	if status, _ := send(t, "PUT", "http://"+addr+"/", "short"); status != 503 || bad.calls.Load() != 5 || bad.bodies[4] != "short" {
+		t.Errorf("status %d after %d calls", status, bad.calls.Load())
+	}
+}
+
+// A server that fails every call gets no more than a quarter more than it is offered, however often a call may be tried again.
+func TestRetriesHaveABudget(t *testing.T) {
+	for _, fails := range []http.HandlerFunc{
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
+		func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		bad := count(t, fails)
+		addr, _, _ := proxy(t, testSettings, fmt.Sprintf(`
+clusters: {web: {endpoints: [%q], retry_budget: {per_second: 0}}}
+routes: [{to: web, retry: {attempts: 10, backoff: 1ns}}]`, bad.addr))
+		const offered = 400
+		var clients sync.WaitGroup
+		for range 4 {
+			clients.Go(func() {
+				for range offered / 4 {
+					if res, err := http.Get("http://" + addr + "/"); err != nil || res.StatusCode/100 != 5 {
+						t.Errorf("%v, %v", res, err)
+					} else {
+						_ = res.Body.Close()
+					}
+				}
+			})
+		}
+		clients.Wait()
+		if got := bad.calls.Load(); got <= offered || got > offered*5/4 {
+			t.Errorf("%d calls came of %d", got, offered)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	good := backend(t, func(http.ResponseWriter, *http.Request) {})
+	document := func(rate string) string {
+		return fmt.Sprintf("clusters: {web: {endpoints: [%q]}}\nroutes: [{name: all, to: web, limits: [{by: \"header:X-Key\", %s}, {by: client, rate: 0.001, burst: 5}]}]", good, rate)
+	}
+	addr, srv, _ := proxy(t, testSettings, document("rate: 0.01, burst: 2"))
+	call := func(key string) *http.Response {
+		q, _ := http.NewRequest(http.MethodGet, "http://"+addr+"/", nil)
+		if key != "" {
+			q.Header.Set("X-Key", key)
+		}
+		res, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res
+	}
+	want := func(what, key string, status int) {
+		t.Helper()
+		if res := call(key); res.StatusCode != status {
+			t.Errorf("%s: %d", what, res.StatusCode)
+		}
+	}
+	want("the first of a", "a", 200)
+	want("the second of a", "a", 200)
+	res := call("a")
+	if after, err := strconv.Atoi(res.Header.Get("Retry-After")); res.StatusCode != 429 || err != nil || after < 1 || after > 100 {
+		t.Errorf("the third of a: %d, again after %d s, %v", res.StatusCode, after, err)
+	}
+	want("the first of b", "b", 200)
+	if err := srv.Adopt(table(t, document("rate: 0.01, burst: 2"))); err != nil {
+		t.Fatal(err)
+	}
+	want("a, when the same limits are read again", "a", 429)
+	if err := srv.Adopt(table(t, document("rate: 0.01, burst: 1"))); err != nil {
+		t.Fatal(err)
+	}
+	want("a, when it has another limit", "a", 200)
+	want("the fifth without a key", "", 200)
+	want("the sixth of the address", "", 429)
+}
+
+func TestACallerWithoutTimeIsRefused(t *testing.T) {
+	good := count(t, func(http.ResponseWriter, *http.Request) {})
+	addr, _, w := proxy(t, testSettings, fmt.Sprintf("clusters: {web: {endpoints: [%q]}}\nroutes: [{to: web, least_time: 5s}]", good.addr))
+	asked := time.Now()
+	got := say(t, addr, "GET / HTTP/1.1\r\nhost: x\r\n"+TimeoutHeader+": 4999\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 504 ") || good.calls.Load() != 0 || time.Since(asked) > 4*time.Second {
+		t.Errorf("after %v: %q", time.Since(asked), got)
+	}
+	if got := say(t, addr, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
+		t.Errorf("with time enough: %q, %+v", got, w.last(t))
+	}
+}
