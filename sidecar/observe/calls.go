@@ -18,6 +18,8 @@ type Calls struct {
 	retries     prometheus.Counter
 	connections prometheus.Gauge
 	handshakes  prometheus.Counter
+	faults      *prometheus.CounterVec
+	grpc        *prometheus.CounterVec
 	log         atomic.Pointer[callLog]
 }
 
@@ -35,14 +37,20 @@ func newCalls() *Calls {
 			Name: "heddle_rpc_call_seconds", Help: "From a call's head to the last byte of its answer, by route and cluster.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60},
 		}, []string{"route", "cluster"}),
-		retries:     prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_retries_total", Help: "Calls that were tried again, as nothing of them had been done."}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_retries_total", Help: "Calls that were tried again, as nothing of them had been done."}),
+		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_faults_total", Help: "Connections of clients that were ended for what no client may do, by HTTP/2's code.",
+		}, []string{"code"}),
+		grpc: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_grpc_calls_total", Help: "Calls of gRPC that are over, by route, cluster and gRPC's code.",
+		}, []string{"route", "cluster", "code"}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_rpc_connections", Help: "Connections of clients that calls come in on."}),
 		handshakes:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_handshakes_failed_total", Help: "TLS handshakes of clients that failed, for want of a certificate, say."}),
 	}
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.seconds, c.retries, c.connections, c.handshakes}
+	return []prometheus.Collector{c.calls, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -58,6 +66,9 @@ func (c *Calls) Log(to *zap.Logger, all bool) {
 func (c *Calls) Call(d *rpc.Done) {
 	c.calls.WithLabelValues(d.Route, d.Cluster, strconv.Itoa(d.Status)).Inc()
 	c.seconds.WithLabelValues(d.Route, d.Cluster).Observe(d.Took.Seconds())
+	if d.Code != "" {
+		c.grpc.WithLabelValues(d.Route, d.Cluster, d.Code).Inc()
+	}
 	if d.Retries > 0 {
 		c.retries.Add(float64(d.Retries))
 	}
@@ -73,6 +84,9 @@ func (c *Calls) Call(d *rpc.Done) {
 	if d.Identity != "" {
 		fields = append(fields, zap.String("identity", d.Identity))
 	}
+	if d.Code != "" {
+		fields = append(fields, zap.String("code", d.Code))
+	}
 	if d.Why != "" {
 		fields = append(fields, zap.String("why", d.Why))
 	}
@@ -84,6 +98,14 @@ func (c *Calls) Handshake(failed error) {
 	c.handshakes.Inc()
 	if l := c.log.Load(); l != nil {
 		l.to.Info("a client's handshake failed", zap.Error(failed))
+	}
+}
+
+// Fault implements rpc.Observer.
+func (c *Calls) Fault(code, why, client string) {
+	c.faults.WithLabelValues(code).Inc()
+	if l := c.log.Load(); l != nil {
+		l.to.Info("a client's connection was ended", zap.String("code", code), zap.String("why", why), zap.String("client", client))
 	}
 }
 

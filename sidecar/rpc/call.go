@@ -11,6 +11,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/breaker"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
@@ -19,6 +20,7 @@ import (
 // has, it is a route.Call.
 type call struct {
 	server   *Server
+	isTLS    bool // it came encrypted
 	method   []byte
 	host     []byte // without a port, in lower case
 	hostport []byte // as the client wrote it
@@ -30,19 +32,20 @@ type call struct {
 	room     [4]*upstream.Endpoint // for tried
 	at       *upstream.Endpoint    // that has the call, and has not been told what became of it
 	again    int                   // times that the route has had it tried again
-	refused  *failure              // by a limit of the route
+	tooSoon  *failure              // by a limit of the route
+	refusals int                   // of servers that have done nothing of it
 	deadline time.Time
 	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
 	trace    Trace
 	done     Done
 }
 
-func (x *call) begin(s *Server, client, identity string) {
-	*x = call{server: s, host: x.host[:0], done: Done{Began: time.Now(), Client: client, Identity: identity}}
+func (x *call) begin(c *conn) {
+	*x = call{server: c.server, isTLS: c.isTLS, host: x.host[:0], done: Done{Began: time.Now(), Client: c.addr, Identity: c.identity}}
 }
 
 func (x *call) end() {
-	x.over(nil)
+	x.tell(nil)
 	x.done.Took = time.Since(x.done.Began)
 	x.server.observer.Call(&x.done)
 	if x.trace != nil {
@@ -60,7 +63,7 @@ func (x *call) known(fields route.Call) {
 	table := x.server.table.Load()
 	if x.route = table.Match(fields); x.route != nil {
 		x.done.Route = x.route.Name
-		x.refused = x.limited(table, fields)
+		x.tooSoon = x.limited(table, fields)
 	}
 }
 
@@ -88,8 +91,8 @@ type failure struct {
 	after  time.Duration // in which the caller may come again; 0: that is not known
 }
 
-// over tells the endpoint that has the call what became of it. Without a failure it has answered, if a status has come.
-func (x *call) over(f *failure) {
+// tell tells the endpoint that has the call what became of it. Without a failure it has answered, if a status has come.
+func (x *call) tell(f *failure) {
 	if x.at == nil {
 		return
 	}
@@ -106,11 +109,22 @@ func (x *call) over(f *failure) {
 	x.at = nil
 }
 
+// hurried says whether the caller waits less long than the route would: no answer by then speaks against no server.
+func (x *call) hurried() bool {
+	return x.deadline.Sub(x.done.Began) < x.route.TimeoutOrDefault()
+}
+
+// timeoutHeader is what a call's x-request-timeout-ms says; ok is false where that is nothing.
+func timeoutHeader(v []byte) (d time.Duration, ok bool) {
+	ms, err := strconv.ParseUint(string(v), 10, 31)
+	return time.Duration(ms) * time.Millisecond, err == nil
+}
+
 // choose takes one of the route's clusters.
 func (x *call) choose() *failure {
 	x.tried = x.room[:0]
-	if x.refused != nil {
-		return x.refused
+	if x.tooSoon != nil {
+		return x.tooSoon
 	}
 	if !x.deadline.IsZero() && x.route.LeastTime > 0 && time.Until(x.deadline) < x.route.LeastTime {
 		return &failure{status: http.StatusGatewayTimeout, why: "the caller does not wait as long as the call takes"}
@@ -129,7 +143,7 @@ func (x *call) choose() *failure {
 func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 	before := x.at
 	if last != nil {
-		x.over(last)
+		x.tell(last)
 	}
 	switch {
 	case last == nil:
@@ -155,7 +169,7 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 	}
 	x.at = e
 	if !x.deadline.IsZero() && !time.Now().Before(x.deadline) {
-		x.over(&failure{})
+		x.tell(&failure{})
 		return nil, &failure{status: http.StatusGatewayTimeout, why: "the call's time is over"}
 	}
 	x.done.Endpoint, x.tryBy = e.Address, x.tryUntil()
@@ -175,6 +189,14 @@ func (x *call) unreached(e *upstream.Endpoint, err error) *failure {
 		f.again = true
 	}
 	return f
+}
+
+// refused is the failure of an endpoint that has done nothing of the call, and says so.
+func (x *call) refused(e *upstream.Endpoint, err *http2.Error) *failure {
+	if x.refusals++; x.refusals > 1 {
+		x.tried = append(x.tried, e)
+	}
+	return &failure{status: http.StatusServiceUnavailable, why: "the server took no call: " + err.Error(), again: true}
 }
 
 // setTarget takes a request's path apart.

@@ -22,7 +22,7 @@ type call1 struct {
 }
 
 func (x *call1) begin(c *conn) {
-	x.call.begin(c.server, c.addr, c.identity)
+	x.call.begin(c)
 	x.conn, x.body, x.persists, x.upgrade, x.begun = c, http1.Body{}, false, false, false
 	x.request.Method = nil
 }
@@ -83,7 +83,8 @@ func (x *call1) read(head []byte) error {
 		return err
 	}
 	x.persists = q.KeepsAlive()
-	x.upgrade = q.Minor == 1 && x.body.Kind == http1.Empty && q.Has("connection", "upgrade") && q.Get("upgrade") != nil
+	// An upgrade to h2c would be a way around the routes, for calls that nobody looks at; HTTP/2 is spoken by those who begin with it.
+	x.upgrade = q.Minor == 1 && x.body.Kind == http1.Empty && q.Has("connection", "upgrade") && q.Get("upgrade") != nil && !q.Has("upgrade", "h2c")
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/tcp"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 )
 
@@ -23,13 +24,15 @@ type conn struct {
 	addr     string // of the client, without its port
 	identity string // of the client, by its certificate
 	isTLS    bool
-	call     call1    // the one under way
-	transfer transfer // of it, to a server
+	call     call1          // the one under way
+	transfer transfer       // of it, to a server
+	calls    sync.WaitGroup // of HTTP/2, that goroutines of their own work for
 
 	mu       sync.Mutex // guards what follows, which Shutdown asks
 	idle     bool
 	draining bool
-	upstream io.Closer // of the call under way
+	upstream io.Closer   // of the call under way
+	two      *http2.Conn // the connection, if it is one of HTTP/2
 	gone     bool
 }
 
@@ -50,10 +53,15 @@ func (c *conn) serve() {
 }
 
 func (c *conn) serveCalls() {
-	for {
+	for first := true; ; first = false {
 		head, err := c.readHead()
 		if err != nil {
 			c.refuse(err)
+			return
+		}
+		if first && string(head) == http2.PrefaceHead {
+			c.client.Take(len(head))
+			c.serve2()
 			return
 		}
 		if !c.answer(head) {
@@ -132,7 +140,9 @@ func (c *conn) hurry() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.draining = true
-	if c.idle {
+	if c.two != nil {
+		c.two.Drain()
+	} else if c.idle {
 		_ = c.socket.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
 	}
 }

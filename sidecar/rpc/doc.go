@@ -1,6 +1,7 @@
 // Package rpc is the data plane of calls: it takes them from clients, has the table of routes say where they go, and passes
 // them on to a server of that cluster. Heads are read, bodies are streamed as they are. One goroutine a connection does it all
-// while a call's body fits what has been read with its head. It speaks HTTP/1.0 and 1.1.
+// while a call's body fits what has been read with its head. It speaks HTTP/1.0, 1.1 and 2,
+// and of gRPC what a proxy has to.
 //
 // It imports nothing of the SQL half: the two meet in sidecar. Level: sidecar.
 package rpc
@@ -32,6 +33,7 @@ type Done struct {
 	Why                      string // what was wrong, by Heddle's own words; empty: nothing
 	Client                   string
 	Identity                 string // of the client, by its certificate; empty: it has shown none
+	Code                     string // of gRPC; empty: none
 }
 
 // Observer is told of calls. Its methods are called by many goroutines and do not wait.
@@ -39,6 +41,8 @@ type Observer interface {
 	Call(d *Done)
 	Connections(change int)
 	Handshake(failed error) // of TLS with a client
+	// Fault is told of a client's connection that was ended for what no client may do, by HTTP/2's code.
+	Fault(code, why, client string)
 }
 
 // Tracer makes traces of calls.

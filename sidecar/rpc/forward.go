@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
 
@@ -20,6 +21,12 @@ func (x *call1) forward() (goesOn bool) {
 		var e *upstream.Endpoint
 		if e, failed = x.next(failed); failed != nil {
 			return x.fail(failed)
+		}
+		if x.cluster.Protocol == route.HTTP2 {
+			if goesOn, failed = x.exchange2(e); failed == nil {
+				return goesOn
+			}
+			continue
 		}
 		up, used, err := e.Get(x.deadline, x.server.done)
 		if err != nil {
@@ -34,8 +41,8 @@ func (x *call1) forward() (goesOn bool) {
 func (x *call1) timeout() time.Duration {
 	limit := x.route.TimeoutOrDefault()
 	if v := x.request.Get(TimeoutHeader); v != nil {
-		if ms, err := strconv.ParseUint(string(v), 10, 31); err == nil {
-			limit = min(limit, time.Duration(ms)*time.Millisecond)
+		if d, ok := timeoutHeader(v); ok {
+			limit = min(limit, d)
 		}
 	}
 	return limit
@@ -223,22 +230,13 @@ func (t *transfer) lost(err error) *failure {
 	return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: t.repeatable(), fault: true, cause: cause{reset: true}}
 }
 
-// hurried says whether the caller waits less long than the route would: no answer by then speaks against no server.
-func (t *transfer) hurried() bool {
-	return t.deadline.Sub(t.done.Began) < t.route.TimeoutOrDefault()
-}
-
 // repeatable says whether the call may be sent again, though the server may have got it: the connection was an old one, which
 // its server may have ended just then, and the call has no body and changes nothing (RFC 9110, section 9.2.1).
 func (t *transfer) repeatable() bool {
 	if !t.used || t.body.Kind != http1.Empty {
 		return false
 	}
-	switch string(t.request.Method) {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		return true
-	}
-	return false
+	return safe(t.request.Method)
 }
 
 // interim passes on an answer that another follows (100, 103).

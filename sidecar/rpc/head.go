@@ -17,7 +17,7 @@ func hopByHop(h *http1.Head, f *http1.Field) bool {
 	switch {
 	case f.Is("content-length"), f.Is("transfer-encoding"):
 		return false
-	case f.Is("connection"), f.Is("keep-alive"), f.Is("proxy-connection"), f.Is("te"), f.Is("upgrade"):
+	case f.Is("connection"), f.Is("keep-alive"), f.Is("proxy-connection"), f.Is("te"), f.Is("upgrade"), f.Is("http2-settings"):
 		return true
 	}
 	return named(h, f)
@@ -59,10 +59,11 @@ func appendSet(out []byte, e *route.Edit) []byte {
 
 // edited says whether an edit takes a field away or sets it anew.
 func edited(e *route.Edit, f *http1.Field) bool {
-	if e.Set == nil && e.Remove == nil {
-		return false
-	}
-	same := func(name string) bool { return strings.EqualFold(name, string(f.Name)) }
+	return (e.Set != nil || e.Remove != nil) && editedName(e, string(f.Name))
+}
+
+func editedName(e *route.Edit, field string) bool {
+	same := func(name string) bool { return strings.EqualFold(name, field) }
 	for name := range e.Set {
 		if same(name) {
 			return true
@@ -71,12 +72,9 @@ func edited(e *route.Edit, f *http1.Field) bool {
 	return slices.ContainsFunc(e.Remove, same)
 }
 
-// appendRequest writes the head that the server gets.
-func (t *transfer) appendRequest(out []byte) []byte {
-	q, r := &t.request, t.route
-	out = append(out, q.Method...)
-	out = append(out, ' ')
-	path := t.path
+// appendTarget writes the path and the query that the server is asked for.
+func (x *call) appendTarget(out []byte) []byte {
+	path, r := x.path, x.route
 	if r.Rewrite.Prefix != "" {
 		rest := path[min(len(strings.TrimRight(r.Path.Prefix, "/")), len(path)):]
 		prefix := strings.TrimRight(r.Rewrite.Prefix, "/")
@@ -87,15 +85,31 @@ func (t *transfer) appendRequest(out []byte) []byte {
 		path = rest
 	}
 	out = append(out, path...)
-	if t.query != nil {
-		out = append(append(out, '?'), t.query...)
+	if x.query != nil {
+		out = append(append(out, '?'), x.query...)
 	}
+	return out
+}
+
+// appendHost writes the host that the server is asked for.
+func (x *call) appendHost(out []byte) []byte {
+	if x.route.Rewrite.Host != "" {
+		return append(out, x.route.Rewrite.Host...)
+	}
+	return append(out, x.hostport...)
+}
+
+// leftMs is how many milliseconds the call still has.
+func (x *call) leftMs() int64 { return max(time.Until(x.deadline).Milliseconds(), 1) }
+
+// appendRequest writes the head that the server gets.
+func (t *transfer) appendRequest(out []byte) []byte {
+	q, r := &t.request, t.route
+	out = append(out, q.Method...)
+	out = append(out, ' ')
+	out = t.appendTarget(out)
 	out = append(out, " HTTP/1.1\r\nhost: "...)
-	if r.Rewrite.Host != "" {
-		out = append(out, r.Rewrite.Host...)
-	} else {
-		out = append(out, t.hostport...)
-	}
+	out = t.appendHost(out)
 	out = append(out, "\r\n"...)
 	var forwarded []byte
 	for i := range q.Fields {
@@ -117,15 +131,13 @@ func (t *transfer) appendRequest(out []byte) []byte {
 	if len(forwarded) > 0 {
 		out = append(append(out, forwarded...), ", "...)
 	}
-	out = append(append(out, t.conn.addr...), "\r\nx-forwarded-proto: http"...)
-	if t.conn.isTLS {
-		out = append(out, 's')
-	}
+	out = append(append(out, t.conn.addr...), "\r\nx-forwarded-proto: "...)
+	out = append(out, t.scheme()...)
 	if t.done.Identity != "" {
 		out = appendIdentity(append(out, "\r\n"+identityHeader+": URI="...), t.done.Identity)
 	}
 	out = append(out, "\r\n"+TimeoutHeader+": "...)
-	out = strconv.AppendInt(out, max(time.Until(t.deadline).Milliseconds(), 1), 10)
+	out = strconv.AppendInt(out, t.leftMs(), 10)
 	out = append(out, "\r\n"...)
 	if t.trace != nil {
 		out = append(append(append(out, parentHeader+": "...), t.trace.Parent()...), "\r\n"...)

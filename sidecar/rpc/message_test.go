@@ -163,7 +163,7 @@ routes:
 		{"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\n", "HTTP/1.1 501 Not Implemented\r\n", "tunnels"},
 		{"GET http://x/tea HTTP/1.1\r\nhost: y\r\n\r\n", "HTTP/1.1 418 I'm a teapot\r\n", ""},
 		{"GET http://x?tea HTTP/1.1\r\nhost: y\r\n\r\n", "HTTP/1.1 404 Not Found\r\n", "no route"},
-		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 505 HTTP Version Not Supported\r\n", "HTTP/1.1"},
+		{"GET / HTTP/2.0\r\n\r\n", "HTTP/1.1 505 HTTP Version Not Supported\r\n", "HTTP/1.1"},
 		{"POST /tea HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n", "length and chunks"},
 	} {
 		if got := say(t, addr, c.text); !strings.HasPrefix(got, c.want) {

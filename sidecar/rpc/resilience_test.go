@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// counted is a server that counts its calls, and what their bodies were.
-type counted struct {
+// tallied is a server that counts its calls, and what their bodies were.
+type tallied struct {
 	addr   string
 	calls  atomic.Int64
 	mu     sync.Mutex
 	bodies []string
 }
 
-func count(t *testing.T, h http.HandlerFunc) *counted {
+func count(t *testing.T, h http.HandlerFunc) *tallied {
 	t.Helper()
-	c := &counted{}
+	c := &tallied{}
 	c.addr = backend(t, func(w http.ResponseWriter, r *http.Request) {
 		c.calls.Add(1)
 		body, _ := io.ReadAll(r.Body)

@@ -21,10 +21,11 @@ import (
 
 // watched keeps what a server tells of its calls.
 type watched struct {
-	mu    sync.Mutex
-	calls []Done
-	conns atomic.Int64
-	lost  atomic.Int64 // handshakes
+	mu     sync.Mutex
+	calls  []Done
+	faults []string
+	conns  atomic.Int64
+	lost   atomic.Int64 // handshakes
 }
 
 func (w *watched) Call(d *Done) {
@@ -36,6 +37,12 @@ func (w *watched) Call(d *Done) {
 func (w *watched) Handshake(error) { w.lost.Add(1) }
 
 func (w *watched) Connections(change int) { w.conns.Add(int64(change)) }
+
+func (w *watched) Fault(code, why, _ string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = append(w.faults, code+": "+why)
+}
 
 func (w *watched) last(t *testing.T) Done {
 	t.Helper()

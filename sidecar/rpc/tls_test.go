@@ -32,8 +32,8 @@ func listening(t *testing.T, a *certstest.Authority, strict bool) *tls.Config {
 	return c
 }
 
-// caller is a client whose certificate has that URI; "": none.
-func caller(t *testing.T, a *certstest.Authority, uri string) *http.Client {
+// callerAs is a client whose certificate has that URI; "": none.
+func callerAs(t *testing.T, a *certstest.Authority, uri string) *http.Client {
 	t.Helper()
 	roots, err := certs.Authorities(a.File)
 	if err != nil {
@@ -93,15 +93,15 @@ func TestOnePortForBoth(t *testing.T) {
 	settings := testSettings
 	settings.TLS = listening(t, a, false)
 	addr, s, w := proxy(t, settings, to(backend(t, who)))
-	shop := caller(t, a, "spiffe://mesh/ns/shop")
+	shop := callerAs(t, a, "spiffe://mesh/ns/shop")
 	for _, c := range []struct {
 		client     *http.Client
 		url, wants string
 	}{
 		{shop, "https://", `https ["URI=spiffe://mesh/ns/shop"]`},
-		{caller(t, a, "spiffe://mesh/a;b,c"), "https://", `https ["URI=\"spiffe://mesh/a;b,c\""]`},
-		{caller(t, a, ""), "https://", `https []`},
-		{caller(t, a, ""), "http://", `http []`},
+		{callerAs(t, a, "spiffe://mesh/a;b,c"), "https://", `https ["URI=\"spiffe://mesh/a;b,c\""]`},
+		{callerAs(t, a, ""), "https://", `https []`},
+		{callerAs(t, a, ""), "http://", `http []`},
 	} {
 		for range 2 { // the second on the same connection
 			if status, text := fetch(t, c.client, c.url+addr, "x-forwarded-client-cert", "URI=spiffe://mesh/forged"); status != 200 || text != c.wants {
@@ -109,16 +109,14 @@ func TestOnePortForBoth(t *testing.T) {
 			}
 		}
 	}
-	if d := w.last(t); d.Identity != "" {
-		t.Errorf("a plain call has the identity %s", d.Identity)
-	}
+	eventually(t, "the last, plain call is told of, without an identity", func() bool { return w.last(t).Identity == "" })
 	strict := settings
 	strict.Strict, strict.TLS = true, listening(t, a, true)
 	s.Set(strict)
-	if status, text := fetch(t, caller(t, a, ""), "http://"+addr); status != http.StatusForbidden || !strings.Contains(text, "by TLS") {
+	if status, text := fetch(t, callerAs(t, a, ""), "http://"+addr); status != http.StatusForbidden || !strings.Contains(text, "by TLS") {
 		t.Errorf("a plain call where there is TLS only: %d %s", status, text)
 	}
-	if _, err := caller(t, a, "").Get("https://" + addr); err == nil {
+	if _, err := callerAs(t, a, "").Get("https://" + addr); err == nil {
 		t.Error("a client without a certificate is let in")
 	}
 	if got := w.lost.Load(); got != 1 {
@@ -140,13 +138,13 @@ routes:
   - {path: {exact: /far}, allow: {networks: [10.0.0.0/8, "fd00::1"]}, to: web}
   - {path: {exact: /both}, allow: {identities: ["spiffe://mesh/ops"], networks: [127.0.0.1]}, respond: {status: 200}}
 `)
-	web, ops := caller(t, a, "spiffe://mesh/ns/shop/web"), caller(t, a, "spiffe://mesh/ops")
+	web, ops := callerAs(t, a, "spiffe://mesh/ns/shop/web"), callerAs(t, a, "spiffe://mesh/ops")
 	for _, c := range []struct {
 		client *http.Client
 		path   string
 		status int
 	}{
-		{web, "/shop", 200}, {ops, "/shop", 200}, {caller(t, a, "spiffe://mesh/ns/bank/web"), "/shop", 403}, {caller(t, a, ""), "/shop", 403},
+		{web, "/shop", 200}, {ops, "/shop", 200}, {callerAs(t, a, "spiffe://mesh/ns/bank/web"), "/shop", 403}, {callerAs(t, a, ""), "/shop", 403},
 		{web, "/near", 200}, {web, "/far", 403}, {web, "/both", 403}, {ops, "/both", 200},
 	} {
 		if status, text := fetch(t, c.client, "https://"+addr+c.path); status != c.status {
@@ -156,9 +154,7 @@ routes:
 	if status, _ := fetch(t, web, "http://"+addr+"/shop"); status != 403 {
 		t.Errorf("without TLS: %d", status)
 	}
-	if d := w.last(t); d.Status != 403 || d.Why == "" || d.Route != "1" {
-		t.Errorf("told of it: %+v", d)
-	}
+	eventually(t, "it is told of", func() bool { d := w.last(t); return d.Status == 403 && d.Why != "" && d.Route == "1" })
 }
 
 // Servers that demand certificates are called with one, and are seen to be whom they ought to be.
@@ -228,7 +224,7 @@ func TestCertificatesAreRotatedUnderLoad(t *testing.T) {
 	cert, key = a.Issue(t, "outgoing", certstest.Leaf{URI: "spiffe://mesh/proxy"})
 	document := fmt.Sprintf("clusters: {web: {endpoints: [%q], idle_timeout: 1ms, tls: {ca: %q, cert: %q, key: %q}}}\nroutes: [{to: web}]\n", server.Listener.Addr(), a.File, cert, key)
 	addr, s, _ := proxy(t, settings, document)
-	kept, fresh := caller(t, a, "spiffe://mesh/kept"), caller(t, a, "spiffe://mesh/fresh")
+	kept, fresh := callerAs(t, a, "spiffe://mesh/kept"), callerAs(t, a, "spiffe://mesh/fresh")
 	fresh.Transport.(*http.Transport).DisableKeepAlives = true
 	var done atomic.Bool
 	var calls [2]atomic.Int64
@@ -281,4 +277,46 @@ func TestHandshakesAreBounded(t *testing.T) {
 		t.Errorf("%d handshakes are told to have failed", got)
 	}
 	dial(t, addr) // says nothing; the end of the test drains
+}
+
+// HTTP/2 is agreed on where both ends can, with clients and with servers, and both are known as by HTTP/1.
+func TestHTTP2ByTLS(t *testing.T) {
+	a := certstest.New(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Proto, " ", secure.Identity(*r.TLS), " ")
+		who(w, r)
+	}))
+	cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1"})
+	var err error
+	if server.TLS, err = secure.Listener([]string{cert}, []string{key}, a.File, true); err != nil {
+		t.Fatal(err)
+	}
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	cert, key = a.Issue(t, "outgoing", certstest.Leaf{URI: "spiffe://mesh/proxy"})
+	settings := testSettings
+	settings.TLS = listening(t, a, true)
+	addr, s, _ := proxy(t, settings, fmt.Sprintf("clusters: {web: {endpoints: [%q], protocol: http2, health: {check: {path: /, interval: 10ms}}, tls: {ca: %q, cert: %q, key: %q}}}\n"+
+		"routes: [{path: {exact: /ops}, allow: {identities: [\"spiffe://mesh/ops\"]}, to: web}, {to: web}]\n", server.Listener.Addr(), a.File, cert, key))
+	two := callerAs(t, a, "spiffe://mesh/shop")
+	two.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	r, err := two.Get("https://" + addr + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	if r.Proto != "HTTP/2.0" {
+		t.Errorf("the client is spoken to by %s", r.Proto)
+	}
+	const want = `HTTP/2.0 spiffe://mesh/proxy https ["URI=spiffe://mesh/shop"]`
+	for name, c := range map[string]*http.Client{"HTTP/2": two, "HTTP/1": callerAs(t, a, "spiffe://mesh/shop")} {
+		if status, text := fetch(t, c, "https://"+addr+"/", "x-forwarded-client-cert", "URI=forged"); status != 200 || text != want {
+			t.Errorf("%s: %d %s", name, status, text)
+		}
+		if status, _ := fetch(t, c, "https://"+addr+"/ops"); status != 403 {
+			t.Errorf("%s, not allowed: %d", name, status)
+		}
+	}
+	eventually(t, "the server is well", func() bool { return s.Clusters()["web"].Views()[0].State == "up" })
 }

@@ -88,6 +88,13 @@ func minor(version []byte) (int, error) {
 	return min(int(version[len(name)+2]-'0'), 1), nil
 }
 
+// ParseFields reads the lines of trailers, to the empty one at their end. The error is an *Error.
+func ParseFields(lines []byte) ([]Field, error) {
+	var h Head
+	err := h.fields(lines)
+	return h.Fields, err
+}
+
 func (h *Head) fields(rest []byte) error {
 	for {
 		var line []byte

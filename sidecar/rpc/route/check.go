@@ -149,6 +149,9 @@ func (c *checker) cluster(at, name string, cl *Cluster) {
 			c.problem(at, "the address %q is not host:port", e.Address)
 		}
 	}
+	if cl.Protocol != "" && cl.Protocol != HTTP1 && cl.Protocol != HTTP2 {
+		c.problem(at+".protocol", "the protocol %q is neither http1 nor http2", cl.Protocol)
+	}
 	if cl.ConnectTimeout < 0 || cl.IdleTimeout < 0 || cl.MaxConnections < 0 || cl.MaxPending < 0 {
 		c.problem(at, "a limit of the cluster %s is below 0", name)
 	}

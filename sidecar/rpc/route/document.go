@@ -22,6 +22,7 @@ type Document struct {
 // Cluster is a set of servers that can all answer the same calls.
 type Cluster struct {
 	Endpoints      []*Endpoint   `yaml:"endpoints"`
+	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it); empty: http1
 	Balance        Balance       `yaml:"balance"`
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s
 	MaxConnections int           `yaml:"max_connections"` // to each endpoint; 0: 1024
@@ -82,6 +83,12 @@ func (a *Allow) parse() error {
 	}
 	return nil
 }
+
+// The protocols of clusters.
+const (
+	HTTP1 = "http1"
+	HTTP2 = "http2"
+)
 
 // Endpoint is one server. A plain text is its address.
 type Endpoint struct {

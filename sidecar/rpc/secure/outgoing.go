@@ -77,5 +77,8 @@ func (o *Outgoing) Handshake(raw net.Conn, address string, deadline time.Time) (
 	if err := secured.Handshake(); err != nil {
 		return nil, fmt.Errorf("TLS: %w", err)
 	}
+	if got := secured.ConnectionState().NegotiatedProtocol; o.files.HTTP2 && got != "h2" {
+		return nil, fmt.Errorf("TLS: the server speaks no HTTP/2 (ALPN %q)", got)
+	}
 	return secured, raw.SetDeadline(time.Time{})
 }

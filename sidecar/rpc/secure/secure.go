@@ -20,7 +20,7 @@ func Listener(chains, keys []string, authorities string, strict bool) (*tls.Conf
 	if err != nil {
 		return nil, err
 	}
-	c := &tls.Config{Certificates: pairs, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	c := &tls.Config{Certificates: pairs, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	if authorities == "" {
 		return c, nil
 	}
@@ -67,11 +67,16 @@ type Files struct {
 	Authorities, Chain, Key string
 	Name                    string   // that the servers' certificates are for; "": the host of their addresses
 	Identities              []string // one of which they have, instead of a name
+	HTTP2                   bool     // what they have to speak; else HTTP/1
 }
 
 // Cluster returns the TLS of who calls a cluster's servers; a ServerName is yet to be set where Files have no Name.
 func (f *Files) Cluster() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.Name, NextProtos: []string{"http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	protocol := "http/1.1"
+	if f.HTTP2 {
+		protocol = "h2"
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.Name, NextProtos: []string{protocol}, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	var err error
 	if f.Authorities != "" {
 		if c.RootCAs, err = certs.Authorities(f.Authorities); err != nil {

@@ -41,8 +41,11 @@ func (s *Set) check(e *Endpoint, k *route.Check) {
 
 // watch checks until ctx ends.
 func (e *Endpoint) watch(ctx context.Context, k route.Check) {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(e.cluster.Load().Protocol != route.HTTP2)
+	protocols.SetUnencryptedHTTP2(e.cluster.Load().Protocol == route.HTTP2) // as far as the library knows: reach encrypts
 	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return e.reach(ctx) }},
+		Transport:     &http.Transport{Protocols: protocols, DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return e.reach(ctx) }},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for {

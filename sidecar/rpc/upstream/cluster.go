@@ -16,6 +16,7 @@ import (
 // Cluster is endpoints that can all answer.
 type Cluster struct {
 	Name      string
+	Protocol  string // as route.Cluster has it
 	Endpoints []*Endpoint
 	Budget    *limit.Budget // of what routes have tried again
 
@@ -34,7 +35,7 @@ type choice struct {
 }
 
 func newCluster(name string, rule *route.Cluster, before *Cluster) *Cluster {
-	c := &Cluster{Name: name, rule: rule}
+	c := &Cluster{Name: name, Protocol: rule.Protocol, rule: rule}
 	percent, perSecond := rule.RetryBudget.WithDefaults()
 	if c.Budget = limit.NewBudget(percent, perSecond); before != nil {
 		if p, s := before.rule.RetryBudget.WithDefaults(); p == percent && s == perSecond {

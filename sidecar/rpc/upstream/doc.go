@@ -1,5 +1,5 @@
 // Package upstream keeps the servers that calls go to: clusters of endpoints, which of them are well, whom a call goes to, and the
-// connections to each. Its connections carry one call at a time; what is said on them is another's business. Level: sidecar/rpc.
+// connections to each. Its connections carry one call at a time, or many where their protocol can; what is said on them is another's business. Level: sidecar/rpc.
 package upstream
 
 import (
@@ -53,7 +53,7 @@ func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 	encrypted := map[string]*secure.Outgoing{}
 	for name, rule := range clusters {
 		if t := rule.TLS; t != nil {
-			o, err := secure.NewOutgoing(secure.Files{Authorities: t.CA, Chain: t.Cert, Key: t.Key, Name: t.ServerName, Identities: t.Identities})
+			o, err := secure.NewOutgoing(secure.Files{Authorities: t.CA, Chain: t.Cert, Key: t.Key, Name: t.ServerName, Identities: t.Identities, HTTP2: rule.Protocol == route.HTTP2})
 			if err != nil {
 				return fmt.Errorf("cluster %s: %w", name, err)
 			}
@@ -61,10 +61,10 @@ func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 		}
 		c := newCluster(name, rule, s.clusters[name])
 		for _, r := range rule.Endpoints {
-			k := key{name, r.Address, fmt.Sprint(rule.TLS)}
+			k := key{name, r.Address, fmt.Sprint(rule.TLS, rule.Protocol)}
 			e := s.endpoints[k]
 			if e == nil {
-				e = &Endpoint{Address: r.Address, Load: &balance.Load{}}
+				e = &Endpoint{Address: r.Address, Load: &balance.Load{}, shares: shares{vacant: make(chan struct{}, 1)}}
 				if s.clusters[name] != nil { // it has joined one that has been at work
 					e.since.Store(time.Now().UnixNano())
 				}

@@ -21,6 +21,7 @@ import (
 type Endpoint struct {
 	Address string
 	Load    *balance.Load
+	shares  shares
 
 	mu        sync.Mutex
 	limits    limits
@@ -298,6 +299,7 @@ func (e *Endpoint) set(l limits, by *secure.Outgoing) {
 
 // reap ends connections that have been idle for too long, or all where the endpoint is no more.
 func (e *Endpoint) reap(now time.Time) {
+	e.reapShared(now)
 	e.mu.Lock()
 	n := 0
 	for n < len(e.idle) && (e.limits.most == 0 || now.Sub(e.idle[n].since) > e.limits.idle) {

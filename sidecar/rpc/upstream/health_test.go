@@ -29,8 +29,8 @@ func cluster(t *testing.T, n int, change func(*route.Cluster)) *Cluster {
 	return s.Cluster("web")
 }
 
-// shares counts whom calls go to.
-func shares(c *Cluster, n int) map[string]int {
+// portions counts whom calls go to.
+func portions(c *Cluster, n int) map[string]int {
 	out := map[string]int{}
 	for range n {
 		e := c.Pick(nil)
@@ -56,7 +56,7 @@ func wantShares(t *testing.T, what string, c *Cluster, want map[string]int) {
 	for _, k := range want {
 		n += k
 	}
-	got := shares(c, n)
+	got := portions(c, n)
 	for address, k := range want {
 		if got[address] != k {
 			t.Errorf("%s: calls went %v, want %v", what, got, want)
@@ -146,7 +146,7 @@ func TestTooFewAreUp(t *testing.T) {
 func TestSlowStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := cluster(t, 2, func(r *route.Cluster) { r.Health.SlowStart = 10 * time.Second })
-		if got := shares(c, 1000); got["e0:1"] != 500 {
+		if got := portions(c, 1000); got["e0:1"] != 500 {
 			t.Errorf("at the start of all %v", got)
 		}
 		e := c.Endpoints[0]
@@ -159,7 +159,7 @@ func TestSlowStart(t *testing.T) {
 			least, most int
 		}{{0, 500, 1900}, {5 * time.Second, 2700, 4100}, {5 * time.Second, 5000, 5000}} {
 			time.Sleep(step.after)
-			got := shares(c, 10_000)["e0:1"]
+			got := portions(c, 10_000)["e0:1"]
 			if got < step.least || got > step.most || got < last {
 				t.Errorf("%v later it gets %d of 10000, want %d to %d", step.after, got, step.least, step.most)
 			}
@@ -221,7 +221,7 @@ func TestChecks(t *testing.T) {
 		return func() bool { v := c.Views()[i]; return v.State == state && strings.Contains(v.Why, why) }
 	}
 	eventually(t, "who does not answer is suspect", is(1, "suspect", "no answer within 50ms"))
-	if got := shares(c, 10)[server.Listener.Addr().String()]; got != 10 {
+	if got := portions(c, 10)[server.Listener.Addr().String()]; got != 10 {
 		t.Errorf("%d of 10 calls went to the one that is up", got)
 	}
 	status.Store(500)

@@ -1,0 +1,331 @@
+package rpc
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
+)
+
+// A call between two connections of HTTP/2 is passed on by the goroutines that read these, a frame as it comes. One of its own
+// works for it only while it waits for a connection. What one end cannot take yet waits in that end's stream, and the other end's
+// window is given back as it goes.
+
+// start sends the call to an endpoint, if it need not be waited for. mu is held.
+func (x *call2) start() {
+	if !x.deadline.IsZero() {
+		x.timer = time.AfterFunc(time.Until(x.deadline), x.expire)
+	}
+	e, failed := x.next(nil)
+	if failed != nil {
+		x.fail(failed)
+		return
+	}
+	if two, ok := e.Ready().(*http2.Conn); ok && x.attach(e, two) {
+		x.stream.Conn().Touch(two)
+		return
+	}
+	x.wait(e)
+}
+
+// wait has a goroutine wait for a connection to e. mu is held.
+func (x *call2) wait(e *upstream.Endpoint) {
+	x.stream.Hold()
+	x.conn.calls.Go(func() {
+		defer x.stream.Release()
+		defer x.stream.Conn().Flush()
+		x.connect(e)
+	})
+}
+
+// connect waits for a connection, until the call is on its way or has failed.
+func (x *call2) connect(e *upstream.Endpoint) {
+	for {
+		shared, err := e.Share(x.getDeadline(), x.server.done, x.server.connect2(e))
+		x.mu.Lock()
+		if x.over {
+			x.mu.Unlock()
+			return
+		}
+		if err != nil {
+			failed := x.unreached(e, err)
+			if e, failed = x.next(failed); failed != nil {
+				x.fail(failed)
+				x.mu.Unlock()
+				return
+			}
+			x.mu.Unlock()
+			continue
+		}
+		two := shared.(*http2.Conn)
+		attached := x.attach(e, two)
+		x.mu.Unlock()
+		if attached {
+			two.Flush()
+			return
+		}
+	}
+}
+
+// attach sends the call on a connection, with what has come of its body; false: the connection takes none any more. mu is held.
+func (x *call2) attach(e *upstream.Endpoint, two *http2.Conn) bool {
+	r := &x.relay
+	s, ok := two.Open(x.request2(), x.whole, fromServer{x})
+	if !ok {
+		return false
+	}
+	r.server, r.endpoint, r.sentAt = s, e, time.Now()
+	e.Load.Begin()
+	if x.whole || len(r.waiting) == 0 && !r.ended {
+		return true
+	}
+	taken := s.SendData(r.waiting, r.ended && r.trailers == nil)
+	r.passed = true
+	x.stream.Consumed(taken)
+	if r.ended && r.trailers != nil {
+		s.SendHead(r.trailers, true)
+	}
+	r.waiting, r.trailers = nil, nil
+	return true
+}
+
+// detach gives the stream to the server up, with a code if it is not over. mu is held.
+func (x *call2) detach(reset bool) {
+	r := &x.relay
+	if r.server == nil {
+		return
+	}
+	if reset {
+		r.server.Reset(http2.Cancel)
+	}
+	r.endpoint.Load.End(time.Since(r.sentAt))
+	r.server = nil
+}
+
+// expire ends a call whose time is over.
+func (x *call2) expire() {
+	x.mu.Lock()
+	if x.over || x.relay.begun && !x.grpc {
+		x.mu.Unlock()
+		return
+	}
+	server := x.relay.server
+	x.detach(true)
+	failed := &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: server != nil && !x.hurried()}
+	x.tell(failed)
+	x.fail(failed)
+	x.mu.Unlock()
+	if server != nil {
+		server.Conn().Flush()
+	}
+	x.stream.Conn().Flush()
+}
+
+// fromClient is what the client's stream tells.
+type fromClient struct{ *call2 }
+
+// Head implements http2.Receiver: a client's stream has but one, which began it.
+func (fromClient) Head(*http2.Stream, int, []http2.Field, bool) {}
+
+// Data implements http2.Receiver.
+func (f fromClient) Data(s *http2.Stream, p []byte, end bool) {
+	x := f.call2
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r := &x.relay
+	r.ended = r.ended || end
+	switch {
+	case r.server != nil:
+		r.passed = true
+		s.Consumed(r.server.SendData(p, end))
+		s.Conn().Touch(r.server.Conn())
+	case !x.over:
+		r.waiting = append(r.waiting, p...)
+	}
+}
+
+// Trailers implements http2.Receiver.
+func (f fromClient) Trailers(s *http2.Stream, fields []http2.Field) {
+	x := f.call2
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r := &x.relay
+	r.ended = true
+	switch {
+	case r.server != nil:
+		r.server.SendHead(fields, true)
+		s.Conn().Touch(r.server.Conn())
+	case !x.over:
+		r.trailers = append([]http2.Field{}, fields...)
+	}
+}
+
+// Closed implements http2.Receiver: the client has given up.
+func (f fromClient) Closed(s *http2.Stream, err *http2.Error) {
+	x := f.call2
+	x.mu.Lock()
+	server := x.relay.server
+	x.detach(true)
+	if !x.over {
+		x.done.Why = "the client: " + err.Why
+		x.finish()
+	}
+	x.mu.Unlock()
+	if server != nil {
+		server.Conn().Flush()
+	}
+}
+
+// Took implements http2.Receiver.
+func (f fromClient) Took(_ *http2.Stream, n int) {
+	f.mu.Lock()
+	server := f.relay.server
+	f.mu.Unlock()
+	if server != nil {
+		server.Consumed(n)
+		server.Conn().Flush()
+	}
+}
+
+// fromServer is what the server's stream tells. One that has been given up tells nothing that matters.
+type fromServer struct{ *call2 }
+
+// Head implements http2.Receiver.
+func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end bool) {
+	x := f.call2
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.relay.server != s {
+		return
+	}
+	s.Conn().Touch(x.stream.Conn())
+	if status < 200 {
+		x.stream.SendHead(fields, false)
+		return
+	}
+	x.relay.begun = true
+	x.done.Status = status
+	if x.timer != nil && !x.grpc {
+		x.timer.Stop()
+	}
+	x.stream.SendHead(x.answer2(fields), end)
+	if end {
+		x.answered(fields)
+	}
+}
+
+// Data implements http2.Receiver.
+func (f fromServer) Data(s *http2.Stream, p []byte, end bool) {
+	x := f.call2
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.relay.server != s {
+		return
+	}
+	s.Consumed(x.stream.SendData(p, end))
+	s.Conn().Touch(x.stream.Conn())
+	if end {
+		x.answered(nil)
+	}
+}
+
+// Trailers implements http2.Receiver.
+func (f fromServer) Trailers(s *http2.Stream, fields []http2.Field) {
+	x := f.call2
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.relay.server != s {
+		return
+	}
+	x.stream.SendHead(fields, true)
+	s.Conn().Touch(x.stream.Conn())
+	x.answered(fields)
+}
+
+// answered notes that all of an answer has come, with these trailers. The client may go on with its body. mu is held.
+func (x *call2) answered(trailers []http2.Field) {
+	if x.grpc {
+		x.done.Code = strconv.Itoa(grpcUnknown) // what a client takes an answer without a code for
+		for i := range trailers {
+			if trailers[i].Name == "grpc-status" {
+				x.done.Code = trailers[i].Value
+			}
+		}
+		if n, err := strconv.Atoi(x.done.Code); err != nil || n < 0 || n > 16 {
+			x.done.Code = strconv.Itoa(grpcUnknown)
+		}
+	}
+	if x.relay.ended || x.whole {
+		x.detach(false)
+	}
+	x.finish()
+}
+
+// Closed implements http2.Receiver: the server has given up, or is gone.
+func (f fromServer) Closed(s *http2.Stream, err *http2.Error) {
+	x := f.call2
+	x.mu.Lock()
+	if x.relay.server != s {
+		x.mu.Unlock()
+		return
+	}
+	e := x.relay.endpoint
+	x.detach(false)
+	switch failed := x.lost(e, err); {
+	case x.over: // its answer is whole, and no more of the body is wanted
+		x.stream.Reset(http2.NoError)
+	case failed == nil:
+		x.done.Why = "the server gave up: " + err.Error()
+		x.tell(&failure{why: x.done.Why, fault: true})
+		code := err.Code
+		if err.Lost || code == http2.NoError {
+			code = http2.InternalError
+		}
+		x.stream.Reset(code)
+		x.finish()
+	default:
+		if e, failed := x.next(failed); failed != nil {
+			x.fail(failed)
+		} else {
+			x.wait(e)
+		}
+	}
+	x.mu.Unlock()
+	x.stream.Conn().Flush()
+}
+
+// lost is the failure of a stream that ended before its answer; nil: the client is to see that as it was, as it can be
+// told of no other end, or tries again itself. mu is held.
+func (x *call2) lost(e *upstream.Endpoint, err *http2.Error) *failure {
+	r := &x.relay
+	switch {
+	case r.begun && !x.grpc:
+		return nil
+	case err.Unsent && !r.passed && !r.begun:
+		return x.refused(e, err)
+	case err.Unsent && !r.begun:
+		return nil
+	}
+	f := &failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true}
+	if err.Lost && x.whole && !r.begun && !r.lost && safe(x.method) {
+		r.lost, f.again, f.fault = true, true, false // its end says nothing of the server
+	}
+	return f
+}
+
+// safe says whether a method changes nothing (RFC 9110, section 9.2.1).
+func safe(method []byte) bool {
+	switch string(method) {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// Took implements http2.Receiver.
+func (f fromServer) Took(s *http2.Stream, n int) {
+	f.stream.Consumed(n)
+	f.stream.Conn().Flush()
+}
