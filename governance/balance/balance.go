@@ -70,5 +70,9 @@ const halfLife = 5 * float64(time.Second)
 
 // latency is what the endpoint takes at times, nanoseconds: a peak counts at once and is forgotten with time.
 func (l *Load) latency(now int64) float64 {
-	return math.Float64frombits(l.taken.Load()) * math.Exp2(-float64(now-l.at.Load())/halfLife)
+	taken := math.Float64frombits(l.taken.Load())
+	if taken == 0 {
+		return 0 // nothing is known, of whatever time
+	}
+	return taken * math.Exp2(-float64(now-l.at.Load())/halfLife)
 }

@@ -2,7 +2,10 @@ package balance_test
 
 import (
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/balance"
@@ -93,9 +96,136 @@ func TestZoneFirst(t *testing.T) {
 	}
 }
 
-// Rule documents name the balancers that there are.
+func TestLeastRequest(t *testing.T) {
+	endpoints := balancetest.Endpoints(3)
+	for range 5 {
+		endpoints[1].Load.Begin()
+	}
+	if got := picks(t, "least_request", nil, endpoints, 1000); got[1] != 0 {
+		t.Errorf("of two the busier one is taken: %v", got)
+	}
+}
+
+// keyed makes a Picker by keys.
+func keyed(t *testing.T, name string, endpoints []balance.Endpoint) balance.Keyed {
+	t.Helper()
+	p, err := balance.New(name, nil, endpoints)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.(balance.Keyed)
+}
+
+const keys = 20_000
+
+func TestKeysAreSharedByWeight(t *testing.T) {
+	for name, off := range map[string]float64{"ring_hash": 0.25, "maglev": 0.05} {
+		endpoints := balancetest.Endpoints(5)
+		endpoints[4].Weight = 4
+		p, count := keyed(t, name, endpoints), make([]float64, 5)
+		for i := range keys {
+			count[p.PickBy(balance.Hash(strconv.AppendInt(nil, int64(i), 10)))]++
+		}
+		for i, n := range count {
+			want := float64(endpoints[i].Weight) * keys / 8
+			if n < want*(1-off) || n > want*(1+off) {
+				t.Errorf("%s: endpoint %d has %v keys, want about %v", name, i, n, want)
+			}
+		}
+	}
+}
+
+// Whoever stays keeps nearly all keys, and only keys of who has gone have to move.
+func TestKeysStay(t *testing.T) {
+	for name, most := range map[string]int{"ring_hash": 0, "maglev": keys * 5 / 100} {
+		all := balancetest.Endpoints(10)
+		before, after, again := keyed(t, name, all), keyed(t, name, all[:9]), keyed(t, name, balancetest.Endpoints(10))
+		moved, gone := 0, 0
+		for i := range keys {
+			key := balance.Hash(strconv.AppendInt(nil, int64(i), 10))
+			was, is := before.PickBy(key), after.PickBy(key)
+			if again.PickBy(key) != was {
+				t.Fatalf("%s: another Picker gives the key %d to another endpoint", name, i)
+			}
+			switch {
+			case was == 9:
+				gone++
+			case was != is:
+				moved++
+			}
+		}
+		if moved > most || gone < keys/20 {
+			t.Errorf("%s: %d keys of endpoints that stay have moved, beside %d", name, moved, gone)
+		}
+	}
+}
+
+// slowOne has ten endpoints be given a call a millisecond, and returns how long calls took, in order. One of them is slow.
+func slowOne(t *testing.T, name string, takes func(call int) time.Duration) (took []time.Duration) {
+	t.Helper()
+	endpoints := balancetest.Endpoints(10)
+	picker, err := balance.New(name, nil, endpoints)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		defer all.Wait()
+		calls := 0 // of the slow one
+		for range 20_000 {
+			all.Go(func() {
+				d := 10 * time.Millisecond
+				i := picker.Pick()
+				mu.Lock()
+				if i == 3 {
+					calls++
+					d = takes(calls)
+				}
+				took = append(took, d)
+				mu.Unlock()
+				endpoints[i].Load.Begin()
+				time.Sleep(d)
+				endpoints[i].Load.End(d)
+			})
+			time.Sleep(time.Millisecond)
+		}
+	})
+	slices.Sort(took)
+	return took
+}
+
+// With one of ten endpoints slow, a tenth of the calls that are shared out in turn is slow. By peak EWMA the slow hundredth is gone.
+func TestPeakEWMAAvoidsTheSlowOne(t *testing.T) {
+	always := func(int) time.Duration { return 300 * time.Millisecond }
+	p99 := func(name string) time.Duration { took := slowOne(t, name, always); return took[len(took)*99/100] }
+	if fair, peak := p99("round_robin"), p99("peak_ewma"); peak*2 >= fair {
+		t.Errorf("always slow: p99 is %v, in turn %v", peak, fair)
+	}
+	// One that is slow at a tenth of its calls is so at a hundredth of all: the quantile is the next one up.
+	at := func(call int) time.Duration {
+		if call%10 == 1 {
+			return 300 * time.Millisecond
+		}
+		return 10 * time.Millisecond
+	}
+	p995 := func(name string) time.Duration { took := slowOne(t, name, at); return took[len(took)*995/1000] }
+	if fair, peak := p995("round_robin"), p995("peak_ewma"); peak*2 >= fair {
+		t.Errorf("slow at times: p99.5 is %v, in turn %v", peak, fair)
+	}
+}
+
+// Rule documents name the balancers that there are, but for those by keys, which reads do not have.
 func TestRulesNameThem(t *testing.T) {
-	if got, want := rule.Balancers(), balance.Names(); !slices.Equal(got, want) {
+	var want []string
+	for _, name := range balance.Names() {
+		if p, _ := balance.New(name, nil, balancetest.Endpoints(1)); p != nil {
+			if _, keyed := p.(balance.Keyed); !keyed {
+				want = append(want, name)
+			}
+		}
+	}
+	if got := rule.Balancers(); !slices.Equal(got, want) {
 		t.Errorf("documents may say %q, and there are %q", got, want)
 	}
 	if rule.DefaultSplitting().Balancer != balance.Default {

@@ -16,12 +16,15 @@ type factory func(p Properties, endpoints []Endpoint) (Picker, error)
 // builtin are the Pickers there are.
 func builtin() map[string]factory {
 	return map[string]factory{
-		"round_robin":  newRoundRobin,
-		"weighted":     newWeighted,
-		"random":       newRandom,
-		"least_active": newLeastActive,
-		"peak_ewma":    newPeakEWMA,
-		"zone_first":   newZoneFirst,
+		"round_robin":   newRoundRobin,
+		"weighted":      newWeighted,
+		"random":        newRandom,
+		"least_active":  newLeastActive,
+		"least_request": newLeastRequest,
+		"peak_ewma":     newPeakEWMA,
+		"ring_hash":     newRingHash,
+		"maglev":        newMaglev,
+		"zone_first":    newZoneFirst,
 	}
 }
 

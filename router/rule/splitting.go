@@ -15,7 +15,7 @@ type Splitting struct {
 	FailoverWait   time.Duration // how long statements wait for a primary, from its end on
 }
 
-// What a Splitting's words may be. The balancers are those of governance/balance, which stands above this package.
+// What a Splitting's words may be. The balancers are those of governance/balance, which stands above this package, but for those by keys: reads have none.
 var (
 	splittingReads  = []string{"replicas", "primary"}
 	splittingWrites = []string{"gtid", "lag", "off"}
@@ -24,7 +24,7 @@ var (
 
 // Balancers are the ways to choose a replica.
 func Balancers() []string {
-	return []string{"least_active", "peak_ewma", "random", "round_robin", "weighted", "zone_first"}
+	return []string{"least_active", "least_request", "peak_ewma", "random", "round_robin", "weighted", "zone_first"}
 }
 
 // DefaultSplitting is what an empty section means.

@@ -32,8 +32,9 @@ type call struct {
 	room     [4]*upstream.Endpoint // for tried
 	at       *upstream.Endpoint    // that has the call, and has not been told what became of it
 	again    int                   // times that the route has had it tried again
-	tooSoon  *failure              // by a limit of the route
 	refusals int                   // of servers that have done nothing of it
+	table    *routed               // the route is of
+	fields   route.Call            // itself, with its head
 	deadline time.Time
 	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
 	trace    Trace
@@ -63,7 +64,7 @@ func (x *call) known(fields route.Call) {
 	table := x.server.table.Load()
 	if x.route = table.Match(fields); x.route != nil {
 		x.done.Route = x.route.Name
-		x.tooSoon = x.limited(table, fields)
+		x.fields, x.table = fields, table
 	}
 }
 
@@ -123,8 +124,8 @@ func timeoutHeader(v []byte) (d time.Duration, ok bool) {
 // choose takes one of the route's clusters.
 func (x *call) choose() *failure {
 	x.tried = x.room[:0]
-	if x.tooSoon != nil {
-		return x.tooSoon
+	if f := x.limited(); f != nil {
+		return f
 	}
 	if !x.deadline.IsZero() && x.route.LeastTime > 0 && time.Until(x.deadline) < x.route.LeastTime {
 		return &failure{status: http.StatusGatewayTimeout, why: "the caller does not wait as long as the call takes"}
@@ -160,7 +161,7 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 	default:
 		x.done.Retries++
 	}
-	e := x.cluster.Pick(x.tried)
+	e := x.pick()
 	if e == nil {
 		if last == nil {
 			last = &failure{status: http.StatusServiceUnavailable, why: x.cluster.Why()}
@@ -174,6 +175,16 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 	}
 	x.done.Endpoint, x.tryBy = e.Address, x.tryUntil()
 	return e, nil
+}
+
+// pick takes an endpoint of the cluster that has not been tried.
+func (x *call) pick() *upstream.Endpoint {
+	if x.cluster.Keyed() {
+		if key, ok := x.cluster.Key(x.fields, x.done.Client); ok {
+			return x.cluster.PickBy(key, x.tried)
+		}
+	}
+	return x.cluster.Pick(x.tried)
 }
 
 // unreached is the failure of an endpoint that gave no connection.

@@ -13,6 +13,7 @@ import (
 
 // Settings bound what clients may have it do.
 type Settings struct {
+	Zone           string        // where this process runs; as New got it for good
 	MaxConnections int           // of clients; one more is answered 503
 	HeadSize       int           // bytes of a head; 431 beyond
 	IdleTimeout    time.Duration // between a client's calls

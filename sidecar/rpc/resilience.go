@@ -48,17 +48,17 @@ func governed(t *route.Table, before *routed) *routed {
 }
 
 // limited refuses a call that comes too soon after others; nil: it may go on.
-func (x *call) limited(r *routed, fields route.Call) *failure {
+func (x *call) limited() *failure {
 	if len(x.route.Limits) == 0 {
 		return nil
 	}
 	now := time.Now()
-	for i, k := range r.limits[x.route.Name] {
+	for i, k := range x.table.limits[x.route.Name] {
 		var key []byte
 		l := &x.route.Limits[i]
 		switch header := l.Header(); {
 		case header != "":
-			value, there := fields.Header(header)
+			value, there := x.fields.Header(header)
 			if !there {
 				continue
 			}

@@ -209,3 +209,32 @@ func TestACallerWithoutTimeIsRefused(t *testing.T) {
 		t.Errorf("with time enough: %q, %+v", got, w.last(t))
 	}
 }
+
+// Calls with the same field go to the same server, and no other where it is shared by all.
+func TestCallsOfAKeyStayTogether(t *testing.T) {
+	var addrs []string
+	for i := range 4 {
+		addrs = append(addrs, backend(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strconv.Itoa(i)) }))
+	}
+	addr, _, _ := proxy(t, testSettings, fmt.Sprintf(`
+clusters: {web: {endpoints: [%s], balance: {policy: maglev, by: "header:X-User"}}}
+routes: [{to: web}]`, `"`+strings.Join(addrs, `", "`)+`"`))
+	seen := map[string]bool{}
+	for user := range 40 {
+		first := ""
+		for range 3 {
+			got := say(t, addr, fmt.Sprintf("GET / HTTP/1.1\r\nhost: x\r\nx-user: u%d\r\nconnection: close\r\n\r\n", user))
+			server := got[len(got)-1:]
+			if first == "" {
+				first = server
+			}
+			if server != first {
+				t.Fatalf("user %d is answered by %s and by %s", user, first, server)
+			}
+		}
+		seen[first] = true
+	}
+	if len(seen) < 2 { // by chance of one in 4^39
+		t.Errorf("all users are answered by %v", seen)
+	}
+}

@@ -38,7 +38,7 @@ type Server struct {
 
 // New returns a server with a table of routes that Compile made. Without a tracer nothing is traced.
 func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger) (*Server, error) {
-	srv := &Server{log: log, observer: o, tracer: tracer, drain: make(chan struct{}), done: make(chan struct{}), clusters: upstream.New(), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
+	srv := &Server{log: log, observer: o, tracer: tracer, drain: make(chan struct{}), done: make(chan struct{}), clusters: upstream.New(s.Zone), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
 	srv.parted = sync.NewCond(&srv.mu)
 	srv.Set(s)
 	if err := srv.Adopt(t); err != nil {

@@ -13,8 +13,6 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
-
-	"github.com/heddle-mesh/heddle/governance/balance"
 )
 
 // Problem is a mistake in a document. Line and Column count from 1; 0: the document as a whole.
@@ -160,9 +158,7 @@ func (c *checker) cluster(at, name string, cl *Cluster) {
 	}
 	c.health(at, cl)
 	c.budget(at+".retry_budget", cl.RetryBudget)
-	if _, err := balance.New(cl.Balance.policy(), cl.Balance.Properties, []balance.Endpoint{{Load: &balance.Load{}}}); err != nil {
-		c.problem(at+".balance", "%v", err)
-	}
+	c.balance(at+".balance", &cl.Balance)
 }
 
 func (c *checker) tls(at string, t *TLS) {

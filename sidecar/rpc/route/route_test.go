@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/heddle-mesh/heddle/governance/balance"
 )
 
 // asked is a call by its URL and what else it has.
@@ -169,11 +171,29 @@ func TestProblems(t *testing.T) {
 		{on("limits: [{by: route}]"), "a rate above 0"},
 		{on("limits: [{by: route, rate: 1}, {by: route, rate: 2}]"), "two limits by route"},
 		{"routes: [{respond: {status: 200}, least_time: 1s}]", "of routes to a cluster"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: maglev}\nroutes: [{to: a}]", "2:36: maglev chooses by a key: give by"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: {policy: random, by: path}}\nroutes: [{to: a}]", "random chooses by no key"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: {policy: ring_hash, by: \"header:\"}}\nroutes: [{to: a}]", "a key is header:NAME"},
 		{"routes: [", ":"},
 	} {
 		_, err := Parse([]byte(c.document))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %q", c.document, err, c.want)
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	headers := map[string]string{"x-user": "7", "cookie": "a=1; session=s7; b=2"}
+	for _, c := range []struct {
+		by, of string // "": it has none
+	}{
+		{"header:X-User", "7"}, {"header:x-other", ""}, {"cookie:session", "s7"}, {"cookie:b", "2"}, {"cookie:c", ""}, {"source", "10.1.1.1"}, {"path", "/a/b"},
+	} {
+		b := Balance{Policy: "maglev", By: c.by}
+		key, ok := b.Key(ask(t, "GET", "http://x/a/b?q=1", headers), "10.1.1.1")
+		if ok != (c.of != "") || ok && key != balance.Hash([]byte(c.of)) {
+			t.Errorf("by %s: %d, %v", c.by, key, ok)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"cmp"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -21,8 +22,10 @@ type Cluster struct {
 	Budget    *limit.Budget // of what routes have tried again
 
 	rule    *route.Cluster
-	eject   *route.Eject // with what it says by default; nil: none is
-	changes sync.Mutex   // of who is out, and of chosen; taken before an endpoint's
+	policy  string             // of the balancer
+	balance balance.Properties // its properties
+	eject   *route.Eject       // with what it says by default; nil: none is
+	changes sync.Mutex         // of who is out, and of chosen; taken before an endpoint's
 	chosen  atomic.Pointer[choice]
 }
 
@@ -34,8 +37,13 @@ type choice struct {
 	until     time.Time // when time alone changes a state; the zero time: never
 }
 
-func newCluster(name string, rule *route.Cluster, before *Cluster) *Cluster {
-	c := &Cluster{Name: name, Protocol: rule.Protocol, rule: rule}
+// newCluster has a cluster be made that nothing is called in yet. zone is where this process runs.
+func newCluster(name, zone string, rule *route.Cluster, before *Cluster) *Cluster {
+	c := &Cluster{Name: name, Protocol: rule.Protocol, rule: rule, policy: cmp.Or(rule.Balance.Policy, "round_robin"), balance: rule.Balance.Properties}
+	if _, given := c.balance["zone"]; c.policy == "zone_first" && !given {
+		c.balance = balance.Properties{"zone": zone}
+		maps.Copy(c.balance, rule.Balance.Properties)
+	}
 	percent, perSecond := rule.RetryBudget.WithDefaults()
 	if c.Budget = limit.NewBudget(percent, perSecond); before != nil {
 		if p, s := before.rule.RetryBudget.WithDefaults(); p == percent && s == perSecond {
@@ -76,7 +84,7 @@ func (c *Cluster) refresh(now time.Time) error {
 		all[i] = balance.Endpoint{Name: r.Address, Zone: r.Zone, Weight: r.Weight, Load: e.Load}
 	}
 	var err error
-	if next.picker, err = balance.New(cmp.Or(c.rule.Balance.Policy, "round_robin"), c.rule.Balance.Properties, all); err != nil {
+	if next.picker, err = balance.New(c.policy, c.balance, all); err != nil {
 		return err
 	}
 	c.chosen.Store(next)
@@ -131,17 +139,42 @@ func (c *Cluster) whatever(states []state) (chosen []int) {
 // changed has the state of an endpoint be seen by calls.
 func (c *Cluster) changed() { _ = c.refresh(time.Now()) } // Adopt has made such a balancer
 
+// Keyed says whether calls go by a key.
+func (c *Cluster) Keyed() bool { return c.rule.Balance.By != "" }
+
+// Key is a call's; see PickBy.
+func (c *Cluster) Key(call route.Call, client string) (key uint64, ok bool) {
+	return c.rule.Balance.Key(call, client)
+}
+
 // Pick chooses an endpoint for a call that has failed at those in tried. Each one picked is told by Over what became of the call.
 // One that nobody could connect to lately is chosen only where the others have been tried. It returns nil when nobody is left
 // who may be given the call.
 func (c *Cluster) Pick(tried []*Endpoint) *Endpoint {
 	now := time.Now()
+	ch := c.current(now)
+	return c.from(ch, c.first(ch, now), tried, now)
+}
+
+// PickBy is Pick for a call that has a key, in a cluster that is Keyed: the endpoint that the key's calls go to, if it is up.
+func (c *Cluster) PickBy(key uint64, tried []*Endpoint) *Endpoint {
+	now := time.Now()
+	ch := c.current(now)
+	return c.from(ch, ch.picker.(balance.Keyed).PickBy(key), tried, now)
+}
+
+// current is whom calls go to now.
+func (c *Cluster) current(now time.Time) *choice {
 	ch := c.chosen.Load()
 	if !ch.until.IsZero() && !now.Before(ch.until) {
 		c.changed()
 		ch = c.chosen.Load()
 	}
-	first := c.first(ch, now)
+	return ch
+}
+
+// from is the first that may be given a call, from the place first on.
+func (c *Cluster) from(ch *choice, first int, tried []*Endpoint, now time.Time) *Endpoint {
 	for i := range ch.endpoints {
 		e := ch.endpoints[(first+i)%len(ch.endpoints)]
 		if !slices.Contains(tried, e) && e.admits(now) {

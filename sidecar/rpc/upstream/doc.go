@@ -16,6 +16,7 @@ import (
 
 // Set is all clusters of a table of routes. Endpoints that two tables have in common keep their connections.
 type Set struct {
+	zone      string // where this process runs; "": nobody has said
 	mu        sync.Mutex
 	clusters  map[string]*Cluster
 	endpoints map[key]*Endpoint
@@ -28,8 +29,10 @@ type Set struct {
 // in another way than before.
 type key struct{ cluster, address, tls string }
 
-// New returns a set without a cluster.
-func New() *Set { return &Set{clusters: map[string]*Cluster{}, endpoints: map[key]*Endpoint{}} }
+// New returns a set without a cluster. zone is where this process runs; "": nobody has said.
+func New(zone string) *Set {
+	return &Set{zone: zone, clusters: map[string]*Cluster{}, endpoints: map[key]*Endpoint{}}
+}
 
 // Cluster is the cluster of that name.
 func (s *Set) Cluster(name string) *Cluster {
@@ -59,7 +62,7 @@ func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 			}
 			encrypted[name] = o
 		}
-		c := newCluster(name, rule, s.clusters[name])
+		c := newCluster(name, s.zone, rule, s.clusters[name])
 		for _, r := range rule.Endpoints {
 			k := key{name, r.Address, fmt.Sprint(rule.TLS, rule.Protocol)}
 			e := s.endpoints[k]

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/heddle-mesh/heddle/governance/balance"
 	"github.com/heddle-mesh/heddle/governance/breaker"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
@@ -22,7 +23,7 @@ func cluster(t *testing.T, n int, change func(*route.Cluster)) *Cluster {
 		rule.Endpoints = append(rule.Endpoints, &route.Endpoint{Address: "e" + string(rune('0'+i)) + ":1"})
 	}
 	change(rule)
-	s := New()
+	s := New("")
 	if err := s.Adopt(map[string]*route.Cluster{"web": rule}); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 // run has a set run until the test ends.
 func run(t *testing.T) *Set {
-	s, done, over := New(), make(chan struct{}), make(chan struct{})
+	s, done, over := New(""), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(over)
 		s.Run(done, func(cluster string, err error) { t.Errorf("%s: %v", cluster, err) })
@@ -244,7 +245,7 @@ func TestChecks(t *testing.T) {
 func TestPendingCallsAreBounded(t *testing.T) {
 	rule := at(listen(t).addr())
 	rule.MaxConnections, rule.MaxPending = 1, 1
-	e := endpoint(t, New(), rule)
+	e := endpoint(t, New(""), rule)
 	held, _ := get(t, e)
 	waited := make(chan *Conn)
 	go func() {
@@ -261,5 +262,50 @@ func TestPendingCallsAreBounded(t *testing.T) {
 	held.Put()
 	if c := <-waited; c != held {
 		t.Error("the call that waited got another connection")
+	}
+}
+
+// Calls of a key go to one endpoint, and back to it when it is up again; those of the others stay where they are.
+func TestKeysFollowHealth(t *testing.T) {
+	c := cluster(t, 4, func(r *route.Cluster) { r.Balance = route.Balance{Policy: "ring_hash", By: "path"} })
+	where := func() (out [100]*Endpoint) {
+		for key := range out {
+			out[key] = c.PickBy(balance.Hash([]byte{byte(key)}), nil)
+		}
+		return out
+	}
+	before := where()
+	if before != where() {
+		t.Error("a key goes to two endpoints")
+	}
+	gone := before[0]
+	gone.connected(errors.New("refused"))
+	for key, e := range where() {
+		if e == gone || before[key] != gone && e != before[key] {
+			t.Errorf("the key %d of %s goes to %s", key, before[key].Address, e.Address)
+		}
+	}
+	gone.connected(nil)
+	if before != where() {
+		t.Error("the keys do not come back")
+	}
+}
+
+// zone_first is about the zone of this process, unless the document names one.
+func TestZones(t *testing.T) {
+	for named, want := range map[string]string{"": "e1:1", "north": "e0:1"} {
+		rule := at("e0:1", "e1:1")
+		rule.Endpoints[0].Zone, rule.Endpoints[1].Zone = "north", "south"
+		rule.Balance.Policy = "zone_first"
+		if named != "" {
+			rule.Balance.Properties = map[string]string{"zone": named}
+		}
+		s := New("south")
+		if err := s.Adopt(map[string]*route.Cluster{"web": rule}); err != nil {
+			t.Fatal(err)
+		}
+		if got := shares(s.Cluster("web"), 10); got[want] != 10 {
+			t.Errorf("zone %q: calls go %v", named, got)
+		}
 	}
 }

@@ -84,7 +84,7 @@ func counts(t *testing.T, e *Endpoint, open, idle int) {
 }
 
 func TestConnectionsAreBoundedAndHandedOn(t *testing.T) {
-	e := endpoint(t, New(), at(listen(t).addr()))
+	e := endpoint(t, New(""), at(listen(t).addr()))
 	one, used := get(t, e)
 	if used {
 		t.Error("the first connection has carried a call")
@@ -125,7 +125,7 @@ func TestConnectionsAreBoundedAndHandedOn(t *testing.T) {
 
 func TestAConnectionThatItsServerHasEndedIsNotUsed(t *testing.T) {
 	l := listen(t)
-	e := endpoint(t, New(), at(l.addr()))
+	e := endpoint(t, New(""), at(l.addr()))
 	c, _ := get(t, e)
 	c.Put()
 	if again, used := get(t, e); again != c || !used {
@@ -147,7 +147,7 @@ func TestWhoCannotBeConnectedToIsPassedOver(t *testing.T) {
 	dead := listen(t)
 	gone := dead.addr()
 	_ = dead.Close()
-	s := New()
+	s := New("")
 	e := endpoint(t, s, at(gone, l.addr()))
 	for try := range 3 {
 		before := time.Now()
@@ -175,7 +175,7 @@ func TestWhoCannotBeConnectedToIsPassedOver(t *testing.T) {
 }
 
 func TestIdleConnectionsEnd(t *testing.T) {
-	s := New()
+	s := New("")
 	cl := at(listen(t).addr())
 	cl.IdleTimeout = time.Hour
 	e := endpoint(t, s, cl)
@@ -191,7 +191,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 
 func TestEndpointsKeepTheirConnectionsOverAChange(t *testing.T) {
 	a, b := listen(t), listen(t)
-	s := New()
+	s := New("")
 	e := endpoint(t, s, at(a.addr()))
 	held, _ := get(t, e)
 	idle, _ := get(t, e)
