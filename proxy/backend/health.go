@@ -107,6 +107,7 @@ func (h *health) close() {
 	if h.conn != nil {
 		_ = h.conn.Close() // it was only asked
 		h.conn = nil
+		h.pool.asks.Store(false)
 	}
 }
 
@@ -178,16 +179,18 @@ func (h *health) keep(stop <-chan struct{}, answers chan<- answer) {
 	}
 }
 
-// spare takes an idle connection out of the pool, whose place becomes free; nil: there is none.
+// spare takes an idle connection out of the pool, whose place becomes free; nil: there is none to spare.
 func (p *pool) spare() *Conn {
 	p.mu.Lock()
 	defer p.unlock()
-	c := p.idle.oldest()
-	if c != nil {
-		p.idle.remove(c)
-		p.open--
-		p.dispatch()
+	if p.idle.n <= p.limits.MinIdle {
+		return nil
 	}
+	c := p.idle.oldest()
+	p.idle.remove(c)
+	p.open--
+	p.dispatch()
+	p.asks.Store(true)
 	return c
 }
 
@@ -199,6 +202,7 @@ func (h *health) ask(stop <-chan struct{}, answers chan<- answer) {
 	ctx, cancel := context.WithCancel(context.Background())
 	conn, src := h.conn, h.pool
 	h.conn, h.cancel, h.login = nil, cancel, conn == nil
+	src.asks.Store(true)
 	h.asking = src.work.start(func() {
 		defer cancel()
 		a := answer{of: h, conn: conn}
@@ -226,7 +230,9 @@ func (h *health) ask(stop <-chan struct{}, answers chan<- answer) {
 // answered takes note of an answer: any ERR is one.
 func (h *health) answered(a *answer) {
 	h.asking = false
-	h.conn = a.conn
+	if h.conn = a.conn; a.conn == nil {
+		h.pool.asks.Store(false)
+	}
 	if h.gone || a.err != nil {
 		h.close()
 	}

@@ -27,6 +27,7 @@ type pool struct {
 	reaps   chan struct{}          // holds one token for each KILL under way
 	agreed  atomic.Pointer[agreed] // what the server takes of the Base
 	failing atomic.Bool            // the last dial has failed
+	asks    atomic.Bool            // there is a connection beside the places, to ask on
 	served  Served
 	hold    atomic.Pointer[hold] // nil: connections are lent
 

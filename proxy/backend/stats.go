@@ -47,6 +47,7 @@ type Stats struct {
 	MaxOpen    int
 	Open       int // connections, lent, idle or being dialled
 	Idle       int
+	Asks       bool // there is a connection more, on which the server is asked whether it lives
 	IdleBy     map[Flags]int
 	Waiting    int
 	Down       bool   // the server lets nobody in, or hangs
@@ -72,7 +73,7 @@ func (p *pool) stats() Stats {
 	c := &p.count
 	s := Stats{
 		DataSource: p.ds.Name, Endpoint: p.ds.Addr, Served: &p.served, MaxOpen: p.limits.MaxOpen, Open: p.open, Idle: p.idle.n, IdleBy: map[Flags]int{},
-		Waiting: len(p.queue.waiting), Down: p.down.down(), Hangs: p.down.hangs,
+		Waiting: len(p.queue.waiting), Down: p.down.down(), Hangs: p.down.hangs, Asks: p.asks.Load(),
 		Acquired: c.acquired, Waits: c.waits, Waited: c.waited, Timeouts: c.timeouts, Dials: c.dials,
 		DialErrors: c.dialErrors, Refused: c.refused, TimesHung: c.hangs, Evicted: c.evicted, Dead: c.dead, Destroyed: c.destroyed,
 	}

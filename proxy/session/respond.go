@@ -111,9 +111,16 @@ func (s *Session) translate(err error) *sqlerr.Error {
 		return sqlerr.PartialCommit(partial.Error())
 	}
 	if s.killState() != alive {
-		var lost *backend.Error
-		if errors.As(err, &lost) && lost.Sent && errors.Is(err, backend.ErrInterrupted) {
-			return sqlerr.BackendLost(lost.DataSource, "it was killed, and the server could not be told")
+		// That it was interrupted says that it is not done: not of what was lost on the way, or is in doubt.
+		if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
+			return sqlerr.PartialCommit(doubt.Error())
+		}
+		if lost, ok := errors.AsType[*backend.Error](err); ok && lost.Sent {
+			why := lost.Err.Error()
+			if errors.Is(err, backend.ErrInterrupted) {
+				why = "it was killed, and the server could not be told"
+			}
+			return sqlerr.BackendLost(lost.DataSource, why)
 		}
 		if s.drains() {
 			return sqlerr.ShuttingDown()

@@ -78,6 +78,7 @@ func newCollector(from Sources) *collector {
 		pools: []metric[backend.Stats]{
 			gauge(connections, func(s backend.Stats) float64 { return float64(s.Idle) }, "idle"),
 			gauge(connections, func(s backend.Stats) float64 { return float64(s.Open - s.Idle) }, "in use"),
+			gauge(connections, func(s backend.Stats) float64 { return one(s.Asks) }, "health"),
 			gauge(pool("connections_max", "Most connections to the data source."), func(s backend.Stats) float64 { return float64(s.MaxOpen) }),
 			gauge(pool("waiting", "Statements that wait for a connection."), func(s backend.Stats) float64 { return float64(s.Waiting) }),
 			gauge(pool("down", "1 where the server lets nobody in, or hangs."), func(s backend.Stats) float64 { return one(s.Down) }),

@@ -154,6 +154,7 @@ func (s *sweep) leftover() string {
 	for i, db := range s.on {
 		source := fmt.Sprintf(`heddle_pool_connections{data_source="ds_%d",state=`, i)
 		idle, used := metric(s.t, s.admin, source+`"idle"}`), metric(s.t, s.admin, source+`"in use"}`)
+		idle += metric(s.t, s.admin, source+`"health"}`)
 		there := count(s.t, db, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'app_sweep'")
 		if used != 0 || there > int(idle) {
 			return fmt.Sprintf("shard %d has %d connections; the proxy has %v idle and %v in use", i, there, idle, used)
