@@ -37,6 +37,18 @@ func (s *Session) ask(ctx context.Context, x *execution, route *plan.Route) erro
 	return q.stored(ctx, route.Ask.Stored, answers)
 }
 
+// unlessUnread is the error of a question, unless a server would not even have read the statement: names come before values.
+func (s *Session) unlessUnread(ctx context.Context, x *execution, err error) error {
+	if e := sqlerr.As(err); e == nil || e.Code == sqlerr.CodeNotSupportedYet {
+		return err
+	}
+	if _, unread := (&tree{s: s, x: x}).describe(ctx, x.plan.Root); unread != nil {
+		s.diag.reset()
+		return unread
+	}
+	return err
+}
+
 // askStored asks what the key columns store of rows that were not known when the statement was planned. The answer is
 // row by row.
 func (s *Session) askStored(ctx context.Context, x *execution, route *plan.Route, st *plan.Stored, rows [][]rewrite.Piece) ([]sqltypes.Value, error) {

@@ -33,8 +33,11 @@ type diagnostics struct {
 	foundRows  uint64
 	foundIn    *cursor // whose end will tell foundRows; nil: none
 	foundAfter string  // what makes foundRows unknown, "": it is known
-	finds      bool    // the statement under way finds rows, or has found some when it fails
-	lastID     uint64
+	// what foundRows was before the statement under way, and whether that was known
+	foundBefore uint64
+	knownBefore bool
+	finds       bool // the statement under way finds rows, or has found some when it fails
+	lastID      uint64
 
 	stale   bool // the conditions are of an earlier statement
 	fetched bool // conditions of the statement under way have been read from a shard
@@ -87,6 +90,7 @@ func letsStand(st *parser.Statement) bool {
 // as MariaDB has it, reads no table and has none.
 func (d *diagnostics) begin(st *parser.Statement, mariaDB bool) {
 	d.finds = findsRows(st)
+	d.foundBefore, d.knownBefore = d.foundRows, d.foundAfter == ""
 	switch {
 	case asksDiagnostics(st):
 	case mariaDB && letsStand(st):

@@ -19,6 +19,7 @@ const (
 	foundUnited                  // a UNION is made whole before a LIMIT, the session's as well
 	foundHidden                  // the server alone knows
 	foundStored                  // as many as INSERT … SELECT has read
+	foundWhole                   // the row of aggregates without GROUP BY, or what it was before
 )
 
 // foundElsewhere names what makes FOUND_ROWS() unknown.
@@ -51,6 +52,13 @@ func foundRuleOf(st *parser.Statement) foundRule {
 		limited = limited || t.Is("LIMIT") || t.Is("FETCH")
 	}
 	c := st.Clauses
+	for c != nil && c.Paren && c.Inner != nil && !limited {
+		c = c.Inner
+	}
+	if c != nil && len(c.Branches) == 0 && aggregatesWhole(st, c) && !alwaysLooks(st, c) {
+		return foundWhole
+	}
+	c = st.Clauses
 	switch {
 	case len(st.Tokens) > 0 && (st.Tokens[0].Is("VALUES") || st.Tokens[0].Is("TABLE")):
 		return foundHidden
@@ -99,6 +107,9 @@ func foundByInsert(st *parser.Statement) foundRule {
 	case c.Source == nil:
 		return map[bool]foundRule{true: foundHidden, false: foundSent}[st.Uses.Has(parser.UseSubquery) || c.Returning.Present()]
 	case c.Returning.Present(), c.Source.Paren, c.Source.Inner != nil, len(c.Source.Branches) > 0, st.Uses.Has(parser.UseCalcFoundRows):
+		return foundHidden
+	}
+	if aggregatesWhole(st, c.Source) && !alwaysLooks(st, c.Source) {
 		return foundHidden
 	}
 	if l := c.Source.Limit; l != nil && (l.WithTies || l.RowsExamined || l.Offset >= 0 || l.OffsetSpan.Present()) {
@@ -151,6 +162,8 @@ func (s *Session) foundBy(x *execution, n uint64) {
 		}
 	case foundHidden:
 		s.diag.unfound(foundElsewhere)
+	case foundWhole:
+		s.foundByAggregates(x, n)
 	}
 }
 
@@ -174,6 +187,9 @@ func (s *Session) answerable(st *parser.Statement) error {
 			name = parser.SQLRowCount
 		case at.Use != parser.UseFoundRows:
 			continue
+		}
+		if s.diag.foundAfter == foundAggregate {
+			return sqlerr.NotSupported(name + " after " + foundAggregate)
 		}
 		return sqlerr.NotSupported(name + " after " + s.diag.foundAfter + "; SQL_CALC_FOUND_ROWS makes it known")
 	}

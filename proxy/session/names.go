@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,11 +47,11 @@ func (s *Session) renamer(p *plan.Plan, route *plan.Route, t *plan.Target) func(
 	return s.wide.renaming(rename)
 }
 
-// label is what an answer's column is called, and which flags it does not have, if they are to be others than those of
-// the text that runs. An empty name leaves the column as it is.
+// label is what an answer's column is called, and what its definition says otherwise than that of the text that runs. An empty name
+// leaves the column as it is.
 type label struct {
 	name    string
-	without uint16
+	instead wire.Instead
 }
 
 // relabel adds labels to what rename does; see execution.labels.
@@ -64,7 +65,7 @@ func relabel(rename func(*wire.ColumnView), labels []label) func(*wire.ColumnVie
 			rename(v)
 		}
 		if i++; i < len(labels) && labels[i].name != "" {
-			_ = v.Relabel(labels[i].name, labels[i].without) // what cannot be read has been refused before
+			_ = v.Relabel(labels[i].name, labels[i].instead) // what cannot be read has been refused before
 		}
 	}
 }
@@ -81,7 +82,10 @@ func labelled(rows merge.RowStream, labels []label) merge.RowStream {
 				columns[i].OrgName = labels[i].name
 			}
 			columns[i].Name = labels[i].name
-			columns[i].Flags &^= labels[i].without
+			instead := &labels[i].instead
+			columns[i].Flags &^= instead.Without
+			columns[i].Type = cmp.Or(instead.Type, columns[i].Type)
+			columns[i].Length = instead.LengthOf(columns[i].Length)
 		}
 	}
 	return &definedRows{rows, columns}

@@ -370,7 +370,7 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 // back, so that any other connection can be given them; anything else keeps the connection with the session.
 func (s *Session) afterSingle(ctx context.Context, x *execution, h *held) error {
 	uses := x.st.parsed.Uses
-	if uses.Has(parser.UseCalcFoundRows) {
+	if uses.Has(parser.UseCalcFoundRows) && x.st.found != foundWhole {
 		n, err := foundRows(ctx, h)
 		if err != nil {
 			return err

@@ -44,7 +44,7 @@ func (s *Session) assignedValue(ctx context.Context, x *execution, a *parser.Ass
 	if a.Arg >= 0 {
 		return x.args.Value(a.Arg)
 	}
-	values, err := s.evaluate(ctx, a.Value.In(x.st.parsed.Text))
+	values, _, err := s.evaluate(ctx, a.Value.In(x.st.parsed.Text))
 	if err != nil {
 		return sqltypes.NullValue, err
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -61,7 +62,7 @@ func (p *prepared) label(columns []sqltypes.Column) {
 		}
 		p.labels[i].name = c.Name
 		if c.Name != "?" {
-			p.labels[i].without = sqltypes.FlagNotNull &^ c.Flags
+			p.labels[i].instead.Without = sqltypes.FlagNotNull &^ c.Flags
 		}
 	}
 }
@@ -81,7 +82,7 @@ func (s *Session) preparedText(ctx context.Context, x *execution, d *parser.Prep
 	if x.st.parsed.Kind == parser.ExecuteImmediate {
 		what = "EXECUTE IMMEDIATE"
 	}
-	values, err := s.evaluateFor(ctx, what, x.st.parsed.Text[d.Text.Start:d.Text.End])
+	values, _, err := s.evaluateFor(ctx, what, x.st.parsed.Text[d.Text.Start:d.Text.End])
 	if err != nil {
 		return nil, err
 	}
@@ -91,35 +92,35 @@ func (s *Session) preparedText(ctx context.Context, x *execution, d *parser.Prep
 	return values[0].AppendText(nil), nil
 }
 
-// evaluate has a server compute expressions of the session.
-func (s *Session) evaluate(ctx context.Context, expressions ...string) ([]sqltypes.Value, error) {
+// evaluate has a server compute expressions of the session. It says what they are, too.
+func (s *Session) evaluate(ctx context.Context, expressions ...string) ([]sqltypes.Value, []sqltypes.Column, error) {
 	if len(expressions) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	sql := "SELECT " + strings.Join(expressions, ", ")
 	if asked, err := parser.Parse(sql, s.mode); err == nil {
 		if err := s.atHome(ctx, asked); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	h, done, err := s.borrowHome(ctx, backend.NeedUserVars|backend.NeedLastInsertID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer done()
 	columns, row, err := oneRow(ctx, h, expressions...)
 	if err != nil {
-		return nil, s.homeError(err)
+		return nil, nil, s.homeError(err)
 	}
 	out := make([]sqltypes.Value, len(expressions))
 	for i := range out {
 		out[i] = valueOf(row[i], &columns[i])
 	}
-	return out, nil
+	return out, columns, nil
 }
 
 // evaluateUsing evaluates what stands behind USING, in a charset that has all characters, whatever that of the results lacks.
-func (s *Session) evaluateUsing(ctx context.Context, expressions []string) ([]sqltypes.Value, error) {
+func (s *Session) evaluateUsing(ctx context.Context, expressions []string) ([]sqltypes.Value, []sqltypes.Column, error) {
 	if len(expressions) > 0 && s.resultsCharset() != "utf8mb4" {
 		defer s.override("character_set_results", "'utf8mb4'")()
 	}
@@ -127,17 +128,17 @@ func (s *Session) evaluateUsing(ctx context.Context, expressions []string) ([]sq
 }
 
 // evaluateFor is evaluate for a clause in which servers read neither tables nor stored functions.
-func (s *Session) evaluateFor(ctx context.Context, what string, expressions ...string) ([]sqltypes.Value, error) {
+func (s *Session) evaluateFor(ctx context.Context, what string, expressions ...string) ([]sqltypes.Value, []sqltypes.Column, error) {
 	for _, e := range expressions {
 		if asked, err := parser.Parse("SELECT "+e, s.mode); err == nil && asked.Uses.Has(parser.UseSubquery) {
-			return nil, sqlerr.NoSubqueries(what)
+			return nil, nil, sqlerr.NoSubqueries(what)
 		}
 	}
-	values, err := s.evaluate(ctx, expressions...)
+	values, columns, err := s.evaluate(ctx, expressions...)
 	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeNoSuchRoutine {
-		return nil, sqlerr.NoSubqueries(what)
+		return nil, nil, sqlerr.NoSubqueries(what)
 	}
-	return values, err
+	return values, columns, err
 }
 
 // valueOf makes a value of a cell.
@@ -145,6 +146,11 @@ func valueOf(cell []byte, column *sqltypes.Column) sqltypes.Value {
 	switch {
 	case cell == nil:
 		return sqltypes.NullValue
+	case column.Type == sqltypes.LongLong && column.Length == wideLength:
+		if v, err := storedValue(cell, wideKind(column)); err == nil {
+			return v
+		}
+		return sqltypes.Value{Kind: sqltypes.KindDecimal, Bytes: cell}
 	case column.Type.IsInteger() || column.Type.IsDecimal():
 		return sqltypes.Value{Kind: sqltypes.KindDecimal, Bytes: cell}
 	case column.Type.IsFloat():
@@ -228,7 +234,10 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 			expressions[i] = "NULL" // is not used
 		}
 	}
-	values, err := s.evaluateUsing(ctx, expressions)
+	if s.srv.Flavour.MariaDB && slices.ContainsFunc(expressions, bitsOrHex) {
+		return s.writeError(sqlerr.NotSupported("EXECUTE … USING a hexadecimal or bit literal, which a server takes for a number here and for a text there"))
+	}
+	values, columns, err := s.evaluateUsing(ctx, expressions)
 	if err != nil {
 		return s.writeError(err)
 	}
@@ -242,11 +251,12 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 		return s.writeError(err)
 	}
 	defer restore()
-	text, err := s.interpolate(&args{scan: &stmt.scan, text: stmt.text, params: values}, defaults)
+	shown := shownArgsOf(stmt)
+	text, err := s.interpolate(&args{scan: &stmt.scan, text: stmt.text, params: values}, defaults, shown)
 	if err != nil {
 		return s.writeError(err)
 	}
-	return s.runText(ctx, text, exec.TextRows, stmt.labels)
+	return s.runText(ctx, text, exec.TextRows, shown.labels(stmt.labels, values, columns, s.clientCharset()))
 }
 
 // takesDefaults reports whether the parameters in question are values of their own, of rows or assignments, where DEFAULT may
@@ -344,7 +354,7 @@ func (s *Session) forgetNamed(name string) {
 }
 
 // interpolate writes the parameters of a text as literals, or DEFAULT for those that are said to be.
-func (s *Session) interpolate(a *args, defaults []bool) ([]byte, error) {
+func (s *Session) interpolate(a *args, defaults []bool, shown *shownArgs) ([]byte, error) {
 	out := make([]byte, 0, len(a.text)+16*len(a.params))
 	at, param := int32(0), -1
 	for i := range a.scan.Args {
@@ -357,9 +367,13 @@ func (s *Session) interpolate(a *args, defaults []bool) ([]byte, error) {
 			return nil, err
 		}
 		out = append(out, a.text[at:arg.Start]...)
-		if param++; param < len(defaults) && defaults[param] {
+		param++
+		switch {
+		case param < len(defaults) && defaults[param]:
 			out = append(out, "DEFAULT"...)
-		} else {
+		case (v.Kind == sqltypes.KindInt || v.Kind == sqltypes.KindUint) && shown.holds(arg):
+			out = appendWide(out, v)
+		default:
 			out = s.appendLiteral(out, v)
 		}
 		at = arg.End
@@ -387,7 +401,7 @@ func (s *Session) interpolated(x *execution) (string, error) {
 	if len(x.args.params) == 0 {
 		return string(x.args.text), nil
 	}
-	b, err := s.interpolate(x.args, nil)
+	b, err := s.interpolate(x.args, nil, nil)
 	return string(b), err
 }
 

@@ -89,7 +89,7 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	if x.st.found != foundSent && err == nil {
 		s.foundBy(x, s.diag.foundRows)
 	}
-	if t.counted && x.st.parsed.Uses.Has(parser.UseCalcFoundRows) {
+	if t.counted && x.st.found != foundWhole && x.st.parsed.Uses.Has(parser.UseCalcFoundRows) {
 		s.diag.found(t.found)
 	}
 	return err

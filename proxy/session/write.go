@@ -36,7 +36,7 @@ func (s *Session) runWrite(ctx context.Context, x *execution, route *plan.Route)
 		defer s.stopClock(x)()
 		if route.Opcode != plan.Broadcast { // whose first copy is asked in the transaction
 			if err := s.ask(ctx, x, route); err != nil {
-				return err
+				return s.unlessUnread(ctx, x, err)
 			}
 		}
 	}

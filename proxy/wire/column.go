@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -164,10 +165,24 @@ func (v *ColumnView) Label() (name, orgName []byte, err error) {
 	return name, orgName, c.err("column definition")
 }
 
+// Instead is what a definition says otherwise: the flags it does not have and, where they are not 0, its type, its length, and how many
+// times its own the length is.
+type Instead struct {
+	Without uint16
+	Type    sqltypes.Type
+	Length  uint32
+	Wider   uint32
+}
+
+// LengthOf is what a length becomes.
+func (i *Instead) LengthOf(length uint32) uint32 {
+	return cmp.Or(i.Length, length*cmp.Or(i.Wider, 1))
+}
+
 // Relabel gives the definition another label, also as the column's own name where that is its label (of what goes through a temporary
-// table), and takes flags from it. They stand in its fixed part, which is its end:
+// table), and has it say something else. That stands in its fixed part, which is its end:
 // collation (2 bytes), length (4), type (1), flags (2), decimals (1), unused (2).
-func (v *ColumnView) Relabel(label string, without uint16) error {
+func (v *ColumnView) Relabel(label string, instead Instead) error {
 	c := cursor{p: v.Tail}
 	was, own := c.lenencBytes(), c.lenencBytes()
 	rest := c.rest()
@@ -182,8 +197,12 @@ func (v *ColumnView) Relabel(label string, without uint16) error {
 		name = label
 	}
 	v.Tail = append(AppendLenencString(AppendLenencString(nil, label), name), rest...)
-	flags := v.Tail[len(v.Tail)-5:]
-	binary.LittleEndian.PutUint16(flags, binary.LittleEndian.Uint16(flags)&^without)
+	fixed := v.Tail[len(v.Tail)-10:] // from the length on
+	binary.LittleEndian.PutUint32(fixed, instead.LengthOf(binary.LittleEndian.Uint32(fixed)))
+	if instead.Type != 0 {
+		fixed[4] = byte(instead.Type)
+	}
+	binary.LittleEndian.PutUint16(fixed[5:], binary.LittleEndian.Uint16(fixed[5:])&^instead.Without)
 	return nil
 }
 
