@@ -304,7 +304,7 @@ func TestZones(t *testing.T) {
 		if err := s.Adopt(map[string]*route.Cluster{"web": rule}); err != nil {
 			t.Fatal(err)
 		}
-		if got := shares(s.Cluster("web"), 10); got[want] != 10 {
+		if got := portions(s.Cluster("web"), 10); got[want] != 10 {
 			t.Errorf("zone %q: calls go %v", named, got)
 		}
 	}
