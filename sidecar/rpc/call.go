@@ -149,9 +149,6 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 	switch {
 	case last == nil:
 	case last.repeat:
-		if !x.pause() {
-			return nil, last
-		}
 		if x.tried = append(x.tried, before); len(x.tried) >= len(x.cluster.Endpoints) {
 			x.tried = x.tried[:0] // who has failed may do better now
 		}

@@ -22,6 +22,7 @@ type call2 struct {
 	fields []http2.Field
 	whole  bool // there is no body
 	grpc   bool
+	parted bool // trailers have been sent on, which are not kept
 
 	mu    sync.Mutex // guards what follows, and call while goroutines share it
 	relay relay
@@ -249,6 +250,11 @@ type relay struct {
 	endpoint *upstream.Endpoint
 	sentAt   time.Time
 	waiting  []byte        // of the client's body, until there is one
+	kept     []byte        // what has been sent of it, as far as the call may have to be sent again as it was
+	forgets  bool          // there was more than is kept
+	given    int           // how much of it has been given back to the client
+	owed     int           // how much of it is not to be given back, as it was before
+	late     *time.Timer   // for an answer to begin, where the route has the call tried again; nil: there is none
 	trailers []http2.Field // likewise
 	ended    bool          // the client's side is all there
 	passed   bool          // something of the body is on its way, or gone

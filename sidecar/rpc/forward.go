@@ -19,13 +19,14 @@ func (x *call1) forward() (goesOn bool) {
 	failed := x.choose()
 	for {
 		var e *upstream.Endpoint
-		if e, failed = x.next(failed); failed != nil {
+		if e, failed = x.next(x.rest(failed)); failed != nil {
 			return x.fail(failed)
 		}
 		if x.cluster.Protocol == route.HTTP2 {
 			if goesOn, failed = x.exchange2(e); failed == nil {
 				return goesOn
 			}
+			failed.repeat = failed.repeat || !failed.again && x.tryAgain(failed.cause, x.body.Kind == http1.Empty && !x.begun)
 			continue
 		}
 		up, used, err := e.Get(x.deadline, x.server.done)

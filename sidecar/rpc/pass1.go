@@ -50,6 +50,7 @@ func (x *call2) pass1() {
 func (x *call2) try1(pipe *http2.Pipe) {
 	var failed *failure
 	for {
+		failed = x.rest(failed)
 		x.mu.Lock()
 		e, over := x.next(failed)
 		if over != nil {
@@ -64,6 +65,7 @@ func (x *call2) try1(pipe *http2.Pipe) {
 		} else if failed = x.exchange1(e, up, used, pipe); failed == nil {
 			return
 		}
+		failed.repeat = failed.repeat || !failed.again && x.tryAgain(failed.cause, x.whole && !x.relay.begun)
 	}
 }
 
@@ -126,7 +128,7 @@ func (t *transfer1) run() (failed *failure) {
 	if t.whole {
 		t.sent <- nil
 		if err := t.server.Flush(); err != nil {
-			return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used, fault: !t.used}
+			return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used, fault: !t.used, cause: cause{reset: true}}
 		}
 	} else {
 		go func() { t.sent <- t.sendBody(chunked) }()
@@ -202,7 +204,7 @@ func (t *transfer1) sendBody(chunked bool) error {
 
 // readHead reads the head of an answer.
 func (t *transfer1) readHead() *failure {
-	err := t.server.SetReadDeadline(t.deadline)
+	err := t.server.SetReadDeadline(t.tryBy)
 	silent := true
 	var head []byte
 	if err == nil {
@@ -212,11 +214,12 @@ func (t *transfer1) readHead() *failure {
 	switch {
 	case err == nil:
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: !t.hurried()}
+		early := t.tryBy.Before(t.deadline)
+		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: early || !t.hurried(), cause: cause{timeout: early}}
 	case errors.Is(err, io.EOF):
-		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: again, fault: !again}
+		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: again, fault: !again, cause: cause{reset: true}}
 	default:
-		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: again, fault: !again}
+		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: again, fault: !again, cause: cause{reset: true}}
 	}
 	if err := t.response.Parse(head); err != nil {
 		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), fault: true}
@@ -230,6 +233,10 @@ func (t *transfer1) reply() *failure {
 	body, err := t.response.Body(t.method)
 	if err != nil {
 		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), fault: true}
+	}
+	if status := t.response.Status; t.tryAgain(cause{status: status}, t.whole) {
+		t.reusable = http1.Skip(t.server, &body) && t.response.KeepsAlive() && len(t.server.Waiting()) == 0
+		return &failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true}
 	}
 	sized := body.Kind != http1.UntilClose
 	keeps := sized && t.response.KeepsAlive()

@@ -98,9 +98,12 @@ func (t *transfer2) finish(s *http2.Stream) {
 func (t *transfer2) run(e *upstream.Endpoint, empty bool) (goesOn bool, failed *failure) {
 	client := t.conn.client
 	for {
-		status, fields, end, err := t.pipe.Answer(t.deadline)
+		status, fields, end, err := t.pipe.Answer(t.tryBy)
 		if err != nil {
 			return false, t.lost(e, err, empty)
+		}
+		if t.tryAgain(cause{status: status}, empty && !t.begun) {
+			return false, &failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true}
 		}
 		if status >= 200 {
 			return t.reply(status, fields, end)
@@ -135,9 +138,10 @@ func (t *transfer2) lost(e *upstream.Endpoint, err error, empty bool) *failure {
 		}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: !t.hurried()}
+		early := t.tryBy.Before(t.deadline)
+		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: early || !t.hurried(), cause: cause{timeout: early}}
 	}
-	f := &failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true}
+	f := &failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true, cause: cause{reset: true}}
 	var ended *http2.Error
 	if !errors.As(err, &ended) || !empty || t.begun {
 		return f

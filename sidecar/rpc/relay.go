@@ -51,7 +51,7 @@ func (x *call2) connect(e *upstream.Endpoint) {
 		}
 		if err != nil {
 			failed := x.unreached(e, err)
-			if e, failed = x.next(failed); failed != nil {
+			if e, failed = x.next(failed); failed != nil { // of which none is tried again after a pause
 				x.fail(failed)
 				x.mu.Unlock()
 				return
@@ -78,12 +78,16 @@ func (x *call2) attach(e *upstream.Endpoint, two *http2.Conn) bool {
 	}
 	r.server, r.endpoint, r.sentAt = s, e, time.Now()
 	e.Load.Begin()
+	if x.tryBy.Before(x.deadline) || x.deadline.IsZero() && !x.tryBy.IsZero() {
+		r.late = time.AfterFunc(time.Until(x.tryBy), func() { x.tooLate(s) })
+	}
 	if x.whole || len(r.waiting) == 0 && !r.ended {
 		return true
 	}
 	taken := s.SendData(r.waiting, r.ended && r.trailers == nil)
 	r.passed = true
-	x.stream.Consumed(taken)
+	x.keep(r.waiting)
+	x.giveBack(taken)
 	if r.ended && r.trailers != nil {
 		s.SendHead(r.trailers, true)
 	}
@@ -100,8 +104,96 @@ func (x *call2) detach(reset bool) {
 	if reset {
 		r.server.Reset(http2.Cancel)
 	}
+	if r.late != nil {
+		r.late.Stop()
+		r.late = nil
+	}
 	r.endpoint.Load.End(time.Since(r.sentAt))
 	r.server = nil
+}
+
+// mostKept is how much of a body is kept to be sent again.
+const mostKept = 16 << 10
+
+// keep keeps what is sent of a body, where the route may have the call tried again. mu is held.
+func (x *call2) keep(p []byte) {
+	r := &x.relay
+	if x.route.Retry == nil || r.begun || r.forgets {
+		return
+	}
+	if len(r.kept)+len(p) > mostKept {
+		r.kept, r.forgets = nil, true
+		return
+	}
+	r.kept = append(r.kept, p...)
+}
+
+// giveBack has the client send as much more as has been passed on, unless that was so before the call was tried again. mu is held.
+func (x *call2) giveBack(n int) {
+	r := &x.relay
+	again := min(n, r.owed)
+	r.owed -= again
+	if n -= again; n > 0 {
+		r.given += n
+		x.stream.Consumed(n)
+	}
+}
+
+// tooLate ends a try that has not begun to be answered in time.
+func (x *call2) tooLate(s *http2.Stream) {
+	x.mu.Lock()
+	if x.over || x.relay.begun || x.relay.server != s {
+		x.mu.Unlock()
+		return
+	}
+	x.detach(true)
+	x.afresh(&failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: true, cause: cause{timeout: true}})
+	x.mu.Unlock()
+	s.Conn().Flush()
+	x.stream.Conn().Flush()
+}
+
+// mayRepeat says whether the route has a call tried again that failed so. mu is held.
+func (x *call2) mayRepeat(c cause) bool {
+	r := &x.relay
+	whole := x.whole || r.ended && !r.forgets && r.trailers == nil && !x.parted
+	return x.tryAgain(c, whole && !r.begun)
+}
+
+// afresh has the call sent again, if it may be, and else tells the client. mu is held.
+func (x *call2) afresh(f *failure) {
+	if !f.again && !f.repeat {
+		f.repeat = x.mayRepeat(f.cause)
+	}
+	if !f.repeat {
+		if e, failed := x.next(f); failed != nil {
+			x.fail(failed)
+		} else {
+			x.wait(e)
+		}
+		return
+	}
+	r := &x.relay
+	r.waiting, r.kept, r.owed = r.kept, nil, r.given
+	x.stream.Hold()
+	x.conn.calls.Go(func() {
+		defer x.stream.Release()
+		defer x.stream.Conn().Flush()
+		x.rest(f)
+		x.mu.Lock()
+		if x.over {
+			x.mu.Unlock()
+			return
+		}
+		e, failed := x.next(f)
+		if failed != nil {
+			x.fail(failed)
+		}
+		x.mu.Unlock()
+		if failed == nil {
+			x.connect(e)
+		}
+	})
 }
 
 // expire ends a call whose time is over.
@@ -139,7 +231,8 @@ func (f fromClient) Data(s *http2.Stream, p []byte, end bool) {
 	switch {
 	case r.server != nil:
 		r.passed = true
-		s.Consumed(r.server.SendData(p, end))
+		x.keep(p)
+		x.giveBack(r.server.SendData(p, end))
 		s.Conn().Touch(r.server.Conn())
 	case !x.over:
 		r.waiting = append(r.waiting, p...)
@@ -155,6 +248,7 @@ func (f fromClient) Trailers(s *http2.Stream, fields []http2.Field) {
 	r.ended = true
 	switch {
 	case r.server != nil:
+		x.parted = true
 		r.server.SendHead(fields, true)
 		s.Conn().Touch(r.server.Conn())
 	case !x.over:
@@ -205,7 +299,16 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 		x.stream.SendHead(fields, false)
 		return
 	}
+	if x.mayRepeat(cause{status: status}) {
+		x.detach(true)
+		x.afresh(&failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true})
+		return
+	}
 	x.relay.begun = true
+	x.relay.kept = nil
+	if x.relay.late != nil {
+		x.relay.late.Stop()
+	}
 	x.done.Status = status
 	if x.timer != nil && !x.grpc {
 		x.timer.Stop()
@@ -286,11 +389,7 @@ func (f fromServer) Closed(s *http2.Stream, err *http2.Error) {
 		x.stream.Reset(code)
 		x.finish()
 	default:
-		if e, failed := x.next(failed); failed != nil {
-			x.fail(failed)
-		} else {
-			x.wait(e)
-		}
+		x.afresh(failed)
 	}
 	x.mu.Unlock()
 	x.stream.Conn().Flush()
@@ -308,7 +407,7 @@ func (x *call2) lost(e *upstream.Endpoint, err *http2.Error) *failure {
 	case err.Unsent && !r.begun:
 		return nil
 	}
-	f := &failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true}
+	f := &failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true, cause: cause{reset: true}}
 	if err.Lost && x.whole && !r.begun && !r.lost && safe(x.method) {
 		r.lost, f.again, f.fault = true, true, false // its end says nothing of the server
 	}
@@ -326,6 +425,11 @@ func safe(method []byte) bool {
 
 // Took implements http2.Receiver.
 func (f fromServer) Took(s *http2.Stream, n int) {
-	f.stream.Consumed(n)
+	x := f.call2
+	x.mu.Lock()
+	if x.relay.server == s {
+		x.giveBack(n)
+	}
+	x.mu.Unlock()
 	f.stream.Conn().Flush()
 }

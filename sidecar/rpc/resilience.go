@@ -109,6 +109,14 @@ func (x *call) tryAgain(c cause, whole bool) bool {
 	return true
 }
 
+// rest waits before a call is tried again that the route has tried again. Where there is no time for that, last is the end.
+func (x *call) rest(last *failure) *failure {
+	if last != nil && last.repeat && !x.pause() {
+		last.repeat, last.again = false, false
+	}
+	return last
+}
+
 // pause waits before a call is tried again, by chance, so that those who failed together do not come back together. It returns
 // false if there is no time for it, or the server ends.
 func (x *call) pause() bool {

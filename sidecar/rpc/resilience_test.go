@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,10 +21,12 @@ type tallied struct {
 	bodies []string
 }
 
-func count(t *testing.T, h http.HandlerFunc) *tallied {
+func count(t *testing.T, h http.HandlerFunc) *tallied { t.Helper(); return countAt(t, backend, h) }
+
+func countAt(t *testing.T, listen func(*testing.T, http.HandlerFunc) string, h http.HandlerFunc) *tallied {
 	t.Helper()
 	c := &tallied{}
-	c.addr = backend(t, func(w http.ResponseWriter, r *http.Request) {
+	c.addr = listen(t, func(w http.ResponseWriter, r *http.Request) {
 		c.calls.Add(1)
 		body, _ := io.ReadAll(r.Body)
 		c.mu.Lock()
@@ -236,5 +239,79 @@ routes: [{to: web}]`, `"`+strings.Join(addrs, `", "`)+`"`))
 	}
 	if len(seen) < 2 { // by chance of one in 4^39
 		t.Errorf("all users are answered by %v", seen)
+	}
+}
+
+// Calls are tried again whatever protocols are on the way; between two of the same protocol with their bodies.
+func TestRetriesBetweenProtocols(t *testing.T) {
+	long := strings.Repeat("long ", 200) // comes with its head
+	for client, c := range map[string]*http.Client{"HTTP/1": http.DefaultClient, "HTTP/2": client2(t)} {
+		for server, listen := range map[string]func(*testing.T, http.HandlerFunc) string{
+			"HTTP/1": backend, "HTTP/2": func(t *testing.T, h http.HandlerFunc) string { addr, _ := backend2(t, h); return addr },
+		} {
+			for what, bad := range map[string]http.HandlerFunc{
+				"503":                 func(w http.ResponseWriter, _ *http.Request) { http.Error(w, strings.Repeat("no ", 10_000), 503) },
+				"a broken connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+				"no answer in time":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+			} {
+				t.Run(client+" to "+server+", "+what, func(t *testing.T) {
+					t.Parallel()
+					unwell := countAt(t, listen, bad)
+					good := countAt(t, listen, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "good") })
+					document := retrying("when: [503, reset, timeout], per_try_timeout: 1s, methods: [GET, POST]", unwell.addr, good.addr)
+					protocol := strings.ToLower(strings.Replace(server, "/", "", 1))
+					addr, _, _ := proxy(t, testSettings, strings.Replace(document, "web: {", "web: {protocol: "+protocol+", ", 1))
+					bodies := []string{"", ""}
+					if client == server {
+						bodies = append(bodies, long, long)
+					}
+					for _, body := range bodies {
+						method := http.MethodGet
+						if body != "" {
+							method = http.MethodPost
+						}
+						q, err := http.NewRequest(method, "http://"+addr+"/", strings.NewReader(body))
+						if err != nil {
+							t.Fatal(err)
+						}
+						res, err := c.Do(q)
+						if err != nil {
+							t.Fatal(err)
+						}
+						got, err := io.ReadAll(res.Body)
+						_ = res.Body.Close()
+						if err != nil || res.StatusCode != 200 || string(got) != "good" {
+							t.Errorf("%s of %d bytes: %d %.20q, %v", method, len(body), res.StatusCode, got, err)
+						}
+					}
+					if n := unwell.calls.Load(); n == 0 {
+						t.Error("no call came to the bad server")
+					}
+					good.mu.Lock()
+					defer good.mu.Unlock()
+					if !slices.Equal(good.bodies, bodies) {
+						t.Errorf("the good server got %d bodies: %.20q", len(good.bodies), good.bodies)
+					}
+				})
+			}
+		}
+	}
+}
+
+// A body that is longer than what is kept is sent once, and the client may send all of it.
+func TestLongBodiesAreSentOnceByHTTP2(t *testing.T) {
+	addr2, _ := backend2(t, func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		w.WriteHeader(503)
+		fmt.Fprint(w, n)
+	})
+	addr, _, _ := proxy(t, testSettings, strings.Replace(retrying("methods: [POST], attempts: 3", addr2), "web: {", "web: {protocol: http2, ", 1))
+	res, err := client2(t).Post("http://"+addr+"/", "text/plain", strings.NewReader(strings.Repeat("x", 1<<20)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err != nil || res.StatusCode != 503 || string(got) != strconv.Itoa(1<<20) {
+		t.Errorf("%d %q, %v", res.StatusCode, got, err)
 	}
 }

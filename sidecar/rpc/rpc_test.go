@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,17 @@ func (w *watched) Fault(code, why, _ string) {
 	w.faults = append(w.faults, code+": "+why)
 }
 
+// told waits until a call is told of that is as said; a client may have its answer before that.
+func (w *watched) told(t *testing.T, what string, is func(d *Done) bool) {
+	t.Helper()
+	eventually(t, what, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.ContainsFunc(w.calls, func(d Done) bool { return is(&d) })
+	})
+}
+
+// last is the call that was told of last, of a client whose connection has ended.
 func (w *watched) last(t *testing.T) Done {
 	t.Helper()
 	w.mu.Lock()

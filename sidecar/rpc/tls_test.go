@@ -109,7 +109,8 @@ func TestOnePortForBoth(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the last, plain call is told of, without an identity", func() bool { return w.last(t).Identity == "" })
+	w.told(t, "a call with its identity", func(d *Done) bool { return d.Identity == "spiffe://mesh/ns/shop" })
+	w.told(t, "a call without an identity", func(d *Done) bool { return d.Identity == "" })
 	strict := settings
 	strict.Strict, strict.TLS = true, listening(t, a, true)
 	s.Set(strict)
@@ -154,7 +155,7 @@ routes:
 	if status, _ := fetch(t, web, "http://"+addr+"/shop"); status != 403 {
 		t.Errorf("without TLS: %d", status)
 	}
-	eventually(t, "it is told of", func() bool { d := w.last(t); return d.Status == 403 && d.Why != "" && d.Route == "1" })
+	w.told(t, "a call that was not allowed", func(d *Done) bool { return d.Status == 403 && d.Why != "" && d.Route == "1" && d.Identity == "" })
 }
 
 // Servers that demand certificates are called with one, and are seen to be whom they ought to be.
