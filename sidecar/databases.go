@@ -160,6 +160,11 @@ func (f fixedRules) Change(context.Context, string, string, string, func(*rule.D
 	return session.RuleChange{}, f.refuse("a change of rules")
 }
 
+// Import refuses.
+func (f fixedRules) Import(context.Context, string, string, string, []byte) (session.RuleChange, error) {
+	return session.RuleChange{}, f.refuse("a change of rules")
+}
+
 // DropDatabase refuses.
 func (f fixedRules) DropDatabase(context.Context, string, string) ([]string, error) {
 	return nil, f.refuse("DROP DATABASE")

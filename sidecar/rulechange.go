@@ -45,8 +45,28 @@ func (d *databases) Change(ctx context.Context, by, name, comment string, edit f
 	case bytes.Count(text, []byte("#")) < marks:
 		out.Notes = append(out.Notes, fmt.Sprintf("comments on what has changed are gone; version %d has them", active.Pointer.Version))
 	}
-	change := admin.Application{Name: name, Document: text, Author: by, Comment: comment, Base: active.Pointer.Version, DryRun: true}
-	seen, err := d.admin.Rules.Apply(ctx, change)
+	return d.bring(ctx, &admin.Application{Name: name, Document: text, Author: by, Comment: comment, Base: active.Pointer.Version}, before, out)
+}
+
+// Import brings the text of a document into force as it is.
+func (d *databases) Import(ctx context.Context, by, name, comment string, text []byte) (session.RuleChange, error) {
+	var out session.RuleChange
+	active, err := d.admin.Rules.Get(ctx, name)
+	if err != nil {
+		return out, changeRefused(err)
+	}
+	before := bytes.TrimPrefix(active.Bytes(), []byte(made))
+	if bytes.Equal(before, text) {
+		return session.RuleChange{Version: active.Pointer.Version, Unchanged: true}, nil
+	}
+	return d.bring(ctx, &admin.Application{Name: name, Document: text, Author: by, Comment: comment, Base: active.Pointer.Version}, before, out)
+}
+
+// bring brings a change of the document before into force.
+func (d *databases) bring(ctx context.Context, change *admin.Application, before []byte, out session.RuleChange) (session.RuleChange, error) {
+	name, text := change.Name, change.Document
+	change.DryRun = true
+	seen, err := d.admin.Rules.Apply(ctx, *change)
 	if err == nil && len(seen.Tables) > 0 {
 		change.Check, err = d.mayPlace(before, text, seen.Tables)
 		if err == nil && change.Check != nil { // so that what is known to be wrong holds no statement
@@ -57,7 +77,7 @@ func (d *databases) Change(ctx context.Context, by, name, comment string, edit f
 		return out, changeRefused(err)
 	}
 	change.DryRun = false
-	res, err := d.admin.Rules.Apply(ctx, change)
+	res, err := d.admin.Rules.Apply(ctx, *change)
 	if err != nil {
 		return out, changeRefused(err)
 	}

@@ -116,6 +116,8 @@ type RuleAdmin interface {
 	// Change brings into force what edit makes of the document in force, as if its author had written it, with the
 	// comment: what is invalid, or would lose rows, is refused. It returns as CreateDatabase does.
 	Change(ctx context.Context, by, name, comment string, edit func(*rule.Document) error) (RuleChange, error)
+	// Import brings a document into force, as Change does.
+	Import(ctx context.Context, by, name, comment string, text []byte) (RuleChange, error)
 	// DropDatabase ends a document; it returns as CreateDatabase does. One that is gone is no error.
 	DropDatabase(ctx context.Context, by, name string) (late []string, err error)
 }

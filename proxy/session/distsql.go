@@ -36,15 +36,26 @@ func onDistSQL(s *Session, ctx context.Context, x *execution) error {
 		err = sqlerr.PrivilegeNeeded("admin (of the document of users)")
 	}
 	if err == nil && st.Verb == distsql.Other {
-		err = sqlerr.NotSupported(string(st.Object))
+		err = sqlerr.NotSupported(string(st.Object) + instead[st.Object])
 	}
 	if err != nil {
 		return s.writeError(err)
 	}
-	if distrule.Changes(st) || st.Verb == distsql.Import {
+	switch {
+	case st.Verb == distsql.Import:
+		return s.importRules(ctx, x, st, text)
+	case distrule.Changes(st):
 		return s.changeRules(ctx, st, text)
 	}
 	return s.showRules(ctx, x, st)
+}
+
+// instead says what does what a statement that is not there would do.
+var instead = map[distsql.Object]string{
+	"CONVERT YAML CONFIGURATION": ": `heddle rules import --from shardingsphere FILE` makes a document of ShardingSphere's YAML",
+	"EXPORT METADATA":            ": `heddle rules export` prints documents",
+	"IMPORT METADATA":            ": `heddle rules apply -f FILE` applies documents",
+	"EXPORT STORAGE NODES":       ": SELECT * FROM heddle.data_sources",
 }
 
 // ruledDatabase is the one that a statement is about, which a document has to name.
@@ -72,9 +83,6 @@ func (s *Session) changeRules(ctx context.Context, st *distsql.Statement, text s
 	if err != nil {
 		return s.writeError(err)
 	}
-	if st.Verb == distsql.Import {
-		return s.writeError(sqlerr.NotSupported("IMPORT DATABASE CONFIGURATION: `heddle rules apply -f FILE` reads files, and `heddle rules import` those of ShardingSphere"))
-	}
 	if st.Verb == distsql.Unregister {
 		if err := s.mayUnregister(ctx, name, st.Names); err != nil {
 			return s.writeError(err)
@@ -91,6 +99,11 @@ func (s *Session) changeRules(ctx context.Context, st *distsql.Statement, text s
 	if err != nil {
 		return s.writeError(err)
 	}
+	return s.rulesChanged(name, &done, notes)
+}
+
+// rulesChanged answers a change that is in force.
+func (s *Session) rulesChanged(name string, done *RuleChange, notes []string) error {
 	for _, note := range slices.Concat(notes, done.Notes) {
 		s.diag.note(sqlerr.Explained(note))
 	}
@@ -143,7 +156,8 @@ func (s *Session) showRules(ctx context.Context, x *execution, st *distsql.State
 	shown := &distrule.Shown{Columns: []string{"result"}, Rows: [][]string{{string(doc.Text)}}}
 	switch {
 	case st.Verb == distsql.Export && st.Text != "":
-		err = sqlerr.NotSupported("EXPORT DATABASE CONFIGURATION TO FILE, which would write on the instance's machine: without TO FILE it answers with the document")
+		err = sqlerr.NotSupported("EXPORT DATABASE CONFIGURATION TO FILE, which would write on the instance's machine: without TO FILE it answers with the document, " +
+			"as `heddle rules export` prints it")
 	case st.Verb != distsql.Export:
 		d, problems := rule.Parse(doc.Text)
 		if err = problems.Err(); err == nil {

@@ -3,9 +3,15 @@ package mesh
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/heddle-mesh/heddle/tests/harness"
 )
@@ -166,7 +172,7 @@ func refusedChanges(t *testing.T, l *lab, a *harness.Heddle, name string) {
 		{"REGISTER STORAGE UNIT ds_9 (HOST=\"h\",PORT=1,DB=\"d\",USER=\"u\",PROPERTIES(\"x\"=1))", 1235, "the property x"},
 		{"CREATE ENCRYPT RULE t (COLUMNS((NAME=a)))", 1235, "CREATE ENCRYPT RULE"},
 		{"CREATE DEFAULT SHARDING TABLE STRATEGY (TYPE=\"standard\")", 1235, "CREATE DEFAULT SHARDING"},
-		{"IMPORT DATABASE CONFIGURATION FROM FILE '/etc/passwd'", 1235, "heddle rules apply"},
+		{"CONVERT YAML CONFIGURATION FROM FILE '/x.yaml'", 1235, "heddle rules import --from shardingsphere"},
 		{"EXPORT DATABASE CONFIGURATION TO FILE '/tmp/x'", 1235, "TO FILE"},
 		{"CREATE BROADCAST TABLE RULE a b", 1064, "found b at line 1 column 31\n  CREATE BROADCAST TABLE RULE a b\n                                ^"},
 		{"SHOW STORAGE UNITS FROM nowhere", 1049, "nowhere"},
@@ -175,6 +181,7 @@ func refusedChanges(t *testing.T, l *lab, a *harness.Heddle, name string) {
 		says(t, in, c.text, c.code, c.words)
 	}
 	lists(t, in, "EXPORT DATABASE CONFIGURATION", before...)
+	imports(t, l, a, name, before[0])
 	for _, user := range []string{"root", "clerk"} {
 		db := a.Open(t, user, "", l.database)
 		says(t, db, "SHOW STORAGE UNITS", 1227, "admin")
@@ -184,6 +191,53 @@ func refusedChanges(t *testing.T, l *lab, a *harness.Heddle, name string) {
 	if _, err := in.PrepareContext(t.Context(), "SHOW STORAGE UNITS"); err == nil || !strings.Contains(err.Error(), "1235") {
 		t.Errorf("prepared: %v", err)
 	}
+}
+
+// imports has the client send documents. The driver sends what is registered, and nothing in place of a file that is not.
+func imports(t *testing.T, l *lab, a *harness.Heddle, name, document string) {
+	in := a.Open(t, "dba", "", name)
+	file := ""
+	mysql.RegisterReaderHandler("rules", func() io.Reader { return strings.NewReader(file) })
+	defer mysql.DeregisterReaderHandler("rules")
+	const statement = "IMPORT DATABASE CONFIGURATION FROM FILE 'Reader::rules'"
+	for _, c := range []struct {
+		file  string
+		code  uint16
+		words string
+	}{
+		{document + "# imported\n", 0, ""},
+		{document, 0, ""},
+		{"", 1105, "the client has sent nothing"},
+		{document + "no_such_key: 1\n", 1105, "no_such_key"},
+		{"databaseName: shop\ndataSources: {}\n", 1105, "heddle rules import --from shardingsphere"},
+		{strings.Replace(document, "database: "+name, "database: elsewhere", 1), 1105, "the file is of the database elsewhere"},
+		{strings.ReplaceAll(document, "algorithm: hash_mod", "algorithm: mod"), 1105, " has rows on ds_"},
+	} {
+		file = c.file
+		says(t, in, statement, c.code, c.words)
+		lists(t, in, "EXPORT DATABASE CONFIGURATION", map[bool]string{true: c.file, false: document}[c.code == 0])
+	}
+	if _, err := in.ExecContext(t.Context(), "IMPORT DATABASE CONFIGURATION FROM FILE '/etc/passwd'"); err == nil || !strings.Contains(err.Error(), "not registered") {
+		t.Errorf("a file that the client does not give: %v", err)
+	}
+	says(t, in, "SELECT 1 FROM orders LIMIT 1", 0, "")
+	path := filepath.Join(t.TempDir(), "shop.yaml")
+	if err := os.WriteFile(path, []byte(document+"# by the client\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(a.Config("", "", "").Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for option, words := range map[string]string{"--local-infile=1": "", "--local-infile=0": "1235"} {
+		out, err := exec.CommandContext(t.Context(), "mariadb", "--no-defaults", "--ssl=0", option, "-h", host, "-P", port, "-u", "dba", name, "-e",
+			"IMPORT DATABASE CONFIGURATION FROM FILE '"+path+"'").CombinedOutput()
+		if (err == nil) != (words == "") || !strings.Contains(string(out), words) {
+			t.Errorf("the mariadb client with %s: %v %s", option, err, out)
+		}
+	}
+	lists(t, in, "EXPORT DATABASE CONFIGURATION", document+"# by the client\n")
+	says(t, a.Open(t, "clerk", "", l.database), statement, 1227, "admin")
 }
 
 // TestDistSQLKeepsTheDocument changes a document that somebody has written, by two who do not know of each other.
