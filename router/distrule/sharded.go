@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser/distsql"
@@ -53,9 +52,7 @@ func (c *change) automatic(t *rule.Table, asked *distsql.Table) error {
 	if len(t.Key) != 1 {
 		return noEqual(t.Name, "%d sharding columns with an automatic algorithm", len(t.Key))
 	}
-	for i := range count {
-		t.Nodes = append(t.Nodes, fmt.Sprintf("%s.%s_%d", units[i%len(units)], t.Name, i))
-	}
+	t.Nodes = Spread(t.Name, units, count)
 	return nil
 }
 
@@ -104,72 +101,23 @@ func (c *change) slots(t *rule.Table, units []string) error {
 
 // algorithm is an automatic one, and how many tables it has.
 func (c *change) algorithm(table string, typ distsql.Type) (a *rule.AlgorithmSpec, count int, err error) {
-	number := func(key string) int {
-		text, _ := typ.Get(key)
-		n, bad := strconv.Atoi(text)
-		if bad != nil && err == nil {
-			err = sqlerr.RuleRefused(fmt.Sprintf("the property %s of %s: %q is no whole number", key, table, text))
-		}
-		return n
-	}
-	bounds := func(list []any) (*rule.AlgorithmSpec, int, error) {
-		return &rule.AlgorithmSpec{Type: "range", Properties: sharding.Properties{"bounds": list}}, len(list) + 1, err
-	}
-	switch typ.Name {
-	case "mod", "hash_mod":
+	if typ.Name == "mod" || typ.Name == "hash_mod" {
 		for _, p := range typ.Properties {
 			if p.Key != "sharding-count" {
 				return nil, 0, noEqual(table, "the property %s of %s", p.Key, typ.Name)
 			}
 		}
-		if count = number("sharding-count"); err == nil && (count < 1 || count > 1<<15) {
-			err = sqlerr.RuleRefused("the property sharding-count of " + table + " is to be from 1 to 32768")
-		}
-		if typ.Name == "hash_mod" {
-			c.note("hash_mod of %s is by CRC32: rows that ShardingSphere has placed by Java's hashCode() lie elsewhere", table)
-		}
-		return &rule.AlgorithmSpec{Type: typ.Name}, count, err
-	case "boundary_range":
-		text, _ := typ.Get("sharding-ranges")
-		var list []any
-		for part := range strings.SplitSeq(text, ",") {
-			n, bad := strconv.ParseInt(strings.TrimSpace(part), 10, 64)
-			if bad != nil {
-				return nil, 0, sqlerr.RuleRefused(fmt.Sprintf("the property sharding-ranges of %s: %q is no whole number", table, part))
-			}
-			list = append(list, n)
-		}
-		return bounds(list)
-	case "volume_range":
-		lower, upper, volume := number("range-lower"), number("range-upper"), number("sharding-volume")
-		var list []any
-		for at := lower; err == nil && volume > 0 && at < upper && len(list) < 1<<15; at += volume {
-			list = append(list, int64(at))
-		}
-		return bounds(append(list, int64(upper)))
-	case "auto_interval":
-		list := moments(typ, number("sharding-seconds"))
-		if err == nil && list == nil {
-			err = sqlerr.RuleRefused("datetime-lower, datetime-upper (2026-01-31 00:00:00) or sharding-seconds of " + table + " is wrong")
-		}
-		return bounds(list)
 	}
-	return nil, 0, noEqual(table, "the automatic algorithm %s (there are mod, hash_mod, boundary_range, volume_range, auto_interval and Heddle's hash_slot)", typ.Name)
-}
-
-// moments are the bounds of an AUTO_INTERVAL.
-func moments(typ distsql.Type, seconds int) (out []any) {
-	from, _ := typ.Get("datetime-lower")
-	to, _ := typ.Get("datetime-upper")
-	lower, err1 := time.Parse(time.DateTime, from)
-	upper, err2 := time.Parse(time.DateTime, to)
-	if err1 != nil || err2 != nil || seconds <= 0 || seconds > 1<<31 {
-		return nil
+	a, count, err = Automatic(table, typ.Name, func(key string) string { text, _ := typ.Get(key); return text })
+	switch {
+	case err != nil:
+		return nil, 0, sqlerr.RuleRefused(err.Error())
+	case a == nil:
+		return nil, 0, noEqual(table, "the automatic algorithm %s (there are mod, hash_mod, boundary_range, volume_range, auto_interval and Heddle's hash_slot)", typ.Name)
+	case typ.Name == "hash_mod":
+		c.note("hash_mod of %s is by CRC32: rows that ShardingSphere has placed by Java's hashCode() lie elsewhere", table)
 	}
-	for at := lower; at.Before(upper) && len(out) < 1<<15; at = at.Add(time.Duration(seconds) * time.Second) {
-		out = append(out, at.Format(time.DateTime))
-	}
-	return append(out, upper.Format(time.DateTime))
+	return a, count, nil
 }
 
 // standard is a rule with actual tables and two strategies.
@@ -194,8 +142,7 @@ func (c *change) standard(t *rule.Table, asked *distsql.Table) error {
 	if len(t.Key) == 0 {
 		return noEqual(t.Name, "two strategies without a column")
 	}
-	expression := strings.ReplaceAll(parts[0]+` + "." + `+parts[1], `" + "`, "")
-	t.Algorithm = &rule.AlgorithmSpec{Type: "inline", Properties: sharding.Properties{"expression": expression}}
+	t.Algorithm = Inline(parts[0], parts[1])
 	return nil
 }
 
@@ -203,11 +150,11 @@ func (c *change) standard(t *rule.Table, asked *distsql.Table) error {
 func part(t *rule.Table, s *distsql.Strategy, nodes []string, half int) (string, error) {
 	what := [2]string{"DATABASE_STRATEGY", "TABLE_STRATEGY"}[half]
 	if s == nil || s.Kind == "none" {
-		first := strings.SplitN(nodes[0], ".", 2)[half]
-		if slices.ContainsFunc(nodes, func(n string) bool { return strings.SplitN(n, ".", 2)[half] != first }) {
+		e, same := Common(nodes, half)
+		if !same {
 			return "", noEqual(t.Name, "actual tables that no %s tells apart", what)
 		}
-		return strconv.Quote(first), nil
+		return e, nil
 	}
 	switch {
 	case s.Named != "":

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/heddle-mesh/heddle/router/distrule"
 	"github.com/heddle-mesh/heddle/router/rule"
@@ -178,28 +177,16 @@ func (s *sphere) inline(t *rule.Table, db, tb strategy, nodes []string) {
 			}
 			parts[i] = e
 		default:
-			part, same := commonPart(nodes, i)
+			part, same := distrule.Common(nodes, i)
 			if !same {
 				s.elsewhere(t, "no strategy says on which data source or in which table rows are")
 				return
 			}
-			parts[i] = strconv.Quote(part)
+			parts[i] = part
 		}
 	}
-	e := parts[0] + ` + "." + ` + parts[1]
-	t.Algorithm = spec("inline", "expression", strings.ReplaceAll(e, `" + "`, ""))
+	t.Algorithm = distrule.Inline(parts[0], parts[1])
 	s.note(Same, t.Name, "by the same expression; a text key has to have a collation that ends in _bin")
-}
-
-// commonPart is the data source or the table that all nodes have.
-func commonPart(nodes []string, i int) (string, bool) {
-	first := strings.SplitN(nodes[0], ".", 2)[i]
-	for _, n := range nodes {
-		if strings.SplitN(n, ".", 2)[i] != first {
-			return "", false
-		}
-	}
-	return first, true
 }
 
 // autoTable reads a table whose actual tables ShardingSphere lays out: t_0, t_1 … over the data sources in turn.
@@ -210,7 +197,7 @@ func (s *sphere) autoTable(x *tree, name string, t *tree) {
 	s.keyTypes(&out)
 	s.generate(x, t, &out)
 	t.ignore("auditStrategy")
-	n := min(autoCount(st), maxNodes)
+	_, n, err := st.automatic(name)
 	sources := t.at("actualDataSources").texts()
 	if len(sources) == 0 {
 		for _, ds := range s.d.DataSources {
@@ -220,55 +207,34 @@ func (s *sphere) autoTable(x *tree, name string, t *tree) {
 	if names, err := rule.ExpandNodes(s.patterns(strings.Join(sources, ","))); err == nil {
 		sources = names
 	}
-	for i := range n {
-		out.Nodes = append(out.Nodes, fmt.Sprintf("%s.%s_%d", sources[i%len(sources)], name, i))
-	}
-	if n <= 0 {
+	switch {
+	case err != nil:
+		s.note(NoEqual, name, "how many tables %s has cannot be told: %v", st.typ, err)
+		return
+	case n <= 0:
 		s.note(NoEqual, name, "how many tables %s has cannot be told", st.typ)
 		return
 	}
+	out.Nodes = distrule.Spread(name, sources, min(n, maxNodes))
 	s.indexed(&out, st, out.Nodes)
 	s.d.Tables = append(s.d.Tables, out)
 }
 
-// autoCount is how many tables an automatic algorithm has.
-func autoCount(st strategy) int {
-	switch st.typ {
-	case "MOD", "HASH_MOD":
-		return st.props.at("sharding-count").int()
-	case "BOUNDARY_RANGE":
-		return len(st.props.at("sharding-ranges").texts()) + 1
-	case "VOLUME_RANGE":
-		return len(volumeBounds(st.props)) + 1
-	case "AUTO_INTERVAL":
-		return len(intervalBounds(st.props)) + 1
-	}
-	return 0
+// automatic is the strategy's algorithm as a document has it, and how many tables it has.
+func (st strategy) automatic(table string) (*rule.AlgorithmSpec, int, error) {
+	return distrule.Automatic(table, strings.ToLower(st.typ), func(key string) string {
+		p := st.props.at(key)
+		if p.list != nil {
+			return strings.Join(p.texts(), ",")
+		}
+		return p.text
+	})
 }
 
-// volumeBounds are lower, lower+volume … upper: below the first and from the last on there is a table each.
-func volumeBounds(props *tree) []any {
-	lower, upper, volume := props.at("range-lower").int(), props.at("range-upper").int(), props.at("sharding-volume").int()
-	var out []any
-	for b := lower; volume > 0 && b < upper && len(out) < 1<<15; b += volume {
-		out = append(out, int64(b))
-	}
-	return append(out, int64(upper))
-}
-
-// intervalBounds are the same of time.
-func intervalBounds(props *tree) []any {
-	lower, err1 := time.Parse(time.DateTime, props.at("datetime-lower").text)
-	upper, err2 := time.Parse(time.DateTime, props.at("datetime-upper").text)
-	step := time.Duration(props.at("sharding-seconds").int()) * time.Second
-	if err1 != nil || err2 != nil || step <= 0 {
-		return nil
-	}
-	var out []any
-	for at := lower; at.Before(upper) && len(out) < 1<<15; at = at.Add(step) {
-		out = append(out, at.Format(time.DateTime))
-	}
-	return append(out, upper.Format(time.DateTime))
+// sphereSame says how the algorithms do here what they did.
+var sphereSame = map[string]string{
+	"MOD": "as mod has it", "BOUNDARY_RANGE": "as range has it", "AUTO_INTERVAL": "as range has it, between the same moments",
+	"VOLUME_RANGE": "as range has it; keys below range-lower and from range-upper on are in the first and the last table, as they were",
 }
 
 var trailing = regexp.MustCompile(`\d+$`)
@@ -282,33 +248,20 @@ func (s *sphere) indexed(t *rule.Table, st strategy, nodes []string) {
 		}
 	}
 	switch st.typ {
-	case "MOD":
+	case "HASH_MOD":
+		s.elsewhere(t, "HASH_MOD is the remainder of Java's hashCode()")
+	case "MOD", "BOUNDARY_RANGE", "VOLUME_RANGE", "AUTO_INTERVAL":
 		if st.props.has("start-offset") || st.props.has("stop-offset") {
 			s.elsewhere(t, "MOD over a part of the value is not there")
 			return
 		}
-		t.Algorithm = spec("mod")
-		s.note(Same, t.Name, "as mod has it")
-	case "HASH_MOD":
-		s.elsewhere(t, "HASH_MOD is the remainder of Java's hashCode()")
-	case "BOUNDARY_RANGE":
-		var list []any
-		for _, b := range st.props.at("sharding-ranges").texts() {
-			n, err := strconv.ParseInt(b, 10, 64)
-			if err != nil {
-				s.elsewhere(t, "the boundary %s is no whole number", b)
-				return
-			}
-			list = append(list, n)
+		a, _, err := st.automatic(t.Name)
+		if err != nil {
+			s.elsewhere(t, "%v", err)
+			return
 		}
-		t.Algorithm = spec("range", "bounds", list)
-		s.note(Same, t.Name, "as range has it")
-	case "VOLUME_RANGE":
-		t.Algorithm = spec("range", "bounds", volumeBounds(st.props))
-		s.note(Same, t.Name, "as range has it; keys below range-lower and from range-upper on are in the first and the last table, as they were")
-	case "AUTO_INTERVAL":
-		t.Algorithm = spec("range", "bounds", intervalBounds(st.props))
-		s.note(Same, t.Name, "as range has it, between the same moments")
+		t.Algorithm = a
+		s.note(Same, t.Name, "%s", sphereSame[st.typ])
 	case "INTERVAL":
 		s.dated(t, st, nodes)
 	default:
