@@ -158,6 +158,13 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 	default:
 		x.done.Retries++
 	}
+	if !x.deadline.IsZero() && !time.Now().Before(x.deadline) {
+		over := &failure{status: http.StatusGatewayTimeout, why: "the call's time is over"}
+		if last != nil {
+			over.why += ": " + last.why
+		}
+		return nil, over
+	}
 	e := x.pick()
 	if e == nil {
 		if last == nil {
@@ -166,10 +173,6 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 		return nil, last
 	}
 	x.at = e
-	if !x.deadline.IsZero() && !time.Now().Before(x.deadline) {
-		x.tell(&failure{})
-		return nil, &failure{status: http.StatusGatewayTimeout, why: "the call's time is over"}
-	}
 	x.done.Endpoint, x.tryBy = e.Address, x.tryUntil()
 	return e, nil
 }

@@ -45,6 +45,12 @@ func (w *watched) Fault(code, why, _ string) {
 	w.faults = append(w.faults, code+": "+why)
 }
 
+func (w *watched) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.calls)
+}
+
 // told waits until a call is told of that is as said; a client may have its answer before that.
 func (w *watched) told(t *testing.T, what string, is func(d *Done) bool) {
 	t.Helper()
@@ -106,7 +112,7 @@ func table(t *testing.T, document string) *route.Table {
 
 // to is a document that has all calls go to servers.
 func to(addrs ...string) string {
-	return fmt.Sprintf("clusters: {web: {endpoints: [%s]}}\nroutes: [{to: web, timeout: 3s}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
+	return fmt.Sprintf("clusters: {web: {endpoints: [%s]}}\nroutes: [{to: web, timeout: 60s}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
 }
 
 func backend(t *testing.T, h http.HandlerFunc) string {
