@@ -132,6 +132,14 @@ func (s *calls) adopt(routes *route.Table) error {
 	return s.server.Adopt(routes)
 }
 
+// view is what operators see of them; nil: none are taken.
+func (s *calls) view() *rpc.View {
+	if s == nil {
+		return nil
+	}
+	return s.server.View()
+}
+
 // stop takes no more calls and waits for those under way, for half of the time until ctx ends: the rest is for statements.
 func (s *calls) stop(ctx context.Context) error {
 	if s == nil {

@@ -72,29 +72,37 @@ func digestTopCommand(out *output) *cobra.Command {
 
 // readDigests asks a running instance.
 func readDigests(ctx context.Context, c *config.Config) (*observe.Digests, error) {
-	if c.Admin.Address == "" {
-		return nil, errors.New("admin.address is empty: the instance tells nothing")
+	var found observe.Digests
+	if err := askAdmin(ctx, c.Admin.Address, "/digests", &found); err != nil {
+		return nil, err
+	}
+	return &found, nil
+}
+
+// askAdmin reads what the instance at an admin.address answers at a path.
+func askAdmin(ctx context.Context, address, path string, into any) error {
+	if address == "" {
+		return errors.New("admin.address is empty: the instance tells nothing")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Admin.Address+"/digests", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
-		return nil, fmt.Errorf("ask for digests: %w", err)
+		return fmt.Errorf("ask for %s: %w", path, err)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("ask for digests: %w", err)
+		return fmt.Errorf("ask for %s: %w", path, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 1024)) // it only explains the status
-		return nil, fmt.Errorf("ask for digests: %s: %s", res.Status, text)
+		return fmt.Errorf("ask for %s: %s: %s", path, res.Status, text)
 	}
-	var found observe.Digests
-	if err := json.NewDecoder(res.Body).Decode(&found); err != nil {
-		return nil, fmt.Errorf("read the digests: %w", err)
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil {
+		return fmt.Errorf("read the answer of %s: %w", path, err)
 	}
-	return &found, nil
+	return nil
 }
 
 func printDigests(w io.Writer, found *observe.Digests) error {

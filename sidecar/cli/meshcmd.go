@@ -16,10 +16,12 @@ import (
 )
 
 func meshCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "mesh", Short: "Look after the instances of the mesh and its store"}
-	load := storeFlags(cmd)
+	cmd := &cobra.Command{Use: "mesh", Short: "Look after the instances of the mesh and its store, and at where calls go"}
+	local := meshFlags(cmd)
+	load := withEtcd(local)
 	out := outputFlag(cmd)
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return out.check() }
+	cmd.AddCommand(callsStatusCommand(local, out), routesCommand(local, out), clustersCommand(local, out))
 	cmd.AddCommand(instancesCommand(load, out), evictCommand(load), initCommand(load), restoredCommand(load))
 	return cmd
 }

@@ -16,7 +16,11 @@ import (
 
 // storeFlags declares, for a command and those below it, --config and the flags that say where the etcd is.
 func storeFlags(cmd *cobra.Command) func() (*config.Config, error) {
-	load := meshFlags(cmd)
+	return withEtcd(meshFlags(cmd))
+}
+
+// withEtcd has load insist on an etcd.
+func withEtcd(load func() (*config.Config, error)) func() (*config.Config, error) {
 	return func() (*config.Config, error) {
 		c, err := load()
 		if err == nil && !c.UsesEtcd() {

@@ -14,6 +14,7 @@ import (
 // Calls counts calls, and logs them. It implements rpc.Observer.
 type Calls struct {
 	calls       *prometheus.CounterVec
+	upstream    *prometheus.CounterVec
 	seconds     *prometheus.HistogramVec
 	retries     prometheus.Counter
 	connections prometheus.Gauge
@@ -33,6 +34,9 @@ func newCalls() *Calls {
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_calls_total", Help: "Calls that are over, by route, cluster and status; 0: the client was told nothing.",
 		}, []string{"route", "cluster", "status"}),
+		upstream: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_endpoint_calls_total", Help: "Calls that are over, by the last server that had them and the class of the status: 1 to 5; 0: the client was told nothing.",
+		}, []string{"cluster", "endpoint", "class"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "heddle_rpc_call_seconds", Help: "From a call's head to the last byte of its answer, by route and cluster.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60},
@@ -50,7 +54,7 @@ func newCalls() *Calls {
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc}
+	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -68,6 +72,9 @@ func (c *Calls) Call(d *rpc.Done) {
 	c.seconds.WithLabelValues(d.Route, d.Cluster).Observe(d.Took.Seconds())
 	if d.Code != "" {
 		c.grpc.WithLabelValues(d.Route, d.Cluster, d.Code).Inc()
+	}
+	if d.Endpoint != "" {
+		c.upstream.WithLabelValues(d.Cluster, d.Endpoint, strconv.Itoa(d.Status/100)).Inc()
 	}
 	if d.Retries > 0 {
 		c.retries.Add(float64(d.Retries))

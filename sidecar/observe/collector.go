@@ -10,6 +10,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plancache"
+	"github.com/heddle-mesh/heddle/sidecar/rpc"
 )
 
 // Sources are what the metrics are read from when somebody asks for them. Any goroutine may call the functions.
@@ -22,6 +23,7 @@ type Sources struct {
 	Spill    *merge.Spill // nil: there is none
 	Prepared func() []Prepared
 	Servers  func() []Endpoint // of all data sources
+	Mesh     func() *rpc.View  // where calls go; nil: none are taken
 	Away     func() string     // of the store of the rules, a sentence; "": it is reached, or there is none
 }
 

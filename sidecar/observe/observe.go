@@ -1,5 +1,5 @@
 // Package observe is the HTTP side for operators: whether the process lives and accepts statements, what it has counted,
-// which statements it ran, and profiles of it. It only looks; nothing can be changed through it, and it has no word of rules,
+// which statements it ran, where calls go, and profiles of it. It only looks; nothing can be changed through it, and it has no word of rules,
 // nor of values in statements.
 // Level: sidecar, below the process that fills it in.
 package observe
@@ -24,7 +24,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/digest"
 )
 
-// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests and /debug/pprof/.
+// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests, /mesh and /debug/pprof/.
 type Server struct {
 	*Meter
 	Transactions *Transactions
@@ -76,7 +76,7 @@ func (s *Server) Addr() string {
 
 // Read registers what the metrics are read from, once it is there.
 func (s *Server) Read(from Sources) {
-	s.registry.MustRegister(newCollector(from), serversOf(from.Servers))
+	s.registry.MustRegister(newCollector(from), serversOf(from.Servers), endpointsOf(from.Mesh))
 	s.sources.Store(&from)
 }
 
@@ -133,6 +133,7 @@ func (s *Server) handler() http.Handler {
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /digests", local(s.digests))
+	mux.HandleFunc("GET /mesh", local(s.mesh))
 	mux.HandleFunc("/debug/pprof/", local(pprof.Index))
 	mux.HandleFunc("/debug/pprof/cmdline", local(pprof.Cmdline))
 	mux.HandleFunc("/debug/pprof/profile", local(pprof.Profile))
@@ -164,7 +165,7 @@ func local(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-			http.Error(w, "profiles and digests are for clients on the same machine", http.StatusForbidden)
+			http.Error(w, "profiles, digests and the mesh are for clients on the same machine", http.StatusForbidden)
 			return
 		}
 		next(w, r)

@@ -57,6 +57,14 @@ func newCluster(name, zone string, rule *route.Cluster, before *Cluster) *Cluste
 	return c
 }
 
+// Balance is how it chooses.
+func (c *Cluster) Balance() string {
+	if by := c.rule.Balance.By; by != "" {
+		return c.policy + " by " + by
+	}
+	return c.policy
+}
+
 // Panicking says whether calls go to endpoints that are not up, because too few are.
 func (c *Cluster) Panicking() bool { return c.chosen.Load().panicking }
 

@@ -1,0 +1,77 @@
+package observe
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc"
+)
+
+// mesh answers where calls go.
+func (s *Server) mesh(w http.ResponseWriter, _ *http.Request) {
+	from := s.sources.Load()
+	var view *rpc.View
+	if from != nil {
+		view = from.Mesh()
+	}
+	if view == nil {
+		http.Error(w, "this instance takes no calls", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(view) // the client has left
+}
+
+// endpoints reads the servers of calls. Its labels are the document's clusters and addresses, and a few words.
+type endpoints struct {
+	from                         func() *rpc.View
+	state, active, conns, panics *prometheus.Desc
+}
+
+func endpointsOf(from func() *rpc.View) *endpoints {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("heddle_rpc_"+name, help, labels, nil)
+	}
+	return &endpoints{
+		from: from,
+		state: desc("endpoint_state", "1, with what is thought of the server: up, warming, probing, suspect, open or unreachable.",
+			"cluster", "endpoint", "state"),
+		active: desc("endpoint_active", "Calls that the server has to answer.", "cluster", "endpoint"),
+		conns:  desc("endpoint_connections", "Connections to the server.", "cluster", "endpoint"),
+		panics: desc("cluster_panicking", "1 while so few servers are up that it is not asked which.", "cluster"),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (e *endpoints) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{e.state, e.active, e.conns, e.panics} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (e *endpoints) Collect(ch chan<- prometheus.Metric) {
+	view := e.from()
+	if view == nil {
+		return
+	}
+	send := func(d *prometheus.Desc, n float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, labels...)
+	}
+	for _, c := range view.Clusters {
+		panics := 0.0
+		if c.Panicking {
+			panics = 1
+		}
+		send(e.panics, panics, c.Name)
+		for _, s := range c.Endpoints {
+			send(e.state, 1, c.Name, s.Address, s.State)
+			send(e.active, float64(s.Active), c.Name, s.Address)
+			send(e.conns, float64(s.Open), c.Name, s.Address)
+		}
+	}
+}

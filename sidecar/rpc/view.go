@@ -1,0 +1,91 @@
+package rpc
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
+)
+
+// View is what operators see of where calls go.
+type View struct {
+	Routes   []RouteView   `json:"routes"` // in the order in which they are tried
+	Clusters []ClusterView `json:"clusters"`
+}
+
+// RouteView is a route in words.
+type RouteView struct {
+	Name   string `json:"name"`
+	Match  string `json:"match"` // "": every call
+	Action string `json:"action"`
+}
+
+// ClusterView is a cluster with its endpoints.
+type ClusterView struct {
+	Name      string          `json:"name"`
+	Balance   string          `json:"balance"`
+	Panicking bool            `json:"panicking"` // too few are up, and checks and ejections are not asked for
+	Endpoints []upstream.View `json:"endpoints"`
+}
+
+// View is what holds now.
+func (s *Server) View() *View {
+	v := &View{Routes: []RouteView{}, Clusters: []ClusterView{}}
+	for _, r := range s.table.Load().Routes() {
+		v.Routes = append(v.Routes, RouteView{r.Name, matches(r), acts(r)})
+	}
+	clusters := s.clusters.Clusters()
+	for _, name := range slices.Sorted(maps.Keys(clusters)) {
+		c := clusters[name]
+		v.Clusters = append(v.Clusters, ClusterView{name, c.Balance(), c.Panicking(), c.Views()})
+	}
+	return v
+}
+
+// matches says which calls a route is for.
+func matches(r *route.Route) string {
+	var parts []string
+	if len(r.Methods) > 0 {
+		parts = append(parts, strings.Join(r.Methods, "|"))
+	}
+	if len(r.Hosts) > 0 {
+		parts = append(parts, strings.Join(r.Hosts, "|"))
+	}
+	if p := r.Path; p != nil {
+		switch {
+		case p.Exact != "":
+			parts = append(parts, p.Exact)
+		case p.Prefix != "":
+			parts = append(parts, strings.TrimRight(p.Prefix, "/")+"/…")
+		default:
+			parts = append(parts, "~"+p.Regex)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		parts = append(parts, name+": "+r.Headers[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Query)) {
+		parts = append(parts, "?"+name+"="+r.Query[name])
+	}
+	return strings.Join(parts, " ")
+}
+
+// acts says what becomes of them.
+func acts(r *route.Route) string {
+	switch {
+	case r.Respond != nil:
+		return fmt.Sprintf("respond %d", r.Respond.Status)
+	case r.Redirect != nil:
+		return "redirect"
+	case len(r.To) == 1:
+		return r.To[0].Cluster
+	}
+	var parts []string
+	for _, s := range r.To {
+		parts = append(parts, fmt.Sprintf("%s %d", s.Cluster, s.Weight))
+	}
+	return strings.Join(parts, ", ")
+}
