@@ -176,7 +176,7 @@ func hurry() (calm func()) {
 func (p *Process) open(ctx context.Context) error {
 	var err error
 	p.catalogs = newCatalogs(p.pools, 0)
-	p.transactions = newTransactions(p.config.Etcd.Prefix, p.replication.primary, p.observer.Transactions, p.log)
+	p.transactions = newTransactions(p.config.Etcd.Prefix, p.config.Transactions.KeepStatements, p.replication.primary, p.observer.Transactions, p.log)
 	p.transactions.none = transactionType(p.config) == session.TransactionLocal
 	p.replication.moved = p.transactions.moved
 	p.documents, err = openDocuments(ctx, p)

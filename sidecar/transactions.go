@@ -69,14 +69,14 @@ const (
 const probeTime = 3 * time.Second
 
 // newTransactions begins recovery. mesh is what the processes that share servers and rules have in common.
-func newTransactions(mesh string, primary func(string) string, meter *observe.Transactions, log *zap.Logger) *transactions {
+func newTransactions(mesh string, keep bool, primary func(string) string, meter *observe.Transactions, log *zap.Logger) *transactions {
 	t := &transactions{log: log, primary: primary, shards: txn.NewShards(), controls: map[string]*control{}, told: map[string]string{}}
 	ctx, stop := context.WithCancel(context.Background())
 	t.stop = stop
 	t.begin = func(work func(context.Context)) { t.work.Go(func() { work(ctx) }) }
 	cluster := clusterOf(mesh)
 	at := failpoints()
-	t.manager = txn.NewManager(txn.Config{Cluster: cluster, Shards: t.shards, At: at, Observe: meter.Step, Ended: meter.Ended})
+	t.manager = txn.NewManager(txn.Config{Cluster: cluster, Shards: t.shards, At: at, Observe: meter.Step, Ended: meter.Ended, KeepStatements: keep})
 	log.Info("transactions over several data sources have this epoch in their names", zap.String("epoch", xa.EpochName(t.manager.Epoch())))
 	t.recoverer = txn.NewRecoverer(txn.RecoveryConfig{
 		Shards: t.shards, Cluster: cluster, At: at,

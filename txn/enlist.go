@@ -111,6 +111,9 @@ func (t *Txn) join(ctx context.Context, home Branch, fresh bool, opened error, p
 		if opened == nil && errs[i] == nil {
 			t.insert(p.branch)
 			t.parts = append(t.parts, p)
+			for _, name := range t.savepoints {
+				t.Saved(p.branch, name)
+			}
 			continue
 		}
 		if failed == nil {
@@ -147,6 +150,11 @@ const codeNoSavepoint = 1178 // ER_CHECK_NOT_IMPLEMENTED
 
 // Undoing are the statements by which sql, which takes savepoints away, is run on a branch: home gets its guard back with it.
 func (t *Txn) Undoing(b Branch, sql string) []string {
+	for _, p := range t.parts {
+		if p.branch == b {
+			p.undone(sql)
+		}
+	}
 	if t.guarded && b == t.parts[0].branch {
 		return []string{sql, "SAVEPOINT " + guardPoint}
 	}

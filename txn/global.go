@@ -14,14 +14,17 @@ import (
 // part is what a distributed transaction knows of a branch. The first is home, which is opened as any transaction is and can decide; the
 // others are branches of XA.
 type part struct {
-	branch Branch
-	xid    xa.XID
-	home   bool
-	told   bool // Touched has been called
-	wrote  bool
-	ended  bool // XA END was sent
-	err    error
-	lost   bool // err is that its connection has ended
+	branch  Branch
+	xid     xa.XID
+	home    bool
+	told    bool // Touched has been called
+	wrote   bool
+	ended   bool // XA END was sent
+	err     error
+	lost    bool // err is that its connection has ended
+	kept    []kept
+	unkept  int  // statements that were too much to keep
+	running bool // the last that is kept has not been answered
 }
 
 // written is careful: a branch of which nobody has said that it only reads may have written.
@@ -267,7 +270,7 @@ func (t *Txn) packet(op xa.Op, p *part) []string {
 	case op == xa.Prepare:
 		return txnlog.Prepare(p.xid)
 	case op == xa.Decide:
-		decide := txnlog.Decide(t.gtrid, t.prepared(), p.branch.ConnectionID())
+		decide := txnlog.Decide(t.gtrid, t.prepared(), p.branch.ConnectionID(), t.statements()...)
 		if t.guarded {
 			return append([]string{"RELEASE SAVEPOINT " + guardPoint}, decide...)
 		}

@@ -190,6 +190,50 @@ func TestOneOfSeveralXABranchesCannotBegin(t *testing.T) {
 	}
 }
 
+// TestStatementsAreKept: what further branches do goes with the decision, as far as it is not undone and not too much; home's does not.
+func TestStatementsAreKept(t *testing.T) {
+	x, branches := spread(t, Options{}, "ww")
+	x.manager.cfg.KeepStatements = true
+	x.manager.cfg.Shards.Server("a").Keeps = true
+	ran := func(b *fakeBranch, text string, rows uint64) {
+		x.Sending(b, text)
+		x.Ran(b, rows)
+	}
+	ran(branches[0], "UPDATE home", 1)
+	ran(branches[1], "UPDATE one", 3)
+	if err := x.Savepoint(t.Context(), "`s`"); err != nil {
+		t.Fatal(err)
+	}
+	ran(branches[1], "UPDATE undone", 1)
+	if err := x.RollbackTo(t.Context(), "`S`"); err != nil { // as servers compare names
+		t.Fatal(err)
+	}
+	x.Sending(branches[1], "UPDATE failed")
+	ran(branches[1], strings.Repeat("x", keptBytes), 9)
+	branches[0].log = nil
+	if err := x.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("INSERT INTO heddle_mesh.txn_statement (gtrid, n, branch, text, changed) VALUES (_binary'G',0,_binary'B',x'%x',3),"+
+		"(_binary'G',1,_binary'B',x'%x',NULL),(_binary'G',2,_binary'B',x'',1)", "UPDATE one", "UPDATE failed")
+	if got := strings.Split(said(branches[:1]), "; "); len(got) != 4 || got[2] != want || got[3] != "COMMIT" {
+		t.Errorf("the decision's packet is %q, want in it %s", got, want)
+	}
+	for _, off := range []func(x *Txn){
+		func(x *Txn) { x.manager.cfg.KeepStatements = false },
+		func(x *Txn) { x.manager.cfg.Shards.Server("a").Keeps = false },
+	} {
+		x, branches := spread(t, Options{}, "ww")
+		x.manager.cfg.KeepStatements, x.manager.cfg.Shards.Server("a").Keeps = true, true
+		off(x)
+		ran(branches[1], "UPDATE one", 3)
+		x.Sending(branches[1], "UPDATE two")
+		if err := x.Commit(t.Context()); err != nil || strings.Contains(said(branches), "txn_statement") {
+			t.Errorf("%v: %s", err, said(branches))
+		}
+	}
+}
+
 // TestAborts: what a client is told, and that no connection is kept of which it is not known that it has rolled back.
 func TestAborts(t *testing.T) {
 	refused, gone := sqlerr.New(1114, "HY000", "The table is full"), unsent{errors.New("gone")}

@@ -28,6 +28,8 @@ type ListedBranch struct {
 	DataSource string // or the log, where no data source is known to have it
 	Conn       uint32 // the number of its connection; 0: not known
 	Prepared   bool   // false: decided to commit and not seen done, nor prepared
+	// Statements are what it did, where that is kept and it is not prepared. By Show.
+	Statements []txnlog.Statement
 	xid        xa.XID
 }
 
@@ -143,7 +145,7 @@ func (s *Shards) Show(ctx context.Context, gtrid string) (Listed, error) {
 	}
 	listed, err := s.List(ctx, g.Cluster)
 	if at := slices.IndexFunc(listed, func(l Listed) bool { return l.GTRID == g }); at >= 0 {
-		return listed[at], err
+		return listed[at], errors.Join(err, s.statements(ctx, &listed[at]))
 	}
 	l := Listed{GTRID: g}
 	home := s.ByLog(g.Log)
@@ -163,6 +165,19 @@ func (s *Shards) Show(ctx context.Context, gtrid string) (Listed, error) {
 		return Listed{}, errors.Join(fmt.Errorf("%s: %w", g, ErrOver), err)
 	}
 	return l, err
+}
+
+// statements adds what lost branches did.
+func (s *Shards) statements(ctx context.Context, l *Listed) error {
+	lost, home := l.lost(), s.ByLog(l.GTRID.Log)
+	if len(lost) == 0 || home == nil {
+		return nil
+	}
+	all, err := home.Statements(ctx, l.GTRID)
+	for _, b := range lost {
+		b.Statements = of(all, b.xid.Branch.Log)
+	}
+	return err
 }
 
 // Against is why an operator may not have it end so; nil: it may.
@@ -213,6 +228,38 @@ func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) 
 		}
 	}
 	return out, errors.Join(append(errs, err)...)
+}
+
+// ErrNotLost is a transaction that an operator says to have mended, and of which no branch is lost.
+var ErrNotLost = errors.New("txn: no branch of it is lost")
+
+// Mend finishes a transaction that is decided to commit, and has the branches of it that are lost count as committed: an operator has put
+// right by hand what they did, or takes the blame. A branch that its server has in any way is none of them.
+func (s *Shards) Mend(ctx context.Context, gtrid string) ([]Resolved, error) {
+	done, err := s.Resolve(ctx, gtrid, true, false)
+	if err != nil {
+		return done, err
+	}
+	mended := 0
+	for i := range done {
+		d := &done[i]
+		if d.Trouble != xa.Missing && d.Trouble != xa.Heuristic {
+			continue
+		}
+		at := s.ByLog(d.XID.Branch.Log)
+		if at == nil {
+			return done, fmt.Errorf("mend %s: %w", d.XID, errNoLog)
+		}
+		if err := at.Mend(ctx, d.XID); err != nil {
+			return done, err
+		}
+		d.Trouble, d.Mended = xa.NoTrouble, true
+		mended++
+	}
+	if mended == 0 {
+		return done, ErrNotLost
+	}
+	return done, nil
 }
 
 // branchServer is where a branch was found.

@@ -59,6 +59,8 @@ type Config struct {
 	At      Failpoint // nil: none
 	// Observe is told of each step that a commit or rollback took; nil: nobody is. It is called from several goroutines.
 	Observe func(Step)
+	// KeepStatements has what further branches write be kept beside the decision, while that stays.
+	KeepStatements bool
 	// Ended is told of each distributed transaction when its client is; nil: nobody is.
 	Ended func(Ending)
 }

@@ -25,7 +25,7 @@ func Probe(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.S
 	if err != nil {
 		return nil, err
 	}
-	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log}
+	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log, Keeps: txnlog.EnsureStatements(ctx, db)}
 	if err := keeps(vars); err != nil {
 		return server, err
 	}

@@ -282,7 +282,7 @@ func (r Resolved) Detail() string {
 	case xa.Zombie:
 		return "decided: " + decided + "; the server has the branch's locks and does not list it; restart the server, and the branch is recovered"
 	case xa.Missing:
-		return "decided: " + decided + "; the server has neither the branch nor what it did: it is lost, as by a failover to a server that did not have it"
+		return "decided: " + decided + "; the server has neither the branch nor what it did: it is lost, as by a failover to a server that did not have it; heddle txn show tells what it did, where that is kept"
 	}
 	return "decided: " + decided + "; somebody or something else has ended the branch otherwise"
 }

@@ -22,6 +22,7 @@ type Resolved struct {
 	XID       xa.XID
 	Committed bool       // by decision
 	Trouble   xa.Trouble // NoTrouble: it is finished
+	Mended    bool       // it was lost, and an operator has mended it
 }
 
 // resolver performs the moves of xa.Recovery.

@@ -111,6 +111,8 @@ type Txn struct {
 	guarded bool      // home has its savepoint
 	decided time.Time // when the decision was sent
 	late    []Pending
+
+	keptBytes int // of statements
 }
 
 // New returns an open transaction without a branch: a shard is not asked before it is needed.
@@ -361,6 +363,7 @@ func (t *Txn) Savepoint(ctx context.Context, quoted string) error {
 		if o.Err != nil {
 			return fmt.Errorf("savepoint on %s: %w", o.Branch.DataSource(), o.Err)
 		}
+		t.Saved(o.Branch, quoted)
 	}
 	if at := t.savepoint(quoted); at >= 0 {
 		t.savepoints = slices.Delete(t.savepoints, at, at+1)

@@ -354,6 +354,7 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 		s.leftBehind(ctx, x, h, err)
 		return err
 	}
+	s.ran(h, answer.OK.AffectedRows)
 	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
 	if err := s.generated(ctx, x, h, answer.OK.LastInsertID, before); err != nil {
 		return err
@@ -468,6 +469,7 @@ func (s *Session) start(ctx context.Context, x *execution, t *plan.Target, u *ex
 				h.lease.Conn().Taint("SET STATEMENT of a variable of which servers tell the beginning only")
 			}
 			s.touched(x, h)
+			s.keepStatement(x, h, u)
 			sent := *u
 			over := s.mark(x, t.DataSource, &sent)
 			if answer, err = exec.Start(ctx, h.lease.Conn(), &sent); err == nil {

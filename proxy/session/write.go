@@ -172,6 +172,7 @@ func (w *write) savepoint(ctx context.Context) error {
 	}
 	all.Wait()
 	for i, err := range errs {
+		w.s.txn.Saved(w.marked[i], stepSavepoint)
 		if e := sqlerr.As(err); e != nil && e.Code == codeNoSavepoint {
 			return sqlerr.NotSupported("a write over several shards in a transaction that has used a table of an engine without savepoints")
 		}
@@ -358,6 +359,7 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 			return err
 		}
 	}
+	w.s.ran(h, a.OK.AffectedRows)
 	w.total.AffectedRows += a.OK.AffectedRows
 	w.lastID = a.OK.LastInsertID
 	if w.total.LastInsertID == 0 {

@@ -26,7 +26,8 @@ func txnCommand() *cobra.Command {
 		Short: "Look at and finish transactions over several data sources",
 		Long: "Look at and finish transactions over several data sources. The servers are asked themselves, as recovery asks them; no instance\n" +
 			"has to be alive. Looking changes nothing on a server.\n" +
-			"Exit codes: 0 done, 1 error, or a data source could not be asked; 2 it is decided otherwise, or not decided and --force is missing;\n" +
+			"Exit codes: 0 done, 1 error, or a data source could not be asked; 2 it is decided otherwise, or not decided and --force is missing, or\n" +
+			"with --mended no branch is lost;\n" +
 			"4 it is decided, and not finished on every data source.",
 	}
 	r := &txnRun{ddlRun{load: meshFlags(cmd), out: outputFlag(cmd)}}
@@ -51,6 +52,28 @@ type txnBranch struct {
 	DataSource string `json:"data_source"`
 	State      string `json:"state"`
 	Connection uint32 `json:"connection,omitempty"`
+	// Statements are what a branch that is not seen did, by show, where that is kept.
+	Statements []txnStatement `json:"statements,omitempty"`
+}
+
+type txnStatement struct {
+	Text    string `json:"text,omitempty"`
+	Changed *int64 `json:"changed,omitempty"` // rows; none: it failed, or that is not known
+	More    int64  `json:"more,omitempty"`    // how many more there were, which were too much to keep
+}
+
+func statementsOf(b *txn.ListedBranch) (out []txnStatement) {
+	for _, s := range b.Statements {
+		e := txnStatement{Text: s.Text}
+		switch {
+		case s.Text == "":
+			e.More = s.Rows
+		case s.Rows >= 0:
+			e.Changed = &s.Rows
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 func txnEntryOf(l *txn.Listed) txnEntry {
@@ -58,12 +81,13 @@ func txnEntryOf(l *txn.Listed) txnEntry {
 	if e.State == "" {
 		e.State = undecided
 	}
-	for _, b := range l.Branches {
+	for i := range l.Branches {
+		b := &l.Branches[i]
 		state := "prepared"
 		if !b.Prepared {
 			state = "not seen"
 		}
-		e.Branches = append(e.Branches, txnBranch{b.DataSource, state, b.Conn})
+		e.Branches = append(e.Branches, txnBranch{b.DataSource, state, b.Conn, statementsOf(b)})
 	}
 	return e
 }
@@ -175,15 +199,48 @@ func showTxn(w io.Writer, e *txnEntry) error {
 		}
 		t.AppendRow([]any{b.DataSource, b.State, connection})
 	}
-	_, err := fmt.Fprintln(w, t.Render())
-	return err
+	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
+		return err
+	}
+	for i := range e.Branches {
+		if err := e.Branches[i].did(w, e.State); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// did says what a branch did that is not seen: what is missing there, should it not come back.
+func (b *txnBranch) did(w io.Writer, state string) error {
+	if b.State != "not seen" || state != "committed" {
+		return nil
+	}
+	if len(b.Statements) == 0 {
+		_, err := fmt.Fprintf(w, "what it did on %s is not kept (transactions.keep_statements)\n", b.DataSource)
+		return err
+	}
+	fmt.Fprintf(w, "what it did on %s:\n", b.DataSource)
+	for _, s := range b.Statements {
+		rows := "it failed, or what it changed is not known"
+		if s.Changed != nil {
+			rows = fmt.Sprintf("%d rows changed", *s.Changed)
+		}
+		line := fmt.Sprintf("  %s\n    (%s)", s.Text, rows)
+		if s.Text == "" {
+			line = fmt.Sprintf("  and %d statements more, which were too much to keep", s.More)
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resolution is how an operator wants a transaction to end.
 type resolution struct {
-	commit, rollback, force, yes bool
-	author, comment              string
-	wait                         time.Duration
+	commit, rollback, force, mended, yes bool
+	author, comment                      string
+	wait                                 time.Duration
 }
 
 func (o *resolution) verb() string {
@@ -200,18 +257,22 @@ func (r *txnRun) resolve() *cobra.Command {
 		Short: "Finish a transaction without waiting for its process, or for recovery",
 		Long: "Finish a transaction without waiting for its process, or for recovery. Nothing is done against a decision. One that is not decided\n" +
 			"can be rolled back, as recovery does it; it is committed by --force only, and then without what its first branch did, for that is\n" +
-			"not prepared. Who did what is logged on standard error.",
+			"not prepared. A branch that a failover has lost is decided and cannot be committed: show says what it did, where that is kept; when it is put\n" +
+			"right by hand, --commit --mended says so. Who did what is logged on standard error.",
 		Args: cobra.ExactArgs(1),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.commit, "commit", false, "commit it where it is prepared")
 	flags.BoolVar(&o.rollback, "rollback", false, "roll it back")
 	flags.BoolVar(&o.force, "force", false, "commit it although it is not decided: what its first branch did is lost")
+	flags.BoolVar(&o.mended, "mended", false, "with --commit: what its lost branches did has been put right by hand; they count as committed from now on")
 	flags.StringVar(&o.author, "author", "", "who says so (default: the user)")
 	flags.StringVar(&o.comment, "comment", "", "why")
 	flags.DurationVar(&o.wait, "wait", 30*time.Second, "how long the servers may take")
 	cmd.MarkFlagsOneRequired("commit", "rollback")
 	cmd.MarkFlagsMutuallyExclusive("commit", "rollback")
+	cmd.MarkFlagsMutuallyExclusive("mended", "rollback")
+	cmd.MarkFlagsMutuallyExclusive("mended", "force")
 	yesFlag(cmd, &o.yes)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return r.run(cmd, func(ctx context.Context, fleet *sidecar.Fleet) error {
@@ -245,10 +306,15 @@ func (r *txnRun) resolveIn(ctx context.Context, cmd *cobra.Command, shards *txn.
 	log.Info("an operator resolves a transaction")
 	ctx, cancel := context.WithTimeout(ctx, o.wait)
 	defer cancel()
-	done, err := shards.Resolve(ctx, gtrid, o.commit, o.force)
+	var done []txn.Resolved
+	if o.mended {
+		done, err = shards.Mend(ctx, gtrid)
+	} else {
+		done, err = shards.Resolve(ctx, gtrid, o.commit, o.force)
+	}
 	ended := resolvedOf(shards, done)
 	switch {
-	case errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided):
+	case errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, txn.ErrNotLost):
 	case err != nil:
 		err = fmt.Errorf("%s: %w: %w", e.GTRID, errUnfinished, err)
 	case ended.troubled:
@@ -292,7 +358,7 @@ func (r *txnRun) audit(e *txnEntry, o *resolution) (*zap.Logger, error) {
 	if err != nil {
 		host = "unknown host"
 	}
-	return log.With(zap.String("gtrid", e.GTRID), zap.String("state", e.State), zap.String("verb", o.verb()), zap.Bool("force", o.force),
+	return log.With(zap.String("gtrid", e.GTRID), zap.String("state", e.State), zap.String("verb", o.verb()), zap.Bool("force", o.force), zap.Bool("mended", o.mended),
 		zap.String("by", authorOr(o.author)), zap.String("host", host), zap.String("comment", o.comment)), nil
 }
 
@@ -310,7 +376,10 @@ func resolvedOf(shards *txn.Shards, done []txn.Resolved) *resolved {
 		if at := shards.ByLog(d.XID.Branch.Log); at != nil {
 			b.DataSource = at.DataSource
 		}
-		if d.Committed {
+		switch {
+		case d.Mended:
+			b.State = "committed, mended by hand"
+		case d.Committed:
 			b.State = "committed"
 		}
 		if d.Trouble != xa.NoTrouble {

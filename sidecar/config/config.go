@@ -87,7 +87,10 @@ type Limits struct {
 }
 
 // Transactions are those over several data sources.
-type Transactions struct{ Type string } // "auto", "local" or "xa"
+type Transactions struct {
+	Type           string // "auto", "local" or "xa"
+	KeepStatements bool
+}
 
 // Drain is the orderly end.
 type Drain struct{ Deadline time.Duration }

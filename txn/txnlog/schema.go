@@ -39,6 +39,7 @@ var DDL = []string{
 	"CREATE TABLE IF NOT EXISTS " + Schema + ".txn_mark (gtrid VARBINARY(64) NOT NULL, branch BINARY(8) NOT NULL, " +
 		"at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), PRIMARY KEY (gtrid, branch), KEY (at)) " +
 		"ENGINE=InnoDB COMMENT='format 1: branches that are committed'",
+	statementTable,
 }
 
 // Ensure makes the tables if they are not there, and returns the data source's log: the one drawn for its name on this

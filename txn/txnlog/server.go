@@ -16,6 +16,7 @@ type Server struct {
 	DB         *sql.DB
 	DataSource string
 	Log        xa.Log
+	Keeps      bool // it has a table for statements
 
 	looks looks
 }

@@ -7,6 +7,8 @@
 //	txn_log       which log a data source's decisions are in
 //	txn_decision  what is decided, in the log of the transaction's first branch
 //	txn_mark      a row that each prepared branch writes: where it is to be seen, the branch is committed
+//
+// A fourth, txn_statement, has what branches did, for people, where it is to be kept.
 package txnlog
 
 import (
@@ -35,14 +37,18 @@ func Prepare(x xa.XID) []string {
 }
 
 // Decide writes the decision and commits with it: one packet, which stops at the first error. parts are the branches that
-// are prepared; home is the connection's number.
-func Decide(g xa.GTRID, parts []xa.Log, home uint32) []string {
+// are prepared; home is the connection's number; kept is what they did, as far as it is kept.
+func Decide(g xa.GTRID, parts []xa.Log, home uint32, kept ...Statement) []string {
 	names := make([]string, len(parts))
 	for i, p := range parts {
 		names[i] = p.String()
 	}
-	return []string{insertDecision + "(" + literal(g.String()) + "," + literal("C") + "," + literal(strings.Join(names, ",")) + "," +
-		strconv.FormatUint(uint64(home), 10) + ")", "COMMIT"}
+	packet := []string{insertDecision + "(" + literal(g.String()) + "," + literal("C") + "," + literal(strings.Join(names, ",")) + "," +
+		strconv.FormatUint(uint64(home), 10) + ")"}
+	if len(kept) > 0 {
+		packet = append(packet, keep(g, kept))
+	}
+	return append(packet, "COMMIT")
 }
 
 // literal is a name as SQL. Without the introducer a client's collation_connection of UCS-2 would have each character stored as two bytes.

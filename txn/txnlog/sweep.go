@@ -110,6 +110,11 @@ func (s *Server) DropMarks(ctx context.Context, of []xa.GTRID) error {
 // DropCommitted deletes decisions to commit. Whoever calls it has seen all their marks, and that they are old enough for
 // nobody to ask.
 func (s *Server) DropCommitted(ctx context.Context, of []xa.GTRID) error {
+	if s.Keeps { // before the decisions: nobody would find what is left of them
+		if err := s.drop(ctx, "DELETE FROM "+Schema+".txn_statement WHERE gtrid IN ("+placeholders(len(of))+")", names(of), len(of)); err != nil {
+			return err
+		}
+	}
 	return s.drop(ctx, "DELETE FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(of))+") AND verdict = 'C'", names(of), len(of))
 }
 
