@@ -224,11 +224,7 @@ func TestOwnerOfLostBranch(t *testing.T) {
 		_, err := conn.ExecContext(context.WithoutCancel(t.Context()), "COMMIT")
 		committed <- err
 	}()
-	patiently(t, "the owner stops", func() bool {
-		text, err := os.ReadFile("/proc/" + strconv.Itoa(h.PID()) + "/stat")
-		_, after, _ := strings.Cut(string(text), ") ")
-		return err == nil && strings.HasPrefix(after, "T")
-	})
+	patiently(t, "the owner stops", func() bool { return frozen(h) })
 	p.failOver(t)
 	if err := h.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
@@ -258,6 +254,13 @@ func TestOwnerOfLostBranch(t *testing.T) {
 	if err := conn.QueryRowContext(t.Context(), "SELECT n FROM notes WHERE id = "+p.id).Scan(&n); err != nil || n != 77 {
 		t.Errorf("when it is mended: %d, %v", n, err)
 	}
+}
+
+// frozen reports whether a process has stopped itself: what the kernel says of it.
+func frozen(h *harness.Heddle) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(h.PID()) + "/stat")
+	_, after, _ := strings.Cut(string(text), ") ")
+	return err == nil && strings.HasPrefix(after, "T")
 }
 
 // patiently waits until done is true: recovery looks into a decision whose branch is not seen after ten seconds.
