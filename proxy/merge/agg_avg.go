@@ -32,6 +32,9 @@ func (a *avg) result(dst []byte) ([]byte, bool, error) {
 	case a.kind == kindDouble:
 		return appendDouble(dst, a.double/float64(a.count.n), a.decimals), false, nil
 	}
+	if a.beside < 0 && !a.exact.fits(a.grouped) {
+		return dst, false, TooLong()
+	}
 	shown := a.exact.scale
 	if a.beside >= 0 {
 		shown = a.scale

@@ -33,14 +33,15 @@ func numberKind(col *sqltypes.Column, f Func) (kind, error) {
 
 // total adds cells of one column. SUM beyond 64 bits stays exact, as the server's DECIMAL does.
 type total struct {
-	column int
-	beside int // the column with the largest absolute value of doubles, or with all digits of decimals; -1: none
-	kind   kind
-	scale  int // digits after the point of an exact column
-	some   bool
-	exact  exact
-	double float64
-	size   float64 // of the doubles, the sum of their absolute values
+	column  int
+	beside  int // the column with the largest absolute value of doubles, or with all digits of decimals; -1: none
+	kind    kind
+	grouped bool // there is a GROUP BY
+	scale   int  // digits after the point of an exact column
+	some    bool
+	exact   exact
+	double  float64
+	size    float64 // of the doubles, the sum of their absolute values
 }
 
 // manyFit is a size of which as many doubles as a table has rows can be added in any order.
@@ -77,6 +78,9 @@ func (t *total) add(row sqltypes.Row) error {
 	ok := true
 	switch t.kind {
 	case kindExact:
+		if t.grouped && len(cell) >= DecimalDigits && cut(cell) {
+			return TooLong()
+		}
 		ok = t.exact.add(cell)
 	case kindBit:
 		var u uint64
@@ -97,10 +101,26 @@ func (t *total) add(row sqltypes.Row) error {
 	return nil
 }
 
+// cut reports whether a shard's sum is the largest DECIMAL, which stands for any that is larger.
+func cut(cell []byte) bool {
+	nines := 0
+	for _, c := range cell {
+		if c == '9' {
+			nines++
+		}
+	}
+	return nines == DecimalDigits
+}
+
 // Overflow refuses a sum of DOUBLEs that one server may have overflow, by the order in which it adds its rows, and then
 // shows as 0 or NULL.
 func Overflow() error {
 	return sqlerr.NotSupported("SUM, AVG, STDDEV or VARIANCE of DOUBLEs that overflows, over several shards")
+}
+
+// TooLong refuses a sum of DECIMALs that has more digits than one server keeps while it adds: which it drops hangs on the order of rows.
+func TooLong() error {
+	return sqlerr.NotSupported("SUM or AVG of DECIMALs that has more digits than a DECIMAL, over several shards")
 }
 
 // sum is SUM: NULL when there was nothing to add.
@@ -118,6 +138,9 @@ func (s *sum) result(dst []byte) ([]byte, bool, error) {
 	}
 	if s.beside >= 0 {
 		s.exact.round(s.scale)
+	}
+	if !s.exact.fits(s.grouped) {
+		return dst, false, TooLong()
 	}
 	return s.exact.append(dst), false, nil
 }

@@ -170,13 +170,13 @@ func (s *AggregateSpec) plain(cols []sqltypes.Column, a *Agg, out *sqltypes.Colu
 	case Sum:
 		kind, err := numberKind(in, a.Func)
 		return func() accumulator {
-			return &sum{total: total{column: a.Column, beside: a.Beside, kind: kind, scale: int(in.Decimals)}, decimals: s.digits(out)}
+			return &sum{total: total{column: a.Column, beside: a.Beside, kind: kind, grouped: len(s.Keys) > 0, scale: int(in.Decimals)}, decimals: s.digits(out)}
 		}, err
 	case Avg:
 		kind, err := numberKind(in, a.Func)
 		return func() accumulator {
 			return &avg{
-				total: total{column: a.Column, beside: a.Beside, kind: kind, scale: int(in.Decimals)}, count: count{column: a.Count, single: single},
+				total: total{column: a.Column, beside: a.Beside, kind: kind, grouped: len(s.Keys) > 0, scale: int(in.Decimals)}, count: count{column: a.Count, single: single},
 				division: s.division(), decimals: s.digits(out),
 			}
 		}, err

@@ -155,6 +155,30 @@ func (e *exact) words(scale int) {
 	}
 }
 
+// A server adds DECIMALs in nine words of nine digits each, before and after the point together, and drops digits after the point of what
+// does not fit, as it goes along. The groups of a temporary table have the digits of a column: what does not fit is not their sum.
+const (
+	decimalWords = 9
+	// DecimalDigits are those of a column.
+	DecimalDigits = 65
+)
+
+// fits reports whether a server has the digits of the sum.
+func (e *exact) fits(grouped bool) bool {
+	if e.high.Sign() == 0 {
+		return true
+	}
+	e.carry()
+	e.term.Abs(&e.high)
+	e.text = e.term.Append(e.text[:0], 10)
+	whole := max(len(e.text)-e.scale, 0)
+	if grouped {
+		return whole+e.scale <= DecimalDigits
+	}
+	words := func(digits int) int { return (digits + wordDigits - 1) / wordDigits }
+	return words(whole)+words(e.scale) <= decimalWords
+}
+
 // pow10 returns 10^n.
 func pow10(n int) *big.Int {
 	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)

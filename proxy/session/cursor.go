@@ -128,6 +128,15 @@ func (s *Session) startCursor(ctx context.Context, stmt *prepared, x *execution,
 	return nil
 }
 
+// ofCursor is the end of rows that a client has asked a cursor for. A MariaDB server says nothing of what it has met while it stored them.
+func (s *Session) ofCursor(x *execution, ok *wire.OK) *wire.OK {
+	if x.stored && s.srv.Flavour.MariaDB {
+		s.diag.reset()
+		ok.Warnings = 0
+	}
+	return ok
+}
+
 // storedAlike refuses rows that one server shows otherwise for a cursor: it stores them first, and rounds what it stores with a fixed
 // number of decimals. A column's own values have been stored so.
 func storedAlike(columns []sqltypes.Column) error {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"regexp"
 	"slices"
@@ -187,6 +188,9 @@ func (t *tree) fill(ctx context.Context, h *held, table string, from *collected)
 		if err := tellsJSON(columns, row); err != nil {
 			return err
 		}
+		if tooLong(columns, row) {
+			return merge.TooLong()
+		}
 		if len(sql) > len(head) {
 			sql = append(sql, ',')
 		}
@@ -200,6 +204,20 @@ func (t *tree) fill(ctx context.Context, h *held, table string, from *collected)
 		sql = append(sql[:0], head...)
 	}
 	return nil
+}
+
+// tooLong reports whether a sum has more digits than a column of DECIMAL, which a server would cut, in some modes without a word.
+func tooLong(columns []sqltypes.Column, row sqltypes.Row) bool {
+	for i, cell := range row {
+		if i >= len(columns) || !columns[i].Type.IsDecimal() || len(cell) <= merge.DecimalDigits/2 {
+			continue
+		}
+		whole, _, _ := bytes.Cut(bytes.TrimPrefix(cell, []byte("-")), []byte("."))
+		if len(whole)+int(columns[i].Decimals) > merge.DecimalDigits {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *tree) appendRow(sql []byte, columns []sqltypes.Column, row sqltypes.Row) []byte {

@@ -85,7 +85,7 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 			return err
 		}
 	}
-	err = s.writeRows(ctx, labelled(rows, x.labels), x.form, func() *wire.OK { return t.end(ctx) })
+	err = s.writeRows(ctx, labelled(rows, x.labels), x.form, func() *wire.OK { return s.ofCursor(x, t.end(ctx)) })
 	if x.st.found != foundSent && err == nil {
 		s.foundBy(x, s.diag.foundRows)
 	}
