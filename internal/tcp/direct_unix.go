@@ -60,6 +60,8 @@ func Direct(c net.Conn) net.Conn {
 // NetConn is the connection below.
 func (d *direct) NetConn() net.Conn { return d.TCPConn }
 
+func (d *direct) plain() {}
+
 // Read implements io.Reader.
 func (d *direct) Read(p []byte) (int, error) {
 	if len(p) == 0 {

@@ -8,6 +8,15 @@ import (
 	"syscall"
 )
 
+// Plain is the socket of a connection that is written as it is; nil: there is something between, as TLS, or no socket.
+func Plain(c net.Conn) syscall.RawConn {
+	switch c.(type) {
+	case *net.TCPConn, interface{ plain() }:
+		return Raw(c)
+	}
+	return nil
+}
+
 // Raw is a connection's socket, below TLS too; nil: there is none that options can be set of.
 func Raw(c net.Conn) syscall.RawConn {
 	if under, ok := c.(interface{ NetConn() net.Conn }); ok {

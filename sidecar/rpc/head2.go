@@ -44,9 +44,12 @@ func (x *call) scheme() string {
 
 // pseudo are the first fields of a request to a server.
 func (x *call) pseudo(out []http2.Field) []http2.Field {
-	return append(out,
-		http2.Field{Name: ":method", Value: string(x.method)}, http2.Field{Name: ":scheme", Value: x.scheme()},
-		http2.Field{Name: ":authority", Value: string(x.appendHost(nil))}, http2.Field{Name: ":path", Value: string(x.appendTarget(nil))})
+	out = append(out, http2.Field{Name: ":method", Value: string(x.method)}, http2.Field{Name: ":scheme", Value: x.scheme()},
+		http2.Field{Name: ":path", Value: string(x.appendTarget(nil))})
+	if host := x.appendHost(nil); len(host) > 0 { // a client of HTTP/1.0 may name none
+		out = append(out, http2.Field{Name: ":authority", Value: string(host)})
+	}
+	return out
 }
 
 // owned says whether a field of a request is written anew.

@@ -108,8 +108,16 @@ func (x *call2) detach(reset bool) {
 		r.late.Stop()
 		r.late = nil
 	}
-	r.endpoint.Load.End(time.Since(r.sentAt))
 	r.server = nil
+	x.unload()
+}
+
+// unload has the endpoint no longer be busy with the call. mu is held.
+func (x *call2) unload() {
+	if r := &x.relay; r.endpoint != nil {
+		r.endpoint.Load.End(time.Since(r.sentAt))
+		r.endpoint = nil
+	}
 }
 
 // mostKept is how much of a body is kept to be sent again.
@@ -363,6 +371,7 @@ func (x *call2) answered(trailers []http2.Field) {
 	if x.relay.ended || x.whole {
 		x.detach(false)
 	}
+	x.unload()
 	x.finish()
 }
 

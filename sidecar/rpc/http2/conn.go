@@ -22,8 +22,8 @@ const (
 	connWindow = 1 << 20
 	// outSize is how much waits for the socket before bodies wait in their streams.
 	outSize = 64 << 10
-	// outMost is how much waits there when the other end takes no answers to what it asks (PING, SETTINGS).
-	outMost    = 4 * outSize
+	// outMost is how much may wait there, heads and all, of a client that takes nothing.
+	outMost    = 16 * outSize
 	bufferSize = 32 << 10
 )
 
@@ -51,12 +51,14 @@ type Conn struct {
 	agreed       bool // the first SETTINGS have come
 	touched      []*Conn
 	idle, given  calm
-	deadline     time.Time // of reading, as it is set
-	partialSince time.Time // that a frame is incomplete
+	deadline     time.Time             // of reading, as it is set
+	partialSince time.Time             // that a frame is incomplete
+	first        func(fd uintptr) bool // the first of what comes, into a buffer that is had for it
+	readErr      error
 
 	// What follows is who writes' (the one who has set writing).
-	step func(fd uintptr) bool
-	try  struct {
+	write func(fd uintptr) bool
+	try   struct {
 		p   []byte
 		n   int
 		err error
@@ -101,7 +103,8 @@ var drainPing = []byte("heddle:)")
 // Accept returns the server's end of a connection whose client has sent PrefaceHead, with what was read behind that.
 func Accept(conn net.Conn, waiting []byte, s Settings, open Opener) *Conn {
 	c := newConn(conn, s)
-	c.open, c.in = open, append(c.in[:0], waiting...)
+	c.open = open
+	c.in = append(make([]byte, 0, max(bufferSize, len(waiting))), waiting...)
 	c.w, c.in = len(waiting), c.in[:cap(c.in)]
 	out := appendFrameHead(c.out, 3*6, frameSettings, 0, 0)
 	out = appendSetting(out, setStreams, s.Streams)
@@ -126,18 +129,23 @@ func Connect(conn net.Conn, s Settings) *Conn {
 
 func newConn(conn net.Conn, s Settings) *Conn {
 	c := &Conn{
-		conn: conn, settings: s, in: make([]byte, bufferSize), decoder: newDecoder(s.HeadSize), idle: idleFrames(), given: givenUpCalls(),
+		conn: conn, settings: s, decoder: newDecoder(s.HeadSize), idle: idleFrames(), given: givenUpCalls(),
 		streams: map[uint32]*Stream{}, window: firstWindow, recv: connWindow, peerStreams: 100, peerWindow: firstWindow, peerFrame: frameSize, idleSince: time.Now(),
 	}
 	c.written = sync.NewCond(&c.mu)
 	c.encoder = hpack.NewEncoder(&c.encoded)
-	if u, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		if _, plain := u.NetConn().(*net.TCPConn); plain && tcp.Direct(u.NetConn()) != u.NetConn() {
-			c.raw = tcp.Raw(conn)
-		}
-	}
-	c.step = func(fd uintptr) bool {
+	c.raw = tcp.Plain(conn)
+	c.write = func(fd uintptr) bool {
 		c.try.n, c.try.err = tcp.TryWrite(fd, c.try.p)
+		return true
+	}
+	c.first = func(fd uintptr) bool {
+		buffer := buffers.Get().(*[bufferSize]byte)
+		if c.w, c.readErr = tcp.TryRead(fd, buffer[:]); c.readErr == syscall.EAGAIN {
+			buffers.Put(buffer)
+			return false
+		}
+		c.in = buffer[:]
 		return true
 	}
 	return c
@@ -222,9 +230,10 @@ func (c *Conn) frames() error {
 
 // more reads, and looks now and then what has been waited for too long.
 func (c *Conn) more() error {
-	if c.r == c.w {
-		c.r, c.w = 0, 0
-	} else if c.w == len(c.in) {
+	switch {
+	case c.r == c.w:
+		c.empty()
+	case c.w == len(c.in):
 		copy(c.in, c.in[c.r:c.w])
 		c.r, c.w = 0, c.w-c.r
 	}
@@ -233,8 +242,7 @@ func (c *Conn) more() error {
 			return err
 		}
 		c.Flush()
-		n, err := c.conn.Read(c.in[c.w:])
-		c.w += n
+		n, err := c.take()
 		if n > 0 {
 			return nil
 		}
@@ -248,6 +256,38 @@ func (c *Conn) more() error {
 	}
 }
 
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// empty gives the buffer back, of which nothing is left.
+func (c *Conn) empty() {
+	if len(c.in) == bufferSize {
+		buffers.Put((*[bufferSize]byte)(c.in))
+	}
+	c.in, c.r, c.w = nil, 0, 0
+}
+
+// take reads once. A connection that has nothing waiting waits without a buffer.
+func (c *Conn) take() (n int, err error) {
+	if c.in == nil && c.raw != nil {
+		c.readErr = nil
+		switch err := c.raw.Read(c.first); {
+		case err != nil: // a deadline, or a Close
+			return 0, err
+		case c.readErr != nil:
+			return 0, c.readErr
+		case c.w == 0:
+			return 0, io.EOF
+		}
+		return c.w, nil
+	}
+	if c.in == nil {
+		c.in = buffers.Get().(*[bufferSize]byte)[:]
+	}
+	n, err = c.conn.Read(c.in[c.w:])
+	c.w += n
+	return n, err
+}
+
 // arm sets when reading ends in order to look, or looks.
 func (c *Conn) arm() error {
 	now := time.Now()
@@ -259,7 +299,10 @@ func (c *Conn) arm() error {
 			return err
 		}
 	}
-	if tick := c.tick(); c.deadline.Sub(now) < tick/2 {
+	if len(c.out) > outMost && !c.client {
+		return wrong(EnhanceYourCalm, "answers are not taken")
+	}
+	if tick, left := c.tick(), c.deadline.Sub(now); left < tick/2 || left > tick {
 		c.deadline = now.Add(tick)
 		return c.conn.SetReadDeadline(c.deadline)
 	}
@@ -269,11 +312,14 @@ func (c *Conn) arm() error {
 // tick is how often overdue is asked. mu is held.
 func (c *Conn) tick() time.Duration {
 	tick := time.Minute
-	for _, d := range []time.Duration{c.settings.Idle, c.settings.Head, c.settings.Silence} {
-		if d > 0 {
+	bound := func(d time.Duration, looks bool) {
+		if d > 0 && looks {
 			tick = min(tick, d/4)
 		}
 	}
+	bound(c.settings.Idle, true)
+	bound(c.settings.Head, !c.agreed || !c.partialSince.IsZero() || !c.blockSince.IsZero())
+	bound(c.settings.Silence, c.client || len(c.streams) > 0)
 	if c.leaving == announced {
 		tick = min(tick, announceTime/4)
 	}

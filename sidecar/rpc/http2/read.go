@@ -71,15 +71,17 @@ func (c *Conn) stray(f *frame) error {
 	if c.client == (f.stream&1 == 1) {
 		never = f.stream >= c.next
 	}
-	if !never && (f.kind == frameData || f.kind == frameHeaders) {
+	if !never && !c.client && (f.kind == frameData || f.kind == frameHeaders) {
 		c.out = appendReset(c.out, f.stream, StreamClosed)
 	}
 	c.mu.Unlock()
 	switch {
 	case never:
 		return wrong(ProtocolError, "a frame on a stream that nobody has opened")
-	case f.kind == frameWindow:
+	case f.kind == frameWindow, c.client: // its server may not know yet that a call was given up
 		return nil
+	case f.kind == frameData:
+		return c.idleFrame() // which knows of those with something in them
 	}
 	return c.givenUp()
 }
@@ -344,16 +346,12 @@ func (c *Conn) settle(f *frame) error {
 	c.mu.Lock()
 	err := eachSetting(f.payload, c.set)
 	c.out = appendFrameHead(c.out, 0, frameSettings, flagAck, 0)
-	full := len(c.out) > outMost
 	grants := c.resume()
 	c.mu.Unlock()
 	c.agreed = true
 	deliver(grants)
 	if err != nil {
 		return err
-	}
-	if full {
-		return wrong(EnhanceYourCalm, "answers are not taken")
 	}
 	return c.idleFrame()
 }
@@ -393,18 +391,13 @@ func (c *Conn) ping(f *frame) error {
 		return wrong(FrameSizeError, "a PING of %d bytes", len(f.payload))
 	}
 	c.mu.Lock()
-	full := false
 	switch {
 	case !f.has(flagAck):
 		c.out = appendPing(c.out, flagAck, f.payload)
-		full = len(c.out) > outMost
 	case c.leaving == announced && bytes.Equal(f.payload, drainPing):
 		c.lastCall()
 	}
 	c.mu.Unlock()
-	if full {
-		return wrong(EnhanceYourCalm, "answers are not taken")
-	}
 	return c.idleFrame()
 }
 

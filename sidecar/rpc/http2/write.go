@@ -3,6 +3,8 @@ package http2
 import (
 	"syscall"
 	"time"
+
+	"github.com/heddle-mesh/heddle/internal/tcp"
 )
 
 // pour writes as much of p as the windows, the frames and what waits for the socket allow, and the end behind all of it.
@@ -143,7 +145,7 @@ func (c *Conn) turn() (out []byte, grants []grant) {
 // rested notes that nothing is written. mu is held, and let go.
 func (c *Conn) rested() {
 	c.writing = false
-	if cap(c.spare) > outMost {
+	if cap(c.spare) > 2*outSize || len(c.streams) == 0 { // an idle connection holds no buffers
 		c.spare = nil
 	}
 	c.written.Broadcast()
@@ -157,7 +159,7 @@ func (c *Conn) attempt(p []byte) (int, error) {
 	}
 	t := &c.try
 	t.p, t.n, t.err = p, 0, nil
-	err := c.raw.Write(c.step)
+	err := c.raw.Write(c.write)
 	t.p = nil
 	switch {
 	case err != nil:
@@ -170,9 +172,9 @@ func (c *Conn) attempt(p []byte) (int, error) {
 
 // wait writes with patience, until nothing waits.
 func (c *Conn) wait(p []byte) {
-	for {
-		if c.settings.Silence > 0 {
-			if err := c.conn.SetWriteDeadline(time.Now().Add(c.settings.Silence)); err != nil {
+	for patience := c.settings.Silence; ; {
+		if patience > 0 {
+			if err := c.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
 				c.fail(err)
 				return
 			}
@@ -186,6 +188,9 @@ func (c *Conn) wait(p []byte) {
 			_ = c.conn.SetWriteDeadline(time.Time{}) // fails only on a closed connection
 			c.rested()
 			return
+		}
+		if c.broken != nil { // these are the last words
+			patience = tcp.PartTime
 		}
 		var grants []grant
 		p, grants = c.turn()
