@@ -312,3 +312,57 @@ func TestGRPCTimeout(t *testing.T) {
 		t.Errorf("a message is %s", got)
 	}
 }
+
+// traced makes one trace of all calls, and keeps what is told of them.
+type traced struct {
+	mu      sync.Mutex
+	parents []string
+	ended   []Done
+}
+
+func (r *traced) Call(parent string, _ time.Time) Trace {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parents = append(r.parents, parent)
+	return r
+}
+
+func (r *traced) Parent() string { return "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01" }
+
+func (r *traced) End(d *Done) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = append(r.ended, *d)
+}
+
+// A call is a span of its caller's trace, whatever either end speaks, and its server is told of that.
+func TestTracesBetweenProtocols(t *testing.T) {
+	const caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	seen := make(chan []string, 1)
+	h := func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Values(parentHeader) }
+	two, _ := backend2(t, h)
+	r := &traced{}
+	addr, _, _ := proxyTraced(t, testSettings, fmt.Sprintf("clusters: {one: {endpoints: [%q]}, two: {protocol: http2, endpoints: [%q]}}\n"+
+		"routes: [{path: {exact: /one}, to: one}, {path: {exact: /two}, to: two}]\n", backend(t, h), two), r)
+	for i, client := range []*http.Client{client2(t), client2(t), http.DefaultClient} {
+		q, _ := http.NewRequest("GET", "http://"+addr+[]string{"/one", "/two", "/two"}[i], nil)
+		q.Header.Set(parentHeader, caller)
+		res, err := client.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if got := <-seen; len(got) != 1 || got[0] != r.Parent() {
+			t.Errorf("the server got %q", got)
+		}
+		for ended := 0; ended <= i; {
+			runtime.Gosched()
+			r.mu.Lock()
+			ended = len(r.ended)
+			r.mu.Unlock()
+		}
+		if r.parents[i] != caller || r.ended[i].Status != 200 || r.ended[i].Cluster != []string{"one", "two", "two"}[i] {
+			t.Errorf("%q, told %+v", r.parents, r.ended)
+		}
+	}
+}

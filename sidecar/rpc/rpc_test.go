@@ -77,8 +77,13 @@ var testSettings = Settings{MaxConnections: 100, HeadSize: 64 << 10, IdleTimeout
 // proxy serves a document and returns its address.
 func proxy(t *testing.T, settings Settings, document string) (addr string, s *Server, w *watched) {
 	t.Helper()
+	return proxyTraced(t, settings, document, nil)
+}
+
+func proxyTraced(t *testing.T, settings Settings, document string, tracer Tracer) (addr string, s *Server, w *watched) {
+	t.Helper()
 	w = &watched{}
-	s, err := New(table(t, document), settings, w, nil, zaptest.NewLogger(t))
+	s, err := New(table(t, document), settings, w, tracer, zaptest.NewLogger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
