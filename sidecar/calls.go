@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,6 +15,7 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/sidecar/rpc"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/discovery"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 )
@@ -21,6 +23,7 @@ import (
 // calls is the half of the process that carries calls. A nil calls carries none.
 type calls struct {
 	server   *rpc.Server
+	finder   *discovery.Finder
 	observer *observe.Calls
 	log      *zap.Logger
 	serving  errgroup.Group
@@ -69,6 +72,12 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 	if s.server, err = rpc.New(routes, settings, observer, tracer, log); err != nil {
 		return nil, err
 	}
+	problems := newNotices(log)
+	s.finder = discovery.New(discovery.Config{
+		Dir: filepath.Join(c.State.Dir, "endpoints"), Registry: d.callRegistry(), Found: s.found,
+		Problem: func(cluster string, err error) { problems.problem("endpoints of "+cluster, err) },
+	})
+	s.finder.Adopt(routes.Clusters) // before anybody is let in: what was found last is there
 	s.watch(c)
 	var listeners []net.Listener
 	for _, address := range c.RPC.Address {
@@ -77,7 +86,7 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 			for _, l := range listeners {
 				_ = l.Close() // nobody has been let in
 			}
-			return nil, errors.Join(fmt.Errorf("rpc.address: listen for calls: %w", err), s.server.Shutdown(context.Background()))
+			return nil, errors.Join(fmt.Errorf("rpc.address: listen for calls: %w", err), s.stop(context.Background()))
 		}
 		listeners = append(listeners, l)
 		s.addrs = append(s.addrs, l.Addr().String())
@@ -91,6 +100,7 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 
 func rpcSettings(c *config.Config) (rpc.Settings, error) {
 	s := rpc.Settings{
+		Zone:           c.Instance.Zone,
 		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize),
 		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout,
 	}
@@ -129,7 +139,20 @@ func (s *calls) adopt(routes *route.Table) error {
 	if s == nil {
 		return nil
 	}
-	return s.server.Adopt(routes)
+	err := s.server.Adopt(routes)
+	if err == nil {
+		s.finder.Adopt(routes.Clusters)
+	}
+	return err
+}
+
+// found has calls go to servers that were found.
+func (s *calls) found(cluster string, endpoints []*route.Endpoint) error {
+	if err := s.server.Found(cluster, endpoints); err != nil {
+		return err
+	}
+	s.log.Info("servers of calls are found", zap.String("cluster", cluster), zap.Int("endpoints", len(endpoints)))
+	return nil
 }
 
 // view is what operators see of them; nil: none are taken.
@@ -150,5 +173,6 @@ func (s *calls) stop(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
 		defer cancel()
 	}
+	s.finder.Close()
 	return errors.Join(s.server.Shutdown(ctx), s.serving.Wait())
 }

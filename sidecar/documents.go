@@ -14,6 +14,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/governance/instance"
 	"github.com/heddle-mesh/heddle/governance/journal"
+	"github.com/heddle-mesh/heddle/governance/store"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
@@ -48,6 +49,8 @@ type documents interface {
 	versions() map[string]int64
 	// calls are the routes of calls; nil where a configuration takes none.
 	calls(c *config.Config) (*route.Table, error)
+	// callRegistry is where servers of calls register; nil: nowhere.
+	callRegistry() store.Store
 	// reload puts into force what c says of documents and data sources, or changes nothing.
 	reload(c *config.Config) error
 	close(ctx context.Context) error
@@ -81,6 +84,9 @@ func (f *files) calls(c *config.Config) (*route.Table, error) {
 	}
 	return ReadRoutes(c.RPC.File)
 }
+
+// callRegistry implements documents.
+func (f *files) callRegistry() store.Store { return nil }
 
 func openFiles(ctx context.Context, p *Process) (_ documents, err error) {
 	docs, layouts, users, err := readDocuments(p.config)

@@ -333,6 +333,9 @@ func (s *stored) calls(*config.Config) (*route.Table, error) {
 	return buildRoutes(nil)
 }
 
+// callRegistry implements documents.
+func (s *stored) callRegistry() store.Store { return s.store }
+
 // publisher is a function as a reload.Publisher.
 type publisher func(ctx context.Context, key string, value []byte) error
 

@@ -29,6 +29,7 @@
 //	held/<data source>/<id>/<inst>  that an instance holds the writes of a switch
 //	rw/looks/<id>                   somebody looks; dies with his lease
 //	seen/<instance>                 SeenBy: what an instance tells him; dies with its lease
+//	endpoints/<cluster>/<address>   Endpoint: a server of calls that has registered; dies with its lease
 //	ddl/<id>                        journal.Entry: what became of a DDL over several shards; by key means by time
 package layout
 

@@ -64,6 +64,11 @@ func (s *Server) Adopt(t *route.Table) error {
 	return nil
 }
 
+// Found makes endpoints of a cluster be those that were found, beside the ones that the table names.
+func (s *Server) Found(cluster string, endpoints []*route.Endpoint) error {
+	return s.clusters.Found(cluster, endpoints)
+}
+
 // Clusters are where calls go, by name.
 func (s *Server) Clusters() map[string]*upstream.Cluster { return s.clusters.Clusters() }
 

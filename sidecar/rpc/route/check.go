@@ -124,9 +124,12 @@ func (c *checker) document(d *Document) {
 }
 
 func (c *checker) cluster(at, name string, cl *Cluster) {
-	if cl == nil || len(cl.Endpoints) == 0 {
+	if cl == nil || len(cl.Endpoints) == 0 && cl.Discover == nil {
 		c.problem(at, "the cluster %s has no endpoints", name)
 		return
+	}
+	if cl.Discover != nil {
+		c.discover(at, cl.Discover)
 	}
 	seen := map[string]bool{}
 	for i, e := range cl.Endpoints {

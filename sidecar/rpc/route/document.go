@@ -22,6 +22,7 @@ type Document struct {
 // Cluster is a set of servers that can all answer the same calls.
 type Cluster struct {
 	Endpoints      []*Endpoint   `yaml:"endpoints"`
+	Discover       *Discover     `yaml:"discover"` // nil: there are no others
 	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it); empty: http1
 	Balance        Balance       `yaml:"balance"`
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s

@@ -174,6 +174,9 @@ func TestProblems(t *testing.T) {
 		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: maglev}\nroutes: [{to: a}]", "2:36: maglev chooses by a key: give by"},
 		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: {policy: random, by: path}}\nroutes: [{to: a}]", "random chooses by no key"},
 		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: {policy: ring_hash, by: \"header:\"}}\nroutes: [{to: a}]", "a key is header:NAME"},
+		{"clusters:\n  a: {discover: {}}\nroutes: [{to: a}]", "2:17: endpoints are found by one of"},
+		{"clusters:\n  a: {discover: {dns: nowhere}}\nroutes: [{to: a}]", "not host:port"},
+		{"clusters:\n  a: {discover: {file: x, server: \"h:53\"}}\nroutes: [{to: a}]", "a server of DNS"},
 		{"routes: [", ":"},
 	} {
 		_, err := Parse([]byte(c.document))

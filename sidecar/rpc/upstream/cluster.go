@@ -31,7 +31,7 @@ type Cluster struct {
 
 // choice is whom calls go to until an endpoint's state changes.
 type choice struct {
-	endpoints []*Endpoint // at least one
+	endpoints []*Endpoint // none only where the cluster has none
 	picker    balance.Picker
 	panicking bool      // too few are up: it is not asked who is
 	until     time.Time // when time alone changes a state; the zero time: never
@@ -84,6 +84,10 @@ func (c *Cluster) refresh(now time.Time) error {
 	if chosen == nil {
 		next.panicking = true
 		chosen = c.whatever(states)
+	}
+	if len(chosen) == 0 { // nobody has been found yet
+		c.chosen.Store(next)
+		return nil
 	}
 	all := make([]balance.Endpoint, len(chosen))
 	for i, k := range chosen {
@@ -161,6 +165,9 @@ func (c *Cluster) Key(call route.Call, client string) (key uint64, ok bool) {
 func (c *Cluster) Pick(tried []*Endpoint) *Endpoint {
 	now := time.Now()
 	ch := c.current(now)
+	if len(ch.endpoints) == 0 {
+		return nil
+	}
 	return c.from(ch, c.first(ch, now), tried, now)
 }
 
@@ -168,6 +175,9 @@ func (c *Cluster) Pick(tried []*Endpoint) *Endpoint {
 func (c *Cluster) PickBy(key uint64, tried []*Endpoint) *Endpoint {
 	now := time.Now()
 	ch := c.current(now)
+	if len(ch.endpoints) == 0 {
+		return nil
+	}
 	return c.from(ch, ch.picker.(balance.Keyed).PickBy(key), tried, now)
 }
 
@@ -214,6 +224,9 @@ func (c *Cluster) Why() string {
 		if s := e.look(time.Now()); s.kind != well || s.why != "" {
 			return "no endpoint takes calls: " + e.Address + ": " + s.why
 		}
+	}
+	if len(c.Endpoints) == 0 {
+		return "no endpoint has been found"
 	}
 	return "no endpoint takes calls"
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ type Set struct {
 	zone      string // where this process runs; "": nobody has said
 	mu        sync.Mutex
 	clusters  map[string]*Cluster
+	rules     map[string]*route.Cluster    // as adopted
+	found     map[string][]*route.Endpoint // by cluster
 	endpoints map[key]*Endpoint
 	secure    map[string]*secure.Outgoing // by cluster
 	checks    sync.WaitGroup
@@ -31,7 +34,7 @@ type key struct{ cluster, address, tls string }
 
 // New returns a set without a cluster. zone is where this process runs; "": nobody has said.
 func New(zone string) *Set {
-	return &Set{zone: zone, clusters: map[string]*Cluster{}, endpoints: map[key]*Endpoint{}}
+	return &Set{zone: zone, clusters: map[string]*Cluster{}, found: map[string][]*route.Endpoint{}, endpoints: map[key]*Endpoint{}}
 }
 
 // Cluster is the cluster of that name.
@@ -52,9 +55,53 @@ func (s *Set) Clusters() map[string]*Cluster {
 func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.adopt(clusters); err != nil {
+		return err
+	}
+	s.rules = clusters
+	return nil
+}
+
+// Found makes a cluster's endpoints be those, beside the ones that its rule names.
+func (s *Set) Found(cluster string, endpoints []*route.Endpoint) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, known := s.found[cluster]
+	s.found[cluster] = endpoints
+	err := s.adopt(s.rules)
+	if err != nil && known {
+		s.found[cluster] = before
+	} else if err != nil {
+		delete(s.found, cluster)
+	}
+	return err
+}
+
+// with is a cluster's rule with the endpoints that were found for it. mu is held.
+func (s *Set) with(name string, rule *route.Cluster) *route.Cluster {
+	if rule.Discover == nil {
+		return rule
+	}
+	all, named := *rule, map[string]bool{}
+	all.Endpoints = slices.Clone(rule.Endpoints)
+	for _, e := range all.Endpoints {
+		named[e.Address] = true
+	}
+	for _, e := range s.found[name] {
+		if !named[e.Address] {
+			named[e.Address] = true
+			all.Endpoints = append(all.Endpoints, e)
+		}
+	}
+	return &all
+}
+
+// adopt makes the clusters be those, with what was found for them. mu is held.
+func (s *Set) adopt(clusters map[string]*route.Cluster) error {
 	next, kept := map[string]*Cluster{}, map[key]*Endpoint{}
 	encrypted := map[string]*secure.Outgoing{}
 	for name, rule := range clusters {
+		rule = s.with(name, rule)
 		if t := rule.TLS; t != nil {
 			o, err := secure.NewOutgoing(secure.Files{Authorities: t.CA, Chain: t.Cert, Key: t.Key, Name: t.ServerName, Identities: t.Identities, HTTP2: rule.Protocol == route.HTTP2})
 			if err != nil {

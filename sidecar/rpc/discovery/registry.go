@@ -1,0 +1,109 @@
+package discovery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/governance/store"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+)
+
+// follow tells of a cluster's registered servers until ctx ends.
+func (f *Finder) follow(ctx context.Context, cluster string, found func([]*route.Endpoint, error)) {
+	if f.cfg.Registry == nil {
+		found(nil, errors.New("there is no etcd to find servers in"))
+		return
+	}
+	known := map[string]store.KV{}
+	for u := range f.cfg.Registry.Watch(ctx, layout.EndpointsOf(cluster), 0) {
+		switch u.Kind {
+		case store.Lost:
+			found(nil, u.Err)
+			continue
+		case store.Reset:
+			clear(known)
+			for _, kv := range u.KVs {
+				known[kv.Key] = kv
+			}
+		case store.Change:
+			for _, e := range u.Events {
+				if e.Deleted {
+					delete(known, e.KV.Key)
+				} else {
+					known[e.KV.Key] = e.KV
+				}
+			}
+		}
+		found(registered(known))
+	}
+}
+
+func registered(known map[string]store.KV) ([]*route.Endpoint, error) {
+	var all []*route.Endpoint
+	for _, kv := range known {
+		e, err := layout.DecodeEndpoint(kv.Value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &route.Endpoint{Address: e.Address, Weight: e.Weight, Zone: e.Zone, Priority: e.Priority})
+	}
+	slices.SortFunc(all, func(a, b *route.Endpoint) int { return cmp.Compare(a.Address, b.Address) })
+	return all, route.CheckEndpoints(all)
+}
+
+// Register keeps a server registered for a cluster until ctx ends, then takes it off. ready is called when it is there at first; problem
+// is told why it is not. It returns an error only where the server is none.
+func Register(ctx context.Context, s store.Store, cluster string, e layout.Endpoint, ttl time.Duration, ready func(), problem func(error)) error {
+	if err := route.CheckEndpoints([]*route.Endpoint{{Address: e.Address, Weight: e.Weight, Priority: e.Priority}}); err != nil {
+		return err
+	}
+	record, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	for told := false; ctx.Err() == nil; {
+		lease, err := s.Grant(ctx, ttl)
+		if err == nil {
+			err = store.Write(ctx, s, store.PutLeased(layout.EndpointKey(cluster, e.Address), record, lease.ID()))
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				problem(err)
+			}
+			if lease != nil {
+				lease.Abandon()
+			}
+			pause(ctx, time.Second)
+			continue
+		}
+		if !told {
+			told = true
+			ready()
+		}
+		select {
+		case <-lease.Done():
+			problem(lease.Err())
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			err := lease.Revoke(last)
+			cancel()
+			if err != nil {
+				problem(err) // it runs out by itself
+			}
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
