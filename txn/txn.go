@@ -402,6 +402,14 @@ func (t *Txn) Release(ctx context.Context, quoted string) error {
 	return nil
 }
 
+// Savepoints are how many savepoints are set, and how long their names are in all.
+func (t *Txn) Savepoints() (n, bytes int) {
+	for _, name := range t.savepoints {
+		bytes += len(name)
+	}
+	return len(t.savepoints), bytes
+}
+
 // savepoint finds a name as servers compare it: without regard to case.
 func (t *Txn) savepoint(quoted string) int {
 	return slices.IndexFunc(t.savepoints, func(have string) bool { return strings.EqualFold(have, quoted) })

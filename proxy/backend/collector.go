@@ -18,6 +18,9 @@ type collector struct {
 	cols  []sqltypes.Column
 	rows  []sqltypes.Row
 	bytes int
+
+	room    func(bytes int64) error // asked in the place of maxCollected; nil: maxCollected it is
+	refused error                   // its answer; no more rows are kept then, but read to the end
 }
 
 func (k *collector) column(p []byte, caps wire.Capability) error {
@@ -30,8 +33,14 @@ func (k *collector) column(p []byte, caps wire.Capability) error {
 }
 
 func (k *collector) row(p []byte, columns int) error {
-	if k.bytes += len(p); k.bytes > maxCollected {
+	if k.bytes += len(p); k.room == nil && k.bytes > maxCollected {
 		return errTooMuch
+	}
+	if k.room != nil && k.refused == nil {
+		k.refused = k.room(int64(len(p)))
+	}
+	if k.refused != nil {
+		return nil
 	}
 	row := make(sqltypes.Row, columns)
 	if err := wire.ParseTextRow(bytes.Clone(p), row); err != nil {

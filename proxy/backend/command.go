@@ -103,6 +103,19 @@ func (c *Conn) QueryRows(ctx context.Context, sql string) ([]sqltypes.Column, []
 	return got.cols, got.rows, nil
 }
 
+// QueryRowsWithin is QueryRows of an answer as long as room, which is asked for each row, has place for. Its error is
+// returned when the answer is read to its end: the connection goes on.
+func (c *Conn) QueryRowsWithin(ctx context.Context, room func(bytes int64) error, sql string) ([]sqltypes.Column, []sqltypes.Row, error) {
+	if err := c.sendString(ctx, wire.ComQuery, sql); err != nil {
+		return nil, nil, err
+	}
+	got := collector{room: room}
+	if _, err := c.drain(&got); err != nil {
+		return got.cols, nil, err
+	}
+	return got.cols, got.rows, got.refused
+}
+
 // FieldList asks for the columns of a table of the connection's schema whose names are like wildcard, "": all.
 func (c *Conn) FieldList(ctx context.Context, table, wildcard string) ([]wire.ColumnDef, error) {
 	if err := c.sendString(ctx, wire.ComFieldList, table+"\x00"+wildcard); err != nil {

@@ -95,6 +95,23 @@ func (c *Conn) adopt(st *State, need Need) {
 // only if need says so.
 func (l *Lease) Adopt(st *State, need Need) { l.conn.adopt(st, need) }
 
+// Doubt records that the connection may have any values of session variables and user variables: the next hand-over sets what its
+// State says.
+func (l *Lease) Doubt(vars, user []string) {
+	a := &l.conn.applied
+	for _, name := range vars {
+		a.vars[newName(lower(name))] = doubtful
+	}
+	for _, name := range user {
+		a.user[lower(name)] = doubtful
+	}
+	a.dialect = dialectOf(a.vars)
+	a.forget()
+}
+
+// doubtful is no value: it differs from all.
+const doubtful = "\x00"
+
 // noteVar records a session variable's value as the server reports it. If that is news, the next hand-over compares
 // everything and sets it to what the next session wants.
 func (a *applied) noteVar(name, value string) {

@@ -38,6 +38,7 @@ type State struct {
 	bare   bool // without a schema: see SetNoSchema
 	vars   map[string]string
 	user   map[string]string
+	held   int64 // bytes of user
 	lastID uint64
 
 	gives Gives // of the statement under way; nil: it may give any id
@@ -98,10 +99,34 @@ func (s *State) UserVar(name string) (expr string, ok bool) {
 }
 
 // SetUserVar records that the user variable name (without @) is to be expr.
-func (s *State) SetUserVar(name, expr string) { s.set(s.user, lower(name), expr) }
+func (s *State) SetUserVar(name, expr string) {
+	s.held += s.UserVarGrowth(name, expr)
+	s.set(s.user, lower(name), expr)
+}
+
+// UserVarGrowth is how many bytes more the user variables hold when name is expr.
+func (s *State) UserVarGrowth(name, expr string) int64 {
+	name = lower(name)
+	if old, ok := s.user[name]; ok {
+		return int64(len(expr) - len(old))
+	}
+	return userVarWeight(name, expr)
+}
+
+// userVarWeight is about what a user variable holds.
+func userVarWeight(name, expr string) int64 { return int64(len(name) + len(expr) + 64) }
+
+// UserVarBytes is about what the user variables hold.
+func (s *State) UserVarBytes() int64 { return s.held }
 
 // UnsetUserVar records that the variable is NULL, as one never set is.
-func (s *State) UnsetUserVar(name string) { s.unset(s.user, lower(name)) }
+func (s *State) UnsetUserVar(name string) {
+	name = lower(name)
+	if old, ok := s.user[name]; ok {
+		s.held -= userVarWeight(name, old)
+	}
+	s.unset(s.user, name)
+}
 
 // UserVars ranges over the user variables that are set, in no order.
 func (s *State) UserVars() iter.Seq2[string, string] { return maps.All(s.user) }
@@ -120,7 +145,7 @@ func (s *State) SetGives(g Gives) { s.gives = g }
 func (s *State) Reset() {
 	clear(s.vars)
 	clear(s.user)
-	s.lastID = 0
+	s.lastID, s.held = 0, 0
 	s.version++
 }
 

@@ -219,8 +219,10 @@ func (s *Session) reset(ctx context.Context) error {
 	for name := range s.named {
 		s.forgetNamed(name)
 	}
-	s.state.Reset()
-	s.setShardValues(nil)
+	s.forgetState()
+	s.unkept = nil
+	_ = s.setShardValues(nil) // nothing has room
+	s.followSavepoints()
 	s.diag, s.next, s.transactionType, s.atomic = diagnostics{}, txn.Options{}, s.ownTransactionType(), false
 	s.switchAutocommit(s.srv.Initial.Autocommit)
 	s.setCollation(s.collation)

@@ -18,6 +18,9 @@ const (
 	temporaryPin = "temporary table"
 )
 
+// maxPossessions is how many names are followed. A session that takes more keeps its connection.
+const maxPossessions = 4096
+
 // possessions are what a connection is pinned for, as far as its statements tell names: never fewer than there are,
 // unless it is vague. A pin whose possessions are vague stays until the session ends or is reset.
 type possessions struct {
@@ -26,6 +29,10 @@ type possessions struct {
 }
 
 func (p *possessions) add(name string) {
+	if len(p.names) == maxPossessions && !p.names[name] {
+		p.vague = true
+		return
+	}
 	if p.names == nil {
 		p.names = map[string]bool{}
 	}

@@ -364,7 +364,7 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 			return err
 		}
 	}
-	return s.afterSingle(ctx, x, h)
+	return s.toldLater(s.afterSingle(ctx, x, h))
 }
 
 // afterSingle takes over what the statement has set on its connection: user variables and LAST_INSERT_ID() are read

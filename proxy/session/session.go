@@ -58,6 +58,7 @@ type Session struct {
 	txn             *txn.Txn
 	unseen          bool            // txn is the statement's own, of which the client knows nothing
 	lost            bool            // a transaction was rolled back since its last statement: see mourn
+	unkept          *sqlerr.Error   // why what the last statement has assigned is not kept; the next is told
 	indelible       bool            // txn may have changed a table whose engine takes nothing back
 	next            txn.Options     // SET TRANSACTION: the next transaction's only
 	transactionType TransactionType // of those that begin from now on
@@ -103,7 +104,8 @@ type Session struct {
 	diag     diagnostics
 	prepared prepareds
 	named    map[string]*prepared // SQL PREPARE, by lower case name
-	errors   int                  // statements that ended with an error
+	points   keptPoints
+	errors   int // statements that ended with an error
 	observed observed
 	caller   caller
 	// waitsAlways is how long the attributes of the connection say that each statement is waited for; "": they say nothing.
@@ -325,6 +327,8 @@ func (s *Session) end(ctx context.Context) {
 	for name := range s.named {
 		s.forgetNamed(name)
 	}
+	s.memory.Release(s.state.UserVarBytes() + shardValueWeight(s.shardValues))
+	s.followSavepoints()
 	s.client.Release()
 	if s.visit != nil {
 		s.visit.End()
@@ -360,6 +364,7 @@ func (s *Session) begin(cmd wire.Command) bool {
 // finish notes the end of the command and reports whether the session goes on.
 func (s *Session) finish() bool {
 	s.slim()
+	s.followSavepoints()
 	now, pins := time.Now(), s.pinReasons()
 	if s.command == wire.ComQuery || s.command == wire.ComStmtExecute { // both are written by this goroutine alone
 		s.srv.Meter.Took(now.Sub(s.since))

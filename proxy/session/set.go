@@ -348,11 +348,19 @@ var oneShot = map[string]bool{"insert_id": true, "rand_seed1": true, "rand_seed2
 
 // oneRow has a server compute expressions. The LIMIT is stronger than a sql_select_limit of the session, which may be 0.
 func oneRow(ctx context.Context, h *held, expressions ...string) ([]sqltypes.Column, sqltypes.Row, error) {
-	columns, rows, err := h.lease.Conn().QueryRows(ctx, "SELECT "+strings.Join(expressions, ", ")+" LIMIT 1")
+	columns, rows, err := h.lease.Conn().QueryRows(ctx, oneRowText(expressions))
+	return theRow(columns, rows, len(expressions), err)
+}
+
+func oneRowText(expressions []string) string {
+	return "SELECT " + strings.Join(expressions, ", ") + " LIMIT 1"
+}
+
+func theRow(columns []sqltypes.Column, rows []sqltypes.Row, expressions int, err error) ([]sqltypes.Column, sqltypes.Row, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(rows) != 1 || len(rows[0]) != len(expressions) {
+	if len(rows) != 1 || len(rows[0]) != expressions {
 		return nil, nil, sqlerr.Internal("a question for values was not answered with one row of them")
 	}
 	return columns, rows[0], nil
@@ -375,7 +383,13 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 			asked = append(asked, "CHARSET("+name+")", "COLLATION("+name+")", "HEX("+name+")")
 		}
 	}
-	columns, row, err := oneRow(ctx, h, asked...)
+	room := s.roomToKeep()
+	defer room.giveBack()
+	columns, rows, err := h.lease.Conn().QueryRowsWithin(ctx, room.take, oneRowText(asked))
+	columns, row, err := theRow(columns, rows, len(asked), err)
+	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeOutOfSortMemory {
+		doubt(h, names)
+	}
 	if err != nil {
 		return err
 	}
@@ -405,11 +419,12 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 			}
 		}
 		i += 3
-		user := strings.ReplaceAll(strings.Trim(name[1:], "`"), "``", "`")
+		user := userName(name)
 		if cell == nil {
-			s.state.UnsetUserVar(user)
-		} else {
-			s.state.SetUserVar(user, s.userLiteral(cell, column, own))
+			s.unsetUserVar(user)
+		} else if err := s.setUserVar(user, s.userLiteral(cell, column, own)); err != nil {
+			doubt(h, names)
+			return err
 		}
 	}
 	if describes >= 0 {

@@ -35,8 +35,7 @@ func (s *Session) setShardValue(ctx context.Context, x *execution) error {
 	if err != nil {
 		return s.writeError(err)
 	}
-	s.setShardValues(values)
-	return s.respond(nil)
+	return s.respond(s.setShardValues(values))
 }
 
 // assignedValue is the value of an assignment.
@@ -72,11 +71,15 @@ func parseShardValues(v sqltypes.Value) (map[string]int64, error) {
 	return out, nil
 }
 
-// setShardValues takes the values over.
-func (s *Session) setShardValues(values map[string]int64) {
+// setShardValues takes the values over, if there is room for them.
+func (s *Session) setShardValues(values map[string]int64) error {
+	if err := s.memory.Reserve(shardValues, shardValueWeight(values)); err != nil {
+		return err
+	}
+	s.memory.Release(shardValueWeight(s.shardValues))
 	s.shardValues, s.hinted, s.router.ShardValue = values, "", nil
 	if len(values) == 0 {
-		return
+		return nil
 	}
 	var tables []string
 	for t := range values {
@@ -91,6 +94,15 @@ func (s *Session) setShardValues(values map[string]int64) {
 		}
 		return n, ok
 	}
+	return nil
+}
+
+// shardValueWeight is about what values hold, with the names in order beside them.
+func shardValueWeight(values map[string]int64) (bytes int64) {
+	for table := range values {
+		bytes += int64(3*len(table) + 64)
+	}
+	return bytes
 }
 
 // hintedTables are the tables for which the session gives a value.

@@ -66,7 +66,7 @@ func TestShardValueOfPrepared(t *testing.T) {
 
 func TestShardValues(t *testing.T) {
 	s := newScripted(t, "mesh").session
-	s.setShardValues(map[string]int64{"": 5, "logs": -1})
+	_ = s.setShardValues(map[string]int64{"": 5, "logs": -1})
 	if got, want := s.shardValueText(), "_utf8mb4 '5, logs=-1'"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
@@ -75,7 +75,7 @@ func TestShardValues(t *testing.T) {
 			t.Errorf("%s: %d %v", table, n, ok)
 		}
 	}
-	s.setShardValues(nil)
+	_ = s.setShardValues(nil)
 	if s.router.ShardValue != nil || s.shardValueText() != "NULL" || s.hintedTables() != nil {
 		t.Error("a value that was taken back is still there")
 	}

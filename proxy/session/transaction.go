@@ -317,6 +317,9 @@ func onSavepoint(s *Session, ctx context.Context, x *execution) error {
 	if s.txn == nil {
 		return s.respond(nil)
 	}
+	if err := s.keepSavepoint(x.st.parsed.Txn.Savepoint); err != nil {
+		return s.respond(err)
+	}
 	return s.respond(s.savepoint(ctx, s.txn.Savepoint, x.st.parsed.Txn.Savepoint))
 }
 
@@ -343,6 +346,7 @@ func onRelease(s *Session, ctx context.Context, x *execution) error {
 // the transaction is rolled back.
 func (s *Session) savepoint(ctx context.Context, verb func(context.Context, string) error, name string) error {
 	err := verb(ctx, "`"+strings.ReplaceAll(name, "`", "``")+"`")
+	s.countSavepoints()
 	s.controlWarnings()
 	switch {
 	case err == nil:
@@ -435,6 +439,10 @@ func (s *Session) setNext(x *execution, a *parser.Assignment) error {
 // mourn tells, once, that the transaction which the client thinks open has been rolled back because a shard's connection
 // was lost in it: what follows must not run as if it were part of it. Whoever ends or begins one knows already.
 func (s *Session) mourn(kind parser.Kind) error {
+	if e := s.unkept; e != nil && kind != parser.Rollback && kind != parser.Begin {
+		s.unkept = nil
+		return e
+	}
 	if !s.lost {
 		return nil
 	}

@@ -192,7 +192,7 @@ var table = []section{
 			Doc: "One statement; beyond it the merge spills to disk, or fails where it cannot. Not set: 64MiB, or less where memory.process is.",
 			at:  func(c *Config) any { return &c.Memory.Query }},
 		{Name: "memory.session", Kind: Bytes, Example: "128MiB", Min: mib, Reload: true, auto: func() string { return share(128 * mib) },
-			Doc: "One client's prepared statements: their texts and the parameters sent ahead. Not set: 128MiB, or less where memory.process is.",
+			Doc: "What one client has its session keep: prepared statements, the parameters sent ahead, user variables, savepoints. Not set: 128MiB, or less where memory.process is.",
 			at:  func(c *Config) any { return &c.Memory.Session }},
 		{Name: "memory.process", Kind: Bytes, Example: "1GiB", Min: mib, Reload: true, auto: func() string { return share(math.MaxInt64) },
 			Doc: "All clients together, with what is made of their statements where they are read. Not set: a quarter of the machine's memory or of its cgroup's, at least 64MiB.",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/tests/harness"
 )
 
@@ -258,5 +259,155 @@ func TestPreparedStatementsPlannedAnew(t *testing.T) {
 	exec(t, c, "DO 1") // behind the closings, which have no answer
 	if now := held(); now != rest {
 		t.Errorf("%v bytes are charged when all is closed, %v before", now, rest)
+	}
+}
+
+// What a client has its session keep is charged: the values of user variables, which wander with it from connection to connection, the
+// names of savepoints, and the values of heddle_shard_value. What does not fit is refused, and nothing else is changed by that.
+func TestSessionStateIsBounded(t *testing.T) {
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := startHeddleWith(t, map[string]string{"admin.address": admin, "memory.process": "10MiB", "memory.session": "2MiB", "memory.query": "1MiB"}, addrs()...)
+	db := h.Open(t, "root", "", "shop")
+	fill(t, db)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	used := func() float64 { return metric(t, admin, "heddle_memory_bytes") }
+	var all []*raw
+	for i := range 6 {
+		c, err := dialRaw(h.Addr, "shop", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+		fillsWithVariables(t, c, i)
+	}
+	if now := used(); now > 10<<20 || now < 8<<20 {
+		t.Errorf("%v bytes are charged for six sessions full of user variables", now)
+	}
+	for i, c := range all {
+		if i%2 == 0 {
+			if err := c.send(wire.Bare(wire.ComResetConnection)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.answer(); err != nil {
+				t.Fatal(err)
+			}
+			keepsOnly(t, c, "SELECT @v0 IS NULL AND @v IS NULL", "1")
+		}
+		c.close()
+	}
+	settles(t, func() bool { return used() == 0 }, func() string { return fmt.Sprint(used(), " bytes stay charged when nobody is there") })
+
+	c, err := dialRaw(h.Addr, "shop", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	begins := func() {
+		if _, err := c.query("BEGIN"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begins()
+	n := 0
+	for err = nil; err == nil && n < 20_000; {
+		const batch = 200 // sent before the first of their answers is read
+		for i := range batch {
+			if err := c.send(&wire.Query{SQL: fmt.Appendf(nil, "SAVEPOINT s%050d", n+i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range batch {
+			if _, failed := c.answer(); failed != nil {
+				err = failed
+			} else {
+				n++
+			}
+		}
+	}
+	if number(err) != 1038 || !strings.Contains(err.Error(), "savepoints") || n < 1000 {
+		t.Errorf("of savepoints %d are taken: %v", n, err)
+	}
+	if full := used(); full < 1<<20 {
+		t.Errorf("%v bytes are charged for %d savepoints", full, n)
+	}
+	if _, err := c.query(fmt.Sprintf("ROLLBACK TO s%050d", 9)); err != nil {
+		t.Error(err)
+	}
+	if now := used(); now > 64<<10 {
+		t.Errorf("%v bytes are charged for ten savepoints", now)
+	}
+	begins() // commits
+	if now := used(); now != 0 {
+		t.Errorf("%v bytes are charged for the savepoints of a transaction that is over", now)
+	}
+
+	tables := make([]string, 20_000)
+	for i := range tables {
+		tables[i] = fmt.Sprintf("t%050d=1", i)
+	}
+	if _, err := c.query("SET heddle_shard_value = '" + strings.Join(tables, ",") + "'"); number(err) != 1038 || !strings.Contains(err.Error(), "heddle_shard_value") {
+		t.Errorf("values for 20,000 tables: %v", err)
+	}
+	keepsOnly(t, c, "SELECT @@heddle_shard_value IS NULL", "1")
+}
+
+// fillsWithVariables sets user variables until one is refused, inside and outside of transactions. All that were taken are still there then,
+// wherever they are asked for, and the one that was refused is what it was.
+func fillsWithVariables(t *testing.T, c *raw, i int) {
+	t.Helper()
+	if i%2 == 1 {
+		for _, sql := range []string{"BEGIN", "SELECT id FROM accounts"} {
+			if _, err := c.query(sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := c.query("SET @v = 'before'"); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := 0, error(nil)
+	for taken < 100 {
+		if _, err = c.query(fmt.Sprintf("SET @v%d = REPEAT('%d', 80000)", taken, taken%10)); err != nil {
+			break
+		}
+		taken++
+	}
+	if number(err) != 1038 || !strings.Contains(err.Error(), "user variables") || !strings.Contains(err.Error(), "memory.") {
+		t.Errorf("session %d: of user variables %d are taken: %v", i, taken, err)
+	}
+	for _, sql := range []string{"SET @v = REPEAT('x', 9000000), @w = 1", "SELECT REPEAT('x', 4000000) INTO @v"} {
+		_, err := c.query(sql)
+		if err == nil { // its answer has ended before its variable is read back: the next statement is told
+			_, err = c.query("SELECT 1")
+		}
+		if number(err) != 1038 || !strings.Contains(err.Error(), "memory.") {
+			t.Errorf("session %d: %s: %v", i, sql, err)
+		}
+		if i > 3 {
+			continue // of a process that is full nothing can be asked that needs room
+		}
+		for id := range 4 {
+			keepsOnly(t, c, fmt.Sprintf("SELECT @v FROM accounts WHERE id = %d", id+1), "before")
+		}
+	}
+	if i > 3 {
+		return
+	}
+	for n := range min(taken, 3) {
+		keepsOnly(t, c, fmt.Sprintf("SELECT @v%d = REPEAT('%d', 80000) FROM accounts WHERE id = %d", n, n, n+1), "1")
+	}
+}
+
+// keepsOnly asks for one value.
+func keepsOnly(t *testing.T, c *raw, sql, want string) {
+	t.Helper()
+	rows, err := c.table(sql)
+	if err != nil || len(rows) != 1 || rows[0][0] != want {
+		t.Errorf("%s: %v %v, want %s", sql, rows, err, want)
 	}
 }
