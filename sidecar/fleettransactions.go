@@ -42,6 +42,7 @@ func look(ctx context.Context, shards *txn.Shards, c *control) {
 	case err != nil:
 		shards.Away(c.source.Name, err)
 	case server != nil:
+		server.Addr = c.source.Addr
 		shards.Set(c.source.Name, server, unfit)
 	}
 }

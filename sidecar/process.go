@@ -251,7 +251,7 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		srv.Tracer = p.tracer
 	}
 	if !p.transactions.none {
-		srv.Transactions = p.transactions.manager
+		srv.Transactions, srv.XA = p.transactions.manager, p.transactions.manager
 	}
 	srv.Hostname, err = os.Hostname()
 	if err != nil {

@@ -247,6 +247,9 @@ func (t *transactions) probe(ctx context.Context, c *control) bool {
 	defer cancel()
 	name := c.source.Name
 	server, unfit := txn.Probe(ctx, c.db, name)
+	if server != nil {
+		server.Addr = c.source.Addr
+	}
 	if unreached(unfit) {
 		t.shards.Away(name, unfit)
 		return false

@@ -145,7 +145,7 @@ func (m *Manager) show(ctx context.Context, v *view, all map[xa.GTRID]bool, ask 
 	var unknown []xa.GTRID
 	for g := range all {
 		switch {
-		case !v.there[g] && g.Log != v.server.Log: // it has no part here
+		case !v.there[g] && (g.Client || g.Log != v.server.Log): // it has no part here
 		case m.known.before(v.server.Log, g, v.since):
 			v.shown[g] = true
 		default:
@@ -181,7 +181,7 @@ func fractured(views []*view) (found bool) {
 	for _, v := range views {
 		for g := range visible {
 			lacks := !v.shown[g]
-			if lacks && g.Log == v.server.Log && !v.there[g] {
+			if lacks && g.Log == v.server.Log && !v.there[g] && !g.Client {
 				// A decision that a snapshot lacks which was opened after somebody saw the transaction is over and swept.
 				lacks, v.anew[g] = !v.anew[g], true
 			} else {

@@ -41,7 +41,7 @@ func (t *Txn) Touched(b Branch, wrote bool) {
 
 // Spread reports whether the transaction has become a distributed one. From then on no branch may wait long for a lock: a
 // circle over two servers is seen by neither.
-func (t *Txn) Spread() bool { return t.gtrid != (xa.GTRID{}) }
+func (t *Txn) Spread() bool { return t.gtrid != (xa.GTRID{}) && (t.client == nil || len(t.parts) > 1) }
 
 // GTRID is the name by which a distributed transaction is known on its servers; "" as long as it has none.
 func (t *Txn) GTRID() string {

@@ -17,9 +17,9 @@ type kept struct {
 	rows int64 // that it has changed; -1: it has failed, or nobody has said
 }
 
-// KeepsStatements reports whether statements that write are to be told by Sending.
+// KeepsStatements reports whether statements that write are to be told by Sending. Those of a client's own XA are not: who ends it may have another process.
 func (t *Txn) KeepsStatements() bool {
-	return t.manager != nil && t.manager.cfg.KeepStatements && t.Spread()
+	return t.manager != nil && t.manager.cfg.KeepStatements && t.client == nil && t.Spread()
 }
 
 // Sending is told of a statement that is about to be sent to a branch and may write. Home's are not kept: it commits with the decision, or

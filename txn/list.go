@@ -18,7 +18,7 @@ import (
 type Listed struct {
 	GTRID    xa.GTRID
 	Home     string // the data source that has the decision; "" where none of this mesh has its log
-	Decision string // "committed", "aborted", "" for none
+	Decision string // "committed", "aborted", "prepared" by a client who is to decide, "" for none
 	Age      time.Duration
 	Branches []ListedBranch
 }
@@ -92,8 +92,11 @@ func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, of fu
 		for _, d := range rows {
 			l := of(d.GTRID)
 			l.Decision, l.Age = "aborted", d.Age
-			if d.Commit {
+			switch {
+			case d.Commit:
 				l.Decision = "committed"
+			case d.Held:
+				l.Decision = preparedByClient
 			}
 			for _, p := range d.Parts {
 				listed := slices.ContainsFunc(l.Branches, func(b ListedBranch) bool { return b.xid.Branch.Log == p })
@@ -125,7 +128,7 @@ func (s *Shards) marks(ctx context.Context, rows []txnlog.Decided) (map[xa.Log]m
 	for log, gtrids := range of {
 		if server := s.ByLog(log); server != nil {
 			var err error
-			if marked[log], err = server.Marks(ctx, gtrids); err != nil {
+			if marked[log], err = server.Marks(ctx, gtrids, log); err != nil {
 				return nil, err
 			}
 		}
@@ -180,11 +183,17 @@ func (s *Shards) statements(ctx context.Context, l *Listed) error {
 	return err
 }
 
+var errBusy = errors.New("it is being decided")
+
+const preparedByClient = "prepared"
+
 // Against is why an operator may not have it end so; nil: it may.
 func (l *Listed) Against(commit, force bool) error {
 	switch {
 	case l.Decision == "" && commit && !force:
 		return ErrUndecided
+	case l.Decision == preparedByClient:
+		return nil
 	case l.Decision != "" && commit != (l.Decision == "committed"):
 		return ErrDecided
 	}
@@ -212,13 +221,22 @@ func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) 
 		return nil, fmt.Errorf("resolve %s: it may have branches that cannot be seen: %w", l.GTRID, err)
 	}
 	r := resolver{shards: s}
+	if l.Decision == preparedByClient {
+		var parts []xa.Log
+		for _, b := range l.Branches {
+			parts = append(parts, b.xid.Branch.Log)
+		}
+		if found, err := home.Settle(ctx, l.GTRID, parts, commit); err != nil || found == xa.Busy {
+			return nil, fmt.Errorf("resolve %s: %w", l.GTRID, cmp.Or(err, errBusy))
+		}
+	}
 	if err := r.decide(ctx, home, l.GTRID, l.Branches, commit, force); err != nil {
 		return nil, fmt.Errorf("resolve %s: %w", l.GTRID, err)
 	}
 	done, errs := make([]Resolved, len(l.Branches)), make([]error, len(l.Branches))
 	var work sync.WaitGroup
 	for i, b := range l.Branches {
-		work.Go(func() { done[i], errs[i] = r.finish(ctx, s.branchServer(b), b.xid, !b.Prepared) })
+		work.Go(func() { done[i], errs[i] = r.finish(ctx, s.branchServer(b), b.xid, commit && !b.Prepared) })
 	}
 	work.Wait()
 	var out []Resolved

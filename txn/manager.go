@@ -102,6 +102,8 @@ type Manager struct {
 	epoch uint64
 	seq   atomic.Uint64
 	known known
+	// clients are the names that clients have given to what they have not prepared yet.
+	clients clientNames
 }
 
 // NewManager draws the process's epoch, by which its transactions are told from those of every other.

@@ -26,6 +26,9 @@ func Probe(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.S
 		return nil, err
 	}
 	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log, Keeps: txnlog.EnsureStatements(ctx, db)}
+	if err := server.Learn(ctx); err != nil {
+		return nil, err
+	}
 	if err := keeps(vars); err != nil {
 		return server, err
 	}
@@ -46,7 +49,11 @@ func Look(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.Se
 	if err != nil || !found {
 		return nil, nil, err
 	}
-	return &txnlog.Server{DB: db, DataSource: dataSource, Log: log}, keeps(vars), nil
+	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log}
+	if err := server.Learn(ctx); err != nil {
+		return nil, nil, err
+	}
+	return server, keeps(vars), nil
 }
 
 // probed are the variables that are looked at; servers that do not have one have no row of it.

@@ -198,15 +198,17 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 		errs []error
 		wg   sync.WaitGroup
 	)
+	due, err := r.decidable(ctx, server, r.due(dataSource, server, listed))
+	if err != nil {
+		errs = append(errs, fmt.Errorf("recover %s: %w", dataSource, err))
+	}
 	slots := make(chan struct{}, recoveries)
-	for _, x := range r.due(dataSource, server, listed) {
+	for _, x := range due {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
 			done, err := r.resolve(ctx, server, x, false)
-			r.mu.Lock()
-			delete(r.busy, x)
-			r.mu.Unlock()
+			r.leave(x)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -218,6 +220,56 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 	}
 	wg.Wait()
 	return out, errors.Join(errs...)
+}
+
+// decidable leaves out what clients have prepared, what it is not known of whether they have, and what an owner may be preparing that seems to live.
+func (r *Recoverer) decidable(ctx context.Context, server *txnlog.Server, due []xa.XID) (out []xa.XID, err error) {
+	by := map[xa.Log][]xa.GTRID{}
+	for _, x := range due {
+		if x.GTRID.Client {
+			by[x.GTRID.Log] = append(by[x.GTRID.Log], x.GTRID)
+		}
+	}
+	held := map[xa.GTRID]bool{}
+	for log, gtrids := range by {
+		kept := map[xa.GTRID]bool{}
+		asked := errNoLog
+		if home := r.cfg.Shards.ByLog(log); home != nil {
+			kept, asked = home.Held(ctx, gtrids)
+		}
+		for _, g := range gtrids {
+			held[g] = kept[g] || asked != nil
+		}
+		err = errors.Join(err, asked)
+	}
+	for _, x := range due {
+		if held[x.GTRID] || x.GTRID.Client && r.preparing(ctx, server, x) {
+			r.leave(x)
+			continue
+		}
+		out = append(out, x)
+	}
+	return out, err
+}
+
+// preparing reports whether the owner of a branch may be about to say that all are prepared: nothing is known of its process but that the branch's
+// connection is there. A client that is told that its PREPARE is undone cannot repeat it as cheaply as a COMMIT, and so owners have as long as living ones.
+func (r *Recoverer) preparing(ctx context.Context, server *txnlog.Server, x xa.XID) bool {
+	r.mu.Lock()
+	since := r.first[server.DataSource][x]
+	r.mu.Unlock()
+	if r.cfg.Life(x.GTRID.Epoch) != LifeUnknown || time.Since(since) >= r.cfg.Living {
+		return false
+	}
+	lives, err := server.Lives(ctx, x.Branch.Conn)
+	return lives || err != nil
+}
+
+// leave ends the work at a branch.
+func (r *Recoverer) leave(x xa.XID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.busy, x)
 }
 
 // InDoubt is how many branches of a data source were prepared at the last look, and for how long the oldest has been seen.
@@ -238,8 +290,8 @@ func (r *Recoverer) due(dataSource string, server *txnlog.Server, listed []xa.XI
 	defer r.mu.Unlock()
 	seen := map[xa.XID]time.Time{}
 	for _, x := range listed {
-		other := x.Branch.Log != server.Log && r.cfg.Shards.ByLog(x.Branch.Log) != nil // on the same server under another name
-		if x.GTRID.Cluster != r.cfg.Cluster || other {
+		at := r.cfg.Shards.ByLog(x.Branch.Log)
+		if x.GTRID.Cluster != r.cfg.Cluster || at != nil && at != server { // on the same server under another name
 			continue
 		}
 		since, known := r.first[dataSource][x]
@@ -293,8 +345,8 @@ func (r *Recoverer) Sweep(ctx context.Context, dataSource string) error {
 	if server == nil {
 		return nil
 	}
-	err := r.sweepDecisions(ctx, dataSource, server)
-	err = errors.Join(err, server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server), r.zombies(ctx, dataSource, server))
+	err := server.Learn(ctx)
+	err = errors.Join(err, r.sweepDecisions(ctx, dataSource, server), server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server), r.sweepNames(ctx, server), r.zombies(ctx, dataSource, server))
 	if err != nil {
 		return fmt.Errorf("sweep %s: %w", dataSource, err)
 	}
@@ -411,7 +463,19 @@ func (r *Recoverer) suspect(ctx context.Context, d txnlog.Decided, marked map[xa
 
 // sweepMarks deletes old marks of transactions whose decision is gone.
 func (r *Recoverer) sweepMarks(ctx context.Context, server *txnlog.Server) error {
-	old, err := server.OldMarks(ctx, r.cfg.Marks, page)
+	for _, log := range server.Logs() {
+		if r.cfg.Shards.ByLog(log) != server {
+			continue
+		}
+		if err := r.sweepMarksOf(ctx, server, log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Recoverer) sweepMarksOf(ctx context.Context, server *txnlog.Server, branch xa.Log) error {
+	old, err := server.OldMarks(ctx, branch, r.cfg.Marks, page)
 	if err != nil {
 		return err
 	}
@@ -428,11 +492,23 @@ func (r *Recoverer) sweepMarks(ctx context.Context, server *txnlog.Server) error
 		if err != nil {
 			return err
 		}
-		if err := server.DropMarks(ctx, slices.DeleteFunc(gtrids, func(g xa.GTRID) bool { return decided[g] })); err != nil {
+		if err := server.DropMarks(ctx, slices.DeleteFunc(gtrids, func(g xa.GTRID) bool { return decided[g] }), branch); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sweepNames aborts the transactions of clients whose owners have died before anything was prepared.
+func (r *Recoverer) sweepNames(ctx context.Context, server *txnlog.Server) error {
+	orphans, err := server.Orphans(ctx)
+	for _, c := range orphans {
+		old := c.Age >= r.cfg.Living || r.cfg.Life(c.GTRID.Epoch) == Dead
+		if err == nil && old && c.GTRID.Cluster == r.cfg.Cluster && r.cfg.Shards.ByLog(c.GTRID.Log) == server {
+			_, err = server.Fence(ctx, c.GTRID, 0)
+		}
+	}
+	return err
 }
 
 // zombies looks twice: a branch is for an instant in neither list while its server lets go of it.

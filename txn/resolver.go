@@ -35,7 +35,7 @@ type resolver struct {
 var errNoLog = errors.New("no data source of this mesh has the transaction's log")
 
 // finish works at one branch until it is finished, cannot be, or ctx ends. suspected is a branch that is decided to commit and is
-// neither marked nor listed.
+// neither marked nor listed. Of a branch that was not found its log is all there is of the name (Conn is 0): the rest is looked for.
 func (r resolver) finish(ctx context.Context, server *txnlog.Server, x xa.XID, suspected bool) (Resolved, error) {
 	if server == nil {
 		return Resolved{XID: x}, fmt.Errorf("recover %s: no data source of this mesh has the branch's log", x)
@@ -92,6 +92,11 @@ func (w *recovery) perform(ctx context.Context, m xa.Move) (xa.Finding, error) {
 	if home == nil {
 		return xa.Away, errNoLog
 	}
+	if w.xid.Branch.Conn == 0 {
+		if answered, found, err := w.nameless(ctx, m); answered {
+			return found, err
+		}
+	}
 	switch m {
 	case xa.Read:
 		return home.Decision(ctx, w.xid.GTRID)
@@ -115,6 +120,26 @@ func (w *recovery) perform(ctx context.Context, m xa.Move) (xa.Finding, error) {
 		return at.Inspect(ctx, w.xid)
 	}
 	return xa.Away, fmt.Errorf("txn: a move that is none: %s", m)
+}
+
+// nameless looks for the name of a branch that was not listed when it was looked for, as it is for a moment while its connection ends. Without
+// it there is nobody to look for, and nothing to end: answered.
+func (w *recovery) nameless(ctx context.Context, m xa.Move) (answered bool, found xa.Finding, err error) {
+	ends := m == xa.Commit || m == xa.Abort
+	if !ends && m != xa.Look && m != xa.Again && m != xa.Kill {
+		return false, xa.Fine, nil
+	}
+	x, listed, err := w.server.Branch(ctx, w.xid.GTRID, w.xid.Branch.Log)
+	switch {
+	case err != nil:
+		return true, xa.Away, err
+	case listed:
+		w.xid = x
+		return ends, xa.Declined, nil // nobody has looked yet who has it
+	case ends:
+		return true, xa.Unknown, nil
+	}
+	return true, xa.Fine, nil
 }
 
 // finishBranch ends the branch. Of what is aborted it first ends the home branch, which nothing else takes out of a frozen owner's

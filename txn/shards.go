@@ -135,16 +135,33 @@ func (s *Shards) unreached() error {
 	return errors.Join(errs...)
 }
 
-// ByLog is the server that has a log, nil if none is known to.
+// ByLog is the server that has a log, nil if none is known to: that of the data source whose log it is. Where it is nobody's, as after a data source
+// was given another name, it is the server that keeps it: if there is only one, for copies of a server have its logs too.
 func (s *Shards) ByLog(log xa.Log) *txnlog.Server {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	all := true
 	for _, have := range s.shards {
 		if have.server != nil && have.server.Log == log {
 			return have.server
 		}
+		all = all && have.server != nil
 	}
-	return nil
+	if !all { // it may be the log of one that has not been reached yet
+		return nil
+	}
+	var keeper *txnlog.Server
+	for _, name := range slices.Sorted(maps.Keys(s.shards)) {
+		at := s.shards[name].server
+		switch {
+		case !slices.Contains(at.Logs(), log):
+		case keeper == nil:
+			keeper = at
+		case at.Addr == "" || at.Addr != keeper.Addr:
+			return nil
+		}
+	}
+	return keeper
 }
 
 // Names are the data sources in order.

@@ -111,6 +111,7 @@ type Txn struct {
 	guarded bool      // home has its savepoint
 	decided time.Time // when the decision was sent
 	late    []Pending
+	client  *client // nil: no XA statements of a client's have begun it
 
 	keptBytes int // of statements
 }
@@ -143,6 +144,9 @@ func (t *Txn) Enlist(ctx context.Context, b Branch) error {
 	if t.Branch(b.DataSource()) != nil {
 		return fmt.Errorf("txn: data source %s is enlisted twice", b.DataSource())
 	}
+	if t.client != nil {
+		return t.enlistClient(ctx, []Branch{b})
+	}
 	if t.manager != nil && !t.options.ReadOnly && len(t.parts) > 0 {
 		return t.enlistXA(ctx, []Branch{b})
 	}
@@ -163,6 +167,9 @@ func (t *Txn) EnlistAll(ctx context.Context, all []Branch) error {
 		if t.Branch(b.DataSource()) != nil {
 			return fmt.Errorf("txn: data source %s is enlisted twice", b.DataSource())
 		}
+	}
+	if t.client != nil {
+		return t.enlistClient(ctx, all)
 	}
 	if t.manager != nil && !t.options.ReadOnly {
 		return t.enlistXA(ctx, all)
@@ -322,8 +329,11 @@ func fate(ctx context.Context, o *Outcome) Fate {
 	return Unknown
 }
 
-// Rollback rolls every branch back. An error of a branch that is no longer alive is none: its server has rolled it back.
+// Rollback rolls every branch back, but for what a client has prepared, which stays so. An error of a branch that is no longer alive is none: its server has rolled it back.
 func (t *Txn) Rollback(ctx context.Context) error {
+	if t.client != nil {
+		return t.leaveClient(ctx)
+	}
 	if t.Spread() {
 		return t.finish(ctx, false)
 	}

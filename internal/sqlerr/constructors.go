@@ -338,6 +338,37 @@ func ReadUnsettled() *Error {
 	return newf(CodeLockWaitTimeout, "HY000", "Lock wait timeout exceeded: heddle_read is atomic, and transactions that are not on all of their shards yet are in the way; try again")
 }
 
+// XAUnknown is XAER_NOTA.
+func XAUnknown() *Error { return newf(1397, "XAE04", "XAER_NOTA: Unknown XID") }
+
+// XAInvalid is XAER_INVAL.
+func XAInvalid() *Error {
+	return newf(1398, "XAE05", "XAER_INVAL: Invalid arguments (or unsupported command)")
+}
+
+// XARMFail is XAER_RMFAIL: a statement that the state of the XA transaction does not allow.
+func XARMFail(state string) *Error {
+	return newf(1399, "XAE07", "XAER_RMFAIL: The command cannot be executed when global transaction is in the  %s state", state)
+}
+
+// XAOutside is XAER_OUTSIDE.
+func XAOutside() *Error {
+	return newf(1400, "XAE09", "XAER_OUTSIDE: Some work is done outside global transaction")
+}
+
+// XADuplicate is XAER_DUPID.
+func XADuplicate() *Error { return newf(1440, "XAE08", "XAER_DUPID: The XID already exists") }
+
+// XARolledBack is XA_RBROLLBACK.
+func XARolledBack() *Error {
+	return newf(1402, "XA100", "XA_RBROLLBACK: Transaction branch was rolled back")
+}
+
+// XADeadlock is XA_RBDEADLOCK.
+func XADeadlock() *Error {
+	return newf(1614, "XA102", "XA_RBDEADLOCK: Transaction branch was rolled back: deadlock was detected")
+}
+
 // CommitUndelivered is the warning of a transaction that is committed and is to be seen on a data source only when its server lets it.
 func CommitUndelivered(dataSource string) *Error {
 	return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': it is decided, and done when the server lets it", dataSource)

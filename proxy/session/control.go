@@ -42,7 +42,7 @@ func handlers() map[parser.Kind]handler {
 		parser.ExecuteImmediate: onExecuteImmediate,
 		parser.Deallocate:       onDeallocate,
 		parser.UnlockTables:     onUnlockTables,
-		parser.XA:               onRefused,
+		parser.XA:               onXA,
 		parser.Shutdown:         onRefused,
 		parser.ReplicationAdmin: onRefused,
 		parser.CreateDatabase:   onDatabase,
@@ -209,6 +209,7 @@ func (s *Session) reset(ctx context.Context) error {
 	if s.txn != nil {
 		_ = s.rollback(ctx) // connections that cannot roll back are dropped below
 	}
+	s.xa = nil
 	s.mu.Lock()
 	for _, h := range s.held {
 		h.drop()

@@ -23,6 +23,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/router/sharding"
 	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // Catalogs gives what planning knows. A Snapshot is pinned for a statement.
@@ -84,6 +85,18 @@ type Transactions interface {
 	Delivered(ctx context.Context, p txn.Pending) error
 	// Atomic opens the snapshots of a transaction that only reads, so that they show no half of another one, or returns txn.ErrUnsettled.
 	Atomic(ctx context.Context, t *txn.Txn, ask txn.Ask) error
+}
+
+// XA is what clients' own XA statements are run by. txn.Manager is one.
+type XA interface {
+	// Alone reports whether nothing is kept on servers, as where there is one data source: then clients cannot begin any.
+	Alone() bool
+	// BeginClient begins the transaction that XA START names; home keeps the name.
+	BeginClient(ctx context.Context, o txn.Options, home string, name xa.ClientXID) (*txn.Txn, error)
+	// FinishClient ends what is prepared, or returns txn.ErrUnknown; own: by this session, whose connections are gone.
+	FinishClient(ctx context.Context, name xa.ClientXID, commit, own bool) (late []txn.Pending, err error)
+	// PreparedByClients lists what clients have prepared, for XA RECOVER.
+	PreparedByClients(ctx context.Context) ([]xa.ClientXID, error)
 }
 
 // Journal keeps what becomes of DDL over several shards. journal.Journal is one.
@@ -204,6 +217,7 @@ type Server struct {
 	Admitter     Admitter     // nil: everybody at once
 	Gate         Gate         // nil: the rules never change
 	Transactions Transactions // nil: all are LOCAL
+	XA           XA           // nil: clients cannot begin any
 	Journal      Journal      // nil: nobody is told what became of DDL but its client
 	Rules        RuleAdmin    // makes and ends databases
 	// Tables are those of the database heddle, by name; nil: there are none.

@@ -212,6 +212,11 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 			return nil, nil, err
 		}
 	}
+	if s.xa != nil && cacheable[x.st.parsed.Kind] {
+		if err := s.inXA(&x); err != nil {
+			return nil, nil, err
+		}
+	}
 	t := &tree{s: s, x: &x}
 	shard, err := t.describe(ctx, stmt.st.plan.Root)
 	if err != nil {

@@ -93,6 +93,11 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 			return s.writeError(err)
 		}
 	}
+	if s.xa != nil {
+		if err := s.inXA(x); err != nil {
+			return s.writeError(err)
+		}
+	}
 	if err := s.mourn(kind); err != nil {
 		return s.writeError(err)
 	}

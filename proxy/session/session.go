@@ -67,6 +67,7 @@ type Session struct {
 	once            txn.Options     // next, where the statement under way is that transaction
 	undelivered     []txn.Pending   // of earlier transactions
 	atomic          bool            // SET heddle_read = 'atomic'
+	xa              *clientXA       // that the client has begun by XA START
 	viewed          *txn.Txn        // a READ ONLY transaction whose snapshots are known to fit
 	held            []*held         // in data source order
 	writes          *replica.User   // what the user has written; nil: no data source has replicas

@@ -106,6 +106,9 @@ func (s *Session) mayWrite() bool {
 
 // commit ends the open transaction, if there is one, as COMMIT does.
 func (s *Session) commit(ctx context.Context) error {
+	if s.xa != nil {
+		return sqlerr.XARMFail(s.xaState())
+	}
 	if s.txn == nil {
 		return nil
 	}

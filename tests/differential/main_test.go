@@ -120,7 +120,8 @@ func startHeddles(ctx context.Context, e *harness.Env) error {
 				return err
 			}
 		}
-		h, err := e.SharedHeddle(ctx, harness.HeddleOptions{Rules: rules, Users: "users: {root: {}}\n"})
+		h, err := e.SharedHeddle(ctx, harness.HeddleOptions{Rules: rules, Users: "users: {root: {}}\n",
+			Set: map[string]string{"etcd.prefix": "/" + l.Name}}) // meshes of their own: they have the same XA names at the same time
 		if err != nil {
 			return fmt.Errorf("layout %s: %w", l.Name, err)
 		}

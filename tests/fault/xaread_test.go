@@ -17,6 +17,16 @@ import (
 // startWide starts heddles whose accounts and ledger are over four data sources, two on each server.
 func startWide(t *testing.T, n int) (out []*harness.Heddle) {
 	t.Helper()
+	makeWide(t)
+	for range n {
+		out = append(out, startWideWith(t))
+	}
+	return out
+}
+
+// makeWide makes the schemas of that database, for as long as the test runs.
+func makeWide(t *testing.T) {
+	t.Helper()
 	for _, shard := range shards(t) {
 		exec(t, shard, "CREATE DATABASE IF NOT EXISTS wide_0")
 		exec(t, shard, "CREATE DATABASE IF NOT EXISTS wide_1")
@@ -29,9 +39,13 @@ func startWide(t *testing.T, n int) (out []*harness.Heddle) {
 			}
 		}
 	})
-	for range n {
-		out = append(out, env.Heddle(t, harness.HeddleOptions{
-			Rules: []string{fmt.Sprintf(`database: wide
+}
+
+// startWideWith starts one, with variables of its environment.
+func startWideWith(t *testing.T, variables ...string) *harness.Heddle {
+	t.Helper()
+	return env.Heddle(t, harness.HeddleOptions{
+		Rules: []string{fmt.Sprintf(`database: wide
 defaults: {user: root}
 data_sources:
   ds_0: {address: %[1]q, schema: wide_0}
@@ -48,11 +62,10 @@ defaults: {user: root}
 data_sources:
   ds_0: {address: %q}
 `, env.Shards[0].Addr())},
-			Users: "users: {root: {}}",
-			Set:   map[string]string{"transactions.type": "xa"},
-		}))
-	}
-	return out
+		Users: "users: {root: {}}",
+		Set:   map[string]string{"transactions.type": "xa"},
+		Env:   variables,
+	})
 }
 
 // places are the accounts of a transfer.

@@ -40,14 +40,30 @@ var DDL = []string{
 		"at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), PRIMARY KEY (gtrid, branch), KEY (at)) " +
 		"ENGINE=InnoDB COMMENT='format 1: branches that are committed'",
 	statementTable,
+	clientDDL,
 }
+
+const clientDDL = "CREATE TABLE IF NOT EXISTS " + Schema + ".txn_client (gtrid VARBINARY(64) NOT NULL PRIMARY KEY, cluster INT UNSIGNED NOT NULL, " +
+	"format INT UNSIGNED NOT NULL, name VARBINARY(64) NOT NULL, branch VARBINARY(64) NOT NULL, at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), " +
+	"UNIQUE KEY (cluster, name, branch)) " +
+	"ENGINE=InnoDB COMMENT='format 1: names that clients have given'"
 
 // Ensure makes the tables if they are not there, and returns the data source's log: the one drawn for its name on this
 // server. Several may do so at once.
 func Ensure(ctx context.Context, db *sql.DB, dataSource string) (xa.Log, error) {
 	log, found, err := Find(ctx, db, dataSource)
-	if err != nil || found {
+	if err != nil {
 		return log, err
+	}
+	if found { // by a version that had no names of clients, perhaps
+		var none int
+		err := db.QueryRowContext(ctx, "SELECT 1 FROM "+Schema+".txn_client LIMIT 1").Scan(&none)
+		if Code(err) == CodeNoTable {
+			if _, err := db.ExecContext(ctx, clientDDL); err != nil {
+				return log, fmt.Errorf("make table %s.txn_client: %w", Schema, err)
+			}
+		}
+		return log, nil
 	}
 	for _, ddl := range DDL {
 		if _, err := db.ExecContext(ctx, ddl); err != nil {

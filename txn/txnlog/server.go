@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/heddle-mesh/heddle/txn/xa"
@@ -16,9 +17,43 @@ type Server struct {
 	DB         *sql.DB
 	DataSource string
 	Log        xa.Log
-	Keeps      bool // it has a table for statements
+	Keeps      bool   // it has a table for statements
+	Addr       string // where it is, for telling whether two data sources have one server; "" if nobody has said
 
 	looks looks
+	logs  atomic.Pointer[[]xa.Log] // all that it keeps, as last seen
+}
+
+// Learn sees which logs the server keeps: those of other data sources too, and of names that data sources had before.
+func (s *Server) Learn(ctx context.Context) error {
+	rows, err := s.DB.QueryContext(ctx, "SELECT id FROM "+Schema+".txn_log")
+	if err != nil {
+		return fmt.Errorf("list the logs: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var logs []xa.Log
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return fmt.Errorf("list the logs: %w", err)
+		}
+		if log, err := xa.ParseLog(id); err == nil {
+			logs = append(logs, log)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("list the logs: %w", err)
+	}
+	s.logs.Store(&logs)
+	return nil
+}
+
+// Logs are those that the server keeps, as last seen.
+func (s *Server) Logs() []xa.Log {
+	if logs := s.logs.Load(); logs != nil {
+		return *logs
+	}
+	return []xa.Log{s.Log}
 }
 
 // Decision reads what is decided: DecidedCommit, DecidedAbort or Undecided. The error is one of the connection, as in all
@@ -33,6 +68,8 @@ func (s *Server) Decision(ctx context.Context, g xa.GTRID) (xa.Finding, error) {
 		return xa.Away, fmt.Errorf("read the decision of %s: %w", g, err)
 	case verdict == "C":
 		return xa.DecidedCommit, nil
+	case verdict == verdictHeld:
+		return xa.Undecided, nil // for the client to decide
 	}
 	return xa.DecidedAbort, nil
 }
@@ -40,7 +77,12 @@ func (s *Server) Decision(ctx context.Context, g xa.GTRID) (xa.Finding, error) {
 // Fence decides that a transaction is aborted, unless it is decided: the table's key lets nobody decide twice. home is the
 // connection that could decide to commit; the row stays for as long as its server lists it.
 func (s *Server) Fence(ctx context.Context, g xa.GTRID, home uint32) (xa.Finding, error) {
-	_, err := s.DB.ExecContext(ctx, insertDecision+"(?, 'A', '', ?)", g.String(), home)
+	var err error
+	if g.Client { // nobody may keep it from then on
+		err = s.together(ctx, []string{insertDecision + "(?, 'A', '', 0)", dropClient}, g.String())
+	} else {
+		_, err = s.DB.ExecContext(ctx, insertDecision+"(?, 'A', '', ?)", g.String(), home)
+	}
 	switch Code(err) {
 	case CodeDuplicate:
 		return xa.Taken, nil
@@ -110,16 +152,25 @@ func (s *Server) Inspect(ctx context.Context, x xa.XID) (xa.Finding, error) {
 	if err != nil || mark == xa.Marked {
 		return mark, err
 	}
-	ours, _, err := s.Prepared(ctx)
+	_, listed, err := s.Branch(ctx, x.GTRID, x.Branch.Log)
 	if err != nil {
 		return xa.Away, err
 	}
-	for _, p := range ours {
-		if p.GTRID == x.GTRID && p.Branch.Log == x.Branch.Log {
-			return xa.Listed, nil
-		}
+	if listed {
+		return xa.Listed, nil
 	}
 	return mark, nil
+}
+
+// Branch finds the whole name of a transaction's branch, if it is listed as prepared.
+func (s *Server) Branch(ctx context.Context, g xa.GTRID, log xa.Log) (x xa.XID, listed bool, err error) {
+	ours, _, err := s.Prepared(ctx)
+	for _, p := range ours {
+		if p.GTRID == g && p.Branch.Log == log {
+			return p, true, err
+		}
+	}
+	return xa.XID{GTRID: g, Branch: xa.Qualifier{Log: log}}, false, err
 }
 
 // Mark reads a branch's mark with its lock: Marked, Unmarked, or Held by a transaction that has not ended, be it one that no list

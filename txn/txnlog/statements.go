@@ -2,13 +2,14 @@
 // what recoverers ask of a server over connections of their own. It decides nothing: the machines do that (package xa).
 // Level: above xa, below txn.
 //
-// Three tables in a schema of their own on each server hold all there is to know:
+// Four tables in a schema of their own on each server hold all there is to know:
 //
 //	txn_log       which log a data source's decisions are in
 //	txn_decision  what is decided, in the log of the transaction's first branch
 //	txn_mark      a row that each prepared branch writes: where it is to be seen, the branch is committed
+//	txn_client    the name that a client has given to a transaction which it prepares and ends itself, until that is decided
 //
-// A fourth, txn_statement, has what branches did, for people, where it is to be kept.
+// A fifth, txn_statement, has what branches did, for people, where it is to be kept.
 package txnlog
 
 import (
@@ -39,16 +40,20 @@ func Prepare(x xa.XID) []string {
 // Decide writes the decision and commits with it: one packet, which stops at the first error. parts are the branches that
 // are prepared; home is the connection's number; kept is what they did, as far as it is kept.
 func Decide(g xa.GTRID, parts []xa.Log, home uint32, kept ...Statement) []string {
-	names := make([]string, len(parts))
-	for i, p := range parts {
-		names[i] = p.String()
-	}
-	packet := []string{insertDecision + "(" + literal(g.String()) + "," + literal("C") + "," + literal(strings.Join(names, ",")) + "," +
+	packet := []string{insertDecision + "(" + literal(g.String()) + "," + literal("C") + "," + literal(joined(parts)) + "," +
 		strconv.FormatUint(uint64(home), 10) + ")"}
 	if len(kept) > 0 {
 		packet = append(packet, keep(g, kept))
 	}
 	return append(packet, "COMMIT")
+}
+
+func joined(parts []xa.Log) string {
+	names := make([]string, len(parts))
+	for i, p := range parts {
+		names[i] = p.String()
+	}
+	return strings.Join(names, ",")
 }
 
 // literal is a name as SQL. Without the introducer a client's collation_connection of UCS-2 would have each character stored as two bytes.

@@ -16,6 +16,7 @@ import (
 type Decided struct {
 	GTRID  xa.GTRID
 	Commit bool
+	Held   bool // prepared by a client, who has not decided
 	Parts  []xa.Log
 	Home   uint32
 	Age    time.Duration
@@ -41,13 +42,9 @@ func (s *Server) Decisions(ctx context.Context, after string, limit int) (out []
 		if d.GTRID, err = xa.ParseGTRID(next); err != nil {
 			continue
 		}
-		d.Commit, d.Age = verdict == "C", time.Duration(micros)*time.Microsecond
-		for _, p := range strings.FieldsFunc(parts, func(r rune) bool { return r == ',' }) {
-			log, err := xa.ParseLog(p)
-			if err != nil {
-				return nil, "", fmt.Errorf("list decisions: %s: %w", next, err)
-			}
-			d.Parts = append(d.Parts, log)
+		d.Commit, d.Held, d.Age = verdict == "C", verdict == verdictHeld, time.Duration(micros)*time.Microsecond
+		if d.Parts, err = parseParts(parts); err != nil {
+			return nil, "", fmt.Errorf("list decisions: %s: %w", next, err)
 		}
 		out = append(out, d)
 	}
@@ -57,9 +54,20 @@ func (s *Server) Decisions(ctx context.Context, after string, limit int) (out []
 	return out, next, rows.Err()
 }
 
-// Marks are those of the transactions that have this data source's mark.
-func (s *Server) Marks(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]bool, error) {
-	args := append(names(of), s.Log.String())
+func parseParts(parts string) (logs []xa.Log, err error) {
+	for _, p := range strings.FieldsFunc(parts, func(r rune) bool { return r == ',' }) {
+		log, err := xa.ParseLog(p)
+		if err != nil {
+			return nil, err
+		}
+		logs = append(logs, log)
+	}
+	return logs, nil
+}
+
+// Marks are those of the transactions that have the mark of a log's data source.
+func (s *Server) Marks(ctx context.Context, of []xa.GTRID, log xa.Log) (map[xa.GTRID]bool, error) {
+	args := append(names(of), log.String())
 	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_mark WHERE gtrid IN ("+placeholders(len(of))+") AND branch = ?", args, len(of))
 }
 
@@ -68,10 +76,10 @@ func (s *Server) Undropped(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]boo
 	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(of))+")", names(of), len(of))
 }
 
-// OldMarks lists this data source's marks that are older than age.
-func (s *Server) OldMarks(ctx context.Context, age time.Duration, limit int) ([]xa.GTRID, error) {
+// OldMarks lists the marks of a log's data source that are older than age.
+func (s *Server) OldMarks(ctx context.Context, log xa.Log, age time.Duration, limit int) ([]xa.GTRID, error) {
 	found, err := s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_mark WHERE at < NOW(3) - INTERVAL ? MICROSECOND AND branch = ? LIMIT ?",
-		[]any{age.Microseconds(), s.Log.String(), limit}, 1)
+		[]any{age.Microseconds(), log.String(), limit}, 1)
 	out := make([]xa.GTRID, 0, len(found))
 	for g := range found {
 		out = append(out, g)
@@ -102,9 +110,9 @@ func (s *Server) found(ctx context.Context, query string, args []any, of int) (m
 	return out, rows.Err()
 }
 
-// DropMarks deletes this data source's marks of transactions.
-func (s *Server) DropMarks(ctx context.Context, of []xa.GTRID) error {
-	return s.drop(ctx, "DELETE FROM "+Schema+".txn_mark WHERE gtrid IN ("+placeholders(len(of))+") AND branch = ?", append(names(of), s.Log.String()), len(of))
+// DropMarks deletes the marks of a log's data source.
+func (s *Server) DropMarks(ctx context.Context, of []xa.GTRID, log xa.Log) error {
+	return s.drop(ctx, "DELETE FROM "+Schema+".txn_mark WHERE gtrid IN ("+placeholders(len(of))+") AND branch = ?", append(names(of), log.String()), len(of))
 }
 
 // DropCommitted deletes decisions to commit. Whoever calls it has seen all their marks, and that they are old enough for
@@ -141,6 +149,8 @@ func (s *Server) Writable(ctx context.Context) error {
 	for _, statement := range []string{
 		insertDecision + "('" + name + "','A','',0)",
 		"INSERT INTO " + Schema + ".txn_mark (gtrid, branch) VALUES ('" + name + "','00000000')",
+		"INSERT INTO " + Schema + ".txn_client (gtrid, cluster, format, name, branch) VALUES ('" + name + "',0,0,'" + name + "','')",
+		"DELETE FROM " + Schema + ".txn_client WHERE gtrid = '" + name + "'",
 		"DELETE FROM " + Schema + ".txn_decision WHERE gtrid = '" + name + "'",
 		"DELETE FROM " + Schema + ".txn_mark WHERE gtrid = '" + name + "' AND branch = '00000000'",
 	} {

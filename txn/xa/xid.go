@@ -27,7 +27,11 @@ const (
 	EpochBits   = 5 * epochWidth
 )
 
-const gtridPrefix = "h1-"
+// The first bytes of names: of Heddle's own transactions, and of those that a client prepares and ends by XA statements of its own.
+const (
+	gtridPrefix  = "h1-"
+	clientPrefix = "c1-"
+)
 
 // Log is the identity of a data source's decision table: drawn once, when the table is made, and kept in it. A name that
 // is given to another server, or a server that is given another name, has another.
@@ -51,11 +55,28 @@ type GTRID struct {
 	Log     Log
 	Epoch   uint64 // drawn at random by each process at its start
 	Seq     uint64 // counted by that process
+	Client  bool   // what is prepared is kept until somebody decides, however long that takes
+}
+
+// ClientXID is the name that a client has given to a transaction.
+type ClientXID struct {
+	Format uint32 // which tells no names apart
+	GTRID  string
+	BQual  string
+}
+
+// Same reports whether two names are of the same transaction.
+func (c ClientXID) Same(other ClientXID) bool {
+	return c.GTRID == other.GTRID && c.BQual == other.BQual
 }
 
 // String is the name in XIDs: 41 bytes of the 64 that there are, "h1-cccc-llllllll-eeeeeeeeeeee-ssssssssss".
 func (g GTRID) String() string {
-	b := append(make([]byte, 0, 48), gtridPrefix...)
+	prefix := gtridPrefix
+	if g.Client {
+		prefix = clientPrefix
+	}
+	b := append(make([]byte, 0, 48), prefix...)
 	b = append(appendDigits(b, uint64(g.Cluster), clusterWidth), '-')
 	b = append(appendDigits(b, uint64(g.Log), logWidth), '-')
 	b = append(appendDigits(b, g.Epoch, epochWidth), '-')
@@ -67,8 +88,10 @@ func EpochName(epoch uint64) string { return string(appendDigits(nil, epoch, epo
 
 // ParseGTRID reads what String wrote. A name of a later format is an error: it is not to be guessed at.
 func ParseGTRID(s string) (GTRID, error) {
-	fields := strings.Split(strings.TrimPrefix(s, gtridPrefix), "-")
-	if !strings.HasPrefix(s, gtridPrefix) || len(fields) != 4 {
+	rest, own := strings.CutPrefix(s, gtridPrefix)
+	rest, client := strings.CutPrefix(rest, clientPrefix)
+	fields := strings.Split(rest, "-")
+	if own == client || len(fields) != 4 {
 		return GTRID{}, fmt.Errorf("xa: %q is no global transaction of format h1", s)
 	}
 	var v [4]uint64
@@ -78,7 +101,7 @@ func ParseGTRID(s string) (GTRID, error) {
 			return GTRID{}, fmt.Errorf("xa: %q is no global transaction of format h1", s)
 		}
 	}
-	return GTRID{Cluster: uint32(v[0]), Log: Log(v[1]), Epoch: v[2], Seq: v[3]}, nil
+	return GTRID{Cluster: uint32(v[0]), Log: Log(v[1]), Epoch: v[2], Seq: v[3], Client: client}, nil
 }
 
 // Qualifier names a branch within its transaction, and whom a recoverer has to see gone: the connection that has the branch,

@@ -9,8 +9,8 @@ import (
 func TestNames(t *testing.T) {
 	for _, x := range []XID{
 		{GTRID{}, Qualifier{}},
-		{GTRID{1, 2, 3, 4}, Qualifier{5, 6, 7}},
-		{GTRID{1<<ClusterBits - 1, 1<<LogBits - 1, 1<<EpochBits - 1, 1<<50 - 1}, Qualifier{1<<LogBits - 1, math.MaxUint32, math.MaxUint32}},
+		{GTRID{1, 2, 3, 4, false}, Qualifier{5, 6, 7}},
+		{GTRID{1<<ClusterBits - 1, 1<<LogBits - 1, 1<<EpochBits - 1, 1<<50 - 1, false}, Qualifier{1<<LogBits - 1, math.MaxUint32, math.MaxUint32}},
 	} {
 		g, q := x.GTRID.String(), x.Branch.String()
 		if len(g) > 64 || len(q) > 64 || strings.ContainsAny(g+q, "'\\") {
@@ -24,7 +24,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	const golden = "'h1-0001-00000002-000000000003-0000000004','00000005-6-7',26724"
-	if got := (XID{GTRID{1, 2, 3, 4}, Qualifier{5, 6, 7}}).String(); got != golden {
+	if got := (XID{GTRID{1, 2, 3, 4, false}, Qualifier{5, 6, 7}}).String(); got != golden {
 		t.Errorf("the names are a format: got %s, want %s", got, golden)
 	}
 	for _, s := range []string{"", "h1", "h2-0001-00000002-000000000003-0000000004", "h1-0001-00000002-000000000003-000000000u",

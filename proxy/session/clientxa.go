@@ -1,0 +1,407 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/proxy/merge"
+	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// clientXA is the transaction that the client's XA START has begun. Its branches have names of Heddle's on the servers (package txn).
+type clientXA struct {
+	name  xa.ClientXID
+	state string
+}
+
+// The states, as errors name them.
+const (
+	xaNone         = "NON-EXISTING"
+	xaActive       = "ACTIVE"
+	xaIdle         = "IDLE"
+	xaPrepared     = "PREPARED"
+	xaRollbackOnly = "ROLLBACK ONLY"
+)
+
+// xaState is the state of the client's XA transaction. Of one that a shard has ended only the end is left to be told.
+func (s *Session) xaState() string {
+	if s.xa == nil {
+		return xaNone
+	}
+	if s.txn == nil { // a shard has ended it, or, if it is prepared, a connection is lost
+		if s.lost = false; s.xa.state != xaPrepared {
+			s.xa.state = xaRollbackOnly
+		}
+	}
+	return s.xa.state
+}
+
+// inXA refuses what is not run inside of a client's XA transaction.
+func (s *Session) inXA(x *execution) error {
+	state := s.xaState()
+	if state == xaNone || x.st.parsed.Kind == parser.XA {
+		return nil
+	}
+	switch x.st.parsed.Kind {
+	case parser.Begin, parser.Commit, parser.Rollback, parser.LockTables, parser.CreateDatabase, parser.AlterDatabase, parser.DropDatabase, parser.DistSQL:
+		return sqlerr.XARMFail(state)
+	}
+	if x.plan == nil {
+		return nil
+	}
+	if x.plan.ImplicitCommit || state != xaActive && s.begins(x) {
+		return sqlerr.XARMFail(state)
+	}
+	return nil
+}
+
+// xaStatement is an XA statement as it was written.
+type xaStatement struct {
+	verb   string
+	name   xa.ClientXID
+	option string // what follows the name, in upper case, with spaces between
+}
+
+// xaVerbs are the verbs that name a transaction, and what may follow the name.
+var xaVerbs = map[string][]string{
+	"START": {"", "JOIN", "RESUME"}, "BEGIN": {"", "JOIN", "RESUME"}, "END": {"", "SUSPEND", "SUSPEND FOR MIGRATE"},
+	"PREPARE": {""}, "COMMIT": {"", "ONE PHASE"}, "ROLLBACK": {""},
+}
+
+const (
+	maxXIDPart = 64
+	maxFormat  = 1<<31 - 1
+)
+
+// parseXA reads an XA statement. Its errors are of the syntax.
+func (s *Session) parseXA(x *execution) (st xaStatement, err error) {
+	t, text := x.st.parsed.Tokens, x.st.parsed.Text
+	at := 1
+	wrong := func() error {
+		pos := len(text)
+		if at < len(t) {
+			pos = t[at].Start
+		}
+		return s.wrongAt([]byte(text), pos)
+	}
+	if at >= len(t) {
+		return st, wrong()
+	}
+	st.verb = t[at].Word
+	options, named := xaVerbs[st.verb]
+	if !named && st.verb != "RECOVER" {
+		return st, wrong()
+	}
+	at++
+	st.name.Format = 1
+	fits, parts := true, 0
+	for ; named && parts < 3; parts++ {
+		if parts > 0 {
+			if at >= len(t) || !t[at].Is(",") {
+				break
+			}
+			at++
+		}
+		if at >= len(t) {
+			return st, wrong()
+		}
+		v, ok := literalOf(t[at].In(text), x.st.parsed.Mode)
+		if !ok || !setXID(&st.name, parts, v) {
+			return st, wrong()
+		}
+		fits = fits && xidFits(&st.name)
+		at++
+	}
+	if !fits { // that is seen when the name is known to end: by the next token, but for the number, which is the last of three
+		if parts == 3 {
+			at--
+		}
+		return st, wrong()
+	}
+	for ; at < len(t); at++ {
+		st.option = strings.TrimSpace(st.option + " " + strings.ToUpper(t[at].In(text)))
+		if named && !slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o+" ", st.option+" ") }) {
+			return st, wrong()
+		}
+	}
+	if named && !slices.Contains(options, st.option) {
+		return st, wrong()
+	}
+	return st, nil
+}
+
+// xidFits reports whether a name is as short, and its number as small, as servers take it.
+func xidFits(name *xa.ClientXID) bool {
+	return len(name.GTRID) <= maxXIDPart && len(name.BQual) <= maxXIDPart && name.Format <= maxFormat
+}
+
+// literalOf reads a literal that stands where the scanner expects none: a text behind a word is an alias to it.
+func literalOf(text string, mode parser.Mode) (sqltypes.Value, bool) {
+	var scan parser.Scan
+	if err := scan.ScanWhole([]byte("SELECT("+text+")"), mode); err != nil || len(scan.Args) != 1 {
+		return sqltypes.NullValue, false
+	}
+	v, err := scan.Value(0)
+	return v, err == nil
+}
+
+// setXID takes a literal for a part of a name: two texts and a number.
+func setXID(name *xa.ClientXID, part int, v sqltypes.Value) bool {
+	if part == 2 {
+		n, ok := integer(v)
+		name.Format = uint32(min(n, maxFormat+1))
+		return ok
+	}
+	if v.Kind != sqltypes.KindString && v.Kind != sqltypes.KindBinary {
+		return false
+	}
+	if part == 0 {
+		name.GTRID = string(v.Bytes)
+	} else {
+		name.BQual = string(v.Bytes)
+	}
+	return true
+}
+
+// onXA is XA.
+func onXA(s *Session, ctx context.Context, x *execution) error {
+	if s.srv.XA == nil || s.srv.XA.Alone() {
+		return s.writeError(sqlerr.NotSupported("XA where there is one data source, on which nothing is kept"))
+	}
+	st, err := s.parseXA(x)
+	if err != nil {
+		return s.writeError(err)
+	}
+	defer s.settle(ctx)
+	if st.verb == "RECOVER" {
+		return s.xaRecover(ctx, x, st.option)
+	}
+	run := map[string]func(context.Context, xaStatement) error{
+		"START": s.xaStart, "BEGIN": s.xaStart, "END": s.xaEnd, "PREPARE": s.xaPrepare, "COMMIT": s.xaCommit, "ROLLBACK": s.xaRollback,
+	}[st.verb]
+	return s.respond(xaError(run(ctx, st)))
+}
+
+// xaError is what a client sees of a client's transaction that is refused.
+func xaError(err error) error {
+	switch {
+	case errors.Is(err, txn.ErrDuplicate):
+		return sqlerr.XADuplicate()
+	case errors.Is(err, txn.ErrUnknown):
+		return sqlerr.XAUnknown()
+	case errors.Is(err, txn.ErrVoid):
+		return sqlerr.XARolledBack()
+	}
+	if aborted, ok := errors.AsType[*txn.AbortedError](err); ok {
+		if e := sqlerr.As(aborted.Err); e != nil && !aborted.Lost {
+			return e
+		}
+		return sqlerr.XARolledBack()
+	}
+	return err
+}
+
+func (s *Session) xaStart(ctx context.Context, st xaStatement) error {
+	state := s.xaState()
+	switch {
+	case st.option == "RESUME" && state == xaIdle:
+		if !s.xa.name.Same(st.name) {
+			return txn.ErrUnknown
+		}
+		s.xa.state = xaActive
+		return nil
+	case st.option != "" || st.name.GTRID == "":
+		return sqlerr.XAInvalid()
+	case state != xaNone:
+		return sqlerr.XARMFail(state)
+	case s.locked != nil || s.txn != nil:
+		return sqlerr.XAOutside()
+	case s.readOnly() || s.next.ReadOnly:
+		return sqlerr.NotSupported("XA START of a READ ONLY transaction over shards: each branch is marked when it is prepared")
+	}
+	begun, err := s.srv.XA.BeginClient(ctx, s.takeNext(), s.srv.Catalogs.Current().LockSource(), st.name)
+	if err != nil {
+		return err
+	}
+	s.txn, s.xa = begun, &clientXA{st.name, xaActive}
+	return nil
+}
+
+func (s *Session) xaEnd(_ context.Context, st xaStatement) error {
+	switch state := s.xaState(); {
+	case st.option != "":
+		return sqlerr.XAInvalid()
+	case state != xaActive:
+		return sqlerr.XARMFail(state)
+	case !s.xa.name.Same(st.name):
+		return txn.ErrUnknown
+	}
+	s.xa.state = xaIdle
+	return nil
+}
+
+func (s *Session) xaPrepare(ctx context.Context, st xaStatement) error {
+	switch state := s.xaState(); {
+	case state != xaIdle:
+		return sqlerr.XARMFail(state)
+	case !s.xa.name.Same(st.name):
+		return txn.ErrUnknown
+	}
+	s.closeToKills()
+	defer s.openToKills()
+	err := s.tellTime(ctx)
+	if err == nil {
+		err = s.txn.Prepare(ctx)
+	}
+	if err != nil {
+		s.leaveXA(ctx)
+		return err
+	}
+	s.xa.state = xaPrepared
+	return nil
+}
+
+// leaveXA forgets the client's transaction, which is over for this session.
+func (s *Session) leaveXA(ctx context.Context) {
+	if s.txn != nil {
+		_ = s.txn.Rollback(ctx) // of what has ended there is nothing left to roll back
+	}
+	s.endTransaction()
+	s.xa = nil
+}
+
+func (s *Session) xaCommit(ctx context.Context, st xaStatement) error {
+	state := s.xaState()
+	if state == xaNone || !s.xa.name.Same(st.name) {
+		return s.xaFinish(ctx, st, true)
+	}
+	onePhase := st.option != ""
+	switch {
+	case state == xaPrepared && onePhase:
+		return sqlerr.XAInvalid()
+	case state == xaRollbackOnly && onePhase:
+		s.leaveXA(ctx)
+		return sqlerr.XADeadlock()
+	case state == xaPrepared, state == xaIdle && onePhase:
+	default:
+		return sqlerr.XARMFail(state)
+	}
+	if s.txn == nil { // it has lost a connection since it was prepared
+		s.xa = nil
+		return s.xaEnded(ctx, st.name, true, true)
+	}
+	s.closeToKills()
+	defer s.openToKills()
+	err := s.tellTime(ctx)
+	if err == nil {
+		err = s.txn.CommitClient(ctx)
+		s.noteCommit(err)
+	}
+	s.leaveXA(ctx)
+	return err
+}
+
+func (s *Session) xaRollback(ctx context.Context, st xaStatement) error {
+	state := s.xaState()
+	if state == xaNone || !s.xa.name.Same(st.name) {
+		return s.xaFinish(ctx, st, false)
+	}
+	if state == xaActive {
+		return sqlerr.XARMFail(state)
+	}
+	var err error
+	switch {
+	case s.txn != nil:
+		s.closeToKills()
+		defer s.openToKills()
+		err = s.txn.RollbackClient(ctx)
+	case state == xaPrepared:
+		s.xa = nil
+		return s.xaEnded(ctx, st.name, false, true)
+	}
+	s.leaveXA(ctx)
+	return err
+}
+
+// xaFinish ends a transaction that another session has prepared.
+func (s *Session) xaFinish(ctx context.Context, st xaStatement, commit bool) error {
+	switch {
+	case st.option != "":
+		return sqlerr.XAInvalid()
+	case s.xa != nil || s.txn != nil:
+		return sqlerr.XAOutside()
+	}
+	return s.xaEnded(ctx, st.name, commit, false)
+}
+
+// xaEnded ends a prepared transaction over other connections than those that have prepared it.
+func (s *Session) xaEnded(ctx context.Context, name xa.ClientXID, commit, own bool) error {
+	s.closeToKills()
+	defer s.openToKills()
+	late, err := s.srv.XA.FinishClient(ctx, name, commit, own)
+	s.undelivered = append(s.undelivered, late...)
+	for _, ds := range late {
+		s.diag.warn(sqlerr.CommitUndelivered(ds.DataSource))
+	}
+	return err
+}
+
+// xaRecover is XA RECOVER: a server says in which columns, and the names are the clients'.
+func (s *Session) xaRecover(ctx context.Context, x *execution, option string) error {
+	names, err := s.srv.XA.PreparedByClients(ctx)
+	if err != nil {
+		return s.writeError(err)
+	}
+	h, done, err := s.borrowHome(ctx, 0)
+	if err != nil {
+		return s.writeError(err)
+	}
+	defer done()
+	columns, _, err := h.lease.Conn().QueryRows(ctx, x.st.parsed.Text)
+	if err != nil {
+		return s.writeError(err)
+	}
+	rows := make([]sqltypes.Row, 0, len(names))
+	for _, n := range names {
+		data := n.GTRID + n.BQual
+		switch {
+		case strings.HasPrefix(option, "CONVERT"):
+			data = "0x" + hexadecimal(data)
+		case strings.HasSuffix(option, "'SQL'") || strings.HasSuffix(option, `"SQL"`):
+			data = sqlXID(n)
+		}
+		cell := func(v int) []byte { return strconv.AppendInt(nil, int64(v), 10) }
+		rows = append(rows, sqltypes.Row{cell(int(n.Format)), cell(len(n.GTRID)), cell(len(n.BQual)), []byte(data)})
+	}
+	return s.writeRows(ctx, merge.NewRows(columns, rows), x.form, func() *wire.OK { return &wire.OK{} })
+}
+
+// sqlXID is a name as FORMAT='SQL' shows it: as XA statements take it.
+func sqlXID(n xa.ClientXID) string {
+	quote := func(part string) string { return "'" + part + "'" }
+	if strings.IndexFunc(n.GTRID+n.BQual, func(r rune) bool { return r < ' ' || r >= 0x7f || r == '\'' || r == '\\' }) >= 0 {
+		quote = func(part string) string { return "X'" + hexadecimal(part) + "'" }
+	}
+	out := quote(n.GTRID)
+	if n.Format != 1 || n.BQual != "" {
+		out += "," + quote(n.BQual) + "," + strconv.FormatUint(uint64(n.Format), 10)
+	}
+	return out
+}
+
+func hexadecimal(s string) string {
+	const digits = "0123456789abcdef"
+	b := make([]byte, 0, 2*len(s))
+	for i := range len(s) {
+		b = append(b, digits[s[i]>>4], digits[s[i]&15])
+	}
+	return string(b)
+}

@@ -1,0 +1,279 @@
+-- Clients' own XA: names, states, errors, what is forbidden in which state, and what is committed of it.
+--@ setup
+DROP TABLE IF EXISTS s1;
+DROP TABLE IF EXISTS products;
+DROP TABLE IF EXISTS notes;
+CREATE TABLE s1 (id BIGINT NOT NULL PRIMARY KEY, v INT);
+CREATE TABLE products (id INT NOT NULL PRIMARY KEY, v INT);
+CREATE TABLE notes (id INT NOT NULL PRIMARY KEY, v INT);
+--@ data
+DELETE FROM s1;
+DELETE FROM products;
+DELETE FROM notes;
+INSERT INTO s1 VALUES (1,1),(2,2),(3,3),(4,4),(5,5),(6,6),(7,7),(8,8);
+INSERT INTO products VALUES (1,1),(2,2);
+INSERT INTO notes VALUES (1,1),(2,2);
+
+--@ case prepared and committed
+XA START 'kept';
+UPDATE s1 SET v = v + 10;
+INSERT INTO notes VALUES (3,3);
+UPDATE products SET v = 9 WHERE id = 1;
+SELECT id, v FROM s1 ORDER BY id;
+SELECT @@in_transaction;
+XA END 'kept';
+XA PREPARE 'kept';
+XA RECOVER;
+XA RECOVER FORMAT='SQL';
+XA COMMIT 'kept';
+XA RECOVER;
+SELECT id, v FROM s1 ORDER BY id;
+SELECT id, v FROM notes ORDER BY id;
+XA COMMIT 'kept';
+XA ROLLBACK 'kept';
+--@ case prepared and rolled back
+XA BEGIN 'undone';
+DELETE FROM s1;
+INSERT INTO s1 VALUES (11,1),(12,1),(13,1),(14,1);
+XA END 'undone';
+XA PREPARE 'undone';
+XA ROLLBACK 'undone';
+SELECT id, v FROM s1 ORDER BY id;
+XA ROLLBACK 'undone';
+--@ case not prepared and rolled back
+XA START 'early';
+UPDATE s1 SET v = 0;
+XA ROLLBACK 'early';
+XA END 'early';
+XA ROLLBACK 'early';
+SELECT id, v FROM s1 ORDER BY id;
+--@ case in one phase
+XA START 'one';
+UPDATE s1 SET v = v + 1;
+XA COMMIT 'one' ONE PHASE;
+XA END 'one';
+XA COMMIT 'one';
+XA COMMIT 'one' ONE PHASE;
+XA COMMIT 'one' ONE PHASE;
+SELECT id, v FROM s1 ORDER BY id;
+--@ case one phase on one shard, and on none
+XA START 'single';
+UPDATE s1 SET v = 77 WHERE id = 3;
+XA END 'single';
+XA COMMIT 'single' ONE PHASE;
+XA START 'none';
+XA END 'none';
+XA COMMIT 'none' ONE PHASE;
+SELECT id, v FROM s1 ORDER BY id;
+--@ case one shard, prepared
+XA START 'alone';
+UPDATE s1 SET v = 77 WHERE id = 3;
+XA END 'alone';
+XA PREPARE 'alone';
+XA COMMIT 'alone' ONE PHASE;
+XA COMMIT 'alone';
+SELECT id, v FROM s1 ORDER BY id;
+--@ case names
+XA START 'g', 'b', 7;
+UPDATE s1 SET v = v + 1;
+XA END 'g', 'other', 7;
+XA END 'g', 'b', 8;
+XA PREPARE 'g';
+XA PREPARE 'g', 'b';
+XA RECOVER;
+XA RECOVER FORMAT='SQL';
+XA RECOVER FORMAT='RAW';
+XA COMMIT 'g', 'b', 1;
+SELECT SUM(v) FROM s1;
+--@ case names of bytes
+XA START X'00ff27', 0x5c, 0;
+UPDATE s1 SET v = v + 1;
+XA END X'00ff27', X'5c';
+XA PREPARE X'00ff27', X'5C';
+XA RECOVER FORMAT='SQL';
+XA ROLLBACK X'00ff27', X'5c';
+SELECT SUM(v) FROM s1;
+--@ case names that are too long, and numbers that are too large
+XA START '1234567890123456789012345678901234567890123456789012345678901234', '1234567890123456789012345678901234567890123456789012345678901234', 2147483647;
+UPDATE s1 SET v = v + 1;
+XA END '1234567890123456789012345678901234567890123456789012345678901234', '1234567890123456789012345678901234567890123456789012345678901234', 2147483647;
+XA PREPARE '1234567890123456789012345678901234567890123456789012345678901234', '1234567890123456789012345678901234567890123456789012345678901234', 2147483647;
+XA RECOVER;
+XA ROLLBACK '1234567890123456789012345678901234567890123456789012345678901234', '1234567890123456789012345678901234567890123456789012345678901234', 2147483647;
+XA START '12345678901234567890123456789012345678901234567890123456789012345';
+XA START 'a', '12345678901234567890123456789012345678901234567890123456789012345';
+XA START 'a', 'b', 2147483648;
+XA START 'a', 'b', -1;
+XA START '';
+--@ case the name is given
+XA START 'mine';
+UPDATE s1 SET v = v + 1 WHERE id < 5;
+--@ on b
+XA START 'mine';
+XA COMMIT 'mine';
+XA ROLLBACK 'mine';
+XA START 'mine', 'b';
+XA END 'mine', 'b';
+XA ROLLBACK 'mine', 'b';
+--@ on a
+XA END 'mine';
+XA PREPARE 'mine';
+--@ on b
+XA START 'mine';
+XA RECOVER;
+XA COMMIT 'mine';
+XA ROLLBACK 'mine';
+XA PREPARE 'mine';
+SELECT SUM(v) FROM s1;
+--@ on a
+XA COMMIT 'mine';
+--@ on b
+SELECT SUM(v) FROM s1;
+XA START 'mine';
+XA END 'mine';
+XA ROLLBACK 'mine';
+--@ case what is forbidden when it is active
+XA START 'active';
+UPDATE s1 SET v = v + 1;
+BEGIN;
+START TRANSACTION READ ONLY;
+COMMIT;
+ROLLBACK;
+CREATE TABLE notes2 (id INT);
+ALTER TABLE s1 ADD COLUMN w INT;
+DROP TABLE s1;
+TRUNCATE TABLE s1;
+LOCK TABLES s1 READ;
+XA START 'active';
+XA START 'another';
+XA PREPARE 'active';
+XA COMMIT 'active';
+XA COMMIT 'another';
+XA ROLLBACK 'another';
+XA END 'another';
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT SUM(v) FROM s1;
+SET @x = 3;
+SAVEPOINT sp;
+UPDATE s1 SET v = 0;
+ROLLBACK TO sp;
+RELEASE SAVEPOINT sp;
+ROLLBACK TO sp;
+SELECT SUM(v) FROM s1;
+XA END 'active';
+XA ROLLBACK 'active';
+SELECT SUM(v) FROM s1;
+--@ case what is forbidden when it is idle
+XA START 'idle';
+UPDATE s1 SET v = v + 1;
+XA END 'idle';
+XA END 'idle';
+SELECT SUM(v) FROM s1;
+UPDATE s1 SET v = 0;
+INSERT INTO s1 VALUES (20,20);
+BEGIN;
+COMMIT;
+ROLLBACK;
+SELECT 1;
+SET @x = 4;
+SELECT @x;
+XA START 'idle';
+XA COMMIT 'idle';
+XA PREPARE 'another';
+XA ROLLBACK 'idle';
+SELECT SUM(v) FROM s1;
+--@ case what is forbidden when it is prepared
+XA START 'prepared';
+UPDATE s1 SET v = v + 1;
+XA END 'prepared';
+XA PREPARE 'prepared';
+XA PREPARE 'prepared';
+XA END 'prepared';
+XA START 'prepared';
+SELECT SUM(v) FROM s1;
+UPDATE s1 SET v = 0;
+BEGIN;
+COMMIT;
+ROLLBACK;
+SELECT 2;
+XA COMMIT 'prepared' ONE PHASE;
+XA COMMIT 'another';
+XA ROLLBACK 'another';
+XA COMMIT 'prepared';
+SELECT SUM(v) FROM s1;
+--@ case suspend, resume, join
+XA START 'again' JOIN;
+XA START 'again' RESUME;
+XA START 'again';
+UPDATE s1 SET v = v + 1;
+XA END 'again' SUSPEND;
+XA END 'again' SUSPEND FOR MIGRATE;
+XA END 'again';
+XA START 'other' RESUME;
+XA START 'again' JOIN;
+XA START 'again' RESUME;
+UPDATE s1 SET v = v + 1;
+XA END 'again';
+XA COMMIT 'again' ONE PHASE;
+SELECT SUM(v) FROM s1;
+--@ case outside of it
+XA END 'nothing';
+XA PREPARE 'nothing';
+XA COMMIT 'nothing';
+XA COMMIT 'nothing' ONE PHASE;
+XA ROLLBACK 'nothing';
+BEGIN;
+SELECT SUM(v) FROM s1;
+XA START 'late';
+XA COMMIT 'nothing';
+XA ROLLBACK 'nothing';
+XA END 'nothing';
+COMMIT;
+LOCK TABLES s1 READ;
+XA START 'locked';
+UNLOCK TABLES;
+--@ case syntax
+XA START;
+XA;
+XA START plain;
+XA START 1;
+XA START 'a' ONE PHASE;
+XA START 'a',;
+XA END 'a' RESUME;
+XA PREPARE 'a' ONE PHASE;
+XA COMMIT 'a' ONE;
+XA ROLLBACK;
+XA FORGET 'a';
+XA RECOVER 'a';
+--@ case a statement that fails in it
+XA START 'fails';
+INSERT INTO s1 VALUES (9,9),(10,10),(11,11),(12,12);
+INSERT INTO s1 VALUES (13,13),(14,14),(15,15),(16,16),(9,9);
+INSERT INTO nowhere VALUES (1);
+XA END 'fails';
+XA PREPARE 'fails';
+XA COMMIT 'fails';
+SELECT id FROM s1 ORDER BY id;
+--@ case without autocommit
+SET autocommit = 0;
+XA START 'manual';
+UPDATE s1 SET v = v + 1;
+XA END 'manual';
+XA PREPARE 'manual';
+XA COMMIT 'manual';
+SELECT SUM(v) FROM s1;
+XA START 'manual';
+ROLLBACK;
+SET autocommit = 1;
+--@ case where the syntax is wrong
+XA START 'a', '12345678901234567890123456789012345678901234567890123456789012345', 3;
+XA START '12345678901234567890123456789012345678901234567890123456789012345', 'b';
+XA START '12345678901234567890123456789012345678901234567890123456789012345' JOIN;
+XA START 'a', 'b', 2147483648 JOIN;
+XA START 'a' JOIN RESUME;
+XA COMMIT 'a' TWO PHASE;
+XA COMMIT 'a' ONE x;
+XA COMMIT 'a' ONE PHASE x;
+XA END 'a' SUSPEND FOR;
+XA END 'a' SUSPEND FOR x;
+XA RECOVER FORMAT = 'X';

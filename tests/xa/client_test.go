@@ -1,0 +1,414 @@
+package xa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/failpoint"
+	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// clients is a client's own transaction over all shards, which has written on each.
+func clients(t *testing.T, m *txn.Manager, name xa.ClientXID) (x *txn.Txn, all []*branch, id int64) {
+	t.Helper()
+	x, err := m.BeginClient(t.Context(), txn.Options{}, env.Shards[0].Name(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lastTransfer++
+	for i := range env.Shards {
+		b := connect(t, i)
+		if err := x.Enlist(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		b.run(t, fmt.Sprintf("INSERT INTO bank.ledger VALUES (%d, %d)", lastTransfer, i))
+		all = append(all, b)
+	}
+	return x, all, lastTransfer
+}
+
+// everywhere is on how many shards a transaction is.
+func everywhere(committed bool) int { return map[bool]int{true: len(env.Shards), false: 0}[committed] }
+
+func discard(all []*branch) {
+	for _, b := range all {
+		b.Discard()
+	}
+}
+
+// restart kills servers at the same time and has them come back.
+func restart(t *testing.T, which ...int) {
+	t.Helper()
+	var err error
+	for _, i := range which {
+		err = errors.Join(err, env.Shards[i].Kill())
+	}
+	for _, i := range which {
+		err = errors.Join(err, env.Shards[i].Start(t.Context()))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// listsNothing fails the test if operators are shown a transaction, or clients.
+func listsNothing(t *testing.T, what string) {
+	t.Helper()
+	listed, err := shards.List(t.Context(), cluster)
+	if err != nil || len(listed) > 0 {
+		t.Errorf("%s: listed when it is over: %+v, %v", what, listed, err)
+	}
+	names, err := manager(nil).PreparedByClients(t.Context())
+	if err != nil || len(names) > 0 {
+		t.Errorf("%s: prepared when it is over: %v, %v", what, names, err)
+	}
+}
+
+// ends has another process end what is prepared, as soon as its owner's connections are gone.
+func ends(t *testing.T, name xa.ClientXID, commit bool) (late []txn.Pending, err error) {
+	t.Helper()
+	for range 100 {
+		if late, err = manager(nil).FinishClient(t.Context(), name, commit, false); !errors.Is(err, txn.ErrUnknown) {
+			return late, err
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	return late, err
+}
+
+// TestClientDies: an owner that dies at any point of XA PREPARE, or of the commit, leaves a transaction that is kept as a whole, or is not there. What is
+// kept no recoverer touches; another process ends it, once.
+func TestClientDies(t *testing.T) {
+	for n, c := range []struct {
+		point     string
+		onePhase  bool
+		kept      bool
+		committed bool
+	}{
+		{"enter.after", false, false, false}, {"prepare.before", false, false, false}, {"prepare.after", false, false, false}, {"hold.before", false, false, false},
+		{"hold.after", false, true, false}, {"hold.before", true, false, false}, {"hold.after", true, false, true}, {"deliver.before", true, false, true},
+	} {
+		points, err := failpoint.Parse(c.point + "=error")
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := xa.ClientXID{Format: 1, GTRID: fmt.Sprint("dies ", n)}
+		x, all, id := clients(t, manager(points.Hit), name)
+		if c.onePhase {
+			err = x.CommitClient(t.Context())
+		} else {
+			err = x.Prepare(t.Context())
+		}
+		if !errors.Is(err, txn.ErrDied) {
+			t.Errorf("%+v: it did not stop: %v", c, err)
+		}
+		discard(all)
+		r := recoverer(t, nil)
+		recoverAll(t, r)
+		<-time.After(5 * time.Millisecond)
+		for _, s := range env.Shards {
+			if err := r.Sweep(t.Context(), s.Name()); err != nil {
+				t.Error(err)
+			}
+		}
+		other := manager(nil)
+		names, err := other.PreparedByClients(t.Context())
+		if err != nil || (len(names) == 1) != c.kept {
+			t.Errorf("%+v: prepared are %v, %v", c, names, err)
+		}
+		if c.kept {
+			if _, err := ends(t, name, true); err != nil {
+				t.Errorf("%+v: %v", c, err)
+			}
+		}
+		if _, err := other.FinishClient(t.Context(), name, true, false); !errors.Is(err, txn.ErrUnknown) {
+			t.Errorf("%+v: it ends twice: %v", c, err)
+		}
+		if got := len(there(t, id)); got != everywhere(c.kept || c.committed) {
+			t.Errorf("%+v: it is there on %d shards", c, got)
+		}
+		if again, err := other.BeginClient(t.Context(), txn.Options{}, env.Shards[0].Name(), name); err != nil {
+			t.Errorf("%+v: the name is not free: %v", c, err)
+		} else if err := again.Rollback(t.Context()); err != nil {
+			t.Error(err)
+		}
+		listsNothing(t, c.point)
+	}
+	clean(t)
+}
+
+// TestClientDecidesDying: a process dies between the decision and its delivery: recoverers carry it out.
+func TestClientDecidesDying(t *testing.T) {
+	for _, commit := range []bool{true, false} {
+		points, err := failpoint.Parse("deliver.before=error")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, all, id := clients(t, manager(points.Hit), xa.ClientXID{Format: 1, GTRID: "decides", BQual: "b"})
+		if err := x.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if commit {
+			err = x.CommitClient(t.Context())
+		} else {
+			err = x.RollbackClient(t.Context())
+		}
+		if !errors.Is(err, txn.ErrDied) {
+			t.Errorf("it did not stop: %v", err)
+		}
+		discard(all)
+		recoverAll(t, recoverer(t, nil))
+		if got := len(there(t, id)); got != everywhere(commit) {
+			t.Errorf("decided to commit: %t, and there on %d shards", commit, got)
+		}
+	}
+	clean(t)
+}
+
+// TestClientFenced: an owner that was taken for dead while it prepared is told that the transaction is rolled back, and it is.
+func TestClientFenced(t *testing.T) {
+	r := recoverer(t, nil)
+	x, all, id := clients(t, manager(func(_ context.Context, at string) error {
+		if at == "hold.before" {
+			recoverAll(t, r)
+		}
+		return nil
+	}), xa.ClientXID{Format: 1, GTRID: "fenced"})
+	var aborted *txn.AbortedError
+	if err := x.Prepare(t.Context()); !errors.As(err, &aborted) {
+		t.Errorf("it is told %v", err)
+	}
+	discard(all)
+	recoverAll(t, recoverer(t, nil))
+	if got := there(t, id); len(got) != 0 {
+		t.Errorf("it is there on %v", got)
+	}
+	clean(t)
+}
+
+// TestClientServerDies: a server is killed at each step of XA PREPARE and of what follows, the one that keeps the name or another. What the client is told
+// is prepared is kept whole; of the rest nothing is left.
+func TestClientServerDies(t *testing.T) {
+	for n, c := range []struct {
+		point    string
+		onePhase bool
+		whose    int
+	}{
+		{"enter.after", false, 0}, {"enter.after", false, 1}, {"hold.before", false, 0}, {"hold.before", false, 1}, {"hold.after", false, 0}, {"hold.after", false, 1},
+		{"hold.before", true, 1}, {"deliver.before", true, 0}, {"deliver.before", true, 1},
+	} {
+		name, once := xa.ClientXID{Format: 1, GTRID: fmt.Sprint("server ", n)}, sync.Once{}
+		x, all, id := clients(t, manager(func(_ context.Context, at string) error {
+			if at == c.point {
+				once.Do(func() { restart(t, c.whose) })
+			}
+			return nil
+		}), name)
+		var err error
+		if c.onePhase {
+			err = x.CommitClient(t.Context())
+		} else {
+			err = x.Prepare(t.Context())
+		}
+		kept := !c.onePhase && err == nil
+		if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok || c.point == "hold.after" && !kept {
+			t.Errorf("%+v: its server is back, and it is told %v, %v", c, err, doubt)
+		}
+		discard(all)
+		recoverAll(t, recoverer(t, nil))
+		names, asked := manager(nil).PreparedByClients(t.Context())
+		if asked != nil || (len(names) == 1) != kept {
+			t.Errorf("%+v: told %v, and prepared are %v, %v", c, err, names, asked)
+		}
+		if kept {
+			if late, err := ends(t, name, true); err != nil || len(late) > 0 {
+				t.Errorf("%+v: %v, %v", c, late, err)
+			}
+		}
+		if got := len(there(t, id)); got != everywhere(err == nil) {
+			t.Errorf("%+v: told %v, and it is there on %d shards", c, err, got)
+		}
+		listsNothing(t, fmt.Sprintf("%+v", c))
+	}
+	clean(t)
+}
+
+// TestClientRollbackForgotten: a server that is killed right after XA ROLLBACK brings the branch back prepared, for it writes nothing to the disk for that.
+// It is rolled back again, and shown to nobody.
+func TestClientRollbackForgotten(t *testing.T) {
+	x, all, id := clients(t, manager(nil), xa.ClientXID{Format: 1, GTRID: "forgotten"})
+	if err := errors.Join(x.Prepare(t.Context()), x.RollbackClient(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	discard(all)
+	restart(t, 0, 1, 2)
+	if names, err := manager(nil).PreparedByClients(t.Context()); err != nil || len(names) > 0 {
+		t.Errorf("prepared when it is rolled back: %v, %v", names, err)
+	}
+	for _, done := range recoverAll(t, recoverer(t, nil)) {
+		if done.Committed {
+			t.Errorf("committed when it is rolled back: %+v", done)
+		}
+	}
+	if got := there(t, id); len(got) > 0 {
+		t.Errorf("there on %v", got)
+	}
+	listsNothing(t, "rolled back")
+	clean(t)
+}
+
+// TestClientNumberGivenAnew: a server that was restarted gives the number of the branch's connection to somebody else, who keeps nobody from the branch.
+func TestClientNumberGivenAnew(t *testing.T) {
+	name := xa.ClientXID{Format: 1, GTRID: "number"}
+	x, all, id := clients(t, manager(nil), name)
+	if err := x.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	discard(all)
+	restart(t, 1)
+	for stranger := connect(t, 1); stranger.id < all[1].id; stranger = connect(t, 1) {
+	}
+	if ask(t, 1, fmt.Sprintf("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %d", all[1].id)) != "1" {
+		t.Fatal("nobody has the number")
+	}
+	if late, err := ends(t, name, true); err != nil || len(late) > 0 || len(there(t, id)) != len(env.Shards) {
+		t.Errorf("%v, %v, on %v", late, err, there(t, id))
+	}
+	clean(t)
+}
+
+// TestClientZombie: what a server has hidden is decided as the client wants it, and done when the server is restarted.
+func TestClientZombie(t *testing.T) {
+	for _, commit := range []bool{true, false} {
+		name := xa.ClientXID{Format: 1, GTRID: "zombie"}
+		x, all, id := clients(t, manager(nil), name)
+		if err := x.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		all[1].reset(t)
+		ours, _, err := shards.Server(env.Shards[1].Name()).Prepared(t.Context())
+		if err != nil || len(ours) != 1 {
+			t.Fatalf("%v, %v", ours, err)
+		}
+		if _, err := control[1].ExecContext(t.Context(), "XA COMMIT "+ours[0].String()); err != nil {
+			t.Fatal(err)
+		}
+		discard(all)
+		if late, err := ends(t, name, commit); err != nil || (len(late) == 1) != commit {
+			t.Errorf("commit %t: late %v, %v", commit, late, err)
+		}
+		restart(t, 1)
+		recoverAll(t, recoverer(t, nil))
+		if got := len(there(t, id)); got != everywhere(commit) {
+			t.Errorf("commit %t: there on %d shards", commit, got)
+		}
+		listsNothing(t, "a zombie")
+	}
+	clean(t)
+}
+
+// TestClientBranchLost: a server that has lost its part, say by a failover, lets nobody commit the others.
+func TestClientBranchLost(t *testing.T) {
+	name := xa.ClientXID{Format: 1, GTRID: "lost"}
+	x, all, id := clients(t, manager(nil), name)
+	if err := x.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ours, _, err := shards.Server(env.Shards[1].Name()).Prepared(t.Context())
+	if err != nil || len(ours) != 1 {
+		t.Fatalf("%v, %v", ours, err)
+	}
+	if err := all[1].Exec(t.Context(), "XA ROLLBACK "+ours[0].String()); err != nil {
+		t.Fatal(err)
+	}
+	discard(all)
+	if late, err := ends(t, name, true); !errors.Is(err, txn.ErrVoid) || len(late) > 0 {
+		t.Errorf("%v, %v", late, err)
+	}
+	if got := there(t, id); len(got) > 0 {
+		t.Errorf("it is there on %v", got)
+	}
+	listsNothing(t, "lost")
+	clean(t)
+}
+
+// TestClientOtherNames: a process whose rules call the data sources otherwise ends what was begun under other names, as clients, recovery and decisions want
+// it; but for a server whose logs another one has too.
+func TestClientOtherNames(t *testing.T) {
+	renamed, addrs := txn.NewShards(), []string{}
+	for i, s := range env.Shards {
+		server, err := txn.Probe(t.Context(), control[i], "otherwise_"+s.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Addr = s.Addr()
+		addrs = append(addrs, server.Addr)
+		renamed.Set(server.DataSource, server, nil)
+	}
+	with := func(s *txn.Shards) (*txn.Manager, *txn.Recoverer) {
+		return txn.NewManager(txn.Config{Cluster: cluster, Shards: s}), txn.NewRecoverer(txn.RecoveryConfig{Cluster: cluster, Shards: s,
+			Life: func(uint64) txn.Life { return txn.Dead }, Alarm: func(a txn.Alarm) { t.Errorf("alarm: %+v", a) }})
+	}
+	other, r := with(renamed)
+	scan := func() {
+		for _, name := range renamed.Names() {
+			if _, err := r.Scan(t.Context(), name); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for n, point := range []string{"hold.before", "hold.after"} {
+		points, err := failpoint.Parse(point + "=error")
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := xa.ClientXID{Format: 1, GTRID: point}
+		x, all, id := clients(t, manager(points.Hit), name)
+		if err := x.Prepare(t.Context()); !errors.Is(err, txn.ErrDied) {
+			t.Fatal(err)
+		}
+		discard(all)
+		scan()
+		names, err := other.PreparedByClients(t.Context())
+		if err != nil || len(names) != n {
+			t.Errorf("%s: prepared are %v, %v", point, names, err)
+		}
+		if n > 0 {
+			if late, err := other.FinishClient(t.Context(), name, true, false); err != nil || len(late) > 0 {
+				t.Errorf("%s: %v, %v", point, late, err)
+			}
+		}
+		if got := len(there(t, id)); got != everywhere(n > 0) {
+			t.Errorf("%s: there on %d shards", point, got)
+		}
+	}
+	if listed, err := renamed.List(t.Context(), cluster); err != nil || len(listed) > 0 {
+		t.Errorf("listed when it is over: %+v, %v", listed, err)
+	}
+	log := shards.Server(env.Shards[0].Name()).Log
+	if at := renamed.ByLog(log); at != renamed.Server("otherwise_"+env.Shards[0].Name()) {
+		t.Errorf("who has the log is %+v", at)
+	}
+	copied, err := txn.Probe(t.Context(), control[0], "copy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for addr, want := range map[string]bool{addrs[0]: true, "elsewhere:3306": false} {
+		copied.Addr = addr
+		renamed.Set("copy", copied, nil)
+		if at := renamed.ByLog(log); (at != nil) != want {
+			t.Errorf("two at %s and %s have the log, and it is %+v who decides", addrs[0], addr, at)
+		}
+	}
+	renamed.Remove("copy")
+	renamed.Away("gone", errors.New("not there"))
+	if at := renamed.ByLog(log); at != nil {
+		t.Error("one that was never reached may have the log, and another decides")
+	}
+	clean(t)
+}

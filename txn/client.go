@@ -1,0 +1,401 @@
+package txn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// A client's own XA transaction has branches of XA only, under names of Heddle's, for none of them may decide by itself. It is prepared when all are and its log says so; from
+// then on any process can end it, and none does before a client, or an operator, says how.
+
+// The ways in which a client's transaction is refused.
+var (
+	ErrDuplicate = errors.New("txn: there is a transaction of that name")
+	ErrUnknown   = errors.New("txn: there is no prepared transaction of that name, or its owner is there still")
+	ErrVoid      = errors.New("txn: a server has lost its part of the transaction, which is rolled back")
+)
+
+// clientNames are those that this process's sessions have begun and not prepared.
+type clientNames struct {
+	mu    sync.Mutex // guards names
+	names map[[2]string]bool
+}
+
+func (c *clientNames) take(name xa.ClientXID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := [2]string{name.GTRID, name.BQual}
+	if c.names[at] {
+		return false
+	}
+	if c.names == nil {
+		c.names = map[[2]string]bool{}
+	}
+	c.names[at] = true
+	return true
+}
+
+func (c *clientNames) free(name xa.ClientXID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.names, [2]string{name.GTRID, name.BQual})
+}
+
+// BeginClient begins the transaction that XA START names. home is the data source that is to keep the name, all processes' the same. It ends with
+// CommitClient or Rollback, or is left prepared.
+func (m *Manager) BeginClient(ctx context.Context, o Options, home string, name xa.ClientXID) (*Txn, error) {
+	log, err := m.cfg.Shards.Fit(home)
+	if err != nil {
+		return nil, err
+	}
+	if !m.clients.take(name) {
+		return nil, ErrDuplicate
+	}
+	there, err := m.find(ctx, name)
+	if err == nil && there != nil {
+		err = ErrDuplicate
+	}
+	if err != nil {
+		m.clients.free(name)
+		return nil, err
+	}
+	g := m.name(log)
+	g.Client = true
+	return &Txn{options: o, manager: m, gtrid: g, client: &client{name: name}}, nil
+}
+
+// Alone reports whether no data source has been probed, nor is to be.
+func (m *Manager) Alone() bool { return len(m.cfg.Shards.Names()) == 0 }
+
+// client is what a transaction has more that a client prepares itself.
+type client struct {
+	name     xa.ClientXID
+	entered  bool // its log has the name
+	prepared bool
+	over     bool // nothing is left to undo
+}
+
+// enlistClient opens branches of such a transaction, all at the same time. None of them is home.
+func (t *Txn) enlistClient(ctx context.Context, all []Branch) (failed error) {
+	parts := make([]*part, len(all))
+	for i, b := range all {
+		log, err := t.manager.cfg.Shards.Fit(b.DataSource())
+		if err != nil {
+			return err
+		}
+		parts[i] = &part{branch: b, xid: xa.XID{GTRID: t.gtrid, Branch: xa.Qualifier{Log: log, Conn: b.ConnectionID()}}}
+	}
+	errs := make([]error, len(all))
+	var starts sync.WaitGroup
+	for i, p := range parts {
+		starts.Go(func() { errs[i] = p.branch.Exec(ctx, t.starting(p)...) })
+	}
+	starts.Wait()
+	for i, p := range parts {
+		if errs[i] == nil {
+			t.parts = append(t.parts, p)
+			t.insert(p.branch)
+			continue
+		}
+		if failed == nil {
+			failed = fmt.Errorf("begin on %s: %w", p.branch.DataSource(), errs[i])
+		}
+		if r, _ := t.undo(context.WithoutCancel(ctx), p); r != xa.OK {
+			p.branch.Discard() // it may have begun
+		}
+	}
+	return failed
+}
+
+// home is the server that keeps the name and the decision.
+func (t *Txn) home() (*txnlog.Server, error) {
+	if at := t.manager.cfg.Shards.ByLog(t.gtrid.Log); at != nil {
+		return at, nil
+	}
+	return nil, errNoLog
+}
+
+// Prepare is XA PREPARE: after nil the transaction outlives its process. After an error it is rolled back, but for an *InDoubtError.
+func (t *Txn) Prepare(ctx context.Context) error { return t.keep(ctx, false) }
+
+// CommitClient is XA COMMIT … ONE PHASE of a transaction that is not prepared, and XA COMMIT of one that is.
+func (t *Txn) CommitClient(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case t.client.prepared:
+		return t.endPrepared(ctx, true)
+	case len(t.parts) == 0:
+		t.overClient()
+		return nil
+	case len(t.parts) == 1:
+		return t.commitSole(ctx)
+	}
+	if err := t.keep(ctx, true); err != nil {
+		return err
+	}
+	return t.deliver(ctx, true)
+}
+
+func (t *Txn) commitSole(ctx context.Context) error {
+	p := t.parts[0]
+	err := p.branch.Exec(ctx, txnlog.End(p.xid), txnlog.CommitOnePhase(p.xid))
+	if err != nil && p.branch.Alive() {
+		_, _ = t.undo(ctx, p) // its server has ended it, or does now
+	}
+	t.overClient()
+	return err
+}
+
+// keep enters the name, prepares all branches, and says so; committed: and that it is decided.
+func (t *Txn) keep(ctx context.Context, committed bool) error {
+	ctx = context.WithoutCancel(ctx)
+	home, err := t.home()
+	if err != nil {
+		t.undoClient(ctx)
+		return err
+	}
+	within := func(limit time.Duration) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, limit)
+	}
+	limits := &t.manager.cfg.Limits
+	entering, cancel := within(limits.Decide)
+	found, err := home.Enter(entering, t.gtrid, t.client.name)
+	cancel()
+	t.client.entered = found != xa.Taken
+	if err == nil && found == xa.Taken {
+		err = ErrDuplicate
+	}
+	if err == nil {
+		err = t.manager.cfg.At.hit(ctx, "enter", "after")
+	}
+	if err == nil {
+		err = t.prepareAll(ctx)
+	}
+	if err == nil {
+		err = t.manager.cfg.At.hit(ctx, "hold", "before")
+	}
+	if errors.Is(err, ErrDied) {
+		return err
+	}
+	if err != nil {
+		t.undoClient(ctx)
+		return err
+	}
+	holding, cancel := within(limits.Decide)
+	found, err = home.Hold(holding, t.gtrid, t.logs(), committed)
+	cancel()
+	if found == xa.Away || found == xa.Busy { // it may have been done
+		found, err = t.askHeld(ctx, home, committed)
+	}
+	switch {
+	case found == xa.Fine:
+		t.client.prepared = true
+		return t.manager.cfg.At.hit(ctx, "hold", "after")
+	case found == xa.Taken:
+		t.undoClient(ctx)
+		return &AbortedError{DataSource: home.DataSource, Err: ErrFenced, Lost: true}
+	}
+	t.discardAll() // whoever comes next finds out
+	return &InDoubtError{GTRID: t.gtrid.String(), DataSource: home.DataSource, Err: err}
+}
+
+// prepareAll marks and prepares the branches at the same time.
+func (t *Txn) prepareAll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Prepare)
+	defer cancel()
+	errs := make([]error, len(t.parts))
+	var wg sync.WaitGroup
+	for i, p := range t.parts {
+		wg.Go(func() {
+			if errs[i] = t.manager.cfg.At.hit(ctx, "prepare", "before"); errs[i] == nil {
+				errs[i] = p.branch.Exec(ctx, txnlog.Prepare(p.xid)...)
+				p.ended = true
+			}
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		switch {
+		case errors.Is(err, ErrDied):
+			return err
+		case err != nil:
+			b := t.parts[i].branch
+			return &AbortedError{DataSource: b.DataSource(), Err: err, Lost: !b.Alive()}
+		}
+	}
+	return t.manager.cfg.At.hit(ctx, "prepare", "after")
+}
+
+// askHeld has the log say whether a transaction is kept; if it is not, nobody may keep it any more.
+func (t *Txn) askHeld(ctx context.Context, home *txnlog.Server, committed bool) (xa.Finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Ask)
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		held, err := home.Held(ctx, []xa.GTRID{t.gtrid})
+		var decided xa.Finding
+		if err == nil {
+			decided, err = home.Decision(ctx, t.gtrid)
+		}
+		switch {
+		case err != nil:
+		case held[t.gtrid] || committed && decided == xa.DecidedCommit:
+			return xa.Fine, nil
+		case decided == xa.DecidedAbort:
+			return xa.Taken, nil
+		default:
+			if _, err = home.Fence(ctx, t.gtrid, 0); err == nil {
+				continue
+			}
+		}
+		if wait(ctx, pause); ctx.Err() != nil {
+			return xa.Away, errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+// logs are those of all branches.
+func (t *Txn) logs() (logs []xa.Log) {
+	for _, p := range t.parts {
+		logs = append(logs, p.xid.Branch.Log)
+	}
+	return logs
+}
+
+// RollbackClient is XA ROLLBACK.
+func (t *Txn) RollbackClient(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	if t.client.prepared {
+		return t.endPrepared(ctx, false)
+	}
+	t.undoClient(ctx)
+	return nil
+}
+
+// undoClient rolls back what is not prepared as a whole. Branches that cannot be are recovered, or end with their connections.
+func (t *Txn) undoClient(ctx context.Context) {
+	if t.client.over || t.client.prepared {
+		t.discardAll()
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.manager.cfg.Limits.Prepare)
+	defer cancel()
+	if home, err := t.home(); err == nil && t.client.entered {
+		_, _ = home.Fence(ctx, t.gtrid, 0) // what is left of the name is an orphan
+	}
+	var wg sync.WaitGroup
+	for _, p := range t.parts {
+		wg.Go(func() {
+			if r, _ := t.undo(ctx, p); r != xa.OK {
+				p.branch.Discard()
+			}
+		})
+	}
+	wg.Wait()
+	t.overClient()
+}
+
+func (t *Txn) overClient() {
+	if !t.client.over {
+		t.client.over = true
+		t.manager.clients.free(t.client.name)
+	}
+}
+
+// Leave is what becomes of the transaction when its client goes: it is rolled back, or stays prepared.
+func (t *Txn) leaveClient(ctx context.Context) error {
+	if t.client.prepared {
+		t.discardAll()
+		return nil
+	}
+	t.undoClient(ctx)
+	return nil
+}
+
+// discardAll closes the connections: what is prepared stays, and what is not is rolled back by the servers. None is ever reset.
+func (t *Txn) discardAll() {
+	for _, p := range t.parts {
+		p.branch.Discard()
+	}
+	t.overClient()
+}
+
+// endPrepared decides a prepared transaction and ends its branches on its own connections.
+func (t *Txn) endPrepared(ctx context.Context, commit bool) error {
+	home, err := t.home()
+	if err == nil {
+		err = t.manager.settle(ctx, home, txnlog.Client{GTRID: t.gtrid, Name: t.client.name, Parts: t.logs()}, commit)
+	}
+	if err != nil {
+		return err
+	}
+	return t.deliver(ctx, commit)
+}
+
+// deliver carries out what is decided.
+func (t *Txn) deliver(ctx context.Context, commit bool) error {
+	if err := t.manager.cfg.At.hit(ctx, "deliver", "before"); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Deliver)
+	defer cancel()
+	late := make([]bool, len(t.parts))
+	var wg sync.WaitGroup
+	for i, p := range t.parts {
+		wg.Go(func() {
+			statement := txnlog.Rollback(p.xid)
+			if commit {
+				statement = txnlog.Commit(p.xid)
+			}
+			if p.branch.Exec(ctx, statement) == nil {
+				return
+			}
+			p.branch.Discard()
+			if commit {
+				r, _ := t.manager.rescue(ctx, p)
+				late[i] = r != xa.OK
+			}
+		})
+	}
+	wg.Wait()
+	for i, p := range t.parts {
+		if late[i] {
+			t.late = append(t.late, Pending{p.branch.DataSource(), p.xid})
+		}
+	}
+	t.overClient()
+	return nil
+}
+
+// settle decides a transaction that is prepared. ErrUnknown: it is not, or not any more.
+func (m *Manager) settle(ctx context.Context, home *txnlog.Server, c txnlog.Client, commit bool) error {
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Limits.Ask)
+	defer cancel()
+	want := map[bool]xa.Finding{true: xa.DecidedCommit, false: xa.DecidedAbort}[commit]
+	sent := false // the answer to an attempt was lost: the decision that is found may be this one
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		found, err := home.Settle(ctx, c.GTRID, c.Parts, commit)
+		switch found {
+		case xa.Fine:
+			return nil
+		case xa.Taken:
+			decided, err := home.Decision(ctx, c.GTRID)
+			if err == nil && sent && decided == want {
+				return nil
+			}
+			if err == nil {
+				return ErrUnknown
+			}
+		case xa.Away:
+			sent = true
+		}
+		if wait(ctx, pause); ctx.Err() != nil {
+			return &InDoubtError{GTRID: c.GTRID.String(), DataSource: home.DataSource, Err: errors.Join(err, ctx.Err())}
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package txnlog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// A transaction that a client prepares itself has its name in txn_client before its first branch is prepared, and in txn_decision the verdict P when
+// all are: it is kept then until somebody decides. The decision takes the place of P, and the name goes, in one transaction. Where the name is
+// gone without a decision's having been kept, the transaction is aborted.
+
+const (
+	verdictHeld = "P"
+	dropClient  = "DELETE FROM " + Schema + ".txn_client WHERE gtrid = ?"
+)
+
+// Client is a row of those names.
+type Client struct {
+	GTRID xa.GTRID
+	Name  xa.ClientXID
+	Age   time.Duration // since the name was entered
+	Held  bool          // all of it is prepared
+	Parts []xa.Log
+}
+
+const listClients = "SELECT c.gtrid, c.format, c.name, c.branch, COALESCE(d.verdict, ''), COALESCE(d.parts, ''), TIMESTAMPDIFF(MICROSECOND, c.at, NOW(3)) FROM " + Schema + ".txn_client c LEFT JOIN " +
+	Schema + ".txn_decision d ON d.gtrid = c.gtrid"
+
+// Clients lists the names on this server, in the order of their preparation.
+func (s *Server) Clients(ctx context.Context) ([]Client, error) {
+	return s.clients(ctx, listClients+" ORDER BY c.at, c.gtrid")
+}
+
+// Client finds a cluster's name; nil: it is not there.
+func (s *Server) Client(ctx context.Context, cluster uint32, name xa.ClientXID) (*Client, error) {
+	found, err := s.clients(ctx, listClients+" WHERE c.cluster = ? AND c.name = ? AND c.branch = ?", cluster, []byte(name.GTRID), []byte(name.BQual))
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+// Orphans are the names of what is not prepared as a whole: those of owners that died before anything was prepared are seen nowhere else.
+func (s *Server) Orphans(ctx context.Context) ([]Client, error) {
+	return s.clients(ctx, listClients+" WHERE d.gtrid IS NULL LIMIT 500")
+}
+
+func (s *Server) clients(ctx context.Context, query string, args ...any) (out []Client, err error) {
+	rows, err := s.DB.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list clients' transactions: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var c Client
+		var gtrid, verdict, parts string
+		var micros int64
+		if err := rows.Scan(&gtrid, &c.Name.Format, &c.Name.GTRID, &c.Name.BQual, &verdict, &parts, &micros); err != nil {
+			return nil, fmt.Errorf("list clients' transactions: %w", err)
+		}
+		c.Age = time.Duration(micros) * time.Microsecond
+		if c.GTRID, err = xa.ParseGTRID(gtrid); err != nil {
+			continue // of a later format
+		}
+		if c.Held = verdict == verdictHeld; c.Held {
+			if c.Parts, err = parseParts(parts); err != nil {
+				return nil, fmt.Errorf("list clients' transactions: %s: %w", gtrid, err)
+			}
+		}
+		out = append(out, c)
+	}
+	return out, rows.Err()
+}
+
+// Enter writes a client's name: Fine, or Taken if there is one.
+func (s *Server) Enter(ctx context.Context, g xa.GTRID, name xa.ClientXID) (xa.Finding, error) {
+	_, err := s.DB.ExecContext(ctx, "INSERT INTO "+Schema+".txn_client (gtrid, cluster, format, name, branch) VALUES (?, ?, ?, ?, ?)", g.String(), g.Cluster, name.Format, []byte(name.GTRID), []byte(name.BQual))
+	switch {
+	case Code(err) == CodeDuplicate:
+		return xa.Taken, nil
+	case err != nil:
+		return xa.Away, fmt.Errorf("enter %s: %w", g, err)
+	}
+	return xa.Fine, nil
+}
+
+// Hold says that all branches are prepared; committed: and that it is decided. Taken: others have aborted it.
+func (s *Server) Hold(ctx context.Context, g xa.GTRID, parts []xa.Log, committed bool) (xa.Finding, error) {
+	verdict := verdictHeld
+	if committed {
+		verdict = "C"
+	}
+	err := s.transaction(ctx, func(tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, "INSERT INTO "+Schema+".txn_decision (gtrid, verdict, parts, home) SELECT gtrid, ?, ?, 0 FROM "+Schema+
+			".txn_client WHERE gtrid = ?", verdict, joined(parts), g.String())
+		if err == nil {
+			err = one(done)
+		}
+		if err == nil && committed {
+			_, err = tx.ExecContext(ctx, dropClient, g.String())
+		}
+		return err
+	})
+	return settled(g, err)
+}
+
+// Settle puts the decision in the place of the verdict P. Taken: that was not there.
+func (s *Server) Settle(ctx context.Context, g xa.GTRID, parts []xa.Log, commit bool) (xa.Finding, error) {
+	verdict := map[bool]string{true: "C", false: "A"}[commit]
+	if !commit {
+		parts = nil // as always: only what is committed has to be seen to its end
+	}
+	err := s.transaction(ctx, func(tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, "DELETE FROM "+Schema+".txn_decision WHERE gtrid = ? AND verdict = '"+verdictHeld+"'", g.String())
+		if err == nil {
+			err = one(done)
+		}
+		if err == nil {
+			_, err = tx.ExecContext(ctx, insertDecision+"(?, ?, ?, 0)", g.String(), verdict, joined(parts))
+		}
+		if err == nil {
+			_, err = tx.ExecContext(ctx, dropClient, g.String())
+		}
+		return err
+	})
+	return settled(g, err)
+}
+
+var errNotOne = errors.New("the row is not there")
+
+func one(done sql.Result) error {
+	n, err := done.RowsAffected()
+	if err == nil && n != 1 {
+		err = errNotOne
+	}
+	return err
+}
+
+func settled(g xa.GTRID, err error) (xa.Finding, error) {
+	switch {
+	case err == nil:
+		return xa.Fine, nil
+	case errors.Is(err, errNotOne), Code(err) == CodeDuplicate:
+		return xa.Taken, nil
+	case Code(err) == CodeLockTimeout, Code(err) == CodeDeadlock:
+		return xa.Busy, nil
+	}
+	return xa.Away, fmt.Errorf("decide %s: %w", g, err)
+}
+
+// transaction runs do in a transaction of the server's.
+func (s *Server) transaction(ctx context.Context, do func(tx *sql.Tx) error) error {
+	tx, err := s.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		_ = tx.Rollback() // the first error is the one to report
+		return err
+	}
+	return tx.Commit()
+}
+
+// together runs statements with the same argument in a transaction.
+func (s *Server) together(ctx context.Context, statements []string, arg string) error {
+	return s.transaction(ctx, func(tx *sql.Tx) error {
+		for _, statement := range statements {
+			if _, err := tx.ExecContext(ctx, statement, arg); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Held are those of the transactions that a client has prepared and not decided.
+func (s *Server) Held(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]bool, error) {
+	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(of))+") AND verdict = '"+verdictHeld+"'", names(of), len(of))
+}
+
+// Has reports whether a branch's connection has it still: it is listed, and in a transaction as old as the mark. One of the same number that a restarted
+// server has given out since is in none, or in a younger one.
+func (s *Server) Has(ctx context.Context, x xa.XID) (bool, error) {
+	there, err := s.Lives(ctx, x.Branch.Conn)
+	if err != nil || !there {
+		return false, err
+	}
+	p, err := s.age(ctx, x)
+	if err != nil {
+		return false, err
+	}
+	pic, err := s.picture(ctx)
+	if err != nil {
+		return false, err
+	}
+	since, has := pic.since[x.Branch.Conn]
+	return has && since+clockSlack >= p.age, nil
+}
+
+// Lives reports whether a connection of the account's is listed.
+func (s *Server) Lives(ctx context.Context, conn uint32) (bool, error) {
+	there, _, err := s.listed(ctx, conn)
+	return there, err
+}
