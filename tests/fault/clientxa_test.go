@@ -209,3 +209,40 @@ func TestClientXAProcessKilled(t *testing.T) {
 	}
 	leavesNothing(t, db)
 }
+
+// A server dies when a client has prepared, and comes back: the client ends its transaction, over the connections that it has left or, where it has seen that
+// one is gone, over none of them.
+func TestClientXAServerKilled(t *testing.T) {
+	db := startWide(t, 1)[0].Open(t, "root", "", "wide")
+	fill(t, db)
+	want := 4000
+	for whose, seen := range []bool{true, false} {
+		owner := conn(t, db)
+		for _, step := range []string{"XA START 'left'", "UPDATE accounts SET v = v + 1", "XA END 'left'", "XA PREPARE 'left'"} {
+			exec(t, owner, step)
+		}
+		if err := env.Shards[whose].Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := env.Shards[whose].Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if seen {
+			if got := answerTo(t.Context(), owner, "SELECT UUID()"); !strings.HasPrefix(got, "1180 ") {
+				t.Errorf("a question to a server that was killed: %s", got)
+			}
+		}
+		verb := "XA ROLLBACK 'left'"
+		if seen {
+			verb, want = "XA COMMIT 'left'", want+40
+		}
+		exec(t, owner, verb)
+		if got := answerTo(t.Context(), owner, verb); !strings.HasPrefix(got, "1397 ") {
+			t.Errorf("it ends twice: %s", got)
+		}
+		if total := sum(t, db); total != want {
+			t.Errorf("after %s there are %d, not %d", verb, total, want)
+		}
+	}
+	leavesNothing(t, db)
+}
