@@ -12,6 +12,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/proxy/wire/wiretest"
+	"github.com/heddle-mesh/heddle/tests/harness"
 )
 
 // raw is a client that sees packets: what a driver would smooth over is seen.
@@ -20,6 +21,50 @@ type raw struct {
 	patience time.Duration // of one answer
 	cursor   bool          // the last answer to an execution has opened one
 	see      func([]byte)  // is shown each packet of an answer; nil: nobody is
+	framed   *framed
+}
+
+// framed is a connection that notes where packets end in the bytes of both directions, by harness.Direction.
+type framed struct {
+	net.Conn
+	ways [2]struct {
+		at, left int64 // bytes so far; of the packet under way that are to come
+		head     []byte
+		ends     []int64
+	}
+}
+
+func (f *framed) Read(p []byte) (int, error) {
+	n, err := f.Conn.Read(p)
+	f.note(harness.ToClient, p[:n])
+	return n, err
+}
+
+func (f *framed) Write(p []byte) (int, error) {
+	n, err := f.Conn.Write(p)
+	f.note(harness.ToServer, p[:n])
+	return n, err
+}
+
+func (f *framed) note(way harness.Direction, p []byte) {
+	w := &f.ways[way]
+	for len(p) > 0 {
+		n := int64(len(p))
+		if w.left > 0 {
+			n = min(n, w.left)
+			w.left -= n
+		} else {
+			n = 1
+			if w.head = append(w.head, p[0]); len(w.head) == 4 {
+				w.left = int64(w.head[0]) | int64(w.head[1])<<8 | int64(w.head[2])<<16
+				w.head = w.head[:0]
+			}
+		}
+		w.at, p = w.at+n, p[n:]
+		if w.left == 0 && len(w.head) == 0 {
+			w.ends = append(w.ends, w.at)
+		}
+	}
 }
 
 // dialRaw logs in.
@@ -28,7 +73,8 @@ func dialRaw(addr, schema string, patience time.Duration) (*raw, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &raw{Client: wiretest.NewClient(c), patience: patience}
+	f := &framed{Conn: c}
+	r := &raw{Client: wiretest.NewClient(f), patience: patience, framed: f}
 	if err := errors.Join(c.SetDeadline(time.Now().Add(patience)), r.Play(wiretest.LogIn("root", "", schema))); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
