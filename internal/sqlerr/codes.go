@@ -57,6 +57,7 @@ const (
 
 	// Resources.
 	CodeOutOfSortMemory uint16 = 1038
+	CodeTooManyFields   uint16 = 1117
 	CodeErrorOnWrite    uint16 = 1026
 	CodeCutGroupConcat  uint16 = 1260
 	CodeOutOfResources  uint16 = 1041

@@ -182,6 +182,11 @@ func BackendLost(dataSource, why string) *Error {
 	return newf(CodeErrorDuringComm, "HY000", "Lost connection to data source '%s' during the statement: %s", dataSource, why)
 }
 
+// TooManyColumns is an answer with n columns, where so many at the most are passed on.
+func TooManyColumns(n uint64, most int) *Error {
+	return newf(CodeTooManyFields, "HY000", "Too many columns: the answer has %d, and at the most %d are passed on", n, most)
+}
+
 // MemoryExceeded is an operator that ran over its budget; setting names what raises it.
 func MemoryExceeded(operator, setting string) *Error {
 	return newf(CodeOutOfSortMemory, "HY001", "Out of memory in %s: it needs more than '%s' allows", operator, setting)

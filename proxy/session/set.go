@@ -373,9 +373,22 @@ func charsetVariable(name string) bool {
 
 // adopt reads the values back and makes them the session's.
 func (s *Session) adopt(ctx context.Context, h *held, names []string, set []parser.Assignment) error {
-	if len(names) == 0 {
-		return nil
+	for some := range slices.Chunk(names, askedAtOnce) {
+		if err := s.adoptSome(ctx, h, some, set); err != nil {
+			if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeOutOfSortMemory {
+				doubt(h, names)
+			}
+			return err
+		}
 	}
+	return nil
+}
+
+// askedAtOnce is how many values are read back by one question: its answer has up to four columns for each, and some thousands at the
+// most.
+const askedAtOnce = 500
+
+func (s *Session) adoptSome(ctx context.Context, h *held, names []string, set []parser.Assignment) error {
 	// A text comes in character_set_results and says nothing of its own collation: that is asked for, and its bytes.
 	var asked []string
 	for _, name := range names {
@@ -387,9 +400,6 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 	defer room.giveBack()
 	columns, rows, err := h.lease.Conn().QueryRowsWithin(ctx, room.take, oneRowText(asked))
 	columns, row, err := theRow(columns, rows, len(asked), err)
-	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeOutOfSortMemory {
-		doubt(h, names)
-	}
 	if err != nil {
 		return err
 	}
@@ -423,7 +433,6 @@ func (s *Session) adopt(ctx context.Context, h *held, names []string, set []pars
 		if cell == nil {
 			s.unsetUserVar(user)
 		} else if err := s.setUserVar(user, s.userLiteral(cell, column, own)); err != nil {
-			doubt(h, names)
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 )
 
@@ -38,8 +39,11 @@ func (n *ColumnCount) AppendPayload(b []byte, caps Capability) []byte {
 	return b
 }
 
-// maxColumns is more than any server has in a result.
+// maxColumns is more than servers have in a table; a query may ask for more.
 const maxColumns = 1 << 16
+
+// noCount is more than can be a number of columns: the packet is something else.
+const noCount = 1 << 24
 
 // ParseColumnCount decodes the first packet of a result set.
 func ParseColumnCount(p []byte, caps Capability) (ColumnCount, error) {
@@ -52,8 +56,11 @@ func ParseColumnCount(p []byte, caps Capability) (ColumnCount, error) {
 	if caps.Has(CapMariaDBCacheMetadata) {
 		flag = c.u8()
 	}
-	if n == 0 || n > maxColumns || !c.empty() {
+	if n == 0 || n > noCount || !c.empty() {
 		c.fail()
+	}
+	if !c.bad && n > maxColumns {
+		return ColumnCount{}, sqlerr.TooManyColumns(n, maxColumns)
 	}
 	return ColumnCount{Columns: int(n), SkipMetadata: flag == 0}, c.err("column count")
 }

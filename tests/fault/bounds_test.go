@@ -411,3 +411,25 @@ func keepsOnly(t *testing.T, c *raw, sql, want string) {
 		t.Errorf("%s: %v %v, want %s", sql, rows, err, want)
 	}
 }
+
+// More columns than are passed on are refused as such, and as many variables are set as a statement names.
+func TestWideStatements(t *testing.T) {
+	h, _ := startWithoutRows(t, addrs()...)
+	c, err := dialRaw(h.Addr, "shop", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	var names []string
+	for i := range 20_000 {
+		names = append(names, fmt.Sprintf("@a%d = %d", i, i))
+	}
+	if _, err := c.query("SET " + strings.Join(names, ", ")); err != nil {
+		t.Errorf("a SET of 20,000 variables: %v", err)
+	}
+	keepsOnly(t, c, "SELECT @a0 + @a777 + @a19999", "20776")
+	if _, err := c.query("SELECT 1" + strings.Repeat(", 1", 70_000)); number(err) != 1117 || !strings.Contains(err.Error(), "70001") {
+		t.Errorf("70,001 columns: %v", err)
+	}
+	keepsOnly(t, c, "SELECT @a19999", "19999")
+}
