@@ -34,6 +34,8 @@ type conn struct {
 	upstream io.Closer   // of the call under way
 	two      *http2.Conn // the connection, if it is one of HTTP/2
 	gone     bool
+	wait     wait // for the answer of the call under way
+	left     bool // the client has, while its call waited
 }
 
 func newConn(s *Server, c net.Conn) *conn {

@@ -127,7 +127,12 @@ func (t *transfer) run() (goesOn bool, failed *failure) {
 		return false, failed
 	}
 	for {
+		t.conn.waits(true)
 		failed := t.readHead()
+		if !t.conn.waits(false) {
+			t.begun = true // nobody is there to be told
+			return false, &failure{why: "the client has left"}
+		}
 		if failed != nil {
 			return false, failed
 		}

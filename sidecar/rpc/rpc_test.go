@@ -151,7 +151,7 @@ func say(t *testing.T, addr, text string) string {
 	if err != nil {
 		t.Fatalf("after %q: %v", got, err)
 	}
-	return string(got)
+	return strings.ReplaceAll(string(got), string(processing), "") // which it is asked when it is waited for
 }
 
 func get(t *testing.T, url string) (status int, body string) {

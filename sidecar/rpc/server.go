@@ -44,6 +44,7 @@ func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger)
 	if err := srv.Adopt(t); err != nil {
 		return nil, err
 	}
+	srv.reaping.Go(srv.watchClients)
 	srv.reaping.Go(func() {
 		srv.clusters.Run(srv.done, func(cluster string, err error) {
 			log.Error("the certificates of before stay", zap.String("cluster", cluster), zap.Error(err))
