@@ -173,7 +173,7 @@ func slowOne(t *testing.T, name string, takes func(call int) time.Duration) (too
 		var all sync.WaitGroup
 		defer all.Wait()
 		calls := 0 // of the slow one
-		for range 20_000 {
+		for range 8_000 {
 			all.Go(func() {
 				d := 10 * time.Millisecond
 				i := picker.Pick()
