@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -24,12 +25,17 @@ import (
 type told struct {
 	mu       sync.Mutex
 	found    []string // addresses, of what was told last
+	refuses  int      // so many times
 	problems []string
 }
 
 func (w *told) Found(_ string, endpoints []*route.Endpoint) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.refuses > 0 {
+		w.refuses--
+		return errors.New("it cannot be used now")
+	}
 	w.found = nil
 	for _, e := range endpoints {
 		w.found = append(w.found, e.Address)
@@ -153,6 +159,25 @@ func TestRegistry(t *testing.T) {
 	server.Wipe() // whatever becomes of the registry, and nobody is left in it
 	w.complains(t, "nobody is found")
 	w.await(t, "c:1")
+}
+
+// What cannot be used at once is told again, though nothing happens in the registry.
+func TestWhatIsFoundIsToldAgain(t *testing.T) {
+	s := memstore.New()
+	defer s.Close()
+	record, err := layout.Endpoint{Address: "a:1"}.Encode()
+	if err == nil {
+		err = store.Write(t.Context(), s, store.Put(layout.EndpointKey("shop", "a:1"), record))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &told{refuses: 2}
+	f := New(Config{Dir: t.TempDir(), Registry: s, Found: w.Found, Problem: w.Problem})
+	t.Cleanup(f.Close)
+	f.Adopt(map[string]*route.Cluster{"shop": {Discover: &route.Discover{Registry: true}}})
+	w.complains(t, "cannot be used now")
+	w.await(t, "a:1")
 }
 
 func TestARegistryThatIsNone(t *testing.T) {

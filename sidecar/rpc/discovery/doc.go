@@ -87,9 +87,9 @@ func (f *Finder) Close() {
 	f.all.Wait()
 }
 
-// look looks until ctx ends.
+// look looks until ctx ends. What has been found and could not be told is told again.
 func (f *Finder) look(ctx context.Context, cluster string, d *route.Discover, last []*route.Endpoint) {
-	found := func(endpoints []*route.Endpoint, err error) {
+	found := func(endpoints []*route.Endpoint, err error) (known bool) {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
@@ -99,11 +99,12 @@ func (f *Finder) look(ctx context.Context, cluster string, d *route.Discover, la
 		case !reflect.DeepEqual(endpoints, last):
 			if err := f.cfg.Found(cluster, endpoints); err != nil {
 				f.cfg.Problem(cluster, err)
-				return
+				return false
 			}
 			last = endpoints
 			f.remember(cluster, endpoints)
 		}
+		return true
 	}
 	if d.Registry {
 		f.follow(ctx, cluster, found)

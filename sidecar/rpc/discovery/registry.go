@@ -12,33 +12,54 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
+// tellAgain is after how long what could not be told is.
+const tellAgain = time.Second
+
 // follow tells of a cluster's registered servers until ctx ends.
-func (f *Finder) follow(ctx context.Context, cluster string, found func([]*route.Endpoint, error)) {
+func (f *Finder) follow(ctx context.Context, cluster string, found func([]*route.Endpoint, error) (known bool)) {
 	if f.cfg.Registry == nil {
 		found(nil, errors.New("there is no etcd to find servers in"))
 		return
 	}
-	known := map[string]store.KV{}
-	for u := range f.cfg.Registry.Watch(ctx, layout.EndpointsOf(cluster), 0) {
-		switch u.Kind {
-		case store.Lost:
-			found(nil, u.Err)
-			continue
-		case store.Reset:
-			clear(known)
-			for _, kv := range u.KVs {
-				known[kv.Key] = kv
+	updates := f.cfg.Registry.Watch(ctx, layout.EndpointsOf(cluster), 0)
+	all := map[string]store.KV{}
+	again := time.NewTimer(tellAgain)
+	defer again.Stop()
+	again.Stop()
+	for {
+		select {
+		case u, more := <-updates:
+			if !more {
+				return
 			}
-		case store.Change:
-			for _, e := range u.Events {
-				if e.Deleted {
-					delete(known, e.KV.Key)
-				} else {
-					known[e.KV.Key] = e.KV
-				}
+			if u.Kind == store.Lost {
+				found(nil, u.Err)
+				continue
 			}
+			note(all, &u)
+		case <-again.C:
 		}
-		found(registered(known))
+		again.Stop()
+		if !found(registered(all)) {
+			again.Reset(tellAgain)
+		}
+	}
+}
+
+// note keeps all as the registry has it.
+func note(all map[string]store.KV, u *store.Update) {
+	if u.Kind == store.Reset {
+		clear(all)
+	}
+	for _, kv := range u.KVs {
+		all[kv.Key] = kv
+	}
+	for _, e := range u.Events {
+		if e.Deleted {
+			delete(all, e.KV.Key)
+		} else {
+			all[e.KV.Key] = e.KV
+		}
 	}
 }
 
