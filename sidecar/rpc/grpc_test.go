@@ -361,8 +361,10 @@ func TestTracesBetweenProtocols(t *testing.T) {
 			ended = len(r.ended)
 			r.mu.Unlock()
 		}
+		r.mu.Lock()
 		if r.parents[i] != caller || r.ended[i].Status != 200 || r.ended[i].Cluster != []string{"one", "two", "two"}[i] {
 			t.Errorf("%q, told %+v", r.parents, r.ended)
 		}
+		r.mu.Unlock()
 	}
 }

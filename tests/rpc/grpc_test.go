@@ -142,7 +142,7 @@ func TestStockClients2(t *testing.T) {
 		}
 	}
 	for _, protocol := range []string{"--h1", ""} {
-		args := []string{"-n", "2000", "-c", "4", "-m", "10", "-d", filepath.Join(dir, "small"), "http://" + m.addr + "/"}
+		args := []string{"-n", "500", "-c", "4", "-m", "10", "-d", filepath.Join(dir, "small"), "http://" + m.addr + "/"}
 		if protocol != "" {
 			args = append([]string{protocol}, args...)
 		}
@@ -150,7 +150,7 @@ func TestStockClients2(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := exec.CommandContext(t.Context(), "h2load", args...).CombinedOutput()
-		if err != nil || !regexp.MustCompile(`2000 succeeded, 0 failed, 0 errored, 0 timeout`).Match(out) {
+		if err != nil || !regexp.MustCompile(`500 succeeded, 0 failed, 0 errored, 0 timeout`).Match(out) {
 			t.Errorf("h2load %s: %v\n%s", protocol, err, out)
 		}
 	}
