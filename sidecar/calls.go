@@ -101,7 +101,7 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 func rpcSettings(c *config.Config) (rpc.Settings, error) {
 	s := rpc.Settings{
 		Zone:           c.Instance.Zone,
-		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize),
+		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize), FrameSize: int(c.RPC.FrameSize),
 		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout,
 	}
 	if t := c.RPC.TLS; len(t.Cert) > 0 {

@@ -161,6 +161,7 @@ type RPC struct {
 	File           string
 	MaxConnections int
 	HeadSize       Size
+	FrameSize      Size // of Bolt
 	IdleTimeout    time.Duration
 	HeadTimeout    time.Duration
 	SilenceTimeout time.Duration

@@ -20,7 +20,8 @@ import (
 // has, it is a route.Call.
 type call struct {
 	server   *Server
-	isTLS    bool // it came encrypted
+	isTLS    bool   // it came encrypted
+	protocol string // as clusters have it
 	method   []byte
 	host     []byte // without a port, in lower case
 	hostport []byte // as the client wrote it
@@ -134,6 +135,9 @@ func (x *call) choose() *failure {
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster is gone"}
 	}
 	x.done.Cluster = x.cluster.Name
+	if (x.cluster.Protocol == route.Bolt) != (x.protocol == route.Bolt) {
+		return &failure{status: http.StatusServiceUnavailable, why: "the cluster " + x.cluster.Name + " speaks another protocol than the call"}
+	}
 	if x.route.Retry != nil {
 		x.cluster.Budget.First()
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/tcp"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
@@ -49,9 +50,21 @@ func newConn(s *Server, c net.Conn) *conn {
 func (c *conn) serve() {
 	defer func() { c.client.Release() }()
 	if c.secure() {
-		c.serveCalls()
+		c.servePlain()
 	}
 	tcp.Part(c.client.Conn, c.socket, partBytes)
+}
+
+// servePlain serves what is under the encryption, if there is one: the first byte tells HTTP, which begins with a letter, from Bolt.
+func (c *conn) servePlain() {
+	if !c.setIdle(true) || c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || c.client.More() != nil {
+		return
+	}
+	if first := c.client.Waiting()[0]; first == bolt.V1 || first == bolt.V2 {
+		c.serveBolt()
+		return
+	}
+	c.serveCalls()
 }
 
 func (c *conn) serveCalls() {
@@ -166,6 +179,12 @@ func (c *conn) holds(up io.Closer) bool {
 	defer c.mu.Unlock()
 	c.upstream = up
 	return !c.gone
+}
+
+func (c *conn) isGone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
 }
 
 func (c *conn) isDraining() bool {

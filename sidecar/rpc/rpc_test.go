@@ -72,7 +72,7 @@ func (w *watched) last(t *testing.T) Done {
 	return w.calls[len(w.calls)-1]
 }
 
-var testSettings = Settings{MaxConnections: 100, HeadSize: 64 << 10, IdleTimeout: 10 * time.Second, HeadTimeout: 5 * time.Second, Silence: 5 * time.Second}
+var testSettings = Settings{MaxConnections: 100, HeadSize: 64 << 10, IdleTimeout: 10 * time.Second, HeadTimeout: 5 * time.Second, Silence: 5 * time.Second, FrameSize: 1 << 20}
 
 // proxy serves a document and returns its address.
 func proxy(t *testing.T, settings Settings, document string) (addr string, s *Server, w *watched) {

@@ -24,6 +24,7 @@ type Server struct {
 	settings atomic.Pointer[Settings]
 	table    atomic.Pointer[routed]
 	clusters *upstream.Set
+	bolt     *boltLinks
 	drain    chan struct{} // closed when the drain begins
 	done     chan struct{} // closed when what is left is cut
 	reaping  sync.WaitGroup
@@ -40,6 +41,7 @@ type Server struct {
 func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger) (*Server, error) {
 	srv := &Server{log: log, observer: o, tracer: tracer, drain: make(chan struct{}), done: make(chan struct{}), clusters: upstream.New(s.Zone), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
 	srv.parted = sync.NewCond(&srv.mu)
+	srv.bolt = &boltLinks{server: srv, all: map[linkKey]*linkSet{}}
 	srv.Set(s)
 	if err := srv.Adopt(t); err != nil {
 		return nil, err
@@ -62,6 +64,7 @@ func (s *Server) Adopt(t *route.Table) error {
 		return err
 	}
 	s.table.Store(governed(t, s.table.Load()))
+	s.bolt.sweep()
 	return nil
 }
 
@@ -160,6 +163,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.parted.Wait()
 	}
 	s.mu.Unlock()
+	s.bolt.end()
 	s.reaping.Wait()
 	s.mu.Lock()
 	if cut > 0 {

@@ -150,9 +150,7 @@ func (c *checker) cluster(at, name string, cl *Cluster) {
 			c.problem(at, "the address %q is not host:port", e.Address)
 		}
 	}
-	if cl.Protocol != "" && cl.Protocol != HTTP1 && cl.Protocol != HTTP2 {
-		c.problem(at+".protocol", "the protocol %q is neither http1 nor http2", cl.Protocol)
-	}
+	c.protocol(at, cl)
 	if cl.ConnectTimeout < 0 || cl.IdleTimeout < 0 || cl.MaxConnections < 0 || cl.MaxPending < 0 {
 		c.problem(at, "a limit of the cluster %s is below 0", name)
 	}
@@ -240,6 +238,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 	}
 	c.answers(at, r)
 	c.resilience(at, r)
+	c.bolt(at, r, d)
 	if r.Timeout < 0 {
 		c.problem(at+".timeout", "a timeout is not below 0")
 	}

@@ -23,7 +23,7 @@ type Document struct {
 type Cluster struct {
 	Endpoints      []*Endpoint   `yaml:"endpoints"`
 	Discover       *Discover     `yaml:"discover"` // nil: there are no others
-	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it); empty: http1
+	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it), bolt; empty: http1
 	Balance        Balance       `yaml:"balance"`
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s
 	MaxConnections int           `yaml:"max_connections"` // to each endpoint; 0: 1024
@@ -89,6 +89,7 @@ func (a *Allow) parse() error {
 const (
 	HTTP1 = "http1"
 	HTTP2 = "http2"
+	Bolt  = "bolt"
 )
 
 // Endpoint is one server. A plain text is its address.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
@@ -85,7 +86,11 @@ func (e *Endpoint) ask(ctx context.Context, client *http.Client, k *route.Check)
 		if err != nil {
 			return err
 		}
-		return c.Close()
+		defer func() { _ = c.Close() }() // it was a question
+		if e.cluster.Load().Protocol == route.Bolt {
+			return beat(ctx, c)
+		}
+		return nil
 	}
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.Address+k.Path, nil)
 	if err != nil {
@@ -106,6 +111,37 @@ func (e *Endpoint) ask(ctx context.Context, client *http.Client, k *route.Check)
 		return fmt.Errorf("GET %s: status %d", k.Path, res.StatusCode)
 	}
 	return nil
+}
+
+// beat asks a server of Bolt whether it is there.
+func beat(ctx context.Context, c net.Conn) error {
+	deadline, _ := ctx.Deadline() // a check has one
+	if err := c.SetDeadline(deadline); err != nil {
+		return err
+	}
+	const id = 1
+	if _, err := c.Write(bolt.AppendHeartbeat(nil, id)); err != nil {
+		return fmt.Errorf("send a heartbeat: %w", err)
+	}
+	r := bolt.NewReader(c, bolt.MaxHead, nil)
+	defer r.Release()
+	for {
+		f, err := r.Next()
+		switch {
+		case err != nil:
+			return fmt.Errorf("the answer to a heartbeat: %w", err)
+		case f == nil:
+			if err := r.More(); err != nil {
+				return fmt.Errorf("no answer to a heartbeat: %w", err)
+			}
+		case f.Type() != bolt.Answer || !f.Heartbeat() || f.ID() != id:
+			return errors.New("what answers a heartbeat is none")
+		case f.Status() != bolt.Success:
+			return fmt.Errorf("a heartbeat is answered with status %d", f.Status())
+		default:
+			return nil
+		}
+	}
 }
 
 // asked notes what a check has found, and returns whether the endpoint has gone up or down by it.

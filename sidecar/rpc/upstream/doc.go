@@ -30,7 +30,7 @@ type Set struct {
 
 // key is what tells endpoints apart: clusters do not share connections, their limits differ; nor do those that are spoken with
 // in another way than before.
-type key struct{ cluster, address, tls string }
+type key struct{ cluster, address, way string }
 
 // New returns a set without a cluster. zone is where this process runs; "": nobody has said.
 func New(zone string) *Set {

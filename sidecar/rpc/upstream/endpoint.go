@@ -236,6 +236,13 @@ func (e *Endpoint) Connections() (open, idle int) {
 	return e.open, len(e.idle)
 }
 
+// Bounds are how many connections there may be, how many calls may wait, and for how long a connection may be idle.
+func (e *Endpoint) Bounds() (connections, pending int, idle time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.limits.most, e.limits.pending, e.limits.idle
+}
+
 // alive says whether an idle connection's other end has neither spoken nor left: a call can be sent.
 func (c *Conn) alive() bool {
 	if c.raw == nil {

@@ -1,0 +1,89 @@
+package bolt
+
+import (
+	"io"
+	"sync"
+)
+
+// Reader has the frames of a connection, of which it reads as many at once as have come.
+type Reader struct {
+	from  io.Reader
+	limit int
+	buf   []byte // buf[r:w] is not taken yet
+	r, w  int
+}
+
+const bufferSize = 32 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// NewReader returns a reader of frames of at most limit bytes. waiting has been read already.
+func NewReader(from io.Reader, limit int, waiting []byte) *Reader {
+	r := &Reader{from: from, limit: limit}
+	if len(waiting) > 0 {
+		r.grow(len(waiting))
+		r.w = copy(r.buf, waiting)
+	}
+	return r
+}
+
+// Next takes a frame that has been read already; nil: none that is whole. It is valid until More. The error is an *Error.
+func (r *Reader) Next() (Frame, error) {
+	f, size, err := Split(r.buf[r.r:r.w], r.limit)
+	if f != nil {
+		r.r += size
+	}
+	return f, err
+}
+
+// Midway says whether a part of a frame has been read.
+func (r *Reader) Midway() bool { return r.r < r.w }
+
+// More reads on. The buffer grows as bytes come, not as a head promises them.
+func (r *Reader) More() error {
+	if r.r == r.w {
+		r.r, r.w = 0, 0
+		if len(r.buf) > bufferSize { // a long frame's
+			r.buf = nil
+		}
+	}
+	if r.r > 0 && r.w == len(r.buf) {
+		r.w = copy(r.buf, r.buf[r.r:r.w])
+		r.r = 0
+	}
+	if r.w == len(r.buf) {
+		r.grow(2 * len(r.buf))
+	}
+	n, err := r.from.Read(r.buf[r.w:])
+	r.w += n
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		return io.ErrNoProgress
+	}
+	return err
+}
+
+func (r *Reader) grow(size int) {
+	old := r.buf
+	if size <= bufferSize {
+		r.buf = buffers.Get().(*[bufferSize]byte)[:]
+	} else {
+		r.buf = make([]byte, size)
+	}
+	copy(r.buf, old[:r.w])
+	recycle(old)
+}
+
+func recycle(b []byte) {
+	if cap(b) == bufferSize {
+		buffers.Put((*[bufferSize]byte)(b[:bufferSize]))
+	}
+}
+
+// Release gives the buffer back. Nothing is read any more.
+func (r *Reader) Release() {
+	recycle(r.buf)
+	r.buf, r.r, r.w = nil, 0, 0
+}

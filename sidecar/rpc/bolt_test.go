@@ -1,0 +1,590 @@
+package rpc
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/internal/certs"
+	"github.com/heddle-mesh/heddle/internal/certs/certstest"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt/bolttest"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
+)
+
+// boltServer serves Bolt, and counts its connections.
+func boltServer(t *testing.T, answer func(out []byte, f bolt.Frame) []byte) (addr string, conns *atomic.Int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns = &atomic.Int64{}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		bolttest.Serve(counting{l, conns}, answer)
+	}()
+	t.Cleanup(func() { l.Close(); <-ended })
+	return l.Addr().String(), conns
+}
+
+type counting struct {
+	net.Listener
+	n *atomic.Int64
+}
+
+func (c counting) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err == nil {
+		c.n.Add(1)
+	}
+	return conn, err
+}
+
+func toBolt(addrs ...string) string {
+	return fmt.Sprintf("clusters: {stock: {protocol: bolt, endpoints: [%s]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 5s}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
+}
+
+// asking is a client.
+type asking struct {
+	net.Conn
+	t *testing.T
+	r *bolt.Reader
+}
+
+func askBolt(t *testing.T, addr string) *asking {
+	t.Helper()
+	c := dial(t, addr)
+	return &asking{c, t, bolt.NewReader(c, 64<<20, nil)}
+}
+
+func (a *asking) send(all ...bolttest.Message) {
+	a.t.Helper()
+	var out []byte
+	for _, m := range all {
+		out = m.Append(out)
+	}
+	if _, err := a.Write(out); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// next is the next frame, or an error.
+func (a *asking) next() (bolt.Frame, error) {
+	for {
+		f, err := a.r.Next()
+		if f != nil || err != nil {
+			return bytes.Clone(f), err
+		}
+		if err := a.r.More(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (a *asking) answer() bolt.Frame {
+	a.t.Helper()
+	f, err := a.next()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return f
+}
+
+func stock(id uint32) bolttest.Message {
+	return bolttest.Message{Type: bolt.Request, ID: id, Timeout: 3000, Class: "com.shop.Ask", Header: bolttest.Map("sofa_head_target_service", "stock", "sofa_head_method_name", "ask"),
+		Content: fmt.Appendf(nil, "content of %d", id)}
+}
+
+// expect sees that the next answer has that status.
+func (a *asking) expect(id uint32, s bolt.Status) {
+	a.t.Helper()
+	if f := a.answer(); f.ID() != id || f.Status() != s || f.Type() != bolt.Answer {
+		a.t.Errorf("the answer to %d has status %d; want status %d to %d", f.ID(), f.Status(), s, id)
+	}
+}
+
+// Calls of many clients share a connection to the server, under the numbers that each client gave them, whatever they are, and nothing
+// but number and time is another.
+func TestBoltCallsShareAConnection(t *testing.T) {
+	server, conns := boltServer(t, bolttest.Echo)
+	addr, _, w := proxy(t, testSettings, toBolt(server))
+	const clients, calls = 8, 50
+	var all sync.WaitGroup
+	for range clients {
+		a := askBolt(t, addr)
+		all.Go(func() {
+			var out []byte
+			for i := range uint32(calls) {
+				out = stock(i / 2).Append(out) // each number twice at a time
+			}
+			if _, err := a.Write(out); err != nil {
+				t.Error(err)
+			}
+			seen := map[uint32]int{}
+			for range calls {
+				f, err := a.next()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				want := stock(f.ID())
+				want.Type, want.Status = bolt.Answer, bolt.Success
+				if !bytes.Equal(f, want.Append(nil)) {
+					t.Errorf("% x\nis not\n% x", f, want.Append(nil))
+				}
+				seen[f.ID()]++
+			}
+			for id, n := range seen {
+				if n != 2 {
+					t.Errorf("%d was answered %d times", id, n)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := conns.Load(); n > maxLinks {
+		t.Errorf("%d connections to the server", n)
+	}
+	d := w.last(t)
+	if d.Status != 200 || d.Path != "/stock/ask" || d.Method != "BOLT" || d.Cluster != "stock" || d.Endpoint != server {
+		t.Errorf("%+v", d)
+	}
+}
+
+// Frames of the versions go apart: a server answers a connection in the version of its first frame.
+func TestBoltVersions(t *testing.T) {
+	server, conns := boltServer(t, bolttest.Echo)
+	addr, _, _ := proxy(t, testSettings, toBolt(server))
+	a := askBolt(t, addr)
+	for i, m := range []bolttest.Message{{}, {Two: true}, {Two: true, Checked: true}} {
+		q := stock(uint32(i))
+		q.Two, q.Checked = m.Two, m.Checked
+		a.send(q)
+		q.Type = bolt.Answer
+		if f := a.answer(); !bytes.Equal(f, q.Append(nil)) {
+			t.Errorf("% x\nis not\n% x", f, q.Append(nil))
+		}
+		beat := bolttest.Message{Two: m.Two, Checked: m.Checked, Type: bolt.Request, Heartbeat: true, ID: 99}
+		a.send(beat)
+		beat.Type = bolt.Answer
+		if f := a.answer(); !bytes.Equal(f, beat.Append(nil)) {
+			t.Errorf("% x\nanswers a heartbeat, not\n% x", f, beat.Append(nil))
+		}
+	}
+	if n := conns.Load(); n != 3 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// What the proxy itself answers.
+func TestBoltStatuses(t *testing.T) {
+	server, _ := boltServer(t, bolttest.Echo)
+	web := backend(t, func(http.ResponseWriter, *http.Request) {})
+	addr, _, w := proxy(t, testSettings, fmt.Sprintf(`clusters:
+  stock: {protocol: bolt, endpoints: [%q]}
+  nobody: {protocol: bolt, endpoints: ["127.0.0.1:1"]}
+  web: {endpoints: [%q]}
+routes:
+  - {path: {prefix: /bank}, allow: {networks: [10.0.0.0/8]}, to: stock}
+  - {path: {exact: /teapot}, respond: {status: 418}}
+  - {path: {prefix: /nobody}, to: nobody}
+  - {path: {prefix: /web}, to: web}
+  - {path: {exact: /com.shop.Ask}, to: stock}
+  - {path: {prefix: /stock}, headers: {Colour: red}, request_headers: {set: {x-team: "1"}, remove: [x-debug]}, to: stock}
+`, server, web))
+	a := askBolt(t, addr)
+	for i, c := range []struct {
+		m    bolttest.Message
+		want bolt.Status
+		why  string
+	}{
+		{bolttest.Message{Class: "com.shop.Other"}, bolt.NoProcessor, "no route"},
+		{bolttest.Message{Class: "com.shop.Ask"}, bolt.Success, ""},
+		{bolttest.Message{Class: "com.shop.Ask", Header: []byte("no map")}, bolt.Success, ""},
+		{bolttest.Message{Header: bolttest.Map("service", "bank")}, bolt.Failed, "not for this client"},
+		{bolttest.Message{Header: bolttest.Map("service", "teapot")}, bolt.NoProcessor, "one of HTTP"},
+		{bolttest.Message{Header: bolttest.Map("service", "nobody")}, bolt.SendFailed, "connect to 127.0.0.1:1"},
+		{bolttest.Message{Header: bolttest.Map("service", "web")}, bolt.SendFailed, "another protocol"},
+		{bolttest.Message{Header: bolttest.Map("service", "web/../bank")}, bolt.CodecException, "has a /"},
+		{bolttest.Message{Header: bolttest.Map("service", "bank", "sofa_head_method_name", "..")}, bolt.CodecException, "is . or .."},
+		{bolttest.Message{Header: bolttest.Map("service", "stock")}, bolt.NoProcessor, "no route"},
+		{bolttest.Message{Header: bolttest.Map("service", "stock", "colour", "red", "X-Debug", "1")}, bolt.Success, ""},
+	} {
+		c.m.Type, c.m.ID, c.m.Timeout = bolt.Request, uint32(i), 2000
+		a.send(c.m)
+		f := a.answer()
+		if f.ID() != uint32(i) || f.Status() != c.want {
+			t.Errorf("%d: status %d of %d, want %d", i, f.Status(), f.ID(), c.want)
+		}
+		if d := w.last(t); c.why != "" && (!strings.Contains(d.Why, c.why) || statusOf(d.Status) != c.want) || c.why == "" && d.Why != "" {
+			t.Errorf("%d: %+v", i, d)
+		}
+		if i == 10 && !bytes.Equal(f.Header(), bolttest.Map("service", "stock", "colour", "red", "x-team", "1")) {
+			t.Errorf("the server had the header %q", f.Header())
+		}
+	}
+	if status, body := get(t, "http://"+addr+"/com.shop.Ask"); status != 503 || !strings.Contains(body, "another protocol") {
+		t.Errorf("HTTP to servers of Bolt: %d %q", status, body)
+	}
+	if status, _ := get(t, "http://"+addr+"/web"); status != 200 {
+		t.Errorf("HTTP beside Bolt: %d", status)
+	}
+}
+
+// holding answers nothing until it is let, and keeps what it was asked.
+type holding struct {
+	mu    sync.Mutex
+	asked []bolt.Frame
+	got   chan struct{} // one for each
+	let   chan struct{}
+}
+
+func newHolding() *holding { return &holding{got: make(chan struct{}, 1000), let: make(chan struct{})} }
+
+func (h *holding) answer(out []byte, f bolt.Frame) []byte {
+	h.mu.Lock()
+	h.asked = append(h.asked, bytes.Clone(f))
+	h.mu.Unlock()
+	h.got <- struct{}{}
+	<-h.let
+	return bolttest.Echo(out, f)
+}
+
+// A call's time is its caller's or the route's, is sent on less what was used, and when it is over its caller is told; the answer that
+// comes later is nobody's.
+func TestBoltTimeout(t *testing.T) {
+	h := newHolding()
+	server, _ := boltServer(t, h.answer)
+	addr, _, w := proxy(t, testSettings, strings.Replace(toBolt(server), "5s", "2s", 1))
+	a := askBolt(t, addr)
+	short, long, none := stock(1), stock(2), stock(3)
+	short.Timeout, long.Timeout, none.Timeout = 50, 60_000, -1
+	a.send(short)
+	a.expect(1, bolt.Timeout)
+	if d := w.last(t); d.Status != 504 || !strings.Contains(d.Why, "did not answer in time") {
+		t.Errorf("%+v", d)
+	}
+	close(h.let)
+	a.send(long, none)
+	if f := a.answer(); f.ID() != 2 || f.Status() != bolt.Success {
+		t.Errorf("%d has status %d", f.ID(), f.Status())
+	}
+	a.expect(3, bolt.Success)
+	for i, most := range []int32{50, 2000, 2000} {
+		if ms := h.asked[i].Timeout(); ms < 1 || ms > most {
+			t.Errorf("the server was told %d ms, of at most %d", ms, most)
+		}
+	}
+}
+
+// Oneway calls reach the server, and nothing answers them, whatever becomes of them.
+func TestBoltOneway(t *testing.T) {
+	h := newHolding()
+	close(h.let)
+	server, _ := boltServer(t, h.answer)
+	addr, _, w := proxy(t, testSettings, toBolt(server))
+	a := askBolt(t, addr)
+	m, lost := stock(1), bolttest.Message{Type: bolt.Oneway, ID: 2, Class: "com.shop.Other"}
+	m.Type, m.Timeout = bolt.Oneway, -1
+	a.send(m, lost)
+	<-h.got
+	a.send(stock(3))
+	a.expect(3, bolt.Success)
+	if got := h.asked[0]; got.Type() != bolt.Oneway || got.Timeout() != -1 || !bytes.Equal(got.Content(), m.Content) {
+		t.Errorf("the server got % x", got)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.calls[0].Status+w.calls[1].Status != 202+404 {
+		t.Errorf("%+v", w.calls)
+	}
+}
+
+// A server that ends its connection with calls under way has their clients be told that they may have been done, and the next call gets a new one.
+func TestBoltServerLeaves(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	addr, _, w := proxy(t, testSettings, toBolt(l.Addr().String()))
+	a := askBolt(t, addr)
+	a.send(stock(1), stock(2))
+	for i, rest := range [][]byte{nil, []byte("HTTP"), bolttest.Message{ID: 1, Content: make([]byte, 2<<20)}.Append(nil)} {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := &asking{c, t, bolt.NewReader(c, 1<<20, nil)}
+		server.answer()
+		if i == 0 {
+			server.answer()
+		}
+		server.send(bolttest.Message{ID: 12345}) // nobody's
+		_, _ = c.Write(rest)                     // may be refused before its end
+		if rest == nil {
+			_ = c.Close()
+			seen := []uint32{a.answer().ID(), a.answer().ID()}
+			if slices.Sort(seen); !slices.Equal(seen, []uint32{1, 2}) {
+				t.Errorf("answered %v", seen)
+			}
+		} else {
+			a.expect(3, bolt.ConnectionClosed)
+			_ = c.Close()
+		}
+		if d := w.last(t); d.Status != 502 {
+			t.Errorf("%+v", d)
+		}
+		if i < 2 {
+			a.send(stock(3))
+		}
+	}
+}
+
+// A client that takes nothing is cut, and others of the same server's connection are not late for it.
+func TestBoltSlowClient(t *testing.T) {
+	big := bytes.Repeat([]byte("x"), 256<<10)
+	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte {
+		m := bolttest.Message{ID: f.ID(), Content: big}
+		if string(f.Content()) == "little" {
+			m.Content = nil
+		}
+		return m.Append(out)
+	})
+	addr, _, w := proxy(t, testSettings, strings.Replace(toBolt(server), "5s", "1m", 1))
+	slow, quick := askBolt(t, addr), askBolt(t, addr)
+	quickly := stock(1)
+	quickly.Content, quickly.Timeout = []byte("little"), 60_000
+	for range 10 {
+		for i := range uint32(10) {
+			if _, err := slow.Write(stock(i).Append(nil)); err != nil {
+				break // it is cut
+			}
+		}
+		quick.send(quickly)
+		quick.expect(1, bolt.Success)
+	}
+	eventually(t, "the slow client is cut", func() bool { return w.conns.Load() == 1 })
+	quick.send(quickly)
+	quick.expect(1, bolt.Success)
+}
+
+// At the drain what is under way is answered, and the connection ends then.
+func TestBoltDrain(t *testing.T) {
+	h := newHolding()
+	server, _ := boltServer(t, h.answer)
+	addr, s, _ := proxy(t, testSettings, toBolt(server))
+	busy, idle := askBolt(t, addr), askBolt(t, addr)
+	idle.send(bolttest.Message{Type: bolt.Request, Heartbeat: true, ID: 7})
+	idle.expect(7, bolt.Success)
+	busy.send(stock(1))
+	<-h.got
+	done := make(chan error, 1)
+	go func() { done <- s.Shutdown(t.Context()) }()
+	if _, err := idle.next(); err != io.EOF {
+		t.Errorf("an idle client: %v", err)
+	}
+	close(h.let)
+	busy.expect(1, bolt.Success)
+	if _, err := busy.next(); err != io.EOF {
+		t.Errorf("a client that has been answered: %v", err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// What is no frame, or too long, or cut, ends its connection alone, and is noted.
+func TestBoltHostileClients(t *testing.T) {
+	server, _ := boltServer(t, bolttest.Echo)
+	addr, _, w := proxy(t, testSettings, toBolt(server))
+	good := stock(1).Append(nil)
+	long := bytes.Clone(good)
+	binary.BigEndian.PutUint32(long[18:], 1<<30)
+	negative := bytes.Clone(good)
+	binary.BigEndian.PutUint32(negative[18:], 1<<31)
+	broken := stock(2)
+	broken.Two, broken.Checked = true, true
+	checked := broken.Append(nil)
+	checked[len(checked)-5] ^= 1
+	for name, text := range map[string][]byte{"long": long, "negative": negative, "a wrong checksum": checked, "another protocol": []byte("\x01GET / HTTP/1.1\r\n\r\n....")} {
+		a := askBolt(t, addr)
+		if _, err := a.Write(append(bytes.Clone(good), text...)); err != nil {
+			t.Fatal(err)
+		}
+		a.expect(1, bolt.Success)
+		if _, err := a.next(); err == nil {
+			t.Errorf("%s: answered", name)
+		}
+	}
+	noted := 0
+	w.mu.Lock()
+	for _, d := range w.calls {
+		if d.Status == 400 && d.Why != "" {
+			noted++
+		}
+	}
+	w.mu.Unlock()
+	if noted != 4 {
+		t.Errorf("%d were noted", noted)
+	}
+	for n := 1; n < len(good); n += 5 { // cut
+		a := askBolt(t, addr)
+		_, _ = a.Write(good[:n])
+		_ = a.Conn.(*net.TCPConn).CloseWrite()
+		if f, err := a.next(); err != io.EOF {
+			t.Errorf("after %d bytes: % x, %v", n, f, err)
+		}
+	}
+	a := askBolt(t, addr) // answers that nobody asked for
+	a.send(bolttest.Message{ID: 1}, bolttest.Message{ID: 1, Heartbeat: true}, stock(5))
+	a.expect(5, bolt.Success)
+}
+
+// Who a client is, and the trace that its call is of, stand in the map of its frame, and nobody says so for another. All of it by TLS, both ways.
+func TestBoltIdentityAndTrace(t *testing.T) {
+	a := certstest.New(t)
+	cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1"})
+	serving, err := secure.Listener([]string{cert}, []string{key}, "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", serving)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); bolttest.Serve(l, bolttest.Echo) }()
+	t.Cleanup(func() { l.Close(); <-ended })
+	settings := testSettings
+	settings.TLS = listening(t, a, false)
+	addr, _, w := proxyTraced(t, settings, fmt.Sprintf("clusters: {stock: {protocol: bolt, endpoints: [%q], tls: {ca: %s}}}\nroutes: [{path: {prefix: /stock}, to: stock}]\n", l.Addr(), a.File), parents{})
+	roots, err := certs.Authorities(a.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = a.Issue(t, "caller", certstest.Leaf{URI: "spiffe://mesh/shop"})
+	pairs, err := certs.Pairs([]string{cert}, []string{key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := dial(t, addr)
+	known := tls.Client(raw, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", Certificates: pairs})
+	service := []string{"sofa_head_target_service", "stock"}
+	for _, c := range []struct {
+		conn net.Conn
+		sent []string
+		got  []string
+	}{
+		{known, service, append(slices.Clone(service), identityHeader, "URI=spiffe://mesh/shop")},
+		{known, append(slices.Clone(service), "X-Forwarded-Client-Cert", "URI=spiffe://mesh/bank"), append(slices.Clone(service), identityHeader, "URI=spiffe://mesh/shop")},
+		{dial(t, addr), append(slices.Clone(service), identityHeader, "URI=spiffe://mesh/bank"), service},
+		{known, append(slices.Clone(service), parentHeader, "of the caller"), append(slices.Clone(service), identityHeader, "URI=spiffe://mesh/shop", parentHeader, "below of the caller")},
+	} {
+		q := stock(1)
+		q.Two, q.Checked, q.Header = true, true, bolttest.Map(c.sent...)
+		client := &asking{c.conn, t, bolt.NewReader(c.conn, 1<<20, nil)}
+		client.send(q)
+		f := client.answer()
+		if f.Status() != bolt.Success || !f.Intact() || !bytes.Equal(f.Header(), bolttest.Map(c.got...)) || !bytes.Equal(f.Content(), q.Content) {
+			t.Errorf("sent %q, the server got %q, status %d", c.sent, f.Header(), f.Status())
+		}
+	}
+	if d := w.last(t); d.Identity != "spiffe://mesh/shop" {
+		t.Errorf("%+v", d)
+	}
+}
+
+// parents traces calls that come with a parent.
+type parents struct{}
+
+func (parents) Call(parent string, _ time.Time) Trace {
+	if parent == "" {
+		return nil
+	}
+	return below("below " + parent)
+}
+
+type below string
+
+func (b below) Parent() string { return string(b) }
+func (below) End(*Done)        {}
+
+// Servers that no cluster has any more get no calls, and answer those that they have.
+func TestBoltServersAreReplaced(t *testing.T) {
+	h := newHolding()
+	old, _ := boltServer(t, h.answer)
+	next, conns := boltServer(t, bolttest.Echo)
+	addr, s, _ := proxy(t, testSettings, toBolt(old))
+	a := askBolt(t, addr)
+	a.send(stock(1))
+	<-h.got
+	if err := s.Adopt(table(t, toBolt(next))); err != nil {
+		t.Fatal(err)
+	}
+	a.send(stock(2))
+	a.expect(2, bolt.Success)
+	var left *upstream.Endpoint
+	s.bolt.mu.Lock()
+	for k := range s.bolt.all {
+		if k.endpoint.Address == old {
+			left = k.endpoint
+		}
+	}
+	s.bolt.mu.Unlock()
+	if left != nil {
+		t.Error("a server that is no more is kept")
+	}
+	close(h.let)
+	a.expect(1, bolt.Success)
+	if n := conns.Load(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// A flood of calls that are not answered is refused beyond a bound, and each has one answer.
+func TestBoltFlood(t *testing.T) {
+	h := newHolding()
+	h.got = make(chan struct{}, 1<<20)
+	server, _ := boltServer(t, h.answer)
+	addr, _, _ := proxy(t, testSettings, strings.Replace(toBolt(server), "bolt,", "bolt, max_pending: 10, max_connections: 1,", 1))
+	a := askBolt(t, addr)
+	a.send(stock(0))
+	<-h.got
+	const calls = 200
+	var out []byte
+	for i := range uint32(calls) {
+		out = stock(i + 1).Append(out)
+	}
+	if _, err := a.Write(out); err != nil {
+		t.Fatal(err)
+	}
+	statuses, seen := map[bolt.Status]int{}, map[uint32]bool{}
+	for i := range calls + 1 {
+		if i == calls-9 { // nine wait beside the first
+			close(h.let)
+		}
+		f := a.answer()
+		if seen[f.ID()] {
+			t.Errorf("%d is answered twice", f.ID())
+		}
+		statuses[f.Status()]++
+		seen[f.ID()] = true
+	}
+	if statuses[bolt.Success] != 10 || statuses[bolt.Busy] != calls-9 {
+		t.Errorf("%v", statuses)
+	}
+}
