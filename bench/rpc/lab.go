@@ -63,7 +63,8 @@ type lab struct {
 	dir      string
 	origin   string
 	children []*dev.Child
-	targets  []*target
+	targets  []*target // of HTTP
+	bolt     []*target
 }
 
 func openLab(ctx context.Context, o *options) (*lab, error) {
@@ -82,7 +83,13 @@ func openLab(ctx context.Context, o *options) (*lab, error) {
 		return nil, err
 	}
 	l := &lab{env: env, dir: env.Dir}
-	if err := l.start(ctx, o); err != nil {
+	if len(o.connections) > 0 {
+		err = l.start(ctx, o)
+	}
+	if err == nil && len(o.outstanding) > 0 {
+		err = l.startBolt(ctx, o)
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil

@@ -1,6 +1,6 @@
 // Command rpc measures what a hop of a call costs: requests of HTTP/1.1 sent to one server itself and, in turns, through a bare
-// byte relay, nginx, HAProxy, net/http's ReverseProxy and heddle, by the same client in the same run. Each proxy has one
-// processor. It starts and ends everything it needs. Level: bench.
+// byte relay, nginx, HAProxy, net/http's ReverseProxy and heddle, by the same client in the same run; and requests of Bolt on one connection, through the
+// relay and heddle. Each proxy has one processor. It starts and ends everything it needs. Level: bench.
 package main
 
 import (
@@ -26,7 +26,8 @@ import (
 type options struct {
 	rounds      int
 	window      time.Duration
-	connections []int
+	connections []int    // of HTTP
+	outstanding []int    // requests of Bolt on one connection
 	targets     []string // names; empty: all
 	heddle      string
 }
@@ -59,15 +60,16 @@ func parseOptions() (*options, error) {
 	flag.IntVar(&o.rounds, "rounds", 7, "rounds; each measures every target once, in another order")
 	flag.DurationVar(&o.window, "window", time.Second, "length of one measurement")
 	flag.StringVar(&o.heddle, "heddle", "bin/heddle", "heddle to measure")
-	connections := flag.String("connections", "1,64", "connections of the client, one measurement each")
+	connections := flag.String("connections", "1,64", "connections of the client of HTTP, one measurement each; empty: none")
+	outstanding := flag.String("outstanding", "1,64", "requests that the client of Bolt has under way on its connection, one measurement each; empty: none")
 	targets := flag.String("targets", "", "targets to measure, by their names in the table (default all)")
 	flag.Parse()
-	for _, s := range strings.Split(*connections, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > maxConnections {
-			return nil, fmt.Errorf("-connections: %q is no number from 1 to %d", s, maxConnections)
-		}
-		o.connections = append(o.connections, n)
+	var err error
+	if o.connections, err = numbers("connections", *connections); err != nil {
+		return nil, err
+	}
+	if o.outstanding, err = numbers("outstanding", *outstanding); err != nil {
+		return nil, err
 	}
 	if *targets != "" {
 		o.targets = strings.Split(*targets, ",")
@@ -76,6 +78,18 @@ func parseOptions() (*options, error) {
 		return nil, errors.New("-rounds and -window must be positive")
 	}
 	return o, nil
+}
+
+// numbers are those of a list.
+func numbers(name, list string) (all []int, err error) {
+	for _, s := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' }) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > maxConnections {
+			return nil, fmt.Errorf("-%s: %q is no number from 1 to %d", name, s, maxConnections)
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 // maxConnections is what the proxies are set up for.
@@ -100,20 +114,35 @@ func run(ctx context.Context, o *options) error {
 			break
 		}
 	}
+	for _, n := range o.outstanding {
+		if err != nil {
+			break
+		}
+		err = l.boltRounds(ctx, o, n)
+	}
 	return errors.Join(err, l.close())
 }
 
-func (l *lab) rounds(ctx context.Context, o *options, n int) error {
+// inTurns measures targets in each round in another order.
+func inTurns(o *options, targets []*target, measure func(*target) (sample, error)) (map[string][]sample, error) {
 	all := map[string][]sample{}
 	for r := range o.rounds {
-		for i := range l.targets {
-			t := l.targets[(i+r)%len(l.targets)]
-			s, err := measure(ctx, t, n, o.window)
+		for i := range targets {
+			t := targets[(i+r)%len(targets)]
+			s, err := measure(t)
 			if err != nil {
-				return fmt.Errorf("%s: %w", t.name, err)
+				return nil, fmt.Errorf("%s: %w", t.name, err)
 			}
 			all[t.name] = append(all[t.name], s)
 		}
+	}
+	return all, nil
+}
+
+func (l *lab) rounds(ctx context.Context, o *options, n int) error {
+	all, err := inTurns(o, l.targets, func(t *target) (sample, error) { return measure(ctx, t, n, o.window) })
+	if err != nil {
+		return err
 	}
 	w := table.NewWriter()
 	w.SetOutputMirror(os.Stdout)

@@ -29,6 +29,16 @@ func TestMeasure(t *testing.T) {
 		t.Fatalf("the %s does not listen", role)
 		return ""
 	}
+	bolt := start("boltorigin", "")
+	for name, addr := range map[string]string{direct: bolt, relay: start("relay", bolt)} {
+		s, err := measureBolt(t.Context(), &target{name: name, addr: addr, pid: os.Getpid()}, 64, 100*time.Millisecond)
+		if err != nil {
+			t.Fatalf("Bolt, %s: %v", name, err)
+		}
+		if s.perSecond <= 0 || s.cpu <= 0 || s.calls <= 0 || s.p50 <= 0 || s.p99 < s.p50 {
+			t.Errorf("Bolt, %s: %+v", name, s)
+		}
+	}
 	origin := start("origin", "")
 	for name, addr := range map[string]string{direct: origin, relay: start("relay", origin), reverseProxy: start("reverseproxy", origin)} {
 		s, err := measure(t.Context(), &target{name: name, addr: addr, pid: os.Getpid()}, 3, 100*time.Millisecond)

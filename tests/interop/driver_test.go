@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
 )
 
 // The clients outside run side by side, after the tests of this process, one of which measures heddle's memory.
@@ -13,18 +15,18 @@ import (
 func TestMySQL2(t *testing.T) {
 	t.Parallel()
 	manifest := []string{"mysql2/package.json", "mysql2/package-lock.json"}
-	dir := install(t, "mysql2", "1", manifest, func(dir string) error {
-		if err := copyFiles(dir, manifest...); err != nil {
+	dir := harness.Install(t, "mysql2", "1", manifest, func(dir string) error {
+		if err := harness.CopyFiles(dir, manifest...); err != nil {
 			return err
 		}
-		return command(t, dir, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+		return harness.Command(t, dir, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	})
 	sources, err := filepath.Glob("mysql2/*.js")
 	if err != nil || len(sources) == 0 {
 		t.Fatal("no program: ", err)
 	}
 	run := t.TempDir() // node looks for modules beside the program, not beside its working directory
-	if err := errors.Join(copyFiles(run, sources...), os.Symlink(filepath.Join(dir, "node_modules"), filepath.Join(run, "node_modules"))); err != nil {
+	if err := errors.Join(harness.CopyFiles(run, sources...), os.Symlink(filepath.Join(dir, "node_modules"), filepath.Join(run, "node_modules"))); err != nil {
 		t.Fatal(err)
 	}
 	runProgram(t, "mysql2", "node", filepath.Join(run, "main.js"))
@@ -32,13 +34,13 @@ func TestMySQL2(t *testing.T) {
 
 func TestPyMySQL(t *testing.T) {
 	t.Parallel()
-	dir := install(t, "pymysql", "1", []string{"pymysql/requirements.txt"}, func(dir string) error {
+	dir := harness.Install(t, "pymysql", "1", []string{"pymysql/requirements.txt"}, func(dir string) error {
 		requirements, err := filepath.Abs("pymysql/requirements.txt")
 		if err != nil {
 			return err
 		}
-		return errors.Join(command(t, dir, "python3", "-m", "venv", dir),
-			command(t, dir, filepath.Join(dir, "bin", "pip"), "install", "-q", "--disable-pip-version-check", "-r", requirements))
+		return errors.Join(harness.Command(t, dir, "python3", "-m", "venv", dir),
+			harness.Command(t, dir, filepath.Join(dir, "bin", "pip"), "install", "-q", "--disable-pip-version-check", "-r", requirements))
 	})
 	// -B: no compiled files into the tree.
 	runProgram(t, "pymysql", filepath.Join(dir, "bin", "python"), "-B", "pymysql/main.py")
@@ -66,11 +68,11 @@ func runJava(t *testing.T, client, scheme string) {
 func javaClasses(t *testing.T) string {
 	jars.Lock()
 	defer jars.Unlock()
-	libraries := install(t, "connectorj", "1", []string{"connectorj/pom.xml"}, func(dir string) error {
-		if err := copyFiles(dir, "connectorj/pom.xml"); err != nil {
+	libraries := harness.Install(t, "connectorj", "1", []string{"connectorj/pom.xml"}, func(dir string) error {
+		if err := harness.CopyFiles(dir, "connectorj/pom.xml"); err != nil {
 			return err
 		}
-		return command(t, dir, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars")
+		return harness.Command(t, dir, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars")
 	})
 	classes := filepath.Join(env.Dir, "classes")
 	if _, err := os.Stat(classes); err != nil {
@@ -78,7 +80,7 @@ func javaClasses(t *testing.T) string {
 		if err != nil || len(sources) == 0 {
 			t.Fatal("no program: ", err)
 		}
-		if err := command(t, ".", "javac", append([]string{"-Xlint:all,-path,-classfile", "-Werror", "-proc:none", "-cp", filepath.Join(libraries, "jars", "*"), "-d", classes}, sources...)...); err != nil {
+		if err := harness.Command(t, ".", "javac", append([]string{"-Xlint:all,-path,-classfile", "-Werror", "-proc:none", "-cp", filepath.Join(libraries, "jars", "*"), "-d", classes}, sources...)...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,138 @@
+package rpc
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
+	"github.com/heddle-mesh/heddle/tests/harness"
+)
+
+// javaBolt compiles the program of the peers and returns its class path.
+func javaBolt(t *testing.T) string {
+	t.Helper()
+	libraries := filepath.Join(harness.Install(t, "bolt", "1", []string{"bolt/pom.xml"}, func(dir string) error {
+		if err := harness.CopyFiles(dir, "bolt/pom.xml"); err != nil {
+			return err
+		}
+		return harness.Command(t, dir, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars")
+	}), "jars", "*")
+	classes := t.TempDir()
+	if err := harness.Command(t, ".", "javac", "-Xlint:all,-path,-classfile", "-Werror", "-proc:none", "-cp", libraries, "-d", classes, "bolt/Main.java"); err != nil {
+		t.Fatal(err)
+	}
+	return classes + string(filepath.ListSeparator) + libraries
+}
+
+// mute takes connections and says nothing.
+func mute(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+		}
+	}()
+	return l.Addr().String()
+}
+
+// beats sees that a server answers the heartbeat that servers are checked by.
+func beats(t *testing.T, addr string) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second)) // fails only on a closed connection
+	if _, err := c.Write(bolt.AppendHeartbeat(nil, 7)); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, len(bolt.AppendHeartbeat(nil, 7))-2)
+	if _, err := io.ReadFull(c, answer); err != nil {
+		t.Fatal(err)
+	}
+	if f, _, err := bolt.Split(answer, len(answer)); err != nil || f == nil || !f.Heartbeat() || f.Type() != bolt.Answer || f.ID() != 7 || f.Status() != bolt.Success {
+		t.Errorf("a heartbeat is answered % x, %v", answer, err)
+	}
+}
+
+// The Java library's own server and client, in all versions of the protocol.
+func TestBoltOfJava(t *testing.T) {
+	classPath := javaBolt(t)
+	server, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := start(t, fmt.Sprintf(`clusters:
+  stock: {protocol: bolt, endpoints: [%q], health: {check: {interval: 100ms}}}
+  mute: {protocol: bolt, endpoints: [%q]}
+  down: {protocol: bolt, endpoints: ["127.0.0.1:1"]}
+routes:
+  - {name: stock, path: {exact: /stock/ask}, to: stock, timeout: 20s}
+  - {path: {prefix: /mute}, to: mute, timeout: 200ms}
+  - {path: {prefix: /down}, to: down}
+`, server, mute(t)), "rpc.log", "failed")
+	_, port, err := net.SplitHostPort(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlogging.path="+t.TempDir(), "-Dbolt.netty.epoll.switch=false", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "-cp", classPath, "Main", port, m.addr)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	checks, done := 0, false
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		switch line := lines.Text(); {
+		case line == "ok oneway":
+			beats(t, server)
+			eventually(t, "oneway calls are counted", func() bool {
+				_, metrics := get(t, "http://"+m.admin+"/metrics")
+				return strings.Contains(metrics, `heddle_rpc_calls_total{cluster="stock",route="stock",status="202"} 3`)
+			})
+			if _, err := in.Write([]byte("\n")); err != nil {
+				t.Error(err)
+			}
+			checks++
+		case strings.HasPrefix(line, "ok "):
+			checks++
+		case line == "done":
+			done = true
+		case strings.HasPrefix(line, "not ok "):
+			t.Error(line)
+		default:
+			t.Log(line)
+		}
+	}
+	if err := cmd.Wait(); err != nil || !done || checks != 3*9+2 {
+		t.Errorf("%d checks were well; %v\n%s\n%s", checks, err, stderr.String(), m.Log())
+	}
+}
