@@ -2,8 +2,10 @@ package rpc
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/heddle-mesh/heddle/internal/certs"
 	"github.com/heddle-mesh/heddle/internal/certs/certstest"
@@ -214,6 +218,7 @@ routes:
 		{bolttest.Message{Class: "com.shop.Other"}, bolt.NoProcessor, "no route"},
 		{bolttest.Message{Class: "com.shop.Ask"}, bolt.Success, ""},
 		{bolttest.Message{Class: "com.shop.Ask", Header: []byte("no map")}, bolt.Success, ""},
+		{bolttest.Message{Class: "com.shop.Ask", Header: append(bolttest.Map("X-Forwarded-Client-Cert", "me"), 0)}, bolt.CodecException, "says who the client is"},
 		{bolttest.Message{Header: bolttest.Map("service", "bank")}, bolt.Failed, "not for this client"},
 		{bolttest.Message{Header: bolttest.Map("service", "teapot")}, bolt.NoProcessor, "one of HTTP"},
 		{bolttest.Message{Header: bolttest.Map("service", "nobody")}, bolt.SendFailed, "connect to 127.0.0.1:1"},
@@ -232,7 +237,7 @@ routes:
 		if d := w.last(t); c.why != "" && (!strings.Contains(d.Why, c.why) || statusOf(d.Status) != c.want) || c.why == "" && d.Why != "" {
 			t.Errorf("%d: %+v", i, d)
 		}
-		if i == 10 && !bytes.Equal(f.Header(), bolttest.Map("service", "stock", "colour", "red", "x-team", "1")) {
+		if i == 11 && !bytes.Equal(f.Header(), bolttest.Map("service", "stock", "colour", "red", "x-team", "1")) {
 			t.Errorf("the server had the header %q", f.Header())
 		}
 	}
@@ -586,5 +591,39 @@ func TestBoltFlood(t *testing.T) {
 	}
 	if statuses[bolt.Success] != 10 || statuses[bolt.Busy] != calls-9 {
 		t.Errorf("%v", statuses)
+	}
+}
+
+// A call costs the allocations that its log line needs, and few beside.
+func TestBoltAllocations(t *testing.T) {
+	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte { return f.AppendAnswer(out, bolt.Success) })
+	s, err := New(table(t, toBolt(server)), testSettings, nobody{}, nil, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		if err := errors.Join(s.Shutdown(context.Background()), <-served); err != nil {
+			t.Error(err)
+		}
+	})
+	c := dial(t, l.Addr().String())
+	question, answer := stock(1).Append(nil), make([]byte, 4096)
+	ask := func() {
+		if _, err := c.Write(question); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Read(answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask()
+	if n := testing.AllocsPerRun(500, ask); n > 4 {
+		t.Errorf("%v allocations a call", n)
 	}
 }

@@ -69,8 +69,10 @@ func (x *boltCall) serve(b *boltConn, f bolt.Frame) {
 
 // admit finds where the call goes.
 func (x *boltCall) admit(f bolt.Frame) *failure {
-	x.pairs, x.isMap = bolt.AppendPairs(x.pairs[:0], f.Header())
 	x.method = boltMethodBytes
+	if x.pairs, x.isMap = bolt.AppendPairs(x.pairs[:0], f.Header()); !x.isMap && bytes.Contains(bytes.ToLower(f.Header()), []byte(identityHeader)) {
+		return &failure{status: http.StatusBadRequest, why: "the header is no map, and says who the client is"} // a server may read it otherwise
+	}
 	if failed := x.aim(f); failed != nil {
 		return failed
 	}
@@ -207,6 +209,9 @@ func (x *boltCall) send(l *boltLink, f bolt.Frame, room *[]byte) *failure {
 		return nil
 	}
 	_, most, _ := l.endpoint.Bounds()
+	if most == 0 {
+		most = maxUnderway // the endpoint has been left by its cluster a moment ago
+	}
 	id, ok := l.table.Put(x, x.deadline, most)
 	if !ok {
 		return x.unsent(l.why())

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/tcp"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 )
@@ -42,7 +43,11 @@ func (c *conn) serveBolt() {
 	s := c.server.settings.Load()
 	b := &boltConn{conn: c, reader: bolt.NewReader(c.client.Conn, s.FrameSize, c.client.Waiting()), quiet: make(chan struct{}, 1)}
 	c.client.Release()
-	b.writer = mux.NewWriter(c.client.Conn, c.isTLS, maxUntaken, s.Silence, func(error) { c.cut() })
+	raw := tcp.Raw(c.socket)
+	if c.isTLS {
+		raw = nil
+	}
+	b.writer = mux.NewWriter(c.client.Conn, raw, maxUntaken, s.Silence, func(error) { c.cut() })
 	if c.holds(b) {
 		b.run()
 		b.flushes.all()

@@ -170,9 +170,12 @@ type boltLink struct {
 func (s *boltLinks) link(e *upstream.Endpoint, up *upstream.Conn) *boltLink {
 	settings := s.server.settings.Load()
 	l := &boltLink{links: s, endpoint: e, up: up, reader: bolt.NewReader(up.Conn, settings.FrameSize, nil)}
-	_, encrypted := up.Conn.(*tls.Conn)
-	tcp.GiveUpAfter(tcp.Raw(up.Conn), unacknowledged)
-	l.writer = mux.NewWriter(up.Conn, encrypted, maxUntaken, settings.Silence, l.end)
+	raw := tcp.Raw(up.Conn)
+	tcp.GiveUpAfter(raw, unacknowledged)
+	if _, encrypted := up.Conn.(*tls.Conn); encrypted {
+		raw = nil
+	}
+	l.writer = mux.NewWriter(up.Conn, raw, maxUntaken, settings.Silence, l.end)
 	l.table = mux.NewTable(l.late)
 	return l
 }

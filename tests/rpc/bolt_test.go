@@ -10,10 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt/bolttest"
 	"github.com/heddle-mesh/heddle/tests/harness"
 )
 
@@ -134,5 +136,97 @@ routes:
 	}
 	if err := cmd.Wait(); err != nil || !done || checks != 3*9+2 {
 		t.Errorf("%d checks were well; %v\n%s\n%s", checks, err, stderr.String(), m.Log())
+	}
+}
+
+// Servers of Bolt are replaced under load without a call that fails, and the drain answers what is under way.
+func TestBoltServersAreReplaced(t *testing.T) {
+	routes := func(addr string) string {
+		return fmt.Sprintf("clusters: {stock: {protocol: bolt, endpoints: [%q]}}\nroutes: [{name: all, to: stock}]\n", addr)
+	}
+	var servers [2]string
+	for i := range servers {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		servers[i] = l.Addr().String()
+		go bolttest.Serve(l, func(out []byte, f bolt.Frame) []byte {
+			if f.Heartbeat() || f.Type() != bolt.Request {
+				return out
+			}
+			return bolttest.Message{ID: f.ID(), Class: servers[i], Content: f.Content()}.Append(out)
+		})
+	}
+	m := start(t, routes(servers[0]), "rpc.log", "failed")
+	c, err := net.Dial("tcp", m.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Minute)) // fails only on a closed connection
+	r := bolt.NewReader(c, 1<<20, nil)
+	const outstanding = 32
+	ask := func(out []byte, id uint32) []byte {
+		return bolttest.Message{Type: bolt.Request, ID: id, Timeout: 30_000, Class: "com.shop.Ask", Content: fmt.Appendf(nil, "%d", id)}.Append(out)
+	}
+	var out []byte
+	for id := range uint32(outstanding) {
+		out = ask(out, id)
+	}
+	seen := map[string]int{}
+	for next, turn := uint32(outstanding), 0; turn < 4; {
+		if len(out) > 0 {
+			if _, err := c.Write(out); err != nil {
+				t.Fatal(err)
+			}
+			out = out[:0]
+		}
+		f, err := r.Next()
+		if err == nil && f == nil {
+			if err = r.More(); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Status() != bolt.Success || string(f.Content()) != fmt.Sprint(f.ID()) {
+			t.Fatalf("%d is answered with status %d: %q", f.ID(), f.Status(), f.Content())
+		}
+		out, next = ask(out, next), next+1
+		if seen[string(f.Class())]++; string(f.Class()) != servers[turn%2] || seen[string(f.Class())] < 1000 {
+			continue
+		}
+		clear(seen)
+		turn++ // the other's turn
+		m.write(routes(servers[turn%2]))
+		if err := m.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The last requests are under way, or come too late.
+	if err := m.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		f, err := r.Next()
+		if err == nil && f == nil {
+			if err = r.More(); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			break // its end
+		}
+		if f.Status() != bolt.Success {
+			t.Errorf("at the drain: status %d", f.Status())
+		}
+	}
+	select {
+	case <-m.Done():
+	case <-time.After(20 * time.Second):
+		t.Error("the process does not end")
 	}
 }

@@ -81,6 +81,7 @@ func TestNoFrames(t *testing.T) {
 	for what, change := range map[string]func([]byte){
 		"none of Bolt": func(b []byte) { b[0] = 'G' },
 		"of type":      func(b []byte) { b[1] = 3 },
+		"version 2.9":  func(b []byte) { b[0], b[1] = 2, 9 },
 		"of command":   func(b []byte) { b[3] = 3 },
 		"longer":       func(b []byte) { b[18] = 0xff },
 		"than may be":  func(b []byte) { b[16] = 0x10 },

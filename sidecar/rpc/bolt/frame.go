@@ -47,6 +47,9 @@ func Split(b []byte, limit int) (f Frame, size int, err error) {
 		return nil, shortest, nil
 	}
 	h := Frame(b)
+	if v := b[atVersionV2]; b[0] == V2 && v != 1 && v != 2 {
+		return nil, 0, bad("a frame of version 2.%d is none of Bolt", v)
+	}
 	if t := h.Type(); t > Oneway {
 		return nil, 0, bad("a frame of type %d is none of Bolt", t)
 	}

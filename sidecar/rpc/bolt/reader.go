@@ -13,9 +13,16 @@ type Reader struct {
 	r, w  int
 }
 
-const bufferSize = 32 << 10
+// A connection with little to say has a small buffer: of many that are idle, each holds one.
+const (
+	smallSize  = 4 << 10
+	bufferSize = 32 << 10
+)
 
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+var (
+	smalls  = sync.Pool{New: func() any { return new([smallSize]byte) }}
+	buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+)
 
 // NewReader returns a reader of frames of at most limit bytes. waiting has been read already.
 func NewReader(from io.Reader, limit int, waiting []byte) *Reader {
@@ -42,8 +49,13 @@ func (r *Reader) Midway() bool { return r.r < r.w }
 // More reads on. The buffer grows as bytes come, not as a head promises them.
 func (r *Reader) More() error {
 	if r.r == r.w {
+		most := r.w
 		r.r, r.w = 0, 0
-		if len(r.buf) > bufferSize { // a long frame's
+		switch {
+		case len(r.buf) == smallSize && most == smallSize:
+			r.grow(bufferSize)
+		case len(r.buf) > bufferSize, len(r.buf) == bufferSize && most < smallSize/2: // a long frame's, or a busy time's
+			recycle(r.buf)
 			r.buf = nil
 		}
 	}
@@ -67,9 +79,12 @@ func (r *Reader) More() error {
 
 func (r *Reader) grow(size int) {
 	old := r.buf
-	if size <= bufferSize {
+	switch {
+	case size <= smallSize:
+		r.buf = smalls.Get().(*[smallSize]byte)[:]
+	case size <= bufferSize:
 		r.buf = buffers.Get().(*[bufferSize]byte)[:]
-	} else {
+	default:
 		r.buf = make([]byte, size)
 	}
 	copy(r.buf, old[:r.w])
@@ -77,7 +92,10 @@ func (r *Reader) grow(size int) {
 }
 
 func recycle(b []byte) {
-	if cap(b) == bufferSize {
+	switch cap(b) {
+	case smallSize:
+		smalls.Put((*[smallSize]byte)(b[:smallSize]))
+	case bufferSize:
 		buffers.Put((*[bufferSize]byte)(b[:bufferSize]))
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/heddle-mesh/heddle/internal/tcp"
 )
 
 func TestTable(t *testing.T) {
@@ -97,7 +99,11 @@ func pair(t *testing.T) (ours, theirs net.Conn) {
 func TestWriter(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		ours, theirs := pair(t)
-		w := NewWriter(ours, encrypted, 64<<20, time.Minute, func(err error) { t.Error(err) })
+		raw := tcp.Raw(ours)
+		if encrypted {
+			raw = nil
+		}
+		w := NewWriter(ours, raw, 64<<20, time.Minute, func(err error) { t.Error(err) })
 		const goroutines, messages, size = 4, 500, 4000
 		var all sync.WaitGroup
 		for g := range goroutines {
@@ -137,7 +143,7 @@ func TestWriter(t *testing.T) {
 func TestAnEndThatTakesNothing(t *testing.T) {
 	ours, _ := pair(t)
 	failed := make(chan error, 2)
-	w := NewWriter(ours, false, 1<<20, 50*time.Millisecond, func(err error) { failed <- err })
+	w := NewWriter(ours, tcp.Raw(ours), 1<<20, 50*time.Millisecond, func(err error) { failed <- err })
 	var err error
 	sent := 0
 	for m := make([]byte, 100<<10); err == nil; sent++ {

@@ -35,13 +35,10 @@ type Writer struct {
 var ErrFull = errors.New("it takes nothing: as much waits for it as may")
 
 // NewWriter returns one that keeps most bytes, and one message beyond. An end that takes nothing for as long as patience is
-// given up; failed is told that, and whatever else makes writing end, once, and does not wait. encrypted says that conn cannot be written to by its socket.
-func NewWriter(conn net.Conn, encrypted bool, most int, patience time.Duration, failed func(error)) *Writer {
-	w := &Writer{conn: conn, most: most, patience: patience, failed: failed}
+// given up; failed is told that, and whatever else makes writing end, once, and does not wait. raw is the connection's socket; nil: it is encrypted.
+func NewWriter(conn net.Conn, raw syscall.RawConn, most int, patience time.Duration, failed func(error)) *Writer {
+	w := &Writer{conn: conn, raw: raw, most: most, patience: patience, failed: failed}
 	w.done = sync.NewCond(&w.mu)
-	if !encrypted {
-		w.raw = tcp.Raw(conn)
-	}
 	w.step = func(fd uintptr) bool {
 		for len(w.rest) > 0 && w.lost == nil {
 			var n int
