@@ -254,7 +254,7 @@ var table = []section{
 			Doc: "Of statements and calls that come without a traceparent, one in so many is traced; 0: none. With one, its sampled flag decides.",
 			at:  func(c *Config) any { return &c.Tracing.OneIn }},
 	}},
-	{"rpc", "Calls of services to each other, which the process carries beside statements: HTTP/1.1 and SOFA Bolt so far.", []Field{
+	{"rpc", "Calls of services to each other, which the process carries beside statements: HTTP/1.1, HTTP/2, gRPC and SOFA Bolt.", []Field{
 		{Name: "rpc.address", Kind: Address, List: true, Example: "127.0.0.1:8080",
 			Doc: "Addresses (host:port) on which calls come in. Empty: none.",
 			at:  func(c *Config) any { return &c.RPC.Address }},

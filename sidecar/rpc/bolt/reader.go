@@ -11,6 +11,7 @@ type Reader struct {
 	limit int
 	buf   []byte // buf[r:w] is not taken yet
 	r, w  int
+	few   int // reads in a row that brought little
 }
 
 // A connection with little to say has a small buffer: of many that are idle, each holds one.
@@ -49,21 +50,15 @@ func (r *Reader) Midway() bool { return r.r < r.w }
 // More reads on. The buffer grows as bytes come, not as a head promises them.
 func (r *Reader) More() error {
 	if r.r == r.w {
-		most := r.w
+		r.resize(r.w)
 		r.r, r.w = 0, 0
-		switch {
-		case len(r.buf) == smallSize && most == smallSize:
-			r.grow(bufferSize)
-		case len(r.buf) > bufferSize, len(r.buf) == bufferSize && most < smallSize/2: // a long frame's, or a busy time's
-			recycle(r.buf)
-			r.buf = nil
-		}
 	}
-	if r.r > 0 && r.w == len(r.buf) {
+	full := r.w == len(r.buf)
+	if full && r.r > 0 {
 		r.w = copy(r.buf, r.buf[r.r:r.w])
 		r.r = 0
 	}
-	if r.w == len(r.buf) {
+	if r.w == len(r.buf) || full && len(r.buf) == smallSize {
 		r.grow(2 * len(r.buf))
 	}
 	n, err := r.from.Read(r.buf[r.w:])
@@ -76,6 +71,24 @@ func (r *Reader) More() error {
 	}
 	return err
 }
+
+// resize has the buffer, of which nothing is waiting, be as what came last calls for.
+func (r *Reader) resize(last int) {
+	r.w = 0
+	if r.few++; last > smallSize/2 {
+		r.few = 0
+	}
+	switch {
+	case len(r.buf) == smallSize && last == smallSize:
+		r.grow(bufferSize)
+	case len(r.buf) > bufferSize, len(r.buf) == bufferSize && r.few > manyFew: // a long frame's, or a busy time's
+		recycle(r.buf)
+		r.buf = nil
+	}
+}
+
+// manyFew are so many reads in a row that bring little that the small buffer does.
+const manyFew = 16
 
 func (r *Reader) grow(size int) {
 	old := r.buf
