@@ -467,6 +467,7 @@ func TestBoltIdentityAndTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serving.NextProtos = []string{"bolt-of-its-own"} // whoever asks for HTTP is turned away
 	l, err := tls.Listen("tcp", "127.0.0.1:0", serving)
 	if err != nil {
 		t.Fatal(err)
@@ -558,6 +559,31 @@ func TestBoltServersAreReplaced(t *testing.T) {
 	if n := conns.Load(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
+}
+
+// A client that stops within a frame is not waited for; one that waits for its answer is.
+func TestBoltSilence(t *testing.T) {
+	h := newHolding()
+	server, _ := boltServer(t, h.answer)
+	settings := testSettings
+	settings.Silence = 30 * time.Millisecond
+	addr, _, _ := proxy(t, settings, strings.Replace(toBolt(server), "5s", "1m", 1))
+	waits := askBolt(t, addr)
+	m := stock(1)
+	m.Timeout = 60_000
+	waits.send(m)
+	<-h.got
+	for range 3 {
+		stops := askBolt(t, addr)
+		if _, err := stops.Write(m.Append(nil)[:30]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stops.next(); err != io.EOF {
+			t.Errorf("a client that stopped: %v", err)
+		}
+	}
+	close(h.let)
+	waits.expect(1, bolt.Success)
 }
 
 // A flood of calls that are not answered is refused beyond a bound, and each has one answer.

@@ -68,15 +68,19 @@ type Files struct {
 	Name                    string   // that the servers' certificates are for; "": the host of their addresses
 	Identities              []string // one of which they have, instead of a name
 	HTTP2                   bool     // what they have to speak; else HTTP/1
+	Unnamed                 bool     // what they speak has no name that TLS could tell (ALPN)
 }
 
 // Cluster returns the TLS of who calls a cluster's servers; a ServerName is yet to be set where Files have no Name.
 func (f *Files) Cluster() (*tls.Config, error) {
-	protocol := "http/1.1"
-	if f.HTTP2 {
-		protocol = "h2"
+	protocols := []string{"http/1.1"}
+	switch {
+	case f.Unnamed:
+		protocols = nil
+	case f.HTTP2:
+		protocols = []string{"h2"}
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.Name, NextProtos: []string{protocol}, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.Name, NextProtos: protocols, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	var err error
 	if f.Authorities != "" {
 		if c.RootCAs, err = certs.Authorities(f.Authorities); err != nil {
