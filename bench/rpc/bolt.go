@@ -23,24 +23,6 @@ const (
 	boltBodyBytes = 100
 )
 
-// startBolt starts what is measured of Bolt, beside what is of HTTP.
-func (l *lab) startBolt(ctx context.Context, o *options) error {
-	http, origin := l.targets, l.origin
-	l.targets = nil
-	err := l.again(ctx, "boltorigin", direct, "")
-	if err == nil {
-		l.origin = l.targets[0].addr
-		if len(o.targets) == 0 || slices.Contains(o.targets, relay) {
-			err = l.again(ctx, "relay", relay, l.origin)
-		}
-	}
-	if err == nil {
-		err = l.startHeddle(ctx, plain+" bolt", boltRoutes)
-	}
-	l.bolt, l.targets, l.origin = l.targets, http, origin
-	return err
-}
-
 // serveBoltOrigin answers requests with what they say.
 func serveBoltOrigin(listen, _ string) error {
 	s, err := net.Listen("tcp", listen)
@@ -151,7 +133,7 @@ func measureBolt(ctx context.Context, t *target, n int, window time.Duration) (s
 }
 
 func (l *lab) boltRounds(ctx context.Context, o *options, n int) error {
-	all, err := inTurns(o, l.bolt, func(t *target) (sample, error) { return measureBolt(ctx, t, n, o.window) })
+	all, err := inTurns(o, l.bolt.targets, func(t *target) (sample, error) { return measureBolt(ctx, t, n, o.window) })
 	if err != nil {
 		return err
 	}
@@ -161,7 +143,7 @@ func (l *lab) boltRounds(ctx context.Context, o *options, n int) error {
 	w.Style().Format.Header = layout.FormatDefault
 	w.SetTitle("Bolt, 1 connection, %d requests at a time, %d bytes, %d rounds of %v: median (lowest–highest)", n, boltBodyBytes, o.rounds, o.window)
 	w.AppendHeader(table.Row{"", "requests/s", "CPU s / 1,000", "CPU ÷ relay", "reads+writes", "p50 µs", "p99 µs", "added p50 ÷ relay's"})
-	for _, t := range l.bolt {
+	for _, t := range l.bolt.targets {
 		mine := all[t.name]
 		w.AppendRow(table.Row{
 			t.name, spread(mine, perSecond, "%.0f"), spread(mine, func(s sample) float64 { return s.cpu / 1e3 }, "%.4f"), ratio(mine, all[relay], cpu), spread(mine, calls, "%.3f"),

@@ -61,11 +61,23 @@ func (t *target) usage() (all meter.Usage, err error) {
 type lab struct {
 	env      *harness.Env // with the server of heddle's other half
 	dir      string
-	origin   string
 	children []*dev.Child
-	targets  []*target // of HTTP
-	bolt     []*target
+	http     family
+	grpc     family
+	bolt     family
 }
+
+// family is what is measured of a protocol.
+type family struct {
+	targets []*target // the server itself is the first
+	clients func(addr string, n int) ([]*client, error)
+	beside  string // the target that CPU times are divided by
+}
+
+// origin is the server's address.
+func (f *family) origin() string { return f.targets[0].addr }
+
+func (f *family) add(t *target) { f.targets = append(f.targets, t) }
 
 func openLab(ctx context.Context, o *options) (*lab, error) {
 	path, err := filepath.Abs(o.heddle)
@@ -82,9 +94,14 @@ func openLab(ctx context.Context, o *options) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{env: env, dir: env.Dir}
+	l := &lab{
+		env: env, dir: env.Dir, http: family{clients: plainClients, beside: nginx}, grpc: family{clients: grpcClients, beside: haproxy},
+	}
 	if len(o.connections) > 0 {
-		err = l.start(ctx, o)
+		err = l.startHTTP(ctx, o)
+	}
+	if err == nil && len(o.grpc) > 0 {
+		err = l.startGRPC(ctx, o)
 	}
 	if err == nil && len(o.outstanding) > 0 {
 		err = l.startBolt(ctx, o)
@@ -95,24 +112,15 @@ func openLab(ctx context.Context, o *options) (*lab, error) {
 	return l, nil
 }
 
-func (l *lab) start(ctx context.Context, o *options) error {
-	if err := l.again(ctx, "origin", direct, ""); err != nil {
-		return err
-	}
-	l.origin = l.targets[0].addr
-	starts := []struct {
-		name  string
-		start func() error
-	}{
-		{relay, func() error { return l.again(ctx, "relay", relay, l.origin) }},
-		{nginx, func() error { return l.startNginx(ctx) }},
-		{haproxy, func() error { return l.startHAProxy(ctx) }},
-		{reverseProxy, func() error { return l.again(ctx, "reverseproxy", reverseProxy, l.origin) }},
-		{plain, func() error { return l.startHeddle(ctx, plain, plainRoutes) }},
-		{full, func() error { return l.startHeddle(ctx, full, fullRoutes) }},
-	}
-	for _, s := range starts {
-		if len(o.targets) > 0 && !slices.Contains(o.targets, s.name) {
+// start is how a target is started.
+type start struct {
+	name  string
+	start func() error
+}
+
+func startAll(o *options, all []start) error {
+	for _, s := range all {
+		if len(o.targets) > 0 && !slices.Contains(o.targets, s.name) && s.name != direct {
 			continue
 		}
 		if err := s.start(); err != nil {
@@ -122,8 +130,40 @@ func (l *lab) start(ctx context.Context, o *options) error {
 	return nil
 }
 
+func (l *lab) startHTTP(ctx context.Context, o *options) error {
+	f := &l.http
+	return startAll(o, []start{
+		{direct, func() error { return l.again(ctx, f, "origin", direct) }},
+		{relay, func() error { return l.again(ctx, f, "relay", relay) }},
+		{nginx, func() error { return l.startNginx(ctx, f) }},
+		{haproxy, func() error { return l.startHAProxy(ctx, f, "") }},
+		{reverseProxy, func() error { return l.again(ctx, f, "reverseproxy", reverseProxy) }},
+		{plain, func() error { return l.startHeddle(ctx, f, plain, plainRoutes) }},
+		{full, func() error { return l.startHeddle(ctx, f, full, fullRoutes) }},
+	})
+}
+
+func (l *lab) startGRPC(ctx context.Context, o *options) error {
+	f := &l.grpc
+	return startAll(o, []start{
+		{direct, func() error { return l.again(ctx, f, "grpc", direct) }},
+		{relay, func() error { return l.again(ctx, f, "relay", relay) }},
+		{haproxy, func() error { return l.startHAProxy(ctx, f, " proto h2") }},
+		{plain, func() error { return l.startHeddle(ctx, f, plain, grpcRoutes) }},
+	})
+}
+
+func (l *lab) startBolt(ctx context.Context, o *options) error {
+	f := &l.bolt
+	return startAll(o, []start{
+		{direct, func() error { return l.again(ctx, f, "boltorigin", direct) }},
+		{relay, func() error { return l.again(ctx, f, "relay", relay) }},
+		{plain, func() error { return l.startHeddle(ctx, f, plain, boltRoutes) }},
+	})
+}
+
 // again starts this program once more, in a role. The origin has both processors: what it does is not measured.
-func (l *lab) again(ctx context.Context, role, name, to string) error {
+func (l *lab) again(ctx context.Context, f *family, role, name string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("start the %s: %w", role, err)
@@ -132,15 +172,19 @@ func (l *lab) again(ctx context.Context, role, name, to string) error {
 	if err != nil {
 		return err
 	}
+	to := ""
+	if name != direct {
+		to = f.origin()
+	}
 	cmd := exec.Command(self, role, addr, to)
 	if name != direct {
 		cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	}
-	return l.child(ctx, name, addr, cmd)
+	return l.child(ctx, f, name, addr, cmd)
 }
 
-func (l *lab) startNginx(ctx context.Context) error {
-	return l.program(ctx, nginx, func(addr string) string {
+func (l *lab) startNginx(ctx context.Context, f *family) error {
+	return l.program(ctx, f, nginx, func(addr string) string {
 		return fmt.Sprintf(`worker_processes 1; daemon off; pid %[1]s/nginx.pid; error_log %[1]s/nginx.log;
 events { worker_connections 4096; }
 http {
@@ -149,19 +193,19 @@ http {
   upstream origin { server %[2]s; keepalive %[4]d; keepalive_requests 1000000000; }
   server { listen %[3]s; location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; } }
 }
-`, l.dir, l.origin, addr, maxConnections)
+`, l.dir, f.origin(), addr, maxConnections)
 	}, "-p", l.dir, "-c")
 }
 
-func (l *lab) startHAProxy(ctx context.Context) error {
-	return l.program(ctx, haproxy, func(addr string) string {
+func (l *lab) startHAProxy(ctx context.Context, f *family, protocol string) error {
+	return l.program(ctx, f, haproxy, func(addr string) string {
 		return fmt.Sprintf("global\n  maxconn 4096\n  nbthread 1\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"+
-			"  http-reuse always\nlisten calls\n  bind %s\n  server origin %s\n", addr, l.origin)
+			"  http-reuse always\nlisten calls\n  bind %s%s\n  server origin %s%[2]s\n", addr, protocol, f.origin())
 	}, "-db", "-q", "-f")
 }
 
 // program starts one of Debian's with a configuration, whose file follows the arguments.
-func (l *lab) program(ctx context.Context, name string, config func(addr string) string, args ...string) error {
+func (l *lab) program(ctx context.Context, f *family, name string, config func(addr string) string, args ...string) error {
 	path, err := exec.LookPath("/usr/sbin/" + name)
 	if err != nil {
 		return fmt.Errorf("there is no %s: apt-get install %[1]s (nginx then runs as a service too), or leave it out with -targets: %w", name, err)
@@ -174,10 +218,11 @@ func (l *lab) program(ctx context.Context, name string, config func(addr string)
 	if err := os.WriteFile(file, []byte(config(addr)), 0o600); err != nil {
 		return fmt.Errorf("write the configuration of %s: %w", name, err)
 	}
-	return l.child(ctx, name, addr, exec.Command(path, append(args, file)...))
+	return l.child(ctx, f, name, addr, exec.Command(path, append(args, file)...))
 }
 
 const (
+	grpcRoutes  = "clusters: {web: {protocol: http2, endpoints: [%q]}}\nroutes: [{path: {prefix: /}, to: web}]\n"
 	plainRoutes = "clusters: {web: {endpoints: [%q]}}\nroutes: [{path: {prefix: /}, to: web}]\n"
 	fullRoutes  = `clusters: {web: {endpoints: [%q], balance: least_active}}
 routes:
@@ -195,13 +240,13 @@ routes:
 `
 )
 
-func (l *lab) startHeddle(ctx context.Context, name, routes string) error {
+func (l *lab) startHeddle(ctx context.Context, f *family, name, routes string) error {
 	addr, err := harness.FreeAddr()
 	if err != nil {
 		return err
 	}
 	file := filepath.Join(l.dir, strings.ReplaceAll(name, " ", "-")+".yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, routes, l.origin), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, routes, f.origin()), 0o600); err != nil {
 		return fmt.Errorf("write the routes: %w", err)
 	}
 	set := map[string]string{"rpc.address": addr, "rpc.file": file, "log.level": "error"}
@@ -221,12 +266,12 @@ func (l *lab) startHeddle(ctx context.Context, name, routes string) error {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
 	l.env.OnClose(h.Close)
-	l.targets = append(l.targets, &target{name: name, addr: addr, pid: h.PID()})
+	f.add(&target{name: name, addr: addr, pid: h.PID()})
 	return nil
 }
 
 // child starts a process and waits until it accepts connections.
-func (l *lab) child(ctx context.Context, name, addr string, cmd *exec.Cmd) error {
+func (l *lab) child(ctx context.Context, f *family, name, addr string, cmd *exec.Cmd) error {
 	cmd.Stderr = os.Stderr
 	child, err := dev.StartChild(cmd)
 	if err != nil {
@@ -250,7 +295,7 @@ func (l *lab) child(ctx context.Context, name, addr string, cmd *exec.Cmd) error
 			return fmt.Errorf("%s does not accept connections: %w", name, err)
 		}
 	}
-	l.targets = append(l.targets, &target{name: name, addr: addr, pid: child.PID()})
+	f.add(&target{name: name, addr: addr, pid: child.PID()})
 	return nil
 }
 

@@ -19,11 +19,11 @@ const (
 	answerBytes = 1000
 )
 
-// client has one connection and asks again when it is answered.
+// client asks again when it is answered.
 type client struct {
-	conn  net.Conn
-	buf   []byte
-	took  []uint32 // ns, of each request of the window
+	ask   func() error
+	part  func() error // ends its connection
+	took  []uint32     // ns, of each request of the window
 	count atomic.Int64
 	err   error
 }
@@ -31,7 +31,7 @@ type client struct {
 func (c *client) run(stop, watched *atomic.Bool) {
 	for !stop.Load() {
 		began := time.Now()
-		if err := c.once(); err != nil {
+		if err := c.ask(); err != nil {
 			c.err = err
 			return
 		}
@@ -42,8 +42,27 @@ func (c *client) run(stop, watched *atomic.Bool) {
 	}
 }
 
+// plainClient has one connection of HTTP/1.1.
+type plainClient struct {
+	conn net.Conn
+	buf  []byte
+}
+
+func plainClients(addr string, n int) (all []*client, err error) {
+	for range n {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return all, fmt.Errorf("connect: %w", err)
+		}
+		_ = c.SetDeadline(time.Now().Add(patience)) // fails only on a closed connection
+		p := &plainClient{c, make([]byte, 8<<10)}
+		all = append(all, &client{ask: p.once, part: c.Close})
+	}
+	return all, nil
+}
+
 // once asks and reads the answer to its end, which it sees to be the right one.
-func (c *client) once() error {
+func (c *plainClient) once() error {
 	if _, err := io.WriteString(c.conn, request); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
@@ -67,20 +86,20 @@ func (c *client) once() error {
 	return nil
 }
 
+// patience is for a measurement: a proxy that hangs ends the run.
+const patience = 10 * time.Minute
+
 // measure loads a target with n connections and watches it for a window.
-func measure(ctx context.Context, t *target, n int, window time.Duration) (s sample, err error) {
-	clients := make([]*client, n)
-	for i := range clients {
-		c, err := net.Dial("tcp", t.addr)
-		if err != nil {
-			return s, fmt.Errorf("connect: %w", err)
+func measure(ctx context.Context, open func(addr string, n int) ([]*client, error), t *target, n int, window time.Duration) (s sample, err error) {
+	clients, err := open(t.addr, n)
+	for _, c := range clients {
+		defer func() { _ = c.part() }() // nothing is under way
+		if err == nil {
+			err = c.ask()
 		}
-		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(time.Minute + 3*window)) // a proxy that hangs ends the run
-		clients[i] = &client{conn: c, buf: make([]byte, 8<<10)}
-		if err := clients[i].once(); err != nil {
-			return s, err
-		}
+	}
+	if err != nil {
+		return s, err
 	}
 	var stop, watched atomic.Bool
 	var running sync.WaitGroup

@@ -1,6 +1,6 @@
 // Command rpc measures what a hop of a call costs: requests of HTTP/1.1 sent to one server itself and, in turns, through a bare
-// byte relay, nginx, HAProxy, net/http's ReverseProxy and heddle, by the same client in the same run; and requests of Bolt on one connection, through the
-// relay and heddle. Each proxy has one processor. It starts and ends everything it needs. Level: bench.
+// byte relay, nginx, HAProxy, net/http's ReverseProxy and heddle, by the same client in the same run; calls of gRPC, through the relay, HAProxy and
+// heddle; and requests of Bolt on one connection, through the relay and heddle. Each proxy has one processor. It starts and ends everything it needs. Level: bench.
 package main
 
 import (
@@ -26,7 +26,8 @@ import (
 type options struct {
 	rounds      int
 	window      time.Duration
-	connections []int    // of HTTP
+	connections []int    // of HTTP/1.1
+	grpc        []int    // connections of gRPC
 	outstanding []int    // requests of Bolt on one connection
 	targets     []string // names; empty: all
 	heddle      string
@@ -60,12 +61,16 @@ func parseOptions() (*options, error) {
 	flag.IntVar(&o.rounds, "rounds", 7, "rounds; each measures every target once, in another order")
 	flag.DurationVar(&o.window, "window", time.Second, "length of one measurement")
 	flag.StringVar(&o.heddle, "heddle", "bin/heddle", "heddle to measure")
-	connections := flag.String("connections", "1,64", "connections of the client of HTTP, one measurement each; empty: none")
+	connections := flag.String("connections", "1,64", "connections of the client of HTTP/1.1, one measurement each; empty: none")
+	grpc := flag.String("grpc", "1,8", "connections of the client of gRPC, each with as many calls at once, one measurement each; empty: none")
 	outstanding := flag.String("outstanding", "1,64", "requests that the client of Bolt has under way on its connection, one measurement each; empty: none")
 	targets := flag.String("targets", "", "targets to measure, by their names in the table (default all)")
 	flag.Parse()
 	var err error
 	if o.connections, err = numbers("connections", *connections); err != nil {
+		return nil, err
+	}
+	if o.grpc, err = numbers("grpc", *grpc); err != nil {
 		return nil, err
 	}
 	if o.outstanding, err = numbers("outstanding", *outstanding); err != nil {
@@ -110,8 +115,13 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	for _, n := range o.connections {
-		if err = l.rounds(ctx, o, n); err != nil {
-			break
+		if err == nil {
+			err = l.rounds(ctx, o, &l.http, n, fmt.Sprintf("HTTP/1.1, %d connections, an answer of %d bytes", n, answerBytes))
+		}
+	}
+	for _, n := range o.grpc {
+		if err == nil {
+			err = l.rounds(ctx, o, &l.grpc, n, fmt.Sprintf("gRPC, %d connections of %d streams, %d bytes and as many back", n, streams(n), grpcBytes))
 		}
 	}
 	for _, n := range o.outstanding {
@@ -139,8 +149,9 @@ func inTurns(o *options, targets []*target, measure func(*target) (sample, error
 	return all, nil
 }
 
-func (l *lab) rounds(ctx context.Context, o *options, n int) error {
-	all, err := inTurns(o, l.targets, func(t *target) (sample, error) { return measure(ctx, t, n, o.window) })
+// rounds measures a family of targets by n connections, and prints a table.
+func (l *lab) rounds(ctx context.Context, o *options, f *family, n int, what string) error {
+	all, err := inTurns(o, f.targets, func(t *target) (sample, error) { return measure(ctx, f.clients, t, n, o.window) })
 	if err != nil {
 		return err
 	}
@@ -148,13 +159,13 @@ func (l *lab) rounds(ctx context.Context, o *options, n int) error {
 	w.SetOutputMirror(os.Stdout)
 	w.SetStyle(table.StyleLight)
 	w.Style().Format.Header = layout.FormatDefault
-	w.SetTitle("HTTP/1.1, %d connections, an answer of %d bytes, %d rounds of %v: median (lowest–highest)", n, answerBytes, o.rounds, o.window)
-	w.AppendHeader(table.Row{"", "requests/s", "CPU µs", "CPU ÷ nginx", "CPU ÷ relay", "reads+writes", "p50 µs", "p99 µs", "added p50 ÷ relay's"})
-	for _, t := range l.targets {
+	w.SetTitle("%s, %d rounds of %v: median (lowest–highest)", what, o.rounds, o.window)
+	w.AppendHeader(table.Row{"", "requests/s", "CPU µs", "CPU ÷ " + f.beside, "CPU ÷ relay", "reads+writes", "p50 µs", "p99 µs", "added p50 ÷ relay's"})
+	for _, t := range f.targets {
 		mine := all[t.name]
 		w.AppendRow(table.Row{
 			t.name, spread(mine, perSecond, "%.0f"), spread(mine, cpu, "%.1f"),
-			ratio(mine, all[nginx], cpu), ratio(mine, all[relay], cpu), spread(mine, calls, "%.2f"),
+			ratio(mine, all[f.beside], cpu), ratio(mine, all[relay], cpu), spread(mine, calls, "%.2f"),
 			spread(mine, p50, "%.0f"), spread(mine, p99, "%.0f"), added(mine, all[relay], all[direct]),
 		})
 	}

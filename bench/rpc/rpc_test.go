@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,9 +40,15 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("Bolt, %s: %+v", name, s)
 		}
 	}
-	origin := start("origin", "")
-	for name, addr := range map[string]string{direct: origin, relay: start("relay", origin), reverseProxy: start("reverseproxy", origin)} {
-		s, err := measure(t.Context(), &target{name: name, addr: addr, pid: os.Getpid()}, 3, 100*time.Millisecond)
+	origin, origin2 := start("origin", ""), start("grpc", "")
+	for name, addr := range map[string]string{
+		direct: origin, relay: start("relay", origin), reverseProxy: start("reverseproxy", origin), "gRPC": origin2, "gRPC's relay": start("relay", origin2),
+	} {
+		open := plainClients
+		if strings.HasPrefix(name, "gRPC") {
+			open = grpcClients
+		}
+		s, err := measure(t.Context(), open, &target{name: name, addr: addr, pid: os.Getpid()}, 3, 100*time.Millisecond)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -14,6 +14,7 @@ import (
 // roles are what this program is when it is started again, with where it listens and where it sends.
 var roles = map[string]func(listen, to string) error{
 	"origin": serveOrigin, "relay": serveRelay, "reverseproxy": serveReverseProxy, "boltorigin": serveBoltOrigin,
+	"grpc": serveGRPC,
 }
 
 // serveOrigin answers whatever ends with an empty line, without a look at it: as little as a server can do.
