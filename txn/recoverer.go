@@ -84,17 +84,18 @@ type Recoverer struct {
 	cfg    RecoveryConfig
 	nudged chan struct{}
 
-	mu    sync.Mutex // guards what follows
-	first map[string]map[xa.XID]time.Time
-	busy  map[xa.XID]bool                   // somebody is at it
-	kept  map[string]map[xa.GTRID]time.Time // since when a decision's branches are seen done
-	doubt map[xa.GTRID]time.Time            // since when a decision lacks a mark
+	mu     sync.Mutex // guards what follows
+	first  map[string]map[xa.XID]time.Time
+	busy   map[xa.XID]bool                   // somebody is at it
+	kept   map[string]map[xa.GTRID]time.Time // since when a decision's branches are seen done
+	doubt  map[xa.GTRID]time.Time            // since when a decision lacks a mark
+	places map[string]place                  // of logs
 }
 
 // NewRecoverer returns a recoverer that has seen nothing yet.
 func NewRecoverer(cfg RecoveryConfig) *Recoverer {
 	return &Recoverer{cfg: cfg.withDefaults(), nudged: make(chan struct{}, 1), first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
-		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[xa.GTRID]time.Time{}}
+		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[xa.GTRID]time.Time{}, places: map[string]place{}}
 }
 
 // Run looks after the data sources until ctx ends. What fails is tried again, and told to report. A branch or a server that
@@ -346,7 +347,8 @@ func (r *Recoverer) Sweep(ctx context.Context, dataSource string) error {
 		return nil
 	}
 	err := server.Learn(ctx)
-	err = errors.Join(err, r.sweepDecisions(ctx, dataSource, server), server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server), r.sweepNames(ctx, server), r.zombies(ctx, dataSource, server))
+	err = errors.Join(err, r.sweepDecisions(ctx, dataSource, server), server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server), r.sweepNames(ctx, server),
+		r.lostDecisions(ctx, dataSource, server), r.zombies(ctx, dataSource, server))
 	if err != nil {
 		return fmt.Errorf("sweep %s: %w", dataSource, err)
 	}

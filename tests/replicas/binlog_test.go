@@ -137,7 +137,7 @@ func TestBinaryLogWithoutHeddle(t *testing.T) {
 // TestBinaryLogWithHeddle: a primary that is killed in the XA COMMIT of a decided transaction, which its replica has. Nothing is lost of the
 // transaction: it is listed, and resolved as decided. The replica stops at the second XA COMMIT as above, which is told, until it is passed over.
 func TestBinaryLogWithHeddle(t *testing.T) {
-	p := twoSources(t)
+	p := twoSources(t, 0, 1)
 	filler, err := env.StartHeddle(t.Context(), p.options)
 	if err != nil {
 		t.Fatal(err)

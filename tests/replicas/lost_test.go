@@ -38,9 +38,9 @@ type pairOf struct {
 	atHome, id  string // rows of notes
 }
 
-func twoSources(t *testing.T) *pairOf {
+func twoSources(t *testing.T, ofHome, ofOther int) *pairOf {
 	t.Helper()
-	p := &pairOf{home: durable(t, 0), other: durable(t, 1)}
+	p := &pairOf{home: durable(t, ofHome), other: durable(t, ofOther)}
 	p.options = harness.HeddleOptions{
 		Rules: []string{strings.Replace(rules("{failover_wait: 15s}", p.home, p.other), "single: {ds_0: [whoami]}\n", "", 1)}, Users: "users: {root: {}}",
 		Set: map[string]string{"pool.connect_timeout": "2s", "transactions.type": "xa", "transactions.keep_statements": "true"},
@@ -86,7 +86,11 @@ func (p *pairOf) fill(t *testing.T, h *harness.Heddle) {
 			t.Fatal(err)
 		}
 	}
-	caughtUp(t, p.other, 1, 0)
+	for _, c := range []*harness.Replicated{p.home, p.other} {
+		if len(c.Servers) > 1 {
+			caughtUp(t, c, 1, 0)
+		}
+	}
 }
 
 // says runs heddle with a process's configuration.
@@ -121,13 +125,13 @@ func only(t *testing.T, h *harness.Heddle) string {
 	return listed[0].GTRID
 }
 
-// failOver kills the other's primary and promotes its replica.
-func (p *pairOf) failOver(t *testing.T) {
+// failOver kills a primary and promotes its replica.
+func failOver(t *testing.T, c *harness.Replicated) {
 	t.Helper()
-	if err := p.other.Servers[0].Kill(); err != nil {
+	if err := c.Servers[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.other.Promote(t.Context(), 1); err != nil {
+	if _, _, err := c.Promote(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -149,12 +153,12 @@ func (p *pairOf) rows(t *testing.T) string {
 // TestFailoverLosesPrepared: a branch that was prepared and decided to commit, and that the new primary does not have, is told, with what
 // it did; when an operator has put that right, nothing is left of it.
 func TestFailoverLosesPrepared(t *testing.T) {
-	p := twoSources(t)
+	p := twoSources(t, 0, 1)
 	h := env.Heddle(t, p.options)
 	p.fill(t, h)
 	run(t, p.other, 1, "STOP SLAVE IO_THREAD")
 	p.die(t)
-	p.failOver(t)
+	failOver(t, p.other)
 	patiently(t, "the lost branch is told", func() bool { return strings.Contains(h.Log(), "it is lost, as by a failover") })
 	if got := p.rows(t); got != "2 1" {
 		t.Fatalf("the rows are %s: nothing was lost", got)
@@ -187,7 +191,7 @@ func TestFailoverLosesPrepared(t *testing.T) {
 // TestFailoverKeepsPrepared: where the primary waits for a replica to have what is prepared, a failover keeps it, and whoever finds it
 // commits it on the new primary.
 func TestFailoverKeepsPrepared(t *testing.T) {
-	p := twoSources(t)
+	p := twoSources(t, 0, 1)
 	h := env.Heddle(t, p.options)
 	p.fill(t, h)
 	run(t, p.other, 0, "SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC", "SET GLOBAL rpl_semi_sync_master_timeout=60000", "SET GLOBAL rpl_semi_sync_master_enabled=1")
@@ -197,7 +201,7 @@ func TestFailoverKeepsPrepared(t *testing.T) {
 		return err == nil && v == "1"
 	})
 	p.die(t)
-	p.failOver(t)
+	failOver(t, p.other)
 	patiently(t, "the branch is committed", func() bool { return p.rows(t) == "2 77" })
 	patiently(t, "it is over", func() bool { return strings.Contains(says(t, h, 0, "txn", "list"), "nothing is unfinished") })
 }
@@ -205,7 +209,7 @@ func TestFailoverKeepsPrepared(t *testing.T) {
 // TestOwnerOfLostBranch: the client of an owner that lives through the failover is told that the transaction is committed and that a data
 // source has yet to apply it; it is not shown that data source without, until the branch is mended.
 func TestOwnerOfLostBranch(t *testing.T) {
-	p := twoSources(t)
+	p := twoSources(t, 0, 1)
 	filler, err := env.StartHeddle(t.Context(), p.options)
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +229,7 @@ func TestOwnerOfLostBranch(t *testing.T) {
 		committed <- err
 	}()
 	patiently(t, "the owner stops", func() bool { return frozen(h) })
-	p.failOver(t)
+	failOver(t, p.other)
 	if err := h.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -253,6 +257,31 @@ func TestOwnerOfLostBranch(t *testing.T) {
 	says(t, h, 0, "txn", "resolve", gtrid, "--commit", "--mended", "--yes")
 	if err := conn.QueryRowContext(t.Context(), "SELECT n FROM notes WHERE id = "+p.id).Scan(&n); err != nil || n != 77 {
 		t.Errorf("when it is mended: %d, %v", n, err)
+	}
+}
+
+// TestFailoverLosesDecision: a transaction that was committed everywhere, and home fails over to a server without it: what is left on the
+// other is half of it, and told.
+func TestFailoverLosesDecision(t *testing.T) {
+	p := twoSources(t, 1, 0)
+	h := env.Heddle(t, p.options)
+	p.fill(t, h)
+	run(t, p.home, 1, "STOP SLAVE IO_THREAD")
+	conn := one(t, h)
+	exec(t, conn, "BEGIN", "UPDATE notes SET n = n + 1 WHERE id = "+p.atHome, "UPDATE notes SET n = 77 WHERE id = "+p.id, "COMMIT")
+	failOver(t, p.home)
+	patiently(t, "the lost decision is told", func() bool {
+		return strings.Contains(h.Log(), "it is committed on ds_1, and this server has neither the decision")
+	})
+	for _, at := range []struct {
+		c      *harness.Replicated
+		server int
+		id     string
+		want   string
+	}{{p.home, 1, p.atHome, "1"}, {p.other, 0, p.id, "77"}} {
+		if got, err := at.c.Value(t.Context(), at.server, "SELECT n FROM shop.notes WHERE id = "+at.id); err != nil || got != at.want {
+			t.Errorf("row %s is %s, %v", at.id, got, err)
+		}
 	}
 }
 

@@ -202,6 +202,39 @@ func TestOthersEndIt(t *testing.T) {
 	clean(t)
 }
 
+// TestLostDecision: a branch that is committed, and whose home, seen for the first time or at another server, has no decision, is told.
+func TestLostDecision(t *testing.T) {
+	x, _, _ := transfer(t, manager(nil), txn.Options{}, []int{0, 1})
+	if err := x.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r, alarms := alarmed()
+	told := func() (n int) {
+		if err := r.Sweep(t.Context(), env.Shards[0].Name()); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range alarms() {
+			if a.XID == x.GTRID() && a.Trouble == xa.Missing && a.DataSource == env.Shards[0].Name() && strings.Contains(a.Detail, env.Shards[1].Name()) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := told(); n != 0 {
+		t.Errorf("%d alarms of what is decided", n)
+	}
+	if _, err := control[0].ExecContext(t.Context(), "DELETE FROM heddle_mesh.txn_decision WHERE gtrid = ?", x.GTRID()); err != nil {
+		t.Fatal(err)
+	}
+	if n := told(); n != 1 {
+		t.Errorf("%d alarms of a decision that is gone", n)
+	}
+	if _, err := control[1].ExecContext(t.Context(), "DELETE FROM heddle_mesh.txn_mark WHERE gtrid = ?", x.GTRID()); err != nil {
+		t.Fatal(err)
+	}
+	clean(t)
+}
+
 // TestSweep: nothing is left of what is over, and nothing is deleted that somebody could still ask for.
 func TestSweep(t *testing.T) {
 	count := func(what string) (s string) {

@@ -71,6 +71,35 @@ func (s *Server) Marks(ctx context.Context, of []xa.GTRID, log xa.Log) (map[xa.G
 	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_mark WHERE gtrid IN ("+placeholders(len(of))+") AND branch = ?", args, len(of))
 }
 
+// YoungMarks lists this data source's marks that are younger than age, of transactions of the same cluster and log as after and behind it, in
+// the order of their names.
+func (s *Server) YoungMarks(ctx context.Context, after xa.GTRID, age time.Duration, limit int) (out []xa.GTRID, err error) {
+	last := xa.GTRID{Cluster: after.Cluster, Log: after.Log, Epoch: 1<<xa.EpochBits - 1, Seq: 1<<xa.SeqBits - 1}
+	rows, err := s.DB.QueryContext(ctx, "SELECT gtrid FROM "+Schema+".txn_mark WHERE gtrid > ? AND gtrid <= ? AND branch = ? AND "+
+		"at > NOW(3) - INTERVAL ? MICROSECOND ORDER BY gtrid LIMIT ?", after.String(), last.String(), s.Log.String(), age.Microseconds(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list young marks: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("list young marks: %w", err)
+		}
+		g, err := xa.ParseGTRID(name)
+		if err != nil {
+			return nil, fmt.Errorf("list young marks: %w", err)
+		}
+		out = append(out, g)
+	}
+	return out, rows.Err()
+}
+
+// Committed are those of the transactions that are decided to commit here.
+func (s *Server) Committed(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]bool, error) {
+	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(of))+") AND verdict = 'C'", names(of), len(of))
+}
+
 // Undropped are those of the transactions that have a decision here still.
 func (s *Server) Undropped(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]bool, error) {
 	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(of))+")", names(of), len(of))

@@ -25,6 +25,7 @@ const (
 	ClusterBits = 5 * clusterWidth
 	LogBits     = 5 * logWidth
 	EpochBits   = 5 * epochWidth
+	SeqBits     = 5 * seqWidth
 )
 
 // The first bytes of names: of Heddle's own transactions, and of those that a client prepares and ends by XA statements of its own.

@@ -1,0 +1,68 @@
+package txn
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// lately is for how long a data source's log is compared with the marks of others after it is at another server, or was first seen. Owners
+// that had decided on the one before have delivered by then.
+const lately = 30 * time.Second
+
+// place is where a data source's log was last seen.
+type place struct {
+	db    *sql.DB
+	since time.Time
+}
+
+// moved reports whether a data source's log has lately come to the server that has it.
+func (r *Recoverer) moved(dataSource string, db *sql.DB) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.places[dataSource]
+	if p.db != db {
+		p = place{db, time.Now()}
+		r.places[dataSource] = p
+	}
+	return time.Since(p.since) < lately
+}
+
+// lostDecisions looks for branches that are committed although their home, which has moved, has no decision: a failover has lost it, and
+// home's part with it. A decision stays for Keep after its marks were seen, so that one whose mark is
+// half as old is there when it is asked for.
+func (r *Recoverer) lostDecisions(ctx context.Context, dataSource string, home *txnlog.Server) error {
+	if !r.moved(dataSource, home.DB) {
+		return nil
+	}
+	for _, name := range r.cfg.Shards.Names() {
+		at := r.cfg.Shards.Server(name)
+		if at == nil || at.Log == home.Log {
+			continue
+		}
+		for after := (xa.GTRID{Cluster: r.cfg.Cluster, Log: home.Log}); ; {
+			marked, err := at.YoungMarks(ctx, after, r.cfg.Keep/2, page)
+			if err != nil || len(marked) == 0 {
+				if err != nil {
+					return err
+				}
+				break
+			}
+			decided, err := home.Committed(ctx, marked)
+			if err != nil {
+				return err
+			}
+			for _, g := range marked {
+				if !decided[g] {
+					r.cfg.Alarm(Alarm{DataSource: dataSource, Trouble: xa.Missing, XID: g.String(),
+						Detail: "it is committed on " + name + ", and this server has neither the decision nor what it did here: they are lost, as by a failover to a server that did not have them"})
+				}
+			}
+			after = marked[len(marked)-1]
+		}
+	}
+	return nil
+}
