@@ -270,6 +270,9 @@ func (p *Process) seen(instance string) layout.SeenBy {
 				seen.State, seen.Reason = hanging, s.LastError
 			}
 			seen.Open += s.Open
+			if s.Asks {
+				seen.Open++
+			}
 			seen.Lent += s.Open - s.Idle
 			_, answered := s.Served.Times.Read()
 			seen.Answered += answered

@@ -140,6 +140,10 @@ func (p *Pools) Rest(name string, on bool) {
 	}
 	if src := (*p.current.Load())[name]; src != nil {
 		src.rest(on)
+		select {
+		case p.rested <- src:
+		default: // it is looked at soon
+		}
 	}
 }
 

@@ -74,6 +74,11 @@ func (p *Pools) lookAfter() {
 		case a := <-answers:
 			a.of.answered(&a)
 			continue
+		case src := <-p.rested:
+			if h := known[src]; h != nil {
+				h.look(p.stop, answers)
+			}
+			continue
 		case <-tick.C:
 		}
 		current := *p.current.Load()
@@ -117,7 +122,7 @@ func (h *health) look(stop <-chan struct{}, answers chan<- answer) {
 	src.mu.Lock()
 	lent := src.lent.first != nil
 	bound, budget := src.limits.HangTimeout, src.limits.Budget > 0
-	down, hangs := src.down.down(), src.down.hangs
+	down, hangs, resting := src.down.down(), src.down.hangs, src.resting
 	src.mu.Unlock()
 	took := src.served.Took.Load()
 	served := took != h.took
@@ -125,6 +130,10 @@ func (h *health) look(stop <-chan struct{}, answers chan<- answer) {
 	h.pause = max(0, h.pause-1)
 	switch {
 	case bound <= 0, down && !hangs: // one that lets nobody in is tried by who needs it
+		h.quiet = 0
+		h.close()
+		return
+	case resting && !lent:
 		h.quiet = 0
 		h.close()
 		return
@@ -141,7 +150,7 @@ func (h *health) look(stop <-chan struct{}, answers chan<- answer) {
 	h.unused = 0
 	if served {
 		h.quiet = 0
-		if !budget {
+		if !budget && !resting {
 			h.keep(stop, answers)
 		}
 		return

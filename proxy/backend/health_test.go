@@ -144,6 +144,26 @@ func TestIdleServerIsAskedForNothing(t *testing.T) {
 	})
 }
 
+// A server that is drained keeps no connection to be asked on, from that moment on.
+func TestDrainedServerIsNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f fakeServer
+		p, leases := hanging(t, &f, Limits{HangTimeout: time.Second})
+		for _, l := range leases {
+			l.Release()
+		}
+		if !p.Stats()[0].Asks {
+			t.Error("there was no connection to ask on")
+		}
+		p.Rest("ds_0", true)
+		synctest.Wait()
+		if n := f.open.Load(); n != 0 || p.Stats()[0].Asks {
+			t.Errorf("%d connections are open", n)
+		}
+		f.close(t, p)
+	})
+}
+
 // One that can only be asked to let somebody in is given twice the time.
 func TestServerThatLetsNobodyIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -38,6 +38,7 @@ type Pools struct {
 	dialer *dialer
 	work   background
 	stop   chan struct{}
+	rested chan *pool // to be looked at now, for it is to keep no connection
 
 	current atomic.Pointer[map[string]*pool] // never changed in place
 
@@ -68,7 +69,7 @@ func NewPools(o Options) *Pools {
 	if o.SweepEvery <= 0 {
 		o.SweepEvery = 10 * time.Second
 	}
-	p := &Pools{dialer: newDialer(o.Buffers, o.Dial, o.Random), stop: make(chan struct{}), among: 1}
+	p := &Pools{dialer: newDialer(o.Buffers, o.Dial, o.Random), stop: make(chan struct{}), rested: make(chan *pool, 16), among: 1}
 	p.dialer.met, p.dialer.turned = o.Met, o.Turned
 	p.current.Store(&map[string]*pool{})
 	p.work.start(func() { p.sweep(o.SweepEvery) })

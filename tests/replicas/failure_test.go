@@ -134,7 +134,12 @@ func TestLateReplica(t *testing.T) {
 		_, err := db.ExecContext(ctx, "REPLACE INTO notes VALUES (?, ?)", n%10, n)
 		return err
 	})
-	eventually(t, "it is noticed", func() bool { return strings.Contains(h.Log(), "is more than 1s behind") })
+	dba := h.Open(t, "dba", "", "shop")
+	eventually(t, "it is noticed", func() bool { // the log tells of the state, in which it may be for not applying at all at first
+		var why sql.NullString
+		err := dba.QueryRowContext(t.Context(), "SELECT reason FROM heddle.replicas WHERE address = '"+c.Servers[1].Addr()+"'").Scan(&why)
+		return err == nil && strings.Contains(why.String, "is more than 1s behind")
+	})
 	for range 10 {
 		if got := value(t, conn, "SELECT id FROM whoami"); got != "2" {
 			t.Errorf("answered by %s", got)
