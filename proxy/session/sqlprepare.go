@@ -121,10 +121,24 @@ func (s *Session) evaluate(ctx context.Context, expressions ...string) ([]sqltyp
 
 // evaluateUsing evaluates what stands behind USING, in a charset that has all characters, whatever that of the results lacks.
 func (s *Session) evaluateUsing(ctx context.Context, expressions []string) ([]sqltypes.Value, []sqltypes.Column, error) {
-	if len(expressions) > 0 && s.resultsCharset() != "utf8mb4" {
+	if len(expressions) == 0 {
+		return nil, nil, nil
+	}
+	if s.resultsCharset() != "utf8mb4" {
 		defer s.override("character_set_results", "'utf8mb4'")()
 	}
-	return s.evaluateFor(ctx, "EXECUTE..USING", expressions...)
+	n := len(expressions)
+	if s.srv.Flavour.MariaDB {
+		expressions = withCollations(expressions)
+	}
+	values, columns, err := s.evaluateFor(ctx, "EXECUTE..USING", expressions...)
+	if err != nil || len(values) == n {
+		return values, columns, err
+	}
+	for i := range n {
+		s.collate(&values[i], values[n+i].AppendText(nil))
+	}
+	return values[:n], columns[:n], nil
 }
 
 // evaluateFor is evaluate for a clause in which servers read neither tables nor stored functions.
@@ -251,6 +265,9 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 		return s.writeError(err)
 	}
 	defer restore()
+	if err := readsCollations(stmt, values); err != nil {
+		return s.writeError(err)
+	}
 	shown := shownArgsOf(stmt)
 	text, err := s.interpolate(&args{scan: &stmt.scan, text: stmt.text, params: values}, defaults, shown)
 	if err != nil {

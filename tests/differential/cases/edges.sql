@@ -12,7 +12,11 @@ CREATE TABLE b1 (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, a INT);
 CREATE TABLE d1 (d DATE NOT NULL PRIMARY KEY, v INT);
 CREATE TABLE notes (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, a INT);
 CREATE TABLE s3 (id BIGINT NOT NULL PRIMARY KEY, g INT, d DECIMAL(65,30), w DECIMAL(65,0), n DECIMAL(30,10));
+DROP TABLE IF EXISTS u1;
+CREATE TABLE u1 (id BIGINT NOT NULL PRIMARY KEY, a INT, t VARCHAR(20), l VARCHAR(10) CHARACTER SET latin1 COLLATE latin1_bin);
 --@ data
+DELETE FROM u1;
+INSERT INTO u1 VALUES (1,10,'abc','abc'),(2,20,'ABC','ABC'),(3,30,'Abc','Abc');
 DELETE FROM s1;
 DELETE FROM s2;
 DELETE FROM b1;
@@ -380,3 +384,58 @@ SELECT SUM(n) + 2, AVG(d) + 1 FROM s3;
 SELECT g, SUM(w) + 2 FROM s3 GROUP BY g ORDER BY g;
 SELECT MAX(s) FROM (SELECT SUM(w) s FROM s3 WHERE id < 4) x;
 SELECT MAX(s) FROM (SELECT g, SUM(w) s FROM s3 GROUP BY g) x;
+--@ case collations of parameters
+SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+SET @u = 'abc', @v = 'ABC';
+EXECUTE IMMEDIATE 'SELECT id, ? = ? FROM u1 ORDER BY id' USING @u, @v;
+EXECUTE IMMEDIATE 'SELECT id, ? = ? FROM notes ORDER BY id' USING @u, @v;
+EXECUTE IMMEDIATE 'SELECT id, ? = ? FROM u1 WHERE id = 1' USING 'abc', 'ABC';
+EXECUTE IMMEDIATE 'SELECT COLLATION(?), COLLATION(CONCAT(?, 1)), COERCIBILITY(?), id FROM u1 ORDER BY id' USING @u, @v, @v;
+EXECUTE IMMEDIATE 'SELECT COLLATION(?), COLLATION(CONCAT(?, 1)), COERCIBILITY(?), id FROM u1 ORDER BY id' USING 'abc', CONCAT('a', 'b'), 5;
+EXECUTE IMMEDIATE 'SELECT id FROM u1 WHERE t = ? ORDER BY id' USING @u;
+EXECUTE IMMEDIATE 'SELECT id FROM u1 WHERE ? IN (?, ?) ORDER BY id' USING @u, @v, @v;
+EXECUTE IMMEDIATE 'SELECT MAX(?), GROUP_CONCAT(DISTINCT IF(id = 1, ?, ?)) FROM u1' USING @u, @u, @v;
+--@ case collations of parameters under another connection collation
+SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+SET @u = 'abc', @v = 'ABC';
+SET NAMES utf8mb4;
+EXECUTE IMMEDIATE 'SELECT id, ? = ? FROM u1 ORDER BY id' USING 'abc', 'ABC';
+EXECUTE IMMEDIATE 'SELECT id FROM u1 WHERE t = ? ORDER BY id' USING @u;
+SELECT l, t INTO @l, @t FROM u1 WHERE id = 1;
+EXECUTE IMMEDIATE 'SELECT COLLATION(?), COLLATION(?), id FROM u1 ORDER BY id' USING @l, @t;
+EXECUTE IMMEDIATE 'SELECT id FROM u1 WHERE l = ? ORDER BY id' USING @t;
+EXECUTE IMMEDIATE 'SELECT id, ? = ? FROM u1 ORDER BY id' USING _latin1'abc', _latin1'ABC';
+EXECUTE IMMEDIATE 'SELECT id, COLLATION(?) FROM u1 ORDER BY id' USING _latin1'abc';
+INSERT INTO u1 (id, t, l) VALUES (9, @u, @l);
+EXECUTE IMMEDIATE 'INSERT INTO u1 (id, t, l) VALUES (10, ?, ?)' USING @u, @l;
+SELECT * FROM u1 ORDER BY id;
+--@ case a collation of its own 1
+SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+SET @u = 'abc', @v = 'ABC';
+SET NAMES utf8mb4;
+SELECT l INTO @l FROM u1 WHERE id = 1;
+EXECUTE IMMEDIATE 'SELECT 7, id, ? = ? FROM u1 ORDER BY id' USING @u, @v;
+--@ case a collation of its own 2
+SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+SET @u = 'abc', @v = 'ABC';
+SET NAMES utf8mb4;
+SELECT l INTO @l FROM u1 WHERE id = 1;
+EXECUTE IMMEDIATE 'SELECT 7, id, ? = ? FROM u1 ORDER BY id' USING @u, 'ABC';
+--@ case a collation of its own 3
+SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+SET @u = 'abc', @v = 'ABC';
+SET NAMES utf8mb4;
+SELECT l INTO @l FROM u1 WHERE id = 1;
+EXECUTE IMMEDIATE 'SELECT 7, COLLATION(?), COLLATION(CONCAT(?, 1)), COERCIBILITY(?), id FROM u1 ORDER BY id' USING @u, @v, @v;
+--@ case a collation of its own 4
+SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+SET @u = 'abc', @v = 'ABC';
+SET NAMES utf8mb4;
+SELECT l INTO @l FROM u1 WHERE id = 1;
+EXECUTE IMMEDIATE 'SELECT 7, id, ? = ? FROM u1 ORDER BY id' USING @l, @v;
+--@ case a collation of its own 5
+SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+SET @u = 'abc', @v = 'ABC';
+SET NAMES utf8mb4;
+SELECT l INTO @l FROM u1 WHERE id = 1;
+EXECUTE IMMEDIATE 'SELECT 7, id, COLLATION(?) FROM u1 ORDER BY id' USING 'x' COLLATE utf8mb4_unicode_ci;
