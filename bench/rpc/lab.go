@@ -245,7 +245,7 @@ func (l *lab) startHeddle(ctx context.Context, f *family, name, routes string) e
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(l.dir, strings.ReplaceAll(name, " ", "-")+".yaml")
+	file := filepath.Join(l.dir, strings.ReplaceAll(addr, ":", "-")+".yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, routes, f.origin()), 0o600); err != nil {
 		return fmt.Errorf("write the routes: %w", err)
 	}
