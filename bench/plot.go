@@ -6,15 +6,13 @@ import (
 	"math"
 	"os"
 	"strings"
-
-	"github.com/heddle-mesh/heddle/bench/meter"
 )
 
 // The plot's measures, in pixels.
 const (
 	plotWidth  = 860
 	plotLeft   = 190 // the names of the loads
-	plotRight  = 60  // the figures behind the bars
+	plotRight  = 130 // the figures behind the bars
 	plotTop    = 64
 	barHeight  = 11
 	groupSpace = 10
@@ -64,7 +62,7 @@ func (r *report) plot(file string) error {
 		for j, n := range names {
 			for _, t := range l.Targets {
 				if t.Name == n && t.CPUToRelay.Median > 0 {
-					r.bar(&b, x, y+j*barHeight, plotColours[j%len(plotColours)], t.CPUToRelay)
+					r.bar(&b, x, y+j*barHeight, plotColours[j%len(plotColours)], t)
 				}
 			}
 		}
@@ -76,9 +74,14 @@ func (r *report) plot(file string) error {
 	return nil
 }
 
-func (r *report) bar(b *strings.Builder, x func(float64) float64, y int, colour string, s meter.Spread) {
+func (r *report) bar(b *strings.Builder, x func(float64) float64, y int, colour string, t *result) {
+	s := t.CPUToRelay
+	figure := fmt.Sprintf("%.2f", s.Median)
+	if known := t.CPUToProxy.Median; known > 0 && t.Name != haproxy {
+		figure += fmt.Sprintf(", ÷ haproxy %.2f", known)
+	}
 	middle := y + barHeight/2
 	fmt.Fprintf(b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`, plotLeft, y+1, x(s.Median)-plotLeft, barHeight-2, colour)
 	fmt.Fprintf(b, `<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="#222"/>`, x(s.Low), x(s.High), middle, middle)
-	fmt.Fprintf(b, `<text x="%.1f" y="%d" font-size="9" fill="#222">%.2f</text>`+"\n", x(s.High)+4, y+barHeight-2, s.Median)
+	fmt.Fprintf(b, `<text x="%.1f" y="%d" font-size="9" fill="#222">%s</text>`+"\n", x(s.High)+4, y+barHeight-2, figure)
 }

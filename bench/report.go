@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,8 @@ type result struct {
 	ToRelay    meter.Spread  `json:"qps_to_relay"`
 	CPU        meter.Spread  `json:"cpu_us"`
 	CPUToRelay meter.Spread  `json:"cpu_to_relay"`
+	ToProxy    meter.Spread  `json:"qps_to_haproxy"`
+	CPUToProxy meter.Spread  `json:"cpu_to_haproxy"`
 	Syscalls   meter.Spread  `json:"syscalls"`
 	P50        meter.Spread  `json:"p50_us"`
 	P99        meter.Spread  `json:"p99_us"`
@@ -127,7 +130,7 @@ func (l *load) rounds(name string) []measurement {
 
 // sum fills in what is computed from the rounds.
 func (l *load) sum() {
-	base, floor := l.rounds(direct), l.rounds(relay)
+	base, floor, known := l.rounds(direct), l.rounds(relay), l.rounds(haproxy)
 	for _, t := range l.Targets {
 		var series [5][]float64
 		for _, m := range t.Rounds {
@@ -139,6 +142,7 @@ func (l *load) sum() {
 		t.P50, t.P99 = meter.SpreadOf(series[3]), meter.SpreadOf(series[4])
 		t.ToDirect, t.ToRelay = against(t.Rounds, base, qps), against(t.Rounds, floor, qps)
 		t.CPUToRelay = against(t.Rounds, floor, cpu)
+		t.ToProxy, t.CPUToProxy = against(t.Rounds, known, qps), against(t.Rounds, known, cpu)
 		t.AddedP50, t.AddedP99 = over(t.Rounds, base, p50), over(t.Rounds, base, p99)
 	}
 }
@@ -151,14 +155,48 @@ func (r *report) print(w io.Writer) {
 		l.sum()
 		fmt.Fprintf(w, "\n%s, %s, %d threads\n", l.Workload, l.Form, l.Threads)
 		t := newTable(w)
-		t.AppendHeader(table.Row{"", "queries/s", "÷ direct", "÷ relay", "CPU µs/query", "CPU ÷ relay", "reads+writes/query", "added p50 µs", "added p99 µs"})
+		header := table.Row{""}
+		figures := l.figures()
+		for _, f := range figures {
+			header = append(header, f.head)
+		}
+		t.AppendHeader(header)
 		for _, x := range l.Targets {
-			t.AppendRow(table.Row{x.Name, x.QPS.Format("%.0f"), x.ToDirect.Format("%.2f"), x.ToRelay.Format("%.2f"), x.CPU.Format("%.1f"),
-				x.CPUToRelay.Format("%.2f"), x.Syscalls.Format("%.2f"), x.AddedP50.Format("%.0f"), x.AddedP99.Format("%.0f")})
+			row := table.Row{x.Name}
+			for _, f := range figures {
+				row = append(row, f.of(x).Format(f.verb))
+			}
+			t.AppendRow(row)
 		}
 		t.Render()
 	}
 	printSizes(w, r.Sizes)
+}
+
+// figure is a column of a load's table.
+type figure struct {
+	head, verb string
+	of         func(*result) meter.Spread
+}
+
+// figures are the columns; HAProxy is compared with where it was among the targets.
+func (l *load) figures() []figure {
+	out := []figure{
+		{"queries/s", "%.0f", func(x *result) meter.Spread { return x.QPS }},
+		{"÷ direct", "%.2f", func(x *result) meter.Spread { return x.ToDirect }},
+		{"÷ relay", "%.2f", func(x *result) meter.Spread { return x.ToRelay }},
+		{"÷ haproxy", "%.2f", func(x *result) meter.Spread { return x.ToProxy }},
+		{"CPU µs/query", "%.1f", func(x *result) meter.Spread { return x.CPU }},
+		{"CPU ÷ relay", "%.2f", func(x *result) meter.Spread { return x.CPUToRelay }},
+		{"CPU ÷ haproxy", "%.2f", func(x *result) meter.Spread { return x.CPUToProxy }},
+		{"reads+writes/query", "%.2f", func(x *result) meter.Spread { return x.Syscalls }},
+		{"added p50 µs", "%.0f", func(x *result) meter.Spread { return x.AddedP50 }},
+		{"added p99 µs", "%.0f", func(x *result) meter.Spread { return x.AddedP99 }},
+	}
+	if len(l.rounds(haproxy)) == 0 {
+		out = slices.DeleteFunc(out, func(f figure) bool { return strings.HasSuffix(f.head, "haproxy") })
+	}
+	return out
 }
 
 func newTable(w io.Writer) table.Writer {

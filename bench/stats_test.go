@@ -34,3 +34,17 @@ func TestPercentiles(t *testing.T) {
 		t.Errorf("median %v, 99th percentile %v of 1…100", median, high)
 	}
 }
+
+// HAProxy has its columns where it was measured, and none of blanks where it was not.
+func TestComparedWithHAProxy(t *testing.T) {
+	l := &load{Targets: []*result{{Name: haproxy, Rounds: []measurement{{QPS: 100}}}, {Name: passing, Rounds: []measurement{{QPS: 80}}}}}
+	l.sum()
+	all := l.figures()
+	if got, want := l.Targets[1].ToProxy, (meter.Spread{Median: 0.8, Low: 0.8, High: 0.8}); got != want {
+		t.Errorf("÷ haproxy %v, want %v", got, want)
+	}
+	l.Targets = l.Targets[1:]
+	if without := l.figures(); len(all)-len(without) != 2 {
+		t.Errorf("%d columns with HAProxy, %d without", len(all), len(without))
+	}
+}
