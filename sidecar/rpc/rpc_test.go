@@ -276,11 +276,19 @@ func TestSlowAndTooMany(t *testing.T) {
 }
 
 func TestRoutesChangeUnderLoad(t *testing.T) {
-	name := func(n string) string {
-		return backend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, n) })
+	says := func(n string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, n) }
 	}
-	servers := []string{name("a"), name("b")}
-	addr, srv, _ := proxy(t, testSettings, to(servers[0]))
+	changeUnderLoad(t, http.DefaultClient, to(backend(t, says("a"))), to(backend(t, says("b"))))
+	a, _ := backend2(t, says("a"))
+	b, _ := backend2(t, says("b"))
+	changeUnderLoad(t, client2(t), to2(a), to2(b))
+	changeUnderLoad(t, client2(t), to2(a), to(backend(t, says("b"))))
+}
+
+func changeUnderLoad(t *testing.T, client *http.Client, documents ...string) {
+	t.Helper()
+	addr, srv, _ := proxy(t, testSettings, documents[0])
 	ctx, stop := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
 	called := make(chan struct{})
@@ -288,7 +296,7 @@ func TestRoutesChangeUnderLoad(t *testing.T) {
 	for range 4 {
 		clients.Go(func() {
 			for ctx.Err() == nil {
-				res, err := http.Get("http://" + addr + "/")
+				res, err := client.Get("http://" + addr + "/")
 				if err != nil {
 					wrong.Add(1)
 					continue
@@ -306,7 +314,7 @@ func TestRoutesChangeUnderLoad(t *testing.T) {
 		})
 	}
 	for i := range 100 {
-		if err := srv.Adopt(table(t, to(servers[i%2]))); err != nil {
+		if err := srv.Adopt(table(t, documents[i%2])); err != nil {
 			t.Fatal(err)
 		}
 		for range 5 {

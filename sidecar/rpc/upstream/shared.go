@@ -96,11 +96,14 @@ func (e *Endpoint) share(deadline time.Time, done <-chan struct{}, wrap func(*Co
 	}
 	shared := wrap(c)
 	s.all = append(s.all, shared)
-	if e.gives() == 0 { // the endpoint is no more
-		shared.Drain()
+	if e.gives() == 0 {
+		time.AfterFunc(lastCalls, shared.Drain)
 	}
 	return nil
 }
+
+// lastCalls is how long calls that had chosen an endpoint, which is no more, may begin on it.
+const lastCalls = time.Second
 
 func (e *Endpoint) gives() int {
 	e.mu.Lock()
