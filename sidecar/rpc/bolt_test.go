@@ -58,7 +58,7 @@ func (c counting) Accept() (net.Conn, error) {
 }
 
 func toBolt(addrs ...string) string {
-	return fmt.Sprintf("clusters: {stock: {protocol: bolt, endpoints: [%s]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 5s}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
+	return fmt.Sprintf("clusters: {stock: {protocol: bolt, endpoints: [%s]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 1m}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
 }
 
 // asking is a client.
@@ -108,7 +108,7 @@ func (a *asking) answer() bolt.Frame {
 }
 
 func stock(id uint32) bolttest.Message {
-	return bolttest.Message{Type: bolt.Request, ID: id, Timeout: 3000, Class: "com.shop.Ask", Header: bolttest.Map("sofa_head_target_service", "stock", "sofa_head_method_name", "ask"),
+	return bolttest.Message{Type: bolt.Request, ID: id, Timeout: 60_000, Class: "com.shop.Ask", Header: bolttest.Map("sofa_head_target_service", "stock", "sofa_head_method_name", "ask"),
 		Content: fmt.Appendf(nil, "content of %d", id)}
 }
 
@@ -228,7 +228,7 @@ routes:
 		{bolttest.Message{Header: bolttest.Map("service", "stock")}, bolt.NoProcessor, "no route"},
 		{bolttest.Message{Header: bolttest.Map("service", "stock", "colour", "red", "X-Debug", "1")}, bolt.Success, ""},
 	} {
-		c.m.Type, c.m.ID, c.m.Timeout = bolt.Request, uint32(i), 2000
+		c.m.Type, c.m.ID, c.m.Timeout = bolt.Request, uint32(i), 60_000
 		a.send(c.m)
 		f := a.answer()
 		if f.ID() != uint32(i) || f.Status() != c.want {
@@ -272,24 +272,38 @@ func (h *holding) answer(out []byte, f bolt.Frame) []byte {
 // comes later is nobody's.
 func TestBoltTimeout(t *testing.T) {
 	h := newHolding()
-	server, _ := boltServer(t, h.answer)
-	addr, _, w := proxy(t, testSettings, strings.Replace(toBolt(server), "5s", "2s", 1))
+	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte {
+		if f.Timeout() > 50 {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.asked = append(h.asked, bytes.Clone(f))
+			return bolttest.Echo(out, f)
+		}
+		return h.answer(out, f)
+	})
+	addr, _, w := proxy(t, testSettings, strings.Replace(toBolt(server), "1m", "8s", 1))
 	a := askBolt(t, addr)
 	short, long, none := stock(1), stock(2), stock(3)
 	short.Timeout, long.Timeout, none.Timeout = 50, 60_000, -1
+	a.send(stock(0)) // there is a connection then
+	a.expect(0, bolt.Success)
 	a.send(short)
 	a.expect(1, bolt.Timeout)
-	if d := w.last(t); d.Status != 504 || !strings.Contains(d.Why, "did not answer in time") {
+	if d := w.last(t); d.Status != 504 || !strings.Contains(d.Why, "did not answer in time") && !strings.Contains(d.Why, "time is over") {
 		t.Errorf("%+v", d)
 	}
 	close(h.let)
 	a.send(long, none)
-	if f := a.answer(); f.ID() != 2 || f.Status() != bolt.Success {
-		t.Errorf("%d has status %d", f.ID(), f.Status())
-	}
+	a.expect(2, bolt.Success)
 	a.expect(3, bolt.Success)
-	for i, most := range []int32{50, 2000, 2000} {
-		if ms := h.asked[i].Timeout(); ms < 1 || ms > most {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, f := range h.asked {
+		most := int32(8000)
+		if bytes.Equal(f.Content(), short.Content) {
+			most = 50
+		}
+		if ms := f.Timeout(); ms < 1 || ms > most {
 			t.Errorf("the server was told %d ms, of at most %d", ms, most)
 		}
 	}
@@ -369,10 +383,10 @@ func TestBoltSlowClient(t *testing.T) {
 		}
 		return m.Append(out)
 	})
-	addr, _, w := proxy(t, testSettings, strings.Replace(toBolt(server), "5s", "1m", 1))
+	addr, _, w := proxy(t, testSettings, toBolt(server))
 	slow, quick := askBolt(t, addr), askBolt(t, addr)
 	quickly := stock(1)
-	quickly.Content, quickly.Timeout = []byte("little"), 60_000
+	quickly.Content = []byte("little")
 	for range 10 {
 		for i := range uint32(10) {
 			if _, err := slow.Write(stock(i).Append(nil)); err != nil {
@@ -567,7 +581,7 @@ func TestBoltSilence(t *testing.T) {
 	server, _ := boltServer(t, h.answer)
 	settings := testSettings
 	settings.Silence = 30 * time.Millisecond
-	addr, _, _ := proxy(t, settings, strings.Replace(toBolt(server), "5s", "1m", 1))
+	addr, _, _ := proxy(t, settings, toBolt(server))
 	waits := askBolt(t, addr)
 	m := stock(1)
 	m.Timeout = 60_000
