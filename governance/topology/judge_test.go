@@ -294,6 +294,11 @@ func TestLagByGTID(t *testing.T) {
 		t.Errorf("reason %q", s.view.Members[1].Reason)
 	}
 	since := s.view.Members[1].Since
+	s.view.Members[1].Reason = "does not apply what it gets" // and now it does, too late
+	s.step("rw gtid=0-1-29", "ro of=a has=0-1-9")
+	if s.view.Members[1].Reason != "is more than 4s behind" {
+		t.Errorf("reason %q", s.view.Members[1].Reason)
+	}
 	s.step("rw gtid=0-1-29", "ro of=a has=0-1-29")
 	s.step("rw gtid=0-1-29", "ro of=a has=0-1-29")
 	s.expect("a: up lagging")

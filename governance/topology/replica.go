@@ -123,9 +123,8 @@ func (j *judge) replica(m *Member) {
 		j.state(m, Lagging, "does not fetch from its primary"+because(m.seen.ReplicaError))
 	case j.policy.MaxLag > 0 && m.Lag > limit:
 		m.good = 0
-		reason := fmt.Sprintf("is more than %v behind", j.policy.MaxLag)
-		if m.State != Lagging || m.Reason == "" {
-			j.state(m, Lagging, reason)
+		if m.Lag > j.policy.MaxLag || m.Reason == "" { // else it stays for what it was
+			j.state(m, Lagging, fmt.Sprintf("is more than %v behind", j.policy.MaxLag))
 		}
 	case m.State == Up || m.State == Unknown || m.State == Drained || m.State == Disabled, m.good >= j.policy.Returns:
 		j.state(m, Up, "")
