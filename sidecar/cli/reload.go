@@ -30,13 +30,18 @@ type reloader struct {
 	log     *zap.Logger
 	config  *config.Config // that was read last and is in force
 	last    string         // how the files looked then
+	hup     chan os.Signal // from listen on
+}
+
+// listen has a SIGHUP be kept for follow: one that comes while the process starts, or just when it is ready, must not end it.
+func (r *reloader) listen() {
+	r.hup = make(chan os.Signal, 1)
+	signal.Notify(r.hup, syscall.SIGHUP)
 }
 
 // follow reloads until ctx ends.
 func (r *reloader) follow(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+	defer signal.Stop(r.hup)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	seen := r.last
@@ -44,7 +49,7 @@ func (r *reloader) follow(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hup:
+		case <-r.hup:
 			r.last = r.appearance()
 			r.reload("SIGHUP")
 		case <-tick.C:

@@ -61,6 +61,7 @@ func serveCommand() *cobra.Command {
 			log.Warn("no field of the configuration has this environment variable; one that a secret refers to is fine", zap.String("variable", name))
 		}
 		r := &reloader{load: load, file: *file, level: level, log: log, config: c}
+		r.listen()
 		r.last = r.appearance() // what changes while the process starts has changed
 		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 		defer stop()
