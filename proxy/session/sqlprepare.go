@@ -268,7 +268,10 @@ func (s *Session) executeText(ctx context.Context, x *execution, stmt *prepared,
 	if err := readsCollations(stmt, values); err != nil {
 		return s.writeError(err)
 	}
-	shown := shownArgsOf(stmt)
+	var shown *shownArgs
+	if s.srv.Flavour.MariaDB {
+		shown = shownArgsOf(stmt)
+	}
 	text, err := s.interpolate(&args{scan: &stmt.scan, text: stmt.text, params: values}, defaults, shown)
 	if err != nil {
 		return s.writeError(err)
