@@ -204,7 +204,7 @@ func onExecuteImmediate(s *Session, ctx context.Context, x *execution) error {
 	}
 	stmt := &prepared{text: text, db: s.db, mode: s.mode, key: append([]byte(nil), s.keyPrefix...)}
 	if err := stmt.scan.Scan(text, s.mode); err != nil {
-		return s.writeError(syntaxError(err))
+		return s.writeError(s.cutError(text, err))
 	}
 	if len(d.Using) != stmt.scan.Params {
 		return s.writeError(sqlerr.WrongArguments("EXECUTE"))

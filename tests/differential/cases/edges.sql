@@ -439,3 +439,5 @@ SET @u = 'abc', @v = 'ABC';
 SET NAMES utf8mb4;
 SELECT l INTO @l FROM u1 WHERE id = 1;
 EXECUTE IMMEDIATE 'SELECT 7, id, COLLATION(?) FROM u1 ORDER BY id' USING 'x' COLLATE utf8mb4_unicode_ci;
+--@ case a text that ends inside of a quote
+EXECUTE IMMEDIATE 'SELECT MAX(a) FROM s1 WHERE t <> ''x\\'') GROUP BY id';
