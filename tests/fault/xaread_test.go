@@ -242,7 +242,7 @@ func TestAtomicReads(t *testing.T) {
 	if moved < 100 {
 		t.Errorf("only %d transfers were made", moved)
 	}
-	if refused.Load()*50 > read[1].Load() {
+	if refused.Load()*20 > read[1].Load() {
 		t.Errorf("%d atomic reads were refused, %d answered", refused.Load(), read[1].Load())
 	}
 }
