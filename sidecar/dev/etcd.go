@@ -45,7 +45,7 @@ func StartEtcd(ctx context.Context, dir string) (*Etcd, error) {
 }
 
 func serveEtcd(ctx context.Context, dir string, preferred int, log *os.File) (*Etcd, error) {
-	port, err := freePort(preferred)
+	port, err := FreePort(preferred)
 	if err != nil {
 		return nil, err
 	}

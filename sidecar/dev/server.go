@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -162,20 +163,29 @@ func (s *Server) choosePort() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return freePort(r.Port)
+	return FreePort(r.Port)
 }
 
-// freePort returns preferred if it is free on loopback, another free one otherwise.
-func freePort(preferred int) (int, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(preferred)))
-	if err != nil && preferred != 0 {
-		l, err = net.Listen("tcp", "127.0.0.1:0")
+// Ports of this range are given to no outgoing connection by Linux, where nobody has set it up otherwise (ip(7), ip_local_port_range): a server that
+// is started again finds its own free.
+const (
+	firstPort = 10_000
+	lastPort  = 32_000
+)
+
+// FreePort returns preferred if it is free on loopback, another free one otherwise. 0: none is preferred.
+func FreePort(preferred int) (int, error) {
+	for tries := range 100 {
+		port := preferred
+		if tries > 0 || port == 0 {
+			port = firstPort + rand.IntN(lastPort-firstPort)
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
 	}
-	if err != nil {
-		return 0, fmt.Errorf("choose a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, errors.New("choose a port: none of a hundred is free")
 }
 
 // tmpdir is where the server keeps temporary tables; it is made with the data directory.

@@ -472,7 +472,7 @@ func (w *torture) abandoned() {
 			}
 		}
 		if i%2 == 0 {
-			_ = c.Conn.(*net.TCPConn).SetLinger(0)
+			_ = c.framed.Conn.(*net.TCPConn).SetLinger(0)
 		}
 		_ = c.Conn.Close()
 		w.tried++

@@ -112,12 +112,11 @@ func environ() []string {
 
 // FreeAddr is an address of loopback whose port is free now.
 func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := dev.FreePort(0)
 	if err != nil {
-		return "", fmt.Errorf("choose a free port: %w", err)
+		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
 }
 
 // writeConfig writes the documents and a heddle.yaml in dir.
