@@ -135,11 +135,16 @@ func (t *transactions) say(dataSource, what string, how func(string, ...zap.Fiel
 
 // set has the data sources be those of the rules, with the servers that take their writes now. It returns when each that is new was asked, but waits for none for long.
 func (t *transactions) set(sources []backend.DataSource) {
+	t.setting.Lock()
+	defer t.setting.Unlock()
+	t.change(sources)
+}
+
+// change is set with setting held.
+func (t *transactions) change(sources []backend.DataSource) {
 	if len(sources) < 2 || t.none {
 		sources = nil
 	}
-	t.setting.Lock()
-	defer t.setting.Unlock()
 	if t.closed {
 		return
 	}
@@ -181,10 +186,12 @@ func (t *transactions) set(sources []backend.DataSource) {
 
 // moved asks anew where the primaries are.
 func (t *transactions) moved() {
+	t.setting.Lock()
+	defer t.setting.Unlock()
 	t.mu.Lock()
-	sources := t.sources
+	sources := t.sources // what a set under way has made of them: with those of before it, the servers would be forgotten
 	t.mu.Unlock()
-	t.set(sources)
+	t.change(sources)
 }
 
 // clusterOf is the number by which transactions of the processes that share servers and rules are told from those of others.
