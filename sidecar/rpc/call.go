@@ -71,6 +71,9 @@ func (x *call) known(fields route.Call) {
 
 // denied is the failure of a call whose client may not take the route; nil: it may.
 func (x *call) denied() *failure {
+	if x.table.guarded && ambiguous(x.path) {
+		return &failure{status: http.StatusBadRequest, why: "the path has another spelling, and there are routes that are for some clients only"}
+	}
 	a := x.route.Allow
 	if a == nil || a.Admits(x.done.Identity, x.done.Client) {
 		return nil
@@ -196,6 +199,8 @@ func (x *call) unreached(e *upstream.Endpoint, err error) *failure {
 	f := &failure{status: http.StatusServiceUnavailable, why: err.Error()}
 	var unreachable *upstream.ConnectError
 	switch {
+	case errors.Is(err, upstream.ErrLate):
+		f.status = http.StatusGatewayTimeout
 	case errors.As(err, &unreachable):
 		x.tried = append(x.tried, e)
 		f.again, f.fault = true, true
@@ -223,17 +228,44 @@ func (x *call) setTarget(target []byte) error {
 	return nil
 }
 
-// dotted says whether a path has a segment that is . or .., plain or encoded: two ends would take it for two paths.
+// dotted says whether a path has a segment that is . or .., in whatever spelling: two ends would take it for two paths. Servers
+// take a backslash, plain or encoded, and an encoded slash for the end of a segment, and pass over what is behind a semicolon in one.
 func dotted(path []byte) bool {
-	for rest, more := path, true; more; {
-		var segment []byte
-		segment, rest, more = bytes.Cut(rest, []byte{'/'})
-		if len(segment) == 0 || len(segment) > len("%2e%2e") {
-			continue
-		}
-		switch strings.ReplaceAll(strings.ToLower(string(segment)), "%2e", ".") {
-		case ".", "..":
+	if bytes.IndexByte(path, '.') < 0 && bytes.IndexByte(path, '%') < 0 {
+		return false
+	}
+	text := plainer.Replace(strings.ToLower(string(path)))
+	for segment := range strings.SplitSeq(text, "/") {
+		segment, _, _ = strings.Cut(segment, ";")
+		if segment == "." || segment == ".." {
 			return true
+		}
+	}
+	return false
+}
+
+var plainer = strings.NewReplacer("%2e", ".", "%2f", "/", "%5c", "/", "\\", "/", "%3b", ";")
+
+// ambiguous says whether a path could be another one to a server than it is to the table of routes: an empty segment, one with parameters, a separator or
+// something that needs no encoding encoded. Where routes are for some clients only, another spelling would take another route.
+func ambiguous(path []byte) bool {
+	for i := range path {
+		switch path[i] {
+		case '/':
+			if i > 0 && path[i-1] == '/' {
+				return true
+			}
+		case ';', '\\':
+			return true
+		case '%':
+			if i+2 >= len(path) {
+				return true
+			}
+			v, err := strconv.ParseUint(string(path[i+1:i+3]), 16, 8)
+			if c := byte(v); err != nil || c == '/' || c == '\\' || c == ';' || c == '-' || c == '.' || c == '_' || c == '~' ||
+				'0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' {
+				return true
+			}
 		}
 	}
 	return false
@@ -243,8 +275,12 @@ func dotted(path []byte) bool {
 func (x *call) readHost() error {
 	name := x.hostport
 	if i := bytes.LastIndexByte(name, ':'); i >= 0 && bytes.IndexByte(name[i:], ']') < 0 {
+		if bytes.ContainsFunc(name[i+1:], func(r rune) bool { return r < '0' || r > '9' }) || name[0] != '[' && bytes.IndexByte(name[:i], ':') >= 0 {
+			return &http1.Error{Status: http.StatusBadRequest, Why: "the host's port is none"}
+		}
 		name = name[:i]
 	}
+	name = bytes.TrimSuffix(name, []byte{'.'}) // the name that is complete, as all are here
 	for _, c := range x.hostport {
 		if c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte(`/?#@\"<>^{|}`), c) >= 0 {
 			return &http1.Error{Status: http.StatusBadRequest, Why: "the host is none"}

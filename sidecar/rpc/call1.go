@@ -29,6 +29,9 @@ func (x *call1) begin(c *conn) {
 
 // Header is one of the methods that route.Call wants.
 func (x *call1) Header(name string) ([]byte, bool) {
+	if name == "host" { // an absolute target has another
+		return x.hostport, x.hostport != nil
+	}
 	v := x.request.Get(name)
 	return v, v != nil
 }
@@ -79,6 +82,7 @@ func (x *call1) read(head []byte) error {
 	if x.body, err = q.Body(); err != nil {
 		return err
 	}
+	x.body.Forbid = own
 	if err := x.readTarget(); err != nil {
 		return err
 	}

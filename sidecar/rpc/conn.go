@@ -57,7 +57,7 @@ func (c *conn) serve() {
 
 // servePlain serves what is under the encryption, if there is one: the first byte tells HTTP, which begins with a letter, from Bolt.
 func (c *conn) servePlain() {
-	if !c.setIdle(true) || c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || c.client.More() != nil {
+	if c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || !c.setIdle(true) || c.client.More() != nil {
 		return
 	}
 	if first := c.client.Waiting()[0]; first == bolt.V1 || first == bolt.V2 {
@@ -94,7 +94,7 @@ func (c *conn) secure() bool {
 	if s.TLS == nil {
 		return true
 	}
-	if !c.setIdle(true) || c.socket.SetReadDeadline(time.Now().Add(s.IdleTimeout)) != nil {
+	if c.socket.SetReadDeadline(time.Now().Add(s.IdleTimeout)) != nil || !c.setIdle(true) {
 		return false
 	}
 	peeked, isTLS, err := secure.Peek(c.socket)
@@ -126,11 +126,11 @@ func (c *conn) secure() bool {
 // readHead waits for a call.
 func (c *conn) readHead() ([]byte, error) {
 	s := c.server.settings.Load()
-	if !c.setIdle(true) {
-		return nil, io.EOF
-	}
 	if err := c.client.SetReadDeadline(time.Now().Add(s.IdleTimeout)); err != nil {
 		return nil, err
+	}
+	if !c.setIdle(true) { // behind the deadline, which hurry sets anew
+		return nil, io.EOF
 	}
 	head, err := c.client.ReadHead(s.HeadSize, func() error {
 		c.setIdle(false)

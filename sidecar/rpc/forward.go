@@ -163,7 +163,7 @@ func (t *transfer) send() *failure {
 	case errors.As(err, &e):
 		return &failure{status: e.Status, why: e.Why}
 	case err != nil:
-		return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used && empty, fault: !t.used, cause: cause{reset: true}}
+		return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used && empty && t.done.Retries == 0, fault: !t.used, cause: cause{reset: true}}
 	case !sent:
 		t.sendRest()
 	}
@@ -239,7 +239,7 @@ func (t *transfer) lost(err error) *failure {
 // repeatable says whether the call may be sent again, though the server may have got it: the connection was an old one, which
 // its server may have ended just then, and the call has no body and changes nothing (RFC 9110, section 9.2.1).
 func (t *transfer) repeatable() bool {
-	if !t.used || t.body.Kind != http1.Empty {
+	if !t.used || t.begun || t.done.Retries > 0 || t.body.Kind != http1.Empty {
 		return false
 	}
 	return safe(t.request.Method)
@@ -282,7 +282,7 @@ func (t *transfer) reply() (goesOn bool, failed *failure) {
 	t.done.Status = t.response.Status
 	client.Written(t.appendResponse(client.Out(), goesOn, plain))
 	t.begun = true
-	sized := body.Kind != http1.UntilClose
+	keeps := body.Kind != http1.UntilClose && t.response.KeepsAlive() // its bytes are overwritten by what follows
 	if err := http1.Pass(client, t.server, &body, plain); err != nil {
 		var gone *http1.WriteError
 		if errors.As(err, &gone) {
@@ -290,7 +290,7 @@ func (t *transfer) reply() (goesOn bool, failed *failure) {
 		}
 		return false, &failure{why: "the server's answer was cut: " + err.Error(), fault: true}
 	}
-	t.reusable = sized && t.sent() && t.response.KeepsAlive() && len(t.server.Waiting()) == 0
+	t.reusable = keeps && t.sent() && len(t.server.Waiting()) == 0
 	return goesOn && t.sent(), nil
 }
 

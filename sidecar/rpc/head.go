@@ -35,6 +35,23 @@ func named(h *http1.Head, f *http1.Field) bool {
 // identityHeader tells a server who the client is by its certificate, as Envoy does. Nobody else may say that.
 const identityHeader = "x-forwarded-client-cert"
 
+// own says whether a field of a request is Heddle's to say: who calls, over what, and how long that is waited for. Programs that have fields in
+// variables take an underscore for a hyphen.
+func own(name []byte) bool {
+	if len(name) == 0 || name[0]|0x20 != 'x' {
+		return false
+	}
+	lower := strings.ToLower(string(name))
+	if strings.IndexByte(lower, '_') >= 0 {
+		lower = strings.ReplaceAll(lower, "_", "-")
+	}
+	switch lower {
+	case identityHeader, TimeoutHeader, "x-forwarded-proto", "x-forwarded-for":
+		return true
+	}
+	return false
+}
+
 // appendIdentity writes one as a value of that field.
 func appendIdentity(out []byte, identity string) []byte {
 	if strings.ContainsAny(identity, ",;=") { // a URI has no quotation mark
@@ -115,8 +132,9 @@ func (t *transfer) appendRequest(out []byte) []byte {
 	for i := range q.Fields {
 		f := &q.Fields[i]
 		switch {
-		case f.Is("host"), f.Is(TimeoutHeader), f.Is("x-forwarded-proto"), f.Is(identityHeader), hopByHop(&q.Head, f), edited(&r.Request, f):
+		case f.Is("host"), hopByHop(&q.Head, f), edited(&r.Request, f):
 		case f.Is(parentHeader) && t.trace != nil:
+		case own(f.Name) && !f.Is("x-forwarded-for"):
 		case f.Is("x-forwarded-for"):
 			if forwarded == nil {
 				forwarded = f.Value

@@ -55,10 +55,13 @@ func (x *call) pseudo(out []http2.Field) []http2.Field {
 // owned says whether a field of a request is written anew.
 func (x *call) owned(name string) bool {
 	switch name {
-	case "host", TimeoutHeader, "x-forwarded-proto", "x-forwarded-for", identityHeader:
+	case "host":
 		return true
 	case parentHeader:
 		return x.trace != nil
+	}
+	if own([]byte(name)) {
+		return true
 	}
 	return editedName(&x.route.Request, name)
 }
@@ -204,9 +207,12 @@ func trailerFields(fields []http1.Field) (out []http2.Field) {
 }
 
 func mayTrail(name string) bool {
+	if own([]byte(name)) {
+		return false
+	}
 	switch name {
 	case "content-length", "transfer-encoding", "trailer", "host", "connection", "keep-alive", "proxy-connection", "te", "upgrade",
-		"authorization", "set-cookie", "content-type", "content-encoding", "content-range", TimeoutHeader:
+		"authorization", "cookie", "set-cookie", parentHeader, "content-type", "content-encoding", "content-range", TimeoutHeader:
 		return false
 	}
 	return true

@@ -16,6 +16,8 @@ import (
 type routed struct {
 	*route.Table
 	limits map[string][]limiter // by a route's name, in its order
+
+	guarded bool // some routes are for some clients only
 }
 
 type limiter struct {
@@ -30,6 +32,7 @@ const maxKeys = 100_000
 func governed(t *route.Table, before *routed) *routed {
 	r := &routed{Table: t, limits: map[string][]limiter{}}
 	for _, route := range t.Routes() {
+		r.guarded = r.guarded || route.Allow != nil
 		for i, l := range route.Limits {
 			rate := limit.Rate{PerSecond: l.Rate, Burst: l.Burst}
 			if rate.Burst == 0 {

@@ -17,7 +17,10 @@ const (
 
 // Body follows a body, whose bytes it is shown in order. The zero value is no body.
 type Body struct {
-	Kind  Kind
+	Kind   Kind
+	Forbid func(name []byte) bool // trailers that nobody may send; nil: none
+
+	name  []byte // of the trailer, as far as it has come
 	left  uint64 // of the body, or of the chunk
 	state chunkState
 	line  int // bytes of the line or of the trailers so far
@@ -157,9 +160,17 @@ func (b *Body) frame(c byte) error {
 		} else if !tokens[c] {
 			return bad("what follows the last chunk is no field")
 		} else {
-			b.state = trailerLine
+			b.state, b.name = trailerLine, append(b.name[:0], c)
 		}
 	case trailerLine:
+		if b.name != nil && c == ':' {
+			if b.Forbid != nil && b.Forbid(b.name) {
+				return bad("the field %s does not stand behind a body", b.name)
+			}
+			b.name = nil
+		} else if b.name != nil {
+			b.name = append(b.name, c)
+		}
 		if c == '\r' {
 			b.state = trailerLF
 		} else if c < ' ' && c != '\t' || c == 0x7f {

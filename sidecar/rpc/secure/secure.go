@@ -46,7 +46,11 @@ func identity(c *x509.Certificate) string {
 	if len(c.URIs) != 1 { // an SVID has exactly one (SPIFFE X509-SVID, section 2)
 		return ""
 	}
-	return c.URIs[0].String()
+	u := c.URIs[0]
+	if u.Scheme != "spiffe" || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil { // SPIFFE-ID, section 2
+		return ""
+	}
+	return u.String()
 }
 
 // Matches says whether an identity is one of those, of which "spiffe://mesh/ns/*" are all below spiffe://mesh/ns.

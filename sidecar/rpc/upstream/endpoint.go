@@ -67,6 +67,9 @@ var ErrBusy = errors.New("all connections are in use")
 // ErrFull is that as many calls wait for a connection as may.
 var ErrFull = errors.New("all connections are in use, and as many calls wait for one as may")
 
+// ErrLate is that a call's time was over before its endpoint was connected to, which had more.
+var ErrLate = errors.New("the call's time was over before there was a connection")
+
 // ConnectError is that an endpoint cannot be connected to: the call has not reached it.
 type ConnectError struct {
 	Address string
@@ -158,15 +161,20 @@ func (e *Endpoint) leave(wait chan *Conn) *Conn {
 
 // dial makes a connection that counts already.
 func (e *Endpoint) dial(deadline time.Time, connect time.Duration) (*Conn, error) {
+	hurried := true // the caller waits less long than the endpoint has
 	if connect > 0 {
 		if bound := time.Now().Add(connect); bound.Before(deadline) {
-			deadline = bound
+			deadline, hurried = bound, false
 		}
 	}
 	conn, err := (&net.Dialer{Deadline: deadline}).Dial("tcp", e.Address)
 	var speaks net.Conn
 	if err == nil {
 		speaks, err = e.encrypt(conn, deadline)
+	}
+	if err != nil && hurried && !time.Now().Before(deadline) { // which speaks against no endpoint
+		e.gone()
+		return nil, ErrLate
 	}
 	e.connected(err)
 	if err != nil {
@@ -256,6 +264,7 @@ func (c *Conn) alive() bool {
 func (c *Conn) Put() {
 	e := c.endpoint
 	c.since = time.Now()
+	_ = c.Conn.SetReadDeadline(time.Time{}) // that of the call; once it is over nobody could look whether the other end has left
 	e.mu.Lock()
 	if len(e.waiting) > 0 {
 		e.wake(c)

@@ -205,3 +205,22 @@ func TestEndpointsKeepTheirConnectionsOverAChange(t *testing.T) {
 	held.Put()
 	counts(t, e, 0, 0)
 }
+
+// A caller whose time is over before anybody can have answered speaks against no endpoint; one that is waited for as long as the cluster says does.
+func TestHurriedCallers(t *testing.T) {
+	e := endpoint(t, New(""), &route.Cluster{Endpoints: []*route.Endpoint{{Address: listen(t).addr()}}, ConnectTimeout: time.Minute})
+	if _, _, err := e.Get(time.Now().Add(-time.Millisecond), nil); !errors.Is(err, ErrLate) {
+		t.Errorf("a caller whose time is over: %v", err)
+	}
+	if until := e.Aside(); !until.IsZero() {
+		t.Errorf("the endpoint is put aside until %v", until)
+	}
+	if open, _ := e.Connections(); open != 0 {
+		t.Errorf("%d connections count", open)
+	}
+	c, _, err := e.Get(time.Now().Add(time.Minute), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+}
