@@ -112,7 +112,10 @@ func (c *conn) secure() bool {
 			return false
 		}
 		_ = c.socket.SetDeadline(time.Time{}) // fails only on a closed connection
-		c.isTLS, c.identity = true, secure.Identity(secured.ConnectionState())
+		c.identity = secure.Identity(secured.ConnectionState())
+		c.mu.Lock()
+		c.isTLS = true
+		c.mu.Unlock()
 		speaks = secured
 	}
 	c.client = http1.NewConn(speaks)
@@ -121,6 +124,13 @@ func (c *conn) secure() bool {
 		return false
 	}
 	return true
+}
+
+// encrypted says whether the client speaks TLS; before it is known that it does, it does not.
+func (c *conn) encrypted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isTLS
 }
 
 // readHead waits for a call.

@@ -56,7 +56,19 @@ func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger)
 }
 
 // Set changes the settings, for the next call of each connection.
-func (s *Server) Set(settings Settings) { s.settings.Store(&settings) }
+func (s *Server) Set(settings Settings) {
+	before := s.settings.Swap(&settings)
+	if before == nil || !settings.Strict || before.Strict {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if !c.encrypted() {
+			c.hurry() // its call is its last
+		}
+	}
+}
 
 // Adopt makes another table hold, for calls that begin from now on. On error nothing has changed.
 func (s *Server) Adopt(t *route.Table) error {

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/tls"
 	"errors"
@@ -113,7 +114,17 @@ func TestOnePortForBoth(t *testing.T) {
 	w.told(t, "a call without an identity", func(d *Done) bool { return d.Identity == "" })
 	strict := settings
 	strict.Strict, strict.TLS = true, listening(t, a, true)
+	kept := dial(t, addr)
+	if _, err := io.WriteString(kept, "GET / HTTP/1.1\r\nhost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := http.ReadResponse(bufio.NewReader(kept), nil); err != nil || r.StatusCode != 200 {
+		t.Fatalf("a plain call: %v, %v", r, err)
+	}
 	s.Set(strict)
+	if _, err := io.Copy(io.Discard, kept); err != nil {
+		t.Errorf("a plain connection is not ended when there is TLS only: %v", err)
+	}
 	if status, text := fetch(t, callerAs(t, a, ""), "http://"+addr); status != http.StatusForbidden || !strings.Contains(text, "by TLS") {
 		t.Errorf("a plain call where there is TLS only: %d %s", status, text)
 	}
