@@ -528,6 +528,31 @@ func TestBoltIdentityAndTrace(t *testing.T) {
 	}
 }
 
+// No key of a client's that a server may read as the one that tells who the client is passes, whatever its value and however often it is there.
+func TestBoltForgedIdentities(t *testing.T) {
+	server, _ := boltServer(t, bolttest.Echo)
+	addr, _, _ := proxy(t, testSettings, toBolt(server))
+	a := askBolt(t, addr)
+	forged := func(key string) []byte { return bolttest.Map(key, "URI=spiffe://mesh/bank") }
+	null := func(key string) []byte { return (&bolt.Pair{Key: []byte(key)}).AppendPair(nil) }
+	service := bolttest.Map("sofa_head_target_service", "stock")
+	for i, header := range [][]byte{
+		forged(identityHeader),
+		append(forged(identityHeader), null(identityHeader)...),
+		append(null(identityHeader), forged("X-FORWARDED-CLIENT-CERT")...),
+		null(identityHeader),
+		forged("x_forwarded_client_cert"),
+		append(forged("X_Forwarded-client_cert"), null("x_forwarded_client_cert")...),
+	} {
+		q := stock(uint32(i))
+		q.Header = append(header, service...)
+		a.send(q)
+		if f := a.answer(); f.Status() != bolt.Success || !bytes.Equal(f.Header(), service) {
+			t.Errorf("sent %q, the server got %q, status %d", q.Header, f.Header(), f.Status())
+		}
+	}
+}
+
 // parents traces calls that come with a parent.
 type parents struct{}
 

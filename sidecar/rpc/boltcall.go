@@ -70,7 +70,7 @@ func (x *boltCall) serve(b *boltConn, f bolt.Frame) {
 // admit finds where the call goes.
 func (x *boltCall) admit(f bolt.Frame) *failure {
 	x.method = boltMethodBytes
-	if x.pairs, x.isMap = bolt.AppendPairs(x.pairs[:0], f.Header()); !x.isMap && bytes.Contains(bytes.ToLower(f.Header()), []byte(identityHeader)) {
+	if x.pairs, x.isMap = bolt.AppendPairs(x.pairs[:0], f.Header()); !x.isMap && bytes.Contains(bytes.ReplaceAll(bytes.ToLower(f.Header()), []byte("_"), []byte("-")), []byte(identityHeader)) {
 		return &failure{status: http.StatusBadRequest, why: "the header is no map, and says who the client is"} // a server may read it otherwise
 	}
 	if failed := x.aim(f); failed != nil {
@@ -245,7 +245,7 @@ func (x *boltCall) outgoing(f bolt.Frame, room *[]byte) (bolt.Frame, *failure) {
 	if edits && !x.isMap {
 		return nil, &failure{status: http.StatusBadRequest, why: "the header is no map, which the route changes"}
 	}
-	_, forged := x.Header(identityHeader)
+	forged := slices.ContainsFunc(x.pairs, func(p bolt.Pair) bool { return claimsIdentity(p.Key) })
 	tell := len(x.pairs) > 0 && (x.trace != nil || x.done.Identity != "")
 	if !edits && !forged && !tell {
 		return f, nil
@@ -253,7 +253,7 @@ func (x *boltCall) outgoing(f bolt.Frame, room *[]byte) (bolt.Frame, *failure) {
 	var header []byte
 	for i := range x.pairs {
 		p := &x.pairs[i]
-		if p.Is(identityHeader) || x.trace != nil && p.Is(parentHeader) || editedKey(edit, string(p.Key)) {
+		if claimsIdentity(p.Key) || x.trace != nil && p.Is(parentHeader) || editedKey(edit, string(p.Key)) {
 			continue
 		}
 		header = p.AppendPair(header)
@@ -273,6 +273,25 @@ func (x *boltCall) outgoing(f bolt.Frame, room *[]byte) (bolt.Frame, *failure) {
 	}
 	*room = out
 	return bolt.Frame(out), nil
+}
+
+// claimsIdentity says whether a server may read a key as the one that tells who the client is: in whatever case, with _ for -.
+func claimsIdentity(key []byte) bool {
+	if len(key) != len(identityHeader) {
+		return false
+	}
+	for i, c := range key {
+		switch {
+		case c == '_':
+			c = '-'
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		if c != identityHeader[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // editedKey says whether an edit takes a key away or sets it anew.
