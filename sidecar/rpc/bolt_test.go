@@ -526,6 +526,14 @@ func TestBoltIdentityAndTrace(t *testing.T) {
 	if d := w.last(t); d.Identity != "spiffe://mesh/shop" {
 		t.Errorf("%+v", d)
 	}
+	client := &asking{known, t, bolt.NewReader(known, 1<<20, nil)}
+	q := stock(2)
+	q.Class, q.Header = "stock", []byte(`{"of": "its own"}`)
+	client.send(q)
+	client.expect(2, bolt.CodecException)
+	if d := w.last(t); !strings.Contains(d.Why, "cannot be told") {
+		t.Errorf("%+v", d)
+	}
 }
 
 // No key of a client's that a server may read as the one that tells who the client is passes, whatever its value and however often it is there.
@@ -549,6 +557,64 @@ func TestBoltForgedIdentities(t *testing.T) {
 		a.send(q)
 		if f := a.answer(); f.Status() != bolt.Success || !bytes.Equal(f.Header(), service) {
 			t.Errorf("sent %q, the server got %q, status %d", q.Header, f.Header(), f.Status())
+		}
+	}
+}
+
+// Routes, what they allow and what they limit go by the service that SOFARPC's server calls; where that cannot be known, the call is refused.
+func TestBoltServiceIsTheServersOwn(t *testing.T) {
+	server, _ := boltServer(t, bolttest.Echo)
+	addr, _, w := proxy(t, testSettings, fmt.Sprintf(`clusters: {stock: {protocol: bolt, endpoints: [%q]}}
+routes:
+  - {path: {prefix: /bank}, allow: {networks: [10.0.0.0/8]}, to: stock}
+  - {path: {exact: /com.allowed.Ask}, allow: {networks: [127.0.0.0/8]}, to: stock}
+  - {path: {exact: /com.limited.Ask}, limits: [{by: "header:tenant", rate: 1000}], to: stock}
+  - {headers: {colour: red}, to: stock, path: {exact: /red/}}
+  - {path: {prefix: /}, to: stock}
+`, server))
+	null := func(key string) []byte { return (&bolt.Pair{Key: []byte(key)}).AppendPair(nil) }
+	const target, service, method = "sofa_head_target_service", "service", "sofa_head_method_name"
+	bank := bolttest.Map(service, "bank")
+	a := askBolt(t, addr)
+	for i, c := range []struct {
+		class  string
+		header []byte
+		want   bolt.Status
+		path   string // or why
+	}{
+		{"", bolttest.Map(service, "bank"), bolt.Failed, "/bank"},
+		{"", bolttest.Map(target, "bank"), bolt.Failed, "/bank"},
+		{"", bolttest.Map(target, "bank", service, "bank", method, "pay"), bolt.Failed, "/bank/pay"},
+		{"", bolttest.Map(target, "stock", service, "bank"), bolt.CodecException, "two services"},
+		{"", bolttest.Map(service, "stock", target, "bank"), bolt.CodecException, "two services"},
+		{"", bolttest.Map(service, "stock", service, "bank"), bolt.Failed, "/bank"},
+		{"", bolttest.Map(service, "bank", "Service", "stock", "SERVICE", "stock"), bolt.Failed, "/bank"},
+		{"", bolttest.Map(target, "bank", "Sofa_Head_Target_Service", "stock"), bolt.Failed, "/bank"},
+		{"com.shop.Ask", bolttest.Map("Service", "bank"), bolt.Success, "/com.shop.Ask"},
+		{"com.shop.Ask", append(bolttest.Map(service, "bank"), null(service)...), bolt.Failed, "/bank"},
+		{"com.shop.Ask", append(null(service), bolttest.Map(target, "bank")...), bolt.Failed, "/bank"},
+		{"com.shop.Ask", append(bolttest.Map(service, "stock", method, "ask", "Sofa_head_method_name", "tell"), null(method)...), bolt.Success, "/stock/ask"},
+		{"com.shop.Ask", append(bolttest.Map("colour", "red", service, "red", method, ""), null("colour")...), bolt.Success, "/red/"},
+		{"com.shop.Ask", bolttest.Map(service, ""), bolt.CodecException, "is blank"},
+		{"com.shop.Ask", bolttest.Map(service, "\x1f "), bolt.CodecException, "is blank"},
+		{sofaRequest, bolttest.Map("colour", "red"), bolt.CodecException, "no service"},
+		{sofaRequest, nil, bolt.CodecException, "no service"},
+		{sofaRequest, bolttest.Map(service, "stock"), bolt.Success, "/stock"},
+		{"com.shop.Ask", append(slices.Clone(bank), 0), bolt.CodecException, "no whole map"},
+		{"com.shop.Ask", bank[:len(bank)-1], bolt.CodecException, "no whole map"},
+		{"com.shop.Ask", append([]byte{0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, bank...), bolt.CodecException, "no whole map"},
+		{"com.shop.Ask", []byte(`{"service":"stock"}`), bolt.Success, "/com.shop.Ask"},
+		{"com.shop.Ask", []byte(`{"X_Forwarded_Client_Cert":"me"}`), bolt.CodecException, "says who the client is"},
+		{"com.shop.Ask", []byte("no"), bolt.Success, "/com.shop.Ask"},
+		{"com.allowed.Ask", []byte(`{"service":"stock"}`), bolt.CodecException, "is no map, and the route"},
+		{"com.limited.Ask", []byte(`{"tenant":"me"}`), bolt.CodecException, "is no map, and the route"},
+		{"com.limited.Ask", nil, bolt.Success, "/com.limited.Ask"},
+	} {
+		a.send(bolttest.Message{Type: bolt.Request, ID: uint32(i), Timeout: 60_000, Class: c.class, Header: c.header})
+		f := a.answer()
+		d := w.last(t)
+		if f.ID() != uint32(i) || f.Status() != c.want || c.want == bolt.CodecException && !strings.Contains(d.Why, c.path) || c.want != bolt.CodecException && d.Path != c.path {
+			t.Errorf("%d: %s with %q: status %d, %s, %q", i, c.class, c.header, f.Status(), d.Path, d.Why)
 		}
 	}
 }

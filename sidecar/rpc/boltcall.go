@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
@@ -37,11 +38,21 @@ const boltMethod = "BOLT"
 
 var boltMethodBytes = []byte(boltMethod)
 
-// Header is one of the methods that route.Call wants. Of a key that is there twice a map has the last.
+// Header is one of the methods that route.Call wants. Of a key that is there twice a map has the last; a null is none.
 func (x *boltCall) Header(name string) ([]byte, bool) {
 	for i := len(x.pairs) - 1; i >= 0; i-- {
-		if p := &x.pairs[i]; p.Is(name) {
-			return p.Value, p.Value != nil
+		if p := &x.pairs[i]; p.Value != nil && p.Is(name) {
+			return p.Value, true
+		}
+	}
+	return nil, false
+}
+
+// exact is Header of just that key, as a server's map has it.
+func (x *boltCall) exact(key string) ([]byte, bool) {
+	for i := len(x.pairs) - 1; i >= 0; i-- {
+		if p := &x.pairs[i]; p.Value != nil && string(p.Key) == key {
+			return p.Value, true
 		}
 	}
 	return nil, false
@@ -70,8 +81,10 @@ func (x *boltCall) serve(b *boltConn, f bolt.Frame) {
 // admit finds where the call goes.
 func (x *boltCall) admit(f bolt.Frame) *failure {
 	x.method = boltMethodBytes
-	if x.pairs, x.isMap = bolt.AppendPairs(x.pairs[:0], f.Header()); !x.isMap && bytes.Contains(bytes.ReplaceAll(bytes.ToLower(f.Header()), []byte("_"), []byte("-")), []byte(identityHeader)) {
-		return &failure{status: http.StatusBadRequest, why: "the header is no map, and says who the client is"} // a server may read it otherwise
+	if x.pairs, x.isMap = bolt.AppendPairs(x.pairs[:0], f.Header()); !x.isMap {
+		if failed := unread(f.Header()); failed != nil {
+			return failed
+		}
 	}
 	if failed := x.aim(f); failed != nil {
 		return failed
@@ -80,6 +93,9 @@ func (x *boltCall) admit(f bolt.Frame) *failure {
 		return &failure{status: http.StatusNotFound, why: "no route"}
 	}
 	if failed := x.denied(); failed != nil {
+		return failed
+	}
+	if failed := x.opaque(); failed != nil {
 		return failed
 	}
 	if x.route.To == nil {
@@ -93,23 +109,67 @@ func (x *boltCall) admit(f bolt.Frame) *failure {
 	return x.choose()
 }
 
-// Keys of the header that say what is called: SOFARPC's, and MOSN's.
-var (
-	serviceKeys = []string{"sofa_head_target_service", "service"}
+// unread is the failure of a header that is no map, which a server may read otherwise: as a map as far as it goes, or as saying who the client is.
+func unread(header []byte) *failure {
+	switch {
+	case bytes.Contains(bytes.ReplaceAll(bytes.ToLower(header), []byte("_"), []byte("-")), []byte(identityHeader)):
+		return &failure{status: http.StatusBadRequest, why: "the header is no map, and says who the client is"}
+	case bolt.CutMap(header):
+		return &failure{status: http.StatusBadRequest, why: "the header is no whole map"}
+	}
+	return nil
+}
+
+// opaque is the failure of a call whose header cannot be read, where something depends on what it says; nil: nothing does.
+func (x *boltCall) opaque() *failure {
+	switch {
+	case x.isMap:
+		return nil
+	case x.done.Identity != "":
+		return &failure{status: http.StatusBadRequest, why: "the header is no map, in which who the client is cannot be told"}
+	case x.route.Allow != nil, slices.ContainsFunc(x.route.Limits, func(l route.Limit) bool { return l.Header() != "" }):
+		return &failure{status: http.StatusBadRequest, why: "the header is no map, and the route is not for all calls"}
+	}
+	return nil
+}
+
+// Keys of the header that say what is called, and the class of SOFARPC's requests.
+const (
+	serviceKey  = "service"
+	targetKey   = "sofa_head_target_service"
 	methodKey   = "sofa_head_method_name"
+	sofaRequest = "com.alipay.sofa.rpc.core.request.SofaRequest"
 )
+
+// service is what is called as SOFARPC's server finds it: by one key, or else by the other. Where neither says something the server would take what
+// stands in the content, which is not read here.
+func (x *boltCall) service(f bolt.Frame) (name []byte, why string) {
+	name, ok := x.exact(serviceKey)
+	target, also := x.exact(targetKey)
+	switch {
+	case ok && also && !bytes.Equal(name, target):
+		return nil, "the header names two services"
+	case !ok && also:
+		name, ok = target, true
+	case !ok && string(f.Class()) == sofaRequest:
+		return nil, "the header names no service"
+	case !ok:
+		return f.Class(), ""
+	}
+	if len(bytes.TrimFunc(name, func(r rune) bool { return r <= ' ' || unicode.IsSpace(r) })) == 0 {
+		return nil, "the name of the service is blank"
+	}
+	return name, ""
+}
 
 // aim makes the path: /SERVICE/METHOD as the header has them, or /CLASS where it has none.
 func (x *boltCall) aim(f bolt.Frame) *failure {
-	service := f.Class()
-	for _, key := range serviceKeys {
-		if v, ok := x.Header(key); ok {
-			service = v
-			break
-		}
+	service, why := x.service(f)
+	if why != "" {
+		return &failure{status: http.StatusBadRequest, why: why}
 	}
 	x.target = append(append(x.target[:0], '/'), service...)
-	method, ok := x.Header(methodKey)
+	method, ok := x.exact(methodKey)
 	if ok {
 		x.target = append(append(x.target, '/'), method...)
 	}

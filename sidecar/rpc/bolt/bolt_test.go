@@ -121,6 +121,21 @@ func TestPairs(t *testing.T) {
 	}
 }
 
+// A reader that goes as far as it can finds pairs in what is cut or goes on behind its end, and none in what begins otherwise.
+func TestCutMaps(t *testing.T) {
+	header := bolttest.Map("service", "bank")
+	for n := range header {
+		if cut := bolt.CutMap(header[:n]); cut != (n >= 4+len("service")) {
+			t.Errorf("%d bytes: %t", n, cut)
+		}
+	}
+	for text, want := range map[string]bool{string(header) + "\x00": true, "\x80\x00\x00\x00": true, "\xff\xff\xff\xff1": true, "{}": false, `{"a":"b"}`: false, "\x00\x00\x00\x00": true, "\x00\x00\x01\x00text": false} {
+		if cut := bolt.CutMap([]byte(text)); cut != want {
+			t.Errorf("%q: %t", text, cut)
+		}
+	}
+}
+
 // Frames arrive whole however the bytes come, long ones too, and the buffer follows what has come.
 func TestReader(t *testing.T) {
 	var all []byte

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"encoding/binary"
+	"math"
 	"strings"
 )
 
@@ -31,6 +32,16 @@ func AppendPairs(pairs []Pair, header []byte) (all []Pair, ok bool) {
 		all = append(all, p)
 	}
 	return all, true
+}
+
+// CutMap says whether a reader that takes what it can may find entries in a header that is no map, or not know that it is none, as
+// SOFARPC's: it pads a length that goes too far, and takes each below 0 for a null. It finds none where the first key's goes too far.
+func CutMap(header []byte) bool {
+	if len(header) < 4 {
+		return false
+	}
+	n := binary.BigEndian.Uint32(header)
+	return n > math.MaxInt32 || int(n) <= len(header)-4
 }
 
 func text(b []byte) (s, rest []byte, ok bool) {
