@@ -89,6 +89,7 @@ func (x *call2) attach(e *upstream.Endpoint, two *http2.Conn) bool {
 	x.keep(r.waiting)
 	x.giveBack(taken)
 	if r.ended && r.trailers != nil {
+		x.parted = true
 		s.SendHead(r.trailers, true)
 	}
 	r.waiting, r.trailers = nil, nil
@@ -254,13 +255,20 @@ func (f fromClient) Trailers(s *http2.Stream, fields []http2.Field) {
 	defer x.mu.Unlock()
 	r := &x.relay
 	r.ended = true
+	var behind []http2.Field
+	for i := range fields {
+		if mayTrail(fields[i].Name) {
+			behind = append(behind, fields[i])
+		}
+	}
 	switch {
 	case r.server != nil:
-		x.parted = true
-		r.server.SendHead(fields, true)
+		r.passed = true
+		x.parted = x.parted || behind != nil
+		r.server.SendTrailers(behind)
 		s.Conn().Touch(r.server.Conn())
 	case !x.over:
-		r.trailers = append([]http2.Field{}, fields...)
+		r.trailers = behind
 	}
 }
 
@@ -358,15 +366,18 @@ func (f fromServer) Trailers(s *http2.Stream, fields []http2.Field) {
 // answered notes that all of an answer has come, with these trailers. The client may go on with its body. mu is held.
 func (x *call2) answered(trailers []http2.Field) {
 	if x.grpc {
-		x.done.Code = strconv.Itoa(grpcUnknown) // what a client takes an answer without a code for
+		code := grpcUnknown // what a client takes an answer without a code for
 		for i := range trailers {
-			if trailers[i].Name == "grpc-status" {
-				x.done.Code = trailers[i].Value
+			if trailers[i].Name != "grpc-status" {
+				continue
+			}
+			if n, err := strconv.Atoi(trailers[i].Value); err == nil && n >= 0 && n <= 16 {
+				code = n
+			} else {
+				code = grpcUnknown
 			}
 		}
-		if n, err := strconv.Atoi(x.done.Code); err != nil || n < 0 || n > 16 {
-			x.done.Code = strconv.Itoa(grpcUnknown)
-		}
+		x.done.Code = strconv.Itoa(code) // it is counted by: not as the server has written it
 	}
 	if x.relay.ended || x.whole {
 		x.detach(false)

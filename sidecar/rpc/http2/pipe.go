@@ -206,7 +206,7 @@ func (p *Pipe) SendTrailers(fields []Field) {
 	p.mu.Lock()
 	s := p.stream
 	p.mu.Unlock()
-	s.finishWith(fields)
+	s.SendTrailers(fields)
 	s.conn.Flush()
 }
 

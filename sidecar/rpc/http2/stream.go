@@ -54,8 +54,8 @@ func (s *Stream) SendHead(fields []Field, end bool) {
 	}
 }
 
-// finishWith sends trailers, or the end alone where there are none.
-func (s *Stream) finishWith(fields []Field) {
+// SendTrailers sends trailers, or the end alone where there are none.
+func (s *Stream) SendTrailers(fields []Field) {
 	if len(fields) == 0 {
 		s.SendData(nil, true)
 		return
