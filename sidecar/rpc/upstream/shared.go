@@ -18,10 +18,11 @@ type Shared interface {
 
 // shares are an endpoint's connections that carry many calls.
 type shares struct {
-	mu     sync.Mutex
-	all    []Shared
-	making chan struct{} // closed when a connection is made, or is not; nil: none is
-	vacant chan struct{} // one of them may take a call that waits
+	mu      sync.Mutex
+	all     []Shared
+	making  chan struct{} // closed when a connection is made, or is not; nil: none is
+	waiting int           // calls
+	vacant  chan struct{} // one of them may take a call that waits
 }
 
 // Ready is the connection with the fewest calls that takes one more at once; nil: there is none.
@@ -51,10 +52,11 @@ func (e *Endpoint) Vacant() {
 }
 
 // Share waits for a connection that takes one more call; wrap has a new one speak its protocol, which then calls Vacant when a
-// call is over, and Left when all is. It returns a *ConnectError, or ErrBusy when the deadline is over or done is closed.
+// call is over, and Left when all is. It returns a *ConnectError, or ErrBusy when the deadline is over or done is closed, or at once
+// ErrFull.
 func (e *Endpoint) Share(deadline time.Time, done <-chan struct{}, wrap func(*Conn) Shared) (Shared, error) {
-	for {
-		s := &e.shares
+	s := &e.shares
+	for waits := false; ; {
 		s.mu.Lock()
 		if c := s.ready(); c != nil {
 			s.mu.Unlock()
@@ -70,11 +72,26 @@ func (e *Endpoint) Share(deadline time.Time, done <-chan struct{}, wrap func(*Co
 			}
 			continue
 		}
+		if !waits {
+			if _, most, _ := e.Bounds(); most > 0 && s.waiting >= most {
+				s.mu.Unlock()
+				return nil, ErrFull
+			}
+			waits = true
+			s.waiting++
+			defer s.waitsNoMore()
+		}
 		s.mu.Unlock()
 		if !e.waitShared(made, deadline, done) {
 			return nil, ErrBusy
 		}
 	}
+}
+
+func (s *shares) waitsNoMore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting--
 }
 
 func (e *Endpoint) mayConnect() bool {

@@ -224,3 +224,53 @@ func TestHurriedCallers(t *testing.T) {
 	}
 	_ = c.Close()
 }
+
+// full is a connection of many calls that takes none until it is told to.
+type full struct {
+	*Conn
+	mu   sync.Mutex
+	room bool
+}
+
+func (f *full) Load() (int, bool)            { f.mu.Lock(); defer f.mu.Unlock(); return 1, f.room }
+func (f *full) IdleSince() (time.Time, bool) { return time.Time{}, false }
+func (f *full) Drain()                       {}
+
+func TestCallsThatWaitForAPlaceOnAConnectionAreBounded(t *testing.T) {
+	rule := at(listen(t).addr())
+	rule.MaxConnections, rule.MaxPending = 1, 2
+	e := endpoint(t, New(""), rule)
+	var conn *full
+	wrap := func(c *Conn) Shared { conn = &full{Conn: c, room: true}; return conn }
+	share := func() error {
+		_, err := e.Share(time.Now().Add(30*time.Second), nil, wrap)
+		return err
+	}
+	if err := share(); err != nil {
+		t.Fatal(err)
+	}
+	conn.room = false
+	for range 2 { // what has waited is counted no more
+		answers := make(chan error, 2)
+		for range 2 {
+			go func() { answers <- share() }()
+		}
+		eventually(t, "two calls wait", func() bool { e.shares.mu.Lock(); defer e.shares.mu.Unlock(); return e.shares.waiting == 2 })
+		if err := share(); !errors.Is(err, ErrFull) {
+			t.Errorf("a third call that waits: %v", err)
+		}
+		conn.mu.Lock()
+		conn.room = true
+		conn.mu.Unlock()
+		e.Vacant()
+		for range 2 {
+			if err := <-answers; err != nil {
+				t.Error(err)
+			}
+		}
+		conn.mu.Lock()
+		conn.room = false
+		conn.mu.Unlock()
+	}
+	_ = conn.Close() // its calls are over
+}
