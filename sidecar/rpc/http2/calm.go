@@ -10,8 +10,8 @@ type calm struct {
 }
 
 // Idle frames are those that carry nothing of a call: PING, SETTINGS, PRIORITY, empty DATA, what is about streams that are
-// over. Given up are streams that the peer resets before they are answered, or opens beyond what it may: a service
-// with a deadline that is too short does that as often as it calls.
+// over, and a window that grows by next to nothing where more waits for it. Given up are streams that the peer resets before
+// they are answered, or opens beyond what it may: a service with a deadline that is too short does that as often as it calls.
 func idleFrames() calm   { return calm{burst: 1000, rate: 100} }
 func givenUpCalls() calm { return calm{burst: 1000, rate: 500} }
 

@@ -446,3 +446,60 @@ func TestFaultsOfServers(t *testing.T) {
 		})
 	}
 }
+
+// A body whose window opens by odd bits goes out as it was, and what is added to it meanwhile behind it.
+func TestABodyThatGoesOutByBits(t *testing.T) {
+	k := newTaken()
+	p := client(t, testSettings, k.open)
+	p.send(appendSetting(appendFrameHead(appendWindow(nil, 0, 1<<20), 6, frameSettings, 0, 0), setWindow, 0))
+	p.call(1, flagEnd)
+	k.until(func() bool { return len(k.streams) == 1 })
+	s, want, got := k.streams[0], []byte(nil), []byte(nil)
+	add := func(n int, end bool) {
+		part := make([]byte, n)
+		for i := range part {
+			part[i] = byte((len(want) + i) % 251)
+		}
+		want = append(want, part...)
+		s.SendData(part, end)
+	}
+	s.SendHead([]Field{{Name: ":status", Value: "200"}}, false)
+	add(40_000, false)
+	p.tested.Flush()
+	for i, ended := 0, false; !ended; i++ {
+		p.send(appendWindow(nil, 1, 1031))
+		f := p.await(frameData, 1)
+		got = append(got, f.payload...)
+		if ended = f.has(flagEnd); i%10 == 9 && i < 100 {
+			add(7001, i == 99)
+		}
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%d bytes came of %d, or others", len(got), len(want))
+	}
+}
+
+// A peer that has a body go out byte by byte is sent away: each costs it thirteen, and here a frame.
+func TestWindowsThatGrowByBytes(t *testing.T) {
+	for name, stream := range map[string]uint32{"of a stream": 1, "of a connection": 0} {
+		t.Run(name, func(t *testing.T) {
+			k := newTaken()
+			p := client(t, testSettings, k.open)
+			if stream == 1 {
+				p.send(appendSetting(appendFrameHead(nil, 6, frameSettings, 0, 0), setWindow, 0))
+			} else {
+				p.send(appendSetting(appendFrameHead(nil, 6, frameSettings, 0, 0), setWindow, 1<<20))
+			}
+			p.call(1, flagEnd)
+			k.until(func() bool { return len(k.streams) == 1 })
+			s := k.streams[0]
+			s.SendHead([]Field{{Name: ":status", Value: "200"}}, false)
+			s.SendData(make([]byte, firstWindow+StreamWindow), true)
+			p.tested.Flush()
+			go p.send(bytes.Repeat(appendWindow(nil, stream, 1), 10_000))
+			if f := p.await(frameGoAway, 0); f.code() != EnhanceYourCalm {
+				t.Errorf("ended with %v", f.code())
+			}
+		})
+	}
+}

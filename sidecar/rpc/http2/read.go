@@ -445,7 +445,7 @@ func (c *Conn) widen(f *frame) error {
 		case over:
 			return wrong(FlowControlError, "the connection's window is too wide")
 		}
-		return nil
+		return c.widened(n, grants)
 	}
 	s := c.streams[f.stream]
 	if s == nil {
@@ -462,6 +462,14 @@ func (c *Conn) widen(f *frame) error {
 		c.refuse(s, ProtocolError, "a window grows by nothing")
 	case over:
 		c.refuse(s, FlowControlError, "the stream's window is too wide")
+	}
+	return c.widened(n, grants)
+}
+
+// widened counts a window that grows by next to nothing where more waits for it.
+func (c *Conn) widened(n int64, grants []grant) error {
+	if n < smallBit && len(grants) > 0 {
+		return c.idleFrame()
 	}
 	return nil
 }

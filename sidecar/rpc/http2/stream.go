@@ -14,11 +14,12 @@ type Stream struct {
 	got    int64
 
 	// conn.mu guards what follows.
-	headed, ended bool  // the head, the end has come
-	window        int64 // how much may be sent
-	recv          int64 // how much may come
-	owed          int   // has been passed on, and is not given back yet
-	queue         []byte
+	headed, ended bool   // the head, the end has come
+	window        int64  // how much may be sent
+	recv          int64  // how much may come
+	owed          int    // has been passed on, and is not given back yet
+	queue         []byte // waits, but for what of it has gone
+	gone          int
 	trailers      []Field // behind the queue
 	ends          bool    // with them
 	answered      bool    // something has been sent
@@ -77,6 +78,9 @@ func (s *Stream) SendData(p []byte, end bool) (taken int) {
 			return taken
 		}
 		s.since = time.Now()
+	}
+	if s.gone > len(s.queue)/2 { // no more is moved than has gone since it was
+		s.queue, s.gone = append(s.queue[:0], s.queue[s.gone:]...), 0
 	}
 	s.queue, s.ends = append(s.queue, p...), end
 	if !s.listed {
@@ -166,7 +170,7 @@ func (c *Conn) drop(s *Stream) {
 	if s.over {
 		return
 	}
-	s.over, s.queue, s.trailers = true, nil, nil
+	s.over, s.queue, s.gone, s.trailers = true, nil, 0, nil
 	delete(c.streams, s.id)
 	c.let(s)
 	c.rest()

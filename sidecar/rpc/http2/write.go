@@ -7,6 +7,9 @@ import (
 	"github.com/heddle-mesh/heddle/internal/tcp"
 )
 
+// smallBit is how much of a body is worth a frame of its own, where more waits.
+const smallBit = 1 << 10
+
 // pour writes as much of p as the windows, the frames and what waits for the socket allow, and the end behind all of it.
 // mu is held.
 func (c *Conn) pour(s *Stream, p []byte, end bool) (n int) {
@@ -22,8 +25,9 @@ func (c *Conn) pour(s *Stream, p []byte, end bool) (n int) {
 			flags = flagEnd
 		}
 		c.out = append(appendFrameHead(c.out, size, frameData, flags, s.id), p[n:n+size]...)
-		c.useful++
-		n += size
+		if n += size; size >= smallBit || n == len(p) {
+			c.useful++
+		}
 		s.window -= int64(size)
 		c.window -= int64(size)
 		if last {
@@ -80,18 +84,19 @@ func (c *Conn) unqueue(s *Stream) int {
 	if s.over {
 		return 0
 	}
-	p := s.queue[:min(len(s.queue), c.peerFrame)]
-	whole := len(p) == len(s.queue)
+	waits := s.queue[s.gone:]
+	p := waits[:min(len(waits), c.peerFrame)]
+	whole := len(p) == len(waits)
 	n := c.pour(s, p, whole && s.ends && s.trailers == nil)
 	if n == 0 {
 		return 0
 	}
 	s.since = time.Now()
-	if n < len(s.queue) {
-		s.queue = append(s.queue[:0], s.queue[n:]...)
+	if n < len(waits) {
+		s.gone += n
 		return n
 	}
-	s.queue = nil
+	s.queue, s.gone = nil, 0
 	if s.trailers != nil && !s.over {
 		c.appendHead(s.id, s.trailers, s.ends)
 		s.trailers = nil
