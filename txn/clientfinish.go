@@ -162,7 +162,7 @@ func (m *Manager) finishAll(ctx context.Context, branches []clientBranch, commit
 	var wg sync.WaitGroup
 	for i, b := range branches {
 		wg.Go(func() {
-			done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, b.server, b.xid, false)
+			done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, b.server, b.xid, (*xa.Recovery).Begin)
 			ended[i] = err == nil && done.Trouble == xa.NoTrouble
 		})
 	}

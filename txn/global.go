@@ -61,9 +61,9 @@ type Pending struct {
 // them as soon as their servers let it.
 func (t *Txn) Undelivered() []Pending { return t.late }
 
-// Delivered waits until a branch is committed, and helps.
+// Delivered waits until a branch is committed, and helps. One of which nothing is left any more is.
 func (m *Manager) Delivered(ctx context.Context, p Pending) error {
-	done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, m.cfg.Shards.ByLog(p.xid.Branch.Log), p.xid, false)
+	done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.deliver(ctx, p.xid)
 	if err == nil && done.Trouble != xa.NoTrouble {
 		err = fmt.Errorf("%s: %s: %s", p.DataSource, done.Trouble, done.Detail())
 	}
@@ -356,8 +356,7 @@ func (m *Manager) ask(ctx context.Context, p *part, since time.Time) (xa.Reply, 
 
 // rescue recovers a branch whose commit was not answered.
 func (m *Manager) rescue(ctx context.Context, p *part) (xa.Reply, error) {
-	r := resolver{shards: m.cfg.Shards, at: m.cfg.At}
-	done, err := r.finish(ctx, m.cfg.Shards.ByLog(p.xid.Branch.Log), p.xid, false)
+	done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.deliver(ctx, p.xid)
 	if err == nil && done.Committed && done.Trouble == xa.NoTrouble {
 		return xa.OK, nil
 	}

@@ -236,7 +236,11 @@ func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) 
 	done, errs := make([]Resolved, len(l.Branches)), make([]error, len(l.Branches))
 	var work sync.WaitGroup
 	for i, b := range l.Branches {
-		work.Go(func() { done[i], errs[i] = r.finish(ctx, s.branchServer(b), b.xid, commit && !b.Prepared) })
+		begin := (*xa.Recovery).Begin
+		if commit && !b.Prepared {
+			begin = (*xa.Recovery).Suspect
+		}
+		work.Go(func() { done[i], errs[i] = r.finish(ctx, s.branchServer(b), b.xid, begin) })
 	}
 	work.Wait()
 	var out []Resolved

@@ -208,7 +208,7 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			done, err := r.resolve(ctx, server, x, false)
+			done, err := r.resolve(ctx, server, x, (*xa.Recovery).Begin)
 			r.leave(x)
 			mu.Lock()
 			defer mu.Unlock()
@@ -310,10 +310,10 @@ func (r *Recoverer) due(dataSource string, server *txnlog.Server, listed []xa.XI
 }
 
 // resolve works at one branch, and tells what came of it.
-func (r *Recoverer) resolve(ctx context.Context, server *txnlog.Server, x xa.XID, suspected bool) (Resolved, error) {
+func (r *Recoverer) resolve(ctx context.Context, server *txnlog.Server, x xa.XID, begin start) (Resolved, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Try)
 	defer cancel()
-	done, err := resolver{shards: r.cfg.Shards, at: r.cfg.At}.finish(ctx, server, x, suspected)
+	done, err := resolver{shards: r.cfg.Shards, at: r.cfg.At}.finish(ctx, server, x, begin)
 	switch {
 	case err != nil:
 		return done, err
@@ -454,7 +454,7 @@ func (r *Recoverer) suspect(ctx context.Context, d txnlog.Decided, marked map[xa
 		x := xa.XID{GTRID: d.GTRID, Branch: xa.Qualifier{Log: p, Home: d.Home}}
 		found, err := server.Inspect(ctx, x)
 		if err == nil && found != xa.Listed {
-			_, err = r.resolve(ctx, server, x, true)
+			_, err = r.resolve(ctx, server, x, (*xa.Recovery).Suspect)
 		}
 		if err != nil {
 			return err

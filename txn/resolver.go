@@ -34,21 +34,17 @@ type resolver struct {
 // errNoLog is a branch of a transaction whose log no known data source has.
 var errNoLog = errors.New("no data source of this mesh has the transaction's log")
 
-// finish works at one branch until it is finished, cannot be, or ctx ends. suspected is a branch that is decided to commit and is
-// neither marked nor listed. Of a branch that was not found its log is all there is of the name (Conn is 0): the rest is looked for.
-func (r resolver) finish(ctx context.Context, server *txnlog.Server, x xa.XID, suspected bool) (Resolved, error) {
+// start is the first move of a recovery: Begin, Suspect or Deliver.
+type start func(*xa.Recovery) xa.Move
+
+// finish works at one branch until it is finished, cannot be, or ctx ends. Of a branch that was not found its log is all there is of the name (Conn is 0): the rest is looked for.
+func (r resolver) finish(ctx context.Context, server *txnlog.Server, x xa.XID, begin start) (Resolved, error) {
 	if server == nil {
 		return Resolved{XID: x}, fmt.Errorf("recover %s: no data source of this mesh has the branch's log", x)
 	}
 	work := &recovery{resolver: r, server: server, xid: x, pause: firstPause}
 	m := &work.machine
-	move := xa.NoMove
-	if suspected {
-		move = m.Suspect()
-	} else {
-		move = m.Begin()
-	}
-	for {
+	for move := begin(m); ; {
 		switch move {
 		case xa.Done, xa.Raise:
 			return Resolved{XID: x, Committed: m.Committed(), Trouble: m.Trouble()}, nil
@@ -68,6 +64,30 @@ func (r resolver) finish(ctx context.Context, server *txnlog.Server, x xa.XID, s
 		}
 		move = m.Step(move, found)
 	}
+}
+
+// deliver works at a branch of a transaction that is known to be decided to commit. The decision may be swept: then all branches were seen
+// done, and the mark may be swept too. A branch that is not listed any more is not looked for by its connection, whose number may be another's by now.
+func (r resolver) deliver(ctx context.Context, x xa.XID) (Resolved, error) {
+	server, home := r.shards.ByLog(x.Branch.Log), r.shards.ByLog(x.GTRID.Log)
+	begin := (*xa.Recovery).Suspect
+	if server != nil {
+		if _, listed, err := server.Branch(ctx, x.GTRID, x.Branch.Log); err == nil && listed {
+			begin = (*xa.Recovery).Deliver
+		}
+	}
+	done, err := r.finish(ctx, server, x, begin)
+	if err != nil || done.Trouble != xa.Missing {
+		return done, err
+	}
+	if home == nil {
+		return done, fmt.Errorf("recover %s: %w", x, errNoLog)
+	}
+	found, err := home.Decision(ctx, x.GTRID)
+	if err == nil && found != xa.DecidedCommit {
+		done.Trouble = xa.NoTrouble
+	}
+	return done, err
 }
 
 // recovery is the work at one branch.

@@ -322,9 +322,36 @@ func TestUndelivered(t *testing.T) {
 	if err := env.Shards[1].Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Delivered(t.Context(), x.Undelivered()[0]); err != nil || !slices.Equal(there(t, id), []int{0, 1}) {
-		t.Errorf("%v, on %v", err, there(t, id))
+	delivered := func(when string, with string) {
+		t.Helper()
+		if err := m.Delivered(t.Context(), x.Undelivered()[0]); (err == nil) != (with == "") || with != "" && !strings.Contains(err.Error(), with) {
+			t.Errorf("%s: delivered: %v, want %q", when, err, with)
+		}
+		if n := ask(t, 0, "SELECT COUNT(*) FROM heddle_mesh.txn_decision WHERE verdict = 'A'"); n != "0" {
+			t.Errorf("%s: it is decided to be rolled back", when)
+		}
 	}
+	delivered("the server is back", "")
+	if !slices.Equal(there(t, id), []int{0, 1}) {
+		t.Errorf("delivered on %v", there(t, id))
+	}
+	mark := "heddle_mesh.txn_mark WHERE gtrid = '" + x.GTRID() + "'"
+	exec := func(shard int, statement string) {
+		t.Helper()
+		if _, err := control[shard].ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decision := "heddle_mesh.txn_decision WHERE gtrid = '" + x.GTRID() + "'"
+	exec(0, "CREATE TABLE bank.kept AS SELECT * FROM "+decision)
+	exec(0, "DELETE FROM "+decision)
+	delivered("its decision is swept", "")
+	exec(1, "DELETE FROM "+mark)
+	delivered("its mark, too", "")
+	exec(0, "INSERT INTO heddle_mesh.txn_decision SELECT * FROM bank.kept")
+	exec(0, "DROP TABLE bank.kept")
+	delivered("it is decided, and the mark is not there", "LOST")
+	exec(0, "DELETE FROM "+decision)
 	clean(t)
 }
 

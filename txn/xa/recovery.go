@@ -90,6 +90,12 @@ func (r *Recovery) Suspect() Move {
 	return r.to(Inspect)
 }
 
+// Deliver is the first move for a branch of which it is known that it is decided to commit: nothing is read, and nothing fenced.
+func (r *Recovery) Deliver() Move {
+	r.verdict = DecidedCommit
+	return r.to(Look)
+}
+
 // Committed reports what was decided, if a decision was found or written.
 func (r *Recovery) Committed() bool { return r.verdict == DecidedCommit }
 
