@@ -22,6 +22,7 @@ const (
 	settleWithin  = 2 * time.Second       // that snapshots are opened anew for
 	settlePause   = 50 * time.Millisecond // the longest between two rounds
 	recentMargin  = 2 * time.Second       // beyond Limits.Prepare: what a server's clock may be set back by meanwhile
+	oldest        = time.Minute           // of a snapshot that is compared with others: marks are kept for longer
 	shownAtOnce   = 2000                  // names in one question
 	knownForYoung = 50000                 // names that a generation of known keeps
 )
@@ -33,7 +34,8 @@ type Ask func(ctx context.Context, b Branch, sql string) ([]string, error)
 type view struct {
 	branch Branch
 	server *txnlog.Server
-	since  uint64 // what was known before it was opened is in it
+	asked  time.Time // before what is prepared there was asked for, and it was opened
+	since  uint64    // what was known before it was opened is in it
 	stale  bool
 	before map[xa.GTRID]bool // prepared there before it was opened
 	there  map[xa.GTRID]bool // has a branch there, now
@@ -83,7 +85,7 @@ func (m *Manager) look(ctx context.Context, t *Txn, views []*view, ask Ask) erro
 		if !v.stale {
 			return nil
 		}
-		v.since = m.known.stamp()
+		v.asked, v.since = time.Now(), m.known.stamp()
 		prepared, err := m.prepared(ctx, v)
 		if err == nil {
 			v.before = prepared
@@ -99,8 +101,11 @@ func (m *Manager) look(ctx context.Context, t *Txn, views []*view, ask Ask) erro
 		if err != nil {
 			return err
 		}
-		if v.there, err = v.server.Recent(ctx, m.cfg.Limits.Prepare+recentMargin); err != nil {
+		if v.there, err = v.server.Recent(ctx, m.cfg.Limits.Prepare+recentMargin+time.Since(v.asked)); err != nil {
 			return err
+		}
+		if time.Since(v.asked) > oldest {
+			return ErrUnsettled
 		}
 		for _, more := range []map[xa.GTRID]bool{prepared, v.before} {
 			for g := range more {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/txn"
@@ -100,6 +102,60 @@ func TestReadBetween(t *testing.T) {
 				b.Discard()
 			}
 		}
+	}
+	clean(t)
+}
+
+// held is a branch on which something happens before, or after, what it is told to do.
+type held struct {
+	*branch
+	before, after func()
+}
+
+func (h held) Exec(ctx context.Context, statements ...string) error {
+	h.before()
+	defer h.after()
+	return h.branch.Exec(ctx, statements...)
+}
+
+// TestReadAfterLongOpening: a server that takes its time to open its snapshot may have by then what another snapshot is too old for, and whose marks are
+// older than any that is prepared lately.
+func TestReadAfterLongOpening(t *testing.T) {
+	const prepare = time.Millisecond
+	opened := make(chan struct{})
+	var id int64
+	late := func() {
+		<-opened
+		x, _, n := transfer(t, manager(nil), txn.Options{}, []int{0, 1, 2})
+		if err := x.Commit(t.Context()); err != nil {
+			t.Error(err)
+		}
+		id = n
+		for ask(t, 1, "SELECT MAX(at) < NOW(3) - INTERVAL 2100000 MICROSECOND FROM heddle_mesh.txn_mark WHERE gtrid = '"+x.GTRID()+"'") != "1" {
+			<-time.After(10 * time.Millisecond)
+		}
+	}
+	r := txn.New(txn.Options{ReadWrite: true})
+	all := []*branch{connect(t, 1), connect(t, 2)}
+	nothing, openings := func() {}, 0
+	r.Adopt(held{all[0], nothing, func() {
+		if openings++; openings == 1 {
+			close(opened)
+		}
+	}})
+	r.Adopt(held{all[1], sync.OnceFunc(late), nothing})
+	m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Limits: txn.Limits{Prepare: prepare}})
+	err := m.Atomic(t.Context(), r, func(ctx context.Context, of txn.Branch, sql string) ([]string, error) {
+		return column(ctx, of.(held).branch, sql)
+	})
+	if err != nil && !errors.Is(err, txn.ErrUnsettled) { // there may be no time left to open the old one anew
+		t.Fatal(err)
+	}
+	if got := seen(t, all, id); err == nil && len(got) != 2 {
+		t.Errorf("of two snapshots, %v show a transaction that one of them was opened after", got)
+	}
+	for _, b := range all {
+		b.Discard()
 	}
 	clean(t)
 }
