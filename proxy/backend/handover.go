@@ -90,6 +90,12 @@ func (c *Conn) adopt(st *State, need Need) {
 	}
 }
 
+// Has reports whether the connection has a value of its own for a session variable, other than it had at its login.
+func (l *Lease) Has(name string) bool {
+	_, has := l.conn.applied.vars[newName(lower(name))]
+	return has
+}
+
 // Adopt records that the connection has come to have what st says through a statement of the session itself, such as
 // a SET that was sent to it: without this the next hand-over would undo or repeat it. The user variables are meant
 // only if need says so.

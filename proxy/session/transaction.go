@@ -162,21 +162,23 @@ func (s *Session) commitBranches(ctx context.Context) error {
 	return err
 }
 
-// tellTime takes the time that the client, or the statement, has set off the connections of a distributed transaction: its marks say when it was
-// committed.
+// tellTime takes the time that the client, or a statement, has set off the connections of a distributed transaction: its marks say when it was
+// committed. The session may have the time no more, and a connection still.
 func (s *Session) tellTime(ctx context.Context) error {
-	literal, set := s.state.Var("timestamp")
-	if !set || !s.txn.Spread() {
+	if !s.txn.Spread() {
 		return nil
 	}
-	s.state.UnsetVar("timestamp")
-	defer s.state.SetVar("timestamp", literal)
-	s.state.SetSchema("") // each stays in its own
+	if literal, set := s.state.Var("timestamp"); set {
+		s.state.UnsetVar("timestamp")
+		defer s.state.SetVar("timestamp", literal)
+	}
 	for _, h := range s.held {
-		if h.branch {
-			if err := h.lease.Apply(ctx, s.state, 0); err != nil {
-				return err
-			}
+		if !h.branch || !h.lease.Has("timestamp") {
+			continue
+		}
+		s.state.SetSchema("") // each stays in its own
+		if err := h.lease.Apply(ctx, s.state, 0); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -43,6 +43,37 @@ data_sources:
 	return db, ids
 }
 
+// A transaction's marks say when it was committed, whatever time one of its statements was given.
+func TestMarksTellTheTime(t *testing.T) {
+	db, ids := startPlain(t)
+	c := conn(t, db)
+	both := fmt.Sprintf(" WHERE id IN (%d, %d)", ids[0], ids[1])
+	for _, statement := range []struct {
+		text string
+		args []any
+	}{
+		{"SET STATEMENT timestamp = 1 FOR UPDATE accounts SET v = v + 1" + both, nil},
+		{"UPDATE accounts SET v = v + ? + (NOW() IS NULL)" + both, []any{1}},
+	} {
+		exec(t, c, "BEGIN")
+		if _, err := c.ExecContext(t.Context(), statement.text, statement.args...); err != nil {
+			t.Fatal(err)
+		}
+		var began string
+		if err := shards(t)[0].QueryRowContext(t.Context(), "SELECT CAST(NOW(3) AS CHAR)").Scan(&began); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, c, "COMMIT")
+		since := 0
+		for _, on := range shards(t) {
+			since += count(t, on, "SELECT COUNT(*) FROM heddle_mesh.txn_mark WHERE at >= '"+began+"'")
+		}
+		if since == 0 {
+			t.Errorf("%s: it is marked as of before its COMMIT", statement.text)
+		}
+	}
+}
+
 // The second branch of a transaction may come with a statement that is on both shards at once.
 func TestStatementSpreadsTransaction(t *testing.T) {
 	db, ids := startPlain(t)
