@@ -373,6 +373,30 @@ func TestBoltServerLeaves(t *testing.T) {
 	}
 }
 
+// A call that comes just when an idle connection ends gets another one.
+func TestBoltLinkEndsAsACallComes(t *testing.T) {
+	server, conns := boltServer(t, bolttest.Echo)
+	addr, s, w := proxy(t, testSettings, toBolt(server))
+	a := askBolt(t, addr)
+	a.send(stock(1))
+	a.expect(1, bolt.Success)
+	var ending *boltLink
+	s.bolt.mu.Lock()
+	for _, set := range s.bolt.all {
+		ending = set.links[0]
+	}
+	s.bolt.mu.Unlock()
+	if !ending.table.CloseIdle(time.Now()) { // as it does just before it says that it ends
+		t.Fatal("the connection is in use")
+	}
+	a.send(stock(2))
+	a.expect(2, bolt.Success)
+	if d := w.last(t); d.Retries != 1 || conns.Load() != 2 {
+		t.Errorf("%d connections, %+v", conns.Load(), d)
+	}
+	ending.end(errEnding)
+}
+
 // A client that takes nothing is cut, and others of the same server's connection are not late for it.
 func TestBoltSlowClient(t *testing.T) {
 	big := bytes.Repeat([]byte("x"), 256<<10)

@@ -272,9 +272,12 @@ func (x *boltCall) send(l *boltLink, f bolt.Frame, room *[]byte) *failure {
 	if most == 0 {
 		most = maxUnderway // the endpoint has been left by its cluster a moment ago
 	}
-	id, ok := l.table.Put(x, x.deadline, most)
-	if !ok {
-		return x.unsent(l.why())
+	id, err := l.table.Put(x, x.deadline, most)
+	if errors.Is(err, mux.ErrClosed) {
+		l.links.forget(l) // whoever closed it has yet to: the next try is on another one
+	}
+	if err != nil {
+		return x.unsent(err)
 	}
 	out.SetID(id)
 	out.Seal()
@@ -289,7 +292,7 @@ func (x *boltCall) send(l *boltLink, f bolt.Frame, room *[]byte) *failure {
 // unsent is the failure of a call that a link has not taken.
 func (x *boltCall) unsent(err error) *failure {
 	x.unload()
-	if errors.Is(err, errManyCalls) || errors.Is(err, mux.ErrFull) {
+	if errors.Is(err, mux.ErrMany) || errors.Is(err, mux.ErrFull) {
 		return &failure{status: http.StatusTooManyRequests, why: "the server " + x.done.Endpoint + ": " + err.Error()}
 	}
 	if x.done.Retries > 0 { // it ends its connections one after the other

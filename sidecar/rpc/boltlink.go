@@ -50,9 +50,8 @@ const (
 )
 
 var (
-	errLate      = errors.New("there is no connection in the call's time")
-	errManyCalls = errors.New("it has as many calls under way as it may")
-	errEnding    = errors.New("the connection ends")
+	errLate   = errors.New("there is no connection in the call's time")
+	errEnding = mux.ErrClosed
 )
 
 // ready is the connection with the least to do; nil: there is none.
@@ -163,8 +162,7 @@ type boltLink struct {
 	once     sync.Once
 
 	mu      sync.Mutex
-	err     error // why it has ended
-	retired bool  // its endpoint is no more: it ends with its last call
+	retired bool // its endpoint is no more: it ends with its last call
 }
 
 func (s *boltLinks) link(e *upstream.Endpoint, up *upstream.Conn) *boltLink {
@@ -266,22 +264,9 @@ func (l *boltLink) late(all []*boltCall) {
 	l.leave()
 }
 
-// why is for what a call was not taken.
-func (l *boltLink) why() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return l.err
-	}
-	return errManyCalls
-}
-
 // end fails what is under way, once. It does not wait.
 func (l *boltLink) end(err error) {
 	l.once.Do(func() {
-		l.mu.Lock()
-		l.err = err
-		l.mu.Unlock()
 		l.links.forget(l)
 		rest := l.table.Close()
 		_ = l.up.Conn.Close() // run's read ends

@@ -26,16 +26,16 @@ func TestTable(t *testing.T) {
 			took = append(took, time.Since(began))
 		})
 		put := func(m string, in time.Duration) uint32 {
-			n, ok := table.Put(m, time.Now().Add(in), 3)
-			if !ok {
-				t.Fatal("there is no room for " + m)
+			n, err := table.Put(m, time.Now().Add(in), 3)
+			if err != nil {
+				t.Fatal(m, err)
 			}
 			return n
 		}
 		slow, soon := put("slow", time.Minute), put("soon", time.Second)
 		put("sooner", time.Millisecond)
-		if _, ok := table.Put("more", time.Now(), 3); ok {
-			t.Error("there are more than may be")
+		if _, err := table.Put("more", time.Now(), 3); err != ErrMany {
+			t.Errorf("there are more than may be: %v", err)
 		}
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
@@ -71,8 +71,8 @@ func TestTable(t *testing.T) {
 		if rest := table.Close(); len(rest) != 3 {
 			t.Errorf("%q were left", rest)
 		}
-		if _, ok := table.Put("more", time.Now(), 3); ok || table.Len() != 0 {
-			t.Error("a closed table takes one")
+		if _, err := table.Put("more", time.Now(), 0); err != ErrClosed || table.Len() != 0 {
+			t.Errorf("a closed table takes one: %v", err)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -30,12 +31,21 @@ func NewTable[M any](late func([]M)) *Table[M] {
 	return &Table[M]{late: late, waiting: map[uint32]entry[M]{}, used: time.Now()}
 }
 
-// Put has a message wait until its time is over. ok is false where there are most already, or the table is closed.
-func (t *Table[M]) Put(m M, until time.Time, most int) (number uint32, ok bool) {
+// Why a table takes no message.
+var (
+	ErrClosed = errors.New("the connection ends")
+	ErrMany   = errors.New("it has as many calls under way as it may")
+)
+
+// Put has a message wait until its time is over. The error is ErrClosed, or ErrMany where there are most already.
+func (t *Table[M]) Put(m M, until time.Time, most int) (number uint32, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || len(t.waiting) >= most {
-		return 0, false
+	switch {
+	case t.closed:
+		return 0, ErrClosed
+	case len(t.waiting) >= most:
+		return 0, ErrMany
 	}
 	for {
 		t.next++
@@ -49,7 +59,7 @@ func (t *Table[M]) Put(m M, until time.Time, most int) (number uint32, ok bool) 
 	t.waiting[t.next] = entry[M]{m, until}
 	t.used = time.Now()
 	t.ring(until)
-	return t.next, true
+	return t.next, nil
 }
 
 // None is no message's number: what nobody answers may be sent with it.
