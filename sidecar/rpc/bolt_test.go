@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -395,6 +396,34 @@ func TestBoltLinkEndsAsACallComes(t *testing.T) {
 		t.Errorf("%d connections, %+v", conns.Load(), d)
 	}
 	ending.end(errEnding)
+}
+
+// A client that takes nothing of what the proxy itself answers is cut, rather than left to wait.
+func TestBoltClientTakesNoRefusals(t *testing.T) {
+	server, _ := boltServer(t, bolttest.Echo)
+	lost := stock(1)
+	lost.Header = bolttest.Map("service", "nowhere")
+	for _, m := range []bolttest.Message{lost, {Type: bolt.Request, Heartbeat: true, ID: 2}} {
+		addr, s, _ := proxy(t, testSettings, toBolt(server))
+		a := askBolt(t, addr)
+		a.send(stock(1))
+		a.expect(1, bolt.Success)
+		var held *boltConn
+		s.mu.Lock()
+		for c := range s.conns {
+			c.mu.Lock()
+			held = c.upstream.(*boltConn)
+			c.mu.Unlock()
+		}
+		s.mu.Unlock()
+		if err := held.writer.Append(make([]byte, maxUntaken)); err != nil { // it is not written before the next Flush
+			t.Fatal(err)
+		}
+		a.send(m)
+		if n, err := a.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d bytes, %v: it is not cut", n, err)
+		}
+	}
 }
 
 // A client that takes nothing is cut, and others of the same server's connection are not late for it.

@@ -375,13 +375,18 @@ func (x *boltCall) fail(f *failure) {
 		x.finish()
 		return
 	}
-	w := x.client.writer
+	b := x.client
 	var room [bolt.MaxHead]byte
-	if w.Append(x.head.AppendAnswer(room[:0], statusOf(f.status))) != nil {
+	err := b.writer.Append(x.head.AppendAnswer(room[:0], statusOf(f.status)))
+	if err != nil {
 		x.done.Status = 0
 	}
 	x.finish()
-	w.Flush()
+	if errors.Is(err, mux.ErrFull) {
+		b.cut()
+		return
+	}
+	b.writer.Flush()
 }
 
 // reply passes a server's answer on, and returns who is to write it; nil: nobody.

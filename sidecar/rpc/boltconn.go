@@ -147,8 +147,14 @@ func (b *boltConn) take(f bolt.Frame) {
 	switch {
 	case f.Type() == bolt.Answer: // nothing was asked
 	case f.Heartbeat():
-		if f.Type() == bolt.Request && b.writer.Append(f.AppendAnswer(nil, bolt.Success)) == nil {
+		if f.Type() != bolt.Request {
+			return
+		}
+		switch err := b.writer.Append(f.AppendAnswer(nil, bolt.Success)); {
+		case err == nil:
 			b.flushes.add(b.writer)
+		case errors.Is(err, mux.ErrFull):
+			b.cut()
 		}
 	default:
 		boltCalls.Get().(*boltCall).serve(b, f)
