@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"crypto/sha256"
 	"math"
 	"sync"
 	"time"
@@ -45,6 +46,9 @@ type Keyed struct {
 	shared tokens // of those that find no room
 }
 
+// longest is of how many bytes a key is kept as it is. Of longer ones, which callers may make as long as a head, a hash is.
+const longest = 64
+
 // NewKeyed returns one that keeps as many as most keys.
 func NewKeyed(r Rate, most int) *Keyed {
 	return &Keyed{rate: r, most: most, keys: map[string]*tokens{}}
@@ -55,6 +59,10 @@ func (k *Keyed) Rate() Rate { return k.rate }
 
 // Take takes one for key, or says after how long there is one: 0 is that it may pass.
 func (k *Keyed) Take(key []byte, now time.Time) (wait time.Duration) {
+	if len(key) > longest {
+		sum := sha256.Sum256(key)
+		key = sum[:]
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	t := k.keys[string(key)]

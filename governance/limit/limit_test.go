@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"bytes"
 	"strconv"
 	"testing"
 	"time"
@@ -51,6 +52,22 @@ func TestKeysAreBounded(t *testing.T) {
 	}
 	if k.Take([]byte("z"), at(2)) != 0 || len(k.keys) != 1 {
 		t.Errorf("of keys whose buckets are full %d are kept", len(k.keys)-1)
+	}
+}
+
+// Long keys are told apart as short ones are, and are not kept.
+func TestLongKeys(t *testing.T) {
+	k := NewKeyed(Rate{PerSecond: 1, Burst: 1}, 10)
+	long := func(end string) []byte { return append(bytes.Repeat([]byte("k"), 64<<10), end...) }
+	for _, key := range [][]byte{long("a"), long("b"), long("a")[:longest+1], long("a")[:longest]} {
+		if k.Take(key, at(0)) != 0 || k.Take(key, at(0.5)) == 0 {
+			t.Errorf("a key of %d bytes has not a bucket of its own", len(key))
+		}
+	}
+	for key := range k.keys {
+		if len(key) > longest {
+			t.Errorf("%d bytes of a key are kept", len(key))
+		}
 	}
 }
 
