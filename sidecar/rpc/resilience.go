@@ -15,7 +15,7 @@ import (
 // routed is a table of routes with what limits them.
 type routed struct {
 	*route.Table
-	limits map[string][]limiter // by a route's name, in its order
+	limits map[*route.Route][]limiter // in its order
 
 	guarded bool // some routes are for some clients only
 }
@@ -28,9 +28,15 @@ type limiter struct {
 // maxKeys is of how many callers a limit keeps account.
 const maxKeys = 100_000
 
-// governed goes on with the limits that the table before it had, where they are the same.
+// governed goes on with the limits that the table before it had for a route of that name, where they are the same.
 func governed(t *route.Table, before *routed) *routed {
-	r := &routed{Table: t, limits: map[string][]limiter{}}
+	r := &routed{Table: t, limits: map[*route.Route][]limiter{}}
+	had := map[string][]limiter{}
+	if before != nil {
+		for _, old := range before.Routes() {
+			had[old.Name] = before.limits[old]
+		}
+	}
 	for _, route := range t.Routes() {
 		r.guarded = r.guarded || route.Allow != nil
 		for i, l := range route.Limits {
@@ -39,12 +45,10 @@ func governed(t *route.Table, before *routed) *routed {
 				rate.Burst = max(l.Rate, 1)
 			}
 			k := limiter{limit.NewKeyed(rate, maxKeys), l.By}
-			if before != nil {
-				if old := before.limits[route.Name]; i < len(old) && old[i].Rate() == rate && old[i].by == l.By {
-					k = old[i]
-				}
+			if old := had[route.Name]; i < len(old) && old[i].Rate() == rate && old[i].by == l.By {
+				k = old[i]
 			}
-			r.limits[route.Name] = append(r.limits[route.Name], k)
+			r.limits[route] = append(r.limits[route], k)
 		}
 	}
 	return r
@@ -56,7 +60,7 @@ func (x *call) limited() *failure {
 		return nil
 	}
 	now := time.Now()
-	for i, k := range x.table.limits[x.route.Name] {
+	for i, k := range x.table.limits[x.route] {
 		var key []byte
 		l := &x.route.Limits[i]
 		switch header := l.Header(); {

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
 // tallied is a server that counts its calls, and what their bodies were.
@@ -198,6 +200,25 @@ func TestLimits(t *testing.T) {
 	want("a, when it has another limit", "a", 200)
 	want("the fifth without a key", "", 200)
 	want("the sixth of the address", "", 429)
+}
+
+// Limits are a route's own, whatever another one is called.
+func TestLimitsOfRoutesWithOneName(t *testing.T) {
+	twice := route.Compile(&route.Document{Routes: []*route.Rule{
+		{Name: "2", To: route.Target{{Cluster: "web", Weight: 1}}, Limits: []route.Limit{{By: "route", Rate: 1}}},
+		{To: route.Target{{Cluster: "web", Weight: 1}}, Limits: []route.Limit{{By: "client", Rate: 2}}},
+	}})
+	r := governed(twice, nil)
+	for again := range 2 {
+		for i, of := range twice.Routes() {
+			if of.Name != "2" || len(r.limits[of]) != 1 || r.limits[of][0].by != of.Limits[0].By {
+				t.Errorf("the route %d has the limits %v", i+1, r.limits[of])
+			}
+		}
+		if again == 0 {
+			r = governed(twice, r)
+		}
+	}
 }
 
 func TestACallerWithoutTimeIsRefused(t *testing.T) {

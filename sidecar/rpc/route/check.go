@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -108,15 +109,23 @@ func (c *checker) document(d *Document) {
 	for _, name := range slices.Sorted(maps.Keys(d.Clusters)) {
 		c.cluster(fmt.Sprintf("$.clusters.'%s'", name), name, d.Clusters[name])
 	}
-	names := map[string]bool{}
+	names, numbers := map[string]bool{}, map[string]bool{}
+	for i, r := range d.Routes {
+		if r != nil && r.Name == "" {
+			numbers[strconv.Itoa(i+1)] = true
+		}
+	}
 	for i, r := range d.Routes {
 		at := fmt.Sprintf("$.routes[%d]", i)
 		if r == nil {
 			c.problem(at, "the route is empty")
 			continue
 		}
-		if r.Name != "" && names[r.Name] {
+		switch {
+		case r.Name != "" && names[r.Name]:
 			c.problem(at+".name", "there are two routes of the name %s", r.Name)
+		case numbers[r.Name]:
+			c.problem(at+".name", "%s is the name of another route, by its number", r.Name)
 		}
 		names[r.Name] = true
 		c.rule(at, r, d)

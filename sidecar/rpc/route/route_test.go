@@ -154,6 +154,8 @@ func TestProblems(t *testing.T) {
 		{"routes:\n- {response_headers: {set: {Content-Length: \"1\"}}, respond: {status: 200}}", "the connection's own"},
 		{"routes:\n- {response_headers: {set: {a: \"b\\r\\nc: d\"}}, respond: {status: 200}}", "control character"},
 		{"routes:\n- {name: a, respond: {status: 200}}\n- {name: a, respond: {status: 200}}", "3:10: there are two routes"},
+		{"routes:\n- {name: \"2\", respond: {status: 200}}\n- {respond: {status: 200}}", "2:10: 2 is the name of another route, by its number"},
+		{"routes:\n- {respond: {status: 200}}\n- {name: \"1\", respond: {status: 200}}", "3:10: 1 is the name of another route"},
 		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    health:\n      check: {path: x}\nroutes: [{to: a}]", `5:21: the path "x" does not begin with /`},
 		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    health:\n      check:\n        status: [200]\nroutes: [{to: a}]", "a check that has a path"},
 		{"clusters:\n  a:\n    endpoints: [\"h:1\"]\n    health:\n      check: {path: /x, status: [99]}\nroutes: [{to: a}]", "the status 99 is none"},
@@ -189,6 +191,19 @@ func TestProblems(t *testing.T) {
 		_, err := Parse([]byte(c.document))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %q", c.document, err, c.want)
+		}
+	}
+}
+
+// A route may be named as a number that no other goes by.
+func TestNumbersAsNames(t *testing.T) {
+	for _, document := range []string{
+		"routes: [{name: \"1\", respond: {status: 200}}, {respond: {status: 200}}]",
+		"routes: [{name: \"2\", respond: {status: 200}}, {name: \"1\", respond: {status: 200}}]",
+		"routes: [{name: \"404\", respond: {status: 200}}, {name: \"02\", respond: {status: 200}}, {respond: {status: 200}}]",
+	} {
+		if _, err := Parse([]byte(document)); err != nil {
+			t.Errorf("%s: %v", document, err)
 		}
 	}
 }
