@@ -259,5 +259,6 @@ type relay struct {
 	ended    bool          // the client's side is all there
 	passed   bool          // something of the body is on its way, or gone
 	begun    bool          // an answer has been begun
+	interims int           // answers that others follow, of all servers that were tried
 	lost     bool          // a connection was lost, and the call sent again
 }

@@ -144,6 +144,12 @@ func (t *transfer1) run() (failed *failure) {
 		if t.response.Status >= 200 {
 			return t.reply()
 		}
+		t.mu.Lock()
+		failed := t.interim()
+		t.mu.Unlock()
+		if failed != nil {
+			return failed
+		}
 		t.stream.SendHead(t.answer1(&t.response), false)
 		t.stream.Conn().Flush()
 	}

@@ -312,6 +312,11 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 	}
 	s.Conn().Touch(x.stream.Conn())
 	if status < 200 {
+		if failed := x.interim(); failed != nil {
+			x.detach(true)
+			x.afresh(failed)
+			return
+		}
 		x.stream.SendHead(fields, false)
 		return
 	}
@@ -333,6 +338,14 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 	if end {
 		x.answered(fields)
 	}
+}
+
+// interim notes an answer that others follow; with a failure there have been too many. mu is held.
+func (x *call2) interim() *failure {
+	if x.relay.interims++; x.relay.interims <= http2.MostInterim {
+		return nil
+	}
+	return &failure{status: http.StatusBadGateway, why: "the server gives too many answers that others follow", fault: true}
 }
 
 // Data implements http2.Receiver.

@@ -213,3 +213,64 @@ func TestCodesThatAreWrittenOddly(t *testing.T) {
 		}
 	}
 }
+
+// interimServers answer a call with so many interim answers, and one, by either protocol.
+func interimServers(t *testing.T, n int) (one, two string) {
+	t.Helper()
+	two = serverByHand(t, func(f *http2.Framer) {
+		for {
+			frame, err := f.ReadFrame()
+			if err != nil {
+				return
+			}
+			if h := frame.Header(); h.Type == http2.FrameHeaders {
+				for range n {
+					_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: h.StreamID, EndHeaders: true, BlockFragment: interim})
+				}
+				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: h.StreamID, EndHeaders: true, EndStream: true, BlockFragment: []byte{0x88}})
+			}
+		}
+	})
+	one = backend(t, func(w http.ResponseWriter, _ *http.Request) {
+		for range n {
+			w.WriteHeader(103)
+		}
+	})
+	return one, two
+}
+
+// A server may say so often that an answer comes; one that goes on with that fails its call.
+func TestInterimAnswersAreBounded(t *testing.T) {
+	for n, want := range map[int]string{16: "200", 17: "502"} {
+		one, two := interimServers(t, n)
+		for name, document := range map[string]string{"to HTTP/1": to(one), "to HTTP/2": to2(two)} {
+			addr, _, w := proxy(t, testSettings, document)
+			f, _, block := rawClient(t, addr)
+			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, EndHeaders: true, EndStream: true, BlockFragment: block(post("/")...)})
+			interims := 0
+			for {
+				head := frameOf[*http2.MetaHeadersFrame](f, 1)
+				if head == nil {
+					t.Fatalf("%d %s: the connection has ended", n, name)
+				}
+				if status := head.PseudoValue("status"); status == "103" {
+					interims++
+				} else if status != want || interims != 16 {
+					t.Errorf("%d %s: answered %s behind %d", n, name, status, interims)
+				}
+				if head.PseudoValue("status") >= "200" {
+					break
+				}
+			}
+			eventually(t, "the call is told of", func() bool { return w.count() == 1 })
+			if d := w.last(t); (d.Why == "") != (want == "200") {
+				t.Errorf("%d %s: told %+v", n, name, d)
+			}
+		}
+		addr, _, _ := proxy(t, testSettings, to2(two))
+		answer := say(t, addr, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+		if strings.Count(answer, "HTTP/1.1 103 ") != 16 || strings.Contains(answer, "HTTP/1.1 200 ") != (want == "200") {
+			t.Errorf("%d to HTTP/2, by HTTP/1: answered %q", n, answer)
+		}
+	}
+}

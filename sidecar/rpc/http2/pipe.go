@@ -13,6 +13,7 @@ type Pipe struct {
 	mu       sync.Mutex // guards what follows
 	stream   *Stream
 	answers  []answer
+	interims int    // of them that others follow, taken ones included
 	body     []byte // has come and is not taken
 	taken    []byte // its array is used again
 	lent     int    // taken, and not given back yet
@@ -47,9 +48,20 @@ func (p *Pipe) note(c chan struct{}) {
 	}
 }
 
+// MostInterim is how many answers that others follow (1xx) a call may have.
+const MostInterim = 16
+
 // Head implements Receiver.
-func (p *Pipe) Head(_ *Stream, status int, fields []Field, end bool) {
+func (p *Pipe) Head(s *Stream, status int, fields []Field, end bool) {
 	p.mu.Lock()
+	if status < 200 {
+		if p.interims++; p.interims > MostInterim { // nobody may have taken any yet
+			p.mu.Unlock()
+			s.Reset(Cancel)
+			p.Closed(s, &Error{Code: EnhanceYourCalm, Why: "too many answers that others follow"})
+			return
+		}
+	}
 	p.answers = append(p.answers, answer{status, append([]Field(nil), fields...)})
 	p.ended = p.ended || end
 	p.mu.Unlock()
