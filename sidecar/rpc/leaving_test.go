@@ -12,8 +12,18 @@ import (
 
 // A client that leaves ends the call that waits for its answer; one that only has nothing more to send does not.
 func TestClientsThatLeave(t *testing.T) {
+	t.Run("to HTTP/1", func(t *testing.T) {
+		clientsLeave(t, func(h http.HandlerFunc) string { return to(backend(t, h)) })
+	})
+	t.Run("to HTTP/2", func(t *testing.T) {
+		clientsLeave(t, func(h http.HandlerFunc) string { addr, _ := backend2(t, h); return to2(addr) })
+	})
+}
+
+func clientsLeave(t *testing.T, document func(http.HandlerFunc) string) {
+	t.Helper()
 	begun, over, release := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{})
-	server := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	routes := document(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadAll(r.Body)
 		begun <- struct{}{}
 		select {
@@ -23,7 +33,7 @@ func TestClientsThatLeave(t *testing.T) {
 			_, _ = io.WriteString(w, "late")
 		}
 	})
-	addr, srv, w := proxy(t, testSettings, strings.Replace(to(server), "timeout: 3s", "timeout: 60s", 1))
+	addr, srv, w := proxy(t, testSettings, strings.Replace(routes, "timeout: 3s", "timeout: 60s", 1))
 	call := func(head string) net.Conn {
 		c := dial(t, addr)
 		_ = c.SetDeadline(time.Now().Add(time.Minute))

@@ -98,7 +98,12 @@ func (t *transfer2) finish(s *http2.Stream) {
 func (t *transfer2) run(e *upstream.Endpoint, empty bool) (goesOn bool, failed *failure) {
 	client := t.conn.client
 	for {
+		t.conn.waits(true)
 		status, fields, end, err := t.pipe.Answer(t.tryBy)
+		if !t.conn.waits(false) {
+			t.begun = true // nobody is there to be told
+			return false, &failure{why: "the client has left"}
+		}
 		if err != nil {
 			return false, t.lost(e, err, empty)
 		}
