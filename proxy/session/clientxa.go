@@ -53,6 +53,10 @@ func (s *Session) inXA(x *execution) error {
 	switch x.st.parsed.Kind {
 	case parser.Begin, parser.Commit, parser.Rollback, parser.LockTables, parser.CreateDatabase, parser.AlterDatabase, parser.DropDatabase, parser.DistSQL:
 		return sqlerr.XARMFail(state)
+	case parser.Savepoint, parser.RollbackTo, parser.Release:
+		if s.txn == nil || state != xaActive && !s.srv.Flavour.MariaDB { // MariaDB takes them in all states; where there is nothing left none can hold
+			return sqlerr.XARMFail(state)
+		}
 	}
 	if x.plan == nil {
 		return nil

@@ -117,6 +117,8 @@ func (s *Session) heed() error {
 		}
 	}
 	switch {
+	case s.xa != nil:
+		return sqlerr.NotSupported("a hint transaction=" + t.String() + " inside of an XA transaction of the client's")
 	case s.txn == nil || s.begun == t:
 	case !s.txn.Fresh():
 		return sqlerr.NotSupported("a hint transaction=" + t.String() + " after the first statement of a transaction that is not of that type")
