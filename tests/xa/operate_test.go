@@ -13,6 +13,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/failpoint"
 	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/txnlog"
 	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
@@ -122,6 +123,42 @@ func (b *branch) reset(t *testing.T) {
 	if _, err := io.ReadFull(b.net, make([]byte, 11)); err != nil { // OK
 		t.Fatal(err)
 	}
+}
+
+// TestAgeInAnyZone: a young transaction is not taken for an old one, in whatever zone a server lives and its sessions begin.
+func TestAgeInAnyZone(t *testing.T) {
+	for _, zone := range []string{"SYSTEM", "+00:00", "+05:00", "-12:00"} {
+		if _, err := control[0].ExecContext(t.Context(), "SET GLOBAL time_zone = '"+zone+"'"); err != nil {
+			t.Fatal(err)
+		}
+		db, err := open(env.Shards[0].Config("bank"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := &txnlog.Server{DB: db, DataSource: env.Shards[0].Name()}
+		b := connect(t, 0)
+		b.run(t, "BEGIN; SELECT bal FROM bank.acc WHERE id = 1 FOR UPDATE")
+		if err := server.Kill(t.Context(), b.id, time.Hour); err != nil {
+			t.Error(err)
+		}
+		if err := b.Exec(t.Context(), "DO 1"); err != nil {
+			t.Errorf("%s: of a transaction of an hour ago, one that has just begun is killed: %v", zone, err)
+		}
+		if err := server.Kill(t.Context(), b.id, time.Millisecond); err != nil {
+			t.Error(err)
+		}
+		if err := b.Exec(t.Context(), "DO 1"); err == nil {
+			t.Errorf("%s: a transaction that is old enough is not killed", zone)
+		}
+		b.Discard()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := control[0].ExecContext(t.Context(), "SET GLOBAL time_zone = DEFAULT"); err != nil {
+		t.Fatal(err)
+	}
+	clean(t)
 }
 
 // TestReset: a branch whose connection was reset is not lost, as long as it is not committed before that connection has ended.

@@ -95,7 +95,9 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 		return nil, false, ctx.Err()
 	case <-timer.C:
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, trx_started, NOW()), trx_rows_modified FROM information_schema.INNODB_TRX")
+	// trx_started is in the zone that the server lives in, whatever the session's is.
+	rows, err := tx.QueryContext(ctx, "SELECT trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()), "+
+		"trx_rows_modified FROM information_schema.INNODB_TRX")
 	if err != nil {
 		return nil, false, err
 	}

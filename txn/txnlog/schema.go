@@ -105,13 +105,14 @@ func Code(err error) uint16 {
 	return 0
 }
 
-// Configure gives connections for recovery what they need: to wait for a lock for a second only, and to see what is
-// committed and nothing older.
+// Configure gives connections for recovery what they need: to wait for a lock for a second only, to see what is
+// committed and nothing older, and times that no clock change of a zone moves.
 func Configure(cfg *mysql.Config) {
 	if cfg.Params == nil {
 		cfg.Params = map[string]string{}
 	}
 	cfg.Params["innodb_lock_wait_timeout"] = "1"
 	cfg.Params["autocommit"] = "1"
+	cfg.Params["time_zone"] = "'+00:00'"
 	cfg.InterpolateParams = true // one round trip
 }

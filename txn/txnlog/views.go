@@ -12,9 +12,9 @@ import (
 // Readers that must see no half of a transaction ask which branches a server has that their snapshot may lack (Prepared, Recent),
 // and, in the snapshot, which of them it shows (Shown).
 
-// Recent lists this data source's marks of the last while, as anybody sees them who looks now. The time is the server's, whatever zone it keeps.
+// Recent lists this data source's marks of the last while, as anybody sees them who looks now.
 func (s *Server) Recent(ctx context.Context, within time.Duration) (map[xa.GTRID]bool, error) {
-	return s.found(ctx, "/*M! SET STATEMENT time_zone='+00:00' FOR */ SELECT gtrid FROM "+Schema+".txn_mark WHERE at > NOW(3) - INTERVAL ? MICROSECOND AND branch = ?",
+	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_mark WHERE at > NOW(3) - INTERVAL ? MICROSECOND AND branch = ?",
 		[]any{within.Microseconds(), s.Log.String()}, 1)
 }
 
