@@ -187,11 +187,12 @@ func (t *Txn) keep(ctx context.Context, committed bool) error {
 		t.undoClient(ctx)
 		return err
 	}
+	since := time.Now()
 	holding, cancel := within(limits.Decide)
 	found, err = home.Hold(holding, t.gtrid, t.logs(), committed)
 	cancel()
 	if found == xa.Away || found == xa.Busy { // it may have been done
-		found, err = t.askHeld(ctx, home, committed)
+		found, err = t.askHeld(ctx, home, since)
 	}
 	switch {
 	case found == xa.Fine:
@@ -232,29 +233,31 @@ func (t *Txn) prepareAll(ctx context.Context) error {
 	return t.manager.cfg.At.hit(ctx, "prepare", "after")
 }
 
-// askHeld has the log say whether a transaction is kept; if it is not, nobody may keep it any more.
-func (t *Txn) askHeld(ctx context.Context, home *txnlog.Server, committed bool) (xa.Finding, error) {
-	ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Ask)
+// askHeld has the log say whether a transaction is kept; if it is not, nobody may keep it any more. What others have committed was kept. An answer
+// that comes so late that a decision could have been swept is not taken.
+func (t *Txn) askHeld(ctx context.Context, home *txnlog.Server, since time.Time) (xa.Finding, error) {
+	limit := t.manager.cfg.Limits.Ask
+	ctx, cancel := context.WithTimeout(ctx, limit-time.Since(since))
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
-		held, err := home.Held(ctx, []xa.GTRID{t.gtrid})
-		var decided xa.Finding
-		if err == nil {
-			decided, err = home.Decision(ctx, t.gtrid)
-		}
-		switch {
-		case err != nil:
-		case held[t.gtrid] || committed && decided == xa.DecidedCommit:
-			return xa.Fine, nil
-		case decided == xa.DecidedAbort:
-			return xa.Taken, nil
-		default:
-			if _, err = home.Fence(ctx, t.gtrid, 0); err == nil {
-				continue
+		found, err := home.Decision(ctx, t.gtrid)
+		if found == xa.Undecided {
+			if found, err = home.Fence(ctx, t.gtrid, 0); found == xa.Fine {
+				found = xa.DecidedAbort
 			}
 		}
-		if wait(ctx, pause); ctx.Err() != nil {
-			return xa.Away, errors.Join(err, ctx.Err())
+		late := time.Since(since) > limit
+		switch {
+		case late:
+		case found == xa.Kept || found == xa.DecidedCommit:
+			return xa.Fine, nil
+		case found == xa.DecidedAbort:
+			return xa.Taken, nil
+		default:
+			wait(ctx, pause)
+		}
+		if late || ctx.Err() != nil {
+			return xa.Away, errors.Join(err, context.DeadlineExceeded)
 		}
 	}
 }
@@ -388,7 +391,7 @@ func (m *Manager) settle(ctx context.Context, home *txnlog.Server, c txnlog.Clie
 			if err == nil && sent && decided == want {
 				return nil
 			}
-			if err == nil {
+			if err == nil && decided != xa.Kept {
 				return ErrUnknown
 			}
 		case xa.Away:

@@ -39,7 +39,11 @@ func (m *Manager) everywhere(ask func(s *txnlog.Server) error) error {
 		return err
 	}
 	for _, name := range m.cfg.Shards.Names() {
-		if err := ask(m.cfg.Shards.Server(name)); err != nil {
+		server := m.cfg.Shards.Server(name)
+		if server == nil { // it has been removed since
+			continue
+		}
+		if err := ask(server); err != nil {
 			return err
 		}
 	}
@@ -73,7 +77,9 @@ func (m *Manager) FinishClient(ctx context.Context, name xa.ClientXID, commit, o
 	if c == nil || !c.Held {
 		return nil, ErrUnknown
 	}
-	branches, err := m.branches(ctx, &c.Client)
+	asking, cancel := context.WithTimeout(ctx, m.cfg.Limits.Ask)
+	branches, err := m.cfg.Shards.branches(asking, &c.Client)
+	cancel()
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +108,10 @@ type clientBranch struct {
 }
 
 // branches finds the names under which a transaction's branches are prepared, and whether they are.
-func (m *Manager) branches(ctx context.Context, c *txnlog.Client) ([]clientBranch, error) {
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.Limits.Ask)
-	defer cancel()
+func (s *Shards) branches(ctx context.Context, c *txnlog.Client) ([]clientBranch, error) {
 	out, errs := make([]clientBranch, len(c.Parts)), make([]error, len(c.Parts))
 	for i, log := range c.Parts {
-		server := m.cfg.Shards.ByLog(log)
+		server := s.ByLog(log)
 		if server == nil {
 			return nil, fmt.Errorf("%s: no data source of this mesh has the log %s of a branch", c.GTRID, log)
 		}

@@ -350,8 +350,10 @@ func (m *Manager) ask(ctx context.Context, p *part, since time.Time) (xa.Reply, 
 		return xa.Unreached, errors.New("the answer came too late")
 	case verdict == xa.DecidedCommit:
 		return xa.IsCommitted, nil
+	case verdict == xa.DecidedAbort:
+		return xa.IsAborted, nil
 	}
-	return xa.IsAborted, nil
+	return xa.Unreached, fmt.Errorf("the log says of it: %s", verdict)
 }
 
 // rescue recovers a branch whose commit was not answered.

@@ -164,6 +164,8 @@ func (s *Shards) Show(ctx context.Context, gtrid string) (Listed, error) {
 		l.Decision = "committed"
 	case found == xa.DecidedAbort:
 		l.Decision = "aborted"
+	case found == xa.Kept:
+		l.Decision = preparedByClient
 	default:
 		return Listed{}, errors.Join(fmt.Errorf("%s: %w", g, ErrOver), err)
 	}
@@ -207,6 +209,9 @@ var ErrDecided = errors.New("txn: it is decided otherwise")
 // for what its first branch did is lost then, and the others' part is committed without it.
 var ErrUndecided = errors.New("txn: it is not decided, and its first branch is not prepared; by force only the others' part is committed")
 
+// ErrPartLost is a transaction that its client has prepared, and of which a branch is gone: committed, it would be there in part.
+var ErrPartLost = errors.New("txn: a branch of it is lost; by force the others are committed without it")
+
 // Resolve finishes a transaction as an operator wants it, without waiting for its owner. Nothing resolves it against a decision.
 func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) ([]Resolved, error) {
 	l, err := s.Show(ctx, gtrid)
@@ -217,20 +222,11 @@ func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) 
 	if home == nil {
 		return nil, errors.Join(fmt.Errorf("resolve %s: %w", l.GTRID, errNoLog), err)
 	}
-	if l.Decision == "" && commit && err != nil { // a decision has to name all branches
+	if commit && err != nil && (l.Decision == "" || l.Decision == preparedByClient) { // a decision has to name all branches
 		return nil, fmt.Errorf("resolve %s: it may have branches that cannot be seen: %w", l.GTRID, err)
 	}
 	r := resolver{shards: s}
-	if l.Decision == preparedByClient {
-		var parts []xa.Log
-		for _, b := range l.Branches {
-			parts = append(parts, b.xid.Branch.Log)
-		}
-		if found, err := home.Settle(ctx, l.GTRID, parts, commit); err != nil || found == xa.Busy {
-			return nil, fmt.Errorf("resolve %s: %w", l.GTRID, cmp.Or(err, errBusy))
-		}
-	}
-	if err := r.decide(ctx, home, l.GTRID, l.Branches, commit, force); err != nil {
+	if err := r.decide(ctx, home, &l, commit, force); err != nil {
 		return nil, fmt.Errorf("resolve %s: %w", l.GTRID, err)
 	}
 	done, errs := make([]Resolved, len(l.Branches)), make([]error, len(l.Branches))
@@ -292,27 +288,62 @@ func (s *Shards) branchServer(b ListedBranch) *txnlog.Server {
 	return s.Server(b.DataSource)
 }
 
-// decide has the log say what the operator wants, if it says nothing yet.
-func (r resolver) decide(ctx context.Context, home *txnlog.Server, g xa.GTRID, branches []ListedBranch, commit, force bool) error {
-	found, err := home.Decision(ctx, g)
+// logs are those of its branches.
+func (l *Listed) logs() (logs []xa.Log) {
+	for _, b := range l.Branches {
+		logs = append(logs, b.xid.Branch.Log)
+	}
+	return logs
+}
+
+// decideKept decides what a client has prepared.
+func (r resolver) decideKept(ctx context.Context, home *txnlog.Server, l *Listed, commit, force bool) error {
+	if commit && l.Decision != preparedByClient { // it is since it was listed: there may be more branches
+		return errBusy
+	}
+	if commit && !force {
+		branches, err := r.shards.branches(ctx, &txnlog.Client{GTRID: l.GTRID, Parts: l.logs()})
+		if err != nil {
+			return err
+		}
+		for _, b := range branches {
+			if b.state == xa.Unmarked {
+				return ErrPartLost
+			}
+		}
+	}
+	found, err := home.Settle(ctx, l.GTRID, l.logs(), commit)
 	switch {
 	case err != nil:
 		return err
+	case found != xa.Fine:
+		return errBusy
+	}
+	return nil
+}
+
+// decide has the log say what the operator wants, if it says nothing yet.
+func (r resolver) decide(ctx context.Context, home *txnlog.Server, l *Listed, commit, force bool) error {
+	found, err := home.Decision(ctx, l.GTRID)
+	switch {
+	case err != nil:
+		return err
+	case found == xa.Kept:
+		return r.decideKept(ctx, home, l, commit, force)
 	case found == xa.Undecided && commit && !force:
 		return ErrUndecided
 	case found == xa.Undecided && commit:
-		var parts []xa.Log
-		for _, b := range branches {
-			parts = append(parts, b.xid.Branch.Log)
-		}
-		return home.Force(ctx, g, parts)
+		return home.Force(ctx, l.GTRID, l.logs())
 	case found == xa.Undecided:
 		conn := uint32(0)
-		if len(branches) > 0 {
-			conn = branches[0].xid.Branch.Home
+		if len(l.Branches) > 0 {
+			conn = l.Branches[0].xid.Branch.Home
 		}
-		if found, err = r.verdict(ctx, g, conn); err != nil {
+		if found, err = r.verdict(ctx, l.GTRID, conn); err != nil {
 			return err
+		}
+		if found == xa.Kept {
+			return errBusy
 		}
 	}
 	if commit != (found == xa.DecidedCommit) {

@@ -173,7 +173,7 @@ func (w *recovery) finishBranch(ctx context.Context, at, home *txnlog.Server, co
 	return found, errors.Join(err, err2)
 }
 
-// verdict has the log say what is decided; if nothing is, that it is aborted.
+// verdict has the log say what is decided; if nothing is, that it is aborted. Kept: it is for a client to decide.
 func (r resolver) verdict(ctx context.Context, g xa.GTRID, conn uint32) (xa.Finding, error) {
 	home := r.shards.ByLog(g.Log)
 	if home == nil {
@@ -186,11 +186,8 @@ func (r resolver) verdict(ctx context.Context, g xa.GTRID, conn uint32) (xa.Find
 				return xa.DecidedAbort, nil
 			}
 		}
-		if found == xa.DecidedCommit || found == xa.DecidedAbort {
+		if found == xa.DecidedCommit || found == xa.DecidedAbort || found == xa.Kept {
 			return found, nil
-		}
-		if found == xa.Taken {
-			continue
 		}
 		if wait(ctx, pause); ctx.Err() != nil {
 			return xa.Away, errors.Join(ctx.Err(), err)

@@ -26,7 +26,8 @@ func txnCommand() *cobra.Command {
 		Short: "Look at and finish transactions over several data sources",
 		Long: "Look at and finish transactions over several data sources. The servers are asked themselves, as recovery asks them; no instance\n" +
 			"has to be alive. Looking changes nothing on a server.\n" +
-			"Exit codes: 0 done, 1 error, or a data source could not be asked; 2 it is decided otherwise, or not decided and --force is missing, or\n" +
+			"Exit codes: 0 done, 1 error, or a data source could not be asked; 2 it is decided otherwise, or not decided, or a branch that was\n" +
+			"prepared is lost, and --force is missing, or\n" +
 			"with --mended no branch is lost;\n" +
 			"4 it is decided, and not finished on every data source.",
 	}
@@ -257,14 +258,14 @@ func (r *txnRun) resolve() *cobra.Command {
 		Short: "Finish a transaction without waiting for its process, or for recovery",
 		Long: "Finish a transaction without waiting for its process, or for recovery. Nothing is done against a decision. One that is not decided\n" +
 			"can be rolled back, as recovery does it; it is committed by --force only, and then without what its first branch did, for that is\n" +
-			"not prepared. A branch that a failover has lost is decided and cannot be committed: show says what it did, where that is kept; when it is put\n" +
+			"not prepared. So it is with one that its client has prepared, if a branch of it is lost. A branch that a failover has lost is decided and cannot be committed: show says what it did, where that is kept; when it is put\n" +
 			"right by hand, --commit --mended says so. Who did what is logged on standard error.",
 		Args: cobra.ExactArgs(1),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.commit, "commit", false, "commit it where it is prepared")
 	flags.BoolVar(&o.rollback, "rollback", false, "roll it back")
-	flags.BoolVar(&o.force, "force", false, "commit it although it is not decided: what its first branch did is lost")
+	flags.BoolVar(&o.force, "force", false, "commit it although it is not decided, or a branch that its client has prepared is lost: what that or its first branch did is not among it")
 	flags.BoolVar(&o.mended, "mended", false, "with --commit: what its lost branches did has been put right by hand; they count as committed from now on")
 	flags.StringVar(&o.author, "author", "", "who says so (default: the user)")
 	flags.StringVar(&o.comment, "comment", "", "why")
@@ -314,7 +315,7 @@ func (r *txnRun) resolveIn(ctx context.Context, cmd *cobra.Command, shards *txn.
 	}
 	ended := resolvedOf(shards, done)
 	switch {
-	case errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, txn.ErrNotLost):
+	case errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, txn.ErrNotLost), errors.Is(err, txn.ErrPartLost):
 	case err != nil:
 		err = fmt.Errorf("%s: %w: %w", e.GTRID, errUnfinished, err)
 	case ended.troubled:

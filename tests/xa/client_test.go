@@ -2,8 +2,10 @@ package xa
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -327,6 +329,9 @@ func TestClientBranchLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	discard(all)
+	if done, err := shards.Resolve(t.Context(), ours[0].GTRID.String(), true, false); !errors.Is(err, txn.ErrPartLost) || len(done) > 0 {
+		t.Errorf("an operator commits it: %v, %v", done, err)
+	}
 	if late, err := ends(t, name, true); !errors.Is(err, txn.ErrVoid) || len(late) > 0 {
 		t.Errorf("%v, %v", late, err)
 	}
@@ -334,6 +339,98 @@ func TestClientBranchLost(t *testing.T) {
 		t.Errorf("it is there on %v", got)
 	}
 	listsNothing(t, "lost")
+	clean(t)
+}
+
+// TestClientResolvedAway: an operator rolls back what a client has prepared while a data source is away, which learns of it later, and does not commit it.
+func TestClientResolvedAway(t *testing.T) {
+	x, all, id := clients(t, manager(nil), xa.ClientXID{Format: 1, GTRID: "away"})
+	if err := x.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	names, _, err := shards.Server(env.Shards[0].Name()).Prepared(t.Context())
+	if err != nil || len(names) != 1 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	discard(all)
+	if err := env.Shards[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if done, err := shards.Resolve(ctx, names[0].GTRID.String(), true, true); err == nil || len(done) > 0 {
+		t.Errorf("it is committed, without what cannot be seen: %v, %v", done, err)
+	}
+	if _, err := shards.Resolve(ctx, names[0].GTRID.String(), false, false); err == nil || ctx.Err() != nil {
+		t.Errorf("one is away: %v", err)
+	}
+	if err := env.Shards[1].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	recoverAll(t, recoverer(t, nil))
+	if got := there(t, id); len(got) > 0 {
+		t.Errorf("it is there on %v", got)
+	}
+	listsNothing(t, "resolved")
+	clean(t)
+}
+
+// TestClientHoldUnanswered: an owner that cannot say that all is prepared asks what is. Committed by others, it was prepared; and what would be
+// answered so late that the decision may have been swept is not asked for.
+func TestClientHoldUnanswered(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		limits := txn.Limits{Ask: 10 * time.Second}
+		if late {
+			limits.Ask = 500 * time.Millisecond // Hold alone waits for a second
+		}
+		var parts []string
+		for _, s := range env.Shards {
+			parts = append(parts, shards.Server(s.Name()).Log.String())
+		}
+		var held *sql.Tx
+		m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Limits: limits, At: func(ctx context.Context, at string) (err error) {
+			if at != "hold.before" {
+				return nil
+			}
+			if held, err = control[0].BeginTx(ctx, nil); err != nil {
+				return err
+			}
+			for _, statement := range []string{
+				"INSERT INTO heddle_mesh.txn_decision (gtrid, verdict, parts, home) SELECT gtrid, 'C', '" + strings.Join(parts, ",") + "', 0 FROM heddle_mesh.txn_client",
+				"DELETE FROM heddle_mesh.txn_client",
+			} {
+				if _, err = held.ExecContext(ctx, statement); err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+		x, all, id := clients(t, m, xa.ClientXID{Format: 1, GTRID: "unanswered"})
+		prepared := make(chan error)
+		go func() { prepared <- x.Prepare(t.Context()) }()
+		var err error
+		if late {
+			err = <-prepared
+		}
+		for asking := false; !late && !asking; {
+			asking = ask(t, 0, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND INFO LIKE 'INSERT INTO heddle_mesh.txn_decision%''A''%'") != "0"
+		}
+		if err := held.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if !late {
+			err = <-prepared
+		}
+		if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok != late || !late && err != nil {
+			t.Errorf("late %v: %v, %v", late, err, doubt)
+		}
+		discard(all)
+		recoverAll(t, recoverer(t, nil))
+		if got := there(t, id); len(got) != everywhere(true) {
+			t.Errorf("late %v: it is there on %v", late, got)
+		}
+		listsNothing(t, "unanswered")
+	}
 	clean(t)
 }
 

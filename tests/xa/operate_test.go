@@ -364,7 +364,7 @@ func TestUndelivered(t *testing.T) {
 		if err := m.Delivered(t.Context(), x.Undelivered()[0]); (err == nil) != (with == "") || with != "" && !strings.Contains(err.Error(), with) {
 			t.Errorf("%s: delivered: %v, want %q", when, err, with)
 		}
-		if n := ask(t, 0, "SELECT COUNT(*) FROM heddle_mesh.txn_decision WHERE verdict = 'A'"); n != "0" {
+		if n := ask(t, 0, "SELECT COUNT(*) FROM heddle_mesh.txn_decision WHERE verdict = 'A' AND gtrid = '"+x.GTRID()+"'"); n != "0" {
 			t.Errorf("%s: it is decided to be rolled back", when)
 		}
 	}

@@ -56,7 +56,7 @@ func (s *Server) Logs() []xa.Log {
 	return []xa.Log{s.Log}
 }
 
-// Decision reads what is decided: DecidedCommit, DecidedAbort or Undecided. The error is one of the connection, as in all
+// Decision reads what is decided: DecidedCommit, DecidedAbort, Kept or Undecided. The error is one of the connection, as in all
 // methods here.
 func (s *Server) Decision(ctx context.Context, g xa.GTRID) (xa.Finding, error) {
 	var verdict string
@@ -69,7 +69,7 @@ func (s *Server) Decision(ctx context.Context, g xa.GTRID) (xa.Finding, error) {
 	case verdict == "C":
 		return xa.DecidedCommit, nil
 	case verdict == verdictHeld:
-		return xa.Undecided, nil // for the client to decide
+		return xa.Kept, nil
 	}
 	return xa.DecidedAbort, nil
 }

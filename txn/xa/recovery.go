@@ -6,7 +6,7 @@ type Move uint8
 // The moves of a recoverer. Each is answered by a Finding, but Raise and Done, which end the machine.
 const (
 	NoMove  Move = iota
-	Read         // read the decision: DecidedCommit, DecidedAbort, Undecided, Away
+	Read         // read the decision: DecidedCommit, DecidedAbort, Undecided, Kept, Away
 	Fence        // decide that it is aborted, if nothing is decided: Fine, Taken, Busy, Away
 	Look         // see whether the branch's connection is listed, or has a transaction: Attached, Fine, Away
 	Again        // Look, so long after the last one that the server has no old picture to show
@@ -33,6 +33,7 @@ const (
 	DecidedCommit         // Read
 	DecidedAbort          // Read
 	Undecided             // Read
+	Kept                  // Read: for a client to decide, who has prepared it
 	Taken                 // Fence: somebody has decided
 	Busy                  // Fence: somebody is deciding
 	Attached              // Look, Again: a connection has the branch still
@@ -48,7 +49,7 @@ const (
 
 // String names the finding.
 func (f Finding) String() string {
-	return [...]string{"fine", "decided: commit", "decided: abort", "undecided", "taken", "busy", "attached", "unknown", "voided",
+	return [...]string{"fine", "decided: commit", "decided: abort", "undecided", "kept", "taken", "busy", "attached", "unknown", "voided",
 		"declined", "marked", "unmarked", "held", "listed", "away"}[f]
 }
 
@@ -143,12 +144,9 @@ func (r *Recovery) read(f Finding) Move {
 }
 
 func (r *Recovery) fenced(f Finding) Move {
-	switch f {
-	case Fine:
+	if f == Fine {
 		r.verdict = DecidedAbort
 		return r.to(Look)
-	case Taken:
-		return r.to(Read)
 	}
 	return r.pause(Read)
 }
