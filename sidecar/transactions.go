@@ -168,12 +168,14 @@ func (t *transactions) change(sources []backend.DataSource) {
 		t.controls[ds.Name] = c
 		fresh = append(fresh, c)
 	}
-	t.mu.Unlock()
-	for name, c := range gone {
-		c.close()
+	for name := range gone {
 		if t.controls[name] == nil {
 			t.shards.Remove(name)
 		}
+	}
+	t.mu.Unlock()
+	for _, c := range gone {
+		c.close()
 	}
 	var first sync.WaitGroup
 	for _, c := range fresh {
@@ -257,15 +259,30 @@ func (t *transactions) probe(ctx context.Context, c *control) bool {
 	if server != nil {
 		server.Addr = c.source.Addr
 	}
-	if unreached(unfit) {
-		t.shards.Away(name, unfit)
-		return false
+	away := unreached(unfit)
+	if !t.report(c, server, unfit, away) || away {
+		return !away
 	}
-	t.shards.Set(name, server, unfit)
 	if unfit != nil {
 		t.say(name, "transactions over several data sources are not atomic: "+unfit.Error(), t.log.Warn)
 	} else {
 		t.say(name, "", func(string, ...zap.Field) {})
+	}
+	return true
+}
+
+// report has a probe's finding hold, if its data source is that of the rules still: one that was removed meanwhile must not come back.
+func (t *transactions) report(c *control, server *txnlog.Server, unfit error, away bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	name := c.source.Name
+	switch {
+	case t.controls[name] != c:
+		return false
+	case away:
+		t.shards.Away(name, unfit)
+	default:
+		t.shards.Set(name, server, unfit)
 	}
 	return true
 }
