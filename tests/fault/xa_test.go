@@ -177,8 +177,12 @@ func TestProxyKilledInTransactions(t *testing.T) {
 }
 
 // Two transactions that wait for each other's locks, each on another server, are seen by no server: one of them is ended as a
-// deadlock's victim is, and the other goes on.
+// deadlock's victim is, and the other goes on. The servers give sessions another zone than they live in.
 func TestDeadlockOverServers(t *testing.T) {
+	for _, on := range shards(t) {
+		exec(t, on, "SET GLOBAL time_zone = '-12:00'")
+		defer exec(t, on, "SET GLOBAL time_zone = DEFAULT")
+	}
 	db := startBanks(t, 1)[0].Open(t, "root", "", "shop")
 	bank(t, db)
 	on := shards(t)
