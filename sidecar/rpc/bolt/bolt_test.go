@@ -85,6 +85,8 @@ func TestNoFrames(t *testing.T) {
 		"of command":   func(b []byte) { b[3] = 3 },
 		"longer":       func(b []byte) { b[18] = 0xff },
 		"than may be":  func(b []byte) { b[16] = 0x10 },
+		"class of":     func(b []byte) { b[14] = 0x80 },
+		"header of":    func(b []byte) { b[16] = 0x80 },
 	} {
 		b := bytes.Clone(good)
 		change(b)

@@ -27,6 +27,10 @@ const (
 	atVersionV2 = 1  // which version of version 2 it is
 )
 
+// longestPart is of a class and of a header. The Java library takes their lengths for signed ones: a longer frame would end elsewhere for it, and what
+// stands within be the next one, of whoever wrote it.
+const longestPart = 1<<15 - 1
+
 // Error is what is wrong with a frame: nothing behind it can be read either.
 type Error struct{ Why string }
 
@@ -59,6 +63,12 @@ func Split(b []byte, limit int) (f Frame, size int, err error) {
 	head := h.head()
 	if len(b) < head {
 		return nil, head, nil
+	}
+	if n := h.classLength(); n > longestPart {
+		return nil, 0, bad("a class of %d bytes is longer than a frame can have", n)
+	}
+	if n := h.headerLength(); n > longestPart {
+		return nil, 0, bad("a header of %d bytes is longer than a frame can have", n)
 	}
 	size = head + h.classLength() + h.headerLength()
 	if content := h.contentLength(); content < 0 || content > limit {
@@ -171,7 +181,7 @@ func (f Frame) Seal() {
 
 // AppendHeader writes the frame with another header in place of its own, sealed. The error is that it is longer than can be.
 func (f Frame) AppendHeader(out, header []byte) ([]byte, error) {
-	if len(header) > 1<<15-1 { // the Java library takes the length for a signed one
+	if len(header) > longestPart {
 		return out, bad("a header of %d bytes is longer than a frame can have", len(header))
 	}
 	from := len(out)
