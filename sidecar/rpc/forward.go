@@ -96,13 +96,13 @@ func (t *transfer) whole() bool { return t.sending == nil && !t.begun && !t.part
 // transfer is a call on its way over one connection. A client's connection uses it again for the next.
 type transfer struct {
 	*call1
+	sender
 	up       *upstream.Conn
 	server   *http1.Conn
 	used     bool
 	response http1.Response
-	sending  chan error // of the rest of the body; nil: all of it has been sent
-	parted   bool       // the body did not wait as a whole
-	reusable bool       // the connection, when all is over
+	parted   bool // the body did not wait as a whole
+	reusable bool // the connection, when all is over
 }
 
 // finish gives the connection back or ends it.
@@ -294,8 +294,13 @@ func (t *transfer) reply() (goesOn bool, failed *failure) {
 	return goesOn && t.sent(), nil
 }
 
+// sender is a goroutine that sends the rest of a body.
+type sender struct {
+	sending chan error // its outcome; nil: all has been sent
+}
+
 // sent says whether all of the body has been sent.
-func (t *transfer) sent() bool {
+func (t *sender) sent() bool {
 	if t.sending == nil {
 		return true
 	}

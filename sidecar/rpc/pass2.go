@@ -18,8 +18,8 @@ import (
 // transfer2 is a call by HTTP/1 on its way over a stream.
 type transfer2 struct {
 	*call1
-	pipe    *http2.Pipe
-	sending chan error // of the body; nil: all of it has been sent
+	sender
+	pipe *http2.Pipe
 }
 
 // exchange2 sends the call to an endpoint and passes the answer on. With a failure nothing has reached the client.
@@ -240,21 +240,4 @@ func (t *transfer2) passBody(chunked, bodyless bool) *failure {
 			return nil
 		}
 	}
-}
-
-// sent says whether all of the body has been sent.
-func (t *transfer2) sent() bool {
-	if t.sending == nil {
-		return true
-	}
-	select {
-	case err := <-t.sending:
-		if t.sending = nil; err == nil {
-			return true
-		}
-		t.sending = make(chan error, 1)
-		t.sending <- err
-	default:
-	}
-	return false
 }
