@@ -416,6 +416,7 @@ func TestBoltClientTakesNoRefusals(t *testing.T) {
 			c.mu.Unlock()
 		}
 		s.mu.Unlock()
+		held.writer.Finish()                                                 // the answer has come, and who wrote it may still be looking for more to write
 		if err := held.writer.Append(make([]byte, maxUntaken)); err != nil { // it is not written before the next Flush
 			t.Fatal(err)
 		}
