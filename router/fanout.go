@@ -319,6 +319,14 @@ func (f *fanOut) limited(n plan.Node) plan.Node {
 // countsFound reports whether all rows have to be seen, whatever LIMIT says.
 func (f *fanOut) countsFound() bool { return f.p.stmt.Uses.Has(parser.UseCalcFoundRows) }
 
+// countingFound is what has a server that finishes a statement count all of its rows.
+func (f *fanOut) countingFound() string {
+	if f.countsFound() {
+		return "SQL_CALC_FOUND_ROWS "
+	}
+	return ""
+}
+
 func limitArgs(l *parser.Limit) *plan.LimitArgs {
 	if l == nil {
 		return nil

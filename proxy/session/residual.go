@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -93,6 +94,12 @@ func (t *tree) finished(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 		return nil, err
 	}
 	t.heard(ctx)
+	if t.x.st.parsed.Uses.Has(parser.UseCalcFoundRows) {
+		if t.found, err = foundRows(ctx, h); err != nil {
+			return nil, err
+		}
+		t.counted = true
+	}
 	return []merge.RowStream{final}, t.dropResidual(ctx, h)
 }
 
@@ -154,8 +161,15 @@ func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, err
 		return nil, err
 	}
 	create := "CREATE TEMPORARY TABLE `" + residualTable + "` " + string(shape)
+	mode := "@@sql_mode"
+	if t.s.srv.Flavour.MariaDB { // the client's statement is no write, and what its constants warn of is no error
+		mode = "REPLACE(REPLACE(" + mode + ",'STRICT_TRANS_TABLES',''),'STRICT_ALL_TABLES','')"
+	}
 	if n.FreeGroups {
-		create = "SET STATEMENT sql_mode=REPLACE(@@sql_mode,'ONLY_FULL_GROUP_BY','') FOR " + create
+		mode = "REPLACE(" + mode + ",'ONLY_FULL_GROUP_BY','')"
+	}
+	if mode != "@@sql_mode" {
+		create = "SET STATEMENT sql_mode=" + mode + " FOR " + create
 	}
 	h, err := t.s.hold(ctx, n.Target.DataSource, n.Target.Schema, t.x.need)
 	if err != nil {
