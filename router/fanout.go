@@ -64,8 +64,20 @@ func (f *fanOut) rows() error {
 		root, order = &plan.MergeSort{Input: root, Keys: keys}, text
 	}
 	f.route.Template = f.template(shardSelect{hidden: f.hidden, order: order, limit: true})
+	f.route.SortsTwice = len(f.hidden) > 0 && f.c.Limit == nil && f.listsColumns()
 	f.p.plan.Root = f.projected(f.limited(root))
 	return nil
+}
+
+// listsColumns reports whether nothing is selected but columns.
+func (f *fanOut) listsColumns() bool {
+	return !slices.ContainsFunc(f.sel.Fields.Fields, func(field *ast.SelectField) bool {
+		if field.WildCard != nil {
+			return false
+		}
+		_, column := bareExpr(field.Expr).(*ast.ColumnNameExpr)
+		return !column
+	})
 }
 
 // keepsDistinct refuses what a hidden column would do to SELECT DISTINCT: it may only repeat what is selected.

@@ -130,6 +130,12 @@ func (a *args) is(i int, text string) bool {
 	return err == nil && reads(v, text, false)
 }
 
+// isText reports whether constant i is a text, and no number.
+func (a *args) isText(i int) bool {
+	v, err := a.Value(i)
+	return err == nil && v.Kind == sqltypes.KindString
+}
+
 func reads(v sqltypes.Value, text string, begins bool) bool {
 	have := string(v.AppendText(nil))
 	return have == text || begins && strings.HasPrefix(have, text)
