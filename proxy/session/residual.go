@@ -212,12 +212,27 @@ func (t *tree) fill(ctx context.Context, h *held, table string, from *collected)
 		if len(sql) < residualBatch && i < len(from.rows)-1 {
 			continue
 		}
-		if err := h.Exec(ctx, string(sql)); err != nil {
+		if err := h.Exec(ctx, t.asStored(columns, from.rows)+string(sql)); err != nil {
 			return err
 		}
 		sql = append(sql[:0], head...)
 	}
 	return nil
+}
+
+// asStored has a server take values that the session's sql_mode would refuse in new rows: they are in tables. To ENUM's '' that is no
+// member strictness always objects.
+func (t *tree) asStored(columns []sqltypes.Column, rows []sqltypes.Row) string {
+	if !t.s.srv.Flavour.MariaDB {
+		return ""
+	}
+	mode := "STRICT_ALL_TABLES,ALLOW_INVALID_DATES"
+	for i := range columns {
+		if columns[i].Flags&sqltypes.FlagEnum != 0 && slices.ContainsFunc(rows, func(row sqltypes.Row) bool { return row[i] != nil && len(row[i]) == 0 }) {
+			mode = "ALLOW_INVALID_DATES"
+		}
+	}
+	return "SET STATEMENT sql_mode='" + mode + "' FOR "
 }
 
 // tooLong reports whether a sum has more digits than a column of DECIMAL, which a server would cut, in some modes without a word.
