@@ -220,7 +220,7 @@ func (t *tree) fill(ctx context.Context, h *held, table string, from *collected)
 	return nil
 }
 
-// asStored has a server take values that the session's sql_mode would refuse in new rows: they are in tables. To ENUM's '' that is no
+// asStored has a server take values that the session's sql_mode would refuse in new rows: they are in tables. To ENUM's ” that is no
 // member strictness always objects.
 func (t *tree) asStored(columns []sqltypes.Column, rows []sqltypes.Row) string {
 	if !t.s.srv.Flavour.MariaDB {
