@@ -21,6 +21,7 @@ type Calls struct {
 	handshakes  prometheus.Counter
 	faults      *prometheus.CounterVec
 	grpc        *prometheus.CounterVec
+	injected    *prometheus.CounterVec
 	log         atomic.Pointer[callLog]
 }
 
@@ -48,13 +49,16 @@ func newCalls() *Calls {
 		grpc: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_grpc_calls_total", Help: "Calls of gRPC that are over, by route, cluster and gRPC's code.",
 		}, []string{"route", "cluster", "code"}),
+		injected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_injected_total", Help: "Calls that something was done to on purpose, by route and fault: delay or abort.",
+		}, []string{"route", "fault"}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_rpc_connections", Help: "Connections of clients that calls come in on."}),
 		handshakes:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_handshakes_failed_total", Help: "TLS handshakes of clients that failed, for want of a certificate, say."}),
 	}
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc}
+	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc, c.injected}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -75,6 +79,12 @@ func (c *Calls) Call(d *rpc.Done) {
 	}
 	if d.Endpoint != "" {
 		c.upstream.WithLabelValues(d.Cluster, d.Endpoint, strconv.Itoa(d.Status/100)).Inc()
+	}
+	if d.Delayed > 0 {
+		c.injected.WithLabelValues(d.Route, "delay").Inc()
+	}
+	if d.Aborted {
+		c.injected.WithLabelValues(d.Route, "abort").Inc()
 	}
 	if d.Retries > 0 {
 		c.retries.Add(float64(d.Retries))

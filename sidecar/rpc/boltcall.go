@@ -75,6 +75,10 @@ func (x *boltCall) serve(b *boltConn, f bolt.Frame) {
 		x.fail(failed)
 		return
 	}
+	if x.fault.delay > 0 {
+		x.delay(f)
+		return
+	}
 	x.forward(f, nil, nil)
 }
 

@@ -39,6 +39,7 @@ type call struct {
 	deadline time.Time
 	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
 	trace    Trace
+	fault    fault
 	done     Done
 }
 
@@ -48,6 +49,7 @@ func (x *call) begin(c *conn) {
 
 func (x *call) end() {
 	x.tell(nil)
+	x.confess()
 	x.done.Took = time.Since(x.done.Began)
 	x.server.observer.Call(&x.done)
 	if x.trace != nil {
@@ -94,6 +96,7 @@ type failure struct {
 	cause  cause         // for which the route may have the call tried again
 	repeat bool          // the route has the call tried again, though something may have been done
 	after  time.Duration // in which the caller may come again; 0: that is not known
+	code   int           // of gRPC, where status does not say it; 0: it does
 }
 
 // tell tells the endpoint that has the call what became of it. Without a failure it has answered, if a status has come.
@@ -144,7 +147,7 @@ func (x *call) choose() *failure {
 	if x.route.Retry != nil {
 		x.cluster.Budget.First()
 	}
-	return nil
+	return x.inject()
 }
 
 // next is the endpoint that is to be tried, at first with nil and then with what became of the last. Or it is the failure that the client is told of.

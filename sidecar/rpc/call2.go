@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"strconv"
@@ -28,6 +29,7 @@ type call2 struct {
 	relay relay
 	over  bool // told of
 	timer *time.Timer
+	woken chan struct{} // closed when the call is over while it is delayed; nil: it is not
 	// Of a call to a server of HTTP/1: its connection, and why nobody wants the answer.
 	server1 io.Closer
 	gone    *http2.Error
@@ -144,6 +146,10 @@ func (x *call2) forward() {
 	switch {
 	case failed != nil:
 	case x.cluster.Protocol == route.HTTP2:
+		if x.fault.delay > 0 {
+			x.delay2()
+			return
+		}
 		x.stream.SetReceiver(fromClient{x})
 		x.mu.Lock()
 		x.start()
@@ -175,7 +181,7 @@ func (x *call2) fail(f *failure) {
 	x.done.Why = f.why
 	switch {
 	case x.grpc:
-		x.done.Code = strconv.Itoa(grpcCode(f.status))
+		x.done.Code = strconv.Itoa(cmp.Or(f.code, grpcCode(f.status)))
 		status := []http2.Field{{Name: "grpc-status", Value: x.done.Code}, {Name: "grpc-message", Value: grpcMessage(f.why)}}
 		if !x.relay.begun {
 			x.done.Status = http.StatusOK
@@ -234,6 +240,9 @@ func (x *call2) finish() {
 	x.over = true
 	if x.timer != nil {
 		x.timer.Stop()
+	}
+	if x.woken != nil {
+		close(x.woken)
 	}
 	x.end()
 }

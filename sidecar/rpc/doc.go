@@ -34,8 +34,10 @@ type Done struct {
 	Retries                  int
 	Why                      string // what was wrong, by Heddle's own words; empty: nothing
 	Client                   string
-	Identity                 string // of the client, by its certificate; empty: it has shown none
-	Code                     string // of gRPC; empty: none
+	Identity                 string        // of the client, by its certificate; empty: it has shown none
+	Code                     string        // of gRPC; empty: none
+	Delayed                  time.Duration // on purpose
+	Aborted                  bool          // likewise
 }
 
 // Observer is told of calls. Its methods are called by many goroutines and do not wait.

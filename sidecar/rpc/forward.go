@@ -17,6 +17,9 @@ import (
 func (x *call1) forward() (goesOn bool) {
 	x.deadline = x.done.Began.Add(x.timeout())
 	failed := x.choose()
+	if failed == nil && x.fault.delay > 0 {
+		failed = x.delay1()
+	}
 	for {
 		var e *upstream.Endpoint
 		if e, failed = x.next(x.rest(failed)); failed != nil {

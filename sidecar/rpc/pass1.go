@@ -48,7 +48,10 @@ func (x *call2) pass1() {
 }
 
 func (x *call2) try1(pipe *http2.Pipe) {
-	var failed *failure
+	failed, gone := x.delayed1()
+	if gone {
+		return
+	}
 	for {
 		failed = x.rest(failed)
 		x.mu.Lock()
@@ -112,13 +115,18 @@ func (x *call2) exchange1(e *upstream.Endpoint, up *upstream.Conn, used bool, pi
 	if gone != nil {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		if x.done.Why == "" {
-			x.done.Why = "the client: " + gone.Why
-		}
-		x.finish()
+		x.abandoned()
 		return nil
 	}
 	return failed
+}
+
+// abandoned is the end of a call whose client has given up. mu is held.
+func (x *call2) abandoned() {
+	if x.done.Why == "" {
+		x.done.Why = "the client: " + x.gone.Why
+	}
+	x.finish()
 }
 
 func (t *transfer1) run() (failed *failure) {

@@ -15,9 +15,7 @@ import (
 
 // start sends the call to an endpoint, if it need not be waited for. mu is held.
 func (x *call2) start() {
-	if !x.deadline.IsZero() {
-		x.timer = time.AfterFunc(time.Until(x.deadline), x.expire)
-	}
+	x.bound()
 	e, failed := x.next(nil)
 	if failed != nil {
 		x.fail(failed)
@@ -28,6 +26,13 @@ func (x *call2) start() {
 		return
 	}
 	x.wait(e)
+}
+
+// bound has the call end when its time is over. mu is held.
+func (x *call2) bound() {
+	if !x.deadline.IsZero() {
+		x.timer = time.AfterFunc(time.Until(x.deadline), x.expire)
+	}
 }
 
 // wait has a goroutine wait for a connection to e. mu is held.

@@ -144,6 +144,7 @@ type Rule struct {
 	LeastTime time.Duration `yaml:"least_time"` // a caller that waits less long is refused at once
 	Retry     *Retry        `yaml:"retry"`      // nil: only what reached no server is tried again
 	Limits    []Limit       `yaml:"limits"`
+	Fault     *Fault        `yaml:"fault"` // nil: nothing goes wrong on purpose
 
 	Rewrite  Rewrite `yaml:"rewrite"`
 	Request  Edit    `yaml:"request_headers"`

@@ -186,6 +186,13 @@ func TestProblems(t *testing.T) {
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, rewrite: {host: x}}", "have no rewrite"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, retry: {}}", "have no retry"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, methods: [GET]}", "have the method BOLT"},
+		{on("fault: {}"), "a delay or an abort"},
+		{on("fault: {delay: {for: 0s}}"), "3:26: a delay is for some time"},
+		{on("fault: {delay: {for: 1s, percent: 101}}"), "3:45: percent is a share"},
+		{on("fault: {abort: {percent: 10}}"), "a status or a grpc_status"},
+		{on("fault: {abort: {status: 200}}"), "one of 400 to 599"},
+		{on("fault: {abort: {grpc_status: 17}}"), "one of 1 to 16"},
+		{"routes: [{respond: {status: 200}, fault: {abort: {status: 500}}}]", "of routes to a cluster"},
 		{"routes: [", ":"},
 	} {
 		_, err := Parse([]byte(c.document))
@@ -220,6 +227,27 @@ func TestKeys(t *testing.T) {
 		if ok != (c.of != "") || ok && key != balance.Hash([]byte(c.of)) {
 			t.Errorf("by %s: %d, %v", c.by, key, ok)
 		}
+	}
+}
+
+// Faults befall the share that they say.
+func TestFaultsHaveShares(t *testing.T) {
+	table := compiled(t, on("fault: {delay: {for: 1s, percent: 25}, abort: {status: 500, percent: 0.5}}"))
+	call := ask(t, "GET", "http://x/", nil)
+	r := table.Match(call)
+	delayed, aborted := 0, 0
+	const all = 100_000
+	for range all {
+		delay, abort := r.Faulted(call)
+		if delay > 0 {
+			delayed++
+		}
+		if abort != nil {
+			aborted++
+		}
+	}
+	if delayed < all*23/100 || delayed > all*27/100 || aborted < all/400 || aborted > all/100 { // ten times the deviation and more
+		t.Errorf("of %d calls %d are delayed, and %d aborted", all, delayed, aborted)
 	}
 }
 

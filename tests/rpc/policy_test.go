@@ -1,0 +1,42 @@
+package rpc
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// curl is a stock client's outcome: the status, and what else it was asked to write.
+func curl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "curl", append([]string{"-sS", "-o", "/dev/null"}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("curl %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// What is done to calls on purpose is counted and logged, and a stock client sees it by both versions of HTTP.
+func TestFaultsAreSeen(t *testing.T) {
+	m := start(t, fmt.Sprintf(`
+clusters: {web: {endpoints: [%q]}}
+routes: [{name: all, to: web, fault: {headers: {x-test: "yes"}, delay: {for: 30ms}, abort: {status: 418}}}]
+`, server(t, says("fine"))))
+	for _, version := range []string{"--http1.1", "--http2-prior-knowledge"} {
+		if got := curl(t, version, "-H", "X-Test: yes", "-w", "%{http_code}", "http://"+m.addr+"/"); got != "418" {
+			t.Errorf("%s: a call that is aborted: %s", version, got)
+		}
+		if got := curl(t, version, "-w", "%{http_code}", "http://"+m.addr+"/"); got != "200" {
+			t.Errorf("%s: another: %s", version, got)
+		}
+	}
+	eventually(t, "they are counted", func() bool {
+		_, metrics := get(t, "http://"+m.admin+"/metrics")
+		return strings.Contains(metrics, `heddle_rpc_injected_total{fault="abort",route="all"} 2`) &&
+			strings.Contains(metrics, `heddle_rpc_injected_total{fault="delay",route="all"} 2`)
+	})
+	if !strings.Contains(m.Log(), `"why": "delayed by 30ms on purpose; aborted on purpose"`) {
+		t.Error("the log does not say so:\n" + m.Log())
+	}
+}
