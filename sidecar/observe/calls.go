@@ -22,6 +22,7 @@ type Calls struct {
 	faults      *prometheus.CounterVec
 	grpc        *prometheus.CounterVec
 	injected    *prometheus.CounterVec
+	mirrored    *prometheus.CounterVec
 	log         atomic.Pointer[callLog]
 }
 
@@ -52,13 +53,16 @@ func newCalls() *Calls {
 		injected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_injected_total", Help: "Calls that something was done to on purpose, by route and fault: delay or abort.",
 		}, []string{"route", "fault"}),
+		mirrored: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_mirrored_total", Help: "Copies of calls, by route, the cluster they are for and outcome: answered, failed, dropped, too_long or cut.",
+		}, []string{"route", "cluster", "outcome"}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_rpc_connections", Help: "Connections of clients that calls come in on."}),
 		handshakes:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_handshakes_failed_total", Help: "TLS handshakes of clients that failed, for want of a certificate, say."}),
 	}
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc, c.injected}
+	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc, c.injected, c.mirrored}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -108,6 +112,11 @@ func (c *Calls) Call(d *rpc.Done) {
 		fields = append(fields, zap.String("why", d.Why))
 	}
 	l.to.Info("call", fields...)
+}
+
+// Mirrored implements rpc.Observer.
+func (c *Calls) Mirrored(route, cluster, outcome string) {
+	c.mirrored.WithLabelValues(route, cluster, outcome).Inc()
 }
 
 // Handshake implements rpc.Observer.

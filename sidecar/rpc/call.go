@@ -40,6 +40,7 @@ type call struct {
 	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
 	trace    Trace
 	fault    fault
+	mirror   *mirror // nil: none
 	done     Done
 }
 
@@ -50,6 +51,7 @@ func (x *call) begin(c *conn) {
 func (x *call) end() {
 	x.tell(nil)
 	x.confess()
+	x.mirror.done()
 	x.done.Took = time.Since(x.done.Began)
 	x.server.observer.Call(&x.done)
 	if x.trace != nil {

@@ -143,6 +143,11 @@ func (x *call2) getDeadline() time.Time {
 func (x *call2) forward() {
 	x.setDeadline()
 	failed := x.choose()
+	if failed == nil && x.route.Mirror != nil {
+		if x.mirror = x.reflect(x.request2, x.grpc); x.whole {
+			x.mirror.add(nil, true)
+		}
+	}
 	switch {
 	case failed != nil:
 	case x.cluster.Protocol == route.HTTP2:

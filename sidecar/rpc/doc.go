@@ -45,6 +45,8 @@ type Observer interface {
 	Call(d *Done)
 	Connections(change int)
 	Handshake(failed error) // of TLS with a client
+	// Mirrored is told what became of the copy of a call: one of MirrorAnswered and those below it.
+	Mirrored(route, cluster, outcome string)
 	// Fault is told of a client's connection that was ended for what no client may do, by HTTP/2's code.
 	Fault(code, why, client string)
 }

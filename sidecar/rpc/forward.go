@@ -17,6 +17,9 @@ import (
 func (x *call1) forward() (goesOn bool) {
 	x.deadline = x.done.Began.Add(x.timeout())
 	failed := x.choose()
+	if failed == nil && x.route.Mirror != nil {
+		x.reflect1()
+	}
 	if failed == nil && x.fault.delay > 0 {
 		failed = x.delay1()
 	}
@@ -39,6 +42,21 @@ func (x *call1) forward() (goesOn bool) {
 			return goesOn
 		}
 	}
+}
+
+// reflect1 begins a copy of the call.
+func (x *call1) reflect1() {
+	if x.upgrade {
+		return // nobody could speak with whoever the copy comes to
+	}
+	if x.mirror = x.reflect(x.request2, false); x.mirror == nil {
+		return
+	}
+	if x.body.Kind == http1.Empty {
+		x.mirror.add(nil, true)
+		return
+	}
+	x.body.Tap = x.mirror.add
 }
 
 // timeout is what the call may take: the route's time, or what its caller still waits, if that is less.

@@ -23,6 +23,18 @@ type caller struct {
 	x *call2
 }
 
+// Data implements http2.Receiver.
+func (c caller) Data(s *http2.Stream, p []byte, end bool) {
+	c.x.mirror.add(p, end)
+	c.Pipe.Data(s, p, end)
+}
+
+// Trailers implements http2.Receiver.
+func (c caller) Trailers(s *http2.Stream, fields []http2.Field) {
+	c.x.mirror.add(nil, true)
+	c.Pipe.Trailers(s, fields)
+}
+
 // Closed implements http2.Receiver: the server's answer is wanted by nobody.
 func (c caller) Closed(s *http2.Stream, err *http2.Error) {
 	c.Pipe.Closed(s, err)

@@ -242,6 +242,7 @@ func (f fromClient) Data(s *http2.Stream, p []byte, end bool) {
 	defer x.mu.Unlock()
 	r := &x.relay
 	r.ended = r.ended || end
+	x.mirror.add(p, end)
 	switch {
 	case r.server != nil:
 		r.passed = true
@@ -260,6 +261,7 @@ func (f fromClient) Trailers(s *http2.Stream, fields []http2.Field) {
 	defer x.mu.Unlock()
 	r := &x.relay
 	r.ended = true
+	x.mirror.add(nil, true)
 	var behind []http2.Field
 	for i := range fields {
 		if mayTrail(fields[i].Name) {

@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os/exec"
 	"strings"
 	"testing"
@@ -39,4 +41,30 @@ routes: [{name: all, to: web, fault: {headers: {x-test: "yes"}, delay: {for: 30m
 	if !strings.Contains(m.Log(), `"why": "delayed by 30ms on purpose; aborted on purpose"`) {
 		t.Error("the log does not say so:\n" + m.Log())
 	}
+}
+
+// Copies of a stock client's calls come to another server whole and marked, by both versions of HTTP, and are counted.
+func TestCopiesAreSeen(t *testing.T) {
+	type copied struct{ body, mark string }
+	got := make(chan copied, 10)
+	m := start(t, fmt.Sprintf(`
+clusters: {web: {endpoints: [%q]}, shadow: {endpoints: [%q]}}
+routes: [{name: all, to: web, mirror: {cluster: shadow}}]
+`, server(t, says("fine")), server(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- copied{string(body), r.Header.Get("X-Heddle-Mirror")}
+		w.WriteHeader(http.StatusTeapot)
+	})))
+	for _, version := range []string{"--http1.1", "--http2-prior-knowledge"} {
+		if status := curl(t, version, "--data", "all of it", "-w", "%{http_code}", "http://"+m.addr+"/"); status != "200" {
+			t.Errorf("%s: %s", version, status)
+		}
+		if is := <-got; is != (copied{"all of it", "1"}) {
+			t.Errorf("%s: the copy is %+v", version, is)
+		}
+	}
+	eventually(t, "they are counted", func() bool {
+		_, metrics := get(t, "http://"+m.admin+"/metrics")
+		return strings.Contains(metrics, `heddle_rpc_mirrored_total{cluster="shadow",outcome="answered",route="all"} 2`)
+	})
 }

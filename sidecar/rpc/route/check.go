@@ -248,6 +248,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 	c.answers(at, r)
 	c.resilience(at, r)
 	c.fault(at, r)
+	c.mirror(at, r, d)
 	c.bolt(at, r, d)
 	if r.Timeout < 0 {
 		c.problem(at+".timeout", "a timeout is not below 0")

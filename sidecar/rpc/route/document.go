@@ -144,7 +144,8 @@ type Rule struct {
 	LeastTime time.Duration `yaml:"least_time"` // a caller that waits less long is refused at once
 	Retry     *Retry        `yaml:"retry"`      // nil: only what reached no server is tried again
 	Limits    []Limit       `yaml:"limits"`
-	Fault     *Fault        `yaml:"fault"` // nil: nothing goes wrong on purpose
+	Fault     *Fault        `yaml:"fault"`  // nil: nothing goes wrong on purpose
+	Mirror    *Mirror       `yaml:"mirror"` // nil: calls have no copies
 
 	Rewrite  Rewrite `yaml:"rewrite"`
 	Request  Edit    `yaml:"request_headers"`
