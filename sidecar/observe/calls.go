@@ -23,6 +23,7 @@ type Calls struct {
 	grpc        *prometheus.CounterVec
 	injected    *prometheus.CounterVec
 	mirrored    *prometheus.CounterVec
+	hedged      *prometheus.CounterVec
 	log         atomic.Pointer[callLog]
 }
 
@@ -56,13 +57,16 @@ func newCalls() *Calls {
 		mirrored: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_mirrored_total", Help: "Copies of calls, by route, the cluster they are for and outcome: answered, failed, dropped, too_long or cut.",
 		}, []string{"route", "cluster", "outcome"}),
+		hedged: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_hedges_total", Help: "Calls that a second server was asked too, by route and by whose answer was taken: first or second.",
+		}, []string{"route", "answer"}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_rpc_connections", Help: "Connections of clients that calls come in on."}),
 		handshakes:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_handshakes_failed_total", Help: "TLS handshakes of clients that failed, for want of a certificate, say."}),
 	}
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc, c.injected, c.mirrored}
+	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc, c.injected, c.mirrored, c.hedged}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -83,6 +87,12 @@ func (c *Calls) Call(d *rpc.Done) {
 	}
 	if d.Endpoint != "" {
 		c.upstream.WithLabelValues(d.Cluster, d.Endpoint, strconv.Itoa(d.Status/100)).Inc()
+	}
+	switch {
+	case d.HedgeWon:
+		c.hedged.WithLabelValues(d.Route, "second").Inc()
+	case d.Hedged:
+		c.hedged.WithLabelValues(d.Route, "first").Inc()
 	}
 	if d.Delayed > 0 {
 		c.injected.WithLabelValues(d.Route, "delay").Inc()

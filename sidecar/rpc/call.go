@@ -41,6 +41,7 @@ type call struct {
 	trace    Trace
 	fault    fault
 	mirror   *mirror // nil: none
+	hedging  hedging
 	done     Done
 }
 
@@ -149,6 +150,7 @@ func (x *call) choose() *failure {
 	if x.route.Retry != nil {
 		x.cluster.Budget.First()
 	}
+	x.hedged()
 	return x.inject()
 }
 

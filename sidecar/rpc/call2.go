@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heddle-mesh/heddle/governance/breaker"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
@@ -25,11 +26,13 @@ type call2 struct {
 	grpc   bool
 	parted bool // trailers have been sent on, which are not kept
 
-	mu    sync.Mutex // guards what follows, and call while goroutines share it
-	relay relay
-	over  bool // told of
-	timer *time.Timer
-	woken chan struct{} // closed when the call is over while it is delayed; nil: it is not
+	mu      sync.Mutex // guards what follows, and call while goroutines share it
+	relay   relay
+	second2 second
+	over    bool // told of
+	timer   *time.Timer
+	hedger  *time.Timer   // for a second server; nil: none is asked
+	woken   chan struct{} // closed when the call is over while it is delayed; nil: it is not
 	// Of a call to a server of HTTP/1: its connection, and why nobody wants the answer.
 	server1 io.Closer
 	gone    *http2.Error
@@ -249,6 +252,10 @@ func (x *call2) finish() {
 	if x.woken != nil {
 		close(x.woken)
 	}
+	if x.hedger != nil {
+		x.hedger.Stop()
+	}
+	x.forgo(breaker.Unknown, "")
 	x.end()
 }
 

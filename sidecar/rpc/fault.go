@@ -51,6 +51,7 @@ func (x *call) stall(gone <-chan struct{}) {
 	case <-gone:
 	case <-x.server.done:
 	}
+	x.hedging.began = time.Now()
 }
 
 // confess has what is told of the call say that it was delayed.

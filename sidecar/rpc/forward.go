@@ -99,7 +99,7 @@ func (x *call1) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (go
 	}
 	defer x.conn.holds(nil)
 	t := &x.conn.transfer
-	*t = transfer{call1: x, up: up, server: server, used: used, response: http1.Response{Head: http1.Head{Fields: t.response.Fields[:0]}}}
+	*t = transfer{call1: x, up: up, server: server, used: used, from: x.conn.client.Mark(), response: http1.Response{Head: http1.Head{Fields: t.response.Fields[:0]}}}
 	defer t.finish()
 	body, from := x.body, x.conn.client.Mark()
 	goesOn, failed = t.run()
@@ -122,8 +122,10 @@ type transfer struct {
 	server   *http1.Conn
 	used     bool
 	response http1.Response
-	parted   bool // the body did not wait as a whole
-	reusable bool // the connection, when all is over
+	from     int    // the client's mark before its body
+	rival    *rival // whose connection it is; nil: it is the one that it began with
+	parted   bool   // the body did not wait as a whole
+	reusable bool   // the connection, when all is over
 }
 
 // finish gives the connection back or ends it.
@@ -135,6 +137,9 @@ func (t *transfer) finish() {
 		<-t.sending
 	}
 	t.server.Release()
+	if t.rival != nil {
+		t.rival.unload()
+	}
 	if t.reusable {
 		t.up.Put()
 		return
@@ -149,7 +154,7 @@ func (t *transfer) run() (goesOn bool, failed *failure) {
 	}
 	for {
 		t.conn.waits(true)
-		failed := t.readHead()
+		failed := t.await()
 		if !t.conn.waits(false) {
 			t.begun = true // nobody is there to be told
 			return false, &failure{why: "the client has left"}
@@ -213,6 +218,11 @@ func (t *transfer) readHead() *failure {
 	if err := t.server.SetReadDeadline(t.tryBy); err != nil {
 		return t.lost(err)
 	}
+	return t.takeHead()
+}
+
+// takeHead is readHead once the connection knows by when.
+func (t *transfer) takeHead() *failure {
 	silent := true
 	head, err := t.server.ReadHead(maxAnswerHead, func() error { silent = false; return nil })
 	if err != nil {
@@ -300,6 +310,7 @@ func (t *transfer) reply() (goesOn bool, failed *failure) {
 	goesOn = t.persists && t.sent() && body.Kind != http1.UntilClose && !plain && !t.conn.isDraining()
 	client := t.conn.client
 	t.server.Resume()
+	t.heard()
 	t.done.Status = t.response.Status
 	client.Written(t.appendResponse(client.Out(), goesOn, plain))
 	t.begun = true

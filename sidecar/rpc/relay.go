@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/heddle-mesh/heddle/governance/breaker"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
@@ -86,6 +87,11 @@ func (x *call2) attach(e *upstream.Endpoint, two *http2.Conn) bool {
 	if x.tryBy.Before(x.deadline) || x.deadline.IsZero() && !x.tryBy.IsZero() {
 		r.late = time.AfterFunc(time.Until(x.tryBy), func() { x.tooLate(s) })
 	}
+	if h := x.hedging.by; h != nil && x.hedger == nil {
+		if after := h.After(); after > 0 {
+			x.hedger = time.AfterFunc(after, x.hedge2)
+		}
+	}
 	if x.whole || len(r.waiting) == 0 && !r.ended {
 		return true
 	}
@@ -132,7 +138,7 @@ const mostKept = 16 << 10
 // keep keeps what is sent of a body, where the route may have the call tried again. mu is held.
 func (x *call2) keep(p []byte) {
 	r := &x.relay
-	if x.route.Retry == nil || r.begun || r.forgets {
+	if x.route.Retry == nil && x.hedging.by == nil || r.begun || r.forgets {
 		return
 	}
 	if len(r.kept)+len(p) > mostKept {
@@ -176,6 +182,9 @@ func (x *call2) mayRepeat(c cause) bool {
 
 // afresh has the call sent again, if it may be, and else tells the client. mu is held.
 func (x *call2) afresh(f *failure) {
+	if x.promote(f) {
+		return
+	}
 	if !f.again && !f.repeat {
 		f.repeat = x.mayRepeat(f.cause)
 	}
@@ -314,6 +323,14 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 	x := f.call2
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.second2.stream == s {
+		switch {
+		case status >= http.StatusInternalServerError:
+			x.forgo(breaker.Failed, "status "+strconv.Itoa(status))
+		case status >= http.StatusOK:
+			x.promote(nil)
+		}
+	}
 	if x.relay.server != s {
 		return
 	}
@@ -327,6 +344,9 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 		x.stream.SendHead(fields, false)
 		return
 	}
+	if status >= http.StatusInternalServerError && x.promote(&failure{why: "status " + strconv.Itoa(status), fault: true}) {
+		return // the other one may do better
+	}
 	if x.mayRepeat(cause{status: status}) {
 		x.detach(true)
 		x.afresh(&failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true})
@@ -334,6 +354,8 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 	}
 	x.relay.begun = true
 	x.relay.kept = nil
+	x.forgo(breaker.Unknown, "")
+	x.heard()
 	if x.relay.late != nil {
 		x.relay.late.Stop()
 	}
@@ -410,6 +432,9 @@ func (x *call2) answered(trailers []http2.Field) {
 func (f fromServer) Closed(s *http2.Stream, err *http2.Error) {
 	x := f.call2
 	x.mu.Lock()
+	if x.second2.stream == s {
+		x.forgo(breaker.Failed, err.Error())
+	}
 	if x.relay.server != s {
 		x.mu.Unlock()
 		return
@@ -419,6 +444,7 @@ func (f fromServer) Closed(s *http2.Stream, err *http2.Error) {
 	switch failed := x.lost(e, err); {
 	case x.over: // its answer is whole, and no more of the body is wanted
 		x.stream.Reset(http2.NoError)
+	case failed == nil && x.promote(&failure{why: "the server gave up: " + err.Error(), fault: true}):
 	case failed == nil:
 		x.done.Why = "the server gave up: " + err.Error()
 		x.tell(&failure{why: x.done.Why, fault: true})

@@ -68,3 +68,21 @@ routes: [{name: all, to: web, mirror: {cluster: shadow}}]
 		return strings.Contains(metrics, `heddle_rpc_mirrored_total{cluster="shadow",outcome="answered",route="all"} 2`)
 	})
 }
+
+// One server of two answers nobody any more: a stock client does not notice, and what was sent twice is counted.
+func TestHedgesAreSeen(t *testing.T) {
+	stuck := server(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	m := start(t, fmt.Sprintf(`
+clusters: {web: {endpoints: [%q, %q]}}
+routes: [{name: all, to: web, timeout: 1m, hedge: {after: 50ms, percent: 100}}]
+`, stuck, server(t, says("fine"))))
+	for range 4 {
+		if got := curl(t, "-w", "%{http_code}", "http://"+m.addr+"/"); got != "200" {
+			t.Errorf("%s", got)
+		}
+	}
+	eventually(t, "they are counted", func() bool {
+		_, metrics := get(t, "http://"+m.admin+"/metrics")
+		return strings.Contains(metrics, `heddle_rpc_hedges_total{answer="second",route="all"} `)
+	})
+}

@@ -249,6 +249,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 	c.resilience(at, r)
 	c.fault(at, r)
 	c.mirror(at, r, d)
+	c.hedge(at, r)
 	c.bolt(at, r, d)
 	if r.Timeout < 0 {
 		c.problem(at+".timeout", "a timeout is not below 0")

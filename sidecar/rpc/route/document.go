@@ -146,6 +146,7 @@ type Rule struct {
 	Limits    []Limit       `yaml:"limits"`
 	Fault     *Fault        `yaml:"fault"`  // nil: nothing goes wrong on purpose
 	Mirror    *Mirror       `yaml:"mirror"` // nil: calls have no copies
+	Hedge     *Hedge        `yaml:"hedge"`  // nil: a call is at one server at a time
 
 	Rewrite  Rewrite `yaml:"rewrite"`
 	Request  Edit    `yaml:"request_headers"`
