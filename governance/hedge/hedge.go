@@ -4,11 +4,11 @@
 package hedge
 
 import (
-	"math/bits"
 	"sync"
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/limit"
+	"github.com/heddle-mesh/heddle/internal/histogram"
 )
 
 // Rule is when and how often. One of After and Quantile is above 0.
@@ -31,13 +31,16 @@ type Hedge struct {
 
 	mu     sync.Mutex
 	turned time.Time // when the newer half was begun
-	took   [2]histogram
+	took   [2]*histogram.Histogram
+	known  [2]int        // how much is in them
 	after  time.Duration // as was found last; 0: there is none yet
 	fresh  int           // work that was noted since
 }
 
 // New returns one that remembers nothing.
-func New(r Rule) *Hedge { return &Hedge{rule: r, budget: limit.NewBudget(r.Percent, 0)} }
+func New(r Rule) *Hedge {
+	return &Hedge{rule: r, budget: limit.NewBudget(r.Percent, 0), took: [2]*histogram.Histogram{{}, {}}}
+}
 
 // Rule is what it was made with.
 func (h *Hedge) Rule() Rule { return h.rule }
@@ -66,55 +69,30 @@ func (h *Hedge) Took(now time.Time, d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if now.Sub(h.turned) >= Window {
-		h.took[1] = h.took[0]
+		h.took[1], h.known[1] = h.took[0], h.known[0]
 		if now.Sub(h.turned) >= 2*Window {
-			h.took[1] = histogram{}
+			h.took[1], h.known[1] = &histogram.Histogram{}, 0
 		}
-		h.took[0], h.turned = histogram{}, now
+		h.took[0], h.known[0], h.turned = &histogram.Histogram{}, 0, now
 	}
-	h.took[0].add(d)
-	all := h.took[0].all + h.took[1].all
+	h.took[0].Add(d)
+	h.known[0]++
+	all := h.known[0] + h.known[1]
 	if h.fresh++; h.fresh < min(all/8, 1000) && h.after > 0 { // it is looked for no more often than it may have changed
 		return
 	}
 	h.fresh = 0
 	if h.after = 0; all >= least {
-		h.after = quantile(&h.took[0], &h.took[1], h.rule.Quantile)
+		h.after = quantile(h.took[0], h.took[1], h.rule.Quantile)
 	}
 }
 
-// histogram counts times by their size, an eighth more to the next.
-type histogram struct {
-	all    int
-	counts [64 * 8]uint32
-}
-
-func (h *histogram) add(d time.Duration) {
-	h.all++
-	h.counts[place(d)]++
-}
-
-// place is the number of a time's class: three bits behind the first.
-func place(d time.Duration) int {
-	n := uint64(max(d, 8))
-	high := bits.Len64(n) - 1
-	return high*8 + int(n>>(high-3)&7)
-}
-
-// over is the least time that is above a class.
-func over(place int) time.Duration {
-	high, low := place/8, place%8
-	return time.Duration((8 + uint64(low) + 1) << (high - 3))
-}
-
-// quantile is the time below which that share of both is.
-func quantile(a, b *histogram, percent float64) time.Duration {
-	want := float64(a.all+b.all) * percent / 100
-	sum := 0.0
-	for i := range a.counts {
-		if sum += float64(a.counts[i]) + float64(b.counts[i]); sum >= want && sum > 0 {
-			return over(i)
-		}
+// quantile is the time that such a share of both does not exceed.
+func quantile(a, b *histogram.Histogram, percent float64) time.Duration {
+	all, n := a.Read()
+	more, m := b.Read()
+	for i := range all {
+		all[i] += more[i]
 	}
-	return 0
+	return all.Quantile(n+m, percent/100)
 }

@@ -24,6 +24,7 @@ type Calls struct {
 	injected    *prometheus.CounterVec
 	mirrored    *prometheus.CounterVec
 	hedged      *prometheus.CounterVec
+	shed        *prometheus.CounterVec
 	log         atomic.Pointer[callLog]
 }
 
@@ -60,13 +61,16 @@ func newCalls() *Calls {
 		hedged: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_hedges_total", Help: "Calls that a second server was asked too, by route and by whose answer was taken: first or second.",
 		}, []string{"route", "answer"}),
+		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_shed_total", Help: "Calls that were turned away as too many were under way for how long answers took, by route, cluster and priority.",
+		}, []string{"route", "cluster", "priority"}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_rpc_connections", Help: "Connections of clients that calls come in on."}),
 		handshakes:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_handshakes_failed_total", Help: "TLS handshakes of clients that failed, for want of a certificate, say."}),
 	}
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc, c.injected, c.mirrored, c.hedged}
+	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc, c.injected, c.mirrored, c.hedged, c.shed}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -87,6 +91,9 @@ func (c *Calls) Call(d *rpc.Done) {
 	}
 	if d.Endpoint != "" {
 		c.upstream.WithLabelValues(d.Cluster, d.Endpoint, strconv.Itoa(d.Status/100)).Inc()
+	}
+	if d.Shed != "" {
+		c.shed.WithLabelValues(d.Route, d.Cluster, d.Shed).Inc()
 	}
 	switch {
 	case d.HedgeWon:

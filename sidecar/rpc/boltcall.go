@@ -397,6 +397,7 @@ func (x *boltCall) fail(f *failure) {
 func (x *boltCall) reply(f bolt.Frame) *mux.Writer {
 	f.SetID(x.id)
 	f.Seal()
+	x.heard()
 	x.done.Status = httpStatus(f.Status())
 	b := x.client
 	w := b.writer

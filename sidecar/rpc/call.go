@@ -42,6 +42,7 @@ type call struct {
 	fault    fault
 	mirror   *mirror // nil: none
 	hedging  hedging
+	place    place
 	done     Done
 }
 
@@ -53,6 +54,7 @@ func (x *call) end() {
 	x.tell(nil)
 	x.confess()
 	x.mirror.done()
+	x.leave()
 	x.done.Took = time.Since(x.done.Began)
 	x.server.observer.Call(&x.done)
 	if x.trace != nil {
@@ -146,6 +148,9 @@ func (x *call) choose() *failure {
 	x.done.Cluster = x.cluster.Name
 	if (x.cluster.Protocol == route.Bolt) != (x.protocol == route.Bolt) {
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster " + x.cluster.Name + " speaks another protocol than the call"}
+	}
+	if f := x.enter(); f != nil {
+		return f
 	}
 	if x.route.Retry != nil {
 		x.cluster.Budget.First()

@@ -37,6 +37,7 @@ type Done struct {
 	Identity                 string        // of the client, by its certificate; empty: it has shown none
 	Code                     string        // of gRPC; empty: none
 	Delayed                  time.Duration // on purpose
+	Shed                     string        // the priority of a call that was turned away by what is under way; empty: it was not
 	Hedged, HedgeWon         bool          // a second server was asked; its answer is the call's
 	Aborted                  bool          // likewise
 }

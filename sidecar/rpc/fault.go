@@ -51,7 +51,8 @@ func (x *call) stall(gone <-chan struct{}) {
 	case <-gone:
 	case <-x.server.done:
 	}
-	x.hedging.began = time.Now()
+	x.hedging.began = time.Now() // the delay says nothing of the servers
+	x.place.began = x.hedging.began
 }
 
 // confess has what is told of the call say that it was delayed.

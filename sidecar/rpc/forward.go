@@ -353,6 +353,7 @@ func (t *transfer) tunnel() (goesOn bool, failed *failure) {
 	if !t.upgrade {
 		return false, &failure{status: http.StatusBadGateway, why: "the server changes to another protocol unasked", fault: true}
 	}
+	t.leave() // it may last for ever
 	client := t.conn.client
 	t.done.Status = t.response.Status
 	out := appendStatus(client.Out(), &t.response)

@@ -35,8 +35,12 @@ func (x *call) hedged() {
 
 // heard notes that an answer has begun.
 func (x *call) heard() {
-	if h := x.hedging.by; h != nil {
-		now := time.Now()
+	h, places := x.hedging.by, &x.place
+	if h == nil && places.began.IsZero() {
+		return
+	}
+	now := time.Now()
+	if places.answer = now; h != nil {
 		h.Took(now, now.Sub(x.hedging.began))
 	}
 }

@@ -269,6 +269,7 @@ func (t *transfer1) reply() *failure {
 	t.server.Resume()
 	x := t.call2
 	x.mu.Lock()
+	x.heard()
 	x.done.Status = t.response.Status
 	x.relay.begun = true
 	x.stream.SendHead(x.answer1(&t.response), body.Kind == http1.Empty)

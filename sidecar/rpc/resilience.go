@@ -16,8 +16,9 @@ import (
 // routed is a table of routes with what limits them.
 type routed struct {
 	*route.Table
-	limits map[*route.Route][]limiter // in its order
-	hedges map[*route.Route]*hedge.Hedge
+	limits   map[*route.Route][]limiter // in its order
+	hedges   map[*route.Route]*hedge.Hedge
+	adaptive map[*route.Route]*limit.Adaptive
 
 	guarded bool // some routes are for some clients only
 }
@@ -32,7 +33,7 @@ const maxKeys = 100_000
 
 // governed goes on with the limits that the table before it had for a route of that name, where they are the same.
 func governed(t *route.Table, before *routed) *routed {
-	r := &routed{Table: t, limits: map[*route.Route][]limiter{}, hedges: hedges(t, before)}
+	r := &routed{Table: t, limits: map[*route.Route][]limiter{}, hedges: hedges(t, before), adaptive: adaptive(t, before)}
 	had := map[string][]limiter{}
 	if before != nil {
 		for _, old := range before.Routes() {

@@ -86,3 +86,19 @@ routes: [{name: all, to: web, timeout: 1m, hedge: {after: 50ms, percent: 100}}]
 		return strings.Contains(metrics, `heddle_rpc_hedges_total{answer="second",route="all"} `)
 	})
 }
+
+// What bounds the calls under way is seen by those who watch.
+func TestConcurrencyIsSeen(t *testing.T) {
+	m := start(t, fmt.Sprintf(`
+clusters: {web: {endpoints: [%q], concurrency: {max: 12}}}
+routes: [{name: all, to: web, concurrency: {min: 30}}]
+`, server(t, says("fine"))))
+	if got := curl(t, "-w", "%{http_code}", "http://"+m.addr+"/"); got != "200" {
+		t.Errorf("%s", got)
+	}
+	eventually(t, "bounds are told", func() bool {
+		_, metrics := get(t, "http://"+m.admin+"/metrics")
+		return strings.Contains(metrics, `heddle_rpc_concurrency_limit{name="web",of="cluster"} 12`) && strings.Contains(metrics, `heddle_rpc_concurrency_limit{name="all",of="route"} 30`) &&
+			strings.Contains(metrics, `heddle_rpc_concurrency_active{name="all",of="route"} 0`)
+	})
+}
