@@ -200,6 +200,8 @@ func TestProblems(t *testing.T) {
 		{on("priority: urgent"), "a priority is low, normal, high or header:NAME"},
 		{"routes: [{respond: {status: 200}, priority: low}]", "of routes to a cluster"},
 		{"clusters:\n  a: {endpoints: [\"h:1\"], concurrency: {max: -1}}\nroutes: [{to: a}]", "max is not below 0"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], health: {check: {grpc: x}}}\nroutes: [{to: a}]", "clusters of protocol: http2"},
+		{"clusters:\n  a: {protocol: http2, endpoints: [\"h:1\"], health: {check: {grpc: x, path: /y}}}\nroutes: [{to: a}]", "one of grpc and path"},
 		{on("fault: {}"), "a delay or an abort"},
 		{on("fault: {delay: {for: 0s}}"), "3:26: a delay is for some time"},
 		{on("fault: {delay: {for: 1s, percent: 101}}"), "3:45: percent is a share"},
