@@ -75,6 +75,10 @@ func (x *boltCall) serve(b *boltConn, f bolt.Frame) {
 		x.fail(failed)
 		return
 	}
+	if x.fault.delay > 0 {
+		x.delay(f)
+		return
+	}
 	x.forward(f, nil, nil)
 }
 
@@ -393,6 +397,7 @@ func (x *boltCall) fail(f *failure) {
 func (x *boltCall) reply(f bolt.Frame) *mux.Writer {
 	f.SetID(x.id)
 	f.Seal()
+	x.heard()
 	x.done.Status = httpStatus(f.Status())
 	b := x.client
 	w := b.writer

@@ -25,6 +25,7 @@ type watched struct {
 	mu     sync.Mutex
 	calls  []Done
 	faults []string
+	copies map[string]int // by outcome
 	conns  atomic.Int64
 	lost   atomic.Int64 // handshakes
 }
@@ -38,6 +39,22 @@ func (w *watched) Call(d *Done) {
 func (w *watched) Handshake(error) { w.lost.Add(1) }
 
 func (w *watched) Connections(change int) { w.conns.Add(int64(change)) }
+
+func (w *watched) Mirrored(_, _, outcome string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.copies == nil {
+		w.copies = map[string]int{}
+	}
+	w.copies[outcome]++
+}
+
+// mirrored is how many copies ended so.
+func (w *watched) mirrored(outcome string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.copies[outcome]
+}
 
 func (w *watched) Fault(code, why, _ string) {
 	w.mu.Lock()
