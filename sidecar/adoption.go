@@ -54,18 +54,23 @@ func buildUsers(docs map[string]reload.Document) (*rule.Users, error) {
 	return users, problems.Err()
 }
 
-// buildRoutes reads the document of routes; without one no call finds any.
-func buildRoutes(docs map[string]reload.Document) (*route.Table, error) {
-	d, ok := docs[layout.Mesh]
-	if !ok {
-		return route.Compile(&route.Document{}), nil
+// routesBuilder reads the document of routes, of which most often little has changed; without one no call finds any.
+func routesBuilder() func(docs map[string]reload.Document) (*route.Table, error) {
+	parser := &route.Parser{}
+	return func(docs map[string]reload.Document) (*route.Table, error) {
+		d, ok := docs[layout.Mesh]
+		if !ok {
+			return noRoutes(), nil
+		}
+		document, err := parser.Parse(d.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		return route.Compile(document), nil
 	}
-	document, err := route.Parse(d.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	return route.Compile(document), nil
 }
+
+func noRoutes() *route.Table { return route.Compile(&route.Document{}) }
 
 // moved names the tables that a version places elsewhere than what runs. One that is wrong by itself places nothing:
 // that it cannot be built is what its author has to be told. Where no barrier was in between, there may have been several

@@ -31,12 +31,14 @@ type calls struct {
 }
 
 // ReadRoutes reads and checks a document of clusters and routes. The error names the file, lines and columns.
-func ReadRoutes(file string) (*route.Table, error) {
+func ReadRoutes(file string) (*route.Table, error) { return readRoutes(&route.Parser{}, file) }
+
+func readRoutes(parser *route.Parser, file string) (*route.Table, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the routes: %w", err)
 	}
-	d, err := route.Parse(text)
+	d, err := parser.Parse(text)
 	if err != nil {
 		return nil, inFile(file, err)
 	}

@@ -74,6 +74,7 @@ type files struct {
 	lock    *os.File
 	layouts []*rule.Layout // in force; the reloading goroutine's
 	version uint64
+	routes  route.Parser
 	docs    atomic.Pointer[[]*rule.Document] // in force
 }
 
@@ -82,7 +83,7 @@ func (f *files) calls(c *config.Config) (*route.Table, error) {
 	if len(c.RPC.Address) == 0 {
 		return nil, nil
 	}
-	return ReadRoutes(c.RPC.File)
+	return readRoutes(&f.routes, c.RPC.File)
 }
 
 // callRegistry implements documents.

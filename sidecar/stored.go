@@ -150,7 +150,7 @@ func (s *stored) followers(c *config.Config) (err error) {
 		return err
 	}
 	s.routes, err = reload.New(reload.Config[*route.Table]{
-		Store: s.store, Kind: layout.Routes, Instance: c.Instance.Name, Labels: labels(c), Build: buildRoutes,
+		Store: s.store, Kind: layout.Routes, Instance: c.Instance.Name, Labels: labels(c), Build: routesBuilder(),
 		Path: filepath.Join(s.dir, "routes"), Publisher: publisher(s.publishRoutes), Alarm: s.log.alarm, Now: time.Now, StoreWait: wait,
 	})
 	if err != nil {
@@ -330,7 +330,7 @@ func (s *stored) calls(*config.Config) (*route.Table, error) {
 	if now := s.routes.Current(); now != nil {
 		return now.Value, nil
 	}
-	return buildRoutes(nil)
+	return noRoutes(), nil
 }
 
 // callRegistry implements documents.

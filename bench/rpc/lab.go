@@ -27,7 +27,7 @@ const (
 	haproxy      = "haproxy"
 	reverseProxy = "reverseproxy"
 	plain        = "heddle"     // one route
-	full         = "heddle all" // what a route can have: conditions, edits of fields, a time, a trace
+	full         = "heddle all" // what a route can have: conditions, limits, a breaker, edits of fields, a time, a trace
 )
 
 // target is what is measured.
@@ -224,7 +224,7 @@ func (l *lab) program(ctx context.Context, f *family, name string, config func(a
 const (
 	grpcRoutes  = "clusters: {web: {protocol: http2, endpoints: [%q]}}\nroutes: [{path: {prefix: /}, to: web}]\n"
 	plainRoutes = "clusters: {web: {endpoints: [%q]}}\nroutes: [{path: {prefix: /}, to: web}]\n"
-	fullRoutes  = `clusters: {web: {endpoints: [%q], balance: least_active}}
+	fullRoutes  = `clusters: {web: {endpoints: [%q], balance: least_active, breaker: {}, health: {eject: {}}}}
 routes:
   - {path: {exact: /ping}, respond: {status: 200}}
   - {hosts: [other.example], path: {prefix: /}, respond: {status: 404}}
@@ -234,6 +234,8 @@ routes:
     query: {x: "1"}
     to: web
     timeout: 2s
+    retry: {}
+    limits: [{by: client, rate: 1000000}, {by: route, rate: 1000000}]
     rewrite: {host: inner.example}
     request_headers: {set: {x-team: checkout}, remove: [x-debug]}
     response_headers: {set: {x-served-by: mesh}, remove: [server]}

@@ -160,12 +160,12 @@ func (l *lab) rounds(ctx context.Context, o *options, f *family, n int, what str
 	w.SetStyle(table.StyleLight)
 	w.Style().Format.Header = layout.FormatDefault
 	w.SetTitle("%s, %d rounds of %v: median (lowest–highest)", what, o.rounds, o.window)
-	w.AppendHeader(table.Row{"", "requests/s", "CPU µs", "CPU ÷ " + f.beside, "CPU ÷ relay", "reads+writes", "p50 µs", "p99 µs", "added p50 ÷ relay's"})
+	w.AppendHeader(table.Row{"", "requests/s", "CPU µs", "CPU ÷ " + f.beside, "CPU ÷ relay", "CPU ÷ heddle", "reads+writes", "p50 µs", "p99 µs", "added p50 ÷ relay's"})
 	for _, t := range f.targets {
 		mine := all[t.name]
 		w.AppendRow(table.Row{
 			t.name, spread(mine, perSecond, "%.0f"), spread(mine, cpu, "%.1f"),
-			ratio(mine, all[f.beside], cpu), ratio(mine, all[relay], cpu), spread(mine, calls, "%.2f"),
+			ratio(mine, all[f.beside], cpu), ratio(mine, all[relay], cpu), ratio(mine, all[plain], cpu), spread(mine, calls, "%.2f"),
 			spread(mine, p50, "%.0f"), spread(mine, p99, "%.0f"), added(mine, all[relay], all[direct]),
 		})
 	}

@@ -1,12 +1,16 @@
 package rpc
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // curl is a stock client's outcome: the status, and what else it was asked to write.
@@ -101,4 +105,65 @@ routes: [{name: all, to: web, concurrency: {min: 30}}]
 		return strings.Contains(metrics, `heddle_rpc_concurrency_limit{name="web",of="cluster"} 12`) && strings.Contains(metrics, `heddle_rpc_concurrency_limit{name="all",of="route"} 30`) &&
 			strings.Contains(metrics, `heddle_rpc_concurrency_active{name="all",of="route"} 0`)
 	})
+}
+
+// Ten thousand routes to five thousand servers change under load without a call that fails, however many of them do.
+func TestManyRoutesAreReloaded(t *testing.T) {
+	a, b := server(t, says("a")), server(t, says("b"))
+	many := func(to string, timeout int) string {
+		var text strings.Builder
+		text.WriteString("clusters:\n")
+		for c := range 100 {
+			fmt.Fprintf(&text, "  c%d:\n    endpoints:\n", c)
+			for e := range 50 {
+				fmt.Fprintf(&text, "    - \"127.%d.%d.1:1\"\n", c+1, e)
+			}
+		}
+		fmt.Fprintf(&text, "  web: {endpoints: [%q]}\nroutes:\n", to)
+		for i := range 10_000 {
+			fmt.Fprintf(&text, "- {name: r%d, hosts: [h%d.example], path: {prefix: /p%d}, to: c%d, timeout: %ds}\n", i, i%100, i, i%100, timeout)
+		}
+		text.WriteString("- {name: all, to: web}\n")
+		return text.String()
+	}
+	m := start(t, many(a, 2))
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	for range 3 {
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				res, err := http.Get("http://" + m.addr + "/")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				body, err := io.ReadAll(res.Body)
+				_ = res.Body.Close()
+				if s := string(body); err != nil || res.StatusCode != 200 || s != "a" && s != "b" {
+					t.Errorf("%d %q, %v", res.StatusCode, body, err)
+				}
+			}
+		})
+	}
+	for _, next := range []struct {
+		to, want string
+		timeout  int // of all routes
+	}{{b, "b", 2}, {a, "a", 3}, {b, "b", 3}} {
+		began := time.Now()
+		m.write(many(next.to, next.timeout))
+		if err := m.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := began.Add(time.Minute); ; {
+			if _, body := get(t, "http://"+m.addr+"/"); body == next.want {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the routes are not reloaded within a minute")
+			}
+		}
+		t.Logf("a reload took %v", time.Since(began))
+	}
+	stop()
+	clients.Wait()
 }

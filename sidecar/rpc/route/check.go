@@ -83,14 +83,15 @@ func Below(err error, lines int) error {
 }
 
 type checker struct {
-	file     *ast.File
+	file     *ast.File // nil: problems have no places
+	known    *known    // what has been found right, beside the same clusters; nil: nothing has
 	problems []Problem
 }
 
 // problem notes a mistake at a place of the document, in the library's notation ($.routes[0].to), or the nearest that is there.
 func (c *checker) problem(at, format string, args ...any) {
 	p := Problem{Message: fmt.Sprintf(format, args...)}
-	for ; p.Line == 0 && at != "$"; at = at[:strings.LastIndexAny(at, ".[")] {
+	for ; c.file != nil && p.Line == 0 && at != "$"; at = at[:strings.LastIndexAny(at, ".[")] {
 		path, err := yaml.PathString(at)
 		if err != nil {
 			continue
@@ -107,6 +108,9 @@ func (c *checker) document(d *Document) {
 		c.problem("$", "there are no routes")
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Clusters)) {
+		if c.known.hasCluster(d.Clusters[name]) {
+			continue
+		}
 		c.cluster(fmt.Sprintf("$.clusters.'%s'", name), name, d.Clusters[name])
 	}
 	names, numbers := map[string]bool{}, map[string]bool{}
@@ -116,19 +120,18 @@ func (c *checker) document(d *Document) {
 		}
 	}
 	for i, r := range d.Routes {
-		at := fmt.Sprintf("$.routes[%d]", i)
-		if r == nil {
+		switch at := "$.routes[" + strconv.Itoa(i) + "]"; {
+		case r == nil:
 			c.problem(at, "the route is empty")
 			continue
-		}
-		switch {
 		case r.Name != "" && names[r.Name]:
 			c.problem(at+".name", "there are two routes of the name %s", r.Name)
 		case numbers[r.Name]:
 			c.problem(at+".name", "%s is the name of another route, by its number", r.Name)
 		}
-		names[r.Name] = true
-		c.rule(at, r, d)
+		if names[r.Name] = true; !c.known.hasRoute(r) {
+			c.rule("$.routes["+strconv.Itoa(i)+"]", r, d)
+		}
 	}
 }
 
@@ -278,6 +281,9 @@ func (c *checker) path(at string, p *Path) {
 		if text != "" && text[0] != '/' {
 			c.problem(at, "the path %q does not begin with /", text)
 		}
+	}
+	if p.Regex == "" {
+		return
 	}
 	if _, err := regexp.Compile(p.Regex); err != nil {
 		c.problem(at+".regex", "%v", err)

@@ -68,7 +68,7 @@ func (a *Allow) Admits(identity, addr string) bool {
 
 // parse reads the networks.
 func (a *Allow) parse() error {
-	a.prefixes = nil
+	var prefixes []netip.Prefix
 	for _, text := range a.Networks {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -81,7 +81,10 @@ func (a *Allow) parse() error {
 		if p.Masked() != p {
 			return fmt.Errorf("the network of %s is written %s", text, p.Masked())
 		}
-		a.prefixes = append(a.prefixes, p)
+		prefixes = append(prefixes, p)
+	}
+	if len(a.prefixes) != len(prefixes) { // documents may share it, and calls ask it already
+		a.prefixes = prefixes
 	}
 	return nil
 }
