@@ -115,7 +115,7 @@ func (p *planning) namedColumns(t *table) []catalog.Column {
 			named[strings.ToLower(identText(p.stmt.Text, tok))] = true
 		case tok.Is("*") && i > 0:
 			before := p.stmt.Tokens[i-1]
-			all = all || before.Is(".") || before.Is(",") || before.Is("SELECT") || before.Is("DISTINCT") || before.Is("ALL")
+			all = all || before.Is(".") || before.Is(",") || beforeStar[before.Word]
 		}
 		all = all || tok.Is("NATURAL")
 	}
@@ -133,6 +133,12 @@ func (p *planning) namedColumns(t *table) []catalog.Column {
 		out = append(out, t.schema.Columns[0])
 	}
 	return out
+}
+
+// beforeStar are the words behind which a * means all columns and no product.
+var beforeStar = map[string]bool{
+	"SELECT": true, "RETURNING": true, "ALL": true, "DISTINCT": true, "DISTINCTROW": true, "HIGH_PRIORITY": true, "STRAIGHT_JOIN": true, "SQL_SMALL_RESULT": true,
+	"SQL_BIG_RESULT": true, "SQL_BUFFER_RESULT": true, "SQL_CACHE": true, "SQL_NO_CACHE": true, "SQL_CALC_FOUND_ROWS": true,
 }
 
 // literalItem reports whether a select item is a text literal.

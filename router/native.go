@@ -1,7 +1,9 @@
 package router
 
 import (
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -369,15 +371,22 @@ func (g *grouping) readsByNumber(label string) bool {
 	if g.sel.GroupBy != nil || g.sel.Where == nil {
 		return false
 	}
-	v := &numberVisitor{label: strings.ToLower(label)}
+	_, arg, _ := strings.Cut(strings.ToLower(label), "(")
+	words := strings.FieldsFunc(arg, func(c rune) bool { return c != '_' && c != '$' && !unicode.IsLetter(c) && !unicode.IsDigit(c) })
+	v := &numberVisitor{words: words}
 	g.sel.Where.Accept(v)
 	return v.found
 }
 
-// numberVisitor looks for comparisons of a column that a label names with a number.
+// numberVisitor looks for comparisons of a column with a number, one of those that an aggregate's argument names.
 type numberVisitor struct {
-	label string
+	words []string
 	found bool
+}
+
+// names reports whether the argument names a column. A name with other characters than words have is taken for named.
+func (v *numberVisitor) names(column string) bool {
+	return slices.Contains(v.words, column) || strings.ContainsFunc(column, func(c rune) bool { return c != '_' && c != '$' && !unicode.IsLetter(c) && !unicode.IsDigit(c) })
 }
 
 // Enter implements ast.Visitor.
@@ -395,7 +404,7 @@ func (v *numberVisitor) Enter(n ast.Node) (ast.Node, bool) {
 			}
 			switch e := e.(type) {
 			case *ast.ColumnNameExpr:
-				column = column || strings.Contains(v.label, e.Name.Name.L)
+				column = column || v.names(e.Name.Name.L)
 			case ast.ValueExpr:
 				switch e.GetValue().(type) {
 				case nil, string, []byte:

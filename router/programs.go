@@ -306,10 +306,8 @@ func (p *planning) checkPrograms() error {
 		switch n := n.(type) {
 		case *plan.Route:
 			return p.checkRoute(n)
-		case *plan.Gather: // its columns are described at Place
-			if err := p.checkRoute(n.Place); err != nil {
-				return err
-			}
+		case *plan.Gather: // its columns are described at Place; its parts, and what is left, are statements that have been checked
+			return p.checkRoute(n.Place)
 		case *plan.Residual:
 			if !p.permitted(n.Target.DataSource) {
 				return p.refuse("a stored program that is not on the data source " + n.Target.DataSource + ", or needs what is not there")
