@@ -247,7 +247,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 	}
 	c.answers(at, r)
 	c.resilience(at, r)
-	c.bolt(at, r, d)
+	c.framed(at, r, d)
 	if r.Timeout < 0 {
 		c.problem(at+".timeout", "a timeout is not below 0")
 	}

@@ -179,13 +179,16 @@ func TestProblems(t *testing.T) {
 		{"clusters:\n  a: {discover: {}}\nroutes: [{to: a}]", "2:17: endpoints are found by one of"},
 		{"clusters:\n  a: {discover: {dns: nowhere}}\nroutes: [{to: a}]", "not host:port"},
 		{"clusters:\n  a: {discover: {file: x, server: \"h:53\"}}\nroutes: [{to: a}]", "a server of DNS"},
-		{"clusters:\n  a: {protocol: dubbo, endpoints: [\"h:1\"]}\nroutes: [{to: a}]", `2:17: the protocol "dubbo" is none of`},
+		{"clusters:\n  a: {protocol: thrift, endpoints: [\"h:1\"]}\nroutes: [{to: a}]", `2:17: the protocol "thrift" is none of`},
 		{"clusters:\n  a: {protocol: bolt, endpoints: [\"h:1\"], health: {check: {path: /x}}}\nroutes: [{to: a}]", "checked by heartbeats"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}, b: {endpoints: [\"h:1\"]}}\nroutes:\n- {to: {a: 1, b: 1}}", "the cluster a speaks Bolt, and b does not"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, hosts: [x]}", "3:18: calls by Bolt, which the cluster a speaks, have no hosts"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, rewrite: {host: x}}", "have no rewrite"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, retry: {}}", "have no retry"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, methods: [GET]}", "have the method BOLT"},
+		{"clusters: {a: {protocol: dubbo, endpoints: [\"h:1\"]}, b: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: {a: 1, b: 1}}", "no call can go to both"},
+		{"clusters: {a: {protocol: dubbo, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, methods: [BOLT]}", "calls by Dubbo, which the cluster a speaks, have the method DUBBO"},
+		{"clusters:\n  a: {protocol: dubbo, endpoints: [\"h:1\"], health: {check: {path: /x}}}\nroutes: [{to: a}]", "servers of Dubbo are checked by heartbeats"},
 		{"routes: [", ":"},
 	} {
 		_, err := Parse([]byte(c.document))
