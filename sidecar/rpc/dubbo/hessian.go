@@ -368,6 +368,9 @@ const longestPart = 0x8000
 
 // appendString writes a string.
 func appendString(out []byte, s string) []byte {
+	if len(s) <= longestPart && isASCII(s) {
+		return append(appendLength(out, len(s)), s...)
+	}
 	units := utf16.Encode([]rune(s))
 	for len(units) > longestPart {
 		part := longestPart
@@ -377,15 +380,27 @@ func appendString(out []byte, s string) []byte {
 		out = appendUnits(append(out, textChunk, byte(part>>8), byte(part)), units[:part])
 		units = units[part:]
 	}
-	switch n := len(units); {
-	case n <= 0x1f:
-		out = append(out, byte(n))
-	case n <= 0x3ff:
-		out = append(out, 0x30+byte(n>>8), byte(n))
-	default:
-		out = append(out, textLast, byte(n>>8), byte(n))
+	return appendUnits(appendLength(out, len(units)), units)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
 	}
-	return appendUnits(out, units)
+	return true
+}
+
+// appendLength begins the last part of a string.
+func appendLength(out []byte, n int) []byte {
+	switch {
+	case n <= 0x1f:
+		return append(out, byte(n))
+	case n <= 0x3ff:
+		return append(out, 0x30+byte(n>>8), byte(n))
+	}
+	return append(out, textLast, byte(n>>8), byte(n))
 }
 
 func appendUnits(out []byte, units []uint16) []byte {
