@@ -36,6 +36,7 @@ type framedConn struct {
 const (
 	maxUnderway = 1 << 14 // calls of a client's connection
 	maxParked   = 1 << 20 // bytes of calls that wait for a connection to a server; beyond it no more is read meanwhile
+	mostRoom    = 4 << 10 // bytes of it that a connection keeps
 	maxUntaken  = 1 << 20 // bytes that either end has not taken, beside one frame
 )
 
@@ -87,6 +88,9 @@ func (b *framedConn) run() {
 			b.take(f)
 		}
 		b.flushes.all()
+		if cap(b.room) > mostRoom {
+			b.room = nil
+		}
 		if !b.more() {
 			return
 		}
