@@ -24,6 +24,8 @@ type Body struct {
 	Limits      bool     // LIMIT, or FETCH FIRST
 	Writes      bool     // a statement in it changes something
 	LoadsFile   bool     // LOAD_FILE()
+	XA          bool     // XA START and its kin
+	Kills       bool     // KILL
 
 	Statements []*Statement // those in it that are more than queries, as far as they can be told
 }
@@ -112,6 +114,15 @@ func (r *reader) body(from int) *Body {
 	return b
 }
 
+// quoted reports whether token i is a text, as XA's names are.
+func (r *reader) quoted(i int) bool {
+	switch r.at(i).Kind {
+	case String, NString, Hex, HexStr, Bit, BitStr:
+		return true
+	}
+	return false
+}
+
 // tableBefore are the words directly after which a table's name can stand.
 var tableBefore = map[string]bool{
 	"FROM": true, "JOIN": true, "STRAIGHT_JOIN": true, "INTO": true, "UPDATE": true, "TABLE": true, "TABLES": true,
@@ -188,7 +199,13 @@ func (r *reader) bodyWord(b *Body, i int) {
 		r.bodySet(b, i)
 	case "NEW":
 		r.assignsNew(b, i)
-	case "SHOW", "KILL", "SHUTDOWN", "INSTALL", "UNINSTALL", "PURGE", "CHANGE", "RESET", "HANDLER", "CALL", "BINLOG", "STOP", "XA", "HELP", "BACKUP":
+	case "XA":
+		b.XA = b.XA || r.is(i+1, "RECOVER") || r.any(i+1, "START", "BEGIN", "END", "PREPARE", "COMMIT", "ROLLBACK") && r.quoted(i+2)
+		r.bodyStatement(b, i)
+	case "KILL":
+		st := r.bodyStatement(b, i)
+		b.Kills = b.Kills || st != nil && st.Kind == Kill
+	case "SHOW", "SHUTDOWN", "INSTALL", "UNINSTALL", "PURGE", "CHANGE", "RESET", "HANDLER", "CALL", "BINLOG", "STOP", "HELP", "BACKUP":
 		r.bodyStatement(b, i)
 	}
 	if r.t[i].Is("SET") || r.t[i].Is("START") {

@@ -97,3 +97,25 @@ func mustParse(t *testing.T, text string) *Statement {
 	}
 	return st
 }
+
+func TestBodyReachesPastTheSession(t *testing.T) {
+	for text, want := range map[string][2]bool{
+		"BEGIN XA RECOVER; END":                                       {true, false},
+		"IF a THEN XA ROLLBACK 'a','b',1; END IF":                     {true, false},
+		"BEGIN l: LOOP XA COMMIT X'61'; END LOOP; END":                {true, false},
+		"xa prepare b'1'":                                             {true, false},
+		"BEGIN DECLARE xa INT; SELECT CASE WHEN xa THEN xa END; END":  {false, false},
+		"SELECT t.xa, xa FROM t WHERE `kill` = 1":                     {false, false},
+		"BEGIN KILL QUERY a; KILL 1; END":                             {false, true},
+		"BEGIN DECLARE CONTINUE HANDLER FOR SQLSTATE '1' KILL 7; END": {false, true},
+	} {
+		b, err := ParseBody(text, maria)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := [2]bool{b.XA, b.Kills}; got != want {
+			t.Errorf("%s: XA, KILL: %v", text, got)
+		}
+	}
+}

@@ -64,8 +64,20 @@ func (f *fanOut) rows() error {
 		root, order = &plan.MergeSort{Input: root, Keys: keys}, text
 	}
 	f.route.Template = f.template(shardSelect{hidden: f.hidden, order: order, limit: true})
+	f.route.SortsTwice = len(f.hidden) > 0 && f.c.Limit == nil && f.listsColumns()
 	f.p.plan.Root = f.projected(f.limited(root))
 	return nil
+}
+
+// listsColumns reports whether nothing is selected but columns.
+func (f *fanOut) listsColumns() bool {
+	return !slices.ContainsFunc(f.sel.Fields.Fields, func(field *ast.SelectField) bool {
+		if field.WildCard != nil {
+			return false
+		}
+		_, column := bareExpr(field.Expr).(*ast.ColumnNameExpr)
+		return !column
+	})
 }
 
 // keepsDistinct refuses what a hidden column would do to SELECT DISTINCT: it may only repeat what is selected.
@@ -318,6 +330,14 @@ func (f *fanOut) limited(n plan.Node) plan.Node {
 
 // countsFound reports whether all rows have to be seen, whatever LIMIT says.
 func (f *fanOut) countsFound() bool { return f.p.stmt.Uses.Has(parser.UseCalcFoundRows) }
+
+// countingFound is what has a server that finishes a statement count all of its rows.
+func (f *fanOut) countingFound() string {
+	if f.countsFound() {
+		return "SQL_CALC_FOUND_ROWS "
+	}
+	return ""
+}
 
 func limitArgs(l *parser.Limit) *plan.LimitArgs {
 	if l == nil {

@@ -134,7 +134,7 @@ func (p *planning) gatherRefusal() string {
 		return p.ofAllRows()
 	case p.stmt.Kind != parser.Select, p.stmt.Clauses == nil:
 		return "a statement of this form over several shards"
-	case uses.Has(parser.UseForUpdate | parser.UseSequence | parser.UseLock), uses.Has(parser.UseForShare) && !p.locks:
+	case uses.Has(parser.UseSequence | parser.UseLock), uses.Has(parser.UseForUpdate) && !p.locksOnTop(), uses.Has(parser.UseForShare) && !p.locks && !p.locksOnTop():
 		return "locks and sequences over several shards"
 	case uses.Has(parser.UseUserVarWrite) && !p.assignsInto():
 		return "the assignment of user variables in a query over several shards"
@@ -144,6 +144,21 @@ func (p *planning) gatherRefusal() string {
 		return "FOR SYSTEM_TIME over several shards"
 	}
 	return p.ofAllRows() // in one place too the rows need not come in the order of one server
+}
+
+// locksOnTop reports whether a query locks the rows of its own tables and nothing else: those of queries inside of it are read without,
+// and may as well be read before.
+func (p *planning) locksOnTop() bool {
+	c := p.stmt.Clauses
+	if p.locks || c == nil || !c.Lock.Present() || c.Into.Present() || len(c.Branches) > 0 || c.Paren {
+		return false
+	}
+	for _, at := range p.stmt.Uses.At {
+		if (at.Use == parser.UseForUpdate || at.Use == parser.UseForShare) && !within(p.stmt.Tokens[at.Tok].Span, c.Lock.Span) {
+			return false
+		}
+	}
+	return true
 }
 
 // assignsInto reports whether all that a query assigns are the variables of its INTO.
@@ -191,6 +206,9 @@ func (g *gathering) choose() error {
 	}
 	if len(g.direct) != 1 {
 		return sqlerr.NotSupported("several sharded tables in one place")
+	}
+	if g.p.locksOnTop() {
+		return sqlerr.NotSupported("locks over several shards")
 	}
 	t, err := g.table(g.direct[0])
 	if err != nil {

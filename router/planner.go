@@ -126,6 +126,9 @@ func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
 	if err := p.userLocks(); err != nil {
 		return nil, err
 	}
+	if err := p.keepsOff(); err != nil {
+		return nil, err
+	}
 	if !p.folds() {
 		return nil, &NotFolded{}
 	}

@@ -112,9 +112,6 @@ func (g *grouping) byRows() error {
 			return g.p.refuse("* beside aggregates that need the rows of several shards in one place")
 		}
 	}
-	if g.countsFound() {
-		return g.p.refuse("SQL_CALC_FOUND_ROWS beside aggregates over several shards")
-	}
 	if why := g.rowsRefusal(); why != "" {
 		return g.p.refuse(why)
 	}
@@ -224,7 +221,7 @@ func (r *rowsResidual) final() (*rewrite.Template, error) {
 	splices := r.splices()
 	t := &rewrite.Template{Pieces: append(setStatement(r.p.groupsMode()), rewrite.Cut(r.p.src, rewrite.Span(r.c.Verb), nil)...)}
 	add := func(pieces ...rewrite.Piece) { t.Pieces = append(t.Pieces, pieces...) }
-	add(text(" "))
+	add(text(" " + r.countingFound()))
 	for i, item := range r.c.List {
 		if i > 0 {
 			add(text(", "))

@@ -38,9 +38,6 @@ type residualPart struct {
 }
 
 func (g *grouping) residual(orders []orderItem) error {
-	if g.countsFound() {
-		return g.p.refuse("SQL_CALC_FOUND_ROWS beside expressions over aggregates over several shards")
-	}
 	for _, field := range g.sel.Fields.Fields {
 		if field.WildCard != nil {
 			return g.p.refuse("* beside expressions over aggregates over several shards")
@@ -296,7 +293,7 @@ func (r *residualPlan) shapeTemplate() *rewrite.Template {
 
 // final is the SELECT over the temporary table.
 func (r *residualPlan) final(orders []orderItem) (*rewrite.Template, error) {
-	t := &rewrite.Template{Pieces: []rewrite.Piece{text("SELECT ")}}
+	t := &rewrite.Template{Pieces: []rewrite.Piece{text("SELECT " + r.countingFound())}}
 	add := func(pieces ...rewrite.Piece) { t.Pieces = append(t.Pieces, pieces...) }
 	for i, item := range r.c.List {
 		if i > 0 {

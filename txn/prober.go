@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/txn/txnlog"
@@ -75,7 +76,52 @@ func variables(ctx context.Context, db *sql.DB) (map[string]string, error) {
 		}
 		vars[name] = strings.ToUpper(value)
 	}
-	return vars, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read variables: %w", err)
+	}
+	return vars, filters(ctx, db, vars)
+}
+
+// The databases that a binary log has, and leaves out: no variables, on most servers.
+const (
+	binlogDo     = "Binlog_Do_DB"
+	binlogIgnore = "Binlog_Ignore_DB"
+)
+
+// filters adds to vars what a binary log leaves out.
+func filters(ctx context.Context, db *sql.DB, vars map[string]string) error {
+	if vars["log_bin"] != "ON" {
+		return nil
+	}
+	status := "SHOW MASTER STATUS"
+	if v := vars["version"]; !strings.Contains(v, "MARIADB") && !before(v, 8, 2, 0) {
+		status = "SHOW BINARY LOG STATUS"
+	}
+	rows, err := db.QueryContext(ctx, status)
+	if err != nil {
+		return fmt.Errorf("see what the binary log leaves out (the account needs BINLOG MONITOR, on MySQL REPLICATION CLIENT): %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return fmt.Errorf("see what the binary log leaves out: %w", err)
+	}
+	values := make([]sql.NullString, len(columns))
+	into := make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	if rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return fmt.Errorf("see what the binary log leaves out: %w", err)
+		}
+	}
+	for i, name := range columns {
+		if name == binlogDo || name == binlogIgnore {
+			vars[name] = values[i].String
+		}
+	}
+	return rows.Err()
 }
 
 // writable refuses a server that another one writes to: what is finished there would break what it is sent.
@@ -109,6 +155,8 @@ func keeps(vars map[string]string) error {
 		return fmt.Errorf("sync_binlog is %s: only with 1 does the binary log, which decides at a restart, know of each transaction", vars["sync_binlog"])
 	case vars["xa_detach_on_prepare"] == "OFF":
 		return errors.New("xa_detach_on_prepare is OFF")
+	case vars[binlogDo] != "" && !listed(vars[binlogDo]) || listed(vars[binlogIgnore]):
+		return fmt.Errorf("the binary log leaves out the schema %s (binlog_do_db, binlog_ignore_db): a replica would not know what is decided", txnlog.Schema)
 	}
 	for _, role := range []string{"master", "source"} {
 		name := "rpl_semi_sync_" + role + "_wait_point"
@@ -120,6 +168,11 @@ func keeps(vars map[string]string) error {
 		return fmt.Errorf("version %s: MySQL keeps a prepared branch and its binary log together from 8.0.30 on", v)
 	}
 	return nil
+}
+
+// listed reports whether Heddle's schema is in a list of databases.
+func listed(databases string) bool {
+	return slices.ContainsFunc(strings.Split(databases, ","), func(d string) bool { return strings.EqualFold(strings.TrimSpace(d), txnlog.Schema) })
 }
 
 // before compares a version's numbers.

@@ -11,7 +11,9 @@ func TestKeeps(t *testing.T) {
 	good := map[string]string{"version": "10.11.19-MARIADB", "innodb_flush_log_at_trx_commit": "1", "log_bin": "OFF", "sync_binlog": "0"}
 	for _, c := range []struct{ set, want string }{
 		{"", ""}, {"innodb_flush_log_at_trx_commit=0", "innodb_flush_log_at_trx_commit is 0"}, {"innodb_flush_log_at_trx_commit=2", "is 2"},
-		{"log_bin=ON", "sync_binlog is 0"}, {"log_bin=ON sync_binlog=1", ""}, {"wsrep_on=ON", "Galera"},
+		{"log_bin=ON", "sync_binlog is 0"}, {"log_bin=ON sync_binlog=1", ""},
+		{"Binlog_Do_DB=SHOP", "leaves out the schema heddle_mesh"}, {"Binlog_Do_DB=shop,heddle_mesh", ""},
+		{"Binlog_Ignore_DB=test", ""}, {"Binlog_Ignore_DB=test,Heddle_Mesh", "leaves out the schema heddle_mesh"}, {"wsrep_on=ON", "Galera"},
 		{"rpl_semi_sync_master_enabled=ON rpl_semi_sync_master_wait_point=AFTER_COMMIT", "only AFTER_SYNC"},
 		{"rpl_semi_sync_master_enabled=ON rpl_semi_sync_master_wait_point=AFTER_SYNC", ""},
 		{"rpl_semi_sync_source_enabled=ON rpl_semi_sync_source_wait_point=AFTER_COMMIT", "only AFTER_SYNC"},

@@ -32,13 +32,9 @@ func TestMeasure(t *testing.T) {
 	}
 	bolt := start("boltorigin", "")
 	for name, addr := range map[string]string{direct: bolt, relay: start("relay", bolt)} {
-		s, err := measureBolt(t.Context(), &target{name: name, addr: addr, pid: os.Getpid()}, 64, 100*time.Millisecond)
-		if err != nil {
-			t.Fatalf("Bolt, %s: %v", name, err)
-		}
-		if s.perSecond <= 0 || s.cpu <= 0 || s.calls <= 0 || s.p50 <= 0 || s.p99 < s.p50 {
-			t.Errorf("Bolt, %s: %+v", name, s)
-		}
+		inTime(t, "Bolt, "+name, func(window time.Duration) (sample, error) {
+			return measureBolt(t.Context(), &target{name: name, addr: addr, pid: os.Getpid()}, 64, window)
+		})
 	}
 	origin, origin2 := start("origin", ""), start("grpc", "")
 	for name, addr := range map[string]string{
@@ -48,12 +44,22 @@ func TestMeasure(t *testing.T) {
 		if strings.HasPrefix(name, "gRPC") {
 			open = grpcClients
 		}
-		s, err := measure(t.Context(), open, &target{name: name, addr: addr, pid: os.Getpid()}, 3, 100*time.Millisecond)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+		inTime(t, name, func(window time.Duration) (sample, error) {
+			return measure(t.Context(), open, &target{name: name, addr: addr, pid: os.Getpid()}, 3, window)
+		})
+	}
+}
+
+// inTime sees that something is measured, if not in a short time, then in a longer one: a busy machine may come to nothing in that.
+func inTime(t *testing.T, name string, measured func(window time.Duration) (sample, error)) {
+	t.Helper()
+	for window := 100 * time.Millisecond; ; window *= 2 {
+		s, err := measured(window)
+		if err == nil && s.perSecond > 0 && s.cpu > 0 && s.calls > 0 && s.p50 > 0 && s.p99 >= s.p50 {
+			return
 		}
-		if s.perSecond <= 0 || s.cpu <= 0 || s.calls <= 0 || s.p50 <= 0 || s.p99 < s.p50 {
-			t.Errorf("%s: %+v", name, s)
+		if window > 5*time.Second {
+			t.Fatalf("%s: %+v, %v", name, s, err)
 		}
 	}
 }

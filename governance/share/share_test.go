@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/layout"
@@ -203,68 +204,74 @@ func TestRound(t *testing.T) {
 
 // Parts shrink as instances come and grow as they leave or die.
 func TestComingAndGoing(t *testing.T) {
-	w := newWorld(t)
-	a := w.start("a")
-	w.each(budget, a)
-	b, c := w.start("b"), w.start("c")
-	w.each(budget/3, a, b, c)
-	c.leave()
-	w.each(budget/2, a, b)
-	b.die() // its lease ends by itself
-	w.each(budget, a)
-	again := w.start("b")
-	w.each(budget/2, a, again)
-	w.within()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.start("a")
+		w.each(budget, a)
+		b, c := w.start("b"), w.start("c")
+		w.each(budget/3, a, b, c)
+		c.leave()
+		w.each(budget/2, a, b)
+		b.die() // its lease ends by itself
+		w.each(budget, a)
+		again := w.start("b")
+		w.each(budget/2, a, again)
+		w.within()
+	})
 }
 
 // Many come, go and die at once, and all together never have more than there is.
 func TestNeverMoreThanTheBudget(t *testing.T) {
-	w := newWorld(t)
-	var there []*member
-	for i := range 120 {
-		if len(there) < 4 || len(there) < 24 && rand.IntN(2) == 0 {
-			there = append(there, w.start(fmt.Sprint("i", i)))
-		} else {
-			k := rand.IntN(len(there))
-			gone := there[k]
-			there = append(there[:k], there[k+1:]...)
-			if i%3 == 0 {
-				gone.die()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var there []*member
+		for i := range 120 {
+			if len(there) < 4 || len(there) < 24 && rand.IntN(2) == 0 {
+				there = append(there, w.start(fmt.Sprint("i", i)))
 			} else {
-				gone.leave()
+				k := rand.IntN(len(there))
+				gone := there[k]
+				there = append(there[:k], there[k+1:]...)
+				if i%3 == 0 {
+					gone.die()
+				} else {
+					gone.leave()
+				}
+			}
+			if i%10 == 0 {
+				w.each(budget/Round(len(there)), there...)
 			}
 		}
-		if i%10 == 0 {
-			w.each(budget/Round(len(there)), there...)
-		}
-	}
-	w.each(budget/Round(len(there)), there...)
-	w.within()
+		w.each(budget/Round(len(there)), there...)
+		w.within()
+	})
 }
 
 // While the store is away, all keep what they had, also one that starts anew; afterwards parts are as before, and never
 // more than the budget, though the store has forgotten everything.
 func TestLossOfTheStore(t *testing.T) {
-	w := newWorld(t)
-	path := filepath.Join(t.TempDir(), "share")
-	a, b := w.start("a"), w.resume("b", path)
-	w.each(budget/2, a, b)
-	a.client.Cut(true)
-	b.client.Cut(true)
-	w.registered(0) // their leases have run out
-	if sum := w.sum(); sum != budget {
-		t.Errorf("without the store there are %d connections", sum)
-	}
-	b.die()
-	w.server.Wipe()
-	b = w.resume("b", path)
-	b.client.Cut(true)
-	w.each(budget/2, a, b)
-	a.client.Cut(false)
-	w.registered(1) // b is not back yet, and its part is not taken
-	b.client.Cut(false)
-	w.registered(2)
-	c := w.start("c")
-	w.each(budget/3, a, b, c)
-	w.within()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		path := filepath.Join(t.TempDir(), "share")
+		a, b := w.start("a"), w.resume("b", path)
+		w.each(budget/2, a, b)
+		a.client.Cut(true)
+		b.client.Cut(true)
+		w.registered(0) // their leases have run out
+		if sum := w.sum(); sum != budget {
+			t.Errorf("without the store there are %d connections", sum)
+		}
+		b.die()
+		w.server.Wipe()
+		b = w.resume("b", path)
+		b.client.Cut(true)
+		w.each(budget/2, a, b)
+		a.client.Cut(false)
+		w.registered(1) // b is not back yet, and its part is not taken
+		b.client.Cut(false)
+		w.registered(2)
+		c := w.start("c")
+		w.each(budget/3, a, b, c)
+		w.within()
+	})
 }

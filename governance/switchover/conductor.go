@@ -32,6 +32,8 @@ type Conductor struct {
 	// Told is called before each step with what is about to be done; an error ends the switch as that of the step would. Nil: nobody.
 	Told func(step, what string) error
 
+	family *family // of the servers, as Check has found it
+	tls    bool    // To follows by TLS
 	record Record
 	at     store.KV // the record, as it was written last
 	driver store.KV
@@ -67,14 +69,16 @@ func (c *Conductor) Check(ctx context.Context, p Plan) (steps []string, err erro
 	unfit := func(format string, args ...any) error {
 		return fmt.Errorf("%w: "+format, append([]any{ErrUnfit}, args...)...)
 	}
-	from, err := c.server(p.From).look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	to, err := c.server(p.To).look(ctx)
+	from, to, err := c.both(ctx, p)
 	switch {
 	case err != nil:
 		return nil, err
+	case from.family != to.family:
+		return nil, unfit("%s is a server of %s, and %s one of %s", p.From, from.family.name, p.To, to.family.name)
+	case from.gtids != "ON" || to.gtids != "ON":
+		return nil, unfit("gtid_mode is %s on %s and %s on %s, and has to be ON", from.gtids, p.From, to.gtids, p.To)
+	case len(to.own.Minus(from.written.Set)) > 0:
+		return nil, unfit("%s has transactions that %s lacks: %s", p.To, p.From, to.own.Minus(from.written.Set))
 	case from.readOnly:
 		return nil, unfit("%s is read-only", p.From)
 	case from.source != "":
@@ -86,7 +90,7 @@ func (c *Conductor) Check(ctx context.Context, p Plan) (steps []string, err erro
 	case !to.fetches || !to.applies:
 		return nil, unfit("%s does not replicate: %s", p.To, to.trouble)
 	case !to.logs || !from.logs:
-		return nil, unfit("nobody could follow a server without log_bin and log_slave_updates")
+		return nil, unfit("nobody could follow a server without log_bin and log_replica_updates (log_slave_updates)")
 	case !to.readOnly:
 		return nil, unfit("%s takes writes already", p.To)
 	}
@@ -100,11 +104,20 @@ func (c *Conductor) Check(ctx context.Context, p Plan) (steps []string, err erro
 		}
 		steps = append(steps, fmt.Sprintf("%s: follows %s in place of %s", other, p.To, l.source))
 	}
+	c.family, c.tls = from.family, to.tls
 	return append(steps,
 		fmt.Sprintf("all instances hold writes, for %v at the most; transactions have %v to end", p.Hold, p.Grace),
-		p.From+": read_only=1", p.To+": waits until it has all that "+p.From+" has written",
-		p.To+": STOP SLAVE, RESET SLAVE ALL, read_only=0", "all instances go on, with "+p.To,
+		p.From+": "+c.family.closed(), p.To+": waits until it has all that "+p.From+" has written",
+		p.To+": "+strings.Join(c.family.detach(), ", ")+", read_only=0", "all instances go on, with "+p.To,
 		fmt.Sprintf("%s: follows %s", p.From, p.To)), nil
+}
+
+// both looks at the two, at From last: it has what To has, and may have come further.
+func (c *Conductor) both(ctx context.Context, p Plan) (from, to looked, err error) {
+	if to, err = c.server(p.To).look(ctx); err == nil {
+		from, err = c.server(p.From).look(ctx)
+	}
+	return from, to, err
 }
 
 func (c *Conductor) server(address string) *server { return &server{address, c.Account} }
@@ -116,7 +129,7 @@ func (c *Conductor) Switch(ctx context.Context, p Plan) (Outcome, error) {
 	}
 	c.record = Record{
 		ID: rand.Text(), DataSource: p.DataSource, From: p.From, To: p.To, Others: p.Others, Step: Chaining, Reached: Chaining,
-		Grace: p.Grace, Hold: p.Hold, By: p.By, Began: time.Now().UTC(),
+		Grace: p.Grace, Hold: p.Hold, By: p.By, Began: time.Now().UTC(), TLS: c.tls,
 	}
 	if err := c.begin(ctx); err != nil {
 		return Outcome{}, err
@@ -306,7 +319,7 @@ func (c *Conductor) chain(ctx context.Context, primary string, most time.Duratio
 				return err
 			}
 		}
-		if err := other.follow(ctx, primary); err != nil {
+		if err := other.follow(ctx, primary, c.record.TLS); err != nil {
 			return err
 		}
 	}
@@ -405,7 +418,7 @@ func (c *Conductor) held(ctx context.Context) ([]Held, error) {
 // fence makes From read-only and notes all that it has written, which To has to have.
 func (c *Conductor) fence(ctx context.Context) error {
 	r := &c.record
-	if err := c.tell("fence", "%s: read_only=1", r.From); err != nil {
+	if err := c.tell("fence", "%s: %s", r.From, c.family.closed()); err != nil {
 		return err
 	}
 	if err := c.write(ctx, Fencing); err != nil {
@@ -418,7 +431,7 @@ func (c *Conductor) fence(ctx context.Context) error {
 	if err := c.tell("await", "%s comes to have %s", r.To, position); err != nil {
 		return err
 	}
-	r.Position = position
+	r.Position = position.String()
 	if err := c.write(ctx, Fenced); err != nil {
 		return err
 	}
@@ -428,7 +441,7 @@ func (c *Conductor) fence(ctx context.Context) error {
 // promote has To take the writes, and the instances use it. From then on nothing is undone: what is missing is done within ctx.
 func (c *Conductor) promote(flip, ctx context.Context) error {
 	r := &c.record
-	if err := c.tell("detach", "%s: STOP SLAVE, RESET SLAVE ALL", r.To); err != nil {
+	if err := c.tell("detach", "%s: %s", r.To, strings.Join(c.family.detach(), ", ")); err != nil {
 		return err
 	}
 	if other := c.moot(flip); other != "" {
@@ -477,7 +490,7 @@ func (c *Conductor) tail(ctx context.Context) error {
 		return err
 	}
 	from := c.server(c.record.From)
-	if err := from.follow(ctx, c.record.To); err != nil {
+	if err := from.follow(ctx, c.record.To, c.record.TLS); err != nil {
 		return err
 	}
 	return from.following(ctx, 5*time.Second)
@@ -551,15 +564,7 @@ func covers(l looked, position string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var have gtid.Position
-	for _, text := range []string{l.applied, l.written} {
-		p, err := gtid.Parse(text)
-		if err != nil {
-			return false, err
-		}
-		have = have.Merge(p)
-	}
-	return have.Covers(want), nil
+	return l.applied.Clone().Merge(l.written).Covers(want), nil
 }
 
 // finish goes the steps from Promoting on, whatever of them has been gone. Without From, nothing but that it follows is missing.
@@ -571,9 +576,11 @@ func (c *Conductor) finish(ctx context.Context) error {
 		}
 		from, err := c.server(r.From).look(ctx)
 		if err == nil && !from.readOnly { // it was started anew meanwhile
-			if r.Position, err = c.server(r.From).fence(ctx); err != nil {
+			position, err := c.server(r.From).fence(ctx)
+			if err != nil {
 				return err
 			}
+			r.Position = position.String()
 		}
 		to, err := c.server(r.To).look(ctx)
 		if err != nil {
@@ -645,7 +652,7 @@ func (c *Conductor) back(ctx context.Context) error {
 		}
 	}
 	if r.Reached.reached(Promoting) {
-		open = to.follow(ctx, r.From)
+		open = to.follow(ctx, r.From, r.TLS)
 	}
 	return errors.Join(open, c.chain(ctx, r.From, within))
 }
@@ -669,11 +676,7 @@ func (c *Conductor) takeBack(ctx context.Context, to *server) error {
 	if err != nil {
 		return err
 	}
-	have, err := gtid.Parse(l.written)
-	if err != nil {
-		return err
-	}
-	if !want.Covers(have) {
+	if !want.Covers(l.written) {
 		return fmt.Errorf("%s has been written to (%s, and %s had %s): it has to stay the primary", to.address, l.written, c.record.From, c.record.Position)
 	}
 	return nil

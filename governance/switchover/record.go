@@ -41,6 +41,7 @@ type Record struct {
 	By         string        `json:"by"`
 	Began      time.Time     `json:"began"`
 	Free       bool          `json:"free,omitempty"`    // it is being undone, and To takes no writes any more
+	TLS        bool          `json:"tls,omitempty"`     // To followed From by TLS, and so does From To
 	Problem    string        `json:"problem,omitempty"` // why it is being undone, or is not done yet
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,13 +18,22 @@ import (
 	"github.com/heddle-mesh/heddle/internal/gtid"
 )
 
-const selfQuery = "SELECT @@server_id,@@read_only,@@gtid_binlog_pos,@@gtid_slave_pos,@@gtid_binlog_state,@@rpl_semi_sync_master_enabled,@@rpl_semi_sync_slave_enabled"
+// selfQuery is understood by both families: a comment with an M is read by MariaDB alone, one with a version of MySQL's 5.7 to 9
+// by MySQL alone. What is being committed is asked for before what is: else it could be missed between the two.
+const selfQuery = "SELECT @@server_id,@@read_only" +
+	"/*M!100000 ,'MariaDB',@@gtid_binlog_pos,@@gtid_slave_pos,@@gtid_binlog_state,@@rpl_semi_sync_master_enabled OR @@rpl_semi_sync_slave_enabled*/" +
+	"/*!50700 ,@@version,CONCAT(@@server_uuid,' ',@@global.gtid_mode),@@global.gtid_owned,@@global.gtid_executed," +
+	"(SELECT COUNT(*)>0 FROM performance_schema.global_variables WHERE VARIABLE_VALUE='ON' AND VARIABLE_NAME IN " +
+	"('rpl_semi_sync_source_enabled','rpl_semi_sync_replica_enabled','rpl_semi_sync_master_enabled','rpl_semi_sync_slave_enabled'))*/"
+
+// oldest of MySQL's versions has all the statements and names by which replication is asked for and changed here.
+const oldest = "8.0.26"
 
 // ask puts the questions to one server.
 func ask(ctx context.Context, conn *sql.Conn, address string) Observation {
 	o := Observation{Address: address, Began: time.Now()}
 	err := askSelf(ctx, conn, &o)
-	if err == nil {
+	if err == nil && o.Denied == "" {
 		err = askSource(ctx, conn, &o)
 	}
 	o.At = time.Now()
@@ -45,19 +56,36 @@ func (o *Observation) failed(err error) {
 }
 
 func askSelf(ctx context.Context, conn *sql.Conn, o *Observation) error {
-	var readOnly, written, applied, history, master, slave string
-	err := conn.QueryRowContext(ctx, selfQuery).Scan(&o.ServerID, &readOnly, &written, &applied, &history, &master, &slave)
+	var readOnly, family, second, third, fourth, semiSync string
+	err := conn.QueryRowContext(ctx, selfQuery).Scan(&o.ServerID, &readOnly, &family, &second, &third, &fourth, &semiSync)
 	if err != nil {
 		return err
 	}
-	o.ReadOnly = readOnly != "0"
-	o.SemiSync = master == "1" || slave == "1"
+	o.ReadOnly, o.SemiSync = readOnly != "0", semiSync == "1"
+	if family == "MariaDB" {
+		return o.byDomains(second, third, fourth)
+	}
+	uuid, mode, _ := strings.Cut(second, " ")
+	switch {
+	case olderThan(family, oldest):
+		o.Denied = "replication of MySQL is understood from " + oldest + " on, and it is " + family
+	case mode != "ON":
+		o.Denied = "gtid_mode is " + mode + ", and has to be ON: without GTIDs nobody knows which server has what"
+	default:
+		return o.bySet(uuid, third, fourth)
+	}
+	return nil
+}
+
+// byDomains reads what MariaDB says.
+func (o *Observation) byDomains(written, applied, history string) (err error) {
 	if o.Written, err = gtid.Parse(written); err != nil {
 		return err
 	}
 	if o.Applied, err = gtid.Parse(applied); err != nil {
 		return err
 	}
+	o.Received = o.Applied
 	for one := range strings.SplitSeq(history, ",") {
 		if g, ok := gtid.ParseOne(strings.TrimSpace(one)); ok {
 			o.History = append(o.History, g)
@@ -66,10 +94,51 @@ func askSelf(ctx context.Context, conn *sql.Conn, o *Observation) error {
 	return nil
 }
 
-// askSource reads SHOW ALL SLAVES STATUS by the names of its columns, which differ from version to version. Of several sources
+// owner is what @@gtid_owned has behind each transaction: the thread that is about to commit it.
+var owner = regexp.MustCompile(`#\d+`)
+
+// bySet reads what MySQL says.
+func (o *Observation) bySet(uuid, owned, executed string) (err error) {
+	if o.UUID, err = gtid.ParseUUID(uuid); err != nil {
+		return err
+	}
+	set, err := gtid.ParseSet(executed)
+	if err != nil {
+		return err
+	}
+	begun, err := gtid.ParseSet(owner.ReplaceAllString(owned, ""))
+	if err != nil {
+		return err
+	}
+	o.setOf(set, begun)
+	return nil
+}
+
+// setOf notes what a server of MySQL's has, and what it is about to have.
+func (o *Observation) setOf(executed, begun gtid.Set) {
+	o.Written.Set, o.Applied.Set, o.Logged = executed, executed, executed
+	if len(begun) > 0 {
+		o.Logged = executed.Clone().Merge(begun)
+	}
+	o.Own = executed.Of(o.UUID)
+	o.Received.Set = executed.Minus(o.Own)
+}
+
+// olderThan compares versions by their numbers.
+func olderThan(version, than string) bool {
+	var a, b [3]int
+	_, _ = fmt.Sscanf(version, "%d.%d.%d", &a[0], &a[1], &a[2]) // what is not read is 0
+	_, _ = fmt.Sscanf(than, "%d.%d.%d", &b[0], &b[1], &b[2])
+	return slices.Compare(a[:], b[:]) < 0
+}
+
+// newNames are MySQL's of today for what MariaDB, and MySQL before, call otherwise.
+var newNames = strings.NewReplacer("Master", "Source", "Slave", "Replica", "Connection_name", "Channel_Name")
+
+// askSource reads whom a server follows by the names of the columns, which differ from version to version. Of several sources
 // that of the unnamed connection counts, which is what one source has; else the first.
 func askSource(ctx context.Context, conn *sql.Conn, o *Observation) error {
-	rows, err := conn.QueryContext(ctx, "SHOW ALL SLAVES STATUS")
+	rows, err := conn.QueryContext(ctx, "SHOW /*M!100000 ALL SLAVES*//*!50700 REPLICA*/ STATUS")
 	if err != nil {
 		return err
 	}
@@ -88,9 +157,13 @@ func askSource(ctx context.Context, conn *sql.Conn, o *Observation) error {
 		}
 		row := make(map[string]sql.NullString, len(names))
 		for i, name := range names {
-			row[name] = cells[i]
+			row[newNames.Replace(name)] = cells[i]
 		}
-		if first || row["Connection_name"].String == "" {
+		if strings.HasPrefix(row["Channel_Name"].String, "group_replication_") {
+			o.Denied = "Group Replication is not understood"
+			return nil
+		}
+		if first || row["Channel_Name"].String == "" {
 			o.follows(row)
 		}
 	}
@@ -105,13 +178,13 @@ var filters = []string{
 
 func (o *Observation) follows(row map[string]sql.NullString) {
 	o.Follows = true
-	o.Source = net.JoinHostPort(row["Master_Host"].String, row["Master_Port"].String)
-	id, _ := strconv.ParseUint(row["Master_Server_Id"].String, 10, 32) // 0 where there is none
+	o.Source = net.JoinHostPort(row["Source_Host"].String, row["Source_Port"].String)
+	id, _ := strconv.ParseUint(row["Source_Server_Id"].String, 10, 32) // 0 where there is none
 	o.SourceID = uint32(id)
-	io := row["Slave_IO_Running"].String
+	io := row["Replica_IO_Running"].String
 	o.Connected, o.Fetches = io == "Yes", io != "No"
-	o.Applies = row["Slave_SQL_Running"].String == "Yes"
-	if late := row["Seconds_Behind_Master"]; late.Valid {
+	o.Applies = row["Replica_SQL_Running"].String == "Yes"
+	if late := row["Seconds_Behind_Source"]; late.Valid {
 		n, err := strconv.Atoi(late.String)
 		o.Behind, o.BehindKnown = time.Duration(n)*time.Second, err == nil
 	}

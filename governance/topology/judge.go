@@ -179,7 +179,7 @@ func (j *judge) contenders(incumbent *Member) (out []*Member) {
 		if m.left && (incumbent.alive() || !m.has(j.latest())) {
 			continue
 		}
-		if len(m.seen.Written) == 0 && len(m.seen.Applied) == 0 && m != incumbent && len(j.latest().pos) > 0 {
+		if m.seen.Written.IsZero() && m.seen.Applied.IsZero() && m != incumbent && !j.latest().pos.IsZero() {
 			continue
 		}
 		out = append(out, m)
@@ -195,13 +195,14 @@ func (j *judge) latest() step {
 }
 
 // has reports whether a server has all of a position, by what it wrote or what it applied. Where its history knows who wrote a
-// transaction, that is decisive; else it is taken to have what stands before what it has applied.
+// transaction, that is decisive; else it is taken to have what stands before what it has applied. A set says it itself.
 func (m *Member) has(s step) bool {
-	return !slices.ContainsFunc(s.pos, func(g gtid.GTID) bool { return !m.hasOne(g) })
+	return m.seen.Logged.Covers(s.pos.Set) &&
+		!slices.ContainsFunc(s.pos.Domains, func(g gtid.GTID) bool { return !m.hasOne(g) })
 }
 
 func (m *Member) hasOne(g gtid.GTID) bool {
-	for _, a := range m.seen.Applied {
+	for _, a := range m.seen.Applied.Domains {
 		if a.Domain == g.Domain && a.Server == g.Server && a.Seq >= g.Seq {
 			return true
 		}
@@ -211,7 +212,7 @@ func (m *Member) hasOne(g gtid.GTID) bool {
 			return h.Seq >= g.Seq
 		}
 	}
-	return m.seen.Applied.Covers(gtid.Position{g})
+	return m.seen.Applied.Domains.Covers(gtid.Domains{g})
 }
 
 // absence says why there is no contender.
@@ -236,7 +237,7 @@ func (j *judge) single(m, incumbent *Member) {
 			if other == m || other == incumbent || !other.alive() || !other.seen.Follows || follows && !m.seen.Began.After(other.seen.At) {
 				continue
 			}
-			if !m.has(step{pos: other.seen.Applied}) {
+			if !m.has(step{pos: other.seen.Received}) {
 				j.alarm("%s takes writes but lacks transactions that %s has: promoting it would lose them", m.Address, other.Address)
 				j.refuse(fmt.Sprintf("%s lacks transactions that %s has", m.Address, other.Address), true)
 				return
@@ -289,7 +290,7 @@ func (j *judge) lacks(m *Member) {
 		if f == m || !f.alive() || !f.seen.Follows || j.root(f) != m || !m.seen.Began.After(f.seen.At) {
 			continue
 		}
-		switch covers := m.has(step{pos: f.seen.Applied}); {
+		switch covers := m.has(step{pos: f.seen.Received}); {
 		case !covers:
 			m.behind, m.behindWho = true, f.Address
 		case m.behindWho == f.Address:

@@ -18,6 +18,7 @@ const gap = 250 * time.Millisecond
 // story runs steps from nothing, one gap apart.
 type story struct {
 	t    *testing.T
+	sets bool // the servers are MySQL's
 	view View
 	now  time.Time
 	seen []Observation
@@ -27,9 +28,12 @@ func newStory(t *testing.T) *story {
 	return &story{t: t, now: time.Unix(1_000_000, 0)}
 }
 
-func (s *story) observe(address, text string, began time.Time) Observation {
+func (s *story) observe(address, text string, began time.Time) (o Observation) {
 	ids := map[string]uint32{"a": 1, "b": 2, "c": 3}
-	o := Observation{Address: address, Began: began, At: began.Add(time.Millisecond), ServerID: ids[address]}
+	o = Observation{Address: address, Began: began, At: began.Add(time.Millisecond), ServerID: ids[address]}
+	if s.sets {
+		defer s.asMySQL(&o)
+	}
 	position := func(v string) gtid.Position {
 		p, err := gtid.Parse(v)
 		if err != nil {
@@ -52,6 +56,10 @@ func (s *story) observe(address, text string, began time.Time) Observation {
 				g, _ := gtid.ParseOne(one)
 				o.History = append(o.History, g)
 			}
+		case "begun": // by a primary of MySQL's, and not committed yet: a's number 10, for one
+			var n uint64
+			_, _ = fmt.Sscan(value, &n)
+			o.Logged = gtid.Set{{UUID: uuid(o.ServerID), Intervals: []gtid.Interval{{From: n, To: n}}}}
 		case "of":
 			o.Follows, o.Source, o.SourceID, o.Connected, o.Fetches, o.Applies = true, value, ids[value], true, true, true
 			o.BehindKnown = true
@@ -74,8 +82,32 @@ func (s *story) observe(address, text string, began time.Time) Observation {
 			s.t.Fatalf("what is %q", word)
 		}
 	}
-	o.History = append(append(o.History, o.Written...), o.Applied...)
+	o.History = append(append(o.History, o.Written.Domains...), o.Applied.Domains...)
+	o.Received = o.Applied
 	return o
+}
+
+// asMySQL makes of what a server of MariaDB's says what one of MySQL's would say that has been through the same: its set has all
+// transactions before those that are told, of which the first nine are a's.
+func (s *story) asMySQL(o *Observation) {
+	var executed gtid.Set
+	for _, g := range o.History {
+		first := uint64(1)
+		if g.Server != 1 && g.Domain == 0 {
+			executed = executed.Merge(gtid.Set{{UUID: uuid(1), Intervals: []gtid.Interval{{From: 1, To: 9}}}})
+			first = 10
+		}
+		tag := []string{"", "other"}[g.Domain]
+		executed = executed.Merge(gtid.Set{{UUID: uuid(g.Server), Tag: tag, Intervals: []gtid.Interval{{From: first, To: max(first, g.Seq)}}}})
+	}
+	o.Written, o.Applied, o.Received, o.History = gtid.Position{}, gtid.Position{}, gtid.Position{}, nil
+	o.UUID = uuid(o.ServerID)
+	o.setOf(executed, o.Logged)
+}
+
+func uuid(server uint32) (u gtid.UUID) {
+	u[15] = byte(server)
+	return u
 }
 
 // step has the servers say what lines tell, one after the other.
@@ -261,21 +293,96 @@ func TestJudge(t *testing.T) {
 		"a replica may not be asked": `rw gtid=0-1-9 | denied | ro of=a has=0-1-9
 			=> a: up down up`,
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := newStory(t)
-			for line := range strings.SplitSeq(text, "\n") {
-				line = strings.TrimSpace(line)
-				if want, ok := strings.CutPrefix(line, "=> "); ok {
-					s.expect(want)
-					continue
-				}
-				parts := strings.Split(line, "|")
-				for i := range parts {
-					parts[i] = strings.TrimSpace(parts[i])
-				}
-				s.step(parts...)
-			}
-		})
+		for family, sets := range map[string]bool{"MariaDB": false, "MySQL": true} {
+			t.Run(family+"/"+name, func(t *testing.T) { newStory(t).tell(text, sets) })
+		}
+	}
+}
+
+// tell runs the steps of a case.
+func (s *story) tell(text string, sets bool) {
+	s.t.Helper()
+	s.sets = sets
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimSpace(line)
+		if want, ok := strings.CutPrefix(line, "=> "); ok {
+			s.expect(want)
+			continue
+		}
+		parts := strings.Split(line, "|")
+		for i := range parts {
+			parts[i] = strings.TrimSpace(parts[i])
+		}
+		s.step(parts...)
+	}
+}
+
+// TestJudgeOfMySQL: what MySQL's replication lets happen, and MariaDB's does not.
+func TestJudgeOfMySQL(t *testing.T) {
+	const well = "rw gtid=0-1-9 | ro of=a has=0-1-9 | ro of=a has=0-1-9"
+	for name, text := range map[string]string{
+		"a replica has written, until the primary has that too": well + `
+			rw gtid=0-1-9 | ro of=a has=0-1-9 wrote=0-2-10 | ro of=a has=0-1-9
+			=> a: up up up
+			rw gtid=0-1-9 | ro of=a has=0-1-9 wrote=0-2-10 | ro of=a has=0-1-9
+			=> a: up fenced up alarm
+			rw gtid=0-1-9 wrote=0-2-10 | ro of=a has=0-1-9 wrote=0-2-10 | ro of=a has=0-1-9
+			rw gtid=0-1-9 wrote=0-2-10 | ro of=a has=0-1-9 wrote=0-2-10 | ro of=a has=0-1-9
+			=> a: up up up`,
+		"who begins to look sees at once that a replica has written": `rw gtid=0-1-9 | ro of=a has=0-1-9 wrote=0-2-10 | ro of=a has=0-1-9
+			=> a: up fenced up alarm`,
+		"a replica that has written stays fenced while its primary is dead": well + `
+			rw gtid=0-1-9 | ro of=a has=0-1-9 wrote=0-2-10 | ro of=a has=0-1-9
+			rw gtid=0-1-9 | ro of=a has=0-1-9 wrote=0-2-10 | ro of=a has=0-1-9
+			gone | ro of=a has=0-1-9 wrote=0-2-10 io=connecting | ro of=a has=0-1-9 io=connecting
+			=> : down fenced up alarm`,
+		"a primary that was killed follows its successor, which has not all it had": well + `
+			gone | ro of=a has=0-1-9 io=connecting | ro of=a has=0-1-9 io=connecting
+			gone | rw has=0-1-9 | ro of=b has=0-1-9
+			ro of=b has=0-2-10 wrote=0-1-12 | rw gtid=0-2-10 | ro of=b has=0-2-10
+			ro of=b has=0-2-10 wrote=0-1-12 | rw gtid=0-2-10 | ro of=b has=0-2-10
+			=> b: fenced up up alarm`,
+		"a primary that was killed follows its successor, which has all": well + `
+			gone | ro of=a has=0-1-9 io=connecting | ro of=a has=0-1-9 io=connecting
+			gone | rw has=0-1-9 | ro of=b has=0-1-9
+			ro of=b has=0-2-10 | rw gtid=0-2-10 | ro of=b has=0-2-10
+			ro of=b has=0-2-10 | rw gtid=0-2-10 | ro of=b has=0-2-10
+			ro of=b has=0-2-10 | rw gtid=0-2-10 | ro of=b has=0-2-10
+			=> b: up up up`,
+		"a replica has what its primary is still committing": well + `
+			rw gtid=0-1-9 begun=10 | ro of=a has=0-1-10 | ro of=a has=0-1-10
+			rw gtid=0-1-9 begun=10 | ro of=a has=0-1-10 | ro of=a has=0-1-10
+			=> a: up up up`,
+		"a replica lacks one in the middle": well + `
+			rw gtid=0-1-12 | ro of=a has=0-1-9 | ro of=a has=0-1-12
+			gone | rw has=0-1-9 | ro of=a has=0-1-12 io=connecting
+			=> : down fenced up refused alarm`,
+	} {
+		t.Run(name, func(t *testing.T) { newStory(t).tell(text, true) })
+	}
+}
+
+// TestReadsWhatMySQLSays: @@gtid_owned says who owns what.
+func TestReadsWhatMySQLSays(t *testing.T) {
+	var o Observation
+	const a, b = "3e11fa47-71ca-11e1-9e33-c80aa9429562", "4e11fa47-71ca-11e1-9e33-c80aa9429562"
+	if err := o.bySet(a, a+":6#12:8#7,\n"+b+":t:1#3", a+":1-5,\n"+b+":1-3"); err != nil {
+		t.Fatal(err)
+	}
+	for got, want := range map[string]string{
+		o.Written.String(): a + ":1-5," + b + ":1-3", o.Logged.String(): a + ":1-6:8," + b + ":1-3:t:1", o.Own.String(): a + ":1-5", o.Received.String(): b + ":1-3",
+	} {
+		if got != want {
+			t.Errorf("read as %s, want %s", got, want)
+		}
+	}
+}
+
+func TestOlderThan(t *testing.T) {
+	for version, older := range map[string]bool{"5.7.44": true, "8.0.25-0ubuntu": true, "8.0.26": false, "8.0.100": false, "8.4.3": false, "9.7.4": false, "10.1": false} {
+		if olderThan(version, oldest) != older {
+			t.Errorf("%s is older than %s: %v", version, oldest, !older)
+		}
 	}
 }
 

@@ -114,7 +114,11 @@ func (j *judge) replica(m *Member) {
 	if m.State == Lagging { // it has to come well within before it is read again
 		limit /= 2
 	}
+	j.strays(m)
 	switch {
+	case len(m.errant) > 0:
+		j.alarm("%s has transactions that the primary lacks: %s", m.Address, m.errant)
+		j.state(m, Fenced, "has transactions that the primary lacks: "+m.errant.String())
 	case m.seen.Filter != "":
 		j.state(m, Down, "replicates a part only: "+m.seen.Filter)
 	case !m.seen.Applies:
@@ -128,6 +132,18 @@ func (j *judge) replica(m *Member) {
 		}
 	case m.State == Up || m.State == Unknown || m.State == Drained || m.State == Disabled, m.good >= j.policy.Returns:
 		j.state(m, Up, "")
+	}
+}
+
+// strays notes what a server of MySQL's has written although it follows the primary, or as a primary whose replicas did not have it
+// all when it was succeeded: who reads it sees what is nowhere else, and MySQL replicates to it all the same. MariaDB's replication
+// stops there by itself. What the primary said before can tell only who begins to look.
+func (j *judge) strays(m *Member) {
+	primary := j.next.Member(j.next.Primary)
+	if len(m.seen.Own) == 0 {
+		m.errant = nil
+	} else if primary != nil && primary.alive() && (len(j.prev.Members) == 0 || primary.seen.Began.After(m.seen.At)) {
+		m.errant = m.seen.Own.Minus(primary.seen.Logged)
 	}
 }
 

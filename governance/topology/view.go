@@ -34,12 +34,18 @@ type Observation struct {
 	Denied  string // it answers and may not be asked, or is none of those that are understood; why. "": it was
 
 	ServerID uint32
+	UUID     gtid.UUID // of MySQL, and of one of MySQL's servers alone
 	ReadOnly bool
-	SemiSync bool // it waits for replicas, or tells its primary what it has
-	Written  gtid.Position
-	Applied  gtid.Position // as a replica: what it has of its primary
-	// History has the last transaction of each server that wrote one in each domain, as far as the binary log tells: sequences of
-	// two servers that went on apart say nothing of each other.
+	SemiSync bool          // it waits for replicas, or tells its primary what it has
+	Written  gtid.Position // of MySQL all that it has, whoever wrote it
+	Applied  gtid.Position // as a replica: what it has of its primary; of MySQL the same as Written
+	// Received is what it got from others, as far as that is known: of MySQL what others have numbered.
+	Received gtid.Position
+	// Logged and Own are of MySQL: Written with what is being committed, which replicas may have before, and what the server has
+	// numbered itself.
+	Logged, Own gtid.Set
+	// History has, of MariaDB, the last transaction of each server that wrote one in each domain, as far as the binary log tells:
+	// sequences of two servers that went on apart say nothing of each other. MySQL's sets say it themselves.
 	History []gtid.GTID
 
 	// Follows says that it is set up to replicate; the rest is of that.
@@ -101,6 +107,7 @@ type Member struct {
 	left      bool // it was the primary, and another has taken its place since
 	behind    bool // it lacks what others have: once seen, until the contrary is
 	behindWho string
+	errant    gtid.Set // what a server of MySQL's has written itself and the primary lacks
 }
 
 // View is what is concluded of a data source.
@@ -142,12 +149,12 @@ func (m *Member) SilentFor(v *View) time.Duration {
 	return v.At.Sub(m.failing)
 }
 
-// PrimaryPosition is what the primary had written when it was asked last, and when that question began. Nil and zero: there is
+// PrimaryPosition is what the primary had written when it was asked last, and when that question began. Both zero: there is
 // no primary that answers.
 func (v *View) PrimaryPosition() (gtid.Position, time.Time) {
 	m := v.Member(v.Primary)
 	if m == nil || !m.failing.IsZero() || m.denied != "" {
-		return nil, time.Time{}
+		return gtid.Position{}, time.Time{}
 	}
 	return m.seen.Written, m.seen.Began
 }

@@ -1,120 +1,75 @@
-// Package gtid holds MariaDB's global transaction ids: one transaction (GTID) and how far a server has come (Position).
-// It reads and compares; it asks no server. MySQL's sets of intervals are not read here. Level: internal.
+// Package gtid holds global transaction ids and how far a server has come by them (Position): of MariaDB the last transaction
+// of each domain (Domains), of MySQL the set of all (Set). It reads, compares and writes them, and words the question by which
+// a server waits for them; it asks no server. Level: internal.
 package gtid
 
 import (
-	"cmp"
+	"bytes"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
+	"time"
 )
 
-// GTID is one transaction: domain-server-sequence.
-type GTID struct {
-	Domain, Server uint32
-	Seq            uint64
+// Position is how far a server has come. One of its parts is empty: no server has both. The zero value is nothing, which every
+// server has.
+type Position struct {
+	Domains Domains // of MariaDB
+	Set     Set     // of MySQL
 }
 
-// Position is the last transaction of each domain, in the order of the domains. Within a domain transactions are applied
-// in one order, so that a server which has one has all before it.
-type Position []GTID
-
-// ParseOne reads one id, without allocating.
-func ParseOne[T string | []byte](text T) (GTID, bool) {
-	var parts [3]uint64
-	at, digits := 0, 0
-	for i := range len(text) {
-		c := text[i]
-		switch {
-		case c >= '0' && c <= '9':
-			if digits++; digits > 19 {
-				return GTID{}, false
-			}
-			parts[at] = parts[at]*10 + uint64(c-'0')
-		case c == '-' && digits > 0 && at < 2:
-			at, digits = at+1, 0
-		default:
-			return GTID{}, false
-		}
-	}
-	if at != 2 || digits == 0 || parts[0] > 1<<32-1 || parts[1] > 1<<32-1 {
-		return GTID{}, false
-	}
-	return GTID{uint32(parts[0]), uint32(parts[1]), parts[2]}, true
-}
-
-// Parse reads what @@gtid_binlog_pos and its kin say: ids joined by commas, or nothing. Of several ids of one domain, which
-// @@gtid_binlog_state has, the last counts.
+// Parse reads what servers say: @@gtid_binlog_pos and its kin, or @@gtid_executed and its kin.
 func Parse(text string) (Position, error) {
-	var p Position
-	for part := range strings.SplitSeq(text, ",") {
-		if part = strings.TrimSpace(part); part == "" {
-			continue
-		}
-		g, ok := ParseOne(part)
-		if !ok {
-			return nil, fmt.Errorf("%q is no GTID", part)
-		}
-		p = p.With(g)
+	if strings.Contains(text, ":") {
+		s, err := ParseSet(text)
+		return Position{Set: s}, err
 	}
-	return p, nil
+	d, err := ParseDomains(text)
+	return Position{Domains: d}, err
 }
 
-// String is p as servers write it.
-func (p Position) String() string {
-	var b []byte
-	for i, g := range p {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = g.append(b)
+// Note is p with the transactions of which an OK packet tells: one of MariaDB's, or a set of MySQL's. p may be changed in
+// place. False: the text is neither. It allocates nothing where p has the domain, or the source and what comes before.
+func (p Position) Note(text []byte) (Position, bool) {
+	if bytes.IndexByte(text, ':') >= 0 {
+		s, ok := p.Set.note(text)
+		p.Set = s
+		return p, ok
 	}
-	return string(b)
-}
-
-// String is g as servers write it.
-func (g GTID) String() string { return string(g.append(nil)) }
-
-func (g GTID) append(b []byte) []byte {
-	b = append(strconv.AppendUint(b, uint64(g.Domain), 10), '-')
-	b = append(strconv.AppendUint(b, uint64(g.Server), 10), '-')
-	return strconv.AppendUint(b, g.Seq, 10)
-}
-
-// With is p with g in it, unless p has come further in that domain. p is changed in place where it has the domain.
-func (p Position) With(g GTID) Position {
-	i, ok := slices.BinarySearchFunc(p, g.Domain, func(have GTID, domain uint32) int { return cmp.Compare(have.Domain, domain) })
-	switch {
-	case !ok:
-		return slices.Insert(p, i, g)
-	case p[i].Seq < g.Seq:
-		p[i] = g
+	g, ok := ParseOne(text)
+	if ok {
+		p.Domains = p.Domains.With(g)
 	}
-	return p
+	return p, ok
 }
+
+// IsZero reports whether p is nothing.
+func (p Position) IsZero() bool { return len(p.Domains) == 0 && len(p.Set) == 0 }
+
+// Covers reports whether a server at p has all that q has.
+func (p Position) Covers(q Position) bool { return p.Domains.Covers(q.Domains) && p.Set.Covers(q.Set) }
 
 // Merge is p with all of q in it; p may be changed in place.
 func (p Position) Merge(q Position) Position {
-	for _, g := range q {
-		p = p.With(g)
-	}
-	return p
-}
-
-// Covers reports whether a server at p has all that q has.
-func (p Position) Covers(q Position) bool {
-	i := 0
-	for _, want := range q {
-		for i < len(p) && p[i].Domain < want.Domain {
-			i++
-		}
-		if i == len(p) || p[i].Domain != want.Domain || p[i].Seq < want.Seq {
-			return false
-		}
-	}
-	return true
+	return Position{p.Domains.Merge(q.Domains), p.Set.Merge(q.Set)}
 }
 
 // Clone is a copy.
-func (p Position) Clone() Position { return slices.Clone(p) }
+func (p Position) Clone() Position { return Position{p.Domains.Clone(), p.Set.Clone()} }
+
+// String is p as servers write it, without spaces.
+func (p Position) String() string {
+	if len(p.Set) > 0 {
+		return p.Set.String()
+	}
+	return p.Domains.String()
+}
+
+// Wait is a query that answers when the server has all of p, or most is over; a millisecond at the least, for to MySQL 0 is for
+// ever. Its one value is 0 if the server has it. p is not nothing: nobody waits for that.
+func (p Position) Wait(most time.Duration) string {
+	function := "MASTER_GTID_WAIT"
+	if len(p.Set) > 0 {
+		function = "WAIT_FOR_EXECUTED_GTID_SET"
+	}
+	return fmt.Sprintf("SELECT %s('%s',%.3f)", function, p, max(most, time.Millisecond).Seconds())
+}

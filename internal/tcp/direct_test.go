@@ -51,11 +51,13 @@ func TestDirectCarriesBytes(t *testing.T) {
 		}
 		_ = ours.(interface{ CloseWrite() error }).CloseWrite()
 	}()
-	time.AfterFunc(10*time.Millisecond, func() { _, _ = theirs.Write([]byte("late")) })
+	late := make(chan struct{})
+	time.AfterFunc(10*time.Millisecond, func() { _, _ = theirs.Write([]byte("late")); close(late) })
 	got, err := io.ReadAll(theirs)
 	if err != nil || !bytes.Equal(got, sent) {
 		t.Errorf("%d bytes of %d arrived: %v", len(got), len(sent), err)
 	}
+	<-late
 	_ = theirs.Close()
 	if got, err := io.ReadAll(ours); string(got) != "late" || err != nil {
 		t.Errorf("read %q, %v", got, err)

@@ -31,7 +31,7 @@ func (p *Pools) SetBase(b *Base) { p.dialer.base.Store(b) }
 // alike brings a new connection to what all sessions start with.
 func (p *pool) alike(ctx context.Context, c *Conn) error {
 	base, alone := p.dialer.base.Load(), p.dialer.sources.Load() <= 1
-	vars := p.own(base.needed(alone))
+	vars := p.own(base.needed(alone), c.info.Flavour)
 	if len(vars) == 0 {
 		return nil
 	}

@@ -233,6 +233,8 @@ func (c *Conn) track(track []byte) {
 			} else if !c.applying {
 				c.applied.noteVar(string(change.Name), string(change.Value))
 			}
+		case wire.ChangeGTIDs: // of MySQL
+			c.wrote(change.Value)
 		}
 		return true
 	})

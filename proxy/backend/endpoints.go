@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/heddle-mesh/heddle/internal/gtid"
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 )
 
@@ -254,8 +253,8 @@ func (l *lentList) remove(c *Conn) {
 
 // Writer is told what its statements write to data sources with replicas, before their answers are passed on.
 type Writer interface {
-	// Wrote is called with each transaction that has been committed.
-	Wrote(dataSource string, g gtid.GTID)
+	// Wrote is called with the GTIDs of what has been committed, as the server says them; they are valid until it returns.
+	Wrote(dataSource string, gtids []byte)
 	// Doubt is called when something may have been committed of which no more is known.
 	Doubt(dataSource string)
 }
@@ -264,7 +263,7 @@ type Writer interface {
 func (l *Lease) For(w Writer) {
 	if len(l.conn.ds.Replicas) > 0 {
 		l.conn.writer = w
-		_, told := l.conn.applied.base[trackedVariables]
+		_, told := l.conn.applied.base[l.conn.info.Flavour.tracksWrites().name]
 		l.conn.untold = !told
 	}
 }
@@ -272,14 +271,9 @@ func (l *Lease) For(w Writer) {
 // LastGTID is the variable by which MariaDB tells of the transaction that a statement has committed. It cannot be set.
 const LastGTID = "last_gtid"
 
-func (c *Conn) wrote(text []byte) {
-	if c.writer == nil {
-		return
-	}
-	if g, ok := gtid.ParseOne(text); ok {
-		c.writer.Wrote(c.ds.Name, g)
-	} else if len(text) > 0 {
-		c.writer.Doubt(c.ds.Name)
+func (c *Conn) wrote(gtids []byte) {
+	if c.writer != nil && len(gtids) > 0 {
+		c.writer.Wrote(c.ds.Name, gtids)
 	}
 }
 
@@ -294,15 +288,23 @@ const trackWrites = "IF(@@global.session_track_system_variables='*','*',CONCAT_W
 
 const trackedVariables = "session_track_system_variables"
 
+// tracksWrites is the setting by which a server tells of what is committed.
+func (f Flavour) tracksWrites() baseVar {
+	if f.MariaDB {
+		return baseVar{name: trackedVariables, literal: trackWrites}
+	}
+	return baseVar{name: "session_track_gtids", literal: "OWN_GTID"}
+}
+
 // own adds to what connections begin with what those of this pool have to have. Connections of endpoints cannot write: a
 // program that a query calls unseen would change a server that only follows.
-func (p *pool) own(vars []baseVar) []baseVar {
+func (p *pool) own(vars []baseVar, f Flavour) []baseVar {
 	switch {
 	case p.ds.reads:
 		vars = slices.DeleteFunc(slices.Clone(vars), func(v baseVar) bool { return v.name == readOnly })
 		return append(vars, baseVar{name: readOnly, literal: "1"})
 	case len(p.ds.Replicas) > 0:
-		return append(slices.Clone(vars), baseVar{name: trackedVariables, literal: trackWrites})
+		return append(slices.Clone(vars), f.tracksWrites())
 	}
 	return vars
 }

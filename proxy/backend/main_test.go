@@ -159,7 +159,7 @@ func testPools(tb testing.TB, sources ...DataSource) *Pools {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := p.Close(ctx); err != nil {
 			tb.Error(err)
@@ -205,7 +205,7 @@ func exec1(tb testing.TB, c *Conn, sql string) wire.OK {
 // eventually waits until cond holds.
 func eventually(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); {
+	for deadline := time.Now().Add(time.Minute); !cond(); {
 		if time.Now().After(deadline) {
 			tb.Fatalf("never: %s", what)
 		}

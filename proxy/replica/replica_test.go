@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -17,8 +18,7 @@ func position(t *testing.T, text string) gtid.Position {
 }
 
 func write(u *User, text string) {
-	g, _ := gtid.ParseOne(text)
-	u.Wrote("ds", g)
+	u.Wrote("ds", []byte(text))
 }
 
 func update(t *testing.T, s *Set, u Update) *Group {
@@ -66,6 +66,50 @@ func TestFitByGTID(t *testing.T) {
 	g = update(t, s, Update{Servers: two(t, "0-1-5", "0-1-9"), Written: position(t, "0-2-10"), Asked: time.Now().Add(-time.Minute)})
 	s.Moved("ds")
 	expect("another primary, which was not asked yet", Primary, Primary)
+}
+
+const ofMySQL = "3e11fa47-71ca-11e1-9e33-c80aa9429562:"
+
+// On MySQL a replica has to have a user's own transactions, which are some among those of others, and may lack others.
+func TestFitBySet(t *testing.T) {
+	s := NewSet()
+	u := s.User("u")
+	g := update(t, s, Update{Servers: two(t, ofMySQL+"1-3:5", ofMySQL+"1-4")})
+	write(u, ofMySQL+"5")
+	if a, b := u.Fit(g, "ds", g.endpoints[0]), u.Fit(g, "ds", g.endpoints[1]); a != Fits || b != Waits {
+		t.Errorf("one has 5: %v and %v", a, b)
+	}
+	write(u, "no GTID")
+	if a := u.Fit(g, "ds", g.endpoints[0]); a != Primary {
+		t.Errorf("what is told cannot be read: %v", a)
+	}
+}
+
+// What is remembered of a user who writes a lot among others stays small, whether he reads or not, and shows him no less.
+func TestManyPieces(t *testing.T) {
+	s := NewSet()
+	u := s.User("u")
+	for n := 1; n <= 2*many+1; n += 2 {
+		write(u, ofMySQL+strconv.Itoa(n))
+	}
+	g := update(t, s, Update{Servers: two(t, ofMySQL+"1-129", ofMySQL+"1-128"), Written: position(t, ofMySQL+"1-126"), Asked: time.Now()})
+	if a, b := u.Fit(g, "ds", g.endpoints[0]), u.Fit(g, "ds", g.endpoints[1]); a != Fits || b != Waits {
+		t.Errorf("of 129 one has all, one all but the last: %v and %v", a, b)
+	}
+	if got := u.Behind("ds").String(); got != ofMySQL+"1-127:129" {
+		t.Errorf("it is waited for %s", got)
+	}
+	for n := 200; n <= 200+2*most; n += 2 {
+		write(u, ofMySQL+strconv.Itoa(n))
+	}
+	g = update(t, s, Update{Servers: two(t, ofMySQL+"1-9000", ofMySQL+"1-8391"), Written: position(t, ofMySQL+"1-8391"), Asked: time.Now().Add(-time.Minute)})
+	if a := u.Fit(g, "ds", g.endpoints[0]); a != Primary {
+		t.Errorf("too many, and the primary was not asked since: %v", a)
+	}
+	g = update(t, s, Update{Servers: two(t, ofMySQL+"1-9000", ofMySQL+"1-8391"), Written: position(t, ofMySQL+"1-8392"), Asked: time.Now().Add(time.Minute)})
+	if a, b := u.Fit(g, "ds", g.endpoints[0]), u.Fit(g, "ds", g.endpoints[1]); a != Fits || b != Waits {
+		t.Errorf("the primary was asked since: %v and %v", a, b)
+	}
 }
 
 func TestFitByLag(t *testing.T) {
@@ -121,17 +165,20 @@ func TestPick(t *testing.T) {
 }
 
 func TestAllocatesNothing(t *testing.T) {
-	s := NewSet()
-	g := update(t, s, Update{Servers: two(t, "0-1-9", "0-1-9")})
-	u := s.User("u")
-	write(u, "0-1-7")
-	if n := testing.AllocsPerRun(100, func() {
-		e := s.Group("ds").Pick(0, nil)
-		u.Fit(g, "ds", e)
-		write(u, "0-1-8")
-		e.Begin()
-		e.End(time.Millisecond)
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
+	for _, before := range []string{"0-1-", ofMySQL} {
+		s := NewSet()
+		g := update(t, s, Update{Servers: two(t, before+"9", before+"9")})
+		u := s.User("u")
+		write(u, before+"7")
+		next := []byte(before + "8")
+		if n := testing.AllocsPerRun(100, func() {
+			e := s.Group("ds").Pick(0, nil)
+			u.Fit(g, "ds", e)
+			u.Wrote("ds", next)
+			e.Begin()
+			e.End(time.Millisecond)
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", before, n)
+		}
 	}
 }

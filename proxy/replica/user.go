@@ -24,13 +24,27 @@ type mark struct {
 	doubt time.Time // when something may have been written of which pos does not tell; zero: never
 }
 
+// most and many bound of how many intervals what a user has written on MySQL may consist: his transactions are some among
+// those of others. Beyond many, what the primary has is put in; who never reads comes to have most, and is in doubt then.
+const (
+	many = 64
+	most = 4096
+)
+
 // Wrote implements backend.Writer.
-func (u *User) Wrote(dataSource string, g gtid.GTID) {
+func (u *User) Wrote(dataSource string, gtids []byte) {
 	m := u.mark(dataSource)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.pos = m.pos.With(g)
+	var ok bool
+	m.pos, ok = m.pos.Note(gtids)
 	m.at = time.Now()
+	switch {
+	case !ok:
+		m.doubt = m.at
+	case m.pos.Set.Pieces() > most:
+		m.pos, m.doubt = gtid.Position{}, m.at // the next answer of the primary has it all
+	}
 }
 
 // Doubt implements backend.Writer.
@@ -92,6 +106,9 @@ func (u *User) Fit(g *Group, dataSource string, e *Endpoint) Fit {
 		m.pos = m.pos.Merge(g.written) // whatever it was, is in there
 		m.doubt = time.Time{}
 	}
+	if m.pos.Set.Pieces() > many {
+		m.pos = m.pos.Merge(g.written) // which asks for more than he wrote, and leaves no gaps but the newest
+	}
 	if e.covers(m.pos) {
 		return Fits
 	}
@@ -114,7 +131,7 @@ func (s *Set) Moved(dataSource string) {
 	for _, u := range s.users {
 		if m := (*u.marks.Load())[dataSource]; m != nil {
 			m.mu.Lock()
-			m.pos, m.doubt = nil, time.Now()
+			m.pos, m.doubt = gtid.Position{}, time.Now()
 			m.mu.Unlock()
 		}
 	}

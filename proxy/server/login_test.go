@@ -112,7 +112,7 @@ func serve(t *testing.T, mariaDB bool, settings Settings) string {
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := errors.Join(s.Shutdown(ctx), <-done); err != nil {
 			t.Error(err)
@@ -128,7 +128,7 @@ func dial(t *testing.T, addr string) *wiretest.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() }) // the tests may have closed it
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return wiretest.NewClient(c)
@@ -375,8 +375,18 @@ func TestSlowHandshake(t *testing.T) {
 		t.Error(err)
 	}
 	again := dial(t, addr)
-	if _, err := (attempt{user: "open", plugin: wire.AuthNative}).play(again, false); err != nil {
-		t.Error(err)
+	for tries := 1; ; tries++ {
+		_, err := attempt{user: "open", plugin: wire.AuthNative}.play(again, false)
+		if err == nil {
+			break
+		}
+		if number(err) == 1040 || tries == 50 {
+			t.Fatalf("after %d tries: %v", tries, err)
+		}
+		for err = nil; err == nil; { // a busy machine has not come to it in the handshake's time
+			_, err = again.ReadPacket()
+		}
+		again = dial(t, addr)
 	}
 	<-time.After(100 * time.Millisecond) // the handshake's time is not the session's
 	if err := usable(again); err != nil {
@@ -413,7 +423,7 @@ func TestTooMany(t *testing.T) {
 
 // What is no login ends the connection, in bounded memory.
 func TestBrokenLogins(t *testing.T) {
-	addr := serve(t, true, Settings{HandshakeTime: 2 * time.Second})
+	addr := serve(t, true, Settings{HandshakeTime: 10 * time.Second})
 	for name, bytes := range map[string]string{
 		"nothing in the packet": "\x00\x00\x00\x01", "a short packet": "\x03\x00\x00\x01abc", "another sequence": "\x03\x00\x00\x07abc",
 		"a packet that is too long": "\xff\xff\xff\x01" + string(make([]byte, 70_000)),

@@ -95,7 +95,7 @@ func TestGone(t *testing.T) {
 					}
 				}
 				want := arrives(test.sends, test.close, one.record, kind.config != nil)
-				for deadline := time.Now().Add(5 * time.Second); ; { // what is sent to loopback may take its time
+				for deadline := time.Now().Add(30 * time.Second); ; { // what is sent to loopback may take its time
 					pending, open := one.socket.peek()
 					if len(pending) == want && (want > 0 || open != test.close) {
 						break

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -61,7 +60,7 @@ func (a *args) inlined(charset string) *args {
 
 // appendLiteral writes a parameter as the client would have written it in a text. A backslash may be one, or half of a character.
 func appendLiteral(b []byte, v sqltypes.Value, charset string) []byte {
-	if v.Kind != sqltypes.KindString || v.Collation != 0 || !slices.ContainsFunc(v.Bytes, func(c byte) bool { return c >= utf8.RuneSelf }) {
+	if v.Kind != sqltypes.KindString || v.Collation != 0 || !beyondASCII(v.Bytes) {
 		return v.AppendSQL(b)
 	}
 	if bytes.IndexByte(v.Bytes, '\\') >= 0 {
@@ -129,6 +128,12 @@ func (a *args) is(i int, text string) bool {
 	}
 	v, err := a.Value(i)
 	return err == nil && reads(v, text, false)
+}
+
+// isText reports whether constant i is a text, and no number.
+func (a *args) isText(i int) bool {
+	v, err := a.Value(i)
+	return err == nil && v.Kind == sqltypes.KindString
 }
 
 func reads(v sqltypes.Value, text string, begins bool) bool {

@@ -70,6 +70,7 @@ func (s *Session) assign(ctx context.Context, x *execution, route *plan.Route, t
 		err = s.afterSingle(ctx, x, h)
 	}
 	if err != nil {
+		s.saidInVain(ctx, x.st.parsed, h)
 		if len(set) > 0 { // what it has changed before it failed is not known
 			h.lease.Conn().Taint("a SET that failed")
 		}

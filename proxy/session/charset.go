@@ -1,7 +1,9 @@
 package session
 
 import (
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -98,6 +100,19 @@ func (s *Session) clientCharset() string {
 		return plainText(client)
 	}
 	return s.srv.Initial.Charset
+}
+
+// connectionCharset is that of the literals, whatever the client writes in.
+func (s *Session) connectionCharset() string {
+	if connection, set := s.state.Var("character_set_connection"); set {
+		return plainText(connection)
+	}
+	return s.srv.Initial.Charset
+}
+
+// beyondASCII reports whether a text has other characters than ASCII's.
+func beyondASCII(text []byte) bool {
+	return slices.ContainsFunc(text, func(c byte) bool { return c >= utf8.RuneSelf })
 }
 
 // writesIn reports whether the client writes literals in the charset of a collation.

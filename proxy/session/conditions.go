@@ -85,6 +85,34 @@ func loudest(c condition, all []toldBy) int {
 	return at
 }
 
+// halve leaves what shards have said when they sorted their rows, if each has said as much again when it sent what they are sorted by.
+func halve(all []toldBy) {
+	if slices.ContainsFunc(all, func(t toldBy) bool { return !t.twice() }) {
+		return
+	}
+	for i := range all {
+		t := &all[i]
+		half := (len(t.conditions) + t.extra) / 2
+		kept := min(half, len(t.conditions))
+		t.conditions, t.extra = t.conditions[:kept], half-kept
+	}
+}
+
+// twice reports whether a shard has said all that it has said twice. Of what it has not kept it has kept the beginning.
+func (t *toldBy) twice() bool {
+	n := len(t.conditions)
+	if t.extra > 0 {
+		return (n+t.extra)%2 == 0
+	}
+	first, again := toldBy{conditions: t.conditions[:n/2]}, toldBy{conditions: t.conditions[n/2:]}
+	for _, c := range first.conditions {
+		if first.count(c) != again.count(c) {
+			return false
+		}
+	}
+	return n%2 == 0
+}
+
 func (t *toldBy) count(c condition) int {
 	n := 0
 	for i := range t.conditions {
@@ -108,6 +136,9 @@ func (d *diagnostics) once(c condition, all []toldBy, text []byte) bool {
 	}
 	kind, value, ok := strings.Cut(strings.TrimPrefix(c.msg, "Truncated incorrect "), " value: ")
 	if c.code != codeTruncatedValue || !ok || !d.names(value, text) {
+		return false
+	}
+	if d.eachRow(value) {
 		return false
 	}
 	if kind == "DOUBLE" || kind == "INTEGER" { // those stand in expressions too, which are looked at for each row
@@ -156,6 +187,37 @@ func (d *diagnostics) folded(value string) bool {
 			return k >= 0 && k < len(tokens) && (comparing[tokens[k].Word] || calculating[tokens[k].Word] && further >= 0 && further < len(tokens) && tokens[further].Arg >= 0)
 		}
 		return beside(i-1, i-2) && !calculates(tokens, i+1) || beside(i+1, i+2) && !calculates(tokens, i-1)
+	})
+}
+
+// eachRow reports whether a constant of the conditions is converted for each row: one that stands beside constants of another kind in a
+// list, or behind a WHEN.
+func (d *diagnostics) eachRow(value string) bool {
+	return d.constant(func(tokens []parser.Token, i int) bool {
+		if !d.args.is(tokens[i].Arg, strings.Trim(value, "'")) {
+			return false
+		}
+		if i > 0 && tokens[i-1].Is("WHEN") {
+			return i+1 < len(tokens) && tokens[i+1].Is("THEN")
+		}
+		if i+1 >= len(tokens) || !tokens[i+1].Is(",") && !tokens[i+1].Is(")") || i == 0 || !tokens[i-1].Is(",") && !tokens[i-1].Is("(") {
+			return false // an expression of constants is converted once
+		}
+		open := i
+		for open > 0 && tokens[open].Depth >= tokens[i].Depth {
+			open--
+		}
+		if open == 0 || !tokens[open-1].Is("IN") {
+			return false
+		}
+		texts, others := false, false
+		for k := open + 1; k < len(tokens) && tokens[k].Depth >= tokens[i].Depth; k++ {
+			if arg := tokens[k].Arg; arg >= 0 {
+				text := d.args.isText(arg)
+				texts, others = texts || text, others || !text
+			}
+		}
+		return texts && others
 	})
 }
 

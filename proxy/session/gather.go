@@ -75,6 +75,9 @@ func (s *Session) runGatherWrite(ctx context.Context, x *execution, n *plan.Gath
 		err = s.endOwn(ctx, err)
 	}
 	if err != nil {
+		if len(w.units) > 0 {
+			s.saidInVain(ctx, x.st.parsed, s.find(w.units[0].Target.DataSource))
+		}
 		return err
 	}
 	w.identify(insertID)

@@ -1,8 +1,11 @@
 package session
 
 import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -26,18 +29,49 @@ func withCollations(expressions []string) []string {
 	return out
 }
 
-// collate has a text written so that it compares as the value does, of which like tells.
-func (s *Session) collate(v *sqltypes.Value, like []byte) {
+// collate has a text written so that it compares as the value does, of which like tells. It reports whether that has to be in the
+// client's charset, which it is not in.
+func (s *Session) collate(v *sqltypes.Value, like []byte) bool {
 	if v.Kind != sqltypes.KindString {
-		return
+		return false
 	}
-	ascii := !slices.ContainsFunc(v.Bytes, func(c byte) bool { return c >= utf8.RuneSelf })
+	ascii := !beyondASCII(v.Bytes)
 	switch {
 	case string(like) == "c" && (ascii || s.clientCharset() == "utf8mb4"):
 		v.Collation = 0
 	case string(like) == "o":
 		v.Collation = collationOther
 	}
+	return string(like) == "c" && v.Collation != 0
+}
+
+// asClientWrites has texts in the client's charset, in which a literal has the connection's collation. A backslash makes an introducer
+// necessary, whose collation is the charset's own.
+func (s *Session) asClientWrites(ctx context.Context, texts []*sqltypes.Value) error {
+	if len(texts) == 0 {
+		return nil
+	}
+	charset := s.clientCharset()
+	expressions := []string{"IF(COLLATION(_" + charset + "'') = @@collation_connection, 1, 0)"}
+	for _, v := range texts {
+		text := fmt.Sprintf("_utf8mb4 x'%x'", v.Bytes)
+		there := "CONVERT(" + text + " USING " + charset + ")"
+		expressions = append(expressions, "IF(CAST(CONVERT("+there+" USING utf8mb4) AS BINARY) = CAST("+text+" AS BINARY), HEX("+there+"), NULL)")
+	}
+	answers, _, err := s.evaluate(ctx, expressions...)
+	if err != nil {
+		return err
+	}
+	own := string(answers[0].AppendText(nil)) == "1"
+	for i, v := range texts {
+		written, err := hex.DecodeString(string(answers[i+1].AppendText(nil)))
+		if answers[i+1].IsNull() || err != nil || !own && bytes.IndexByte(written, '\\') >= 0 {
+			v.Collation = collationOther
+			continue
+		}
+		v.Bytes, v.Collation = written, 0
+	}
+	return nil
 }
 
 // readsCollations refuses texts of a collation that no literal has, but where they meet a column, whose collation counts. They are

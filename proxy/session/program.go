@@ -34,11 +34,27 @@ func (s *Session) leftBehind(ctx context.Context, x *execution, h *held, failed 
 		s.strayed = true
 		err = s.adopt(ctx, h, toldVars, nil)
 	}
-	if err == nil && assignsUserVars(x) {
+	if err == nil && (assignsUserVars(x) || saysLastInsertID(x.st.parsed)) {
 		err = s.readBackAssigned(ctx, x, h)
 	}
 	if err != nil {
 		h.lease.Conn().Taint("what a statement has set before it failed")
+	}
+}
+
+// saysLastInsertID reports whether LAST_INSERT_ID() may be another one after a statement that has failed: what
+// LAST_INSERT_ID(expr) has said stays, and so does the id of a row of INSERT … RETURNING.
+func saysLastInsertID(st *parser.Statement) bool {
+	return st.Uses.Has(parser.UseLastInsertIDArg) || returnsInserted(st)
+}
+
+// saidInVain is what is left of a statement that has failed on the connection that the proxy ran it on by itself.
+func (s *Session) saidInVain(ctx context.Context, st *parser.Statement, h *held) {
+	if h == nil || !h.used || !saysLastInsertID(st) || h.lease.Conn().Broken() || h.lease.Conn().Busy() {
+		return
+	}
+	if id, err := oneNumber(ctx, h, "LAST_INSERT_ID()"); err == nil { // else the client is told of the failure of its own statement
+		s.diag.lastID = id
 	}
 }
 

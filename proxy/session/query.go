@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -186,8 +187,16 @@ func syntaxError(err error) error {
 	return sqlerr.Syntax(err.Error())
 }
 
-// cutError is syntaxError of a text that the client has sent.
-func (s *Session) cutError(text []byte, err error) error {
+// cutError is syntaxError of a text that the client has sent. What is wrong before the place where it ends too early, a server knows.
+func (s *Session) cutError(ctx context.Context, text []byte, err error) error {
+	if !bytes.Contains(text, []byte(";")) {
+		if ds, schema, none := s.home(); none == nil {
+			at := &router.NeedColumns{Target: &plan.Target{DataSource: ds, Schema: schema, Database: s.db}, Route: &plan.Route{}, SQL: string(text)}
+			if _, said := s.describe(ctx, at); sqlerr.As(said) != nil && sqlerr.As(said).Code == sqlerr.CodeSyntax {
+				return said
+			}
+		}
+	}
 	if at, ok := errors.AsType[*parser.TextError](err); ok && at.Pos <= len(text) {
 		return s.wrongAt(text, at.Pos)
 	}

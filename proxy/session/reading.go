@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -225,7 +224,7 @@ func (s *Session) awaitWrites(ctx context.Context, dataSource string, e *replica
 		return nil, nil
 	}
 	behind := s.writes.Behind(dataSource)
-	_, rows, err := lease.Conn().QueryRows(ctx, fmt.Sprintf("SELECT MASTER_GTID_WAIT('%s',%g)", behind, writesWait.Seconds()))
+	_, rows, err := lease.Conn().QueryRows(ctx, behind.Wait(writesWait))
 	if err != nil || len(rows) != 1 || string(rows[0][0]) != "0" {
 		lease.Release()
 		return nil, nil // a server that cannot be asked, or that says no

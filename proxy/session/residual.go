@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -93,6 +94,12 @@ func (t *tree) finished(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 		return nil, err
 	}
 	t.heard(ctx)
+	if t.x.st.parsed.Uses.Has(parser.UseCalcFoundRows) {
+		if t.found, err = foundRows(ctx, h); err != nil {
+			return nil, err
+		}
+		t.counted = true
+	}
 	return []merge.RowStream{final}, t.dropResidual(ctx, h)
 }
 
@@ -154,8 +161,15 @@ func (t *tree) createResidual(ctx context.Context, n *plan.Residual) (*held, err
 		return nil, err
 	}
 	create := "CREATE TEMPORARY TABLE `" + residualTable + "` " + string(shape)
+	mode := "@@sql_mode"
+	if t.s.srv.Flavour.MariaDB { // the client's statement is no write, and what its constants warn of is no error
+		mode = "REPLACE(REPLACE(" + mode + ",'STRICT_TRANS_TABLES',''),'STRICT_ALL_TABLES','')"
+	}
 	if n.FreeGroups {
-		create = "SET STATEMENT sql_mode=REPLACE(@@sql_mode,'ONLY_FULL_GROUP_BY','') FOR " + create
+		mode = "REPLACE(" + mode + ",'ONLY_FULL_GROUP_BY','')"
+	}
+	if mode != "@@sql_mode" {
+		create = "SET STATEMENT sql_mode=" + mode + " FOR " + create
 	}
 	h, err := t.s.hold(ctx, n.Target.DataSource, n.Target.Schema, t.x.need)
 	if err != nil {
@@ -198,12 +212,27 @@ func (t *tree) fill(ctx context.Context, h *held, table string, from *collected)
 		if len(sql) < residualBatch && i < len(from.rows)-1 {
 			continue
 		}
-		if err := h.Exec(ctx, string(sql)); err != nil {
+		if err := h.Exec(ctx, t.asStored(columns, from.rows)+string(sql)); err != nil {
 			return err
 		}
 		sql = append(sql[:0], head...)
 	}
 	return nil
+}
+
+// asStored has a server take values that the session's sql_mode would refuse in new rows: they are in tables. To ENUM's ” that is no
+// member strictness always objects.
+func (t *tree) asStored(columns []sqltypes.Column, rows []sqltypes.Row) string {
+	if !t.s.srv.Flavour.MariaDB {
+		return ""
+	}
+	mode := "STRICT_ALL_TABLES,ALLOW_INVALID_DATES"
+	for i := range columns {
+		if columns[i].Flags&sqltypes.FlagEnum != 0 && slices.ContainsFunc(rows, func(row sqltypes.Row) bool { return row[i] != nil && len(row[i]) == 0 }) {
+			mode = "ALLOW_INVALID_DATES"
+		}
+	}
+	return "SET STATEMENT sql_mode='" + mode + "' FOR "
 }
 
 // tooLong reports whether a sum has more digits than a column of DECIMAL, which a server would cut, in some modes without a word.

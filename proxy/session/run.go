@@ -201,7 +201,7 @@ func needs(st *parser.Statement) backend.Need {
 	if st.Uses.Has(parser.UseUserVarRead | parser.UseUserVarWrite) {
 		need |= backend.NeedUserVars
 	}
-	if st.Uses.Has(parser.UseLastInsertID) {
+	if st.Uses.Has(parser.UseLastInsertID | parser.UseLastInsertIDArg) { // the latter may not be reached: then it is what it was
 		need |= backend.NeedLastInsertID
 	}
 	for _, at := range st.Uses.At {

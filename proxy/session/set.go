@@ -269,6 +269,7 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 		err = s.trackSet(ctx, h, x.st.parsed)
 	}
 	if err != nil {
+		s.saidInVain(ctx, x.st.parsed, h)
 		// What the SET has changed before it failed is not known: the connection is brought back by its end.
 		h.lease.Conn().Taint("a SET that failed")
 		return s.writeError(err)

@@ -70,10 +70,12 @@ func (p *prepared) label(columns []sqltypes.Column) {
 // preparedText is what FROM says: a literal, or the value of a variable or expression.
 func (s *Session) preparedText(ctx context.Context, x *execution, d *parser.PrepareDetail) ([]byte, error) {
 	if d.Arg >= 0 {
-		if v, err := x.args.Value(d.Arg); err == nil {
+		arg, _ := x.args.arg(d.Arg)
+		v, err := x.args.Value(d.Arg)
+		if err == nil && arg.Introducer == 0 && (s.connectionCharset() == s.clientCharset() || !beyondASCII(v.Bytes)) {
 			return v.AppendText(nil), nil
 		}
-		// A server knows how to read what is not decoded here.
+		// A server knows how to read what is not decoded here or of another charset, and what the connection's lacks.
 	}
 	if charset, set := s.state.Var("character_set_client"); set {
 		defer s.override("character_set_results", charset)() // a text is read as one that the client has sent
@@ -135,10 +137,13 @@ func (s *Session) evaluateUsing(ctx context.Context, expressions []string) ([]sq
 	if err != nil || len(values) == n {
 		return values, columns, err
 	}
+	var others []*sqltypes.Value
 	for i := range n {
-		s.collate(&values[i], values[n+i].AppendText(nil))
+		if s.collate(&values[i], values[n+i].AppendText(nil)) {
+			others = append(others, &values[i])
+		}
 	}
-	return values[:n], columns[:n], nil
+	return values[:n], columns[:n], s.asClientWrites(ctx, others)
 }
 
 // evaluateFor is evaluate for a clause in which servers read neither tables nor stored functions.
@@ -204,16 +209,16 @@ func onExecuteImmediate(s *Session, ctx context.Context, x *execution) error {
 	}
 	stmt := &prepared{text: text, db: s.db, mode: s.mode, key: append([]byte(nil), s.keyPrefix...)}
 	if err := stmt.scan.Scan(text, s.mode); err != nil {
-		return s.writeError(s.cutError(text, err))
+		return s.writeError(s.cutError(ctx, text, err))
 	}
-	if len(d.Using) != stmt.scan.Params {
-		return s.writeError(sqlerr.WrongArguments("EXECUTE"))
-	}
-	if len(d.Using) > 0 {
+	if len(d.Using) > 0 || stmt.scan.Params > 0 {
 		described, _, columns, err := s.prepareText(ctx, text)
 		s.settle(ctx)
 		if err != nil {
 			return s.writeError(err)
+		}
+		if len(d.Using) != stmt.scan.Params {
+			return s.writeError(sqlerr.WrongArguments("EXECUTE"))
 		}
 		stmt = described
 		stmt.label(columns)

@@ -83,7 +83,7 @@ func (st *Statement) valid(snap *catalog.Snapshot, epoch uint64) bool {
 func (s *Session) lookup(ctx context.Context, text []byte) (*Statement, error) {
 	s.scan.Room = s.mayRead
 	if err := s.scan.Scan(text, s.mode); err != nil {
-		return nil, s.cutError(text, err)
+		return nil, s.cutError(ctx, text, err)
 	}
 	st := s.cached(text)
 	if st == nil && len(s.scan.Folds) > 0 {

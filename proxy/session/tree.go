@@ -518,6 +518,9 @@ func (t *tree) heard(ctx context.Context) {
 				}
 			}
 		}
+		if first.route.SortsTwice {
+			halve(all)
+		}
 		if len(all) > 0 {
 			t.s.diag.take(all, t.s.shown)
 		}

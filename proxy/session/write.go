@@ -53,6 +53,7 @@ func (s *Session) runWrite(ctx context.Context, x *execution, route *plan.Route)
 	defer s.fixClock(x, len(units))()
 	w := write{s: s, x: x, route: route, units: units}
 	if err := w.run(ctx); err != nil {
+		s.saidInVain(ctx, x.st.parsed, s.find(units[0].Target.DataSource)) // of several it is the first copy
 		return err
 	}
 	w.identify(insertID)

@@ -132,6 +132,9 @@ type Route struct {
 	Databases []string // their logical databases
 	Rows      *Rows    // an INSERT's rows; nil otherwise
 	Stay      *Stay    // an UPDATE that sets the sharding key; nil otherwise
+	// SortsTwice: the shards look at what they sort by once more to tell it, and at nothing else of their select lists that
+	// may warn: one server says half as much.
+	SortsTwice bool
 	// Once are the parts of a broadcast write that have to be evaluated once.
 	Once Once
 	// Ask is what a server has to say before the Route's units are known or sent; nil for most.

@@ -117,6 +117,10 @@ func (s *Server) fill() error {
 	if err := copyTree(s.farm.template, half); err != nil {
 		return fmt.Errorf("copy the template: %w", err)
 	}
+	// By what is in there MySQL's servers are told from each other; one that finds none makes its own.
+	if err := os.Remove(filepath.Join(half, "auto.cnf")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("forget whose the template was: %w", err)
+	}
 	if err := os.Rename(half, s.datadir()); err != nil {
 		return fmt.Errorf("keep the data directory: %w", err)
 	}

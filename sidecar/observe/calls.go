@@ -21,6 +21,10 @@ type Calls struct {
 	handshakes  prometheus.Counter
 	faults      *prometheus.CounterVec
 	grpc        *prometheus.CounterVec
+	injected    *prometheus.CounterVec
+	mirrored    *prometheus.CounterVec
+	hedged      *prometheus.CounterVec
+	shed        *prometheus.CounterVec
 	log         atomic.Pointer[callLog]
 }
 
@@ -48,13 +52,25 @@ func newCalls() *Calls {
 		grpc: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_grpc_calls_total", Help: "Calls of gRPC that are over, by route, cluster and gRPC's code.",
 		}, []string{"route", "cluster", "code"}),
+		injected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_injected_total", Help: "Calls that something was done to on purpose, by route and fault: delay or abort.",
+		}, []string{"route", "fault"}),
+		mirrored: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_mirrored_total", Help: "Copies of calls, by route, the cluster they are for and outcome: answered, failed, dropped, too_long or cut.",
+		}, []string{"route", "cluster", "outcome"}),
+		hedged: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_hedges_total", Help: "Calls that a second server was asked too, by route and by whose answer was taken: first or second.",
+		}, []string{"route", "answer"}),
+		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_shed_total", Help: "Calls that were turned away as too many were under way for how long answers took, by route, cluster and priority.",
+		}, []string{"route", "cluster", "priority"}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_rpc_connections", Help: "Connections of clients that calls come in on."}),
 		handshakes:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_handshakes_failed_total", Help: "TLS handshakes of clients that failed, for want of a certificate, say."}),
 	}
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc}
+	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc, c.injected, c.mirrored, c.hedged, c.shed}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -75,6 +91,21 @@ func (c *Calls) Call(d *rpc.Done) {
 	}
 	if d.Endpoint != "" {
 		c.upstream.WithLabelValues(d.Cluster, d.Endpoint, strconv.Itoa(d.Status/100)).Inc()
+	}
+	if d.Shed != "" {
+		c.shed.WithLabelValues(d.Route, d.Cluster, d.Shed).Inc()
+	}
+	switch {
+	case d.HedgeWon:
+		c.hedged.WithLabelValues(d.Route, "second").Inc()
+	case d.Hedged:
+		c.hedged.WithLabelValues(d.Route, "first").Inc()
+	}
+	if d.Delayed > 0 {
+		c.injected.WithLabelValues(d.Route, "delay").Inc()
+	}
+	if d.Aborted {
+		c.injected.WithLabelValues(d.Route, "abort").Inc()
 	}
 	if d.Retries > 0 {
 		c.retries.Add(float64(d.Retries))
@@ -98,6 +129,11 @@ func (c *Calls) Call(d *rpc.Done) {
 		fields = append(fields, zap.String("why", d.Why))
 	}
 	l.to.Info("call", fields...)
+}
+
+// Mirrored implements rpc.Observer.
+func (c *Calls) Mirrored(route, cluster, outcome string) {
+	c.mirrored.WithLabelValues(route, cluster, outcome).Inc()
 }
 
 // Handshake implements rpc.Observer.

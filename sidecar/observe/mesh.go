@@ -30,6 +30,7 @@ func (s *Server) mesh(w http.ResponseWriter, _ *http.Request) {
 type endpoints struct {
 	from                         func() *rpc.View
 	state, active, conns, panics *prometheus.Desc
+	limit, underway              *prometheus.Desc // of routes and clusters
 }
 
 func endpointsOf(from func() *rpc.View) *endpoints {
@@ -40,15 +41,17 @@ func endpointsOf(from func() *rpc.View) *endpoints {
 		from: from,
 		state: desc("endpoint_state", "1, with what is thought of the server: up, warming, probing, suspect, open or unreachable.",
 			"cluster", "endpoint", "state"),
-		active: desc("endpoint_active", "Calls that the server has to answer.", "cluster", "endpoint"),
-		conns:  desc("endpoint_connections", "Connections to the server.", "cluster", "endpoint"),
-		panics: desc("cluster_panicking", "1 while so few servers are up that it is not asked which.", "cluster"),
+		active:   desc("endpoint_active", "Calls that the server has to answer.", "cluster", "endpoint"),
+		conns:    desc("endpoint_connections", "Connections to the server.", "cluster", "endpoint"),
+		limit:    desc("concurrency_limit", "How many calls may be under way, as it is now; by a route or a cluster that bounds them.", "of", "name"),
+		underway: desc("concurrency_active", "How many are, likewise.", "of", "name"),
+		panics:   desc("cluster_panicking", "1 while so few servers are up that it is not asked which.", "cluster"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (e *endpoints) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{e.state, e.active, e.conns, e.panics} {
+	for _, d := range []*prometheus.Desc{e.state, e.active, e.conns, e.panics, e.limit, e.underway} {
 		ch <- d
 	}
 }
@@ -62,7 +65,17 @@ func (e *endpoints) Collect(ch chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, n float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, labels...)
 	}
+	bounded := func(of, name string, c *rpc.ConcurrencyView) {
+		if c != nil {
+			send(e.limit, float64(c.Limit), of, name)
+			send(e.underway, float64(c.Active), of, name)
+		}
+	}
+	for _, r := range view.Routes {
+		bounded("route", r.Name, r.Concurrency)
+	}
 	for _, c := range view.Clusters {
+		bounded("cluster", c.Name, c.Concurrency)
 		panics := 0.0
 		if c.Panicking {
 			panics = 1

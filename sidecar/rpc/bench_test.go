@@ -47,10 +47,11 @@ func answering(tb testing.TB) string {
 
 type nobody struct{}
 
-func (nobody) Call(*Done)           {}
-func (nobody) Connections(int)      {}
-func (nobody) Fault(_, _, _ string) {}
-func (nobody) Handshake(error)      {}
+func (nobody) Call(*Done)              {}
+func (nobody) Connections(int)         {}
+func (nobody) Fault(_, _, _ string)    {}
+func (nobody) Handshake(error)         {}
+func (nobody) Mirrored(_, _, _ string) {}
 
 // calling returns what makes one call over a kept connection, through a proxy.
 func calling(tb testing.TB) func() {

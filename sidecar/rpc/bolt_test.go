@@ -65,7 +65,7 @@ func (c counting) Accept() (net.Conn, error) {
 }
 
 func toBolt(addrs ...string) string {
-	return fmt.Sprintf("clusters: {stock: {protocol: bolt, endpoints: [%s]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 1m}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
+	return fmt.Sprintf("clusters: {stock: {protocol: bolt, connect_timeout: 60s, endpoints: [%s]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 1m}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
 }
 
 // peer is the other end of a connection of a protocol of frames.
@@ -180,7 +180,7 @@ func TestBoltCallsShareAConnection(t *testing.T) {
 	if n := conns.Load(); n > maxLinks {
 		t.Errorf("%d connections to the server", n)
 	}
-	d := w.last(t)
+	d := w.nth(t, clients*calls)
 	if d.Status != 200 || d.Path != "/stock/ask" || d.Method != "BOLT" || d.Cluster != "stock" || d.Endpoint != server {
 		t.Errorf("%+v", d)
 	}
@@ -252,7 +252,7 @@ routes:
 		if f.ID() != uint32(i) || f.Status() != c.want {
 			t.Errorf("%d: status %d of %d, want %d", i, f.Status(), f.ID(), c.want)
 		}
-		if d := w.last(t); c.why != "" && (!strings.Contains(d.Why, c.why) || boltStatus(d.Status) != c.want) || c.why == "" && d.Why != "" {
+		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || boltStatus(d.Status) != c.want) || c.why == "" && d.Why != "" {
 			t.Errorf("%d: %+v", i, d)
 		}
 		if i == 11 && !bytes.Equal(f.Header(), bolttest.Map("service", "stock", "colour", "red", "x-team", "1")) {
@@ -302,7 +302,7 @@ func TestBoltTimeout(t *testing.T) {
 		}
 		return h.answer(out, f)
 	})
-	addr, _, w := proxy(t, testSettings, strings.Replace(toBolt(server), "1m", "8s", 1))
+	addr, _, w := proxy(t, testSettings, strings.Replace(toBolt(server), "1m", "30s", 1))
 	a := askBolt(t, addr)
 	short, long, none := stock(1), stock(2), stock(3)
 	short.Timeout, long.Timeout, none.Timeout = 50, 60_000, -1
@@ -310,7 +310,7 @@ func TestBoltTimeout(t *testing.T) {
 	a.expect(0, bolt.Success)
 	a.send(short)
 	a.expect(1, bolt.Timeout)
-	if d := w.last(t); d.Status != 504 || !strings.Contains(d.Why, "did not answer in time") && !strings.Contains(d.Why, "time is over") {
+	if d := w.nth(t, 2); d.Status != 504 || !strings.Contains(d.Why, "did not answer in time") && !strings.Contains(d.Why, "time is over") {
 		t.Errorf("%+v", d)
 	}
 	close(h.let)
@@ -320,7 +320,7 @@ func TestBoltTimeout(t *testing.T) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, f := range h.asked {
-		most := int32(8000)
+		most := int32(30_000)
 		if bytes.Equal(f.Content(), short.Content) {
 			most = 50
 		}
@@ -385,7 +385,7 @@ func TestBoltServerLeaves(t *testing.T) {
 			a.expect(3, bolt.ConnectionClosed)
 			_ = c.Close()
 		}
-		if d := w.last(t); d.Status != 502 {
+		if d := w.nth(t, i+2); d.Status != 502 {
 			t.Errorf("%+v", d)
 		}
 		if i < 2 {
@@ -412,7 +412,7 @@ func TestBoltLinkEndsAsACallComes(t *testing.T) {
 	}
 	a.send(stock(2))
 	a.expect(2, bolt.Success)
-	if d := w.last(t); d.Retries != 1 || conns.Load() != 2 {
+	if d := w.nth(t, 2); d.Retries != 1 || conns.Load() != 2 {
 		t.Errorf("%d connections, %+v", conns.Load(), d)
 	}
 	ending.end(errEnding)
@@ -565,7 +565,7 @@ func TestBoltIdentityAndTrace(t *testing.T) {
 	t.Cleanup(func() { l.Close(); <-ended })
 	settings := testSettings
 	settings.TLS = listening(t, a, false)
-	addr, _, w := proxyTraced(t, settings, fmt.Sprintf("clusters: {stock: {protocol: bolt, endpoints: [%q], tls: {ca: %s}}}\nroutes: [{path: {prefix: /stock}, to: stock}]\n", l.Addr(), a.File), parents{})
+	addr, _, w := proxyTraced(t, settings, fmt.Sprintf("clusters: {stock: {protocol: bolt, connect_timeout: 60s, endpoints: [%q], tls: {ca: %s}}}\nroutes: [{path: {prefix: /stock}, to: stock}]\n", l.Addr(), a.File), parents{})
 	roots, err := certs.Authorities(a.File)
 	if err != nil {
 		t.Fatal(err)
@@ -597,7 +597,7 @@ func TestBoltIdentityAndTrace(t *testing.T) {
 			t.Errorf("sent %q, the server got %q, status %d", c.sent, f.Header(), f.Status())
 		}
 	}
-	if d := w.last(t); d.Identity != "spiffe://mesh/shop" {
+	if d := w.nth(t, 4); d.Identity != "spiffe://mesh/shop" {
 		t.Errorf("%+v", d)
 	}
 	client := askingOn(t, known, 1<<20)
@@ -605,7 +605,7 @@ func TestBoltIdentityAndTrace(t *testing.T) {
 	q.Class, q.Header = "stock", []byte(`{"of": "its own"}`)
 	client.send(q)
 	client.expect(2, bolt.CodecException)
-	if d := w.last(t); !strings.Contains(d.Why, "cannot be told") {
+	if d := w.nth(t, 5); !strings.Contains(d.Why, "cannot be told") {
 		t.Errorf("%+v", d)
 	}
 }
@@ -686,7 +686,7 @@ routes:
 	} {
 		a.send(bolttest.Message{Type: bolt.Request, ID: uint32(i), Timeout: 60_000, Class: c.class, Header: c.header})
 		f := a.answer()
-		d := w.last(t)
+		d := w.nth(t, i+1)
 		if f.ID() != uint32(i) || f.Status() != c.want || c.want == bolt.CodecException && !strings.Contains(d.Why, c.path) || c.want != bolt.CodecException && d.Path != c.path {
 			t.Errorf("%d: %s with %q: status %d, %s, %q", i, c.class, c.header, f.Status(), d.Path, d.Why)
 		}

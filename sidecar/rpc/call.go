@@ -39,6 +39,10 @@ type call struct {
 	deadline time.Time
 	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
 	trace    Trace
+	fault    fault
+	mirror   *mirror // nil: none
+	hedging  hedging
+	place    place
 	done     Done
 }
 
@@ -48,6 +52,9 @@ func (x *call) begin(c *conn) {
 
 func (x *call) end() {
 	x.tell(nil)
+	x.confess()
+	x.mirror.done()
+	x.leave()
 	x.done.Took = time.Since(x.done.Began)
 	x.server.observer.Call(&x.done)
 	if x.trace != nil {
@@ -94,6 +101,7 @@ type failure struct {
 	cause  cause         // for which the route may have the call tried again
 	repeat bool          // the route has the call tried again, though something may have been done
 	after  time.Duration // in which the caller may come again; 0: that is not known
+	code   int           // of gRPC, where status does not say it; 0: it does
 }
 
 // tell tells the endpoint that has the call what became of it. Without a failure it has answered, if a status has come.
@@ -141,10 +149,14 @@ func (x *call) choose() *failure {
 	if spoken := x.cluster.Protocol; spoken != x.protocol && (route.Framed(spoken) || route.Framed(x.protocol)) {
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster " + x.cluster.Name + " speaks another protocol than the call"}
 	}
+	if f := x.enter(); f != nil {
+		return f
+	}
 	if x.route.Retry != nil {
 		x.cluster.Budget.First()
 	}
-	return nil
+	x.hedged()
+	return x.inject()
 }
 
 // next is the endpoint that is to be tried, at first with nil and then with what became of the last. Or it is the failure that the client is told of.

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heddle-mesh/heddle/governance/breaker"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
@@ -24,10 +26,13 @@ type call2 struct {
 	grpc   bool
 	parted bool // trailers have been sent on, which are not kept
 
-	mu    sync.Mutex // guards what follows, and call while goroutines share it
-	relay relay
-	over  bool // told of
-	timer *time.Timer
+	mu      sync.Mutex // guards what follows, and call while goroutines share it
+	relay   relay
+	second2 second
+	over    bool // told of
+	timer   *time.Timer
+	hedger  *time.Timer   // for a second server; nil: none is asked
+	woken   chan struct{} // closed when the call is over while it is delayed; nil: it is not
 	// Of a call to a server of HTTP/1: its connection, and why nobody wants the answer.
 	server1 io.Closer
 	gone    *http2.Error
@@ -141,9 +146,18 @@ func (x *call2) getDeadline() time.Time {
 func (x *call2) forward() {
 	x.setDeadline()
 	failed := x.choose()
+	if failed == nil && x.route.Mirror != nil {
+		if x.mirror = x.reflect(x.request2, x.grpc); x.whole {
+			x.mirror.add(nil, true)
+		}
+	}
 	switch {
 	case failed != nil:
 	case x.cluster.Protocol == route.HTTP2:
+		if x.fault.delay > 0 {
+			x.delay2()
+			return
+		}
 		x.stream.SetReceiver(fromClient{x})
 		x.mu.Lock()
 		x.start()
@@ -175,7 +189,7 @@ func (x *call2) fail(f *failure) {
 	x.done.Why = f.why
 	switch {
 	case x.grpc:
-		x.done.Code = strconv.Itoa(grpcCode(f.status))
+		x.done.Code = strconv.Itoa(cmp.Or(f.code, grpcCode(f.status)))
 		status := []http2.Field{{Name: "grpc-status", Value: x.done.Code}, {Name: "grpc-message", Value: grpcMessage(f.why)}}
 		if !x.relay.begun {
 			x.done.Status = http.StatusOK
@@ -235,6 +249,13 @@ func (x *call2) finish() {
 	if x.timer != nil {
 		x.timer.Stop()
 	}
+	if x.woken != nil {
+		close(x.woken)
+	}
+	if x.hedger != nil {
+		x.hedger.Stop()
+	}
+	x.forgo(breaker.Unknown, "")
 	x.end()
 }
 

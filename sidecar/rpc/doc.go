@@ -34,8 +34,12 @@ type Done struct {
 	Retries                  int
 	Why                      string // what was wrong, by Heddle's own words; empty: nothing
 	Client                   string
-	Identity                 string // of the client, by its certificate; empty: it has shown none
-	Code                     string // of gRPC; empty: none
+	Identity                 string        // of the client, by its certificate; empty: it has shown none
+	Code                     string        // of gRPC; empty: none
+	Delayed                  time.Duration // on purpose
+	Shed                     string        // the priority of a call that was turned away by what is under way; empty: it was not
+	Hedged, HedgeWon         bool          // a second server was asked; its answer is the call's
+	Aborted                  bool          // likewise
 }
 
 // Observer is told of calls. Its methods are called by many goroutines and do not wait.
@@ -43,6 +47,8 @@ type Observer interface {
 	Call(d *Done)
 	Connections(change int)
 	Handshake(failed error) // of TLS with a client
+	// Mirrored is told what became of the copy of a call: one of MirrorAnswered and those below it.
+	Mirrored(route, cluster, outcome string)
 	// Fault is told of a client's connection that was ended for what no client may do, by HTTP/2's code.
 	Fault(code, why, client string)
 }

@@ -27,7 +27,7 @@ func dubboServer(t *testing.T, answer func(out []byte, f dubbo.Frame) []byte) (a
 }
 
 func toDubbo(addrs ...string) string {
-	return fmt.Sprintf("clusters: {stock: {protocol: dubbo, endpoints: [%s]}}\nroutes: [{path: {prefix: /com.shop.Stock}, to: stock, timeout: 1m}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
+	return fmt.Sprintf("clusters: {stock: {protocol: dubbo, connect_timeout: 60s, endpoints: [%s]}}\nroutes: [{path: {prefix: /com.shop.Stock}, to: stock, timeout: 1m}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
 }
 
 // consuming is a client of Dubbo.
@@ -119,7 +119,7 @@ func TestDubboCallsShareAConnection(t *testing.T) {
 	if n := conns.Load(); n > maxLinks {
 		t.Errorf("%d connections to the server", n)
 	}
-	d := w.last(t)
+	d := w.nth(t, clients*calls)
 	if d.Status != 200 || d.Path != "/com.shop.Stock/ask" || d.Method != "DUBBO" || d.Cluster != "stock" || d.Endpoint != server {
 		t.Errorf("%+v", d)
 	}
@@ -182,7 +182,7 @@ routes:
 		q.Path, q.Method, q.Attachments = c.path, c.method, c.attachments
 		a.send(q)
 		f := a.expect(uint64(i), c.want)
-		if d := w.last(t); c.why != "" && (!strings.Contains(d.Why, c.why) || dubboStatus(d.Status) != c.want || !bytes.Contains(f.Body(), []byte(d.Why))) || c.why == "" && d.Why != "" {
+		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || dubboStatus(d.Status) != c.want || !bytes.Contains(f.Body(), []byte(d.Why))) || c.why == "" && d.Why != "" {
 			t.Errorf("%d: %+v, the client is told %q", i, d, f.Body())
 		}
 		if c.path == "edited" && c.why == "" {
@@ -210,23 +210,23 @@ func TestDubboTimeout(t *testing.T) {
 		}
 		return dubbotest.Echo(out, f)
 	})
-	addr, _, w := proxy(t, testSettings, strings.Replace(toDubbo(server), "1m", "8s", 1))
+	addr, _, w := proxy(t, testSettings, strings.Replace(toDubbo(server), "1m", "50s", 1))
 	a := consume(t, addr)
 	for i, c := range []struct {
 		attachments []byte
 		most        int
 		want        []string // attachments
 	}{
-		{nil, 8000, []string{"timeout", "_TO"}},
-		{dubbotest.Map(), 8000, []string{"timeout", "_TO"}},
-		{dubbotest.Map("timeout", "3000"), 3000, []string{"timeout", "_TO"}},
-		{dubbotest.Map("timeout", "60000"), 8000, []string{"timeout", "_TO"}},
-		{dubbotest.Map("timeout", "3000", "_TO", "2000"), 2000, []string{"timeout", "_TO"}},
-		{dubbotest.Map("timeout", "3000", "_to", "2000"), 2000, []string{"timeout", "_to"}},
-		{dubbotest.Map("timeout", "0"), 8000, []string{"timeout", "_TO"}},
-		{dubbotest.Map("timeout", "soon"), 8000, []string{"timeout", "_TO"}},
-		{[]byte("H\x07timeout\xd4\x0b\xb8\x03_TO\xcf\xd0Z"), 2000, []string{"timeout", "_TO int"}},
-		{[]byte("H\x07timeoutNZ"), 8000, []string{"timeout", "_TO"}},
+		{nil, 50000, []string{"timeout", "_TO"}},
+		{dubbotest.Map(), 50000, []string{"timeout", "_TO"}},
+		{dubbotest.Map("timeout", "40000"), 40000, []string{"timeout", "_TO"}},
+		{dubbotest.Map("timeout", "60000"), 50000, []string{"timeout", "_TO"}},
+		{dubbotest.Map("timeout", "40000", "_TO", "30000"), 30000, []string{"timeout", "_TO"}},
+		{dubbotest.Map("timeout", "40000", "_to", "30000"), 30000, []string{"timeout", "_to"}},
+		{dubbotest.Map("timeout", "0"), 50000, []string{"timeout", "_TO"}},
+		{dubbotest.Map("timeout", "soon"), 50000, []string{"timeout", "_TO"}},
+		{[]byte("H\x07timeoutI\x00\x00\x9c\x40\x03_TO\xd4\x75\x30Z"), 30000, []string{"timeout", "_TO int"}},
+		{[]byte("H\x07timeoutNZ"), 50000, []string{"timeout", "_TO"}},
 	} {
 		q := asked(uint64(i))
 		q.Attachments = c.attachments
@@ -249,7 +249,7 @@ func TestDubboTimeout(t *testing.T) {
 	if f := a.expect(77, dubbo.ServerTimeout); !bytes.Contains(f.Body(), []byte("time")) {
 		t.Errorf("%q", f.Body())
 	}
-	if d := w.last(t); d.Status != 504 {
+	if d := w.nth(t, 11); d.Status != 504 {
 		t.Errorf("%+v", d)
 	}
 	close(let)
@@ -543,7 +543,7 @@ routes:
 		q.Path, q.Attachments = c.path, []byte(c.attachments)
 		a.send(q)
 		a.expect(uint64(i), c.want)
-		if d := w.last(t); d.Path != c.at && !strings.Contains(d.Why, c.at) {
+		if d := w.nth(t, i+1); d.Path != c.at && !strings.Contains(d.Why, c.at) {
 			t.Errorf("%d: %+v", i, d)
 		}
 	}

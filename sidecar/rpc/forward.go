@@ -17,6 +17,12 @@ import (
 func (x *call1) forward() (goesOn bool) {
 	x.deadline = x.done.Began.Add(x.timeout())
 	failed := x.choose()
+	if failed == nil && x.route.Mirror != nil {
+		x.reflect1()
+	}
+	if failed == nil && x.fault.delay > 0 {
+		failed = x.delay1()
+	}
 	for {
 		var e *upstream.Endpoint
 		if e, failed = x.next(x.rest(failed)); failed != nil {
@@ -36,6 +42,21 @@ func (x *call1) forward() (goesOn bool) {
 			return goesOn
 		}
 	}
+}
+
+// reflect1 begins a copy of the call.
+func (x *call1) reflect1() {
+	if x.upgrade {
+		return // nobody could speak with whoever the copy comes to
+	}
+	if x.mirror = x.reflect(x.request2, false); x.mirror == nil {
+		return
+	}
+	if x.body.Kind == http1.Empty {
+		x.mirror.add(nil, true)
+		return
+	}
+	x.body.Tap = x.mirror.add
 }
 
 // timeout is what the call may take: the route's time, or what its caller still waits, if that is less.
@@ -78,7 +99,7 @@ func (x *call1) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (go
 	}
 	defer x.conn.holds(nil)
 	t := &x.conn.transfer
-	*t = transfer{call1: x, up: up, server: server, used: used, response: http1.Response{Head: http1.Head{Fields: t.response.Fields[:0]}}}
+	*t = transfer{call1: x, up: up, server: server, used: used, from: x.conn.client.Mark(), response: http1.Response{Head: http1.Head{Fields: t.response.Fields[:0]}}}
 	defer t.finish()
 	body, from := x.body, x.conn.client.Mark()
 	goesOn, failed = t.run()
@@ -101,8 +122,10 @@ type transfer struct {
 	server   *http1.Conn
 	used     bool
 	response http1.Response
-	parted   bool // the body did not wait as a whole
-	reusable bool // the connection, when all is over
+	from     int    // the client's mark before its body
+	rival    *rival // whose connection it is; nil: it is the one that it began with
+	parted   bool   // the body did not wait as a whole
+	reusable bool   // the connection, when all is over
 }
 
 // finish gives the connection back or ends it.
@@ -114,6 +137,9 @@ func (t *transfer) finish() {
 		<-t.sending
 	}
 	t.server.Release()
+	if t.rival != nil {
+		t.rival.unload()
+	}
 	if t.reusable {
 		t.up.Put()
 		return
@@ -128,7 +154,7 @@ func (t *transfer) run() (goesOn bool, failed *failure) {
 	}
 	for {
 		t.conn.waits(true)
-		failed := t.readHead()
+		failed := t.await()
 		if !t.conn.waits(false) {
 			t.begun = true // nobody is there to be told
 			return false, &failure{why: "the client has left"}
@@ -192,6 +218,11 @@ func (t *transfer) readHead() *failure {
 	if err := t.server.SetReadDeadline(t.tryBy); err != nil {
 		return t.lost(err)
 	}
+	return t.takeHead()
+}
+
+// takeHead is readHead once the connection knows by when.
+func (t *transfer) takeHead() *failure {
 	silent := true
 	head, err := t.server.ReadHead(maxAnswerHead, func() error { silent = false; return nil })
 	if err != nil {
@@ -279,6 +310,7 @@ func (t *transfer) reply() (goesOn bool, failed *failure) {
 	goesOn = t.persists && t.sent() && body.Kind != http1.UntilClose && !plain && !t.conn.isDraining()
 	client := t.conn.client
 	t.server.Resume()
+	t.heard()
 	t.done.Status = t.response.Status
 	client.Written(t.appendResponse(client.Out(), goesOn, plain))
 	t.begun = true
@@ -321,6 +353,7 @@ func (t *transfer) tunnel() (goesOn bool, failed *failure) {
 	if !t.upgrade {
 		return false, &failure{status: http.StatusBadGateway, why: "the server changes to another protocol unasked", fault: true}
 	}
+	t.leave() // it may last for ever
 	client := t.conn.client
 	t.done.Status = t.response.Status
 	out := appendStatus(client.Out(), &t.response)

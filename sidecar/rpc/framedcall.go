@@ -52,6 +52,10 @@ func (x *framedCall) serve(b *framedConn, f []byte) {
 		x.fail(failed)
 		return
 	}
+	if x.fault.delay > 0 {
+		x.delay(f)
+		return
+	}
 	x.forward(f, nil, nil)
 }
 
@@ -304,6 +308,7 @@ func (x *framedCall) fail(f *failure) {
 
 // reply passes a server's answer on, and returns who is to write it; nil: nobody.
 func (x *framedCall) reply(f []byte) *mux.Writer {
+	x.heard()
 	x.done.Status = x.speaks.returns(f)
 	b := x.client
 	w := b.writer

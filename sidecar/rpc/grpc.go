@@ -34,14 +34,20 @@ func appendGRPCTimeout(out []byte, ms int64) []byte {
 
 // The codes that gRPC has for what Heddle has to say itself.
 const (
-	grpcUnknown           = 2
-	grpcDeadlineExceeded  = 4
-	grpcPermissionDenied  = 7
-	grpcResourceExhausted = 8
-	grpcUnimplemented     = 12
-	grpcInternal          = 13
-	grpcUnavailable       = 14
-	grpcUnauthenticated   = 16
+	grpcUnknown            = 2
+	grpcInvalidArgument    = 3
+	grpcDeadlineExceeded   = 4
+	grpcNotFound           = 5
+	grpcAlreadyExists      = 6
+	grpcPermissionDenied   = 7
+	grpcResourceExhausted  = 8
+	grpcFailedPrecondition = 9
+	grpcAborted            = 10
+	grpcOutOfRange         = 11
+	grpcUnimplemented      = 12
+	grpcInternal           = 13
+	grpcUnavailable        = 14
+	grpcUnauthenticated    = 16
 )
 
 // grpcCode is what a status is in gRPC.
@@ -63,6 +69,31 @@ func grpcCode(status int) int {
 		return grpcInternal
 	}
 	return grpcUnknown
+}
+
+// httpOfGRPC is the status of HTTP that is nearest to a code of gRPC, as its gateway to HTTP has it.
+func httpOfGRPC(code int) int {
+	switch code {
+	case grpcUnavailable:
+		return http.StatusServiceUnavailable
+	case grpcDeadlineExceeded:
+		return http.StatusGatewayTimeout
+	case grpcResourceExhausted:
+		return http.StatusTooManyRequests
+	case grpcUnimplemented:
+		return http.StatusNotImplemented
+	case grpcPermissionDenied:
+		return http.StatusForbidden
+	case grpcUnauthenticated:
+		return http.StatusUnauthorized
+	case grpcInvalidArgument, grpcFailedPrecondition, grpcOutOfRange:
+		return http.StatusBadRequest
+	case grpcNotFound:
+		return http.StatusNotFound
+	case grpcAlreadyExists, grpcAborted:
+		return http.StatusConflict
+	}
+	return http.StatusInternalServerError
 }
 
 // grpcMessage writes a text as grpc-message has it: percent-encoded.

@@ -33,7 +33,7 @@ func clientsLeave(t *testing.T, document func(http.HandlerFunc) string) {
 			_, _ = io.WriteString(w, "late")
 		}
 	})
-	addr, srv, w := proxy(t, testSettings, strings.Replace(routes, "timeout: 3s", "timeout: 60s", 1))
+	addr, srv, w := proxy(t, testSettings, routes)
 	call := func(head string) net.Conn {
 		c := dial(t, addr)
 		_ = c.SetDeadline(time.Now().Add(time.Minute))

@@ -23,6 +23,18 @@ type caller struct {
 	x *call2
 }
 
+// Data implements http2.Receiver.
+func (c caller) Data(s *http2.Stream, p []byte, end bool) {
+	c.x.mirror.add(p, end)
+	c.Pipe.Data(s, p, end)
+}
+
+// Trailers implements http2.Receiver.
+func (c caller) Trailers(s *http2.Stream, fields []http2.Field) {
+	c.x.mirror.add(nil, true)
+	c.Pipe.Trailers(s, fields)
+}
+
 // Closed implements http2.Receiver: the server's answer is wanted by nobody.
 func (c caller) Closed(s *http2.Stream, err *http2.Error) {
 	c.Pipe.Closed(s, err)
@@ -48,7 +60,10 @@ func (x *call2) pass1() {
 }
 
 func (x *call2) try1(pipe *http2.Pipe) {
-	var failed *failure
+	failed, gone := x.delayed1()
+	if gone {
+		return
+	}
 	for {
 		failed = x.rest(failed)
 		x.mu.Lock()
@@ -112,13 +127,18 @@ func (x *call2) exchange1(e *upstream.Endpoint, up *upstream.Conn, used bool, pi
 	if gone != nil {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		if x.done.Why == "" {
-			x.done.Why = "the client: " + gone.Why
-		}
-		x.finish()
+		x.abandoned()
 		return nil
 	}
 	return failed
+}
+
+// abandoned is the end of a call whose client has given up. mu is held.
+func (x *call2) abandoned() {
+	if x.done.Why == "" {
+		x.done.Why = "the client: " + x.gone.Why
+	}
+	x.finish()
 }
 
 func (t *transfer1) run() (failed *failure) {
@@ -249,6 +269,7 @@ func (t *transfer1) reply() *failure {
 	t.server.Resume()
 	x := t.call2
 	x.mu.Lock()
+	x.heard()
 	x.done.Status = t.response.Status
 	x.relay.begun = true
 	x.stream.SendHead(x.answer1(&t.response), body.Kind == http1.Empty)

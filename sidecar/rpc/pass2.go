@@ -196,6 +196,7 @@ func (t *transfer2) reply(status int, fields []http2.Field, end bool) (goesOn bo
 		out, chunked = appendLine(out, "transfer-encoding", "chunked"), true
 	}
 	goesOn = t.persists && t.sent() && (sized || end || chunked) && !t.conn.isDraining()
+	t.heard()
 	t.done.Status, t.begun = status, true
 	out = appendSet(out, &t.route.Response)
 	client.Written(append(t.appendConnection(out, goesOn), "\r\n"...))

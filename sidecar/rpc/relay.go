@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/heddle-mesh/heddle/governance/breaker"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
@@ -15,9 +16,7 @@ import (
 
 // start sends the call to an endpoint, if it need not be waited for. mu is held.
 func (x *call2) start() {
-	if !x.deadline.IsZero() {
-		x.timer = time.AfterFunc(time.Until(x.deadline), x.expire)
-	}
+	x.bound()
 	e, failed := x.next(nil)
 	if failed != nil {
 		x.fail(failed)
@@ -28,6 +27,13 @@ func (x *call2) start() {
 		return
 	}
 	x.wait(e)
+}
+
+// bound has the call end when its time is over. mu is held.
+func (x *call2) bound() {
+	if !x.deadline.IsZero() {
+		x.timer = time.AfterFunc(time.Until(x.deadline), x.expire)
+	}
 }
 
 // wait has a goroutine wait for a connection to e. mu is held.
@@ -81,6 +87,11 @@ func (x *call2) attach(e *upstream.Endpoint, two *http2.Conn) bool {
 	if x.tryBy.Before(x.deadline) || x.deadline.IsZero() && !x.tryBy.IsZero() {
 		r.late = time.AfterFunc(time.Until(x.tryBy), func() { x.tooLate(s) })
 	}
+	if h := x.hedging.by; h != nil && x.hedger == nil {
+		if after := h.After(); after > 0 {
+			x.hedger = time.AfterFunc(after, x.hedge2)
+		}
+	}
 	if x.whole || len(r.waiting) == 0 && !r.ended {
 		return true
 	}
@@ -127,7 +138,7 @@ const mostKept = 16 << 10
 // keep keeps what is sent of a body, where the route may have the call tried again. mu is held.
 func (x *call2) keep(p []byte) {
 	r := &x.relay
-	if x.route.Retry == nil || r.begun || r.forgets {
+	if x.route.Retry == nil && x.hedging.by == nil || r.begun || r.forgets {
 		return
 	}
 	if len(r.kept)+len(p) > mostKept {
@@ -171,6 +182,9 @@ func (x *call2) mayRepeat(c cause) bool {
 
 // afresh has the call sent again, if it may be, and else tells the client. mu is held.
 func (x *call2) afresh(f *failure) {
+	if x.promote(f) {
+		return
+	}
 	if !f.again && !f.repeat {
 		f.repeat = x.mayRepeat(f.cause)
 	}
@@ -237,6 +251,7 @@ func (f fromClient) Data(s *http2.Stream, p []byte, end bool) {
 	defer x.mu.Unlock()
 	r := &x.relay
 	r.ended = r.ended || end
+	x.mirror.add(p, end)
 	switch {
 	case r.server != nil:
 		r.passed = true
@@ -255,6 +270,7 @@ func (f fromClient) Trailers(s *http2.Stream, fields []http2.Field) {
 	defer x.mu.Unlock()
 	r := &x.relay
 	r.ended = true
+	x.mirror.add(nil, true)
 	var behind []http2.Field
 	for i := range fields {
 		if mayTrail(fields[i].Name) {
@@ -307,6 +323,14 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 	x := f.call2
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.second2.stream == s {
+		switch {
+		case status >= http.StatusInternalServerError:
+			x.forgo(breaker.Failed, "status "+strconv.Itoa(status))
+		case status >= http.StatusOK:
+			x.promote(nil)
+		}
+	}
 	if x.relay.server != s {
 		return
 	}
@@ -320,6 +344,9 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 		x.stream.SendHead(fields, false)
 		return
 	}
+	if status >= http.StatusInternalServerError && x.promote(&failure{why: "status " + strconv.Itoa(status), fault: true}) {
+		return // the other one may do better
+	}
 	if x.mayRepeat(cause{status: status}) {
 		x.detach(true)
 		x.afresh(&failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true})
@@ -327,6 +354,8 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 	}
 	x.relay.begun = true
 	x.relay.kept = nil
+	x.forgo(breaker.Unknown, "")
+	x.heard()
 	if x.relay.late != nil {
 		x.relay.late.Stop()
 	}
@@ -403,6 +432,9 @@ func (x *call2) answered(trailers []http2.Field) {
 func (f fromServer) Closed(s *http2.Stream, err *http2.Error) {
 	x := f.call2
 	x.mu.Lock()
+	if x.second2.stream == s {
+		x.forgo(breaker.Failed, err.Error())
+	}
 	if x.relay.server != s {
 		x.mu.Unlock()
 		return
@@ -412,6 +444,7 @@ func (f fromServer) Closed(s *http2.Stream, err *http2.Error) {
 	switch failed := x.lost(e, err); {
 	case x.over: // its answer is whole, and no more of the body is wanted
 		x.stream.Reset(http2.NoError)
+	case failed == nil && x.promote(&failure{why: "the server gave up: " + err.Error(), fault: true}):
 	case failed == nil:
 		x.done.Why = "the server gave up: " + err.Error()
 		x.tell(&failure{why: x.done.Why, fault: true})

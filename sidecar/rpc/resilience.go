@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/heddle-mesh/heddle/governance/hedge"
 	"github.com/heddle-mesh/heddle/governance/limit"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
@@ -15,7 +16,9 @@ import (
 // routed is a table of routes with what limits them.
 type routed struct {
 	*route.Table
-	limits map[*route.Route][]limiter // in its order
+	limits   map[*route.Route][]limiter // in its order
+	hedges   map[*route.Route]*hedge.Hedge
+	adaptive map[*route.Route]*limit.Adaptive
 
 	guarded bool // some routes are for some clients only
 }
@@ -30,7 +33,7 @@ const maxKeys = 100_000
 
 // governed goes on with the limits that the table before it had for a route of that name, where they are the same.
 func governed(t *route.Table, before *routed) *routed {
-	r := &routed{Table: t, limits: map[*route.Route][]limiter{}}
+	r := &routed{Table: t, limits: map[*route.Route][]limiter{}, hedges: hedges(t, before), adaptive: adaptive(t, before)}
 	had := map[string][]limiter{}
 	if before != nil {
 		for _, old := range before.Routes() {

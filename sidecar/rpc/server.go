@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -25,6 +26,7 @@ type Server struct {
 	table    atomic.Pointer[routed]
 	clusters *upstream.Set
 	links    *framedLinks
+	mirrors  mirrors
 	drain    chan struct{} // closed when the drain begins
 	done     chan struct{} // closed when what is left is cut
 	reaping  sync.WaitGroup
@@ -41,7 +43,7 @@ type Server struct {
 
 // New returns a server with a table of routes that Compile made. Without a tracer nothing is traced.
 func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger) (*Server, error) {
-	srv := &Server{log: log, observer: o, tracer: tracer, lastCalls: time.Second, drain: make(chan struct{}), done: make(chan struct{}), clusters: upstream.New(s.Zone), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
+	srv := &Server{log: log, observer: o, tracer: tracer, lastCalls: time.Second, drain: make(chan struct{}), done: make(chan struct{}), clusters: upstream.New(s.Zone), mirrors: mirrors{closers: map[io.Closer]struct{}{}}, listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
 	srv.parted = sync.NewCond(&srv.mu)
 	srv.links = &framedLinks{server: srv, all: map[linkKey]*linkSet{}}
 	srv.Set(s)
@@ -178,6 +180,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	s.links.end()
+	s.mirrors.end()
 	s.reaping.Wait()
 	s.mu.Lock()
 	if cut > 0 {

@@ -49,7 +49,7 @@ func callerAs(t *testing.T, a *certstest.Authority, uri string) *http.Client {
 	}
 	tr := &http.Transport{TLSClientConfig: c}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: 10 * time.Second}
+	return &http.Client{Transport: tr, Timeout: time.Minute}
 }
 
 func fetch(t *testing.T, c *http.Client, url string, set ...string) (int, string) {
@@ -77,9 +77,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); <-tick.C {
+	for deadline := time.Now().Add(time.Minute); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatal("not within 10 s: " + what)
+			t.Fatal("not within a minute: " + what)
 		}
 	}
 }
@@ -131,9 +131,7 @@ func TestOnePortForBoth(t *testing.T) {
 	if _, err := callerAs(t, a, "").Get("https://" + addr); err == nil {
 		t.Error("a client without a certificate is let in")
 	}
-	if got := w.lost.Load(); got != 1 {
-		t.Errorf("%d handshakes are told to have failed", got)
-	}
+	eventually(t, "one handshake is told to have failed", func() bool { return w.lost.Load() == 1 }) // whose client knew it earlier
 	if status, text := fetch(t, shop, "https://"+addr); status != 200 || text != `https ["URI=spiffe://mesh/ns/shop"]` {
 		t.Errorf("a client with a certificate: %d %s", status, text)
 	}
@@ -186,7 +184,7 @@ func TestCallsOfServersByTLS(t *testing.T) {
 	t.Cleanup(server.Close)
 	cert, key = a.Issue(t, "outgoing", certstest.Leaf{URI: "spiffe://mesh/proxy"})
 	document := func(more string) string {
-		return fmt.Sprintf("clusters: {web: {endpoints: [%q], health: {check: {path: /, interval: 10ms}}, tls: {ca: %q, cert: %q, key: %q%s}}}\nroutes: [{to: web}]\n", server.Listener.Addr(), a.File, cert, key, more)
+		return fmt.Sprintf("clusters: {web: {connect_timeout: 60s, endpoints: [%q], health: {check: {path: /, interval: 10ms}}, tls: {ca: %q, cert: %q, key: %q%s}}}\nroutes: [{to: web}]\n", server.Listener.Addr(), a.File, cert, key, more)
 	}
 	addr, s, _ := proxy(t, testSettings, document(""))
 	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
@@ -234,7 +232,7 @@ func TestCertificatesAreRotatedUnderLoad(t *testing.T) {
 	settings := testSettings
 	settings.TLS = listening(t, a, true)
 	cert, key = a.Issue(t, "outgoing", certstest.Leaf{URI: "spiffe://mesh/proxy"})
-	document := fmt.Sprintf("clusters: {web: {endpoints: [%q], idle_timeout: 1ms, tls: {ca: %q, cert: %q, key: %q}}}\nroutes: [{to: web}]\n", server.Listener.Addr(), a.File, cert, key)
+	document := fmt.Sprintf("clusters: {web: {connect_timeout: 60s, endpoints: [%q], idle_timeout: 1ms, tls: {ca: %q, cert: %q, key: %q}}}\nroutes: [{to: web}]\n", server.Listener.Addr(), a.File, cert, key)
 	addr, s, _ := proxy(t, settings, document)
 	kept, fresh := callerAs(t, a, "spiffe://mesh/kept"), callerAs(t, a, "spiffe://mesh/fresh")
 	fresh.Transport.(*http.Transport).DisableKeepAlives = true
@@ -309,7 +307,7 @@ func TestHTTP2ByTLS(t *testing.T) {
 	cert, key = a.Issue(t, "outgoing", certstest.Leaf{URI: "spiffe://mesh/proxy"})
 	settings := testSettings
 	settings.TLS = listening(t, a, true)
-	addr, s, _ := proxy(t, settings, fmt.Sprintf("clusters: {web: {endpoints: [%q], protocol: http2, health: {check: {path: /, interval: 10ms}}, tls: {ca: %q, cert: %q, key: %q}}}\n"+
+	addr, s, _ := proxy(t, settings, fmt.Sprintf("clusters: {web: {connect_timeout: 60s, endpoints: [%q], protocol: http2, health: {check: {path: /, interval: 10ms}}, tls: {ca: %q, cert: %q, key: %q}}}\n"+
 		"routes: [{path: {exact: /ops}, allow: {identities: [\"spiffe://mesh/ops\"]}, to: web}, {to: web}]\n", server.Listener.Addr(), a.File, cert, key))
 	two := callerAs(t, a, "spiffe://mesh/shop")
 	two.Transport.(*http.Transport).ForceAttemptHTTP2 = true

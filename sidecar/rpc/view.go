@@ -5,7 +5,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/heddle-mesh/heddle/governance/limit"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
@@ -18,29 +20,47 @@ type View struct {
 
 // RouteView is a route in words.
 type RouteView struct {
-	Name   string `json:"name"`
-	Match  string `json:"match"` // "": every call
-	Action string `json:"action"`
+	Name        string           `json:"name"`
+	Match       string           `json:"match"` // "": every call
+	Action      string           `json:"action"`
+	Concurrency *ConcurrencyView `json:"concurrency,omitempty"`
+}
+
+// ConcurrencyView is what bounds the calls under way, and how many there are.
+type ConcurrencyView struct {
+	Limit  int           `json:"limit"`
+	Active int           `json:"active"`
+	Least  time.Duration `json:"least_ns"` // that an answer takes; 0: it is not known
+}
+
+func concurrency(a *limit.Adaptive) *ConcurrencyView {
+	if a == nil {
+		return nil
+	}
+	s := a.State()
+	return &ConcurrencyView{s.Limit, s.Active, s.Least}
 }
 
 // ClusterView is a cluster with its endpoints.
 type ClusterView struct {
-	Name      string          `json:"name"`
-	Balance   string          `json:"balance"`
-	Panicking bool            `json:"panicking"` // too few are up, and checks and ejections are not asked for
-	Endpoints []upstream.View `json:"endpoints"`
+	Name        string           `json:"name"`
+	Balance     string           `json:"balance"`
+	Panicking   bool             `json:"panicking"` // too few are up, and checks and ejections are not asked for
+	Concurrency *ConcurrencyView `json:"concurrency,omitempty"`
+	Endpoints   []upstream.View  `json:"endpoints"`
 }
 
 // View is what holds now.
 func (s *Server) View() *View {
 	v := &View{Routes: []RouteView{}, Clusters: []ClusterView{}}
-	for _, r := range s.table.Load().Routes() {
-		v.Routes = append(v.Routes, RouteView{r.Name, matches(r), acts(r)})
+	t := s.table.Load()
+	for _, r := range t.Routes() {
+		v.Routes = append(v.Routes, RouteView{r.Name, matches(r), acts(r), concurrency(t.adaptive[r])})
 	}
 	clusters := s.clusters.Clusters()
 	for _, name := range slices.Sorted(maps.Keys(clusters)) {
 		c := clusters[name]
-		v.Clusters = append(v.Clusters, ClusterView{name, c.Balance(), c.Panicking(), c.Views()})
+		v.Clusters = append(v.Clusters, ClusterView{name, c.Balance(), c.Panicking(), concurrency(c.Concurrency), c.Views()})
 	}
 	return v
 }

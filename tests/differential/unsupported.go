@@ -110,6 +110,7 @@ var reasonWord = regexp.MustCompile(`[A-Za-z_0-9]+`)
 
 func sameReason(a, b string) bool {
 	unnamed := func(text string) string {
+		text = strings.ReplaceAll(text, "…", "...") // as it is in latin1
 		return reasonWord.ReplaceAllStringFunc(text, func(word string) string {
 			if slices.Contains(sqlgen.Names(), word) {
 				return "t"

@@ -290,11 +290,16 @@ func TestDDLUnderOwnLocks(t *testing.T) {
 	for _, autocommit := range []string{"1", "0"} {
 		exec(t, c, "SET autocommit = "+autocommit+", sql_mode = 'ANSI'")
 		exec(t, c, "LOCK TABLES accounts WRITE")
-		for _, ddl := range []string{"ALTER TABLE accounts ADD extra INT", "ALTER TABLE accounts DROP extra", "TRUNCATE accounts"} {
-			exec(t, c, "OPTIMIZE TABLE accounts") // which leaves a server's lock so strong that nobody else may look
-			began := time.Now()
-			exec(t, c, ddl)
-			if took := time.Since(began); took > 1900*time.Millisecond { // a wait for a lock is 2 s
+		for _, ddl := range []string{"ALTER TABLE accounts ADD IF NOT EXISTS extra INT", "ALTER TABLE accounts DROP IF EXISTS extra", "TRUNCATE accounts"} {
+			const wait = 1900 * time.Millisecond // for a lock it is 2 s, each time; what a busy machine takes is not
+			took := wait
+			for tries := 0; took >= wait && tries < 4; tries++ {
+				exec(t, c, "OPTIMIZE TABLE accounts") // which leaves a server's lock so strong that nobody else may look
+				began := time.Now()
+				exec(t, c, ddl)
+				took = time.Since(began)
+			}
+			if took >= wait {
 				t.Errorf("autocommit = %s, %s took %v", autocommit, ddl, took)
 			}
 		}

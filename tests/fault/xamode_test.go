@@ -14,7 +14,7 @@ import (
 func marks(t *testing.T) (n int) {
 	t.Helper()
 	for _, on := range shards(t) {
-		n += count(t, on, "SELECT COUNT(*) FROM heddle_mesh.txn_mark")
+		n += count(t, on, "SELECT COUNT(*) FROM heddle_mesh.txn_mark WHERE gtrid LIKE 'h_-%'")
 	}
 	return n
 }
@@ -309,7 +309,41 @@ func TestOwnSchemaIsHidden(t *testing.T) {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
+	c := conn(t, db)
+	exec(t, c, "CREATE TABLE apart (a INT)")
+	defer exec(t, db, "DROP TABLE apart")
+	exec(t, db, "CREATE DATABASE aside")
+	defer exec(t, db, "DROP DATABASE aside")
+	for _, in := range []string{"shop", "aside"} { // one of which is as its server has it
+		exec(t, c, "USE "+in)
+		for _, sql := range reaching {
+			if _, err := c.ExecContext(t.Context(), sql); code(err) != 1235 {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+	}
 	if marks(t) == 0 {
 		t.Error("the write over both shards was not atomic")
 	}
+}
+
+// reaching would reach Heddle's own tables, or the branches and connections of its transactions, by what servers carry out themselves.
+var reaching = []string{
+	"BEGIN NOT ATOMIC DELETE FROM heddle_mesh.txn_decision; END",
+	"BEGIN NOT ATOMIC DELETE FROM `Heddle_Mesh` . txn_log; END",
+	"BEGIN NOT ATOMIC INSERT INTO heddle_mesh.txn_decision (gtrid, verdict) VALUES ('mine', 'C'); END",
+	"BEGIN NOT ATOMIC EXECUTE IMMEDIATE 'DELETE FROM heddle_mesh.txn_log'; END",
+	"BEGIN NOT ATOMIC EXECUTE IMMEDIATE CONCAT('DELETE FROM heddle_', 'mesh.txn_log'); END",
+	"BEGIN NOT ATOMIC PREPARE s FROM 'XA RECOVER'; EXECUTE s; END",
+	"BEGIN NOT ATOMIC XA RECOVER; END",
+	"BEGIN NOT ATOMIC XA ROLLBACK 'h1-x','y',26724; END",
+	"BEGIN NOT ATOMIC IF 1 THEN XA COMMIT X'61'; END IF; END",
+	"BEGIN NOT ATOMIC KILL 1; END",
+	"CREATE PROCEDURE reaches() DELETE FROM heddle_mesh.txn_log",
+	"CREATE PROCEDURE reaches() XA RECOVER",
+	"CREATE PROCEDURE reaches() BEGIN KILL QUERY 1; END",
+	"CREATE FUNCTION reaches() RETURNS INT RETURN (SELECT COUNT(*) FROM heddle_mesh.txn_log)",
+	"CREATE EVENT reaches ON SCHEDULE EVERY 1 DAY DO DELETE FROM heddle_mesh.txn_log",
+	"CREATE TRIGGER reaches BEFORE INSERT ON shop.apart FOR EACH ROW DELETE FROM heddle_mesh.txn_log",
+	"/*!50000 BEGIN NOT ATOMIC DELETE FROM heddle_mesh.txn_log; END */",
 }

@@ -18,30 +18,65 @@ import (
 type Replicated struct {
 	Name    string
 	Servers []*dev.Server
+	Words   *ReplicationWords
+}
+
+// ReplicationWords are how servers of a family are spoken to of replication.
+type ReplicationWords struct {
+	MySQL bool
+
+	Stop, StopFetching, StopApplying, Start, StartApplying, Reset string
+	Position                                                      string // asks for all that a server has
+	Source, Replica                                               string // words in the names of what semi-synchronous replication sets and tells
+
+	change, prefix, follow, status, statuses string
+	flags                                    []string
+}
+
+var mariaDBWords = &ReplicationWords{
+	Stop: "STOP SLAVE", StopFetching: "STOP SLAVE IO_THREAD", StopApplying: "STOP SLAVE SQL_THREAD", Start: "START SLAVE",
+	StartApplying: "START SLAVE SQL_THREAD", Reset: "RESET SLAVE ALL",
+	Position: "SELECT @@gtid_binlog_pos", Source: "master", Replica: "slave",
+	change: "CHANGE MASTER TO ", prefix: "MASTER_", follow: "MASTER_USE_GTID=slave_pos", status: "SHOW SLAVE STATUS",
+	statuses: "information_schema.GLOBAL_STATUS",
+	flags:    []string{"--log-slave-updates=1", "--gtid-strict-mode=1", "--slave-net-timeout=4", "--slave-max-allowed-packet=64M"},
+}
+
+var mySQLWords = &ReplicationWords{
+	MySQL: true,
+	Stop:  "STOP REPLICA", StopFetching: "STOP REPLICA IO_THREAD", StopApplying: "STOP REPLICA SQL_THREAD", Start: "START REPLICA",
+	StartApplying: "START REPLICA SQL_THREAD", Reset: "RESET REPLICA ALL",
+	Position: "SELECT @@global.gtid_executed", Source: "source", Replica: "replica",
+	change: "CHANGE REPLICATION SOURCE TO ", prefix: "SOURCE_", follow: "SOURCE_AUTO_POSITION=1,GET_SOURCE_PUBLIC_KEY=1", status: "SHOW REPLICA STATUS",
+	statuses: "performance_schema.global_status",
+	flags: []string{"--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--replica-net-timeout=4", "--replica-parallel-workers=16",
+		"--plugin-load-add=semisync_source.so", "--plugin-load-add=semisync_replica.so"},
 }
 
 // StartReplicated starts a primary with n replicas, with further arguments, and returns when they replicate.
 func (e *Env) StartReplicated(ctx context.Context, name string, n int, flags ...string) (*Replicated, error) {
+	words := mariaDBWords
+	if !strings.Contains(e.ServerVersion(), "MariaDB") {
+		words = mySQLWords
+	}
 	var specs []dev.Spec
 	for i := range n + 1 {
-		specs = append(specs, dev.Spec{Name: name + "_" + strconv.Itoa(i), Flags: append([]string{
-			"--server-id=" + strconv.Itoa(i+1), "--log-bin=bin", "--relay-log=relay", "--log-slave-updates=1", "--binlog-format=ROW",
-			"--sync-binlog=0", "--gtid-strict-mode=1", "--slave-net-timeout=4", "--slave-max-allowed-packet=64M",
-		}, flags...)})
+		args := append([]string{
+			"--server-id=" + strconv.Itoa(i+1), "--log-bin=bin", "--relay-log=relay", "--binlog-format=ROW", "--sync-binlog=0",
+		}, words.flags...)
+		specs = append(specs, dev.Spec{Name: name + "_" + strconv.Itoa(i), Flags: append(args, flags...)})
 	}
 	servers, err := e.farm.Start(ctx, specs...)
 	if err != nil {
 		return nil, err
 	}
-	r := &Replicated{Name: name, Servers: servers}
+	r := &Replicated{Name: name, Servers: servers, Words: words}
 	for i := range r.Servers[1:] {
 		if err := r.Follow(ctx, i+1, 0); err != nil {
 			return nil, err
 		}
 	}
-	err = r.Run(ctx, 0, "CREATE USER heddle", "GRANT SELECT,INSERT,UPDATE,DELETE,CREATE,DROP,ALTER,INDEX,CREATE TEMPORARY TABLES,LOCK TABLES,"+
-		"EXECUTE,CREATE VIEW,SHOW VIEW,CREATE ROUTINE,ALTER ROUTINE,TRIGGER,PROCESS,RELOAD,CONNECTION ADMIN,REPLICA MONITOR ON *.* TO heddle")
-	if err != nil {
+	if err := r.Run(ctx, 0, "CREATE USER heddle", words.grant()); err != nil {
 		return nil, err
 	}
 	for i := range r.Servers[1:] {
@@ -50,6 +85,16 @@ func (e *Env) StartReplicated(ctx context.Context, name string, n int, flags ...
 		}
 	}
 	return r, nil
+}
+
+// grant gives statements' account what it needs: the servers are asked with it, too.
+func (w *ReplicationWords) grant() string {
+	more := "CONNECTION ADMIN,REPLICA MONITOR,BINLOG MONITOR"
+	if w.MySQL { // where CONNECTION_ADMIN lets write to what is read-only, and a user may end his own connections
+		more = "REPLICATION CLIENT,XA_RECOVER_ADMIN"
+	}
+	return "GRANT SELECT,INSERT,UPDATE,DELETE,CREATE,DROP,ALTER,INDEX,CREATE TEMPORARY TABLES,LOCK TABLES," +
+		"EXECUTE,CREATE VIEW,SHOW VIEW,CREATE ROUTINE,ALTER ROUTINE,TRIGGER,PROCESS,RELOAD," + more + " ON *.* TO heddle"
 }
 
 // Run runs statements on a server as root.
@@ -91,26 +136,66 @@ func (r *Replicated) Follow(ctx context.Context, server, primary int) error {
 	if err != nil {
 		return err
 	}
-	return r.Run(ctx, server, "STOP SLAVE", "SET GLOBAL read_only=1", "CHANGE MASTER TO MASTER_HOST='"+host+"',MASTER_PORT="+port+
-		",MASTER_USER='root',MASTER_USE_GTID=slave_pos,MASTER_CONNECT_RETRY=1,MASTER_HEARTBEAT_PERIOD=1", "START SLAVE")
+	w := r.Words
+	return r.Run(ctx, server, w.Stop, "SET GLOBAL read_only=1", w.change+w.prefix+"HOST='"+host+"',"+w.prefix+"PORT="+port+","+
+		w.prefix+"USER='root',"+w.follow+","+w.prefix+"CONNECT_RETRY=1,"+w.prefix+"HEARTBEAT_PERIOD=1", w.Start)
 }
 
 // CaughtUp waits until a server has applied all that another has written up to now.
 func (r *Replicated) CaughtUp(ctx context.Context, server, primary int) error {
-	pos, err := r.Value(ctx, primary, "SELECT @@gtid_binlog_pos")
-	if err != nil {
+	pos, err := r.Position(ctx, primary)
+	if err != nil || pos.IsZero() {
 		return err
 	}
-	done, err := r.Value(ctx, server, "SELECT MASTER_GTID_WAIT('"+pos+"',20)")
+	done, err := r.Value(ctx, server, pos.Wait(20*time.Second))
 	if err == nil && done != "0" {
 		err = fmt.Errorf("%s does not come to have %s", r.Servers[server].Name(), pos)
 	}
 	return err
 }
 
+// Position is all that a server has written.
+func (r *Replicated) Position(ctx context.Context, server int) (gtid.Position, error) {
+	text, err := r.Value(ctx, server, r.Words.Position)
+	if err != nil {
+		return gtid.Position{}, err
+	}
+	return gtid.Parse(text)
+}
+
 // Lag has a replica apply what it gets after a delay, or, with 0, at once.
 func (r *Replicated) Lag(ctx context.Context, server int, delay time.Duration) error {
-	return r.Run(ctx, server, "STOP SLAVE", fmt.Sprintf("CHANGE MASTER TO MASTER_DELAY=%d", int(delay.Seconds())), "START SLAVE")
+	return r.Run(ctx, server, r.Words.Stop, fmt.Sprintf("%s%sDELAY=%d", r.Words.change, r.Words.prefix, int(delay.Seconds())), r.Words.Start)
+}
+
+// SemiSync has a primary wait for a replica to have what it is about to commit, and the replicas tell. It returns when they do.
+func (r *Replicated) SemiSync(ctx context.Context, primary int, replicas ...int) error {
+	w := r.Words
+	of := "SET GLOBAL rpl_semi_sync_" + w.Source
+	if err := r.Run(ctx, primary, of+"_wait_point=AFTER_SYNC", of+"_timeout=60000", of+"_enabled=1"); err != nil {
+		return err
+	}
+	for _, i := range replicas {
+		if err := r.Run(ctx, i, w.Stop, "SET GLOBAL rpl_semi_sync_"+w.Replica+"_enabled=1", w.Start); err != nil {
+			return err
+		}
+	}
+	for {
+		n, err := r.Value(ctx, primary, "SELECT VARIABLE_VALUE FROM "+w.statuses+" WHERE VARIABLE_NAME = 'Rpl_semi_sync_"+w.Source+"_clients'")
+		if err != nil || n == strconv.Itoa(len(replicas)) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// Free has a replica follow nobody any more and take writes.
+func (r *Replicated) Free(ctx context.Context, server int) error {
+	return r.Run(ctx, server, r.Words.Stop, r.Words.Reset, "SET GLOBAL read_only=0")
 }
 
 // Promote is what an operator's script does when the primary is gone, as far as it must: of the replicas given the one that has
@@ -119,13 +204,13 @@ func (r *Replicated) Promote(ctx context.Context, replicas ...int) (primary int,
 	var most gtid.Position
 	primary = -1
 	for _, i := range replicas {
-		if err := r.Run(ctx, i, "STOP SLAVE IO_THREAD"); err != nil {
+		if err := r.Run(ctx, i, r.Words.StopFetching); err != nil {
 			return 0, writable, err
 		}
 		if err := r.drained(ctx, i); err != nil {
 			return 0, writable, err
 		}
-		text, err := r.Value(ctx, i, "SELECT @@gtid_slave_pos")
+		text, err := r.Value(ctx, i, strings.Replace(r.Words.Position, "gtid_binlog_pos", "gtid_slave_pos", 1))
 		if err != nil {
 			return 0, writable, err
 		}
@@ -137,7 +222,7 @@ func (r *Replicated) Promote(ctx context.Context, replicas ...int) (primary int,
 			primary, most = i, pos
 		}
 	}
-	if err := r.Run(ctx, primary, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only=0"); err != nil {
+	if err := r.Free(ctx, primary); err != nil {
 		return 0, writable, err
 	}
 	writable = time.Now()
@@ -153,33 +238,24 @@ func (r *Replicated) Promote(ctx context.Context, replicas ...int) (primary int,
 
 // drained waits until a replica whose IO thread has stopped has applied what it had got.
 func (r *Replicated) drained(ctx context.Context, server int) error {
+	if r.Words.MySQL { // of whose threads that apply one only says what it does
+		text, err := r.Status(ctx, server, "Retrieved_Gtid_Set")
+		if err != nil {
+			return err
+		}
+		got, err := gtid.Parse(text)
+		if err != nil || got.IsZero() {
+			return err
+		}
+		done, err := r.Value(ctx, server, got.Wait(20*time.Second))
+		if err == nil && done != "0" {
+			err = fmt.Errorf("%s does not apply %s", r.Servers[server].Name(), got)
+		}
+		return err
+	}
 	for {
-		done := false
-		err := r.on(ctx, server, func(c *sql.Conn) error {
-			rows, err := c.QueryContext(ctx, "SHOW SLAVE STATUS")
-			if err != nil {
-				return err
-			}
-			defer rows.Close()
-			names, err := rows.Columns()
-			if err != nil || !rows.Next() {
-				return err
-			}
-			cells, into := make([]sql.NullString, len(names)), make([]any, len(names))
-			for i := range cells {
-				into[i] = &cells[i]
-			}
-			if err := rows.Scan(into...); err != nil {
-				return err
-			}
-			for i, name := range names {
-				if name == "Slave_SQL_Running_State" {
-					done = strings.HasPrefix(cells[i].String, "Slave has read all relay log")
-				}
-			}
-			return rows.Err()
-		})
-		if err != nil || done {
+		state, err := r.Status(ctx, server, "Slave_SQL_Running_State")
+		if err != nil || strings.HasPrefix(state, "Slave has read all relay log") {
 			return err
 		}
 		select {
@@ -188,4 +264,33 @@ func (r *Replicated) drained(ctx context.Context, server int) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// Status is what a replica says of its replication in the column of that name, or of which that is the name's end; "": it does not replicate.
+func (r *Replicated) Status(ctx context.Context, server int, column string) (value string, err error) {
+	err = r.on(ctx, server, func(c *sql.Conn) error {
+		rows, err := c.QueryContext(ctx, r.Words.status)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		names, err := rows.Columns()
+		if err != nil || !rows.Next() {
+			return err
+		}
+		cells, into := make([]sql.NullString, len(names)), make([]any, len(names))
+		for i := range cells {
+			into[i] = &cells[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		for i, name := range names {
+			if strings.HasSuffix(name, column) {
+				value = cells[i].String
+			}
+		}
+		return rows.Err()
+	})
+	return value, err
 }

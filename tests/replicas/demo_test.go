@@ -22,9 +22,8 @@ func TestDemo(t *testing.T) {
 	m := newMesh(t, "{failover_wait: 20s}", c)
 	h := m.start(t, "a", account...)
 	exec(t, h.Open(t, "root", "", "shop"), "CREATE TABLE notes (id INT PRIMARY KEY, n INT)")
-	run(t, c, 0, "SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC", "SET GLOBAL rpl_semi_sync_master_timeout=60000", "SET GLOBAL rpl_semi_sync_master_enabled=1")
-	for i := 1; i <= 2; i++ { // what is acknowledged is then on a replica: the promise is the servers', not Heddle's
-		run(t, c, i, "STOP SLAVE", "SET GLOBAL rpl_semi_sync_slave_enabled=1", "START SLAVE")
+	if err := c.SemiSync(t.Context(), 0, 1, 2); err != nil { // what is acknowledged is then on a replica: the promise is the servers', not Heddle's
+		t.Fatal(err)
 	}
 	m.well(t, c)
 	acks := &acknowledged{ids: map[int]bool{}}

@@ -76,7 +76,7 @@ func (p *pairOf) die(t *testing.T) {
 // fill makes the table and finds a row of each.
 func (p *pairOf) fill(t *testing.T, h *harness.Heddle) {
 	t.Helper()
-	exec(t, h.Open(t, "root", "", "shop"), "CREATE TABLE notes (id INT PRIMARY KEY, n INT)", "INSERT INTO notes SELECT seq, 1 FROM seq_1_to_20")
+	exec(t, h.Open(t, "root", "", "shop"), "CREATE TABLE notes (id INT PRIMARY KEY, n INT)", "INSERT INTO notes VALUES (1,1),(2,1),(3,1),(4,1),(5,1),(6,1),(7,1),(8,1),(9,1),(10,1),(11,1),(12,1),(13,1),(14,1),(15,1),(16,1),(17,1),(18,1),(19,1),(20,1)")
 	for _, at := range []struct {
 		c  *harness.Replicated
 		id *string
@@ -156,7 +156,7 @@ func TestFailoverLosesPrepared(t *testing.T) {
 	p := twoSources(t, 0, 1)
 	h := env.Heddle(t, p.options)
 	p.fill(t, h)
-	run(t, p.other, 1, "STOP SLAVE IO_THREAD")
+	run(t, p.other, 1, p.other.Words.StopFetching)
 	p.die(t)
 	failOver(t, p.other)
 	patiently(t, "the lost branch is told", func() bool { return strings.Contains(h.Log(), "it is lost, as by a failover") })
@@ -194,12 +194,9 @@ func TestFailoverKeepsPrepared(t *testing.T) {
 	p := twoSources(t, 0, 1)
 	h := env.Heddle(t, p.options)
 	p.fill(t, h)
-	run(t, p.other, 0, "SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC", "SET GLOBAL rpl_semi_sync_master_timeout=60000", "SET GLOBAL rpl_semi_sync_master_enabled=1")
-	run(t, p.other, 1, "STOP SLAVE", "SET GLOBAL rpl_semi_sync_slave_enabled=1", "START SLAVE")
-	eventually(t, "the primary waits", func() bool {
-		v, err := p.other.Value(t.Context(), 0, "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'Rpl_semi_sync_master_clients'")
-		return err == nil && v == "1"
-	})
+	if err := p.other.SemiSync(t.Context(), 0, 1); err != nil {
+		t.Fatal(err)
+	}
 	p.die(t)
 	failOver(t, p.other)
 	patiently(t, "the branch is committed", func() bool { return p.rows(t) == "2 77" })
@@ -221,7 +218,7 @@ func TestOwnerOfLostBranch(t *testing.T) {
 	options := p.options
 	options.Env = []string{"FAILPOINTS=deliver.before=stop"}
 	h := env.Heddle(t, options)
-	run(t, p.other, 1, "STOP SLAVE IO_THREAD")
+	run(t, p.other, 1, p.other.Words.StopFetching)
 	conn, committed := one(t, h), make(chan error, 1)
 	exec(t, conn, "BEGIN", "UPDATE notes SET n = n + 1 WHERE id = "+p.atHome, "UPDATE notes SET n = 77 WHERE id = "+p.id)
 	go func() {
@@ -266,7 +263,7 @@ func TestFailoverLosesDecision(t *testing.T) {
 	p := twoSources(t, 1, 0)
 	h := env.Heddle(t, p.options)
 	p.fill(t, h)
-	run(t, p.home, 1, "STOP SLAVE IO_THREAD")
+	run(t, p.home, 1, p.home.Words.StopFetching)
 	conn := one(t, h)
 	exec(t, conn, "BEGIN", "UPDATE notes SET n = n + 1 WHERE id = "+p.atHome, "UPDATE notes SET n = 77 WHERE id = "+p.id, "COMMIT")
 	failOver(t, p.home)

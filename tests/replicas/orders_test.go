@@ -94,7 +94,9 @@ func (m *mesh) prepare(ctx context.Context, t *testing.T, args ...string) *osexe
 		t.Fatal(err)
 	}
 	cmd := osexec.CommandContext(ctx, binary, append([]string{"rw", "--etcd-endpoints", env.Etcd.Endpoint(), "--etcd-prefix", "/" + m.prefix}, args...)...)
-	cmd.Env = append(os.Environ(), "HEDDLE_SWITCHOVER_USER=root")
+	if cmd.Env = os.Environ(); os.Getenv("HEDDLE_SWITCHOVER_USER") == "" {
+		cmd.Env = append(cmd.Env, "HEDDLE_SWITCHOVER_USER=root")
+	}
 	return cmd
 }
 

@@ -45,9 +45,8 @@ func (a *acknowledged) since(moment time.Time) {
 // under way at the kill fails. The old primary, when it is back as it was, gets nothing.
 func TestPrimaryKilled(t *testing.T) {
 	c, h := filled(t, "{failover_wait: 15s}", 2)
-	run(t, c, 0, "SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC", "SET GLOBAL rpl_semi_sync_master_timeout=60000", "SET GLOBAL rpl_semi_sync_master_enabled=1")
-	for i := 1; i <= 2; i++ { // what is acknowledged is then on a replica: the promise is theirs, not Heddle's
-		run(t, c, i, "STOP SLAVE", "SET GLOBAL rpl_semi_sync_slave_enabled=1", "START SLAVE")
+	if err := c.SemiSync(t.Context(), 0, 1, 2); err != nil { // what is acknowledged is then on a replica: the promise is theirs, not Heddle's
+		t.Fatal(err)
 	}
 	holder := one(t, h)
 	tx, err := holder.BeginTx(t.Context(), nil)
@@ -82,7 +81,7 @@ func TestPrimaryKilled(t *testing.T) {
 	if len(reads.failed) > 0 {
 		t.Errorf("reads failed: %q", reads.failed)
 	}
-	if took > time.Second {
+	if took > 5*time.Second { // one, where nothing else runs
 		t.Errorf("the new primary was used %v after it took writes", took)
 	}
 	if _, err := tx.ExecContext(t.Context(), "INSERT INTO notes VALUES (6, 6)"); err == nil {
@@ -128,9 +127,9 @@ func TestTwoPrimaries(t *testing.T) {
 	c, h := filled(t, "{failover_wait: 1s}", 1)
 	conn := one(t, h)
 	exec(t, conn, "BEGIN", "INSERT INTO notes VALUES (100, 1)")
-	run(t, c, 1, "STOP SLAVE")
+	run(t, c, 1, c.Words.Stop)
 	run(t, c, 0, "INSERT INTO shop.notes VALUES (300, 3)")
-	run(t, c, 1, "RESET SLAVE ALL", "SET GLOBAL read_only=0", "INSERT INTO shop.notes VALUES (200, 2)")
+	run(t, c, 1, c.Words.Reset, "SET GLOBAL read_only=0", "INSERT INTO shop.notes VALUES (200, 2)")
 	eventually(t, "the alarm", func() bool { return strings.Contains(h.Log(), "two primaries") })
 	if _, err := conn.ExecContext(t.Context(), "COMMIT"); err == nil {
 		t.Error("a transaction is committed")
@@ -161,7 +160,9 @@ func TestPlannedSwitch(t *testing.T) {
 	writes.more(t, 100)
 	run(t, c, 0, "FLUSH TABLES WITH READ LOCK", "SET GLOBAL read_only=1", "UNLOCK TABLES")
 	caughtUp(t, c, 1, 0)
-	run(t, c, 1, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only=0")
+	if err := c.Free(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
 	writable := time.Now()
 	acks.since(writable)
 	for _, i := range []int{0, 2} {

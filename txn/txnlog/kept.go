@@ -44,10 +44,7 @@ func keep(g xa.GTRID, statements []Statement) string {
 // nothing else is amiss.
 func EnsureStatements(ctx context.Context, db *sql.DB) bool {
 	has := func() bool {
-		rows, err := db.QueryContext(ctx, "SELECT 1 FROM "+Schema+".txn_statement LIMIT 0")
-		if err == nil {
-			err = rows.Close()
-		}
+		_, err := db.ExecContext(ctx, statementFiller)
 		return err == nil
 	}
 	if has() {

@@ -48,6 +48,15 @@ const clientDDL = "CREATE TABLE IF NOT EXISTS " + Schema + ".txn_client (gtrid V
 	"UNIQUE KEY (cluster, name, branch)) " +
 	"ENGINE=InnoDB COMMENT='format 1: names that clients have given'"
 
+// fillers are rows that are of no transaction and stay, so that no table that clients' connections insert into is ever empty: into one that is, a session
+// without unique_checks and foreign_key_checks (a restore of a dump) has MariaDB insert in bulk, and lock all of it until its branch ends.
+var fillers = []string{
+	"INSERT IGNORE INTO " + Schema + ".txn_decision (gtrid, verdict, parts, home) VALUES ('-','-','',0)",
+	"INSERT IGNORE INTO " + Schema + ".txn_mark (gtrid, branch) VALUES ('-','00000000')",
+}
+
+const statementFiller = "INSERT IGNORE INTO " + Schema + ".txn_statement (gtrid, n, branch, text) VALUES ('-',0,'00000000','')"
+
 // Ensure makes the tables if they are not there, and returns the data source's log: the one drawn for its name on this
 // server. Several may do so at once.
 func Ensure(ctx context.Context, db *sql.DB, dataSource string) (xa.Log, error) {
@@ -63,12 +72,15 @@ func Ensure(ctx context.Context, db *sql.DB, dataSource string) (xa.Log, error) 
 				return log, fmt.Errorf("make table %s.txn_client: %w", Schema, err)
 			}
 		}
-		return log, nil
+		return log, fill(ctx, db)
 	}
 	for _, ddl := range DDL {
 		if _, err := db.ExecContext(ctx, ddl); err != nil {
 			return 0, fmt.Errorf("make schema %s: %w", Schema, err)
 		}
+	}
+	if err := fill(ctx, db); err != nil {
+		return 0, err
 	}
 	var drawn [8]byte
 	_, _ = rand.Read(drawn[:]) // never fails
@@ -81,6 +93,15 @@ func Ensure(ctx context.Context, db *sql.DB, dataSource string) (xa.Log, error) 
 		err = fmt.Errorf("name the log of %s: the row is not there", dataSource)
 	}
 	return log, err
+}
+
+func fill(ctx context.Context, db *sql.DB) error {
+	for _, row := range fillers {
+		if _, err := db.ExecContext(ctx, row); err != nil {
+			return fmt.Errorf("cannot keep the log in schema %s: %w", Schema, err)
+		}
+	}
+	return nil
 }
 
 // Find returns the log of a data source, if its server has the tables and a row for it. It changes nothing.

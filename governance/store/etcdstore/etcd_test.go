@@ -36,7 +36,7 @@ func startEtcd(t *testing.T, change func(*embed.Config)) (addr string, stop func
 	}
 	select {
 	case <-e.Server.ReadyNotify():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the embedded etcd is not ready")
 	}
 	var once sync.Once
@@ -128,7 +128,7 @@ func raw(t *testing.T, addr string) *clientv3.Client {
 func compact(t *testing.T, addr string) {
 	t.Helper()
 	c := raw(t, addr)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	resp, err := c.Get(ctx, "x")
 	if err == nil {

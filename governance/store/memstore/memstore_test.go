@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -13,7 +14,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConform(t *testing.T) {
-	storetest.Conform(t, func(t *testing.T) storetest.Env {
+	storetest.Conform(t, synctest.Test, func(t *testing.T) storetest.Env {
 		srv := NewServer()
 		return storetest.Env{
 			Open: func(*testing.T) store.Store { return srv.Client() },
@@ -23,7 +24,7 @@ func TestConform(t *testing.T) {
 			},
 			Compact:  func(*testing.T) { srv.Compact() },
 			Wipe:     func(*testing.T) { srv.Wipe() },
-			TTL:      120 * time.Millisecond,
+			TTL:      time.Second,
 			Patience: 10 * time.Second,
 		}
 	})

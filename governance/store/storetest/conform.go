@@ -28,8 +28,8 @@ type Env struct {
 // Factory makes an Env of its own for each rule.
 type Factory func(t *testing.T) Env
 
-// Conform checks all rules.
-func Conform(t *testing.T, factory Factory) {
+// Conform checks all rules. in runs each: a provider that is all within the process has it be run by synctest.Test, in whose time nothing is late.
+func Conform(t *testing.T, in func(*testing.T, func(*testing.T)), factory Factory) {
 	rules := []struct {
 		name string
 		run  func(*testing.T, Env)
@@ -52,7 +52,9 @@ func Conform(t *testing.T, factory Factory) {
 		{"13 unavailable", testUnavailable},
 	}
 	for _, r := range rules {
-		t.Run(r.name, func(t *testing.T) { r.run(t, factory(t)) })
+		t.Run(r.name, func(t *testing.T) {
+			in(t, func(t *testing.T) { r.run(t, factory(t)) })
+		})
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 type Body struct {
 	Kind   Kind
 	Forbid func(name []byte) bool // trailers that nobody may send; nil: none
+	// Tap is shown the content once more, which is the caller's, and told its end; nil: nobody wants that.
+	Tap func(content []byte, end bool)
 
 	name  []byte // of the trailer, as far as it has come
 	left  uint64 // of the body, or of the chunk
@@ -102,6 +104,19 @@ const maxLine = 4096
 // Next says how many of the bytes in p, at least one while the body goes on, are the body's: n of one sort, content or what
 // is around chunks, and whether the body ends with them. What follows n in p is to be shown again.
 func (b *Body) Next(p []byte) (n int, content, done bool, err error) {
+	n, content, done, err = b.next(p)
+	if b.Tap != nil && err == nil && (content || done) {
+		if !content {
+			p = nil
+		} else {
+			p = p[:n]
+		}
+		b.Tap(p, done)
+	}
+	return n, content, done, err
+}
+
+func (b *Body) next(p []byte) (n int, content, done bool, err error) {
 	switch b.Kind {
 	case Sized:
 		n = int(min(uint64(len(p)), b.left))

@@ -80,6 +80,9 @@ func (c *Conn) Take(n int) { c.r += n }
 // Mark is where Back leads.
 func (c *Conn) Mark() int { return c.r }
 
+// Since is what was taken since mark, as Back would have it wait again.
+func (c *Conn) Since(mark int) []byte { return c.in[mark:c.r] }
+
 // Back has what was taken since mark wait again. Nothing has been read since: only what waited then was taken.
 func (c *Conn) Back(mark int) { c.r = mark }
 

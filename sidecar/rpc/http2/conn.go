@@ -82,9 +82,10 @@ type Conn struct {
 	encoder     *hpack.Encoder
 	encoded     bytes.Buffer
 	leaving     leaving
-	leavesSince time.Time // announced
-	useful      int       // frames with something of a call, since it was looked at
-	wake        bool      // the reading goroutine is to look
+	leavesSince time.Time     // announced
+	announce    time.Duration // announceTime
+	useful      int           // frames with something of a call, since it was looked at
+	wake        bool          // the reading goroutine is to look
 	idleSince   time.Time
 	broken      error
 }
@@ -130,7 +131,7 @@ func Connect(conn net.Conn, s Settings) *Conn {
 func newConn(conn net.Conn, s Settings) *Conn {
 	c := &Conn{
 		conn: conn, settings: s, decoder: newDecoder(s.HeadSize), idle: idleFrames(), given: givenUpCalls(),
-		streams: map[uint32]*Stream{}, window: firstWindow, recv: connWindow, peerStreams: 100, peerWindow: firstWindow, peerFrame: frameSize, idleSince: time.Now(),
+		streams: map[uint32]*Stream{}, window: firstWindow, recv: connWindow, peerStreams: 100, peerWindow: firstWindow, peerFrame: frameSize, idleSince: time.Now(), announce: announceTime,
 	}
 	c.written = sync.NewCond(&c.mu)
 	c.encoder = hpack.NewEncoder(&c.encoded)
@@ -321,7 +322,7 @@ func (c *Conn) tick() time.Duration {
 	bound(c.settings.Head, !c.agreed || !c.partialSince.IsZero() || !c.blockSince.IsZero())
 	bound(c.settings.Silence, c.client || len(c.streams) > 0)
 	if c.leaving == announced {
-		tick = min(tick, announceTime/4)
+		tick = min(tick, c.announce/4)
 	}
 	return max(tick, time.Millisecond)
 }
@@ -351,7 +352,7 @@ func (c *Conn) overdue(now time.Time) error {
 		return c.broken
 	case late(c.partialSince, s.Head), late(c.blockSince, s.Head), !c.agreed && late(c.idleSince, s.Head):
 		return wrong(EnhanceYourCalm, "a frame or a head does not come to its end")
-	case c.leaving == announced && late(c.leavesSince, announceTime):
+	case c.leaving == announced && late(c.leavesSince, c.announce):
 		c.lastCall()
 	case len(c.streams) > 0 || c.active > 0:
 	case c.leaving == last, late(c.idleSince, s.Idle):

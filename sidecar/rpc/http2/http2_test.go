@@ -184,8 +184,8 @@ func TestFaultsOfStreams(t *testing.T) {
 			}
 			if c.fields == nil {
 				k.until(func() bool { return k.closed != nil })
-			} else if len(k.streams) > 0 {
-				t.Error("the call was told of")
+			} else if n := k.opened(); n > 0 {
+				t.Errorf("%d calls were told of", n)
 			}
 			p.call(3, flagEnd) // the connection goes on
 			k.until(func() bool { return len(k.streams) > 0 && k.streams[len(k.streams)-1].id == 3 })
@@ -317,6 +317,9 @@ func TestDrain(t *testing.T) {
 	p := client(t, testSettings, k.open)
 	p.call(1, flagEnd)
 	k.until(func() bool { return len(k.streams) == 1 })
+	p.tested.mu.Lock()
+	p.tested.announce = time.Hour // a busy machine may be slow to read it
+	p.tested.mu.Unlock()
 	p.tested.Drain()
 	if f := p.await(frameGoAway, 0); f.code() != NoError || f.payload[0] != 0x7f {
 		t.Errorf("the first GOAWAY is %x", f.payload)
@@ -496,10 +499,13 @@ func TestWindowsThatGrowByBytes(t *testing.T) {
 			s.SendHead([]Field{{Name: ":status", Value: "200"}}, false)
 			s.SendData(make([]byte, firstWindow+StreamWindow), true)
 			p.tested.Flush()
-			go p.send(bytes.Repeat(appendWindow(nil, stream, 1), 10_000))
+			sent := make(chan struct{})
+			go func() { p.send(bytes.Repeat(appendWindow(nil, stream, 1), 10_000)); close(sent) }()
 			if f := p.await(frameGoAway, 0); f.code() != EnhanceYourCalm {
 				t.Errorf("ended with %v", f.code())
 			}
+			_ = p.conn.Close() // it is not waited for any longer
+			<-sent
 		})
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/tcp"
 )
 
-var testSettings = Settings{Streams: 10, HeadSize: 8 << 10, Idle: time.Minute, Head: 10 * time.Second, Silence: 10 * time.Second}
+var testSettings = Settings{Streams: 10, HeadSize: 8 << 10, Idle: time.Minute, Head: time.Minute, Silence: time.Minute}
 
 // peer is the other end of a connection, by hand.
 type peer struct {
@@ -46,7 +46,7 @@ func pair(t *testing.T) (ours, theirs net.Conn) {
 		t.Fatal(err)
 	}
 	ours = <-accepted
-	_ = theirs.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = theirs.SetDeadline(time.Now().Add(time.Minute))
 	t.Cleanup(func() { _ = theirs.Close(); _ = ours.Close() })
 	return tcp.Direct(ours), theirs
 }
@@ -207,6 +207,13 @@ func (k *taken) until(ok func() bool) {
 	for !ok() {
 		k.changed.Wait()
 	}
+}
+
+// opened is how many streams there have been.
+func (k *taken) opened() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.streams)
 }
 
 func (k *taken) open(s *Stream, fields []Field, end, long bool) {

@@ -168,6 +168,7 @@ func (c *checker) cluster(at, name string, cl *Cluster) {
 	}
 	c.health(at, cl)
 	c.budget(at+".retry_budget", cl.RetryBudget)
+	c.concurrency(at, cl.Concurrency)
 	c.balance(at+".balance", &cl.Balance)
 }
 
@@ -247,6 +248,10 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 	}
 	c.answers(at, r)
 	c.resilience(at, r)
+	c.fault(at, r)
+	c.mirror(at, r, d)
+	c.hedge(at, r)
+	c.priority(at, r)
 	c.framed(at, r, d)
 	if r.Timeout < 0 {
 		c.problem(at+".timeout", "a timeout is not below 0")

@@ -33,6 +33,7 @@ type Cluster struct {
 	Health         Health        `yaml:"health"`
 	Breaker        *Breaker      `yaml:"breaker"`      // nil: none
 	RetryBudget    *Budget       `yaml:"retry_budget"` // of what routes have tried again
+	Concurrency    *Concurrency  `yaml:"concurrency"`  // of the calls to all endpoints together; nil: as many as there are
 }
 
 // TLS is how a cluster's servers are spoken with. Its files are read again when they change. {} verifies by the system's
@@ -144,10 +145,15 @@ type Rule struct {
 	Redirect *Redirect `yaml:"redirect"`
 	Respond  *Respond  `yaml:"respond"`
 
-	Timeout   time.Duration `yaml:"timeout"`    // from the call's head to its answer's; 0: 15s. What is left is told to the server
-	LeastTime time.Duration `yaml:"least_time"` // a caller that waits less long is refused at once
-	Retry     *Retry        `yaml:"retry"`      // nil: only what reached no server is tried again
-	Limits    []Limit       `yaml:"limits"`
+	Timeout     time.Duration `yaml:"timeout"`     // from the call's head to its answer's; 0: 15s. What is left is told to the server
+	LeastTime   time.Duration `yaml:"least_time"`  // a caller that waits less long is refused at once
+	Concurrency *Concurrency  `yaml:"concurrency"` // of the calls by the route; nil: as many as there are
+	Priority    string        `yaml:"priority"`    // low, normal, high, or header:NAME, whose value is one of these; empty: normal. Who is turned away by concurrency
+	Retry       *Retry        `yaml:"retry"`       // nil: only what reached no server is tried again
+	Limits      []Limit       `yaml:"limits"`
+	Fault       *Fault        `yaml:"fault"`  // nil: nothing goes wrong on purpose
+	Mirror      *Mirror       `yaml:"mirror"` // nil: calls have no copies
+	Hedge       *Hedge        `yaml:"hedge"`  // nil: a call is at one server at a time
 
 	Rewrite  Rewrite `yaml:"rewrite"`
 	Request  Edit    `yaml:"request_headers"`

@@ -39,7 +39,7 @@ func (c *checker) framed(at string, r *Rule, d *Document) {
 		name string
 		is   bool
 	}{
-		{"hosts", len(r.Hosts) > 0}, {"query", len(r.Query) > 0}, {"retry", r.Retry != nil}, {"rewrite", r.Rewrite != (Rewrite{})},
+		{"hosts", len(r.Hosts) > 0}, {"query", len(r.Query) > 0}, {"retry", r.Retry != nil}, {"mirror", r.Mirror != nil}, {"hedge", r.Hedge != nil}, {"rewrite", r.Rewrite != (Rewrite{})},
 		{"response_headers", r.Response.Set != nil || r.Response.Remove != nil},
 	} {
 		if f.is {

@@ -3,6 +3,7 @@ package route
 import (
 	"cmp"
 	"time"
+	"unicode/utf8"
 )
 
 // Health is how a cluster tells endpoints that can take calls from those that cannot.
@@ -24,8 +25,9 @@ func (h *Health) PanicOrDefault() int {
 	return *h.Panic
 }
 
-// Check asks each endpoint now and then whether it is well: by a GET, or without a path by a connection.
+// Check asks each endpoint now and then whether it is well: by a GET, by gRPC's health protocol, or without both by a connection.
 type Check struct {
+	GRPC     *string       `yaml:"grpc"` // the service that is asked for (grpc.health.v1); "": the server as a whole. nil: it is not asked so
 	Path     string        `yaml:"path"`
 	Host     string        `yaml:"host"`     // empty: the endpoint's address
 	Status   []int         `yaml:"status"`   // none: 200 to 299
@@ -104,7 +106,16 @@ func (c *checker) health(at string, cl *Cluster) {
 		if k.Path != "" && k.Path[0] != '/' {
 			c.problem(at+".path", "the path %q does not begin with /", k.Path)
 		}
-		if k.Path == "" && (k.Host != "" || k.Status != nil) {
+		if k.GRPC != nil && cl.Protocol != HTTP2 {
+			c.problem(at+".grpc", "gRPC is spoken with clusters of protocol: http2")
+		}
+		if k.GRPC != nil && (k.Path != "" || k.Status != nil) {
+			c.problem(at, "a check has one of grpc and path")
+		}
+		if k.GRPC != nil && !utf8.ValidString(*k.GRPC) {
+			c.problem(at+".grpc", "the name of a service is no text")
+		}
+		if k.Path == "" && k.GRPC == nil && (k.Host != "" || k.Status != nil) {
 			c.problem(at, "host and status are for a check that has a path")
 		}
 		for _, s := range k.Status {

@@ -189,6 +189,29 @@ func TestProblems(t *testing.T) {
 		{"clusters: {a: {protocol: dubbo, endpoints: [\"h:1\"]}, b: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: {a: 1, b: 1}}", "no call can go to both"},
 		{"clusters: {a: {protocol: dubbo, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, methods: [BOLT]}", "calls by Dubbo, which the cluster a speaks, have the method DUBBO"},
 		{"clusters:\n  a: {protocol: dubbo, endpoints: [\"h:1\"], health: {check: {path: /x}}}\nroutes: [{to: a}]", "servers of Dubbo are checked by heartbeats"},
+		{on("mirror: {cluster: nobody}"), "3:29: there is no cluster nobody"},
+		{on("mirror: {cluster: a, max_body: 9999999}"), "a number of bytes from 0 to 1048576"},
+		{on("mirror: {cluster: a, percent: -1}"), "percent is a share"},
+		{"clusters: {a: {endpoints: [\"h:1\"]}, b: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes: [{to: a, mirror: {cluster: b}}]", "speaks Bolt, whose calls are not mirrored"},
+		{"clusters: {b: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes: [{to: b, mirror: {cluster: b}}]", "have no mirror"},
+		{on("hedge: {after: 1s, quantile: 90}"), "one of after and quantile"},
+		{on("hedge: {quantile: 100}"), "above 0 and below 100"},
+		{on("hedge: {percent: 200}"), "percent is a share"},
+		{on("hedge: {methods: [get]}"), "capitals"},
+		{on("concurrency: {min: 5, max: 4}"), "min is not above max"},
+		{on("concurrency: {tolerance: -1}"), "tolerance is 0 to 1000"},
+		{on("priority: urgent"), "a priority is low, normal, high or header:NAME"},
+		{"routes: [{respond: {status: 200}, priority: low}]", "of routes to a cluster"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], concurrency: {max: -1}}\nroutes: [{to: a}]", "max is not below 0"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], health: {check: {grpc: x}}}\nroutes: [{to: a}]", "clusters of protocol: http2"},
+		{"clusters:\n  a: {protocol: http2, endpoints: [\"h:1\"], health: {check: {grpc: x, path: /y}}}\nroutes: [{to: a}]", "one of grpc and path"},
+		{on("fault: {}"), "a delay or an abort"},
+		{on("fault: {delay: {for: 0s}}"), "3:26: a delay is for some time"},
+		{on("fault: {delay: {for: 1s, percent: 101}}"), "3:45: percent is a share"},
+		{on("fault: {abort: {percent: 10}}"), "a status or a grpc_status"},
+		{on("fault: {abort: {status: 200}}"), "one of 400 to 599"},
+		{on("fault: {abort: {grpc_status: 17}}"), "one of 1 to 16"},
+		{"routes: [{respond: {status: 200}, fault: {abort: {status: 500}}}]", "of routes to a cluster"},
 		{"routes: [", ":"},
 	} {
 		_, err := Parse([]byte(c.document))
@@ -223,6 +246,27 @@ func TestKeys(t *testing.T) {
 		if ok != (c.of != "") || ok && key != balance.Hash([]byte(c.of)) {
 			t.Errorf("by %s: %d, %v", c.by, key, ok)
 		}
+	}
+}
+
+// Faults befall the share that they say.
+func TestFaultsHaveShares(t *testing.T) {
+	table := compiled(t, on("fault: {delay: {for: 1s, percent: 25}, abort: {status: 500, percent: 0.5}}"))
+	call := ask(t, "GET", "http://x/", nil)
+	r := table.Match(call)
+	delayed, aborted := 0, 0
+	const all = 100_000
+	for range all {
+		delay, abort := r.Faulted(call)
+		if delay > 0 {
+			delayed++
+		}
+		if abort != nil {
+			aborted++
+		}
+	}
+	if delayed < all*23/100 || delayed > all*27/100 || aborted < all/400 || aborted > all/100 { // ten times the deviation and more
+		t.Errorf("of %d calls %d are delayed, and %d aborted", all, delayed, aborted)
 	}
 }
 

@@ -38,6 +38,7 @@ type Route struct {
 	regex   *regexp.Regexp
 	headers []condition
 	query   []condition
+	faulted []condition // of Fault
 	weights int
 }
 
@@ -62,6 +63,9 @@ func Compile(d *Document) *Table {
 		if rule.Retry != nil {
 			retry := rule.Retry.WithDefaults()
 			r.Retry = &retry
+		}
+		if rule.Fault != nil {
+			r.faulted = conditions(rule.Fault.Headers, true)
 		}
 		if rule.Path != nil && rule.Path.Regex != "" {
 			r.regex = regexp.MustCompile("^(?:" + rule.Path.Regex + ")$") // Parse has seen that it is one
@@ -194,10 +198,8 @@ func (r *Route) meets(c Call) bool {
 	if len(r.Methods) > 0 && !slices.ContainsFunc(r.Methods, func(m string) bool { return m == string(c.Method()) }) {
 		return false
 	}
-	for i := range r.headers {
-		if v, ok := c.Header(r.headers[i].name); !ok || r.headers[i].value != "*" && string(v) != r.headers[i].value {
-			return false
-		}
+	if !hold(r.headers, c) {
+		return false
 	}
 	for i := range r.query {
 		if v, ok := c.Query(r.query[i].name); !ok || r.query[i].value != "*" && v != r.query[i].value {
@@ -205,4 +207,14 @@ func (r *Route) meets(c Call) bool {
 		}
 	}
 	return r.regex == nil || r.regex.Match(c.Path())
+}
+
+// hold says whether a call's fields are as the conditions have them.
+func hold(all []condition, c Call) bool {
+	for i := range all {
+		if v, ok := c.Header(all[i].name); !ok || all[i].value != "*" && string(v) != all[i].value {
+			return false
+		}
+	}
+	return true
 }

@@ -66,7 +66,7 @@ func asks(t *testing.T, addr string, o *Outgoing) (string, error) {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	c, err := o.Handshake(raw, addr, time.Now().Add(5*time.Second))
+	c, err := o.Handshake(raw, addr, time.Now().Add(time.Minute))
 	if err != nil {
 		return "", err
 	}

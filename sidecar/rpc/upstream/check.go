@@ -83,6 +83,9 @@ func (e *Endpoint) reach(ctx context.Context) (net.Conn, error) {
 func (e *Endpoint) ask(ctx context.Context, client *http.Client, k *route.Check) error {
 	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
 	defer cancel()
+	if k.GRPC != nil {
+		return e.askGRPC(ctx, client, k)
+	}
 	if k.Path == "" {
 		c, err := e.reach(ctx)
 		if err != nil {

@@ -20,6 +20,8 @@ type Cluster struct {
 	Protocol  string // as route.Cluster has it
 	Endpoints []*Endpoint
 	Budget    *limit.Budget // of what routes have tried again
+	// Concurrency bounds the calls under way; nil: nothing does.
+	Concurrency *limit.Adaptive
 
 	rule    *route.Cluster
 	policy  string             // of the balancer
@@ -48,6 +50,11 @@ func newCluster(name, zone string, rule *route.Cluster, before *Cluster) *Cluste
 	if c.Budget = limit.NewBudget(percent, perSecond); before != nil {
 		if p, s := before.rule.RetryBudget.WithDefaults(); p == percent && s == perSecond {
 			c.Budget = before.Budget
+		}
+	}
+	if rule.Concurrency != nil {
+		if c.Concurrency = limit.NewAdaptive(rule.Concurrency.Rule()); before != nil && before.Concurrency != nil && before.Concurrency.Rule() == c.Concurrency.Rule() {
+			c.Concurrency = before.Concurrency
 		}
 	}
 	if rule.Health.Eject != nil {

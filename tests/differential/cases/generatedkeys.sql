@@ -80,3 +80,11 @@ INSERT INTO b1 (id, v) VALUES (900, 50);
 INSERT INTO b1 (v) VALUES (50), (51) RETURNING v;
 SELECT LAST_INSERT_ID();
 INSERT INTO b1 (id, w, v) VALUES (900, 'a', 3) ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id) RETURNING v;
+--@ case queries over other shards beside what one place cannot do
+--@ expect double=1 temptable
+SELECT STDDEV_POP(shop.t_list.v), ROUND(AVG(shop.t_list.v), 1) FROM t_list WHERE NOT EXISTS (SELECT 1 FROM t_days WHERE (d = '1991-12-31' AND d NOT BETWEEN '1980-01-01' AND '2004-02-29')) GROUP BY shop.t_list.v;
+--@ expect temptable
+SELECT COUNT(*) OVER (PARTITION BY s.id ORDER BY s.id) FROM t_mod t JOIN t_mod s ON s.id = t.id WHERE NOT EXISTS (SELECT 1 FROM t_list WHERE (w = 'a' OR w = w));
+--@ expect rep=1
+SELECT id FROM plain UNION SELECT w FROM t_list;
+SELECT k FROM t_hash WHERE NOT EXISTS (SELECT 1 FROM t_range) FOR UPDATE;

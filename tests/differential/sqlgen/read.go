@@ -373,7 +373,8 @@ func (p *pair) Render() (string, string) {
 		b += " ORDER BY 1"
 	}
 	codes := ""
-	if p.word != " UNION ALL " && p.first.items[0].kind != integer+0 {
+	texts := func(q *query) bool { return q != nil && q.items[0].kind != integer }
+	if p.word != " UNION ALL " && (texts(p.first) || texts(p.rest) || texts(p.more)) {
 		codes = "rep=1"
 	}
 	return a + p.word + b, codes

@@ -1,0 +1,141 @@
+-- How often a statement over shards warns: of what it sorts, groups, aggregates, cuts off and compares. Where known_differences.txt
+-- has a statement, shards look at rows that a server does not come to (LIMIT), or at each row more often (parts of AVG, STDDEV and
+-- COUNT(DISTINCT …), keys of groups) or less often (HAVING over groups) than one server does.
+--@ setup
+DROP TABLE IF EXISTS s1;
+DROP TABLE IF EXISTS s2;
+CREATE TABLE s1 (id BIGINT NOT NULL PRIMARY KEY, a INT, g INT, t VARCHAR(20), d DECIMAL(10,2), db DOUBLE);
+CREATE TABLE s2 (id BIGINT NOT NULL PRIMARY KEY, t VARCHAR(20), g INT);
+--@ data
+DELETE FROM s1;
+DELETE FROM s2;
+INSERT INTO s1 VALUES (1,10,1,'1x',1.25,1.5),(2,20,1,'2',2.5,0),(3,NULL,2,'x3',0,NULL),(4,40,2,'',NULL,4),(5,20,3,NULL,0.01,0),(6,-6,3,'x3',0,-1),(7,0,1,'1x',7,7),(8,0,2,'8 ',0,0);
+INSERT INTO s2 VALUES (1,'1x',1),(2,'zz',2),(3,'3',3),(4,'x3',1);
+--@ case order by [text]
+SELECT id FROM s1 ORDER BY t + 0, id;
+SELECT id, t + 0 FROM s1 ORDER BY t + 0, id;
+SELECT id, t + 0 AS n FROM s1 ORDER BY n, id;
+SELECT id FROM s1 ORDER BY CAST(t AS SIGNED), id;
+SELECT id FROM s1 ORDER BY 1 / a, id;
+SELECT id FROM s1 ORDER BY -(t + 0), id LIMIT 2;
+SELECT id, t + 0 FROM s1 ORDER BY id LIMIT 2;
+SELECT id, t + 0 FROM s1 ORDER BY t + 0, id LIMIT 2;
+--@ expect limit
+SELECT t + 0 FROM s1 LIMIT 8;
+SELECT id FROM s1 WHERE id > 2 ORDER BY t + 0, id;
+SELECT id FROM s1 ORDER BY t + 0 DESC, a, id;
+SELECT id, t FROM s1 ORDER BY CONCAT(t + 0, 'x'), id;
+SELECT id, t FROM s1 ORDER BY STR_TO_DATE(t, '%Y'), id;
+--@ case group by [text]
+SELECT t + 0, COUNT(*) FROM s1 GROUP BY t + 0 ORDER BY 1;
+SELECT g, SUM(t) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, AVG(t) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, STDDEV(t) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, SUM(t + 0), MAX(t + 0) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, MIN(t + 0) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, AVG(1 / a) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, BIT_OR(t) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, GROUP_CONCAT(t + 0 ORDER BY id) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, GROUP_CONCAT(id ORDER BY t + 0, id) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, GROUP_CONCAT(DISTINCT t + 0 ORDER BY t + 0) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, COUNT(t + 0) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, COUNT(DISTINCT t + 0) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, SUM(DISTINCT t) FROM s1 GROUP BY g ORDER BY g;
+SELECT g, COUNT(*) FROM s1 GROUP BY g HAVING SUM(t) > 1 ORDER BY g;
+SELECT g, SUM(t) FROM s1 GROUP BY g HAVING SUM(t) > 1 ORDER BY g;
+SELECT g, SUM(t) + 1 FROM s1 GROUP BY g ORDER BY g;
+SELECT g, SUM(a) / 0 FROM s1 GROUP BY g ORDER BY g;
+SELECT g, MAX(t) + 0 FROM s1 GROUP BY g ORDER BY g;
+SELECT g, COUNT(*) FROM s1 GROUP BY g ORDER BY MAX(t) + 0, g;
+SELECT g, COUNT(*) FROM s1 GROUP BY g HAVING MAX(t) + 0 < 10 ORDER BY g;
+SELECT g, AVG(t) * 2 FROM s1 GROUP BY g ORDER BY g;
+SELECT g + 0, g / 0 FROM s1 GROUP BY g ORDER BY g;
+SELECT t, COUNT(*) FROM s1 GROUP BY t HAVING t + 0 > 0 ORDER BY t;
+--@ case whole aggregates [text]
+SELECT SUM(t) FROM s1;
+SELECT AVG(t) FROM s1;
+SELECT MAX(t + 0), MIN(t + 0) FROM s1;
+SELECT BIT_AND(t), BIT_OR(t), BIT_XOR(t) FROM s1;
+SELECT COUNT(t + 0) FROM s1;
+SELECT COUNT(1 / a) FROM s1;
+SELECT COUNT(DISTINCT t + 0) FROM s1;
+SELECT COUNT(DISTINCT t + 0), COUNT(DISTINCT a) FROM s1;
+SELECT SUM(DISTINCT t) FROM s1;
+SELECT GROUP_CONCAT(t + 0 ORDER BY id) FROM s1;
+SELECT GROUP_CONCAT(id ORDER BY t + 0, id) FROM s1;
+SELECT GROUP_CONCAT(DISTINCT t + 0 ORDER BY t + 0) FROM s1;
+SELECT JSON_ARRAYAGG(t + 0 ORDER BY id) FROM s1;
+SELECT SUM(t) FROM s1 HAVING SUM(t) > 0;
+SELECT AVG(t) + 1 FROM s1;
+SELECT MAX(t) + 0 FROM s1;
+SELECT COUNT(*) + 'x' FROM s1;
+SELECT COUNT(*) / 0 FROM s1;
+SELECT SUM(t + 'x') FROM s1;
+SELECT SUM(a + 'x') FROM s1;
+SELECT SUM('x') FROM s1;
+SELECT SUM(IF(t > 0, 1, 0)) FROM s1;
+--@ case distinct [text]
+SELECT DISTINCT t + 0 FROM s1 ORDER BY 1;
+SELECT DISTINCT t + 0 AS n FROM s1 ORDER BY n;
+SELECT DISTINCT 1 / a FROM s1 ORDER BY 1;
+SELECT DISTINCT t + 0 FROM s1;
+SELECT DISTINCT g, t + 0 FROM s1 ORDER BY g, 2;
+SELECT DISTINCT t + 0 FROM s1 ORDER BY 1 LIMIT 2;
+--@ case conditions and lists [text]
+SELECT id FROM s1 WHERE t > 0 ORDER BY id;
+SELECT id FROM s1 WHERE t + 0 > 0 ORDER BY id;
+SELECT id FROM s1 WHERE t IN (1, 2) ORDER BY id;
+SELECT id FROM s1 WHERE t IN (1, 'x3') ORDER BY id;
+SELECT id FROM s1 WHERE t IN (1, 'x3', 2.5) ORDER BY id;
+SELECT id FROM s1 WHERE a IN ('10x', '20') ORDER BY id;
+SELECT id FROM s1 WHERE a IN ('10x', 20) ORDER BY id;
+SELECT id FROM s1 WHERE a IN ('10x', 'y', 'z') ORDER BY id;
+SELECT id FROM s1 WHERE a NOT IN ('10x', 'y') ORDER BY id;
+SELECT id FROM s1 WHERE id IN ('1x', '2') ORDER BY id;
+SELECT id FROM s1 WHERE id IN ('1x', '2y', '5z') ORDER BY id;
+SELECT id FROM s1 WHERE id IN ('1x') ORDER BY id;
+SELECT id FROM s1 WHERE id IN (1, '2x') ORDER BY id;
+SELECT id FROM s1 WHERE a IN (1 / 0, 10) ORDER BY id;
+SELECT id FROM s1 WHERE a IN (10, 1 + 'x') ORDER BY id;
+SELECT id FROM s1 WHERE g IN ('1x', 'y') ORDER BY id;
+SELECT id FROM s1 WHERE g IN ('1x', 2) ORDER BY id;
+SELECT id FROM s1 WHERE g + 0 IN ('1x', '2') ORDER BY id;
+SELECT id FROM s1 WHERE (g, a) IN (('1x', 10), (2, 40)) ORDER BY id;
+SELECT id FROM s1 WHERE g BETWEEN '1x' AND '2y' ORDER BY id;
+SELECT id FROM s1 WHERE a BETWEEN '1x' AND '22y' ORDER BY id;
+SELECT id FROM s1 WHERE g = '1x' AND a > '0y' ORDER BY id;
+SELECT id FROM s1 WHERE CASE g WHEN '1x' THEN 1 ELSE 0 END ORDER BY id;
+SELECT id, g = '1x' FROM s1 ORDER BY id;
+SELECT id, g IN ('1x', 'y') FROM s1 ORDER BY id;
+SELECT id, 1 / 0 FROM s1 ORDER BY id;
+SELECT id, 'x' + 0 FROM s1 ORDER BY id;
+SELECT id, CAST('1x' AS SIGNED) FROM s1 ORDER BY id;
+SELECT COUNT(*) FROM s1 WHERE t IN (1, 2);
+SELECT COUNT(*) FROM s1 WHERE a IN ('10x', 'y');
+SELECT COUNT(*) FROM s1 WHERE g IN ('10x', 'y');
+--@ case limit [text]
+SELECT id FROM s1 WHERE t + 0 > 0 ORDER BY id LIMIT 2;
+SELECT id FROM s1 WHERE t + 0 >= 0 ORDER BY g, id LIMIT 1;
+SELECT id, t + 0 FROM s1 ORDER BY id LIMIT 0;
+SELECT g, SUM(t) FROM s1 GROUP BY g ORDER BY g LIMIT 1;
+--@ case subqueries and unions [text]
+SELECT id FROM s1 WHERE id IN (SELECT id FROM s2 WHERE t + 0 > 0) ORDER BY id;
+SELECT id FROM s1 WHERE t > 0 UNION SELECT id FROM s2 WHERE t > 0 ORDER BY 1;
+SELECT d.n FROM (SELECT t + 0 AS n FROM s1) d ORDER BY d.n;
+SELECT (SELECT MAX(t + 0) FROM s2), id FROM s1 ORDER BY id;
+--@ case changes [text]
+SET sql_mode = '';
+UPDATE s1 SET a = t;
+UPDATE s1 SET a = 1 / 0 WHERE id < 5;
+UPDATE s1 SET a = 1 WHERE t > 0;
+UPDATE s1 SET g = 2 WHERE g = '1x';
+UPDATE s1 SET g = 2 WHERE g IN ('1x', '2y');
+DELETE FROM s1 WHERE t = 1;
+INSERT INTO s2 (id, g) VALUES (201, '1x'), (202, '2x'), (203, 'z'), (204, 5);
+INSERT INTO s2 (id, g) VALUES (301, 1 / 0), (302, 1 / 0), (303, 1 / 0);
+UPDATE s1 SET g = 1 ORDER BY t + 0, id LIMIT 2;
+DELETE FROM s1 WHERE t + 0 >= 0 ORDER BY id LIMIT 1;
+DELETE FROM s1 ORDER BY t + 0, id LIMIT 1;
+REPLACE INTO s2 (id, g) VALUES (201, '1x'), (202, '2x');
+INSERT INTO s2 (id, g) VALUES (201, '1x'), (402, '2x') ON DUPLICATE KEY UPDATE g = 'q';
+INSERT IGNORE INTO s2 (id, g) VALUES (201, 1), (202, 1), (501, 1);
