@@ -16,6 +16,7 @@ import (
 	"github.com/heddle-mesh/heddle/bench/meter"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt/bolttest"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 )
 
 const (
@@ -36,7 +37,7 @@ func serveBoltOrigin(listen, _ string) error {
 // boltClient has requests under way on one connection, and asks again for each answer.
 type boltClient struct {
 	conn  net.Conn
-	r     *bolt.Reader
+	r     *mux.Reader[bolt.Frame]
 	out   []byte
 	next  uint32
 	began [maxConnections]time.Time // of the request of that number

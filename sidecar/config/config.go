@@ -161,7 +161,7 @@ type RPC struct {
 	File           string
 	MaxConnections int
 	HeadSize       Size
-	FrameSize      Size // of Bolt
+	FrameSize      Size // of Bolt and Dubbo
 	IdleTimeout    time.Duration
 	HeadTimeout    time.Duration
 	SilenceTimeout time.Duration

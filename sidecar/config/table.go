@@ -254,7 +254,7 @@ var table = []section{
 			Doc: "Of statements and calls that come without a traceparent, one in so many is traced; 0: none. With one, its sampled flag decides.",
 			at:  func(c *Config) any { return &c.Tracing.OneIn }},
 	}},
-	{"rpc", "Calls of services to each other, which the process carries beside statements: HTTP/1.1, HTTP/2, gRPC and SOFA Bolt.", []Field{
+	{"rpc", "Calls of services to each other, which the process carries beside statements: HTTP/1.1, HTTP/2, gRPC, SOFA Bolt and Dubbo.", []Field{
 		{Name: "rpc.address", Kind: Address, List: true, Example: "127.0.0.1:8080",
 			Doc: "Addresses (host:port) on which calls come in. Empty: none.",
 			at:  func(c *Config) any { return &c.RPC.Address }},
@@ -268,7 +268,7 @@ var table = []section{
 			Doc: "Longest head of a call: its first line and its fields. A longer one is answered 431.",
 			at:  func(c *Config) any { return &c.RPC.HeadSize }},
 		{Name: "rpc.frame_size", Kind: Bytes, Default: "8MiB", Min: kib, Max: 1 << 30, Reload: true,
-			Doc: "Longest frame of Bolt, asked or answered. A longer one ends its connection.",
+			Doc: "Longest frame of Bolt and Dubbo, asked or answered. A longer one ends its connection.",
 			at:  func(c *Config) any { return &c.RPC.FrameSize }},
 		{Name: "rpc.idle_timeout", Kind: Duration, Default: "75s", Min: int64(time.Second), Reload: true,
 			Doc: "How long a client's connection may be without a call.",

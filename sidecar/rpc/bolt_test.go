@@ -24,12 +24,13 @@ import (
 	"github.com/heddle-mesh/heddle/internal/certs/certstest"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt/bolttest"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
 
-// boltServer serves Bolt, and counts its connections.
-func boltServer(t *testing.T, answer func(out []byte, f bolt.Frame) []byte) (addr string, conns *atomic.Int64) {
+// serving serves a protocol of frames, and counts its connections.
+func serving[F ~[]byte](t *testing.T, serve func(net.Listener, func(out []byte, f F) []byte), answer func(out []byte, f F) []byte) (addr string, conns *atomic.Int64) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,10 +40,15 @@ func boltServer(t *testing.T, answer func(out []byte, f bolt.Frame) []byte) (add
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		bolttest.Serve(counting{l, conns}, answer)
+		serve(counting{l, conns}, answer)
 	}()
 	t.Cleanup(func() { l.Close(); <-ended })
 	return l.Addr().String(), conns
+}
+
+func boltServer(t *testing.T, answer func(out []byte, f bolt.Frame) []byte) (addr string, conns *atomic.Int64) {
+	t.Helper()
+	return serving(t, bolttest.Serve, answer)
 }
 
 type counting struct {
@@ -62,32 +68,15 @@ func toBolt(addrs ...string) string {
 	return fmt.Sprintf("clusters: {stock: {protocol: bolt, connect_timeout: 60s, endpoints: [%s]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 1m}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
 }
 
-// asking is a client.
-type asking struct {
+// peer is the other end of a connection of a protocol of frames.
+type peer[F ~[]byte] struct {
 	net.Conn
 	t *testing.T
-	r *bolt.Reader
-}
-
-func askBolt(t *testing.T, addr string) *asking {
-	t.Helper()
-	c := dial(t, addr)
-	return &asking{c, t, bolt.NewReader(c, 64<<20, nil)}
-}
-
-func (a *asking) send(all ...bolttest.Message) {
-	a.t.Helper()
-	var out []byte
-	for _, m := range all {
-		out = m.Append(out)
-	}
-	if _, err := a.Write(out); err != nil {
-		a.t.Fatal(err)
-	}
+	r *mux.Reader[F]
 }
 
 // next is the next frame, or an error.
-func (a *asking) next() (bolt.Frame, error) {
+func (a *peer[F]) next() (F, error) {
 	for {
 		f, err := a.r.Next()
 		if f != nil || err != nil {
@@ -99,13 +88,41 @@ func (a *asking) next() (bolt.Frame, error) {
 	}
 }
 
-func (a *asking) answer() bolt.Frame {
+func (a *peer[F]) answer() F {
 	a.t.Helper()
 	f, err := a.next()
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	return f
+}
+
+func (a *peer[F]) write(p []byte) {
+	a.t.Helper()
+	if _, err := a.Write(p); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// asking is a client.
+type asking struct{ peer[bolt.Frame] }
+
+func askingOn(t *testing.T, c net.Conn, limit int) *asking {
+	return &asking{peer[bolt.Frame]{c, t, bolt.NewReader(c, limit, nil)}}
+}
+
+func askBolt(t *testing.T, addr string) *asking {
+	t.Helper()
+	return askingOn(t, dial(t, addr), 64<<20)
+}
+
+func (a *asking) send(all ...bolttest.Message) {
+	a.t.Helper()
+	var out []byte
+	for _, m := range all {
+		out = m.Append(out)
+	}
+	a.write(out)
 }
 
 func stock(id uint32) bolttest.Message {
@@ -235,7 +252,7 @@ routes:
 		if f.ID() != uint32(i) || f.Status() != c.want {
 			t.Errorf("%d: status %d of %d, want %d", i, f.Status(), f.ID(), c.want)
 		}
-		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || statusOf(d.Status) != c.want) || c.why == "" && d.Why != "" {
+		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || boltStatus(d.Status) != c.want) || c.why == "" && d.Why != "" {
 			t.Errorf("%d: %+v", i, d)
 		}
 		if i == 11 && !bytes.Equal(f.Header(), bolttest.Map("service", "stock", "colour", "red", "x-team", "1")) {
@@ -251,28 +268,31 @@ routes:
 }
 
 // holding answers nothing until it is let, and keeps what it was asked.
-type holding struct {
+type holding[F ~[]byte] struct {
+	echo  func(out []byte, f F) []byte
 	mu    sync.Mutex
-	asked []bolt.Frame
+	asked []F
 	got   chan struct{} // one for each
 	let   chan struct{}
 }
 
-func newHolding() *holding { return &holding{got: make(chan struct{}, 1000), let: make(chan struct{})} }
+func newHolding[F ~[]byte](echo func(out []byte, f F) []byte) *holding[F] {
+	return &holding[F]{echo: echo, got: make(chan struct{}, 1000), let: make(chan struct{})}
+}
 
-func (h *holding) answer(out []byte, f bolt.Frame) []byte {
+func (h *holding[F]) answer(out []byte, f F) []byte {
 	h.mu.Lock()
 	h.asked = append(h.asked, bytes.Clone(f))
 	h.mu.Unlock()
 	h.got <- struct{}{}
 	<-h.let
-	return bolttest.Echo(out, f)
+	return h.echo(out, f)
 }
 
 // A call's time is its caller's or the route's, is sent on less what was used, and when it is over its caller is told; the answer that
 // comes later is nobody's.
 func TestBoltTimeout(t *testing.T) {
-	h := newHolding()
+	h := newHolding(bolttest.Echo)
 	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte {
 		if f.Timeout() > 50 {
 			h.mu.Lock()
@@ -312,7 +332,7 @@ func TestBoltTimeout(t *testing.T) {
 
 // Oneway calls reach the server, and nothing answers them, whatever becomes of them.
 func TestBoltOneway(t *testing.T) {
-	h := newHolding()
+	h := newHolding(bolttest.Echo)
 	close(h.let)
 	server, _ := boltServer(t, h.answer)
 	addr, _, w := proxy(t, testSettings, toBolt(server))
@@ -348,7 +368,7 @@ func TestBoltServerLeaves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := &asking{c, t, bolt.NewReader(c, 1<<20, nil)}
+		server := askingOn(t, c, 1<<20)
 		server.answer()
 		if i == 0 {
 			server.answer()
@@ -381,12 +401,12 @@ func TestBoltLinkEndsAsACallComes(t *testing.T) {
 	a := askBolt(t, addr)
 	a.send(stock(1))
 	a.expect(1, bolt.Success)
-	var ending *boltLink
-	s.bolt.mu.Lock()
-	for _, set := range s.bolt.all {
+	var ending *framedLink
+	s.links.mu.Lock()
+	for _, set := range s.links.all {
 		ending = set.links[0]
 	}
-	s.bolt.mu.Unlock()
+	s.links.mu.Unlock()
 	if !ending.table.CloseIdle(time.Now()) { // as it does just before it says that it ends
 		t.Fatal("the connection is in use")
 	}
@@ -408,11 +428,11 @@ func TestBoltClientTakesNoRefusals(t *testing.T) {
 		a := askBolt(t, addr)
 		a.send(stock(1))
 		a.expect(1, bolt.Success)
-		var held *boltConn
+		var held *framedConn
 		s.mu.Lock()
 		for c := range s.conns {
 			c.mu.Lock()
-			held = c.upstream.(*boltConn)
+			held = c.upstream.(*framedConn)
 			c.mu.Unlock()
 		}
 		s.mu.Unlock()
@@ -457,7 +477,7 @@ func TestBoltSlowClient(t *testing.T) {
 
 // At the drain what is under way is answered, and the connection ends then.
 func TestBoltDrain(t *testing.T) {
-	h := newHolding()
+	h := newHolding(bolttest.Echo)
 	server, _ := boltServer(t, h.answer)
 	addr, s, _ := proxy(t, testSettings, toBolt(server))
 	busy, idle := askBolt(t, addr), askBolt(t, addr)
@@ -570,7 +590,7 @@ func TestBoltIdentityAndTrace(t *testing.T) {
 	} {
 		q := stock(1)
 		q.Two, q.Checked, q.Header = true, true, bolttest.Map(c.sent...)
-		client := &asking{c.conn, t, bolt.NewReader(c.conn, 1<<20, nil)}
+		client := askingOn(t, c.conn, 1<<20)
 		client.send(q)
 		f := client.answer()
 		if f.Status() != bolt.Success || !f.Intact() || !bytes.Equal(f.Header(), bolttest.Map(c.got...)) || !bytes.Equal(f.Content(), q.Content) {
@@ -580,7 +600,7 @@ func TestBoltIdentityAndTrace(t *testing.T) {
 	if d := w.nth(t, 4); d.Identity != "spiffe://mesh/shop" {
 		t.Errorf("%+v", d)
 	}
-	client := &asking{known, t, bolt.NewReader(known, 1<<20, nil)}
+	client := askingOn(t, known, 1<<20)
 	q := stock(2)
 	q.Class, q.Header = "stock", []byte(`{"of": "its own"}`)
 	client.send(q)
@@ -596,7 +616,7 @@ func TestBoltForgedIdentities(t *testing.T) {
 	addr, _, _ := proxy(t, testSettings, toBolt(server))
 	a := askBolt(t, addr)
 	forged := func(key string) []byte { return bolttest.Map(key, "URI=spiffe://mesh/bank") }
-	null := func(key string) []byte { return (&bolt.Pair{Key: []byte(key)}).AppendPair(nil) }
+	null := func(key string) []byte { return bolt.AppendAgain(nil, &mux.Pair{Key: []byte(key)}) }
 	service := bolttest.Map("sofa_head_target_service", "stock")
 	for i, header := range [][]byte{
 		forged(identityHeader),
@@ -626,7 +646,7 @@ routes:
   - {headers: {colour: red}, to: stock, path: {exact: /red/}}
   - {path: {prefix: /}, to: stock}
 `, server))
-	null := func(key string) []byte { return (&bolt.Pair{Key: []byte(key)}).AppendPair(nil) }
+	null := func(key string) []byte { return bolt.AppendAgain(nil, &mux.Pair{Key: []byte(key)}) }
 	const target, service, method = "sofa_head_target_service", "service", "sofa_head_method_name"
 	bank := bolttest.Map(service, "bank")
 	a := askBolt(t, addr)
@@ -690,7 +710,7 @@ func (below) End(*Done)        {}
 
 // Servers that no cluster has any more get no calls, and answer those that they have.
 func TestBoltServersAreReplaced(t *testing.T) {
-	h := newHolding()
+	h := newHolding(bolttest.Echo)
 	old, _ := boltServer(t, h.answer)
 	next, conns := boltServer(t, bolttest.Echo)
 	addr, s, _ := proxy(t, testSettings, toBolt(old))
@@ -703,13 +723,13 @@ func TestBoltServersAreReplaced(t *testing.T) {
 	a.send(stock(2))
 	a.expect(2, bolt.Success)
 	var left *upstream.Endpoint
-	s.bolt.mu.Lock()
-	for k := range s.bolt.all {
+	s.links.mu.Lock()
+	for k := range s.links.all {
 		if k.endpoint.Address == old {
 			left = k.endpoint
 		}
 	}
-	s.bolt.mu.Unlock()
+	s.links.mu.Unlock()
 	if left != nil {
 		t.Error("a server that is no more is kept")
 	}
@@ -722,7 +742,7 @@ func TestBoltServersAreReplaced(t *testing.T) {
 
 // A client that stops within a frame is not waited for; one that waits for its answer is.
 func TestBoltSilence(t *testing.T) {
-	h := newHolding()
+	h := newHolding(bolttest.Echo)
 	server, _ := boltServer(t, h.answer)
 	settings := testSettings
 	settings.Silence = 30 * time.Millisecond
@@ -747,7 +767,7 @@ func TestBoltSilence(t *testing.T) {
 
 // A flood of calls that are not answered is refused beyond a bound, and each has one answer.
 func TestBoltFlood(t *testing.T) {
-	h := newHolding()
+	h := newHolding(bolttest.Echo)
 	h.got = make(chan struct{}, 1<<20)
 	server, _ := boltServer(t, h.answer)
 	addr, _, _ := proxy(t, testSettings, strings.Replace(toBolt(server), "bolt,", "bolt, max_pending: 10, max_connections: 1,", 1))

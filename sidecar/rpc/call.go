@@ -146,7 +146,7 @@ func (x *call) choose() *failure {
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster is gone"}
 	}
 	x.done.Cluster = x.cluster.Name
-	if (x.cluster.Protocol == route.Bolt) != (x.protocol == route.Bolt) {
+	if spoken := x.cluster.Protocol; spoken != x.protocol && (route.Framed(spoken) || route.Framed(x.protocol)) {
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster " + x.cluster.Name + " speaks another protocol than the call"}
 	}
 	if f := x.enter(); f != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/tcp"
-	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
@@ -55,13 +54,14 @@ func (c *conn) serve() {
 	tcp.Part(c.client.Conn, c.socket, partBytes)
 }
 
-// servePlain serves what is under the encryption, if there is one: the first byte tells HTTP, which begins with a letter, from Bolt.
+// servePlain serves what is under the encryption, if there is one: the first byte tells HTTP, which begins with a letter, from the
+// protocols of frames.
 func (c *conn) servePlain() {
 	if c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || !c.setIdle(true) || c.client.More() != nil {
 		return
 	}
-	if first := c.client.Waiting()[0]; first == bolt.V1 || first == bolt.V2 {
-		c.serveBolt()
+	if speaks := framingOf(c.client.Waiting()[0]); speaks != nil {
+		c.serveFrames(speaks)
 		return
 	}
 	c.serveCalls()

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 )
 
 // fault is what is done to a call on purpose.
@@ -149,15 +147,15 @@ func (x *call2) delayed1() (failed *failure, over bool) {
 	return x.aborted(), false
 }
 
-// delay delays a call by Bolt, with a copy of its frame.
-func (x *boltCall) delay(f bolt.Frame) {
+// delay delays a call of a protocol of frames, with a copy of its frame.
+func (x *framedCall) delay(f []byte) {
 	b, copied := x.client, slices.Clone(f)
 	if b.parked.Add(int64(len(copied))) > maxParked {
 		b.parked.Add(-int64(len(copied)))
 		x.fail(&failure{status: http.StatusTooManyRequests, why: "the connection has as much delayed as it may"})
 		return
 	}
-	x.pairs, x.isMap = bolt.AppendPairs(x.pairs[:0], copied.Header())
+	x.speaks.moved(copied)
 	b.waiters.Go(func() {
 		x.stall(nil)
 		at, failed := x.next(x.aborted())

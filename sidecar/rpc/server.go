@@ -25,11 +25,13 @@ type Server struct {
 	settings atomic.Pointer[Settings]
 	table    atomic.Pointer[routed]
 	clusters *upstream.Set
-	bolt     *boltLinks
+	links    *framedLinks
 	mirrors  mirrors
 	drain    chan struct{} // closed when the drain begins
 	done     chan struct{} // closed when what is left is cut
 	reaping  sync.WaitGroup
+	// lastCalls is how long calls are still taken of a client that has been told to send none: those that it had sent by then. It is set before the drain.
+	lastCalls time.Duration
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
@@ -41,9 +43,9 @@ type Server struct {
 
 // New returns a server with a table of routes that Compile made. Without a tracer nothing is traced.
 func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger) (*Server, error) {
-	srv := &Server{log: log, observer: o, tracer: tracer, drain: make(chan struct{}), done: make(chan struct{}), clusters: upstream.New(s.Zone), mirrors: mirrors{closers: map[io.Closer]struct{}{}}, listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
+	srv := &Server{log: log, observer: o, tracer: tracer, lastCalls: time.Second, drain: make(chan struct{}), done: make(chan struct{}), clusters: upstream.New(s.Zone), mirrors: mirrors{closers: map[io.Closer]struct{}{}}, listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{}}
 	srv.parted = sync.NewCond(&srv.mu)
-	srv.bolt = &boltLinks{server: srv, all: map[linkKey]*linkSet{}}
+	srv.links = &framedLinks{server: srv, all: map[linkKey]*linkSet{}}
 	srv.Set(s)
 	if err := srv.Adopt(t); err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func (s *Server) Adopt(t *route.Table) error {
 		return err
 	}
 	s.table.Store(governed(t, s.table.Load()))
-	s.bolt.sweep()
+	s.links.sweep()
 	return nil
 }
 
@@ -177,7 +179,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.parted.Wait()
 	}
 	s.mu.Unlock()
-	s.bolt.end()
+	s.links.end()
 	s.mirrors.end()
 	s.reaping.Wait()
 	s.mu.Lock()

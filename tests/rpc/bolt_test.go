@@ -19,20 +19,72 @@ import (
 	"github.com/heddle-mesh/heddle/tests/harness"
 )
 
-// javaBolt compiles the program of the peers and returns its class path.
-func javaBolt(t *testing.T) string {
+// peers compiles a program of peers in Java and returns how it is begun with arguments.
+func peers(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	libraries := filepath.Join(harness.Install(t, "bolt", "1", []string{"bolt/pom.xml"}, func(dir string) error {
-		if err := harness.CopyFiles(dir, "bolt/pom.xml"); err != nil {
+	libraries := filepath.Join(harness.Install(t, "peers", "1", []string{"peers/pom.xml"}, func(dir string) error {
+		if err := harness.CopyFiles(dir, "peers/pom.xml"); err != nil {
 			return err
 		}
 		return harness.Command(t, dir, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars")
 	}), "jars", "*")
 	classes := t.TempDir()
-	if err := harness.Command(t, ".", "javac", "-Xlint:all,-path,-classfile", "-Werror", "-proc:none", "-cp", libraries, "-d", classes, "bolt/Main.java"); err != nil {
+	if err := harness.Command(t, ".", "javac", "-Xlint:all,-path,-classfile", "-Werror", "-proc:none", "-cp", libraries, "-d", classes, "peers/"+name+".java"); err != nil {
 		t.Fatal(err)
 	}
-	return classes + string(filepath.ListSeparator) + libraries
+	all := append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlogging.path=" + t.TempDir(), "-Duser.home=" + t.TempDir(), "-Dbolt.netty.epoll.switch=false",
+		"--add-opens", "java.base/java.lang=ALL-UNNAMED", "--add-opens", "java.base/java.math=ALL-UNNAMED", "-cp", classes + string(filepath.ListSeparator) + libraries, "peers." + name}, args...)
+	cmd := exec.CommandContext(t.Context(), "java", all...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	return cmd
+}
+
+// checked runs peers, each of whose lines is the outcome of a check, or is for other, until they have had that many.
+func checked(t *testing.T, cmd *exec.Cmd, m *mesh, want int, other func(line string, in io.Writer)) {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	checks, done := 0, false
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		line := lines.Text()
+		other(line, in)
+		switch {
+		case strings.HasPrefix(line, "ok "):
+			checks++
+		case line == "done":
+			done = true
+		case strings.HasPrefix(line, "not ok "):
+			t.Error(line)
+		default:
+			t.Log(line)
+		}
+	}
+	if err := cmd.Wait(); err != nil || !done || checks != want {
+		t.Errorf("%d checks of %d were well; %v\n%s\n%s", checks, want, err, stderr.String(), m.Log())
+	}
+}
+
+// onewayIsCounted waits until as many oneway calls are counted, and then has the peers go on.
+func onewayIsCounted(t *testing.T, m *mesh, in io.Writer, n int) {
+	t.Helper()
+	eventually(t, "oneway calls are counted", func() bool {
+		_, metrics := get(t, "http://"+m.admin+"/metrics")
+		return strings.Contains(metrics, fmt.Sprintf(`heddle_rpc_calls_total{cluster="stock",route="stock",status="202"} %d`, n))
+	})
+	if _, err := io.WriteString(in, "\n"); err != nil {
+		t.Error(err)
+	}
 }
 
 // mute takes connections and says nothing.
@@ -78,7 +130,6 @@ func beats(t *testing.T, addr string) {
 
 // The Java library's own server and client, in all versions of the protocol.
 func TestBoltOfJava(t *testing.T) {
-	classPath := javaBolt(t)
 	server, err := harness.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
@@ -96,47 +147,12 @@ routes:
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlogging.path="+t.TempDir(), "-Dbolt.netty.epoll.switch=false", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "-cp", classPath, "Main", port, m.addr)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	checks, done := 0, false
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		switch line := lines.Text(); {
-		case line == "ok oneway":
+	checked(t, peers(t, "Bolt", port, m.addr), m, 3*9+2, func(line string, in io.Writer) {
+		if line == "ok oneway" {
 			beats(t, server)
-			eventually(t, "oneway calls are counted", func() bool {
-				_, metrics := get(t, "http://"+m.admin+"/metrics")
-				return strings.Contains(metrics, `heddle_rpc_calls_total{cluster="stock",route="stock",status="202"} 3`)
-			})
-			if _, err := in.Write([]byte("\n")); err != nil {
-				t.Error(err)
-			}
-			checks++
-		case strings.HasPrefix(line, "ok "):
-			checks++
-		case line == "done":
-			done = true
-		case strings.HasPrefix(line, "not ok "):
-			t.Error(line)
-		default:
-			t.Log(line)
+			onewayIsCounted(t, m, in, 3)
 		}
-	}
-	if err := cmd.Wait(); err != nil || !done || checks != 3*9+2 {
-		t.Errorf("%d checks were well; %v\n%s\n%s", checks, err, stderr.String(), m.Log())
-	}
+	})
 }
 
 // Servers of Bolt are replaced under load without a call that fails, and the drain answers what is under way.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt/bolttest"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 )
 
 // versions are messages of all forms that a frame can have.
@@ -104,14 +105,14 @@ func TestNoFrames(t *testing.T) {
 
 func TestPairs(t *testing.T) {
 	header := bolttest.Map("a", "1", "", "", "Long-Name", "2")
-	header = (&bolt.Pair{Key: []byte("null")}).AppendPair(header)
+	header = bolt.AppendAgain(header, &mux.Pair{Key: []byte("null")})
 	pairs, ok := bolt.AppendPairs(nil, header)
 	if !ok || len(pairs) != 4 || !pairs[2].Is("long-name") || string(pairs[2].Value) != "2" || pairs[3].Value != nil || pairs[1].Value == nil {
 		t.Fatalf("%q, %t", pairs, ok)
 	}
 	var again []byte
 	for i := range pairs {
-		again = pairs[i].AppendPair(again)
+		again = bolt.AppendAgain(again, &pairs[i])
 	}
 	if !bytes.Equal(again, header) {
 		t.Errorf("% x, written again % x", header, again)
@@ -207,7 +208,7 @@ func FuzzSplit(f *testing.F) {
 		pairs, _ := bolt.AppendPairs(nil, frame.Header())
 		var header []byte
 		for i := range pairs {
-			header = pairs[i].AppendPair(header)
+			header = bolt.AppendAgain(header, &pairs[i])
 		}
 		out, err := frame.AppendHeader(nil, header)
 		if err != nil {

@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 )
 
 // Frame is one, whole. Its bytes are the reader's.
@@ -86,6 +89,11 @@ func Split(b []byte, limit int) (f Frame, size int, err error) {
 		return nil, size, nil
 	}
 	return h[:size:size], size, nil
+}
+
+// NewReader returns a reader of frames of at most limit bytes, whose errors are *Errors. waiting has been read already.
+func NewReader(from io.Reader, limit int, waiting []byte) *mux.Reader[Frame] {
+	return mux.NewReader(from, Split, limit, waiting)
 }
 
 // shift is how much further back fields stand than in version 1, from the second byte on.

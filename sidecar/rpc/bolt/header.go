@@ -3,26 +3,19 @@ package bolt
 import (
 	"encoding/binary"
 	"math"
-	"strings"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 )
-
-// Pair is an entry of a header's map.
-type Pair struct{ Key, Value []byte }
-
-// Is says whether the key is that name, in whatever case.
-func (p *Pair) Is(name string) bool {
-	return len(p.Key) == len(name) && strings.EqualFold(string(p.Key), name)
-}
 
 // none is the length of a key or a value that is null.
 const none = 0xffffffff
 
 // AppendPairs appends the entries of a header's map: of each the length of the key, the key, the length of the value, the value
 // (SOFARPC's SimpleMapSerializer). ok is false where the header is no such map.
-func AppendPairs(pairs []Pair, header []byte) (all []Pair, ok bool) {
+func AppendPairs(pairs []mux.Pair, header []byte) (all []mux.Pair, ok bool) {
 	all = pairs
 	for len(header) > 0 {
-		var p Pair
+		var p mux.Pair
 		if p.Key, header, ok = text(header); !ok {
 			return pairs, false
 		}
@@ -64,8 +57,8 @@ func AppendPair(out []byte, key, value string) []byte {
 	return append(binary.BigEndian.AppendUint32(out, uint32(len(value))), value...)
 }
 
-// AppendPair writes the entry again. A null stays one.
-func (p *Pair) AppendPair(out []byte) []byte {
+// AppendAgain writes an entry as it was read. A null stays one.
+func AppendAgain(out []byte, p *mux.Pair) []byte {
 	for _, s := range [][]byte{p.Key, p.Value} {
 		if s == nil {
 			out = binary.BigEndian.AppendUint32(out, none)

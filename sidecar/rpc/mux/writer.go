@@ -50,10 +50,6 @@ func NewWriter(conn net.Conn, raw syscall.RawConn, most int, patience time.Durat
 	return w
 }
 
-const bufferSize = 32 << 10
-
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
-
 // Append has a message be written with the next Flush. It is copied.
 func (w *Writer) Append(p []byte) error {
 	w.mu.Lock()

@@ -23,7 +23,7 @@ type Document struct {
 type Cluster struct {
 	Endpoints      []*Endpoint   `yaml:"endpoints"`
 	Discover       *Discover     `yaml:"discover"` // nil: there are no others
-	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it), bolt; empty: http1
+	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it), bolt, dubbo; empty: http1
 	Balance        Balance       `yaml:"balance"`
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s
 	MaxConnections int           `yaml:"max_connections"` // to each endpoint; 0: 1024
@@ -94,7 +94,11 @@ const (
 	HTTP1 = "http1"
 	HTTP2 = "http2"
 	Bolt  = "bolt"
+	Dubbo = "dubbo"
 )
+
+// Framed says whether calls by a protocol come in frames with numbers, and go only to clusters that speak it.
+func Framed(protocol string) bool { return protocol == Bolt || protocol == Dubbo }
 
 // Endpoint is one server. A plain text is its address.
 type Endpoint struct {

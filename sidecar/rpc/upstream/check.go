@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/dubbo"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
@@ -90,8 +92,11 @@ func (e *Endpoint) ask(ctx context.Context, client *http.Client, k *route.Check)
 			return err
 		}
 		defer func() { _ = c.Close() }() // it was a question
-		if e.cluster.Load().Protocol == route.Bolt {
-			return beat(ctx, c)
+		switch e.cluster.Load().Protocol {
+		case route.Bolt:
+			return beat(ctx, c, bolt.AppendHeartbeat(nil, beatID), bolt.Split, isBoltBeat)
+		case route.Dubbo:
+			return beat(ctx, c, dubbo.AppendHeartbeat(nil, beatID), dubbo.Split, isDubboBeat)
 		}
 		return nil
 	}
@@ -116,35 +121,63 @@ func (e *Endpoint) ask(ctx context.Context, client *http.Client, k *route.Check)
 	return nil
 }
 
-// beat asks a server of Bolt whether it is there.
-func beat(ctx context.Context, c net.Conn) error {
+const (
+	beatID      = 1
+	longestBeat = 1 << 10 // or event of a server of Dubbo
+)
+
+// beat asks a server of a protocol of frames whether it is there. answers says whether a frame is the answer to that, or why it is none.
+func beat[F ~[]byte](ctx context.Context, c net.Conn, question []byte, split mux.Split[F], answers func(F) (bool, error)) error {
 	deadline, _ := ctx.Deadline() // a check has one
 	if err := c.SetDeadline(deadline); err != nil {
 		return err
 	}
-	const id = 1
-	if _, err := c.Write(bolt.AppendHeartbeat(nil, id)); err != nil {
+	if _, err := c.Write(question); err != nil {
 		return fmt.Errorf("send a heartbeat: %w", err)
 	}
-	r := bolt.NewReader(c, bolt.MaxHead, nil)
+	r := mux.NewReader(c, split, longestBeat, nil)
 	defer r.Release()
 	for {
 		f, err := r.Next()
-		switch {
-		case err != nil:
+		if err != nil {
 			return fmt.Errorf("the answer to a heartbeat: %w", err)
-		case f == nil:
+		}
+		if f == nil {
 			if err := r.More(); err != nil {
 				return fmt.Errorf("no answer to a heartbeat: %w", err)
 			}
-		case f.Type() != bolt.Answer || !f.Heartbeat() || f.ID() != id:
-			return errors.New("what answers a heartbeat is none")
-		case f.Status() != bolt.Success:
-			return fmt.Errorf("a heartbeat is answered with status %d", f.Status())
-		default:
-			return nil
+			continue
+		}
+		if is, err := answers(f); is || err != nil {
+			return err
 		}
 	}
+}
+
+var errNoBeat = errors.New("what answers a heartbeat is none")
+
+func isBoltBeat(f bolt.Frame) (bool, error) {
+	switch {
+	case f.Type() != bolt.Answer || !f.Heartbeat() || f.ID() != beatID:
+		return false, errNoBeat
+	case f.Status() != bolt.Success:
+		return false, fmt.Errorf("a heartbeat is answered with status %d", f.Status())
+	}
+	return true, nil
+}
+
+func isDubboBeat(f dubbo.Frame) (bool, error) {
+	switch {
+	case f.ReadOnly():
+		return false, errParting
+	case f.Request() && f.Event(): // the server has something to say of its own
+		return false, nil
+	case f.Request() || !f.Event() || f.ID() != beatID:
+		return false, errNoBeat
+	case f.Status() != dubbo.OK:
+		return false, fmt.Errorf("a heartbeat is answered with status %d", f.Status())
+	}
+	return true, nil
 }
 
 // asked notes what a check has found, and returns whether the endpoint has gone up or down by it.

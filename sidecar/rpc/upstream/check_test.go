@@ -8,20 +8,37 @@ import (
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt/bolttest"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/dubbo"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/dubbo/dubbotest"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
-// A server of Bolt is checked by what it says to a heartbeat.
+// A server of a protocol of frames is checked by what it says to a heartbeat.
 func TestHeartbeats(t *testing.T) {
+	type serve func(net.Listener)
+	ofBolt := func(answer func(out []byte, f bolt.Frame) []byte) serve {
+		return func(l net.Listener) { bolttest.Serve(l, answer) }
+	}
+	ofDubbo := func(answer func(out []byte, f dubbo.Frame) []byte) serve {
+		return func(l net.Listener) { dubbotest.Serve(l, answer) }
+	}
 	for what, c := range map[string]struct {
-		answer func(out []byte, f bolt.Frame) []byte
-		wrong  string
+		protocol string
+		serve    serve
+		wrong    string
 	}{
-		"well":          {bolttest.Echo, ""},
-		"a status":      {func(out []byte, f bolt.Frame) []byte { return f.AppendAnswer(out, bolt.Busy) }, "answered with status 4"},
-		"another frame": {func(out []byte, f bolt.Frame) []byte { return bolttest.Message{ID: f.ID()}.Append(out) }, "is none"},
-		"no frame":      {func(out []byte, _ bolt.Frame) []byte { return append(out, "HTTP/1.1 400 Bad Request\r\n\r\n"...) }, "none of Bolt"},
-		"nothing":       {func(out []byte, _ bolt.Frame) []byte { return out }, "no answer"},
+		"well":          {route.Bolt, ofBolt(bolttest.Echo), ""},
+		"a status":      {route.Bolt, ofBolt(func(out []byte, f bolt.Frame) []byte { return f.AppendAnswer(out, bolt.Busy) }), "answered with status 4"},
+		"another frame": {route.Bolt, ofBolt(func(out []byte, f bolt.Frame) []byte { return bolttest.Message{ID: f.ID()}.Append(out) }), "is none"},
+		"no frame":      {route.Bolt, ofBolt(func(out []byte, _ bolt.Frame) []byte { return append(out, "HTTP/1.1 400 Bad Request\r\n\r\n"...) }), "none of Bolt"},
+		"nothing":       {route.Bolt, ofBolt(func(out []byte, _ bolt.Frame) []byte { return out }), "no answer"},
+
+		"Dubbo, well":          {route.Dubbo, ofDubbo(dubbotest.Echo), ""},
+		"Dubbo, its own first": {route.Dubbo, ofDubbo(func(out []byte, f dubbo.Frame) []byte { return f.AppendBeat(dubbo.AppendHeartbeat(out, 9)) }), ""},
+		"Dubbo, a status":      {route.Dubbo, ofDubbo(func(out []byte, f dubbo.Frame) []byte { return dubbotest.Frame(out, 0x22, 80, f.ID(), []byte("N")) }), "answered with status 80"},
+		"Dubbo, another frame": {route.Dubbo, ofDubbo(func(out []byte, f dubbo.Frame) []byte { return dubbotest.Frame(out, 2, dubbo.OK, f.ID(), []byte("N")) }), "is none"},
+		"Dubbo, no frame":      {route.Dubbo, ofDubbo(func(out []byte, _ dubbo.Frame) []byte { return append(out, "HTTP/1.1 400 Bad Request\r\n\r\n"...) }), "no frame of Dubbo"},
+		"Dubbo, it ends":       {route.Dubbo, ofDubbo(func(out []byte, f dubbo.Frame) []byte { return f.AppendBeat(dubbo.AppendReadOnly(out)) }), "takes no more calls"},
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -30,10 +47,10 @@ func TestHeartbeats(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			bolttest.Serve(l, c.answer)
+			c.serve(l)
 		}()
 		e := &Endpoint{Address: l.Addr().String()}
-		e.cluster.Store(&Cluster{Protocol: route.Bolt})
+		e.cluster.Store(&Cluster{Protocol: c.protocol})
 		k := (route.Check{Timeout: 30 * time.Second}).WithDefaults()
 		if what == "nothing" {
 			k.Timeout = 20 * time.Millisecond

@@ -210,7 +210,19 @@ func (e *Endpoint) encrypt(socket net.Conn, deadline time.Time) (net.Conn, error
 const (
 	firstAside = time.Second
 	longAside  = 30 * time.Second
+	parting    = 10 * time.Second // what a server of Dubbo takes to end
 )
+
+// errParting is what a server says that is about to end.
+var errParting = errors.New("it says that it takes no more calls")
+
+// Parts notes that the server says on a connection that it takes no more calls there: it is about to end, and calls go elsewhere if they can.
+func (e *Endpoint) Parts() {
+	e.mu.Lock()
+	e.until, e.unreached = time.Now().Add(parting), errParting.Error()
+	e.mu.Unlock()
+	e.cluster.Load().changed()
+}
 
 // connected notes whether the endpoint could be connected to.
 func (e *Endpoint) connected(err error) {

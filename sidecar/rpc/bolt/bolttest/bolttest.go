@@ -4,9 +4,9 @@ package bolttest
 import (
 	"encoding/binary"
 	"net"
-	"sync"
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/mux/muxtest"
 )
 
 // Message is what a frame says. The zero value is an answer of version 1.
@@ -73,54 +73,9 @@ func Map(pairs ...string) (header []byte) {
 	return header
 }
 
-// Serve has answer answer each frame of each connection, in a goroutine of the connection's, until l is closed; what it returns
-// is written together with what answers the frames that came along.
+// Serve has answer answer each frame of each connection, as muxtest's does.
 func Serve(l net.Listener, answer func(out []byte, f bolt.Frame) []byte) {
-	var mu sync.Mutex
-	conns := map[net.Conn]bool{}
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			for c := range conns {
-				_ = c.Close() // its end is the test's
-			}
-			return
-		}
-		mu.Lock()
-		conns[c] = true
-		mu.Unlock()
-		go func() {
-			_ = serve(c, answer) // however it ends
-			_ = c.Close()
-		}()
-	}
-}
-
-func serve(c net.Conn, answer func(out []byte, f bolt.Frame) []byte) error {
-	r := bolt.NewReader(c, 64<<20, nil)
-	defer r.Release()
-	var out []byte
-	for {
-		f, err := r.Next()
-		if err != nil {
-			return err
-		}
-		if f != nil {
-			out = answer(out, f)
-			continue
-		}
-		if len(out) > 0 {
-			if _, err := c.Write(out); err != nil {
-				return err
-			}
-			out = out[:0]
-		}
-		if err := r.More(); err != nil {
-			return err
-		}
-	}
+	muxtest.Serve(l, bolt.Split, answer)
 }
 
 // Echo answers a request with its header and its content, as the same version; nothing to what wants no answer.

@@ -1,3 +1,5 @@
+package peers;
+
 import com.alipay.remoting.BizContext;
 import com.alipay.remoting.Connection;
 import com.alipay.remoting.CustomSerializer;
@@ -32,7 +34,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /** A server of Bolt and clients that call it through a proxy; what they see is printed, a line for each check. */
-public final class Main {
+public final class Bolt {
     /** What is asked. */
     static final class Ask implements Serializable {
         private static final long serialVersionUID = 1;

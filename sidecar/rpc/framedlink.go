@@ -11,13 +11,12 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/tcp"
-	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
 
-// boltLinks are the connections to servers of Bolt, each of which carries calls of many clients.
-type boltLinks struct {
+// framedLinks are the connections to servers of protocols of frames, each of which carries calls of many clients.
+type framedLinks struct {
 	server *Server
 
 	mu   sync.Mutex
@@ -28,12 +27,13 @@ type boltLinks struct {
 // linkKey is what calls have in common that may share connections.
 type linkKey struct {
 	endpoint *upstream.Endpoint
+	speaks   framing
 	kind     uint16 // of their frames
 }
 
-// linkSet are the connections of one key. boltLinks' mu guards it.
+// linkSet are the connections of one key. framedLinks' mu guards it.
 type linkSet struct {
-	links   []*boltLink
+	links   []*framedLink
 	dialing *dialing // nil: nobody is
 }
 
@@ -55,10 +55,10 @@ var (
 )
 
 // ready is the connection with the least to do; nil: there is none.
-func (s *boltLinks) ready(e *upstream.Endpoint, kind uint16) *boltLink {
+func (s *framedLinks) ready(k linkKey) *framedLink {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	set := s.all[linkKey{e, kind}]
+	set := s.all[k]
 	if set == nil || len(set.links) == 0 {
 		return nil
 	}
@@ -70,22 +70,22 @@ func (s *boltLinks) ready(e *upstream.Endpoint, kind uint16) *boltLink {
 		}
 	}
 	if least >= crowded && len(set.links) < maxLinks && set.dialing == nil {
-		if most, _, _ := e.Bounds(); len(set.links) < most {
-			s.dial(linkKey{e, kind}, set)
+		if most, _, _ := k.endpoint.Bounds(); len(set.links) < most {
+			s.dial(k, set)
 		}
 	}
 	return best
 }
 
 // connect is ready that waits for a connection until then.
-func (s *boltLinks) connect(e *upstream.Endpoint, kind uint16, until time.Time) (*boltLink, error) {
+func (s *framedLinks) connect(k linkKey, until time.Time) (*framedLink, error) {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	for {
-		if l := s.ready(e, kind); l != nil {
+		if l := s.ready(k); l != nil {
 			return l, nil
 		}
-		d := s.dialed(linkKey{e, kind})
+		d := s.dialed(k)
 		select {
 		case <-d.done:
 			if d.err != nil {
@@ -100,7 +100,7 @@ func (s *boltLinks) connect(e *upstream.Endpoint, kind uint16, until time.Time) 
 }
 
 // dialed is the connection that is being made.
-func (s *boltLinks) dialed(k linkKey) *dialing {
+func (s *framedLinks) dialed(k linkKey) *dialing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	set := s.all[k]
@@ -120,14 +120,14 @@ func (s *boltLinks) dialed(k linkKey) *dialing {
 }
 
 // dial begins to make a connection, which is not bound to the time of the call that is in want of it. mu is held. A client is being served.
-func (s *boltLinks) dial(k linkKey, set *linkSet) {
+func (s *framedLinks) dial(k linkKey, set *linkSet) {
 	d := &dialing{done: make(chan struct{})}
 	set.dialing = d
 	s.server.reaping.Go(func() {
 		up, _, err := k.endpoint.Get(time.Now().Add(linkWithin), s.server.done)
-		var l *boltLink
+		var l *framedLink
 		if err == nil {
-			l = s.link(k.endpoint, up)
+			l = s.link(k, up)
 		}
 		s.mu.Lock()
 		set.dialing = nil
@@ -137,7 +137,7 @@ func (s *boltLinks) dial(k linkKey, set *linkSet) {
 			_ = up.Close() // nothing has been said on it
 			l, err = nil, errEnding
 		default:
-			l.key, l.set, set.links = k, set, append(set.links, l)
+			l.set, set.links = set, append(set.links, l)
 		}
 		s.mu.Unlock()
 		d.err = err
@@ -148,26 +148,25 @@ func (s *boltLinks) dial(k linkKey, set *linkSet) {
 	})
 }
 
-// boltLink is a connection to a server.
-type boltLink struct {
-	links    *boltLinks
-	key      linkKey
-	set      *linkSet
-	endpoint *upstream.Endpoint
-	up       *upstream.Conn
-	reader   *bolt.Reader
-	writer   *mux.Writer
-	table    *mux.Table[*boltCall]
-	flushes  flushes
-	once     sync.Once
+// framedLink is a connection to a server.
+type framedLink struct {
+	linkKey
+	links   *framedLinks
+	set     *linkSet
+	up      *upstream.Conn
+	reader  *mux.Reader[[]byte]
+	writer  *mux.Writer
+	table   *mux.Table[*framedCall]
+	flushes flushes
+	once    sync.Once
 
 	mu      sync.Mutex
 	retired bool // its endpoint is no more: it ends with its last call
 }
 
-func (s *boltLinks) link(e *upstream.Endpoint, up *upstream.Conn) *boltLink {
+func (s *framedLinks) link(k linkKey, up *upstream.Conn) *framedLink {
 	settings := s.server.settings.Load()
-	l := &boltLink{links: s, endpoint: e, up: up, reader: bolt.NewReader(up.Conn, settings.FrameSize, nil)}
+	l := &framedLink{linkKey: k, links: s, up: up, reader: mux.NewReader(up.Conn, k.speaks.split, settings.FrameSize, nil)}
 	raw := tcp.Raw(up.Conn)
 	tcp.GiveUpAfter(raw, unacknowledged)
 	if _, encrypted := up.Conn.(*tls.Conn); encrypted {
@@ -182,14 +181,14 @@ func (s *boltLinks) link(e *upstream.Endpoint, up *upstream.Conn) *boltLink {
 const unacknowledged = 10 * time.Second
 
 // run passes answers on until the connection ends.
-func (l *boltLink) run() {
+func (l *framedLink) run() {
 	l.end(l.read())
 	_ = l.up.Close() // it is closed already, and counted now
 	l.writer.Close(errEnding)
 	l.reader.Release()
 }
 
-func (l *boltLink) read() error {
+func (l *framedLink) read() error {
 	_, _, idle := l.endpoint.Bounds()
 	idle = max(idle, time.Second) // the endpoint may be no more
 	if err := l.up.SetReadDeadline(time.Now().Add(idle)); err != nil {
@@ -198,9 +197,6 @@ func (l *boltLink) read() error {
 	for {
 		for {
 			f, err := l.reader.Next()
-			if err == nil && f != nil && !f.Intact() {
-				err = errors.New("a frame's checksum is wrong")
-			}
 			if err != nil {
 				return fmt.Errorf("the server's answer: %w", err)
 			}
@@ -216,8 +212,8 @@ func (l *boltLink) read() error {
 	}
 }
 
-// more reads on. A connection that nothing has used for as long as idle ends.
-func (l *boltLink) more(idle time.Duration) error {
+// more reads on. A connection that nothing has used for as long as idle ends; one whose calls take so long is used, as its server is told by a heartbeat.
+func (l *framedLink) more(idle time.Duration) error {
 	for {
 		err := l.reader.More()
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -227,6 +223,9 @@ func (l *boltLink) more(idle time.Duration) error {
 		if l.table.CloseIdle(now.Add(-idle)) {
 			return errEnding
 		}
+		if l.writer.Append(l.speaks.appendHeartbeat(nil, mux.None)) == nil {
+			l.writer.Flush()
+		}
 		if err := l.up.SetReadDeadline(now.Add(idle)); err != nil {
 			return err
 		}
@@ -234,30 +233,47 @@ func (l *boltLink) more(idle time.Duration) error {
 }
 
 // take has a frame of the server's.
-func (l *boltLink) take(f bolt.Frame) {
-	switch {
-	case f.Type() == bolt.Answer:
-		x, ok := l.table.Take(f.ID())
-		if !ok {
-			return // it was late
-		}
-		if w := x.reply(f); w != nil {
-			l.flushes.add(w)
-		}
-		l.leave()
-	case f.Type() == bolt.Request: // nobody here has it: clients are not called
-		status := bolt.NoProcessor
-		if f.Heartbeat() {
-			status = bolt.Success
-		}
-		if l.writer.Append(f.AppendAnswer(nil, status)) == nil {
-			l.flushes.add(l.writer)
-		}
+func (l *framedLink) take(f []byte) {
+	var answer []byte
+	switch l.speaks.sort(f) {
+	case isAnswer:
+		l.answer(f)
+	case isHeartbeat:
+		answer = l.speaks.appendBeat(nil, f)
+	case isCall: // nobody here has it: clients are not called
+		answer = l.speaks.appendNobody(nil, f)
+	case isParting:
+		l.links.forget(l)
+		l.endpoint.Parts()
+		l.retire()
+	}
+	if answer != nil && l.writer.Append(answer) == nil {
+		l.flushes.add(l.writer)
 	}
 }
 
+// answer passes an answer on.
+func (l *framedLink) answer(f []byte) {
+	n, ok := l.speaks.number(f)
+	if !ok {
+		return // nothing was asked by such a number
+	}
+	x, ok := l.table.Take(n)
+	if !ok {
+		return // it was late
+	}
+	if !time.Now().Before(x.deadline) {
+		l.late([]*framedCall{x}) // a server may know that too, and say less than it has
+		return
+	}
+	if w := x.reply(f); w != nil {
+		l.flushes.add(w)
+	}
+	l.leave()
+}
+
 // late has calls whose time is over.
-func (l *boltLink) late(all []*boltCall) {
+func (l *framedLink) late(all []*framedCall) {
 	for _, x := range all {
 		x.fail(&failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: !x.hurried()})
 	}
@@ -265,7 +281,7 @@ func (l *boltLink) late(all []*boltCall) {
 }
 
 // end fails what is under way, once. It does not wait.
-func (l *boltLink) end(err error) {
+func (l *framedLink) end(err error) {
 	l.once.Do(func() {
 		l.links.forget(l)
 		rest := l.table.Close()
@@ -277,7 +293,7 @@ func (l *boltLink) end(err error) {
 }
 
 // retire has the connection end with its last call.
-func (l *boltLink) retire() {
+func (l *framedLink) retire() {
 	l.mu.Lock()
 	l.retired = true
 	l.mu.Unlock()
@@ -285,7 +301,7 @@ func (l *boltLink) retire() {
 }
 
 // leave ends a retired connection that nothing uses.
-func (l *boltLink) leave() {
+func (l *framedLink) leave() {
 	l.mu.Lock()
 	retired := l.retired
 	l.mu.Unlock()
@@ -295,38 +311,38 @@ func (l *boltLink) leave() {
 }
 
 // forget has no more calls come to a connection.
-func (s *boltLinks) forget(l *boltLink) {
+func (s *framedLinks) forget(l *framedLink) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i := slices.Index(l.set.links, l); i >= 0 {
 		l.set.links = slices.Delete(l.set.links, i, i+1)
 	}
-	if most, _, _ := l.endpoint.Bounds(); most == 0 && len(l.set.links) == 0 && l.set.dialing == nil && s.all[l.key] == l.set {
-		delete(s.all, l.key) // the endpoint is no more
+	if most, _, _ := l.endpoint.Bounds(); most == 0 && len(l.set.links) == 0 && l.set.dialing == nil && s.all[l.linkKey] == l.set {
+		delete(s.all, l.linkKey) // the endpoint is no more
 	}
 }
 
 // sweep retires connections to endpoints that no cluster has any more.
-func (s *boltLinks) sweep() {
+func (s *framedLinks) sweep() {
 	kept := map[*upstream.Endpoint]bool{}
 	for _, c := range s.server.clusters.Clusters() {
 		for _, e := range c.Endpoints {
 			kept[e] = true
 		}
 	}
-	s.each(func(k linkKey) bool { return !kept[k.endpoint] }, (*boltLink).retire)
+	s.each(func(k linkKey) bool { return !kept[k.endpoint] }, (*framedLink).retire)
 }
 
 // end ends all connections. No client is served any more.
-func (s *boltLinks) end() {
+func (s *framedLinks) end() {
 	s.mu.Lock()
 	s.over = true
 	s.mu.Unlock()
-	s.each(func(linkKey) bool { return true }, func(l *boltLink) { l.end(errEnding) })
+	s.each(func(linkKey) bool { return true }, func(l *framedLink) { l.end(errEnding) })
 }
 
-func (s *boltLinks) each(which func(linkKey) bool, do func(*boltLink)) {
-	var all []*boltLink
+func (s *framedLinks) each(which func(linkKey) bool, do func(*framedLink)) {
+	var all []*framedLink
 	s.mu.Lock()
 	for k, set := range s.all {
 		if !which(k) {

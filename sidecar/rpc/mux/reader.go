@@ -1,13 +1,17 @@
-package bolt
+package mux
 
 import (
 	"io"
 	"sync"
 )
 
-// Reader has the frames of a connection, of which it reads as many at once as have come.
-type Reader struct {
+// Split takes a message of at most limit bytes from the front of b, and says how long it is, as far as that is known; it is nil while it is not whole.
+type Split[F ~[]byte] func(b []byte, limit int) (f F, size int, err error)
+
+// Reader has the messages of a connection, of which it reads as many at once as have come.
+type Reader[F ~[]byte] struct {
 	from  io.Reader
+	split Split[F]
 	limit int
 	buf   []byte // buf[r:w] is not taken yet
 	r, w  int
@@ -25,9 +29,9 @@ var (
 	buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 )
 
-// NewReader returns a reader of frames of at most limit bytes. waiting has been read already.
-func NewReader(from io.Reader, limit int, waiting []byte) *Reader {
-	r := &Reader{from: from, limit: limit}
+// NewReader returns a reader of messages of at most limit bytes. waiting has been read already.
+func NewReader[F ~[]byte](from io.Reader, split Split[F], limit int, waiting []byte) *Reader[F] {
+	r := &Reader[F]{from: from, split: split, limit: limit}
 	if len(waiting) > 0 {
 		r.grow(len(waiting))
 		r.w = copy(r.buf, waiting)
@@ -35,20 +39,20 @@ func NewReader(from io.Reader, limit int, waiting []byte) *Reader {
 	return r
 }
 
-// Next takes a frame that has been read already; nil: none that is whole. It is valid until More. The error is an *Error.
-func (r *Reader) Next() (Frame, error) {
-	f, size, err := Split(r.buf[r.r:r.w], r.limit)
+// Next takes a message that has been read already; nil: none that is whole. It is valid until More. The error is Split's.
+func (r *Reader[F]) Next() (F, error) {
+	f, size, err := r.split(r.buf[r.r:r.w], r.limit)
 	if f != nil {
 		r.r += size
 	}
 	return f, err
 }
 
-// Midway says whether a part of a frame has been read.
-func (r *Reader) Midway() bool { return r.r < r.w }
+// Midway says whether a part of a message has been read.
+func (r *Reader[F]) Midway() bool { return r.r < r.w }
 
 // More reads on. The buffer grows as bytes come, not as a head promises them.
-func (r *Reader) More() error {
+func (r *Reader[F]) More() error {
 	if r.r == r.w {
 		r.resize(r.w)
 		r.r, r.w = 0, 0
@@ -73,7 +77,7 @@ func (r *Reader) More() error {
 }
 
 // resize has the buffer, of which nothing is waiting, be as what came last calls for.
-func (r *Reader) resize(last int) {
+func (r *Reader[F]) resize(last int) {
 	r.w = 0
 	if r.few++; last > smallSize/2 {
 		r.few = 0
@@ -81,7 +85,7 @@ func (r *Reader) resize(last int) {
 	switch {
 	case len(r.buf) == smallSize && last == smallSize:
 		r.grow(bufferSize)
-	case len(r.buf) > bufferSize, len(r.buf) == bufferSize && r.few > manyFew: // a long frame's, or a busy time's
+	case len(r.buf) > bufferSize, len(r.buf) == bufferSize && r.few > manyFew: // a long message's, or a busy time's
 		recycle(r.buf)
 		r.buf = nil
 	}
@@ -90,7 +94,7 @@ func (r *Reader) resize(last int) {
 // manyFew are so many reads in a row that bring little that the small buffer does.
 const manyFew = 16
 
-func (r *Reader) grow(size int) {
+func (r *Reader[F]) grow(size int) {
 	old := r.buf
 	switch {
 	case size <= smallSize:
@@ -114,7 +118,7 @@ func recycle(b []byte) {
 }
 
 // Release gives the buffer back. Nothing is read any more.
-func (r *Reader) Release() {
+func (r *Reader[F]) Release() {
 	recycle(r.buf)
 	r.buf, r.r, r.w = nil, 0, 0
 }

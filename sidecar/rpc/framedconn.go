@@ -10,18 +10,18 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/tcp"
-	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 )
 
-// boltConn is a client's connection that speaks Bolt. Its goroutine reads requests, and has them be sent on connections to servers that
+// framedConn is a client's connection of a protocol of frames. Its goroutine reads requests, and has them be sent on connections to servers that
 // all clients share; the goroutines of these write the answers.
-type boltConn struct {
+type framedConn struct {
 	*conn
-	reader   *bolt.Reader
+	speaks   framing
+	reader   *mux.Reader[[]byte]
 	writer   *mux.Writer
 	flushes  flushes
-	room     []byte         // for a frame whose header changes
+	room     []byte         // for a frame that changes
 	path     string         // of the last call
 	waiters  sync.WaitGroup // goroutines with calls that wait for a connection to a server
 	parked   atomic.Int64   // bytes of these calls
@@ -30,18 +30,20 @@ type boltConn struct {
 	quiet    chan struct{}  // has one when ending is true and nothing is under way, or when the connection is cut
 	set      time.Time      // when the deadline of reading was
 	midway   bool           // it is one within a frame
+	last     time.Time      // when no more calls are taken; the zero time: the client has not been told that it is to send none
 }
 
 const (
 	maxUnderway = 1 << 14 // calls of a client's connection
 	maxParked   = 1 << 20 // bytes of calls that wait for a connection to a server; beyond it no more is read meanwhile
+	mostRoom    = 4 << 10 // bytes of it that a connection keeps
 	maxUntaken  = 1 << 20 // bytes that either end has not taken, beside one frame
 )
 
-// serveBolt serves until the client ends, or the drain begins.
-func (c *conn) serveBolt() {
+// serveFrames serves until the client ends, or the drain begins.
+func (c *conn) serveFrames(speaks framing) {
 	s := c.server.settings.Load()
-	b := &boltConn{conn: c, reader: bolt.NewReader(c.client.Conn, s.FrameSize, c.client.Waiting()), quiet: make(chan struct{}, 1)}
+	b := &framedConn{conn: c, speaks: speaks, reader: mux.NewReader(c.client.Conn, speaks.split, s.FrameSize, c.client.Waiting()), quiet: make(chan struct{}, 1)}
 	c.client.Release()
 	raw := tcp.Raw(c.socket)
 	if c.isTLS {
@@ -63,7 +65,7 @@ func (c *conn) serveBolt() {
 var errGone = errors.New("the client has gone")
 
 // Close has nobody wait for what is under way: the connection is being cut.
-func (b *boltConn) Close() error {
+func (b *framedConn) Close() error {
 	select {
 	case b.quiet <- struct{}{}:
 	default:
@@ -72,13 +74,10 @@ func (b *boltConn) Close() error {
 }
 
 // run takes what comes until nothing more may.
-func (b *boltConn) run() {
+func (b *framedConn) run() {
 	for {
 		for {
 			f, err := b.reader.Next()
-			if err == nil && f != nil && !f.Intact() {
-				err = errors.New("a frame's checksum is wrong")
-			}
 			if err != nil {
 				b.refuse(err)
 				return
@@ -89,6 +88,9 @@ func (b *boltConn) run() {
 			b.take(f)
 		}
 		b.flushes.all()
+		if cap(b.room) > mostRoom {
+			b.room = nil
+		}
 		if !b.more() {
 			return
 		}
@@ -96,24 +98,44 @@ func (b *boltConn) run() {
 }
 
 // more reads on; it returns false at the end.
-func (b *boltConn) more() bool {
+func (b *framedConn) more() bool {
 	for {
-		if !b.patient() || b.isDraining() { // in this order: the drain ends what is waited for
+		if !b.patient() || b.isDraining() && !b.parts() { // in this order: the drain ends what is waited for
 			return false
 		}
 		err := b.reader.More()
 		switch {
 		case err == nil:
 			return true
-		case !errors.Is(err, os.ErrDeadlineExceeded) || b.isDraining() || b.midway || b.underway.Load() == 0:
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return false
+		case b.isDraining():
+			continue
+		case b.midway || b.underway.Load() == 0:
 			return false
 		}
 		b.set = time.Time{} // it waits for its answers
 	}
 }
 
+// parts says whether calls are still taken on a connection that is to end. Where its protocol has a frame for that, the client is told at first.
+func (b *framedConn) parts() bool {
+	if b.last.IsZero() {
+		told := b.speaks.appendParting(nil)
+		if told == nil || b.writer.Append(told) != nil {
+			return false
+		}
+		b.writer.Flush()
+		b.last = time.Now().Add(b.server.lastCalls)
+	}
+	return time.Now().Before(b.last) && b.client.Conn.SetReadDeadline(b.last) == nil
+}
+
 // patient sets how long the client may send nothing.
-func (b *boltConn) patient() bool {
+func (b *framedConn) patient() bool {
+	if !b.last.IsZero() {
+		return true
+	}
 	s := b.server.settings.Load()
 	limit, midway := s.IdleTimeout, b.reader.Midway()
 	if midway {
@@ -128,7 +150,7 @@ func (b *boltConn) patient() bool {
 }
 
 // settle waits for the answers to what is under way.
-func (b *boltConn) settle() {
+func (b *framedConn) settle() {
 	b.ending.Store(true)
 	for b.underway.Load() > 0 && !b.isGone() {
 		<-b.quiet
@@ -136,36 +158,32 @@ func (b *boltConn) settle() {
 }
 
 // answered notes that a call is over.
-func (b *boltConn) answered() {
+func (b *framedConn) answered() {
 	if b.underway.Add(-1) == 0 && b.ending.Load() {
 		_ = b.Close() // wakes settle
 	}
 }
 
 // take has a frame be answered.
-func (b *boltConn) take(f bolt.Frame) {
-	switch {
-	case f.Type() == bolt.Answer: // nothing was asked
-	case f.Heartbeat():
-		if f.Type() != bolt.Request {
-			return
-		}
-		switch err := b.writer.Append(f.AppendAnswer(nil, bolt.Success)); {
+func (b *framedConn) take(f []byte) {
+	switch b.speaks.sort(f) {
+	case isHeartbeat:
+		switch err := b.writer.Append(b.speaks.appendBeat(nil, f)); {
 		case err == nil:
 			b.flushes.add(b.writer)
 		case errors.Is(err, mux.ErrFull):
 			b.cut()
 		}
-	default:
-		boltCalls.Get().(*boltCall).serve(b, f)
+	case isCall:
+		b.speaks.call().serve(b, f)
 	}
 }
 
 // refuse notes what is no frame. Nothing behind it can be read.
-func (b *boltConn) refuse(err error) {
+func (b *framedConn) refuse(err error) {
 	var x call
 	x.begin(b.conn)
-	x.done.Method, x.done.Status, x.done.Why = boltMethod, http.StatusBadRequest, err.Error()
+	x.done.Method, x.done.Status, x.done.Why = string(b.speaks.method()), http.StatusBadRequest, err.Error()
 	x.end()
 }
 
