@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/failpoint"
+	"github.com/heddle-mesh/heddle/tests/harness"
 	"github.com/heddle-mesh/heddle/txn"
 	"github.com/heddle-mesh/heddle/txn/txnlog"
 	"github.com/heddle-mesh/heddle/txn/xa"
@@ -517,6 +518,57 @@ func TestRun(t *testing.T) {
 	for i, id := range ids {
 		if got, want := len(there(t, id)), 2*(i/10); got != want {
 			t.Errorf("transaction %d is on %d shards, want %d", i, got, want)
+		}
+	}
+	clean(t)
+}
+
+// TestNumberIsAnothers: after a failover the number of a branch's connection may be somebody else's on the server that took over. Whoever it is keeps his
+// connection, and nobody waits for him to go.
+func TestNumberIsAnothers(t *testing.T) {
+	const account = "monitor"
+	if _, err := control[1].ExecContext(t.Context(), "CREATE OR REPLACE USER "+account); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = control[1].Exec("DROP USER " + account) })
+	for _, user := range []string{account, "root"} {
+		cfg := env.Shards[1].Config("")
+		cfg.User = user
+		other, err := harness.Open(t, cfg).Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		m := manager(func(_ context.Context, at string) error {
+			if at == "deliver.before" {
+				return errors.New("dies")
+			}
+			return nil
+		})
+		lastTransfer++
+		x, branches := m.Begin(txn.Options{}), []*branch{connect(t, 0), connect(t, 1)}
+		if err := other.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&branches[1].id); err != nil { // which it had on the server before
+			t.Fatal(err)
+		}
+		for i, b := range branches {
+			if err := x.Enlist(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			b.run(t, fmt.Sprintf("INSERT INTO bank.ledger VALUES (%d, %d)", lastTransfer, i))
+			x.Touched(b, true)
+		}
+		if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+			t.Fatal(err)
+		}
+		for _, b := range branches {
+			b.Discard()
+		}
+		recoverAll(t, recoverer(t, nil))
+		if on := there(t, lastTransfer); len(on) != 2 {
+			t.Errorf("beside a connection of %s: it is there on %v", user, on)
+		}
+		if err := other.PingContext(t.Context()); err != nil {
+			t.Errorf("the connection of %s has been ended: %v", user, err)
 		}
 	}
 	clean(t)
