@@ -345,7 +345,10 @@ func (r resolver) decide(ctx context.Context, home *txnlog.Server, l *Listed, co
 	case found == xa.Undecided && commit && !force:
 		return ErrUndecided
 	case found == xa.Undecided && commit:
-		return home.Force(ctx, l.GTRID, l.logs())
+		if err = home.Force(ctx, l.GTRID, l.logs()); txnlog.Code(err) == txnlog.CodeDuplicate { // somebody has decided since
+			return r.decide(ctx, home, l, commit, force)
+		}
+		return err
 	case found == xa.Undecided:
 		conn := uint32(0)
 		if len(l.Branches) > 0 {
