@@ -28,9 +28,6 @@ const (
 type RecoveryConfig struct {
 	Shards  *Shards
 	Cluster uint32
-	// Leads reports whether this process is to look after a data source; nil: after all. It saves work only: any number
-	// of processes may be at one.
-	Leads func(dataSource string) bool
 	// Life is what is known of the process of an epoch; nil: nothing. It decides how long its branches are left alone.
 	Life func(epoch uint64) Life
 	// Alarm is told of what only an operator, or a server's restart, can help, each time it is found; nil: nobody is.
@@ -57,9 +54,6 @@ func (c RecoveryConfig) withDefaults() RecoveryConfig {
 			*d.of = d.by
 		}
 	}
-	if c.Leads == nil {
-		c.Leads = func(string) bool { return true }
-	}
 	if c.Life == nil {
 		c.Life = func(uint64) Life { return LifeUnknown }
 	}
@@ -85,6 +79,7 @@ type Alarm struct {
 type Recoverer struct {
 	cfg    RecoveryConfig
 	nudged chan struct{}
+	leads  leads
 
 	mu      sync.Mutex // guards what follows
 	first   map[string]map[xa.XID]time.Time
@@ -97,7 +92,8 @@ type Recoverer struct {
 
 // NewRecoverer returns a recoverer that has seen nothing yet.
 func NewRecoverer(cfg RecoveryConfig) *Recoverer {
-	return &Recoverer{cfg: cfg.withDefaults(), nudged: make(chan struct{}, 1), first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
+	cfg = cfg.withDefaults()
+	return &Recoverer{cfg: cfg, nudged: make(chan struct{}, 1), leads: leads{cluster: cfg.Cluster}, first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
 		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[string]map[xa.GTRID]time.Time{}, cursors: map[markLog]txnlog.MarkCursor{}, places: map[string]place{}}
 }
 
@@ -105,6 +101,7 @@ func NewRecoverer(cfg RecoveryConfig) *Recoverer {
 // takes its time does not keep others waiting.
 func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err error)) {
 	looks, sweeps := crowd{most: overlap}, crowd{most: 1}
+	defer r.leads.keep(nil)
 	defer looks.all.Wait()
 	defer sweeps.all.Wait()
 	told := func(name string, err error) {
@@ -114,17 +111,15 @@ func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err 
 	}
 	for turn := 0; ctx.Err() == nil; turn++ {
 		for _, name := range r.cfg.Shards.Names() {
-			if !r.cfg.Leads(name) {
-				continue
-			}
 			looks.start(name, func() {
 				_, err := r.Scan(ctx, name)
 				told(name, err)
 			})
 			if turn%sweepEvery == 0 {
-				sweeps.start(name, func() { told(name, r.Sweep(ctx, name)) })
+				sweeps.start(name, func() { told(name, r.sweepIfLeading(ctx, name)) })
 			}
 		}
+		r.leads.keep(r.cfg.Shards.Names())
 		r.pause(ctx, r.untilNext())
 	}
 }
@@ -226,7 +221,16 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 		return nil, fmt.Errorf("recover %s: %w", dataSource, err)
 	}
 	homes := map[xa.Log][]xa.XID{}
-	for _, x := range r.due(dataSource, server, listed) {
+	due := r.due(dataSource, server, listed)
+	if len(due) > 0 {
+		if err := takesWrites(ctx, server); err != nil {
+			for _, x := range due {
+				r.leave(x)
+			}
+			return nil, fmt.Errorf("recover %s: %w", dataSource, err)
+		}
+	}
+	for _, x := range due {
 		homes[x.GTRID.Log] = append(homes[x.GTRID.Log], x)
 	}
 	var found looked
@@ -237,6 +241,17 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 	wg.Wait()
 	slices.SortFunc(found.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) }) // the same is told once
 	return found.done, errors.Join(found.errs...)
+}
+
+// takesWrites asks a server, which may have become a replica since it was probed: what is finished there would break what it is sent.
+func takesWrites(ctx context.Context, server *txnlog.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	vars, err := settings(ctx, server.DB)
+	if err != nil {
+		return err
+	}
+	return writable(ctx, server.DB, vars)
 }
 
 // looked is what came of a look.

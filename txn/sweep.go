@@ -22,12 +22,40 @@ func (r *Recoverer) Sweep(ctx context.Context, dataSource string) error {
 	}
 	err := server.Learn(ctx)
 	if err == nil {
+		err = takesWrites(ctx, server)
+	}
+	if err == nil {
 		silent := away{}
 		err = errors.Join(r.sweepDecisions(ctx, dataSource, server, silent), server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server, silent),
 			r.sweepNames(ctx, server), r.lostDecisions(ctx, dataSource, server, silent), r.zombies(ctx, dataSource, server), silent.err())
 	}
 	if err != nil {
 		return fmt.Errorf("sweep %s: %w", dataSource, err)
+	}
+	return nil
+}
+
+// Leads reports whether this process sweeps a data source's tables, for all of its mesh, and has it do so if nobody does.
+func (r *Recoverer) Leads(ctx context.Context, dataSource string) (bool, error) {
+	server := r.cfg.Shards.Server(dataSource)
+	if server == nil {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return r.leads.has(ctx, dataSource, server)
+}
+
+// sweepIfLeading sweeps if this process is to. All of them learn which logs a server has.
+func (r *Recoverer) sweepIfLeading(ctx context.Context, dataSource string) error {
+	leads, err := r.Leads(ctx, dataSource)
+	switch server := r.cfg.Shards.Server(dataSource); {
+	case err != nil:
+		return fmt.Errorf("sweep %s: %w", dataSource, err)
+	case leads:
+		return r.Sweep(ctx, dataSource)
+	case server != nil:
+		return server.Learn(ctx)
 	}
 	return nil
 }
