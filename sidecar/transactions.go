@@ -287,11 +287,11 @@ func (t *transactions) report(c *control, server *txnlog.Server, unfit error, aw
 	return true
 }
 
-// unreached reports whether a probe has found nothing out: the server is away.
+// unreached reports whether a probe has found nothing out: the server is away, or shows nothing new.
 func unreached(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, driver.ErrBadConn) ||
-		errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, io.EOF)
+		errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, io.EOF) || errors.Is(err, txnlog.ErrOldPicture)
 }
 
 // close ends recovery.

@@ -142,9 +142,17 @@ func (t *Txn) CommitClient(ctx context.Context) error {
 	return t.deliver(ctx, true)
 }
 
+// act does something between two points at which a driver may be stopped: an error of theirs is ErrDied, and nothing may follow it.
+func (t *Txn) act(ctx context.Context, name string, do func() error) error {
+	return t.manager.cfg.At.act(ctx, name, do)
+}
+
 func (t *Txn) commitSole(ctx context.Context) error {
 	p := t.parts[0]
-	err := p.branch.Exec(ctx, txnlog.End(p.xid), txnlog.CommitOnePhase(p.xid))
+	err := t.act(ctx, "sole", func() error { return p.branch.Exec(ctx, txnlog.End(p.xid), txnlog.CommitOnePhase(p.xid)) })
+	if errors.Is(err, ErrDied) {
+		return err
+	}
 	if err != nil && p.branch.Alive() {
 		_, _ = t.undo(ctx, p) // its server has ended it, or does now
 	}
@@ -156,54 +164,63 @@ func (t *Txn) commitSole(ctx context.Context) error {
 func (t *Txn) keep(ctx context.Context, committed bool) error {
 	ctx = context.WithoutCancel(ctx)
 	home, err := t.home()
-	if err != nil {
-		t.undoClient(ctx)
-		return err
-	}
-	within := func(limit time.Duration) (context.Context, context.CancelFunc) {
-		return context.WithTimeout(ctx, limit)
-	}
-	limits := &t.manager.cfg.Limits
-	entering, cancel := within(limits.Decide)
-	found, err := home.Enter(entering, t.gtrid, t.client.name)
-	cancel()
-	t.client.entered = found != xa.Taken
-	if err == nil && found == xa.Taken {
-		err = ErrDuplicate
-	}
 	if err == nil {
-		err = t.manager.cfg.At.hit(ctx, "enter", "after")
+		err = t.enter(ctx, home)
 	}
 	if err == nil {
 		err = t.prepareAll(ctx)
 	}
-	if err == nil {
-		err = t.manager.cfg.At.hit(ctx, "hold", "before")
-	}
-	if errors.Is(err, ErrDied) {
-		return err
-	}
 	if err != nil {
-		t.undoClient(ctx)
-		return err
+		return t.undoFor(ctx, err)
 	}
 	since := time.Now()
-	holding, cancel := within(limits.Decide)
-	found, err = home.Hold(holding, t.gtrid, t.logs(), committed)
-	cancel()
-	if found == xa.Away || found == xa.Busy { // it may have been done
+	var found xa.Finding
+	err = t.act(ctx, "hold", func() (err error) {
+		ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Decide)
+		defer cancel()
+		found, err = home.Hold(ctx, t.gtrid, t.logs(), committed)
+		return err
+	})
+	switch {
+	case errors.Is(err, ErrDied):
+		return err
+	case found == xa.Away || found == xa.Busy: // it may have been done
 		found, err = t.askHeld(ctx, home, since)
 	}
-	switch {
-	case found == xa.Fine:
+	switch found {
+	case xa.Fine:
 		t.client.prepared = true
-		return t.manager.cfg.At.hit(ctx, "hold", "after")
-	case found == xa.Taken:
-		t.undoClient(ctx)
-		return &AbortedError{DataSource: home.DataSource, Err: ErrFenced, Lost: true}
+		return nil
+	case xa.Taken:
+		return t.undoFor(ctx, &AbortedError{DataSource: home.DataSource, Err: ErrFenced, Lost: true})
 	}
 	t.discardAll() // whoever comes next finds out
 	return &InDoubtError{GTRID: t.gtrid.String(), DataSource: home.DataSource, Err: err}
+}
+
+// enter writes the client's name where all look for it.
+func (t *Txn) enter(ctx context.Context, home *txnlog.Server) error {
+	return t.act(ctx, "enter", func() error {
+		ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Decide)
+		defer cancel()
+		found, err := home.Enter(ctx, t.gtrid, t.client.name)
+		t.client.entered = found != xa.Taken
+		if err == nil && found == xa.Taken {
+			err = ErrDuplicate
+		}
+		return err
+	})
+}
+
+// undoFor rolls back what has failed to be prepared, and tells why.
+func (t *Txn) undoFor(ctx context.Context, why error) error {
+	if errors.Is(why, ErrDied) {
+		return why
+	}
+	if died := t.undoClient(ctx); died != nil {
+		return died
+	}
+	return why
 }
 
 // prepareAll marks and prepares the branches at the same time.
@@ -214,23 +231,33 @@ func (t *Txn) prepareAll(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for i, p := range t.parts {
 		wg.Go(func() {
-			if errs[i] = t.manager.cfg.At.hit(ctx, "prepare", "before"); errs[i] == nil {
-				errs[i] = p.branch.Exec(ctx, txnlog.Prepare(p.xid)...)
-				p.ended = true
-			}
+			errs[i] = t.act(ctx, "prepare", func() error {
+				defer func() { p.ended = true }()
+				return p.branch.Exec(ctx, txnlog.Prepare(p.xid)...)
+			})
 		})
 	}
 	wg.Wait()
+	if died := diedOf(errs); died != nil {
+		return died
+	}
 	for i, err := range errs {
-		switch {
-		case errors.Is(err, ErrDied):
-			return err
-		case err != nil:
+		if err != nil {
 			b := t.parts[i].branch
 			return &AbortedError{DataSource: b.DataSource(), Err: err, Lost: !b.Alive()}
 		}
 	}
-	return t.manager.cfg.At.hit(ctx, "prepare", "after")
+	return nil
+}
+
+// diedOf is the one among errors with which a driver was stopped.
+func diedOf(errs []error) error {
+	for _, err := range errs {
+		if errors.Is(err, ErrDied) {
+			return err
+		}
+	}
+	return nil
 }
 
 // askHeld has the log say whether a transaction is kept; if it is not, nobody may keep it any more. What others have committed was kept. An answer
@@ -276,31 +303,44 @@ func (t *Txn) RollbackClient(ctx context.Context) error {
 	if t.client.prepared {
 		return t.endPrepared(ctx, false)
 	}
-	t.undoClient(ctx)
-	return nil
+	return t.undoClient(ctx)
 }
 
-// undoClient rolls back what is not prepared as a whole. Branches that cannot be are recovered, or end with their connections.
-func (t *Txn) undoClient(ctx context.Context) {
+// undoClient rolls back what is not prepared as a whole. Branches that cannot be are recovered, or end with their connections. Its error is a failpoint's.
+func (t *Txn) undoClient(ctx context.Context) error {
 	if t.client.over || t.client.prepared {
 		t.discardAll()
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.manager.cfg.Limits.Prepare)
 	defer cancel()
 	if home, err := t.home(); err == nil && t.client.entered {
-		_, _ = home.Fence(ctx, t.gtrid, 0) // what is left of the name is an orphan
+		err := t.act(ctx, "fence", func() error {
+			_, _ = home.Fence(ctx, t.gtrid, 0) // what is left of the name is an orphan
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
+	errs := make([]error, len(t.parts))
 	var wg sync.WaitGroup
-	for _, p := range t.parts {
+	for i, p := range t.parts {
 		wg.Go(func() {
-			if r, _ := t.undo(ctx, p); r != xa.OK {
-				p.branch.Discard()
-			}
+			errs[i] = t.act(ctx, "undo", func() error {
+				if r, _ := t.undo(ctx, p); r != xa.OK {
+					p.branch.Discard()
+				}
+				return nil
+			})
 		})
 	}
 	wg.Wait()
+	if died := diedOf(errs); died != nil {
+		return died
+	}
 	t.overClient()
+	return nil
 }
 
 func (t *Txn) overClient() {
@@ -316,8 +356,7 @@ func (t *Txn) leaveClient(ctx context.Context) error {
 		t.discardAll()
 		return nil
 	}
-	t.undoClient(ctx)
-	return nil
+	return t.undoClient(ctx)
 }
 
 // discardAll closes the connections: what is prepared stays, and what is not is rolled back by the servers. None is ever reset.
@@ -342,30 +381,33 @@ func (t *Txn) endPrepared(ctx context.Context, commit bool) error {
 
 // deliver carries out what is decided.
 func (t *Txn) deliver(ctx context.Context, commit bool) error {
-	if err := t.manager.cfg.At.hit(ctx, "deliver", "before"); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Deliver)
 	defer cancel()
-	late := make([]bool, len(t.parts))
+	late, errs := make([]bool, len(t.parts)), make([]error, len(t.parts))
 	var wg sync.WaitGroup
 	for i, p := range t.parts {
 		wg.Go(func() {
-			statement := txnlog.Rollback(p.xid)
-			if commit {
-				statement = txnlog.Commit(p.xid)
-			}
-			if p.branch.Exec(ctx, statement) == nil {
-				return
-			}
-			p.branch.Discard()
-			if commit {
-				r, _ := t.manager.rescue(ctx, p)
-				late[i] = r != xa.OK
-			}
+			errs[i] = t.act(ctx, "deliver", func() error {
+				statement := txnlog.Rollback(p.xid)
+				if commit {
+					statement = txnlog.Commit(p.xid)
+				}
+				if p.branch.Exec(ctx, statement) == nil {
+					return nil
+				}
+				p.branch.Discard()
+				if commit {
+					r, _ := t.manager.rescue(ctx, p)
+					late[i] = r != xa.OK
+				}
+				return nil
+			})
 		})
 	}
 	wg.Wait()
+	if died := diedOf(errs); died != nil {
+		return died
+	}
 	for i, p := range t.parts {
 		if late[i] {
 			t.late = append(t.late, Pending{p.branch.DataSource(), p.xid})
@@ -382,7 +424,14 @@ func (m *Manager) settle(ctx context.Context, home *txnlog.Server, c txnlog.Clie
 	want := map[bool]xa.Finding{true: xa.DecidedCommit, false: xa.DecidedAbort}[commit]
 	sent := false // the answer to an attempt was lost: the decision that is found may be this one
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
-		found, err := home.Settle(ctx, c.GTRID, c.Parts, commit)
+		var found xa.Finding
+		err := m.cfg.At.act(ctx, "settle", func() (err error) {
+			found, err = home.Settle(ctx, c.GTRID, c.Parts, commit)
+			return err
+		})
+		if errors.Is(err, ErrDied) {
+			return err
+		}
 		switch found {
 		case xa.Fine:
 			return nil

@@ -93,7 +93,10 @@ func (m *Manager) FinishClient(ctx context.Context, name xa.ClientXID, commit, o
 	if err := m.settle(ctx, c.home, c.Client, commit && !lost); err != nil {
 		return nil, err
 	}
-	late = m.finishAll(ctx, branches, commit && !lost)
+	late, err = m.finishAll(ctx, branches, commit && !lost)
+	if err != nil {
+		return nil, err
+	}
 	if commit && lost {
 		return nil, ErrVoid
 	}
@@ -158,16 +161,16 @@ func (b *clientBranch) attached(ctx context.Context) (xa.Finding, error) {
 	return xa.Listed, err
 }
 
-// finishAll carries out a decision on all branches; those that are not done in time are recovery's.
-func (m *Manager) finishAll(ctx context.Context, branches []clientBranch, commit bool) (late []Pending) {
+// finishAll carries out a decision on all branches; those that are not done in time are recovery's. Its error is a failpoint's.
+func (m *Manager) finishAll(ctx context.Context, branches []clientBranch, commit bool) (late []Pending, died error) {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Limits.Deliver)
 	defer cancel()
-	ended := make([]bool, len(branches))
+	ended, errs := make([]bool, len(branches)), make([]error, len(branches))
 	var wg sync.WaitGroup
 	for i, b := range branches {
 		wg.Go(func() {
 			done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, b.server, b.xid, (*xa.Recovery).Begin)
-			ended[i] = err == nil && done.Trouble == xa.NoTrouble
+			ended[i], errs[i] = err == nil && done.Trouble == xa.NoTrouble, err
 		})
 	}
 	wg.Wait()
@@ -176,5 +179,5 @@ func (m *Manager) finishAll(ctx context.Context, branches []clientBranch, commit
 			late = append(late, Pending{b.server.DataSource, b.xid})
 		}
 	}
-	return late
+	return late, diedOf(errs)
 }

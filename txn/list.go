@@ -64,9 +64,11 @@ func (s *Shards) List(ctx context.Context, cluster uint32) ([]Listed, error) {
 			}
 		}
 	}
+	silent := away{}
 	for _, server := range servers {
-		errs = append(errs, s.listDecisions(ctx, server, of))
+		errs = append(errs, s.listDecisions(ctx, server, cluster, silent, of))
 	}
+	errs = append(errs, silent.err())
 	out := make([]Listed, 0, len(found))
 	for _, l := range found {
 		if len(l.Branches) > 0 {
@@ -78,17 +80,15 @@ func (s *Shards) List(ctx context.Context, cluster uint32) ([]Listed, error) {
 	return out, errors.Join(errs...)
 }
 
-// listDecisions adds what one log says. Decisions whose branches are all done are over.
-func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, of func(xa.GTRID) *Listed) error {
+// listDecisions adds what one log says. Decisions whose branches are all done are over. What branches whose servers are silent have done is not known.
+func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, cluster uint32, silent away, of func(xa.GTRID) *Listed) error {
 	for after := ""; ; {
 		rows, next, err := server.Decisions(ctx, after, page)
 		if err != nil {
 			return err
 		}
-		marked, err := s.marks(ctx, rows)
-		if err != nil {
-			return err
-		}
+		rows = slices.DeleteFunc(rows, func(d txnlog.Decided) bool { return d.GTRID.Cluster != cluster&(1<<xa.ClusterBits-1) })
+		marked := s.marks(ctx, rows, silent)
 		for _, d := range rows {
 			l := of(d.GTRID)
 			l.Decision, l.Age = "aborted", d.Age
@@ -100,7 +100,7 @@ func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, of fu
 			}
 			for _, p := range d.Parts {
 				listed := slices.ContainsFunc(l.Branches, func(b ListedBranch) bool { return b.xid.Branch.Log == p })
-				if marked[p][d.GTRID] || listed {
+				if marked[p][d.GTRID] || listed || silent[p] != nil {
 					continue
 				}
 				b := ListedBranch{DataSource: p.String(), xid: xa.XID{GTRID: d.GTRID, Branch: xa.Qualifier{Log: p}}}
@@ -116,24 +116,36 @@ func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, of fu
 	}
 }
 
-// marks are, by branch, the transactions of rows that have its mark. Branches of unknown logs have none.
-func (s *Shards) marks(ctx context.Context, rows []txnlog.Decided) (map[xa.Log]map[xa.GTRID]bool, error) {
+// marks are, by branch, the transactions of rows that have its mark. Branches of unknown logs have none. Of those that are silent, or become so, nothing
+// is known.
+func (s *Shards) marks(ctx context.Context, rows []txnlog.Decided, silent away) map[xa.Log]map[xa.GTRID]bool {
 	of := map[xa.Log][]xa.GTRID{}
 	for _, d := range rows {
 		for _, p := range d.Parts {
 			of[p] = append(of[p], d.GTRID)
 		}
 	}
+	var mu sync.Mutex // guards marked and silent
 	marked := map[xa.Log]map[xa.GTRID]bool{}
+	var wg sync.WaitGroup
 	for log, gtrids := range of {
-		if server := s.ByLog(log); server != nil {
-			var err error
-			if marked[log], err = server.Marks(ctx, gtrids, log); err != nil {
-				return nil, err
-			}
+		server := s.ByLog(log)
+		if server == nil || silent[log] != nil {
+			continue
 		}
+		wg.Go(func() {
+			asking, cancel := context.WithTimeout(ctx, answerTime)
+			defer cancel()
+			found, err := server.Marks(asking, gtrids, log)
+			mu.Lock()
+			defer mu.Unlock()
+			if marked[log] = found; err != nil {
+				silent[log] = fmt.Errorf("%s: %w", server.DataSource, err)
+			}
+		})
 	}
-	return marked, nil
+	wg.Wait()
+	return marked
 }
 
 // ErrOver is a transaction of which nothing is left: it has ended everywhere, or there was none of that name.
@@ -333,7 +345,10 @@ func (r resolver) decide(ctx context.Context, home *txnlog.Server, l *Listed, co
 	case found == xa.Undecided && commit && !force:
 		return ErrUndecided
 	case found == xa.Undecided && commit:
-		return home.Force(ctx, l.GTRID, l.logs())
+		if err = home.Force(ctx, l.GTRID, l.logs()); txnlog.Code(err) == txnlog.CodeDuplicate { // somebody has decided since
+			return r.decide(ctx, home, l, commit, force)
+		}
+		return err
 	case found == xa.Undecided:
 		conn := uint32(0)
 		if len(l.Branches) > 0 {

@@ -48,6 +48,18 @@ func (f Failpoint) hit(ctx context.Context, point, when string) error {
 	return nil
 }
 
+// act does something between the points before and after it.
+func (f Failpoint) act(ctx context.Context, name string, do func() error) error {
+	if err := f.hit(ctx, name, "before"); err != nil {
+		return err
+	}
+	err := do()
+	if died := f.hit(ctx, name, "after"); died != nil {
+		return died
+	}
+	return err
+}
+
 // ErrDied is a driver that a failpoint has stopped.
 var ErrDied = errors.New("txn: stopped by a failpoint")
 

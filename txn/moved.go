@@ -3,6 +3,7 @@ package txn
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"github.com/heddle-mesh/heddle/txn/txnlog"
@@ -34,21 +35,23 @@ func (r *Recoverer) moved(dataSource string, db *sql.DB) bool {
 // lostDecisions looks for branches that are committed although their home, which has moved, has no decision: a failover has lost it, and
 // home's part with it. A decision stays for Keep after its marks were seen, so that one whose mark is
 // half as old is there when it is asked for.
-func (r *Recoverer) lostDecisions(ctx context.Context, dataSource string, home *txnlog.Server) error {
+func (r *Recoverer) lostDecisions(ctx context.Context, dataSource string, home *txnlog.Server, silent away) error {
 	if !r.moved(dataSource, home.DB) {
 		return nil
 	}
 	for _, name := range r.cfg.Shards.Names() {
 		at := r.cfg.Shards.Server(name)
-		if at == nil || at.Log == home.Log {
+		if at == nil || at.Log == home.Log || silent[at.Log] != nil {
 			continue
 		}
 		for after := (xa.GTRID{Cluster: r.cfg.Cluster, Log: home.Log}); ; {
-			marked, err := at.YoungMarks(ctx, after, r.cfg.Keep/2, page)
-			if err != nil || len(marked) == 0 {
-				if err != nil {
-					return err
-				}
+			asking, cancel := context.WithTimeout(ctx, answerTime)
+			marked, err := at.YoungMarks(asking, after, r.cfg.Keep/2, page)
+			cancel()
+			if err != nil {
+				silent[at.Log] = fmt.Errorf("%s: %w", name, err)
+			}
+			if len(marked) == 0 {
 				break
 			}
 			decided, err := home.Committed(ctx, marked)

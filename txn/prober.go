@@ -62,7 +62,16 @@ var probed = []string{"version", "innodb_flush_log_at_trx_commit", "log_bin", "s
 	"rpl_semi_sync_master_enabled", "rpl_semi_sync_master_wait_point", "rpl_semi_sync_source_enabled", "rpl_semi_sync_source_wait_point",
 	"xa_detach_on_prepare"}
 
+// variables are the settings, and what the binary log leaves out.
 func variables(ctx context.Context, db *sql.DB) (map[string]string, error) {
+	vars, err := settings(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return vars, filters(ctx, db, vars)
+}
+
+func settings(ctx context.Context, db *sql.DB) (map[string]string, error) {
 	rows, err := db.QueryContext(ctx, "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('"+strings.Join(probed, "','")+"')")
 	if err != nil {
 		return nil, fmt.Errorf("read variables: %w", err)
@@ -79,7 +88,7 @@ func variables(ctx context.Context, db *sql.DB) (map[string]string, error) {
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read variables: %w", err)
 	}
-	return vars, filters(ctx, db, vars)
+	return vars, nil
 }
 
 // The databases that a binary log has, and leaves out: no variables, on most servers.

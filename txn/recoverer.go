@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,9 +28,6 @@ const (
 type RecoveryConfig struct {
 	Shards  *Shards
 	Cluster uint32
-	// Leads reports whether this process is to look after a data source; nil: after all. It saves work only: any number
-	// of processes may be at one.
-	Leads func(dataSource string) bool
 	// Life is what is known of the process of an epoch; nil: nothing. It decides how long its branches are left alone.
 	Life func(epoch uint64) Life
 	// Alarm is told of what only an operator, or a server's restart, can help, each time it is found; nil: nobody is.
@@ -55,9 +54,6 @@ func (c RecoveryConfig) withDefaults() RecoveryConfig {
 			*d.of = d.by
 		}
 	}
-	if c.Leads == nil {
-		c.Leads = func(string) bool { return true }
-	}
 	if c.Life == nil {
 		c.Life = func(uint64) Life { return LifeUnknown }
 	}
@@ -83,49 +79,75 @@ type Alarm struct {
 type Recoverer struct {
 	cfg    RecoveryConfig
 	nudged chan struct{}
+	leads  leads
 
-	mu     sync.Mutex // guards what follows
-	first  map[string]map[xa.XID]time.Time
-	busy   map[xa.XID]bool                   // somebody is at it
-	kept   map[string]map[xa.GTRID]time.Time // since when a decision's branches are seen done
-	doubt  map[xa.GTRID]time.Time            // since when a decision lacks a mark
-	places map[string]place                  // of logs
+	mu      sync.Mutex // guards what follows
+	first   map[string]map[xa.XID]time.Time
+	busy    map[xa.XID]bool                   // somebody is at it
+	kept    map[string]map[xa.GTRID]time.Time // since when a decision's branches are seen done
+	doubt   map[string]map[xa.GTRID]time.Time // since when a decision lacks a mark
+	cursors map[markLog]txnlog.MarkCursor     // where the sweep of old marks goes on
+	places  map[string]place                  // of logs
 }
 
 // NewRecoverer returns a recoverer that has seen nothing yet.
 func NewRecoverer(cfg RecoveryConfig) *Recoverer {
-	return &Recoverer{cfg: cfg.withDefaults(), nudged: make(chan struct{}, 1), first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
-		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[xa.GTRID]time.Time{}, places: map[string]place{}}
+	cfg = cfg.withDefaults()
+	return &Recoverer{cfg: cfg, nudged: make(chan struct{}, 1), leads: leads{cluster: cfg.Cluster}, first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
+		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[string]map[xa.GTRID]time.Time{}, cursors: map[markLog]txnlog.MarkCursor{}, places: map[string]place{}}
 }
 
 // Run looks after the data sources until ctx ends. What fails is tried again, and told to report. A branch or a server that
 // takes its time does not keep others waiting.
 func (r *Recoverer) Run(ctx context.Context, report func(dataSource string, err error)) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	running := map[string]chan struct{}{}
+	looks, sweeps := crowd{most: overlap}, crowd{most: 1}
+	defer r.leads.keep(nil)
+	defer looks.all.Wait()
+	defer sweeps.all.Wait()
+	told := func(name string, err error) {
+		if err != nil && ctx.Err() == nil {
+			report(name, err)
+		}
+	}
 	for turn := 0; ctx.Err() == nil; turn++ {
 		for _, name := range r.cfg.Shards.Names() {
-			if running[name] == nil {
-				running[name] = make(chan struct{}, overlap)
-			}
-			slots := running[name]
-			if !r.cfg.Leads(name) || len(slots) == overlap {
-				continue
-			}
-			slots <- struct{}{}
-			wg.Go(func() {
-				defer func() { <-slots }()
+			looks.start(name, func() {
 				_, err := r.Scan(ctx, name)
-				if turn%sweepEvery == 0 {
-					err = errors.Join(err, r.Sweep(ctx, name))
-				}
-				if err != nil && ctx.Err() == nil {
-					report(name, err)
-				}
+				told(name, err)
 			})
+			if turn%sweepEvery == 0 {
+				sweeps.start(name, func() { told(name, r.sweepIfLeading(ctx, name)) })
+			}
 		}
+		r.leads.keep(r.cfg.Shards.Names())
 		r.pause(ctx, r.untilNext())
+	}
+}
+
+// crowd is work of one kind that is under way. It is used by one goroutine.
+type crowd struct {
+	most int // of a data source, at the same time
+	all  sync.WaitGroup
+	of   map[string]chan struct{}
+}
+
+// start begins work at a data source, unless there is as much as may be.
+func (c *crowd) start(dataSource string, work func()) {
+	if c.of == nil {
+		c.of = map[string]chan struct{}{}
+	}
+	slots := c.of[dataSource]
+	if slots == nil {
+		slots = make(chan struct{}, c.most)
+		c.of[dataSource] = slots
+	}
+	select {
+	case slots <- struct{}{}:
+		c.all.Go(func() {
+			defer func() { <-slots }()
+			work()
+		})
+	default:
 	}
 }
 
@@ -173,14 +195,17 @@ func (r *Recoverer) alone(x xa.XID) time.Duration {
 	return r.cfg.Unknown
 }
 
-// overlap is how many looks at a data source there may be at once, where one finds something that takes its time.
+// overlap is how many looks at a data source there may be at once, where one finds something that takes its time. There is one sweep.
 const overlap = 8
 
 // sweepEvery is how many looks at a data source there are to one sweep.
 const sweepEvery = 3
 
-// recoveries is how many branches of a data source are recovered at the same time.
+// recoveries is how many branches of a data source, and of one home, are recovered at the same time.
 const recoveries = 32
+
+// answerTime is how long a server may take to answer a question that others' work hangs on. One that takes longer is asked again later.
+const answerTime = 5 * time.Second
 
 // Scan finishes the branches that a data source's server lists as prepared, but for those that are young enough for their
 // owner to be at them.
@@ -189,68 +214,110 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 	if server == nil {
 		return nil, nil
 	}
-	listed, _, err := server.Prepared(ctx)
+	asking, cancel := context.WithTimeout(ctx, answerTime)
+	listed, _, err := server.Prepared(asking)
+	cancel()
 	if err != nil {
 		return nil, fmt.Errorf("recover %s: %w", dataSource, err)
 	}
-	var (
-		mu   sync.Mutex // guards out and errs
-		out  []Resolved
-		errs []error
-		wg   sync.WaitGroup
-	)
-	due, err := r.decidable(ctx, server, r.due(dataSource, server, listed))
+	homes := map[xa.Log][]xa.XID{}
+	due := r.due(dataSource, server, listed)
+	if len(due) > 0 {
+		if err := takesWrites(ctx, server); err != nil {
+			for _, x := range due {
+				r.leave(x)
+			}
+			return nil, fmt.Errorf("recover %s: %w", dataSource, err)
+		}
+	}
+	for _, x := range due {
+		homes[x.GTRID.Log] = append(homes[x.GTRID.Log], x)
+	}
+	var found looked
+	var wg sync.WaitGroup
+	for log, due := range homes {
+		wg.Go(func() { r.ofHome(ctx, server, log, due, &found) })
+	}
+	wg.Wait()
+	slices.SortFunc(found.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) }) // the same is told once
+	return found.done, errors.Join(found.errs...)
+}
+
+// takesWrites asks a server, which may have become a replica since it was probed: what is finished there would break what it is sent.
+func takesWrites(ctx context.Context, server *txnlog.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	vars, err := settings(ctx, server.DB)
 	if err != nil {
-		errs = append(errs, fmt.Errorf("recover %s: %w", dataSource, err))
+		return err
+	}
+	return writable(ctx, server.DB, vars)
+}
+
+// looked is what came of a look.
+type looked struct {
+	mu   sync.Mutex // guards what follows
+	done []Resolved
+	errs []error
+}
+
+func (l *looked) add(done Resolved, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.errs = append(l.errs, err)
+		return
+	}
+	l.done = append(l.done, done)
+}
+
+// ofHome finishes branches of transactions that one log decides. While that does not answer they are left, for the next look to ask again: what waits
+// for it keeps no others waiting.
+func (r *Recoverer) ofHome(ctx context.Context, server *txnlog.Server, log xa.Log, due []xa.XID, found *looked) {
+	due, err := r.decidable(ctx, server, log, due)
+	if err != nil {
+		found.add(Resolved{}, fmt.Errorf("recover %s: %w", server.DataSource, err))
 	}
 	slots := make(chan struct{}, recoveries)
+	var wg sync.WaitGroup
 	for _, x := range due {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
 			done, err := r.resolve(ctx, server, x, (*xa.Recovery).Begin)
 			r.leave(x)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				errs = append(errs, err)
-				return
-			}
-			out = append(out, done)
+			found.add(done, err)
 		})
 	}
 	wg.Wait()
-	return out, errors.Join(errs...)
 }
 
-// decidable leaves out what clients have prepared, what it is not known of whether they have, and what an owner may be preparing that seems to live.
-func (r *Recoverer) decidable(ctx context.Context, server *txnlog.Server, due []xa.XID) (out []xa.XID, err error) {
-	by := map[xa.Log][]xa.GTRID{}
+// decidable leaves out what clients have prepared, and what an owner may be preparing that seems to live; all, where the log does not say.
+func (r *Recoverer) decidable(ctx context.Context, server *txnlog.Server, log xa.Log, due []xa.XID) (out []xa.XID, err error) {
+	kept, err := r.held(ctx, log, due)
 	for _, x := range due {
-		if x.GTRID.Client {
-			by[x.GTRID.Log] = append(by[x.GTRID.Log], x.GTRID)
-		}
-	}
-	held := map[xa.GTRID]bool{}
-	for log, gtrids := range by {
-		kept := map[xa.GTRID]bool{}
-		asked := errNoLog
-		if home := r.cfg.Shards.ByLog(log); home != nil {
-			kept, asked = home.Held(ctx, gtrids)
-		}
-		for _, g := range gtrids {
-			held[g] = kept[g] || asked != nil
-		}
-		err = errors.Join(err, asked)
-	}
-	for _, x := range due {
-		if held[x.GTRID] || x.GTRID.Client && r.preparing(ctx, server, x) {
+		if err != nil || kept[x.GTRID] || x.GTRID.Client && r.preparing(ctx, server, x) {
 			r.leave(x)
 			continue
 		}
 		out = append(out, x)
 	}
 	return out, err
+}
+
+// held are those of the branches' transactions that clients have prepared.
+func (r *Recoverer) held(ctx context.Context, log xa.Log, due []xa.XID) (map[xa.GTRID]bool, error) {
+	home := r.cfg.Shards.ByLog(log)
+	if home == nil {
+		return nil, fmt.Errorf("%d branches of log %s: %w", len(due), log, errNoLog)
+	}
+	gtrids := map[xa.GTRID]bool{}
+	for _, x := range due {
+		gtrids[x.GTRID] = true
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return home.Held(ctx, slices.Collect(maps.Keys(gtrids)))
 }
 
 // preparing reports whether the owner of a branch may be about to say that all are prepared: nothing is known of its process but that the branch's
@@ -289,9 +356,13 @@ func (r *Recoverer) due(dataSource string, server *txnlog.Server, listed []xa.XI
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	seen := map[xa.XID]time.Time{}
+	seen, whose := map[xa.XID]time.Time{}, map[xa.Log]*txnlog.Server{}
 	for _, x := range listed {
-		at := r.cfg.Shards.ByLog(x.Branch.Log)
+		at, known := whose[x.Branch.Log]
+		if !known {
+			at = r.cfg.Shards.ByLog(x.Branch.Log)
+			whose[x.Branch.Log] = at
+		}
 		if x.GTRID.Cluster != r.cfg.Cluster || at != nil && at != server { // on the same server under another name
 			continue
 		}
@@ -338,199 +409,4 @@ func (r Resolved) Detail() string {
 		return "decided: " + decided + "; the server has neither the branch nor what it did: it is lost, as by a failover to a server that did not have it; heddle txn show tells what it did, where that is kept"
 	}
 	return "decided: " + decided + "; somebody or something else has ended the branch otherwise"
-}
-
-// Sweep deletes what is over from a data source's tables, and looks for branches that are decided and lost.
-func (r *Recoverer) Sweep(ctx context.Context, dataSource string) error {
-	server := r.cfg.Shards.Server(dataSource)
-	if server == nil {
-		return nil
-	}
-	err := server.Learn(ctx)
-	err = errors.Join(err, r.sweepDecisions(ctx, dataSource, server), server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server), r.sweepNames(ctx, server),
-		r.lostDecisions(ctx, dataSource, server), r.zombies(ctx, dataSource, server))
-	if err != nil {
-		return fmt.Errorf("sweep %s: %w", dataSource, err)
-	}
-	return nil
-}
-
-const page = 500 // rows of one question
-
-// sweepDecisions deletes the decisions whose branches have been seen done for long enough: by this process's clock, for a
-// server's can jump.
-func (r *Recoverer) sweepDecisions(ctx context.Context, dataSource string, server *txnlog.Server) error {
-	seen := map[xa.GTRID]time.Time{}
-	after := ""
-	for {
-		rows, next, err := server.Decisions(ctx, after, page)
-		if err != nil {
-			return err
-		}
-		done, err := r.delivered(ctx, rows)
-		if err != nil {
-			return err
-		}
-		if err := server.DropCommitted(ctx, r.overdue(dataSource, done, seen)); err != nil {
-			return err
-		}
-		if after = next; after == "" {
-			break
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.kept[dataSource] = seen
-	return nil
-}
-
-// delivered are the committed transactions of which all branches are marked. One that lacks a mark for longer than it takes
-// to deliver is looked into.
-func (r *Recoverer) delivered(ctx context.Context, rows []txnlog.Decided) (done []xa.GTRID, err error) {
-	marked, err := r.cfg.Shards.marks(ctx, rows)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range rows {
-		missing := slices.IndexFunc(d.Parts, func(p xa.Log) bool { return !marked[p][d.GTRID] })
-		switch {
-		case !d.Commit:
-		case missing < 0:
-			done = append(done, d.GTRID)
-			r.settled(d.GTRID)
-		case r.doubtful(d.GTRID):
-			if err := r.suspect(ctx, d, marked); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return done, nil
-}
-
-// overdue are those of done that were seen done long enough ago; seen gets when each was.
-func (r *Recoverer) overdue(dataSource string, done []xa.GTRID, seen map[xa.GTRID]time.Time) (out []xa.GTRID) {
-	now := time.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, g := range done {
-		since, known := r.kept[dataSource][g]
-		if !known {
-			since = now
-		}
-		if now.Sub(since) >= r.cfg.Keep {
-			out = append(out, g)
-		} else {
-			seen[g] = since
-		}
-	}
-	return out
-}
-
-func (r *Recoverer) settled(g xa.GTRID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.doubt, g)
-}
-
-// doubtful reports whether a decision has lacked a mark for long.
-func (r *Recoverer) doubtful(g xa.GTRID) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	since, known := r.doubt[g]
-	if !known {
-		since = time.Now()
-		r.doubt[g] = since
-	}
-	return time.Since(since) >= r.cfg.Living
-}
-
-// suspect looks for the branches of a committed transaction that are not marked. Those that are listed are Scan's.
-func (r *Recoverer) suspect(ctx context.Context, d txnlog.Decided, marked map[xa.Log]map[xa.GTRID]bool) error {
-	for _, p := range d.Parts {
-		server := r.cfg.Shards.ByLog(p)
-		if marked[p][d.GTRID] || server == nil {
-			continue
-		}
-		x := xa.XID{GTRID: d.GTRID, Branch: xa.Qualifier{Log: p, Home: d.Home}}
-		found, err := server.Inspect(ctx, x)
-		if err == nil && found != xa.Listed {
-			_, err = r.resolve(ctx, server, x, (*xa.Recovery).Suspect)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sweepMarks deletes old marks of transactions whose decision is gone.
-func (r *Recoverer) sweepMarks(ctx context.Context, server *txnlog.Server) error {
-	for _, log := range server.Logs() {
-		if r.cfg.Shards.ByLog(log) != server {
-			continue
-		}
-		if err := r.sweepMarksOf(ctx, server, log); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Recoverer) sweepMarksOf(ctx context.Context, server *txnlog.Server, branch xa.Log) error {
-	old, err := server.OldMarks(ctx, branch, r.cfg.Marks, page)
-	if err != nil {
-		return err
-	}
-	by := map[xa.Log][]xa.GTRID{}
-	for _, g := range old {
-		by[g.Log] = append(by[g.Log], g)
-	}
-	for log, gtrids := range by {
-		home := r.cfg.Shards.ByLog(log)
-		if home == nil {
-			continue
-		}
-		decided, err := home.Undropped(ctx, gtrids)
-		if err != nil {
-			return err
-		}
-		if err := server.DropMarks(ctx, slices.DeleteFunc(gtrids, func(g xa.GTRID) bool { return decided[g] }), branch); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sweepNames aborts the transactions of clients whose owners have died before anything was prepared.
-func (r *Recoverer) sweepNames(ctx context.Context, server *txnlog.Server) error {
-	orphans, err := server.Orphans(ctx)
-	for _, c := range orphans {
-		old := c.Age >= r.cfg.Living || r.cfg.Life(c.GTRID.Epoch) == Dead
-		if err == nil && old && c.GTRID.Cluster == r.cfg.Cluster && r.cfg.Shards.ByLog(c.GTRID.Log) == server {
-			_, err = server.Fence(ctx, c.GTRID, 0)
-		}
-	}
-	return err
-}
-
-// zombies looks twice: a branch is for an instant in neither list while its server lets go of it.
-func (r *Recoverer) zombies(ctx context.Context, dataSource string, server *txnlog.Server) error {
-	least := 0
-	for i := range 3 {
-		n, err := server.Unlisted(ctx)
-		if err != nil {
-			return err
-		}
-		if least = n; n == 0 {
-			return nil
-		}
-		if i < 2 {
-			wait(ctx, 2*oldPicture)
-		}
-	}
-	if ctx.Err() == nil {
-		r.cfg.Alarm(Alarm{DataSource: dataSource, Trouble: xa.Zombie,
-			Detail: fmt.Sprintf("%d transactions that no connection has are not listed by XA RECOVER; restart the server, and they are", least)})
-	}
-	return nil
 }

@@ -98,7 +98,25 @@ type recovery struct {
 	machine xa.Recovery
 	pause   time.Duration
 	age     time.Duration // of the branch since it was marked, as far as known
+	other   time.Time     // since when the number of its connection is a stranger's; zero: it is not
 	last    error
+}
+
+// strangerPatience is how long a connection with the branch's number and without its transaction is taken for the branch's own, which is about to go.
+const strangerPatience = 3 * time.Second
+
+func (w *recovery) look(ctx context.Context, at *txnlog.Server) (xa.Finding, error) {
+	found, seen, err := at.Look(ctx, w.xid)
+	w.age = max(w.age, seen.Age)
+	switch {
+	case err != nil || found != xa.Attached || !seen.Stranger:
+		w.other = time.Time{}
+	case w.other.IsZero():
+		w.other = time.Now()
+	case time.Since(w.other) >= strangerPatience:
+		return xa.Fine, nil
+	}
+	return found, err
 }
 
 func (w *recovery) perform(ctx context.Context, m xa.Move) (xa.Finding, error) {
@@ -126,11 +144,9 @@ func (w *recovery) perform(ctx context.Context, m xa.Move) (xa.Finding, error) {
 		wait(ctx, oldPicture)
 		fallthrough
 	case xa.Look:
-		found, age, err := at.Look(ctx, w.xid)
-		w.age = max(w.age, age)
-		return found, err
+		return w.look(ctx, at)
 	case xa.Kill:
-		if err := at.Kill(ctx, w.xid.Branch.Conn, 0); err != nil {
+		if err := at.Kill(ctx, w.xid.Branch.Conn, w.age); err != nil {
 			return xa.Away, err
 		}
 		return xa.Fine, nil

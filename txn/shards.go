@@ -17,7 +17,9 @@ import (
 type Shards struct {
 	mu     sync.RWMutex // guards what follows
 	shards map[string]shard
-	first  error // why the first of those that are unfit is so
+	owners map[xa.Log]*txnlog.Server // of the data sources' own logs
+	all    bool                      // each has been reached
+	first  error                     // why the first of those that are unfit is so
 }
 
 type shard struct {
@@ -101,9 +103,16 @@ func (s *Shards) Unfit() error {
 	return s.first
 }
 
-// look finds the first that is unfit. The caller holds mu.
+// look finds the owners of logs, and the first that is unfit. The caller holds mu.
 func (s *Shards) look() {
-	s.first = nil
+	s.first, s.all, s.owners = nil, true, make(map[xa.Log]*txnlog.Server, len(s.shards))
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(s.shards))) {
+		if server := s.shards[name].server; server != nil {
+			s.owners[server.Log] = server
+		} else {
+			s.all = false
+		}
+	}
 	if len(s.shards) == 0 {
 		s.first = errNotProbed
 	}
@@ -140,15 +149,8 @@ func (s *Shards) unreached() error {
 func (s *Shards) ByLog(log xa.Log) *txnlog.Server {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	all := true
-	for _, have := range s.shards {
-		if have.server != nil && have.server.Log == log {
-			return have.server
-		}
-		all = all && have.server != nil
-	}
-	if !all { // it may be the log of one that has not been reached yet
-		return nil
+	if owner := s.owners[log]; owner != nil || !s.all { // it may be the log of one that has not been reached yet
+		return owner
 	}
 	var keeper *txnlog.Server
 	for _, name := range slices.Sorted(maps.Keys(s.shards)) {

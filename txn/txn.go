@@ -412,6 +412,9 @@ func (t *Txn) Release(ctx context.Context, quoted string) error {
 	return nil
 }
 
+// HasSavepoint reports whether a savepoint is set.
+func (t *Txn) HasSavepoint(quoted string) bool { return t.savepoint(quoted) >= 0 }
+
 // Savepoints are how many savepoints are set, and how long their names are in all.
 func (t *Txn) Savepoints() (n, bytes int) {
 	for _, name := range t.savepoints {

@@ -19,26 +19,17 @@ import (
 // clientXA is the transaction that the client's XA START has begun. Its branches have names of Heddle's on the servers (package txn).
 type clientXA struct {
 	name  xa.ClientXID
-	state string
+	state xa.ClientState
 }
 
-// The states, as errors name them.
-const (
-	xaNone         = "NON-EXISTING"
-	xaActive       = "ACTIVE"
-	xaIdle         = "IDLE"
-	xaPrepared     = "PREPARED"
-	xaRollbackOnly = "ROLLBACK ONLY"
-)
-
 // xaState is the state of the client's XA transaction. Of one that a shard has ended only the end is left to be told.
-func (s *Session) xaState() string {
+func (s *Session) xaState() xa.ClientState {
 	if s.xa == nil {
-		return xaNone
+		return xa.NonExisting
 	}
 	if s.txn == nil { // a shard has ended it, or, if it is prepared, a connection is lost
-		if s.lost = false; s.xa.state != xaPrepared {
-			s.xa.state = xaRollbackOnly
+		if s.lost = false; s.xa.state != xa.ClientPrepared {
+			s.xa.state = xa.ClientRollbackOnly
 		}
 	}
 	return s.xa.state
@@ -47,24 +38,30 @@ func (s *Session) xaState() string {
 // inXA refuses what is not run inside of a client's XA transaction.
 func (s *Session) inXA(x *execution) error {
 	state := s.xaState()
-	if state == xaNone || x.st.parsed.Kind == parser.XA {
+	if state == xa.NonExisting || x.st.parsed.Kind == parser.XA {
 		return nil
 	}
 	switch x.st.parsed.Kind {
 	case parser.Begin, parser.Commit, parser.Rollback, parser.LockTables, parser.CreateDatabase, parser.AlterDatabase, parser.DropDatabase, parser.DistSQL:
-		return sqlerr.XARMFail(state)
+		return sqlerr.XARMFail(state.String())
 	case parser.Savepoint, parser.RollbackTo, parser.Release:
-		if s.txn == nil || state != xaActive && !s.srv.Flavour.MariaDB { // MariaDB takes them in all states; where there is nothing left none can hold
-			return sqlerr.XARMFail(state)
+		if s.txn == nil || state != xa.ClientActive && !s.savepointBeside(x) { // where there is nothing left none can hold
+			return sqlerr.XARMFail(state.String())
 		}
 	}
 	if x.plan == nil {
 		return nil
 	}
-	if x.plan.ImplicitCommit || state != xaActive && s.begins(x) {
-		return sqlerr.XARMFail(state)
+	if x.plan.ImplicitCommit || state != xa.ClientActive && s.begins(x) {
+		return sqlerr.XARMFail(state.String())
 	}
 	return nil
+}
+
+// savepointBeside reports whether MariaDB looks for a savepoint before it looks at the state: for one to be released, and for one that is not there.
+func (s *Session) savepointBeside(x *execution) bool {
+	kind := x.st.parsed.Kind
+	return s.srv.Flavour.MariaDB && (kind == parser.Release || kind == parser.RollbackTo && !s.txn.HasSavepoint(quotedName(x.st.parsed.Txn.Savepoint)))
 }
 
 // xaStatement is an XA statement as it was written.
@@ -188,10 +185,55 @@ func onXA(s *Session, ctx context.Context, x *execution) error {
 	if st.verb == "RECOVER" {
 		return s.xaRecover(ctx, x, st.option)
 	}
-	run := map[string]func(context.Context, xaStatement) error{
-		"START": s.xaStart, "BEGIN": s.xaStart, "END": s.xaEnd, "PREPARE": s.xaPrepare, "COMMIT": s.xaCommit, "ROLLBACK": s.xaRollback,
-	}[st.verb]
-	return s.respond(xaError(run(ctx, st)))
+	return s.respond(xaError(s.xaTake(ctx, st)))
+}
+
+// statement is what the machine of the session's states takes.
+func (st xaStatement) statement() xa.ClientVerb {
+	switch {
+	case st.option == "JOIN":
+		return xa.VerbJoin
+	case st.option == "RESUME":
+		return xa.VerbResume
+	case st.option == "ONE PHASE":
+		return xa.VerbOnePhase
+	case st.option != "":
+		return xa.VerbSuspend
+	}
+	return map[string]xa.ClientVerb{"START": xa.VerbStart, "BEGIN": xa.VerbStart, "END": xa.VerbEnd, "PREPARE": xa.VerbPrepare, "COMMIT": xa.VerbCommit,
+		"ROLLBACK": xa.VerbRollback}[st.verb]
+}
+
+// xaTake does what the session's state makes of a statement.
+func (s *Session) xaTake(ctx context.Context, st xaStatement) error {
+	state := s.xaState()
+	move, next := state.Take(xa.ClientStatement{Verb: st.statement(), Same: s.xa != nil && s.xa.name.Same(st.name), Unnamed: st.name.GTRID == "",
+		Within: s.txn != nil, Manual: !s.autocommit, Locked: s.locked != nil})
+	switch move {
+	case xa.RefuseState:
+		return sqlerr.XARMFail(state.String())
+	case xa.RefuseArgument:
+		return sqlerr.XAInvalid()
+	case xa.RefuseName:
+		return txn.ErrUnknown
+	case xa.RefuseOutside:
+		return sqlerr.XAOutside()
+	case xa.OpenClient:
+		return s.xaStart(ctx, st.name)
+	case xa.ReopenClient, xa.CloseClient: // the servers are told when it is prepared
+		s.xa.state = next
+		return nil
+	case xa.KeepClient:
+		return s.xaPrepare(ctx)
+	case xa.CommitClient:
+		return s.xaCommit(ctx)
+	case xa.RollbackClient:
+		return s.xaRollback(ctx)
+	case xa.VictimClient:
+		s.leaveXA(ctx)
+		return sqlerr.XADeadlock()
+	}
+	return s.xaEnded(ctx, st.name, move == xa.CommitOther, false)
 }
 
 // xaError is what a client sees of a client's transaction that is refused.
@@ -213,52 +255,19 @@ func xaError(err error) error {
 	return err
 }
 
-func (s *Session) xaStart(ctx context.Context, st xaStatement) error {
-	state := s.xaState()
-	switch {
-	case st.option == "RESUME" && state == xaIdle:
-		if !s.xa.name.Same(st.name) {
-			return txn.ErrUnknown
-		}
-		s.xa.state = xaActive
-		return nil
-	case st.option != "" || st.name.GTRID == "":
-		return sqlerr.XAInvalid()
-	case state != xaNone:
-		return sqlerr.XARMFail(state)
-	case s.locked != nil || s.txn != nil:
-		return sqlerr.XAOutside()
-	case s.readOnly() || s.next.ReadOnly:
+func (s *Session) xaStart(ctx context.Context, name xa.ClientXID) error {
+	if s.readOnly() || s.next.ReadOnly {
 		return sqlerr.NotSupported("XA START of a READ ONLY transaction over shards: each branch is marked when it is prepared")
 	}
-	begun, err := s.srv.XA.BeginClient(ctx, s.takeNext(), s.srv.Catalogs.Current().LockSource(), st.name)
+	begun, err := s.srv.XA.BeginClient(ctx, s.takeNext(), s.srv.Catalogs.Current().LockSource(), name)
 	if err != nil {
 		return err
 	}
-	s.txn, s.xa = begun, &clientXA{st.name, xaActive}
+	s.txn, s.xa = begun, &clientXA{name, xa.ClientActive}
 	return nil
 }
 
-func (s *Session) xaEnd(_ context.Context, st xaStatement) error {
-	switch state := s.xaState(); {
-	case st.option != "":
-		return sqlerr.XAInvalid()
-	case state != xaActive:
-		return sqlerr.XARMFail(state)
-	case !s.xa.name.Same(st.name):
-		return txn.ErrUnknown
-	}
-	s.xa.state = xaIdle
-	return nil
-}
-
-func (s *Session) xaPrepare(ctx context.Context, st xaStatement) error {
-	switch state := s.xaState(); {
-	case state != xaIdle:
-		return sqlerr.XARMFail(state)
-	case !s.xa.name.Same(st.name):
-		return txn.ErrUnknown
-	}
+func (s *Session) xaPrepare(ctx context.Context) error {
 	s.closeToKills()
 	defer s.openToKills()
 	err := s.tellTime(ctx)
@@ -269,7 +278,7 @@ func (s *Session) xaPrepare(ctx context.Context, st xaStatement) error {
 		s.leaveXA(ctx)
 		return err
 	}
-	s.xa.state = xaPrepared
+	s.xa.state = xa.ClientPrepared
 	return nil
 }
 
@@ -282,25 +291,11 @@ func (s *Session) leaveXA(ctx context.Context) {
 	s.xa = nil
 }
 
-func (s *Session) xaCommit(ctx context.Context, st xaStatement) error {
-	state := s.xaState()
-	if state == xaNone || !s.xa.name.Same(st.name) {
-		return s.xaFinish(ctx, st, true)
-	}
-	onePhase := st.option != ""
-	switch {
-	case state == xaPrepared && onePhase:
-		return sqlerr.XAInvalid()
-	case state == xaRollbackOnly && onePhase:
-		s.leaveXA(ctx)
-		return sqlerr.XADeadlock()
-	case state == xaPrepared, state == xaIdle && onePhase:
-	default:
-		return sqlerr.XARMFail(state)
-	}
-	if s.txn == nil { // it has lost a connection since it was prepared
+// xaCommit commits the session's own, prepared or in one phase.
+func (s *Session) xaCommit(ctx context.Context) error {
+	if name := s.xa.name; s.txn == nil { // it has lost a connection since it was prepared
 		s.xa = nil
-		return s.xaEnded(ctx, st.name, true, true)
+		return s.xaEnded(ctx, name, true, true)
 	}
 	s.closeToKills()
 	defer s.openToKills()
@@ -313,37 +308,20 @@ func (s *Session) xaCommit(ctx context.Context, st xaStatement) error {
 	return err
 }
 
-func (s *Session) xaRollback(ctx context.Context, st xaStatement) error {
-	state := s.xaState()
-	if state == xaNone || !s.xa.name.Same(st.name) {
-		return s.xaFinish(ctx, st, false)
-	}
-	if state == xaActive {
-		return sqlerr.XARMFail(state)
-	}
+func (s *Session) xaRollback(ctx context.Context) error {
 	var err error
 	switch {
 	case s.txn != nil:
 		s.closeToKills()
 		defer s.openToKills()
 		err = s.txn.RollbackClient(ctx)
-	case state == xaPrepared:
+	case s.xa.state == xa.ClientPrepared:
+		name := s.xa.name
 		s.xa = nil
-		return s.xaEnded(ctx, st.name, false, true)
+		return s.xaEnded(ctx, name, false, true)
 	}
 	s.leaveXA(ctx)
 	return err
-}
-
-// xaFinish ends a transaction that another session has prepared.
-func (s *Session) xaFinish(ctx context.Context, st xaStatement, commit bool) error {
-	switch {
-	case st.option != "":
-		return sqlerr.XAInvalid()
-	case s.xa != nil || s.txn != nil:
-		return sqlerr.XAOutside()
-	}
-	return s.xaEnded(ctx, st.name, commit, false)
 }
 
 // xaEnded ends a prepared transaction over other connections than those that have prepared it.

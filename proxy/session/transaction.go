@@ -107,7 +107,7 @@ func (s *Session) mayWrite() bool {
 // commit ends the open transaction, if there is one, as COMMIT does.
 func (s *Session) commit(ctx context.Context) error {
 	if s.xa != nil {
-		return sqlerr.XARMFail(s.xaState())
+		return sqlerr.XARMFail(s.xaState().String())
 	}
 	if s.txn == nil {
 		return nil
@@ -347,10 +347,12 @@ func onRelease(s *Session, ctx context.Context, x *execution) error {
 	return s.respond(s.savepoint(ctx, s.txn.Release, x.st.parsed.Txn.Savepoint))
 }
 
+func quotedName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
 // savepoint runs one of the savepoint verbs. If a shard fails it, the shards no longer agree on what is undone, and
 // the transaction is rolled back.
 func (s *Session) savepoint(ctx context.Context, verb func(context.Context, string) error, name string) error {
-	err := verb(ctx, "`"+strings.ReplaceAll(name, "`", "``")+"`")
+	err := verb(ctx, quotedName(name))
 	s.countSavepoints()
 	s.controlWarnings()
 	switch {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/failpoint"
+	"github.com/heddle-mesh/heddle/tests/harness"
 	"github.com/heddle-mesh/heddle/txn"
 	"github.com/heddle-mesh/heddle/txn/txnlog"
 	"github.com/heddle-mesh/heddle/txn/xa"
@@ -518,6 +519,125 @@ func TestRun(t *testing.T) {
 		if got, want := len(there(t, id)), 2*(i/10); got != want {
 			t.Errorf("transaction %d is on %d shards, want %d", i, got, want)
 		}
+	}
+	clean(t)
+}
+
+// TestNumberIsAnothers: after a failover the number of a branch's connection may be somebody else's on the server that took over. Whoever it is keeps his
+// connection, and nobody waits for him to go.
+func TestNumberIsAnothers(t *testing.T) {
+	const account = "monitor"
+	if _, err := control[1].ExecContext(t.Context(), "CREATE OR REPLACE USER "+account); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = control[1].Exec("DROP USER " + account) })
+	for _, user := range []string{account, "root"} {
+		cfg := env.Shards[1].Config("")
+		cfg.User = user
+		other, err := harness.Open(t, cfg).Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		m := manager(func(_ context.Context, at string) error {
+			if at == "deliver.before" {
+				return errors.New("dies")
+			}
+			return nil
+		})
+		lastTransfer++
+		x, branches := m.Begin(txn.Options{}), []*branch{connect(t, 0), connect(t, 1)}
+		if err := other.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&branches[1].id); err != nil { // which it had on the server before
+			t.Fatal(err)
+		}
+		for i, b := range branches {
+			if err := x.Enlist(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			b.run(t, fmt.Sprintf("INSERT INTO bank.ledger VALUES (%d, %d)", lastTransfer, i))
+			x.Touched(b, true)
+		}
+		if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+			t.Fatal(err)
+		}
+		for _, b := range branches {
+			b.Discard()
+		}
+		recoverAll(t, recoverer(t, nil))
+		if on := there(t, lastTransfer); len(on) != 2 {
+			t.Errorf("beside a connection of %s: it is there on %v", user, on)
+		}
+		if err := other.PingContext(t.Context()); err != nil {
+			t.Errorf("the connection of %s has been ended: %v", user, err)
+		}
+	}
+	clean(t)
+}
+
+// TestOneSweeps: of the processes of a mesh one sweeps a data source's tables, and another does when its connection has gone.
+func TestOneSweeps(t *testing.T) {
+	name := env.Shards[0].Name()
+	first, second := recoverer(t, nil), recoverer(t, nil)
+	leads := func(r *txn.Recoverer) bool {
+		t.Helper()
+		is, err := r.Leads(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	other := txn.NewRecoverer(txn.RecoveryConfig{Cluster: cluster + 1, Shards: shards})
+	for range 2 {
+		if !leads(first) || leads(second) || !leads(other) {
+			t.Fatal("not one of each mesh leads")
+		}
+	}
+	if _, err := control[0].ExecContext(t.Context(), "KILL "+ask(t, 0, fmt.Sprintf("SELECT IS_USED_LOCK('heddle.txn.sweep.%x.%s')", cluster, shards.Server(name).Log))); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for !leads(second) && time.Now().Before(deadline) { // until the server has let go
+	}
+	if leads(first) || !leads(second) {
+		t.Error("nobody has taken over")
+	}
+}
+
+// TestReplicaIsLeftAlone: a server that has become a replica is asked nothing that would end a branch there, which its primary ends.
+func TestReplicaIsLeftAlone(t *testing.T) {
+	m := manager(func(_ context.Context, at string) error {
+		if at == "deliver.before" {
+			return errors.New("dies")
+		}
+		return nil
+	})
+	x, branches, id := transfer(t, m, txn.Options{}, []int{0, 1})
+	if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+		t.Fatal(err)
+	}
+	for _, b := range branches {
+		b.Discard()
+	}
+	r := recoverer(t, nil)
+	for _, c := range []struct{ set, unset, why string }{
+		{"SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0", "read_only"},
+		{"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1, MASTER_USER = 'x'", "RESET SLAVE ALL", "replica"},
+	} {
+		if _, err := control[1].ExecContext(t.Context(), c.set); err != nil {
+			t.Fatal(err)
+		}
+		done, err := r.Scan(t.Context(), env.Shards[1].Name())
+		swept := r.Sweep(t.Context(), env.Shards[1].Name())
+		if _, err := control[1].ExecContext(t.Context(), c.unset); err != nil {
+			t.Fatal(err)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.why) || swept == nil || len(done) > 0 || len(there(t, id)) != 1 {
+			t.Errorf("%s: %d branches are finished, %v, swept: %v", c.set, len(done), err, swept)
+		}
+	}
+	recoverAll(t, r)
+	if on := there(t, id); len(on) != 2 {
+		t.Errorf("a primary again: it is there on %v", on)
 	}
 	clean(t)
 }

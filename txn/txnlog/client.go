@@ -33,48 +33,55 @@ const listClients = "SELECT c.gtrid, c.format, c.name, c.branch, COALESCE(d.verd
 
 // Clients lists the names on this server, in the order of their preparation.
 func (s *Server) Clients(ctx context.Context) ([]Client, error) {
-	return s.clients(ctx, listClients+" ORDER BY c.at, c.gtrid")
+	all, _, err := s.clients(ctx, 0, listClients+" ORDER BY c.at, c.gtrid")
+	return all, err
 }
 
 // Client finds a cluster's name; nil: it is not there.
 func (s *Server) Client(ctx context.Context, cluster uint32, name xa.ClientXID) (*Client, error) {
-	found, err := s.clients(ctx, listClients+" WHERE c.cluster = ? AND c.name = ? AND c.branch = ?", cluster, []byte(name.GTRID), []byte(name.BQual))
+	found, _, err := s.clients(ctx, 0, listClients+" WHERE c.cluster = ? AND c.name = ? AND c.branch = ?", cluster, []byte(name.GTRID), []byte(name.BQual))
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	return &found[0], nil
 }
 
-// Orphans are the names of what is not prepared as a whole: those of owners that died before anything was prepared are seen nowhere else.
-func (s *Server) Orphans(ctx context.Context) ([]Client, error) {
-	return s.clients(ctx, listClients+" WHERE d.gtrid IS NULL LIMIT 500")
+// Orphans are a cluster's names of what is not prepared as a whole, behind a transaction and in the order of the transactions, and the one to go on behind;
+// "" at the end. Those of owners that died before anything was prepared are seen nowhere else.
+func (s *Server) Orphans(ctx context.Context, cluster uint32, after string, limit int) (out []Client, next string, err error) {
+	return s.clients(ctx, limit, listClients+" WHERE d.gtrid IS NULL AND c.cluster = ? AND c.gtrid > ? ORDER BY c.gtrid LIMIT ?", cluster, after, limit)
 }
 
-func (s *Server) clients(ctx context.Context, query string, args ...any) (out []Client, err error) {
+// clients runs a query for rows, of which there are limit at the most if that is not 0; next is the last one's transaction where there were as many.
+func (s *Server) clients(ctx context.Context, limit int, query string, args ...any) (out []Client, next string, err error) {
 	rows, err := s.DB.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list clients' transactions: %w", err)
+		return nil, "", fmt.Errorf("list clients' transactions: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	n := 0
+	for ; rows.Next(); n++ {
 		var c Client
-		var gtrid, verdict, parts string
+		var verdict, parts string
 		var micros int64
-		if err := rows.Scan(&gtrid, &c.Name.Format, &c.Name.GTRID, &c.Name.BQual, &verdict, &parts, &micros); err != nil {
-			return nil, fmt.Errorf("list clients' transactions: %w", err)
+		if err := rows.Scan(&next, &c.Name.Format, &c.Name.GTRID, &c.Name.BQual, &verdict, &parts, &micros); err != nil {
+			return nil, "", fmt.Errorf("list clients' transactions: %w", err)
 		}
 		c.Age = time.Duration(micros) * time.Microsecond
-		if c.GTRID, err = xa.ParseGTRID(gtrid); err != nil {
+		if c.GTRID, err = xa.ParseGTRID(next); err != nil {
 			continue // of a later format
 		}
 		if c.Held = verdict == verdictHeld; c.Held {
 			if c.Parts, err = parseParts(parts); err != nil {
-				return nil, fmt.Errorf("list clients' transactions: %s: %w", gtrid, err)
+				return nil, "", fmt.Errorf("list clients' transactions: %s: %w", next, err)
 			}
 		}
 		out = append(out, c)
 	}
-	return out, rows.Err()
+	if n != limit {
+		next = ""
+	}
+	return out, next, rows.Err()
 }
 
 // Enter writes a client's name: Fine, or Taken if there is one.

@@ -54,7 +54,8 @@ func (s *Server) picture(ctx context.Context) (*scene, error) {
 	return last, nil
 }
 
-var errOldPicture = errors.New("the server shows an old list of transactions, as it does while somebody asks for it more often than ten times a second")
+// ErrOldPicture is why it cannot be told which transactions a server has open.
+var ErrOldPicture = errors.New("the server shows an old list of transactions, as it does while somebody asks for it more often than ten times a second")
 
 func (s *Server) look(ctx context.Context) (*scene, error) {
 	conn, err := s.DB.Conn(ctx)
@@ -72,7 +73,7 @@ func (s *Server) look(ctx context.Context) (*scene, error) {
 			return pic, err
 		}
 		if pause > 20*idle {
-			return nil, errOldPicture
+			return nil, ErrOldPicture
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -126,11 +127,17 @@ func Code(err error) uint16 {
 	return 0
 }
 
+// hangs is after how long without a word a server that was asked is taken to be away: a link that swallows all would keep whoever asks for ever.
+const hangs = 30 * time.Second
+
 // Configure gives connections for recovery what they need: to wait for a lock for a second only, to see what is
 // committed and nothing older, and times that no clock change of a zone moves.
 func Configure(cfg *mysql.Config) {
 	if cfg.Params == nil {
 		cfg.Params = map[string]string{}
+	}
+	if cfg.ReadTimeout == 0 {
+		cfg.ReadTimeout = hangs
 	}
 	cfg.Params["innodb_lock_wait_timeout"] = "1"
 	cfg.Params["autocommit"] = "1"

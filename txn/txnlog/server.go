@@ -220,30 +220,42 @@ func (s *Server) age(ctx context.Context, x xa.XID) (p prepared, err error) {
 	return p, err
 }
 
+// Seen is what a look at a branch's connection has shown beside its finding.
+type Seen struct {
+	Age time.Duration // of the branch, since it was marked; 0: not known
+	// Stranger: there is a connection of that number, and it is in no transaction as old as the branch. It is another's, as after a failover, whose
+	// server has numbers of its own; or it has ended and is about to go.
+	Stranger bool
+}
+
 // Look finds whether a connection has the branch: Attached or Fine. A connection of the same number that a server has given out
-// after a restart is not taken for it. age is of the branch, since it was marked; 0: not known.
-func (s *Server) Look(ctx context.Context, x xa.XID) (f xa.Finding, age time.Duration, err error) {
+// after a restart is not taken for it.
+func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
+	var seen Seen
 	p, err := s.age(ctx, x)
 	if err != nil {
-		return xa.Away, 0, err
+		return xa.Away, seen, err
 	}
-	age = time.Duration(p.age * float64(time.Second))
+	seen.Age = time.Duration(p.age * float64(time.Second))
 	listed, _, err := s.listed(ctx, x.Branch.Conn)
 	if err != nil {
-		return xa.Away, age, err
+		return xa.Away, seen, err
 	}
 	pic, err := s.picture(ctx)
 	if err != nil {
-		return xa.Away, age, err
+		return xa.Away, seen, err
 	}
 	since, has := pic.since[x.Branch.Conn]
-	if p.known && p.up+clockSlack < p.age { // the server is younger than the branch: whoever has the number now is another
-		listed, has = false, has && since+clockSlack >= p.age
+	old := has && (!p.known || since+clockSlack >= p.age)
+	younger := p.known && p.up+clockSlack < p.age // the server is: whoever has the number now is another
+	switch {
+	case old:
+		return xa.Attached, seen, nil
+	case younger || !listed && !has:
+		return xa.Fine, seen, nil
 	}
-	if listed || has {
-		return xa.Attached, age, nil
-	}
-	return xa.Fine, age, nil
+	seen.Stranger = p.known
+	return xa.Attached, seen, nil
 }
 
 const clockSlack = 2.0 // seconds: Uptime and trx_started have no fractions

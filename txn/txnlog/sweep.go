@@ -1,6 +1,7 @@
 package txnlog
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -105,15 +106,32 @@ func (s *Server) Undropped(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]boo
 	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(of))+")", names(of), len(of))
 }
 
-// OldMarks lists the marks of a log's data source that are older than age.
-func (s *Server) OldMarks(ctx context.Context, log xa.Log, age time.Duration, limit int) ([]xa.GTRID, error) {
-	found, err := s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_mark WHERE at < NOW(3) - INTERVAL ? MICROSECOND AND branch = ? LIMIT ?",
-		[]any{age.Microseconds(), log.String(), limit}, 1)
-	out := make([]xa.GTRID, 0, len(found))
-	for g := range found {
-		out = append(out, g)
+// MarkCursor is a place among the old marks of a log, in the order in which they were written. Zero is before the first.
+type MarkCursor struct{ at, gtrid string }
+
+// OldMarks lists the marks of a log's data source that are older than age and behind a place, and the place to go on from; zero at the end. Those of a
+// format that is not known are left out.
+func (s *Server) OldMarks(ctx context.Context, log xa.Log, age time.Duration, after MarkCursor, limit int) (out []xa.GTRID, next MarkCursor, err error) {
+	from := cmp.Or(after.at, "1970-01-01 00:00:01") // the oldest that a TIMESTAMP can be
+	rows, err := s.DB.QueryContext(ctx, "SELECT CAST(at AS CHAR), gtrid FROM "+Schema+".txn_mark WHERE branch = ? AND at < NOW(3) - INTERVAL ? MICROSECOND "+
+		"AND at >= ? AND (at > ? OR gtrid > ?) ORDER BY at, gtrid LIMIT ?", log.String(), age.Microseconds(), from, from, after.gtrid, limit)
+	if err != nil {
+		return nil, next, fmt.Errorf("list old marks: %w", err)
 	}
-	return out, err
+	defer func() { _ = rows.Close() }()
+	n := 0
+	for ; rows.Next(); n++ {
+		if err := rows.Scan(&next.at, &next.gtrid); err != nil {
+			return nil, MarkCursor{}, fmt.Errorf("list old marks: %w", err)
+		}
+		if g, err := xa.ParseGTRID(next.gtrid); err == nil {
+			out = append(out, g)
+		}
+	}
+	if n < limit {
+		next = MarkCursor{}
+	}
+	return out, next, rows.Err()
 }
 
 // found runs a query for names of transactions; with none to look for it is not put.
