@@ -124,6 +124,15 @@ func (m *Manager) Begin(o Options) *Txn { return &Txn{options: o, manager: m} }
 // Unfit is why some data source cannot have part in a distributed transaction; nil: all can.
 func (m *Manager) Unfit() error { return m.cfg.Shards.Unfit() }
 
+// Waits reports whether a connection of a data source has waited for a lock for so long.
+func (m *Manager) Waits(ctx context.Context, dataSource string, conn uint32, patience time.Duration) (bool, error) {
+	server := m.cfg.Shards.Server(dataSource)
+	if server == nil {
+		return false, &UnfitError{dataSource, errNotProbed}
+	}
+	return server.Waits(ctx, conn, patience)
+}
+
 // name gives a transaction its name. log is where it will be decided.
 func (m *Manager) name(log xa.Log) xa.GTRID {
 	return xa.GTRID{Cluster: m.cfg.Cluster, Log: log, Epoch: m.epoch, Seq: m.seq.Add(1)}

@@ -1,0 +1,27 @@
+package txnlog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// waits finds a connection that has waited for a lock since so many seconds. A server tells since when in the zone that it lives in.
+const waits = "SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = ? AND trx_state = 'LOCK WAIT' " +
+	"AND TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_wait_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()) >= ? LIMIT 1"
+
+// Waits reports whether a connection has waited for a lock for so long, in whole seconds.
+func (s *Server) Waits(ctx context.Context, conn uint32, patience time.Duration) (bool, error) {
+	var one int
+	since := int64(patience / time.Second)
+	err := s.DB.QueryRowContext(ctx, waits, conn, since).Scan(&one)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("ask whether connection %d waits for a lock: %w", conn, err)
+	}
+	return true, nil
+}
