@@ -110,6 +110,17 @@ func (e *InDoubtError) Error() string {
 // Unwrap gives the failure.
 func (e *InDoubtError) Unwrap() error { return e.Err }
 
+// ForcedError is a COMMIT that an operator has decided in its process's place: all but the first branch's part is committed.
+type ForcedError struct {
+	GTRID      string
+	DataSource string // of the first branch, where it is rolled back
+}
+
+// Error implements error.
+func (e *ForcedError) Error() string {
+	return fmt.Sprintf("transaction %s was committed by an operator without its part on %s, which is rolled back: do not repeat it as a whole", e.GTRID, e.DataSource)
+}
+
 // finish runs the owner's machine to its end.
 func (t *Txn) finish(ctx context.Context, commit bool) error {
 	parts := make([]xa.Part, len(t.parts))
@@ -139,6 +150,8 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 		return nil
 	case o.Result() == xa.InDoubt:
 		return &InDoubtError{GTRID: t.GTRID(), DataSource: t.parts[0].branch.DataSource(), Err: failed.err}
+	case o.Result() == xa.Forced:
+		return &ForcedError{GTRID: t.GTRID(), DataSource: t.parts[0].branch.DataSource()}
 	case o.Result() == xa.SoleUnknown:
 		return failed.err
 	}
@@ -148,6 +161,8 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 // ending is what is told of a transaction whose machine is at its end.
 func ending(o *xa.Owner, commit bool) Ending {
 	switch {
+	case commit && o.Result() == xa.Forced:
+		return EndedForced
 	case commit && (o.Result() == xa.InDoubt || o.Result() == xa.SoleUnknown):
 		return EndedInDoubt
 	case !commit || o.Result() != xa.Committed:
@@ -349,6 +364,13 @@ func (m *Manager) ask(ctx context.Context, p *part, since time.Time) (xa.Reply, 
 	case time.Since(since) > m.cfg.Limits.Ask:
 		return xa.Unreached, errors.New("the answer came too late")
 	case verdict == xa.DecidedCommit:
+		forced, err := m.cfg.Shards.ByLog(g.Log).Forced(ctx, g)
+		switch {
+		case err != nil:
+			return xa.Unreached, err
+		case forced:
+			return xa.IsForced, nil
+		}
 		return xa.IsCommitted, nil
 	case verdict == xa.DecidedAbort:
 		return xa.IsAborted, nil

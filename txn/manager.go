@@ -74,16 +74,17 @@ const (
 	EndedRolledBack         // at its client's wish, or in place of COMMIT
 	EndedInDoubt            // the data source that knows does not answer
 	EndedUndelivered        // committed, and a branch has yet to be
+	EndedForced             // committed by an operator, without the first branch's part
 )
 
 // Endings are all of them.
 func Endings() []Ending {
-	return []Ending{EndedCommitted, EndedRolledBack, EndedInDoubt, EndedUndelivered}
+	return []Ending{EndedCommitted, EndedRolledBack, EndedInDoubt, EndedUndelivered, EndedForced}
 }
 
 // String names the ending, for labels.
 func (e Ending) String() string {
-	return [...]string{"committed", "rolled_back", "in_doubt", "undelivered"}[e]
+	return [...]string{"committed", "rolled_back", "in_doubt", "undelivered", "forced"}[e]
 }
 
 // Step is one step of a commit or rollback, for metrics and traces.

@@ -295,6 +295,9 @@ func (s *Session) noteCommit(err error) {
 		}
 		s.srv.Log.Error("a transaction over several shards is not committed on all of them", append(fields, zap.Error(err))...)
 	}
+	if forced, ok := errors.AsType[*txn.ForcedError](err); ok {
+		s.srv.Log.Error("an operator has committed a transaction whose process lives", append(fields, zap.Error(forced))...)
+	}
 	if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
 		s.srv.Log.Error("a client cannot be told whether its transaction is committed", append(fields, zap.String("transaction", doubt.GTRID), zap.Error(err))...)
 	}
@@ -330,6 +333,9 @@ func (s *Session) awaitDelivery(ctx context.Context) error {
 
 // commitError is what a client sees of a COMMIT that failed; nil: err is none of those.
 func commitError(err error) *sqlerr.Error {
+	if forced, ok := errors.AsType[*txn.ForcedError](err); ok {
+		return sqlerr.PartialCommit(forced.Error())
+	}
 	if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
 		return sqlerr.PartialCommit(doubt.Error())
 	}

@@ -338,6 +338,47 @@ func TestSweep(t *testing.T) {
 	clean(t)
 }
 
+// TestForcedWhileItsOwnerStands: who comes to his decision when an operator has forced another one is not told that all is rolled back, and touches
+// no branch. One that was fenced is told so.
+func TestForcedWhileItsOwnerStands(t *testing.T) {
+	for _, commit := range []bool{true, false} {
+		var x *txn.Txn
+		var ended []txn.Ending
+		m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Ended: func(e txn.Ending) { ended = append(ended, e) },
+			At: once("decide.before", func() error {
+				_, err := shards.Resolve(t.Context(), x.GTRID(), commit, true)
+				return err
+			})})
+		var branches []*branch
+		var id int64
+		x, branches, id = transfer(t, m, txn.Options{}, []int{0, 1, 2})
+		err := x.Commit(t.Context())
+		if forced, ok := errors.AsType[*txn.ForcedError](err); ok != commit || ok && (forced.GTRID != x.GTRID() || forced.DataSource != env.Shards[0].Name()) {
+			t.Errorf("forced to commit %v: %v", commit, err)
+		}
+		want, ending, late := []int(nil), txn.EndedRolledBack, 0
+		if commit {
+			want, ending, late = []int{1, 2}, txn.EndedForced, 2
+		} else if _, ok := errors.AsType[*txn.AbortedError](err); !ok {
+			t.Errorf("fenced: %v", err)
+		}
+		if got := there(t, id); !slices.Equal(got, want) || len(x.Undelivered()) != late || !slices.Equal(ended, []txn.Ending{ending}) {
+			t.Errorf("forced to commit %v: it is on %v, undelivered %v, told to have ended %v", commit, got, x.Undelivered(), ended)
+		}
+		for _, b := range branches {
+			b.Discard()
+		}
+	}
+	for i := range control {
+		for _, table := range []string{"txn_decision", "txn_mark"} {
+			if _, err := control[i].ExecContext(t.Context(), "DELETE FROM heddle_mesh."+table); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	clean(t)
+}
+
 // TestUndelivered: a server that dies when all is decided gets its branch when it is back; the client is told meanwhile.
 func TestUndelivered(t *testing.T) {
 	var ended []txn.Ending
