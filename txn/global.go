@@ -287,7 +287,7 @@ func (t *Txn) packet(op xa.Op, p *part) []string {
 	case op == xa.Decide:
 		decide := txnlog.Decide(t.gtrid, t.prepared(), p.branch.ConnectionID(), t.statements()...)
 		if t.guarded {
-			return append([]string{"RELEASE SAVEPOINT " + guardPoint}, decide...)
+			return append([]string{"RELEASE SAVEPOINT " + GuardPoint}, decide...)
 		}
 		return decide
 	case op == xa.Deliver:
