@@ -194,6 +194,11 @@ func (t *Txn) run(ctx context.Context, o *xa.Owner, acts []xa.Action) (died erro
 				if err := t.manager.cfg.At.hit(ctx, "tell", "before"); err != nil {
 					return err
 				}
+			case xa.Deliver:
+				if t.delivering.IsZero() {
+					t.delivering = time.Now()
+				}
+				ask = append(ask, a)
 			default:
 				ask = append(ask, a)
 			}
@@ -253,8 +258,8 @@ func (t *Txn) perform(ctx context.Context, op xa.Op, p *part) (xa.Reply, error) 
 	switch op {
 	case xa.Check, xa.Prepare, xa.Undo, xa.Close:
 		limit = limits.Prepare
-	case xa.Deliver, xa.Rescue:
-		limit = limits.Deliver
+	case xa.Deliver, xa.Rescue: // one limit for both, for the client waits for both
+		limit = limits.Deliver - time.Since(t.delivering)
 	case xa.Ask:
 		limit = limits.Ask - time.Since(t.decided)
 	}

@@ -19,7 +19,7 @@ type Limits struct {
 	Prepare time.Duration // 3 s: of a branch's PREPARE, and of a ROLLBACK
 	Decide  time.Duration // 10 s: of the decision
 	Ask     time.Duration // 20 s: of the whole question what was decided, from when it was sent on
-	Deliver time.Duration // 5 s: that the client waits for a branch whose commit is not answered
+	Deliver time.Duration // 5 s: that the client waits for branches whose commit is not answered, in all
 }
 
 func (l Limits) withDefaults() Limits {

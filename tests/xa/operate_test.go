@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -375,6 +376,43 @@ func TestForcedWhileItsOwnerStands(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+	clean(t)
+}
+
+// TestToldInTime: a client waits for a branch whose server stands still no longer than the limit, whatever is tried within it.
+func TestToldInTime(t *testing.T) {
+	const limit = 4 * time.Second
+	var mu sync.Mutex
+	var first, last time.Time
+	m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Limits: txn.Limits{Deliver: limit},
+		Observe: func(s txn.Step) {
+			mu.Lock()
+			defer mu.Unlock()
+			switch s.Phase {
+			case "deliver":
+				first = s.Began
+			case "rescue":
+				last = s.Began.Add(s.Took)
+			}
+		},
+		At: once("deliver.before", func() error { return env.Shards[1].Signal(syscall.SIGSTOP) })})
+	x, branches, id := transfer(t, m, txn.Options{}, []int{0, 1})
+	err := x.Commit(t.Context())
+	if again := env.Shards[1].Signal(syscall.SIGCONT); again != nil {
+		t.Fatal(again)
+	}
+	if err != nil || len(x.Undelivered()) != 1 {
+		t.Fatalf("%v, undelivered %v", err, x.Undelivered())
+	}
+	if took := last.Sub(first); took >= 2*limit || took < limit/2 {
+		t.Errorf("the client is told after %v, with a limit of %v", took, limit)
+	}
+	if err := m.Delivered(t.Context(), x.Undelivered()[0]); err != nil || !slices.Equal(there(t, id), []int{0, 1}) {
+		t.Errorf("delivered on %v, %v", there(t, id), err)
+	}
+	for _, b := range branches {
+		b.Discard()
 	}
 	clean(t)
 }
