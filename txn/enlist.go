@@ -86,7 +86,7 @@ func (t *Txn) openHome(ctx context.Context, home Branch, fresh bool) error {
 	if !fresh {
 		return t.guard(ctx)
 	}
-	err := home.Exec(ctx, append(t.opening(), "SAVEPOINT "+guardPoint)...)
+	err := home.Exec(ctx, append(t.opening(), "SAVEPOINT "+GuardPoint)...)
 	t.guarded = err == nil
 	if e := sqlerr.As(err); e != nil && e.Code == codeNoSavepoint && len(t.savepoints) == 0 { // it has begun, and stays without
 		err = nil
@@ -126,16 +126,16 @@ func (t *Txn) join(ctx context.Context, home Branch, fresh bool, opened error, p
 	return failed
 }
 
-// guardPoint is a savepoint of home's for as long as the transaction is distributed. It goes with the transaction, so that nothing is
+// GuardPoint is a savepoint of home's, in backticks, for as long as the transaction is distributed. It goes with the transaction, so that nothing is
 // decided on a connection whose transaction has ended unnoticed: the row would commit by itself, without home's data.
-const guardPoint = "`heddle txn`"
+const GuardPoint = "`heddle txn`"
 
 // guard sets home's savepoint when the second branch comes. An engine that has none leaves the transaction without.
 func (t *Txn) guard(ctx context.Context) error {
 	if t.guarded || len(t.parts) > 1 {
 		return nil
 	}
-	err := t.parts[0].branch.Exec(ctx, "SAVEPOINT "+guardPoint)
+	err := t.parts[0].branch.Exec(ctx, "SAVEPOINT "+GuardPoint)
 	if e := sqlerr.As(err); e != nil && e.Code == codeNoSavepoint {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (t *Txn) Undoing(b Branch, sql string) []string {
 		}
 	}
 	if t.guarded && b == t.parts[0].branch {
-		return []string{sql, "SAVEPOINT " + guardPoint}
+		return []string{sql, "SAVEPOINT " + GuardPoint}
 	}
 	return []string{sql}
 }

@@ -110,6 +110,17 @@ func (e *InDoubtError) Error() string {
 // Unwrap gives the failure.
 func (e *InDoubtError) Unwrap() error { return e.Err }
 
+// ForcedError is a COMMIT that an operator has decided in its process's place: all but the first branch's part is committed.
+type ForcedError struct {
+	GTRID      string
+	DataSource string // of the first branch, where it is rolled back
+}
+
+// Error implements error.
+func (e *ForcedError) Error() string {
+	return fmt.Sprintf("transaction %s was committed by an operator without its part on %s, which is rolled back: do not repeat it as a whole", e.GTRID, e.DataSource)
+}
+
 // finish runs the owner's machine to its end.
 func (t *Txn) finish(ctx context.Context, commit bool) error {
 	parts := make([]xa.Part, len(t.parts))
@@ -139,6 +150,8 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 		return nil
 	case o.Result() == xa.InDoubt:
 		return &InDoubtError{GTRID: t.GTRID(), DataSource: t.parts[0].branch.DataSource(), Err: failed.err}
+	case o.Result() == xa.Forced:
+		return &ForcedError{GTRID: t.GTRID(), DataSource: t.parts[0].branch.DataSource()}
 	case o.Result() == xa.SoleUnknown:
 		return failed.err
 	}
@@ -148,6 +161,8 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 // ending is what is told of a transaction whose machine is at its end.
 func ending(o *xa.Owner, commit bool) Ending {
 	switch {
+	case commit && o.Result() == xa.Forced:
+		return EndedForced
 	case commit && (o.Result() == xa.InDoubt || o.Result() == xa.SoleUnknown):
 		return EndedInDoubt
 	case !commit || o.Result() != xa.Committed:
@@ -179,6 +194,11 @@ func (t *Txn) run(ctx context.Context, o *xa.Owner, acts []xa.Action) (died erro
 				if err := t.manager.cfg.At.hit(ctx, "tell", "before"); err != nil {
 					return err
 				}
+			case xa.Deliver:
+				if t.delivering.IsZero() {
+					t.delivering = time.Now()
+				}
+				ask = append(ask, a)
 			default:
 				ask = append(ask, a)
 			}
@@ -238,8 +258,8 @@ func (t *Txn) perform(ctx context.Context, op xa.Op, p *part) (xa.Reply, error) 
 	switch op {
 	case xa.Check, xa.Prepare, xa.Undo, xa.Close:
 		limit = limits.Prepare
-	case xa.Deliver, xa.Rescue:
-		limit = limits.Deliver
+	case xa.Deliver, xa.Rescue: // one limit for both, for the client waits for both
+		limit = limits.Deliver - time.Since(t.delivering)
 	case xa.Ask:
 		limit = limits.Ask - time.Since(t.decided)
 	}
@@ -272,7 +292,7 @@ func (t *Txn) packet(op xa.Op, p *part) []string {
 	case op == xa.Decide:
 		decide := txnlog.Decide(t.gtrid, t.prepared(), p.branch.ConnectionID(), t.statements()...)
 		if t.guarded {
-			return append([]string{"RELEASE SAVEPOINT " + guardPoint}, decide...)
+			return append([]string{"RELEASE SAVEPOINT " + GuardPoint}, decide...)
 		}
 		return decide
 	case op == xa.Deliver:
@@ -349,6 +369,13 @@ func (m *Manager) ask(ctx context.Context, p *part, since time.Time) (xa.Reply, 
 	case time.Since(since) > m.cfg.Limits.Ask:
 		return xa.Unreached, errors.New("the answer came too late")
 	case verdict == xa.DecidedCommit:
+		forced, err := m.cfg.Shards.ByLog(g.Log).Forced(ctx, g)
+		switch {
+		case err != nil:
+			return xa.Unreached, err
+		case forced:
+			return xa.IsForced, nil
+		}
 		return xa.IsCommitted, nil
 	case verdict == xa.DecidedAbort:
 		return xa.IsAborted, nil

@@ -252,7 +252,6 @@ func TestAborts(t *testing.T) {
 		{"… and its rollback", 1, "XA", refused, false, refused, false, true},
 		{"a connection has gone", 1, "INSERT", gone, true, ErrLost, true, true},
 		{"a connection goes", 1, "XA PREPARE", errors.New("eof"), true, ErrLost, true, true},
-		{"others have decided", 0, "INSERT", sqlerr.New(1062, "23000", "Duplicate entry"), false, ErrFenced, false, false},
 		{"home has gone", 0, "INSERT", gone, true, ErrLost, true, true},
 	} {
 		x, branches := spread(t, Options{}, "www")

@@ -19,7 +19,7 @@ type Limits struct {
 	Prepare time.Duration // 3 s: of a branch's PREPARE, and of a ROLLBACK
 	Decide  time.Duration // 10 s: of the decision
 	Ask     time.Duration // 20 s: of the whole question what was decided, from when it was sent on
-	Deliver time.Duration // 5 s: that the client waits for a branch whose commit is not answered
+	Deliver time.Duration // 5 s: that the client waits for branches whose commit is not answered, in all
 }
 
 func (l Limits) withDefaults() Limits {
@@ -86,16 +86,17 @@ const (
 	EndedRolledBack         // at its client's wish, or in place of COMMIT
 	EndedInDoubt            // the data source that knows does not answer
 	EndedUndelivered        // committed, and a branch has yet to be
+	EndedForced             // committed by an operator, without the first branch's part
 )
 
 // Endings are all of them.
 func Endings() []Ending {
-	return []Ending{EndedCommitted, EndedRolledBack, EndedInDoubt, EndedUndelivered}
+	return []Ending{EndedCommitted, EndedRolledBack, EndedInDoubt, EndedUndelivered, EndedForced}
 }
 
 // String names the ending, for labels.
 func (e Ending) String() string {
-	return [...]string{"committed", "rolled_back", "in_doubt", "undelivered"}[e]
+	return [...]string{"committed", "rolled_back", "in_doubt", "undelivered", "forced"}[e]
 }
 
 // Step is one step of a commit or rollback, for metrics and traces.
@@ -135,6 +136,15 @@ func (m *Manager) Begin(o Options) *Txn { return &Txn{options: o, manager: m} }
 
 // Unfit is why some data source cannot have part in a distributed transaction; nil: all can.
 func (m *Manager) Unfit() error { return m.cfg.Shards.Unfit() }
+
+// Waits reports whether a connection of a data source has waited for a lock for so long.
+func (m *Manager) Waits(ctx context.Context, dataSource string, conn uint32, patience time.Duration) (bool, error) {
+	server := m.cfg.Shards.Server(dataSource)
+	if server == nil {
+		return false, &UnfitError{dataSource, errNotProbed}
+	}
+	return server.Waits(ctx, conn, patience)
+}
 
 // name gives a transaction its name. log is where it will be decided.
 func (m *Manager) name(log xa.Log) xa.GTRID {

@@ -83,6 +83,9 @@ type Transactions interface {
 	Unfit() error
 	// Delivered waits until what is committed is to be seen on a data source.
 	Delivered(ctx context.Context, p txn.Pending) error
+	// Waits reports whether a connection of a data source's primary has waited for a lock for so long. It is asked over connections that no
+	// client's statement has.
+	Waits(ctx context.Context, dataSource string, conn uint32, patience time.Duration) (bool, error)
 	// Atomic opens the snapshots of a transaction that only reads, so that they show no half of another one, or returns txn.ErrUnsettled.
 	Atomic(ctx context.Context, t *txn.Txn, ask txn.Ask) error
 }

@@ -2,6 +2,8 @@ package session
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/txn"
@@ -112,8 +114,27 @@ type keptPoints struct {
 	bytes int64
 }
 
+// ownSavepoint reports whether a server may take a name for one of Heddle's savepoints, of which a name that is set again moves. It compares without regard
+// to case, accents and spaces behind; here a letter beyond ASCII is any letter.
+func ownSavepoint(name string) bool {
+	name = strings.TrimRight(name, " ")
+	for _, own := range []string{stepSavepoint, txn.GuardPoint} {
+		own = strings.Trim(own, "`")
+		if at := 0; utf8.RuneCountInString(name) == len(own) && !strings.ContainsFunc(name, func(r rune) bool {
+			at++
+			return r < utf8.RuneSelf && unicode.ToLower(r) != rune(own[at-1])
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
 // keepSavepoint takes place for one more.
 func (s *Session) keepSavepoint(name string) error {
+	if ownSavepoint(name) {
+		return sqlerr.NotSupported("a savepoint named '" + name + "', which Heddle sets itself")
+	}
 	s.followSavepoints()
 	bytes := savepointWeight(len(name))
 	if err := s.memory.Reserve(savepoints, bytes); err != nil {

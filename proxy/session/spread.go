@@ -253,20 +253,11 @@ func (s *Session) suspect() {
 	}
 }
 
-// waitsForLock asks a server, over another connection, whether one of its has waited for lockPatience. The server tells since when in the zone that it
-// lives in, and the time as whoever had the connection before may have set it.
+// waitsForLock asks a server whether a branch has waited for lockPatience: over recovery's connections, for those of the pool may all be in
+// such circles.
 func (s *Session) waitsForLock(ctx context.Context, l *backend.Lease) bool {
-	asker, err := s.srv.Pools.AcquireFor(ctx, backend.Request{DataSource: l.DataSource()})
-	if err != nil {
-		return false // it is asked again
-	}
-	defer asker.Release()
-	if err := asker.Apply(ctx, backend.NewState(), 0); err != nil {
-		return false
-	}
-	_, rows, err := asker.Conn().QueryRows(ctx, fmt.Sprintf("SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = %d AND "+
-		"trx_state = 'LOCK WAIT' AND CONVERT_TZ(trx_wait_started, 'SYSTEM', '+00:00') <= UTC_TIMESTAMP() - INTERVAL %d SECOND", l.Conn().Info().ThreadID, lockPatience/time.Second))
-	return err == nil && len(rows) > 0
+	waits, err := s.srv.Transactions.Waits(ctx, l.DataSource(), l.Conn().Info().ThreadID, lockPatience)
+	return err == nil && waits // who does not answer is asked again
 }
 
 // strike ends a statement on the server where it waits, unless it has ended meanwhile.
@@ -304,6 +295,9 @@ func (s *Session) noteCommit(err error) {
 		}
 		s.srv.Log.Error("a transaction over several shards is not committed on all of them", append(fields, zap.Error(err))...)
 	}
+	if forced, ok := errors.AsType[*txn.ForcedError](err); ok {
+		s.srv.Log.Error("an operator has committed a transaction whose process lives", append(fields, zap.Error(forced))...)
+	}
 	if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
 		s.srv.Log.Error("a client cannot be told whether its transaction is committed", append(fields, zap.String("transaction", doubt.GTRID), zap.Error(err))...)
 	}
@@ -339,6 +333,9 @@ func (s *Session) awaitDelivery(ctx context.Context) error {
 
 // commitError is what a client sees of a COMMIT that failed; nil: err is none of those.
 func commitError(err error) *sqlerr.Error {
+	if forced, ok := errors.AsType[*txn.ForcedError](err); ok {
+		return sqlerr.PartialCommit(forced.Error())
+	}
 	if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
 		return sqlerr.PartialCommit(doubt.Error())
 	}

@@ -253,3 +253,25 @@ func TestLockedTablesAndXA(t *testing.T) {
 	}
 	exec(t, local, "SET heddle_transaction_type = 'local'")
 }
+
+// A client's savepoint under the name of one that Heddle sets would move when Heddle sets it, and what came before it stay: it is refused, however it is
+// written. Others are the client's.
+func TestSavepointsOfHeddlesNames(t *testing.T) {
+	db, ids := startPlain(t)
+	c := conn(t, db)
+	exec(t, c, "BEGIN")
+	exec(t, c, fmt.Sprintf("UPDATE accounts SET v = v + 1 WHERE id = %d", ids[0]))
+	for _, name := range []string{"heddle txn", "Heddle TXN", "héddle txn", "heddle statement", "HEDDLE statement"} {
+		if _, err := c.ExecContext(t.Context(), "SAVEPOINT `"+name+"`"); code(err) != 1235 {
+			t.Errorf("SAVEPOINT `%s`: %v", name, err)
+		}
+	}
+	exec(t, c, "SAVEPOINT `heddle txm`")
+	exec(t, c, fmt.Sprintf("UPDATE accounts SET v = v + 10 WHERE id = %d", ids[0]))
+	exec(t, c, fmt.Sprintf("UPDATE accounts SET v = v + 10 WHERE id = %d", ids[1]))
+	exec(t, c, "ROLLBACK TO SAVEPOINT `heddle txm`")
+	exec(t, c, "COMMIT")
+	if total := sum(t, db); total != 4001 {
+		t.Errorf("the accounts have %d in all", total)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -335,6 +336,84 @@ func TestSweep(t *testing.T) {
 	sweep(time.Nanosecond, time.Microsecond)
 	if count("txn_decision") != " 0 0 0" {
 		t.Errorf("nobody can decide any more: decisions%s", count("txn_decision"))
+	}
+	clean(t)
+}
+
+// TestForcedWhileItsOwnerStands: who comes to his decision when an operator has forced another one is not told that all is rolled back, and touches
+// no branch. One that was fenced is told so.
+func TestForcedWhileItsOwnerStands(t *testing.T) {
+	for _, commit := range []bool{true, false} {
+		var x *txn.Txn
+		var ended []txn.Ending
+		m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Ended: func(e txn.Ending) { ended = append(ended, e) },
+			At: once("decide.before", func() error {
+				_, err := shards.Resolve(t.Context(), x.GTRID(), commit, true)
+				return err
+			})})
+		var branches []*branch
+		var id int64
+		x, branches, id = transfer(t, m, txn.Options{}, []int{0, 1, 2})
+		err := x.Commit(t.Context())
+		if forced, ok := errors.AsType[*txn.ForcedError](err); ok != commit || ok && (forced.GTRID != x.GTRID() || forced.DataSource != env.Shards[0].Name()) {
+			t.Errorf("forced to commit %v: %v", commit, err)
+		}
+		want, ending, late := []int(nil), txn.EndedRolledBack, 0
+		if commit {
+			want, ending, late = []int{1, 2}, txn.EndedForced, 2
+		} else if _, ok := errors.AsType[*txn.AbortedError](err); !ok {
+			t.Errorf("fenced: %v", err)
+		}
+		if got := there(t, id); !slices.Equal(got, want) || len(x.Undelivered()) != late || !slices.Equal(ended, []txn.Ending{ending}) {
+			t.Errorf("forced to commit %v: it is on %v, undelivered %v, told to have ended %v", commit, got, x.Undelivered(), ended)
+		}
+		for _, b := range branches {
+			b.Discard()
+		}
+	}
+	for i := range control {
+		for _, table := range []string{"txn_decision", "txn_mark"} {
+			if _, err := control[i].ExecContext(t.Context(), "DELETE FROM heddle_mesh."+table); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	clean(t)
+}
+
+// TestToldInTime: a client waits for a branch whose server stands still no longer than the limit, whatever is tried within it.
+func TestToldInTime(t *testing.T) {
+	const limit = 4 * time.Second
+	var mu sync.Mutex
+	var first, last time.Time
+	m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, Limits: txn.Limits{Deliver: limit},
+		Observe: func(s txn.Step) {
+			mu.Lock()
+			defer mu.Unlock()
+			switch s.Phase {
+			case "deliver":
+				first = s.Began
+			case "rescue":
+				last = s.Began.Add(s.Took)
+			}
+		},
+		At: once("deliver.before", func() error { return env.Shards[1].Signal(syscall.SIGSTOP) })})
+	x, branches, id := transfer(t, m, txn.Options{}, []int{0, 1})
+	err := x.Commit(t.Context())
+	if again := env.Shards[1].Signal(syscall.SIGCONT); again != nil {
+		t.Fatal(again)
+	}
+	if err != nil || len(x.Undelivered()) != 1 {
+		t.Fatalf("%v, undelivered %v", err, x.Undelivered())
+	}
+	if took := last.Sub(first); took >= 2*limit || took < limit/2 {
+		t.Errorf("the client is told after %v, with a limit of %v", took, limit)
+	}
+	if err := m.Delivered(t.Context(), x.Undelivered()[0]); err != nil || !slices.Equal(there(t, id), []int{0, 1}) {
+		t.Errorf("delivered on %v, %v", there(t, id), err)
+	}
+	for _, b := range branches {
+		b.Discard()
 	}
 	clean(t)
 }

@@ -83,8 +83,8 @@ func TestCrashPoints(t *testing.T) {
 	t.Logf("%d states", total)
 }
 
-// faults is how many of each may come.
-type faults struct{ cut, restart, die, refuse, lose int }
+// faults is how many of each may come; force is an operator's.
+type faults struct{ cut, restart, die, refuse, lose, force int }
 
 // TestEveryPath takes every step of small worlds with recoverers and faults; of larger ones where HEDDLE_EXPLORE is set.
 func TestEveryPath(t *testing.T) {
@@ -98,13 +98,15 @@ func TestEveryPath(t *testing.T) {
 		{2, 1, faults{restart: 1, lose: 1}},
 		{2, 2, faults{}},
 		{3, 1, faults{die: 1}},
+		{2, 1, faults{force: 1, die: 1}},
+		{3, 1, faults{force: 1}},
 	}
 	limit := 400_000
 	if os.Getenv("HEDDLE_EXPLORE") != "" {
 		limit = 5_000_000
 		worlds = append(worlds, []small{
 			{2, 2, faults{cut: 1}}, {2, 2, faults{restart: 1}}, {2, 2, faults{die: 1}}, {2, 2, faults{lose: 1}},
-			{2, 1, faults{1, 1, 1, 1, 1}}, {3, 1, faults{cut: 1}}, {3, 1, faults{die: 1, refuse: 1}},
+			{2, 1, faults{cut: 1, restart: 1, die: 1, refuse: 1, lose: 1}}, {3, 1, faults{cut: 1}}, {3, 1, faults{die: 1, refuse: 1}},
 		}...)
 	}
 	total := 0
@@ -123,10 +125,13 @@ func TestEveryPath(t *testing.T) {
 
 // TestTheExplorerSees makes one mistake at a time and expects the harm to be found.
 func TestTheExplorerSees(t *testing.T) {
-	for f := decideEarly; f <= notSoleIsSole; f++ {
+	for f := decideEarly; f <= forcedIsAborted; f++ {
 		t.Run(f.String(), func(t *testing.T) {
 			w := newWorld(both(2), 1, f)
 			w.budget.cut, w.budget.refuse, w.budget.die, w.budget.lose = 1, 1, 1, 1
+			if f == forcedIsAborted {
+				w.budget = faults{force: 1}
+			}
 			states, harm := explore(w, 3_000_000)
 			if harm == "" {
 				t.Fatalf("no harm in %d states", states)

@@ -42,6 +42,7 @@ const (
 	Fenced                   // to Decide: somebody else has decided. Nothing is committed
 	IsCommitted              // to Ask
 	IsAborted                // to Ask
+	IsForced                 // to Ask: an operator has had the other branches committed, without home's part
 	Unreached                // to Ask: the log does not answer. To Rescue: not delivered in time
 )
 
@@ -60,6 +61,7 @@ const (
 	Committed                 // on all servers; of Undelivered branches as soon as their servers let it
 	RolledBack                // on all servers, or as soon as they let it
 	InDoubt                   // nobody here can tell: what the log says, or will say, holds for all
+	Forced                    // by an operator: on all servers but home, where it is rolled back
 	SoleUnknown               // the one branch that wrote was lost in its COMMIT, as it can be on one server
 )
 
@@ -234,9 +236,9 @@ func (o *Owner) decided(at int, r Reply) []Action {
 	case OK:
 		o.parts[at].gone = true
 		return o.deliver()
-	case Fenced, Unsent:
+	case Unsent:
 		return o.abort()
-	case Refused:
+	case Refused, Fenced: // it is aborted, or an operator has committed it
 		o.phase = doubting
 		return o.do(Undo, at)
 	default:
@@ -254,11 +256,18 @@ func (o *Owner) asked(r Reply) []Action {
 	case IsAborted:
 		return o.abort()
 	}
+	told := InDoubt
+	if r == IsForced { // whoever forces has recovery deliver
+		told = Forced
+		for i := range o.parts {
+			o.parts[i].late = o.parts[i].Wrote && i != o.home
+		}
+	}
 	var acts []Action
 	for i := range o.parts {
 		acts = append(acts, o.drop(i)...)
 	}
-	return append(acts, o.tell(InDoubt)...)
+	return append(acts, o.tell(told)...)
 }
 
 // sole commits the one branch that wrote: as on one server, without a decision.

@@ -51,13 +51,15 @@ const (
 	listOnly
 	forgetAborts
 	notSoleIsSole
+	forcedIsAborted
 )
 
 func (f flaw) String() string {
 	return [...]string{"none", "decide before all are prepared", "a refused prepare is taken for prepared", "commit without the decision",
 		"decide over somebody's decision", "a lost decision is taken for aborted", "reset a prepared connection in place of closing it",
 		"skip the fence", "take NOTA for committed, and forget the decision", "finish without detaching", "look once", "look at the process list only",
-		"forget that it is aborted while the owner can still decide", "commit two writers as if each were the only one"}[f]
+		"forget that it is aborted while the owner can still decide", "commit two writers as if each were the only one",
+		"take what an operator has forced for aborted"}[f]
 }
 
 // request is one that an owner has under way, on the branch's connection or, Ask and Rescue, on another.
@@ -98,6 +100,7 @@ type world struct {
 	branches [maxParts]branchState
 	decision Finding // at home: Undecided, DecidedCommit, DecidedAbort
 	swept    bool    // the decision to commit has been deleted
+	forced   bool    // an operator has written it
 	owner    *Owner
 	dead     bool
 	recs     []recoverer
@@ -150,6 +153,7 @@ func (w *world) key() string {
 	}
 	b = append(b, byte(w.decision))
 	flag(w.swept)
+	flag(w.forced)
 	flag(w.dead)
 	if o := w.owner; !w.dead {
 		b = append(b, byte(o.phase), byte(o.pending), byte(o.failed), byte(o.doubt), byte(o.result))
@@ -170,7 +174,7 @@ func (w *world) key() string {
 		flag(m.killed)
 		flag(m.voided)
 	}
-	b = append(b, byte(w.budget.cut), byte(w.budget.restart), byte(w.budget.die), byte(w.budget.refuse), byte(w.budget.lose))
+	b = append(b, byte(w.budget.cut), byte(w.budget.restart), byte(w.budget.die), byte(w.budget.refuse), byte(w.budget.lose), byte(w.budget.force))
 	for _, s := range w.strays {
 		b = append(b, byte(s.move), byte(s.part))
 	}
@@ -239,7 +243,7 @@ func (w *world) wrote(i int) bool { return w.parts[i].Wrote }
 
 // invariant notes harm: half a transaction, a zombie, an answer that is not true.
 func (w *world) invariant() {
-	committed, rolledBack := -1, -1
+	committed, rolledBack, homeless := -1, -1, false
 	for i := range w.parts {
 		s := &w.branches[i]
 		if !w.wrote(i) {
@@ -249,7 +253,10 @@ func (w *world) invariant() {
 		case trxCommitted:
 			committed = i
 		case trxRolledBack:
-			rolledBack = i
+			if rolledBack = i; w.forced && w.parts[i].Home {
+				rolledBack = -1 // which is what the operator takes the blame for
+				homeless = true
+			}
 		case trxZombie:
 			w.hurt("part %d is a zombie", i)
 		}
@@ -261,6 +268,13 @@ func (w *world) invariant() {
 	case Committed:
 		if rolledBack >= 0 {
 			w.hurt("told committed, and part %d is rolled back", rolledBack)
+		}
+		if homeless {
+			w.hurt("told committed, and home's part is rolled back")
+		}
+	case Forced:
+		if !w.forced || w.branches[0].trx == trxCommitted {
+			w.hurt("told that an operator has committed it without home")
 		}
 	case RolledBack:
 		if committed >= 0 {
@@ -353,6 +367,8 @@ func (w *world) ask(s *branchState) (Reply, bool) {
 		return OK, false
 	case w.swept: // an answer this late is not taken
 		return Unreached, true
+	case w.decision == DecidedCommit && w.forced:
+		return IsForced, true
 	case w.decision == DecidedCommit:
 		return IsCommitted, true
 	}
@@ -367,9 +383,11 @@ func (w *world) answer(at int) {
 	s.request = request{}
 	switch {
 	case w.flaw == lostIsAborted && a.Op == Decide && reply == Lost:
-		reply = Fenced
+		reply = Unsent
 	case w.flaw == refusedIsPrepared && a.Op == Prepare && reply == Refused:
 		reply = OK
+	case w.flaw == forcedIsAborted && reply == IsForced:
+		reply = IsAborted
 	}
 	w.perform(w.owner.Step(a, reply))
 	if acts := w.owner.Step(a, reply); w.branches[at].request.op != a.Op && acts != nil {

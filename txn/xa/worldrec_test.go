@@ -138,6 +138,20 @@ func (w *world) successors(yield func(name string, next *world)) {
 		step("stray", func(n *world) { n.executeStray(i) })
 	}
 	w.sweeps(step)
+	w.operator(step)
+}
+
+// operator forces what is prepared, and not decided: its owner has died, or stands still before its decision.
+func (w *world) operator(step func(string, func(*world))) {
+	if w.budget.force == 0 || w.decision != Undecided || w.swept || w.branches[0].trx == trxCommitted || w.branches[0].holds || !w.dead && w.owner.phase < deciding {
+		return
+	}
+	for i := 1; i < len(w.parts); i++ {
+		if w.wrote(i) && w.branches[i].trx != trxPrepared {
+			return
+		}
+	}
+	step("force", func(n *world) { n.budget.force--; n.decision, n.forced = DecidedCommit, true })
 }
 
 func (w *world) ownerSteps(step func(string, func(*world))) {
