@@ -92,7 +92,11 @@ func (t *tree) finished(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 	if err := final.buffer(ctx, t.budget); err != nil {
 		return nil, err
 	}
+	kept, _ := t.s.diag.mark()
 	t.heard(ctx)
+	if n.Untold {
+		t.s.diag.dropTruncated(kept)
+	}
 	return []merge.RowStream{final}, t.dropResidual(ctx, h)
 }
 

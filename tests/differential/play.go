@@ -67,7 +67,7 @@ func (c *Clients) Play(ctx context.Context, step *Step, mode Mode) ([]*Answer, e
 	if runs == nil {
 		runs = []Execution{{}}
 	}
-	answers, err := conn.Execute(step.SQL, runs)
+	answers, err := conn.Execute(step.SQL, runs, lab.mysql)
 	if err == nil && len(answers) == 1 && refusedPreparation(answers[0]) {
 		var a *Answer
 		a, err = conn.Query(step.SQL)
