@@ -257,7 +257,7 @@ func (i *insertPlan) columns() error {
 		for _, c := range i.n.Columns {
 			i.lead = append(i.lead, c.Name.O)
 		}
-	case i.c.ColumnsSpan.Present() && len(i.c.Columns) == 0 && (i.noValues() || !i.p.env.Mode.Flavour.MariaDB): // MariaDB takes () for all of them
+	case i.c.ColumnsSpan.Present() && len(i.c.Columns) == 0 && i.noValues(): // before values, servers take () for all of them
 	default:
 		if err := i.p.driftOfRow(i.t); err != nil {
 			return err

@@ -22,6 +22,8 @@ type residualPlan struct {
 	types      map[ast.ExprNode]*sqltypes.Column // of what tells where averages are read as DOUBLEs
 	increment  int                               // how many digits a division adds
 	keepDigits bool                              // quotients keep the digits that they do not show
+	asText     bool                              // functions make other texts of them, or one is all of HAVING
+	asOther    bool                              // there is a MIN or MAX of a text
 	stored     bool                              // a server has the groups in a temporary table before it computes with them
 	shape      [][]rewrite.Piece
 }
@@ -33,6 +35,7 @@ type residualPart struct {
 	real    string // what stands for it where it is read as a DOUBLE; "": the same
 	refuse  string // why it cannot be a part of an expression
 	text    bool   // it is a text
+	float   bool   // it is a FLOAT
 	member  bool   // it is made of an ENUM or SET: only some functions take it for a text
 	textual bool   // it is made of text that is no column's: arithmetic would have other digits over a table's column
 }
@@ -83,7 +86,7 @@ func (g *grouping) residual(orders []orderItem) error {
 	g.route.Template = g.template(shardSelect{list: r.list(g.hidden, hiddenName), order: order, drop: true, group: r.groupBy(), having: true})
 	g.p.plan.Root = &plan.Residual{
 		Input: node, Target: g.route.Targets[0], Shape: shape, Final: final, Result: result, FreeGroups: g.p.groupsJudged,
-		Stands: r.stands(),
+		Stands: r.stands(), Untold: r.untold(),
 	}
 	return nil
 }
@@ -187,7 +190,7 @@ func (r *residualPlan) addAggregate(a *ast.AggregateFuncExpr, span parser.Span, 
 		r.hidden[index] = r.cut(span)
 	}
 	if agg.Func == plan.Min || agg.Func == plan.Max {
-		return r.addExtreme(a, agg, span, isText(col.Type))
+		return r.addExtreme(a, agg, span, col)
 	}
 	if agg.Func != plan.Avg {
 		r.aggregates = append(r.aggregates, residualPart{span: span, replace: r.addOutput(agg, r.cut(span)), text: isText(col.Type)})
@@ -217,8 +220,9 @@ func (r *residualPlan) ofStored(a *ast.AggregateFuncExpr) bool {
 // addExtreme is addAggregate for MIN and MAX. Of an ENUM or SET they are text to what compares or joins them, a number cut to an
 // integer to other functions, and where there are groups also the member's number: by whether the server has put the groups into
 // a temporary table.
-func (r *residualPlan) addExtreme(a *ast.AggregateFuncExpr, agg plan.Aggregation, span parser.Span, textual bool) error {
-	part, typed := residualPart{span: span, text: textual}, r.cut(span)
+func (r *residualPlan) addExtreme(a *ast.AggregateFuncExpr, agg plan.Aggregation, span parser.Span, col *sqltypes.Column) error {
+	textual := isText(col.Type)
+	part, typed := residualPart{span: span, text: textual, float: col.Type == sqltypes.Float}, r.cut(span)
 	_, column := bareExpr(a.Args[0]).(*ast.ColumnNameExpr)
 	part.textual = textual && !column
 	switch member, err := r.ofMembers(a); {

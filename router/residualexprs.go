@@ -29,6 +29,9 @@ func (r *residualPlan) rewrittenAs(e ast.ExprNode, span parser.Span, in clause, 
 		v.mark([]ast.ExprNode{e})
 	}
 	v.truths[bareExpr(e)] = truth
+	if _, bare := bareExpr(e).(*ast.AggregateFuncExpr); bare && truth {
+		r.asText = true // of a HAVING that is nothing else MySQL does say it
+	}
 	e.Accept(v)
 	if v.err != nil {
 		return nil, v.err
@@ -103,6 +106,7 @@ func (v *residualVisitor) markTexts(e ast.ExprNode) {
 		switch e.FnName.L {
 		case "concat", "concat_ws", "upper", "lower", "length":
 			operands = e.Args
+			v.r.asText = true
 		}
 	}
 	for _, o := range operands {
@@ -171,6 +175,7 @@ func (v *residualVisitor) replaceAggregate(a *ast.AggregateFuncExpr, span parser
 				if part.member && !v.r.whole && !v.texts[a] {
 					v.err = v.r.p.refuse("MIN or MAX of an ENUM or SET in functions over several shards")
 				}
+				v.r.asOther = v.r.asOther || part.text
 				v.put(span, v.readAs(a, &part))
 				return
 			}
@@ -179,10 +184,18 @@ func (v *residualVisitor) replaceAggregate(a *ast.AggregateFuncExpr, span parser
 	v.err = v.r.p.refuse("the aggregate " + a.F + " of a form that Heddle cannot read over several shards")
 }
 
+// untold reports whether one server says nothing of a MIN or MAX that is no number where it is read as one: MySQL does of what it
+// makes of that, as of CONCAT.
+func (r *residualPlan) untold() bool {
+	return r.asOther && !r.asText && !r.p.env.Mode.Flavour.MariaDB
+}
+
 // readAs is a part for the way that it is read. A text is true by the number that it begins with, as a DOUBLE; that of a
 // table's column, and of an alias in HAVING, as a DECIMAL.
 func (v *residualVisitor) readAs(a *ast.AggregateFuncExpr, part *residualPart) string {
 	switch {
+	case part.float && !v.r.whole && !v.r.p.env.Mode.Flavour.MariaDB: // of which MySQL makes a DOUBLE, with its digits
+		return "(" + part.replace + "+0E0)"
 	case v.reals[a] && part.real != "":
 		return part.real
 	case v.truths[a] && part.text:

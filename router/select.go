@@ -355,23 +355,66 @@ const hintedTime = 50708
 // has chosen and before it reads, so the bound decides only how much is read in vain. What a stored function has done
 // before that could not be taken back, and MySQL does not bound one that writes.
 func (f *fanOut) endSoon() (rewrite.Splice, bool) {
-	const hint = " MAX_EXECUTION_TIME(5) "
-	stmt, verb := f.p.stmt, f.c.Verb
-	if f.p.env.Mode.Flavour.Version < hintedTime || f.p.plan.Program != nil || verb.Len() < len("SELECT") || f.c.Paren {
+	stmt := f.p.stmt
+	if f.p.plan.Program != nil || f.c.Paren {
 		return rewrite.Splice{}, false
 	}
-	at := verb.Start + len("SELECT")
-	rest := strings.TrimLeft(stmt.Text[at:], " \t\r\n\f\v")
-	if !strings.HasPrefix(rest, "/*+") {
-		return insertion(at, []rewrite.Piece{text(" /*+" + hint + "*/")}), true
+	at, hint, ok := trialHint(stmt, f.c)
+	if !ok {
+		return rewrite.Splice{}, false
 	}
-	at = len(stmt.Text) - len(rest) + len("/*+")
 	for i := range stmt.Hints { // one of Heddle's own, which is cut out
 		if h := stmt.Hints[i]; h.At.Present() && h.Span.Start == at-len("/*+") {
 			return rewrite.Splice{}, false
 		}
 	}
-	return insertion(at, []rewrite.Piece{text(hint)}), true // of two, the first is obeyed
+	return insertion(at, []rewrite.Piece{text(hint)}), true
+}
+
+// TrialText is the text of a query that MySQL ends when it has described the answer; false: it cannot be told to.
+func TrialText(st *parser.Statement) (string, bool) {
+	if st.Clauses == nil {
+		return "", false
+	}
+	at, hint, ok := trialHint(st, st.Clauses)
+	if !ok {
+		return "", false
+	}
+	return st.Text[:at] + hint + st.Text[at:], true
+}
+
+// trialHint is what bounds the time of a query, and where it belongs. Of two such hints, MySQL obeys the first.
+func trialHint(stmt *parser.Statement, c *parser.Clauses) (at int, hint string, ok bool) {
+	first := firstQuery(c)
+	if stmt.Mode.Flavour.Version < hintedTime || !selects(stmt, first) {
+		return 0, "", false
+	}
+	at = first.Verb.Start + len("SELECT")
+	rest := strings.TrimLeft(stmt.Text[at:], " \t\r\n\f\v")
+	if !strings.HasPrefix(rest, "/*+") {
+		return at, " /*+" + plan.TrialBound + "*/", true
+	}
+	return len(stmt.Text) - len(rest) + len("/*+"), plan.TrialBound, true
+}
+
+// selects reports whether a query is one of SELECT's, not of VALUES or TABLE, which read no hints.
+func selects(stmt *parser.Statement, c *parser.Clauses) bool {
+	verb := c.Verb.In(stmt.Text)
+	return len(verb) >= len("SELECT") && strings.EqualFold(verb[:len("SELECT")], "SELECT")
+}
+
+// firstQuery is the query that a text begins with, of a set operation its first operand.
+func firstQuery(c *parser.Clauses) *parser.Clauses {
+	for {
+		switch {
+		case len(c.Branches) > 0:
+			c = c.Branches[0]
+		case c.Inner != nil:
+			c = c.Inner
+		default:
+			return c
+		}
+	}
 }
 
 // fanOutRefusal names what is never done over several shards.

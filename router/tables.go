@@ -96,6 +96,12 @@ func (p *planning) resolveTables() error {
 	return p.missing()
 }
 
+// knownDatabase reports whether a document names a database: a MySQL server says of a table in no database that there is none.
+func (p *planning) knownDatabase(db string) bool {
+	_, ok := p.snap.Database(db)
+	return ok
+}
+
 // table finds or adds a logical table.
 func (p *planning) table(db, name string) (*table, error) {
 	for _, t := range p.tables {
@@ -114,6 +120,9 @@ func (p *planning) table(db, name string) (*table, error) {
 		}
 	}
 	place, ok := p.snap.Place(db, name)
+	if !ok && !p.env.Mode.Flavour.MariaDB && !p.knownDatabase(db) {
+		return nil, sqlerr.UnknownDatabase(db)
+	}
 	if !ok {
 		return nil, sqlerr.NoSuchTable(db, name)
 	}

@@ -97,6 +97,9 @@ func (f *fanOut) union(distinct bool) error {
 	root = f.limited(root)
 	if len(f.hidden) > 0 {
 		root = &plan.Project{Input: root, Columns: firstColumns(f.visible), Bare: true}
+		if !f.p.env.Mode.Flavour.MariaDB { // which describes a derived table's columns otherwise
+			f.p.plan.Trial = f.trial()
+		}
 	}
 	f.p.plan.Root = root
 	return nil

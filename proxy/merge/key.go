@@ -89,7 +89,7 @@ func compileKey(cols []sqltypes.Column, k Key, purpose purpose) (keyPart, error)
 	}
 	switch {
 	case p.class == classText || p.class == classOpaque:
-		return keyPart{}, sqlerr.Internal(fmt.Sprintf("key '%s' is %s without a weight column", p.name, p.class))
+		return keyPart{}, sqlerr.NotSupported("ordering or grouping over several shards by what was planned as a number and is a text")
 	case p.pad != nil && (p.class != classBytes || k.Weight < 0):
 		return keyPart{}, sqlerr.Internal(fmt.Sprintf("key '%s' has a pad but no weight", p.name))
 	case p.pad != nil && (len(p.pad) == 0 || len(p.pad) > maxPad):

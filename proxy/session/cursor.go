@@ -128,9 +128,9 @@ func (s *Session) startCursor(ctx context.Context, stmt *prepared, x *execution,
 	return nil
 }
 
-// ofCursor is the end of rows that a client has asked a cursor for. A MariaDB server says nothing of what it has met while it stored them.
+// ofCursor is the end of rows that a client has asked a cursor for. A server says nothing of what it has met while it stored them.
 func (s *Session) ofCursor(x *execution, ok *wire.OK) *wire.OK {
-	if x.stored && s.srv.Flavour.MariaDB {
+	if x.stored {
 		s.diag.reset()
 		ok.Warnings = 0
 	}

@@ -108,6 +108,9 @@ func (s *Session) exists(st *parser.Statement, name string) error {
 		return s.writeError(exists)
 	}
 	s.diag.note(exists)
+	if !s.srv.Flavour.MariaDB {
+		return s.sendAffected(1) // as for one that it makes
+	}
 	return s.sendAffected(0)
 }
 

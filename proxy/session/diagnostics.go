@@ -251,6 +251,34 @@ func (d *diagnostics) oneCopy() {
 // mark is where the conditions end, for cut.
 func (d *diagnostics) mark() (kept, total int) { return len(d.conditions), d.total }
 
+// dropTruncated drops what is said behind a mark of texts that are no numbers.
+func (d *diagnostics) dropTruncated(kept int) {
+	before := len(d.conditions)
+	rest := slices.DeleteFunc(d.conditions[min(kept, before):], func(c condition) bool {
+		return c.code == codeTruncatedValue && strings.HasPrefix(c.msg, "Truncated incorrect DOUBLE value")
+	})
+	d.conditions = d.conditions[:min(kept, before)+len(rest)]
+	d.total -= before - len(d.conditions)
+}
+
+// barred reports whether conditions behind a mark tell of a row that is not stored for another reason than a duplicate.
+func (d *diagnostics) barred(kept int) bool {
+	behind := d.conditions[min(kept, len(d.conditions)):]
+	return len(behind) > 0 && !slices.ContainsFunc(behind, func(c condition) bool { return c.code == sqlerr.CodeDupEntry })
+}
+
+// oneOf keeps one of each condition of a code.
+func (d *diagnostics) oneOf(code uint16) {
+	before := len(d.conditions)
+	var kept []condition
+	for _, c := range d.conditions {
+		if c.code != code || !slices.Contains(kept, c) {
+			kept = append(kept, c)
+		}
+	}
+	d.conditions, d.total = kept, d.total-before+len(kept)
+}
+
 // cut drops the conditions behind a mark: those of a table's other copies.
 func (d *diagnostics) cut(kept, total int) { d.conditions, d.total = d.conditions[:kept], total }
 

@@ -35,6 +35,10 @@ func (s *Session) runDropEach(ctx context.Context, x *execution, node *plan.Drop
 	if len(unknown) > 0 {
 		e := sqlerr.UnknownTable(s.listed(unknown))
 		switch {
+		case node.IfExists && !s.srv.Flavour.MariaDB:
+			for _, name := range unknown {
+				s.diag.note(sqlerr.UnknownTable(name))
+			}
 		case node.IfExists:
 			s.diag.note(e)
 		case hard == nil:

@@ -255,39 +255,49 @@ func (t *tree) trial(ctx context.Context, target *plan.Target, template *rewrite
 		return nil, err
 	}
 	u := exec.Unit{SQL: sql, Form: t.x.form, Params: params}
+	columns, late, err := t.try(ctx, target, &u)
+	if late {
+		u.SQL = bytes.Replace(sql, []byte(plan.TrialBound), []byte(plan.TrialBoundLong), 1)
+		columns, _, err = t.try(ctx, target, &u)
+	}
+	return columns, err
+}
+
+// try runs a trial once; late: its bound has ended it before the server described the answer.
+func (t *tree) try(ctx context.Context, target *plan.Target, u *exec.Unit) (columns []sqltypes.Column, late bool, err error) {
 	if h := t.s.find(target.DataSource); h != nil && h.lease.Conn().Busy() {
 		if lease := t.spare(ctx, target); lease != nil {
 			defer lease.Release()
-			answer, err := exec.Start(ctx, lease.Conn(), &u)
+			answer, err := exec.Start(ctx, lease.Conn(), u)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			return tried(answer)
 		}
 	}
-	_, answer, err := t.run(ctx, target, &u)
+	_, answer, err := t.run(ctx, target, u)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	return tried(answer)
 }
 
 // tried reads the definitions of a trial's answer.
-func tried(answer *exec.Answer) ([]sqltypes.Column, error) {
+func tried(answer *exec.Answer) (columns []sqltypes.Column, late bool, err error) {
 	answer.Keep = true
-	switch head, err := answer.Begin(); {
-	case sqlerr.As(err) != nil:
-		return nil, nil
+	head, err := answer.Begin()
+	switch e := sqlerr.As(err); {
+	case e != nil:
+		return nil, e.Code == sqlerr.CodeQueryTimeout, nil
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case head != exec.HeadRows:
-		return nil, answer.Close()
+		return nil, false, answer.Close()
 	}
-	columns, err := answer.ReadColumns()
-	if err != nil {
-		return nil, err
+	if columns, err = answer.ReadColumns(); err != nil {
+		return nil, false, err
 	}
-	return columns, answer.Close() // a sort that is ended before its first row is an error behind the definitions
+	return columns, false, answer.Close() // a sort that is ended before its first row is an error behind the definitions
 }
 
 // takesNone reports whether a statement has LIMIT 0.
@@ -298,6 +308,12 @@ func takesNone(x *execution) bool {
 	}
 	v, err := x.args.Value(c.Limit.Count)
 	return err == nil && (v.Kind == sqltypes.KindInt || v.Kind == sqltypes.KindUint) && v.Int == 0
+}
+
+// derived reports whether the shards run a set operation as a derived table, of whose columns a server says other things.
+func derived(x *execution) bool {
+	c := x.st.parsed.Clauses
+	return c != nil && len(c.Branches) > 0 && x.plan.Trial != nil
 }
 
 // computes reports whether columns of the answer are made here and not by the shards, whose definitions are then others.

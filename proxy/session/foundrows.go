@@ -14,12 +14,13 @@ import (
 type foundRule uint8
 
 const (
-	foundSent   foundRule = iota // as many as were sent: LIMIT ends the statement where it has sent enough
-	foundBehind                  // those that OFFSET has passed over are found too
-	foundUnited                  // a UNION is made whole before a LIMIT, the session's as well
-	foundHidden                  // the server alone knows
-	foundStored                  // as many as INSERT … SELECT has read
-	foundWhole                   // the row of aggregates without GROUP BY, or what it was before
+	foundSent    foundRule = iota // as many as were sent: LIMIT ends the statement where it has sent enough
+	foundBehind                   // those that OFFSET has passed over are found too
+	foundUnited                   // a UNION is made whole before a LIMIT, the session's as well
+	foundHidden                   // the server alone knows
+	foundStored                   // as many as INSERT … SELECT has read
+	foundMatched                  // as many as UPDATE has found: on MySQL
+	foundWhole                    // the row of aggregates without GROUP BY, or what it was before
 )
 
 // foundElsewhere names what makes FOUND_ROWS() unknown.
@@ -37,6 +38,9 @@ func foundRuleOf(st *parser.Statement) foundRule {
 	case parser.Update, parser.Delete:
 		if st.Uses.Has(parser.UseSubquery) || st.Clauses == nil || st.Clauses.MultiTable {
 			return foundHidden
+		}
+		if st.Kind == parser.Update && !st.Mode.Flavour.MariaDB {
+			return foundMatched
 		}
 		return foundSent
 	case parser.Do, parser.CreateTable:
@@ -135,6 +139,13 @@ func (s *Session) foundByChange(st *Statement, info []byte) {
 			return
 		}
 		s.diag.found(records)
+	case foundMatched:
+		var matched uint64
+		if _, err := fmt.Sscanf(string(info), "Rows matched: %d", &matched); err != nil {
+			s.diag.unfound(foundElsewhere)
+			return
+		}
+		s.diag.found(matched)
 	case foundHidden:
 		s.diag.unfound(foundElsewhere)
 	}

@@ -37,6 +37,7 @@ type prepared struct {
 	cursor   *cursor
 	caller   caller  // of the preparation, for executions that name none
 	labels   []label // of SQL's PREPARE: see execution.labels
+	numbers  []bool  // by parameter: a MySQL server has taken it for a number when it prepared the statement; nil: none
 }
 
 // cursor is a server-side cursor that a COM_STMT_FETCH continues.
@@ -229,6 +230,7 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 	}
 	if len(shard.Params) == len(params) {
 		params = shard.Params
+		stmt.numbers = s.numbersOf(params)
 	}
 	columns, err = t.columns(ctx)
 	return params, columns, err
@@ -333,7 +335,11 @@ func (s *Session) executePrepared(ctx context.Context, stmt *prepared, request *
 	x.own.params = stmt.values
 	s.more = false
 	s.readLimits(x, stmt.values)
-	if err := s.planTyped(ctx, x); err != nil {
+	err = stmt.textForNumber(x)
+	if err == nil {
+		err = s.planTyped(ctx, x)
+	}
+	if err != nil {
 		s.diag.reset()
 		return s.writeError(err)
 	}

@@ -93,12 +93,16 @@ func (t *tree) finished(ctx context.Context, n *plan.Residual) ([]merge.RowStrea
 	if err := final.buffer(ctx, t.budget); err != nil {
 		return nil, err
 	}
+	kept, _ := t.s.diag.mark()
 	t.heard(ctx)
 	if t.x.st.parsed.Uses.Has(parser.UseCalcFoundRows) {
 		if t.found, err = foundRows(ctx, h); err != nil {
 			return nil, err
 		}
 		t.counted = true
+	}
+	if n.Untold {
+		t.s.diag.dropTruncated(kept)
 	}
 	return []merge.RowStream{final}, t.dropResidual(ctx, h)
 }

@@ -44,6 +44,7 @@ func (s *Session) serverStatus(backend wire.Status) wire.Status {
 // sendOK writes an OK with the session's status.
 func (s *Session) sendOK(ok *wire.OK) error {
 	ok.Status = s.serverStatus(ok.Status)
+	s.trackTransaction()
 	if s.tracking.changed {
 		ok.Track = s.told()
 	}
@@ -62,6 +63,9 @@ func (s *Session) ended(status wire.Status, err error) error {
 // sendEnd writes the packet after the last row.
 func (s *Session) sendEnd(ok *wire.OK) error {
 	end := wire.ResultEnd{OK: wire.OK{Status: s.serverStatus(ok.Status), Warnings: ok.Warnings, Info: ok.Info}}
+	if s.client.Caps.Has(wire.CapDeprecateEOF) {
+		s.trackTransaction()
+	}
 	if s.tracking.changed {
 		if s.tracking.changed = false; s.client.Caps.Has(wire.CapDeprecateEOF) {
 			end.Track = s.told()
@@ -83,7 +87,7 @@ func (s *Session) writeError(err error) error {
 	}
 	s.more, s.tracking.changed = false, false
 	s.errors++
-	e := s.readable(s.translate(err))
+	e := s.readable(s.inFlavour(s.translate(err)))
 	s.parted = s.parted || s.killState() == killConnection
 	s.diag.failed(e)
 	if partial, ok := errors.AsType[*txn.PartialError](err); ok {
@@ -95,6 +99,21 @@ func (s *Session) writeError(err error) error {
 		_ = s.conn.SetWriteDeadline(time.Now().Add(lastWrite)) // the server may have taken its time to end the statement
 	}
 	return s.ended(0, s.client.Send(wire.Err{Error: e}))
+}
+
+const codeXATemporary = 4091 // ER_XA_TEMP_TABLE
+
+// inFlavour is an error as MySQL has it, and a refusal of what a MySQL server cannot do in a branch that any connection may finish: a
+// client's transaction on one server could.
+func (s *Session) inFlavour(e *sqlerr.Error) *sqlerr.Error {
+	switch {
+	case s.srv.Flavour.MariaDB:
+	case e.Code == codeXATemporary && s.xa == nil:
+		return sqlerr.NotSupported("temporary tables, those for a statement that runs in parts included, in an XA transaction over several MySQL servers; with heddle_transaction_type 'local' they are there")
+	case e.Code == sqlerr.CodeReadOnlyTxn && !strings.HasSuffix(e.Msg, "."):
+		return sqlerr.New(e.Code, e.State, e.Msg+".")
+	}
+	return e
 }
 
 // readable writes what Heddle's own refusals have beyond ASCII in the client's charset: every charset has three dots.

@@ -37,6 +37,8 @@ type execution struct {
 	executed bool // by SQL's EXECUTE, whose answer has the status of the session
 
 	several bool // it runs on several shards
+	// preparing: it is described, and not run.
+	preparing bool
 	// using is what a server is sent instead of the text: its own EXECUTE IMMEDIATE, with the client's USING.
 	using string
 	// seen is what ANALYZE FORMAT=HEDDLE, which writes no answer, sees of it; nil for all others.

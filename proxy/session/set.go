@@ -12,6 +12,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rule"
@@ -258,6 +259,9 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	}
 	if err == nil {
 		err = s.warnings(ctx, h, &plan.Route{}, at, ok.Warnings)
+		if s.toldAtPreparation(x, set) {
+			s.diag.reset()
+		}
 	}
 	if locks {
 		s.followLocks(ctx, x, h)
@@ -279,6 +283,17 @@ func (s *Session) onServer(ctx context.Context, x *execution, set []parser.Assig
 	}
 	s.diag.rowCount = 0
 	return s.sendOK(&wire.OK{Warnings: s.diag.count()})
+}
+
+// toldAtPreparation reports whether a client has heard what a server says of a SET when it was prepared: MySQL reads what SET NAMES and
+// SET CHARACTER SET name once.
+func (s *Session) toldAtPreparation(x *execution, set []parser.Assignment) bool {
+	if s.srv.Flavour.MariaDB || !x.executed && x.form != exec.BinaryRows {
+		return false
+	}
+	return !slices.ContainsFunc(set, func(a parser.Assignment) bool {
+		return a.Scope != parser.ScopeNames && a.Scope != parser.ScopeCharacterSet
+	})
 }
 
 // home is where the session's own questions are asked: the default data source of its database, or the first there is; where

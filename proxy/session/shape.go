@@ -7,6 +7,7 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
+	"github.com/heddle-mesh/heddle/router/plan"
 )
 
 // ownShape is what COM_STMT_PREPARE answers for a statement that the session itself runs: such statements have no
@@ -62,5 +63,12 @@ func (s *Session) checkedShape(ctx context.Context, stmt *prepared) (params, col
 		return nil, nil, s.homeError(err)
 	}
 	h.lease.Conn().CloseStmt(described)
+	if described.Warnings > 0 {
+		s.diag.reset()
+		if err := s.warnings(ctx, h, &plan.Route{}, &plan.Target{Database: s.db}, described.Warnings); err != nil {
+			return nil, nil, err
+		}
+		stmt.warnings = s.diag.count()
+	}
 	return described.Params, described.Columns, nil
 }

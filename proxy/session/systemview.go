@@ -137,7 +137,10 @@ func (s *Session) systemAnswer(ctx context.Context, x *execution) (*sysview.Answ
 	if err != nil {
 		return nil, syntaxError(err)
 	}
-	return s.view().Answer(ctx, st, string(x.args.text))
+	v := s.view()
+	limit, _ := s.state.Var("sql_select_limit")
+	v.Preparing = x.preparing || limit == "0" // of which no row is asked for
+	return v.Answer(ctx, st, string(x.args.text))
 }
 
 // systemRun is the execution of what an answer sends to one data source.
@@ -185,7 +188,10 @@ func (r redefined) Columns() []sqltypes.Column { return r.columns }
 
 // systemShape is what COM_STMT_PREPARE answers for a statement of runSystem.
 func (s *Session) systemShape(ctx context.Context, stmt *prepared, params []sqltypes.Column) (_, columns []sqltypes.Column, err error) {
-	x := execution{st: stmt.st, args: &args{scan: &stmt.scan, text: stmt.text}, form: exec.BinaryRows}
+	x := execution{st: stmt.st, args: &args{scan: &stmt.scan, text: stmt.text}, form: exec.BinaryRows, preparing: true}
+	if show := stmt.st.parsed.Show; show != nil && strings.HasPrefix(show.What, "CREATE ") && !s.srv.Flavour.MariaDB {
+		return s.checkedShape(ctx, stmt) // MySQL looks for nothing before it runs
+	}
 	if len(params) > 0 {
 		if described, _, err := s.checkedShape(ctx, stmt); err == nil && len(described) == len(params) {
 			params = described
@@ -258,6 +264,37 @@ func (d dictionary) Shape(ctx context.Context, dataSource, schema, sql string) (
 		return nil, err
 	}
 	return slices.Clone(stmt.Columns), nil
+}
+
+// Running has a server run a text, and end it when it has described the columns.
+func (d dictionary) Running(ctx context.Context, dataSource, schema, sql string) ([]sqltypes.Column, error) {
+	st, err := parser.Parse(sql, d.s.mode)
+	if err != nil || st.Uses.Has(parser.UseUserVarWrite|parser.UseLock|parser.UseUnknownFunction) {
+		return d.Shape(ctx, dataSource, schema, sql)
+	}
+	text, ok := router.TrialText(st)
+	if !ok {
+		return d.Shape(ctx, dataSource, schema, sql)
+	}
+	h, done, err := d.s.borrow(ctx, dataSource, schema, backend.NeedUserVars)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	for _, text := range []string{text, strings.Replace(text, plan.TrialBound, plan.TrialBoundLong, 1)} {
+		answer, err := exec.Start(ctx, h.lease.Conn(), &exec.Unit{SQL: []byte(text)})
+		if err != nil {
+			return nil, err
+		}
+		columns, late, err := tried(answer)
+		if err != nil || columns != nil {
+			return columns, err
+		}
+		if !late {
+			break
+		}
+	}
+	return d.Shape(ctx, dataSource, schema, sql)
 }
 
 // Place finds a table, after a look at the servers if no rule names it.

@@ -10,6 +10,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/wire"
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // Session tracking: a client that asks for it is told in OK packets what has changed in its session. What it is told are the
@@ -27,6 +28,8 @@ type tracking struct {
 	changed  bool
 	database bool
 	anything bool // of the session's state
+	began    bool // or ended, a transaction: tx has changed
+	tx       string
 	vars     []trackedVar
 	buf      []byte
 }
@@ -141,6 +144,33 @@ func (s *Session) trackDatabase() {
 	}
 }
 
+// The states of transactions that MySQL tells of whatever session_track_transaction_info says. What a transaction has read and written
+// is told only to who asks for it.
+const (
+	txNone     = "________"
+	txBegun    = "T_______"
+	txSnapshot = "T_R_____"
+)
+
+// trackTransaction notes that a transaction has been begun in so many words, or that one has ended, since the client was last told.
+func (s *Session) trackTransaction() {
+	if s.srv.Flavour.MariaDB || !s.tracks() {
+		return
+	}
+	state := txNone
+	if s.txn != nil && !s.unseen && (s.xa == nil || s.xa.state == xa.ClientActive || s.xa.state == xa.ClientIdle) {
+		switch o := s.txn.Options(); {
+		case o.Snapshot:
+			state = txSnapshot
+		case !o.Implicit:
+			state = txBegun
+		}
+	}
+	if t := &s.tracking; state != cmp.Or(t.tx, txNone) {
+		t.tx, t.began, t.changed = state, true, true
+	}
+}
+
 // told is OK.Track of the statement under way, valid until the next.
 func (s *Session) told() []byte {
 	t := &s.tracking
@@ -157,8 +187,11 @@ func (s *Session) told() []byte {
 	if t.anything {
 		b = wire.AppendSessionChange(b, wire.SessionChange{Kind: wire.ChangeState, Value: []byte("1")})
 	}
+	if t.began {
+		b = wire.AppendSessionChange(b, wire.SessionChange{Kind: wire.ChangeTxState, Value: []byte(t.tx)})
+	}
 	t.buf, t.vars = b, t.vars[:0]
-	t.changed, t.database, t.anything = false, false, false
+	t.changed, t.database, t.anything, t.began = false, false, false, false
 	return b
 }
 

@@ -56,7 +56,7 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	if err != nil {
 		return err
 	}
-	if columns == nil && computes(root) {
+	if columns == nil && (computes(root) || derived(x)) {
 		columns, err = t.runColumns(ctx)
 	}
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -88,6 +89,40 @@ func (s *Session) planTyped(ctx context.Context, x *execution) error {
 		return err
 	}
 	s.srv.Cache.Put(key, x.st)
+	return nil
+}
+
+// numbersOf says which parameters a server takes for numbers. MySQL keeps to that where it is then given a text; of a statement in
+// pieces each has such a parameter as the text that it is.
+func (s *Session) numbersOf(params []sqltypes.Column) (out []bool) {
+	if s.srv.Flavour.MariaDB {
+		return nil
+	}
+	for i := range params {
+		if t := params[i].Type; t.IsInteger() || t.IsDecimal() || t.IsFloat() {
+			if out == nil {
+				out = make([]bool, len(params))
+			}
+			out[i] = true
+		}
+	}
+	return out
+}
+
+// textForNumber refuses an execution over several shards whose answer is computed from a text that one server would make a number of.
+func (p *prepared) textForNumber(x *execution) error {
+	if p.numbers == nil || !x.st.typesParams() {
+		return nil
+	}
+	for _, i := range x.st.parsed.Defining() {
+		n := int(x.st.parsed.Args[i].Ordinal)
+		if !defines(x.st.parsed, i) || n >= len(x.params) || n >= len(p.numbers) || !p.numbers[n] {
+			continue
+		}
+		if k := x.params[n].Value.Kind; k == sqltypes.KindString || k == sqltypes.KindBinary {
+			return sqlerr.NotSupported("a text for a parameter that MySQL has taken for a number, in what is computed over several shards")
+		}
+	}
 	return nil
 }
 

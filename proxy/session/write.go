@@ -366,8 +366,10 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 	if w.total.LastInsertID == 0 {
 		w.total.LastInsertID = a.OK.LastInsertID
 	}
-	w.info.add(w.infoOf(a))
-	if err := w.hear(ctx, h, target, a); err != nil || !w.asks || a.OK.LastInsertID == 0 || w.x.generatedID != 0 {
+	kept, _ := w.s.diag.mark()
+	err = w.hear(ctx, h, target, a)
+	w.info.add(w.infoOf(a, kept))
+	if err != nil || !w.asks || a.OK.LastInsertID == 0 || w.x.generatedID != 0 {
 		return err
 	}
 	id, err := oneNumber(ctx, h, "LAST_INSERT_ID()")
@@ -456,22 +458,25 @@ func (w *write) collect(ctx context.Context, target *plan.Target, a *exec.Answer
 	}
 }
 
-// infoOf is what a server says of its part. Of a single row it says nothing, but the row is one of the statement's.
-func (w *write) infoOf(a *exec.Answer) []byte {
+// infoOf is what a server says of its part. Of a single row it says nothing, but the row is one of the statement's: to MySQL unless
+// something else than a duplicate has kept it out, of which it has warned behind the kept conditions.
+func (w *write) infoOf(a *exec.Answer, kept int) []byte {
 	if len(a.OK.Info) > 0 || !w.selected && (w.route.Rows == nil || !w.route.Rows.Several()) {
 		return a.OK.Info
 	}
-	duplicates := uint64(0)
+	records, duplicates := 1, uint64(0)
 	c := w.x.st.parsed.Clauses
 	switch n := a.OK.AffectedRows; {
 	case w.x.st.parsed.Kind == parser.Replace && n > 0:
 		duplicates = n - 1 // as many as were in its way
+	case c != nil && c.Ignore && n == 0 && !w.s.srv.Flavour.MariaDB && w.s.diag.barred(kept):
+		records = 0
 	case c != nil && c.Ignore:
 		duplicates = 1 - min(n, 1) // passed over, or left as it was
 	case n > 1:
 		duplicates = 1 // updated
 	}
-	return fmt.Appendf(nil, "Records: 1  Duplicates: %d  Warnings: %d", duplicates, a.OK.Warnings)
+	return fmt.Appendf(nil, "Records: %d  Duplicates: %d  Warnings: %d", records, duplicates, a.OK.Warnings)
 }
 
 // broadcast runs a write on every copy of a table: on the first, then on the others. Writers of the same rows so meet on
@@ -631,6 +636,9 @@ func (w *write) respond(ctx context.Context) error {
 func (w *write) noted() {
 	if w.orders() && len(w.s.diag.conditions) > 1 {
 		w.s.diag.inRowOrder()
+	}
+	if c := w.x.st.parsed.Clauses; w.route.Rows != nil && c != nil && c.Source == nil && !w.s.srv.Flavour.MariaDB {
+		w.s.diag.oneOf(sqlerr.CodeBadNull) // MySQL says it once, of however many rows
 	}
 	w.total.Info = w.info.text(w.s.diag.count())
 	w.total.Warnings = w.s.diag.count()

@@ -20,7 +20,7 @@ type list struct {
 	fixed   string            // a condition that the SHOW itself stands for
 	all     bool              // rows of all databases
 	system  bool              // and of information_schema
-	// probe is a text that yields the definitions of the columns and no row.
+	// probe is a text that yields the definitions of the columns, and no row with a condition behind it.
 	probe func(st *parser.Statement, d *database) string
 }
 
@@ -66,11 +66,23 @@ func ofSchema(st *parser.Statement, d *database) string {
 	if st.Show.Full {
 		full = "FULL "
 	}
-	return "SHOW " + full + st.Show.What + " FROM " + ident(d.home().schema) + " WHERE 1 = 0"
+	return "SHOW " + full + st.Show.What + " FROM " + ident(d.home().schema)
 }
 
 func everywhere(st *parser.Statement, _ *database) string {
-	return "SHOW " + st.Show.What + " WHERE 1 = 0"
+	return "SHOW " + st.Show.What
+}
+
+// none is a condition that no row meets. Where it sees that, MySQL describes the columns as for a preparation, and otherwise when it
+// has to look.
+func (v *View) none(st *parser.Statement, l list) string {
+	if where := st.Show.Where; l.all && where.Present() && !v.Mode.Flavour.MariaDB && !v.Preparing {
+		return " " + where.Span.In(st.Text) // it may look by a key
+	}
+	if v.Mode.Flavour.MariaDB || v.Preparing {
+		return " WHERE 1 = 0"
+	}
+	return " WHERE RAND() < 0"
 }
 
 // showList answers a list.
@@ -95,7 +107,7 @@ func (v *View) collected(ctx context.Context, st *parser.Statement, l list, d *d
 		home := d.home()
 		a.DataSource, a.Schema = home.source, home.schema
 	}
-	columns, _, err := v.Servers.Rows(ctx, a.DataSource, a.Schema, l.probe(st, d))
+	columns, _, err := v.Servers.Rows(ctx, a.DataSource, a.Schema, l.probe(st, d)+v.none(st, l))
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +158,8 @@ func (v *View) labelled(columns []sqltypes.Column, st *parser.Statement) []sqlty
 	if d.Like.Present() {
 		columns[0].Name += " (" + pattern(d.Like.In(st.Text), v.Mode.SQLMode.Has(parser.NoBackslashEscapes)) + ")"
 	}
-	if strings.HasPrefix(columns[0].OrgName, "Tables_in_") { // MySQL names a column of its own query so
+	// MySQL names a column of its own query so.
+	if strings.HasPrefix(columns[0].OrgName, "Tables_in_") || columns[0].OrgName == "Database" && !v.Preparing {
 		columns[0].OrgName = columns[0].Name
 	}
 	return columns

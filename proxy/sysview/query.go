@@ -33,7 +33,11 @@ func (v *View) Answer(ctx context.Context, st *parser.Statement, shaped string) 
 	if own, _ := v.asksOwn(st); own || text == st.Text && shaped == st.Text {
 		return a, nil // of tables of heddle a server cannot say how their columns are called
 	}
-	a.Columns, err = v.Servers.Shape(ctx, a.DataSource, a.Schema, shaped)
+	describe := v.Servers.Shape
+	if !v.Mode.Flavour.MariaDB && !v.Preparing {
+		describe = v.Servers.Running // MySQL says other things of what it has to materialize
+	}
+	a.Columns, err = describe(ctx, a.DataSource, a.Schema, shaped)
 	return a, err
 }
 

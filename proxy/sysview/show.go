@@ -135,7 +135,7 @@ func (v *View) showIndex(ctx context.Context, st *parser.Statement) (*Answer, er
 		return native, nil
 	}
 	list := list{table: "STATISTICS", special: indexColumns, probe: func(*parser.Statement, *database) string {
-		return "SHOW INDEX FROM " + ident(node.Table) + " FROM " + ident(node.Schema) + " WHERE 1 = 0"
+		return "SHOW INDEX FROM " + ident(node.Table) + " FROM " + ident(node.Schema)
 	}}
 	name := st.Tables[0].Name
 	return v.collected(ctx, st, list, d, &name, native.Table)

@@ -86,6 +86,10 @@ func (f *fake) Shape(_ context.Context, _, _, sql string) ([]sqltypes.Column, er
 	return []sqltypes.Column{text(sql)}, nil
 }
 
+func (f *fake) Running(ctx context.Context, source, schema, sql string) ([]sqltypes.Column, error) {
+	return f.Shape(ctx, source, schema, sql)
+}
+
 func (f *fake) Place(_ context.Context, db, table string) (catalog.Placement, error) {
 	p, ok := f.snap.Place(db, table)
 	if !ok {

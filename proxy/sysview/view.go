@@ -18,6 +18,8 @@ type Servers interface {
 	Rows(ctx context.Context, dataSource, schema, sql string) ([]sqltypes.Column, []sqltypes.Row, error)
 	// Shape returns the definitions of the columns that a query would answer with, without running it.
 	Shape(ctx context.Context, dataSource, schema, sql string) ([]sqltypes.Column, error)
+	// Running returns the definitions that a server sends when it runs the query. It reads no row, or few.
+	Running(ctx context.Context, dataSource, schema, sql string) ([]sqltypes.Column, error)
 	// Place says where a table of a logical database is, with what is known of unlisted ones looked up.
 	Place(ctx context.Context, database, table string) (catalog.Placement, error)
 }
@@ -46,6 +48,9 @@ type View struct {
 	Reader Reader
 	// UTF8Results: texts of utf8mb4 are what the client wants.
 	UTF8Results bool
+
+	// Preparing: the statement is prepared and not run.
+	Preparing bool
 
 	// MaxText bounds the statement that is sent in place of the client's, bytes.
 	MaxText int

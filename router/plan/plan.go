@@ -13,6 +13,13 @@ import (
 	"github.com/heddle-mesh/heddle/router/sharding"
 )
 
+// TrialBound is the hint that ends a Trial on MySQL: a bound of its time in milliseconds. TrialBoundLong is as much as a busy server
+// may need until it describes the answer.
+const (
+	TrialBound     = " MAX_EXECUTION_TIME(5) "
+	TrialBoundLong = " MAX_EXECUTION_TIME(1000) "
+)
+
 // Plan is the decision for one statement shape.
 type Plan struct {
 	Root Node
@@ -379,6 +386,8 @@ type Residual struct {
 	FreeGroups bool
 	// Stands are columns of the temporary table by what they stand for.
 	Stands []Stand
+	// Untold: one server says nothing of texts that are no numbers, though Final reads some as numbers.
+	Untold bool
 }
 
 // Stand is what the client's text has in the place of a column, c3, or of the quotient of two, c3/c4.

@@ -40,11 +40,11 @@ func TestMain(m *testing.M) {
 
 func setUp(ctx context.Context, e *harness.Env) error {
 	lab.pool = wire.NewPool(0)
-	lab.plain = Side{Addr: e.Plain.Addr(), Pool: lab.pool}
 	lab.mysql = !strings.Contains(e.ServerVersion(), "MariaDB")
+	lab.plain = Side{Addr: e.Plain.Addr(), Pool: lab.pool, MySQL: lab.mysql}
 	lab.heddles = map[string]*harness.Heddle{}
 	own := e.Shards[2]
-	lab.self = Side{Addr: own.Addr(), Pool: lab.pool}
+	lab.self = Side{Addr: own.Addr(), Pool: lab.pool, MySQL: lab.mysql}
 	lab.servers = e.Shards[:2]
 	if os.Getenv("HEDDLE_DIFFERENTIAL_REPLICAS") != "" {
 		if err := replicate(ctx, e); err != nil {
@@ -161,7 +161,7 @@ func side(layout string) Side {
 	if layout == selfLayout {
 		return lab.self
 	}
-	return Side{Addr: lab.heddles[layout].Addr, Pool: lab.pool}
+	return Side{Addr: lab.heddles[layout].Addr, Pool: lab.pool, MySQL: lab.mysql}
 }
 
 // generatedSchema is the database of a layout's generated statements: they run while the cases do.

@@ -13,8 +13,9 @@ import (
 
 // Side is a server, plain or heddle, to which cases are put.
 type Side struct {
-	Addr string // host:port
-	Pool *wire.Pool
+	Addr  string // host:port
+	Pool  *wire.Pool
+	MySQL bool // the servers are
 }
 
 // Clients are the connections of one case, by name. They are opened when first used.
@@ -67,7 +68,7 @@ func (c *Clients) Play(ctx context.Context, step *Step, mode Mode) ([]*Answer, e
 	if runs == nil {
 		runs = []Execution{{}}
 	}
-	answers, err := conn.Execute(step.SQL, runs)
+	answers, err := conn.Execute(step.SQL, runs, c.side.MySQL)
 	if err == nil && len(answers) == 1 && refusedPreparation(answers[0]) {
 		var a *Answer
 		a, err = conn.Query(step.SQL)

@@ -15,8 +15,10 @@ type Execution struct {
 }
 
 // Execute prepares text, executes it once for each of runs, and closes it. There is an answer for each run, or one for
-// a preparation that failed.
-func (c *Conn) Execute(text string, runs []Execution) ([]*Answer, error) {
+// a preparation that failed. Anew: each run that sends its types is of a statement of its own. MySQL finds the types of a statement
+// anew when an execution's do not fit, and stays with those: what an execution answers hangs on those before it, which heddle keeps
+// apart.
+func (c *Conn) Execute(text string, runs []Execution, anew bool) ([]*Answer, error) {
 	if err := c.command(&wire.StmtPrepare{SQL: []byte(text)}); err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}
@@ -32,6 +34,10 @@ func (c *Conn) Execute(text string, runs []Execution) ([]*Answer, error) {
 		a := &Answer{}
 		if i == 0 {
 			a.Prepared = prepared
+		} else if anew && !run.Keep {
+			if id, err = c.prepareAgain(text, id); err != nil {
+				return answers, fmt.Errorf("execution %d: %w", i+1, err)
+			}
 		}
 		if err := c.execute(id, run, a); err != nil {
 			return answers, fmt.Errorf("execution %d: %w", i+1, err)
@@ -39,6 +45,21 @@ func (c *Conn) Execute(text string, runs []Execution) ([]*Answer, error) {
 		answers = append(answers, a)
 	}
 	return answers, c.command(wire.StmtClose(id))
+}
+
+// prepareAgain closes a statement and prepares its text anew.
+func (c *Conn) prepareAgain(text string, id uint32) (uint32, error) {
+	if err := c.command(wire.StmtClose(id)); err != nil {
+		return 0, err
+	}
+	if err := c.command(&wire.StmtPrepare{SQL: []byte(text)}); err != nil {
+		return 0, err
+	}
+	prepared, id, err := c.readPrepared()
+	if err == nil && prepared.Err != nil {
+		err = prepared.Err
+	}
+	return id, err
 }
 
 func (c *Conn) readPrepared() (*Prepared, uint32, error) {

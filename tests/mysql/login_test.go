@@ -59,7 +59,7 @@ func asAccount(withTLS, secret string) harness.HeddleOptions {
 	more := fmt.Sprintf(", user: heddle, password: env:SHARD_PASSWORD, tls: %s", withTLS)
 	return harness.HeddleOptions{
 		Rules: []string{sharded(env.Shards[0].Addr(), env.Shards[1].Addr(), more)}, Users: "users: {root: {}}",
-		Env: []string{"SHARD_PASSWORD=" + secret}, Wait: 5 * time.Second,
+		Env: []string{"SHARD_PASSWORD=" + secret}, Wait: time.Minute,
 	}
 }
 

@@ -45,7 +45,7 @@ func setup(ctx context.Context, e *harness.Env) error {
 		control = append(control, db)
 		for _, ddl := range []string{
 			"CREATE TABLE bank.acc (id INT PRIMARY KEY, bal INT NOT NULL) ENGINE=InnoDB",
-			"INSERT INTO bank.acc SELECT seq, 100 FROM seq_1_to_100",
+			"INSERT INTO bank.acc WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, 100 FROM n",
 			"CREATE TABLE bank.ledger (t BIGINT PRIMARY KEY, delta INT NOT NULL) ENGINE=InnoDB",
 		} {
 			if _, err := db.ExecContext(ctx, ddl); err != nil {

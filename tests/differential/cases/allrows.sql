@@ -1,4 +1,5 @@
 -- What hangs on all rows of a table, or is told beside them: JSON as a value, relevance, counts and seeds that go on from row to row, FOUND_ROWS(), limits of what is examined.
+--@ mysql COUNT(DISTINCT UUID()) => COUNT(DISTINCT CONCAT(UUID(), id))
 --@ setup
 DROP TABLE IF EXISTS s1;
 CREATE TABLE s1 (id BIGINT NOT NULL PRIMARY KEY, a INT, b VARCHAR(40), j JSON, FULLTEXT (b));

@@ -1,4 +1,5 @@
 -- One value of NOW() per statement, over all shards, in defaults as well; and the statement's own time zone.
+--@ mysql COUNT(DISTINCT UUID()) => COUNT(DISTINCT CONCAT(UUID(), id))
 --@ setup
 DROP TABLE IF EXISTS s1;
 DROP TABLE IF EXISTS products;

@@ -1,4 +1,5 @@
 -- INSERT and REPLACE: rows split over shards, duplicate keys, IGNORE, ON DUPLICATE KEY, SELECT.
+--@ mysql CONSTRAINT positive CHECK => CHECK
 --@ setup
 DROP TABLE IF EXISTS s1;
 DROP TABLE IF EXISTS s2;
