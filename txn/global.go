@@ -57,6 +57,17 @@ type Pending struct {
 	xid        xa.XID
 }
 
+// String is the branch's name.
+func (p Pending) String() string { return p.xid.String() }
+
+// Holder is the data source that has a branch's log, by the name that it has now; false: all have been reached, and none has it.
+func (m *Manager) Holder(p Pending) (dataSource string, known bool) {
+	if server := m.cfg.Shards.ByLog(p.xid.Branch.Log); server != nil {
+		return server.DataSource, true
+	}
+	return p.DataSource, m.cfg.Shards.unreached() != nil
+}
+
 // Undelivered are the branches on which a transaction that Commit has reported as committed may not be there yet: recovery commits
 // them as soon as their servers let it.
 func (t *Txn) Undelivered() []Pending { return t.late }

@@ -83,6 +83,8 @@ type Transactions interface {
 	Unfit() error
 	// Delivered waits until what is committed is to be seen on a data source.
 	Delivered(ctx context.Context, p txn.Pending) error
+	// Holder is the data source on which a branch is to be seen; false: none has its log any more.
+	Holder(p txn.Pending) (dataSource string, known bool)
 	// Waits reports whether a connection of a data source's primary has waited for a lock for so long. It is asked over connections that no
 	// client's statement has.
 	Waits(ctx context.Context, dataSource string, conn uint32, patience time.Duration) (bool, error)

@@ -66,6 +66,11 @@ func (s *Session) hold(ctx context.Context, dataSource, schema string, need back
 
 // take is hold; enlists is false for what takes no part in a transaction.
 func (s *Session) take(ctx context.Context, dataSource, schema string, need backend.Need, enlists bool) (*held, error) {
+	if len(s.undelivered) > 0 {
+		if err := s.awaitDelivery(ctx, dataSource); err != nil {
+			return nil, err
+		}
+	}
 	s.wantSchema(schema)
 	s.state.SetLastInsertID(s.diag.lastID)
 	h := s.find(dataSource)

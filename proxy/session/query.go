@@ -120,11 +120,6 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 			return err
 		}
 	}
-	if len(s.undelivered) > 0 && asksRows(x) {
-		if err := s.awaitDelivery(ctx); err != nil {
-			return s.writeError(err)
-		}
-	}
 	if x.st.settles {
 		if done, err := s.runSettled(ctx, x); done {
 			return err

@@ -309,25 +309,29 @@ func (s *Session) noteCommit(err error) {
 	}
 }
 
-// deliveryPatience is how long a statement waits for what its session has committed before, which a server does not let in yet.
+// deliveryPatience is how long a statement waits at most for what its session has committed before, which a server does not let in yet.
 const deliveryPatience = 10 * time.Second
 
-// asksRows reports whether a statement asks the servers for what transactions have left there: a SET may, by a query or a function in it.
-func asksRows(x *execution) bool {
-	return x.plan != nil || x.st.parsed.Kind == parser.Set && x.st.parsed.Uses.Has(parser.UseSubquery|parser.UseUnknownFunction|parser.UseWordCall)
-}
-
-// awaitDelivery has the statement see what its session has committed.
-func (s *Session) awaitDelivery(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, deliveryPatience)
+// awaitDelivery has a statement that comes to a data source see what its session has committed there. It waits as for a lock.
+func (s *Session) awaitDelivery(ctx context.Context, dataSource string) error {
+	patience := time.Duration(s.number("innodb_lock_wait_timeout", 50)) * time.Second
+	ctx, cancel := context.WithTimeout(ctx, min(patience, deliveryPatience))
 	defer cancel()
-	for len(s.undelivered) > 0 {
-		p := s.undelivered[0]
-		if err := s.srv.Transactions.Delivered(ctx, p); err != nil {
-			return sqlerr.DeliveryAwaited(p.DataSource, err)
+	left := make([]txn.Pending, 0, len(s.undelivered))
+	for i, p := range s.undelivered {
+		switch at, known := s.srv.Transactions.Holder(p); {
+		case !known:
+			s.srv.Log.Warn("what a session has committed is not waited for: no data source has its log any more", zap.Stringer("branch", p), zap.String("data_source", p.DataSource))
+		case at != dataSource:
+			left = append(left, p)
+		default:
+			if err := s.srv.Transactions.Delivered(ctx, p); err != nil {
+				s.undelivered = append(left, s.undelivered[i:]...)
+				return sqlerr.DeliveryAwaited(at, err)
+			}
 		}
-		s.undelivered = s.undelivered[1:]
 	}
+	s.undelivered = left
 	return nil
 }
 

@@ -154,3 +154,38 @@ func TestResolveUndecidedByCommand(t *testing.T) {
 	})
 	judgeBank(t, survivor.Open(t, "root", "", "shop"), nil)
 }
+
+// A session that has committed what a server could not be told of yet goes on, on the other servers; there it waits for what it has committed.
+func TestUndeliveredIsWaitedForWhereItIs(t *testing.T) {
+	heddle := startBank(t, nil)
+	bank(t, heddle.Open(t, "root", "", "shop"))
+	p := prepare(t, heddle, 1)
+	near := count(t, p.on[0], "SELECT MIN(id) FROM shop.accounts")
+	if err := env.Shards[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, p.block, "ROLLBACK")
+	if err := <-p.ended; err != nil {
+		t.Errorf("a COMMIT that is decided: %v", err)
+	}
+	for range 3 {
+		if _, err := p.db.ExecContext(t.Context(), "UPDATE accounts SET v = v + 0 WHERE id = ?", near); err != nil {
+			t.Errorf("a statement on the other server: %v", err)
+		}
+	}
+	if _, err := p.db.ExecContext(t.Context(), "SELECT v FROM accounts WHERE id = ?", p.to); err == nil {
+		t.Error("a statement where the server is away has an answer")
+	}
+	if err := env.Shards[1].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the session reads there again", func() bool {
+		var v, n int
+		err := p.db.QueryRowContext(t.Context(), "SELECT v, (SELECT COUNT(*) FROM ledger WHERE id = ?) FROM accounts WHERE id = ?", p.to, p.to).Scan(&v, &n)
+		if err == nil && n != 1 {
+			t.Fatalf("the session does not see what it has committed: %d rows", n)
+		}
+		return err == nil
+	})
+	judgeBank(t, p.db, map[int64]bool{1: true})
+}
