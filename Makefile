@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 # The exhaustive sweeps of the barrier and of XA are one goroutine, in which there are no races: they run without the detector.
 # Two packages at a time: each real-server layer starts servers of its own. The go command's caches are kept.
-GOTEST := go test -p 2 -timeout 20m
+GOTEST := go test -p 2 -timeout 30m
 RACE ?= -race
 ARGS ?=
 FUZZTIME ?= 10s
@@ -89,7 +89,7 @@ differential: build-race ## Ask one plain server and heddle the same questions.
 
 .PHONY: differential-mariadb11
 differential-mariadb11: build ## Ask a MariaDB 11.4 and heddle over such servers the same questions (not in CI: 150 MB to fetch).
-	PATH="$$(scripts/mariadb11):$$PATH" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -run '^TestDifferential$$' ./tests/differential
+	PATH="$$(scripts/mariadb11):$$PATH" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 60m -run '^TestDifferential$$' ./tests/differential
 
 .PHONY: test-mysql
 test-mysql: build ## Run heddle over MySQL's servers: logins, clients, both families, then differential-mysql (65 MB to fetch).
@@ -104,7 +104,7 @@ differential-replicas: build-race ## Ask one server and heddle the same question
 
 .PHONY: differential-mysql
 differential-mysql: build ## Ask a MySQL server and heddle over such servers the same questions (65 MB to fetch).
-	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -run '^TestDifferential$$' ./tests/differential
+	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 90m -run '^TestDifferential$$' ./tests/differential
 
 .PHONY: interop
 interop: build-race ## Run stock drivers and command-line clients against heddle.
