@@ -57,7 +57,7 @@ func TestTablesOfHeddle(t *testing.T) {
 	b := l.start("b", "")
 	dba := a.Open(t, "dba", "", l.database)
 
-	lists(t, dba, "SHOW TABLES FROM heddle", "data_sources", "digests", "instances", "pools", "replicas", "rule_history", "rules", "sessions", "tables")
+	lists(t, dba, "SHOW TABLES FROM heddle", "data_sources", "digests", "instances", "pools", "replicas", "rule_history", "rules", "sessions", "tables", "transactions")
 	lists(t, dba, "SHOW FULL TABLES FROM heddle LIKE 'rule%'", "rule_history|SYSTEM VIEW", "rules|SYSTEM VIEW")
 	lists(t, dba, "DESCRIBE heddle.rules 'ver%'", "version|bigint|YES||NULL|")
 	lists(t, dba, "SELECT name, alive, is_this, zone FROM heddle.instances ORDER BY name DESC", "b|yes|no|NULL", "a|yes|yes|north")
