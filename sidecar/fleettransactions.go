@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/txn"
 )
 
@@ -18,19 +19,27 @@ func (f *Fleet) Transactions(ctx context.Context) (*txn.Shards, uint32, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	shards, controls := looked(ctx, list, f.replication.primary)
+	f.controls = append(f.controls, controls...)
+	return shards, clusterOf(f.config.Etcd.Prefix), nil
+}
+
+// looked asks the servers that take the writes of data sources. The controls are the caller's to close, when the shards are of no use any more.
+func looked(ctx context.Context, list []backend.DataSource, primary func(string) string) (*txn.Shards, []*control) {
 	shards := txn.NewShards()
+	var controls []*control
 	var looks sync.WaitGroup
 	for _, ds := range list {
-		c, err := open(controlled(ds, f.replication.primary))
+		c, err := open(controlled(ds, primary))
 		if err != nil {
 			shards.Away(ds.Name, err)
 			continue
 		}
-		f.controls = append(f.controls, c)
+		controls = append(controls, c)
 		looks.Go(func() { look(ctx, shards, c) })
 	}
 	looks.Wait()
-	return shards, clusterOf(f.config.Etcd.Prefix), nil
+	return shards, controls
 }
 
 // look is the probe of who does not begin transactions. Servers without Heddle's tables have none, and are left out.

@@ -26,12 +26,27 @@ func (t rowsOf) Rows(ctx context.Context, _ sysview.Reader) ([]sqltypes.Row, err
 	return t.rows(ctx)
 }
 
+// warned is as rowsOf; its rows may be incomplete, which the reader is told. It implements sysview.Source.
+type warned struct {
+	columns []sqltypes.Column
+	rows    func(ctx context.Context, warn func(error)) ([]sqltypes.Row, error)
+}
+
+// Columns implements sysview.Source.
+func (t warned) Columns() []sqltypes.Column { return t.columns }
+
+// Rows implements sysview.Source.
+func (t warned) Rows(ctx context.Context, by sysview.Reader) ([]sqltypes.Row, error) {
+	return t.rows(ctx, by.Warn)
+}
+
 // tables are those of the database heddle: what this instance knows, and what its documents' keeper tells of the mesh.
 func (p *Process) tables() map[string]sysview.Source {
 	out := map[string]sysview.Source{
 		"data_sources": rowsOf{dataSourceColumns, p.dataSourceRows},
 		"replicas":     rowsOf{replicaColumns, p.replicaRows},
 		"tables":       rowsOf{tableColumns, p.tableRows},
+		"transactions": warned{transactionColumns, txnAdmin{p}.rows},
 	}
 	for name, t := range p.instanceTables() {
 		out[name] = p.everywhere(name, t)

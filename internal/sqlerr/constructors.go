@@ -244,6 +244,11 @@ func RuleRefused(why string) *Error {
 	return newf(CodeUnknownError, "HY000", "The rules are not changed: %s", why)
 }
 
+// TransactionNotResolved is a transaction over several data sources that an operator has asked for and that is not shown, or not finished.
+func TransactionNotResolved(why string) *Error {
+	return newf(CodeUnknownError, "HY000", "The transaction is not resolved: %s", why)
+}
+
 // DistSQLSyntax is a statement about rules that cannot be read; what says where.
 func DistSQLSyntax(what string) *Error {
 	return newf(CodeSyntax, "42000", "You have an error in your DistSQL: %s", what)

@@ -186,6 +186,9 @@ func (r *reader) statement() {
 	case Export, Import:
 		r.configuration()
 		return
+	case Resolve:
+		r.resolve()
+		return
 	}
 	switch {
 	case out.Verb == Drop || out.Verb == Unregister:
@@ -235,9 +238,31 @@ func (r *reader) singleTable() {
 	r.out.Names = append(r.out.Names, name)
 }
 
+// transaction reads the name of one.
+func (r *reader) transaction() { r.out.Text = r.text("the name of a transaction") }
+
+// resolve reads how a transaction shall end. What would contradict itself is not there.
+func (r *reader) resolve() {
+	out := r.out
+	r.transaction()
+	if out.Commit = r.take("COMMIT"); !out.Commit && !r.take("ROLLBACK") {
+		r.fail("expected COMMIT or ROLLBACK")
+	}
+	switch out.Force = r.take("FORCE"); {
+	case out.Force:
+	case out.Commit:
+		out.Mended = r.take("MENDED")
+	}
+}
+
 func (r *reader) show() {
 	out := r.out
 	switch out.Object {
+	case Transaction:
+		r.transaction()
+		return
+	case Transactions:
+		return
 	case TableRule, TableNodes, ReferenceRule, SingleTable, ReadwriteRule, RulesUsedUnit:
 		if t := r.token(); t.Ident() && !t.Is("FROM") && !t.Is("IN") && !t.Is("LIKE") {
 			out.Names = []string{r.name("a rule")}

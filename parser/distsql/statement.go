@@ -24,6 +24,7 @@ const (
 	Preview    Verb = "PREVIEW"
 	Export     Verb = "EXPORT"
 	Import     Verb = "IMPORT"
+	Resolve    Verb = "RESOLVE"
 	Other      Verb = "" // what is recognised and not read: Object says what it is
 )
 
@@ -46,6 +47,8 @@ const (
 	ShardingCount  Object = "SHARDING RULE"
 	Configuration  Object = "DATABASE CONFIGURATION"
 	PreviewedQuery Object = "QUERY"
+	Transaction    Object = "TRANSACTION"
+	Transactions   Object = "TRANSACTIONS"
 )
 
 // Statement is one statement.
@@ -61,7 +64,10 @@ type Statement struct {
 	References []Reference
 	Groups     []Group
 	Names      []string // what DROP, UNREGISTER, LOAD, UNLOAD, SHOW … or SET DEFAULT names; "*" and "ds.*" among them
-	Text       string   // the statement of PREVIEW, or the file of EXPORT and IMPORT
+	Text       string   // the statement of PREVIEW, the file of EXPORT and IMPORT, or the name of a transaction
+
+	// Commit, Force and Mended are of RESOLVE TRANSACTION: COMMIT, else ROLLBACK.
+	Commit, Force, Mended bool
 }
 
 // Property is an entry of PROPERTIES, in the statement's order.

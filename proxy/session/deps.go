@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/heddle-mesh/heddle/governance/journal"
+	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/digest"
@@ -102,6 +103,23 @@ type XA interface {
 	FinishClient(ctx context.Context, name xa.ClientXID, commit, own bool) (late []txn.Pending, err error)
 	// PreparedByClients lists what clients have prepared, for XA RECOVER.
 	PreparedByClients(ctx context.Context) ([]xa.ClientXID, error)
+}
+
+// TransactionAdmin shows operators the transactions that have ended on some data sources only, and finishes them, as `heddle txn` does. Its
+// errors are clients'. warn is told what could not be asked.
+type TransactionAdmin interface {
+	// List has a row for each.
+	List(ctx context.Context, warn func(error)) (*Listing, error)
+	// Show has a row for each branch of one, and one without a branch where it has ended everywhere.
+	Show(ctx context.Context, gtrid string, warn func(error)) (*Listing, error)
+	// Resolve finishes one as by, user@host, wants it, and keeps a record of that. It has a row for each branch; an error where one is not finished.
+	Resolve(ctx context.Context, by, gtrid string, o txn.Order) (*Listing, error)
+}
+
+// Listing is an answer of rows.
+type Listing struct {
+	Columns []sqltypes.Column
+	Rows    []sqltypes.Row
 }
 
 // Journal keeps what becomes of DDL over several shards. journal.Journal is one.
@@ -225,6 +243,7 @@ type Server struct {
 	XA           XA           // nil: clients cannot begin any
 	Journal      Journal      // nil: nobody is told what became of DDL but its client
 	Rules        RuleAdmin    // makes and ends databases
+	Doubts       TransactionAdmin
 	// Tables are those of the database heddle, by name; nil: there are none.
 	Tables map[string]sysview.Source
 	Auth   Authenticator

@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/distrule"
 	"github.com/heddle-mesh/heddle/router/plan"
 	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 // onDistSQL is a statement about storage units and rules: what it asks of the document of a database is package
@@ -42,6 +43,8 @@ func onDistSQL(s *Session, ctx context.Context, x *execution) error {
 		return s.writeError(err)
 	}
 	switch {
+	case st.Object == distsql.Transaction, st.Object == distsql.Transactions:
+		return s.operate(ctx, x, st)
 	case st.Verb == distsql.Import:
 		return s.importRules(ctx, x, st, text)
 	case distrule.Changes(st):
@@ -56,6 +59,24 @@ var instead = map[distsql.Object]string{
 	"EXPORT METADATA":            ": `heddle rules export` prints documents",
 	"IMPORT METADATA":            ": `heddle rules apply -f FILE` applies documents",
 	"EXPORT STORAGE NODES":       ": SELECT * FROM heddle.data_sources",
+}
+
+// operate answers SHOW TRANSACTIONS, SHOW TRANSACTION and RESOLVE TRANSACTION. The client's own transaction stays as it is.
+func (s *Session) operate(ctx context.Context, x *execution, st *distsql.Statement) error {
+	var l *Listing
+	var err error
+	switch {
+	case st.Verb == distsql.Resolve:
+		l, err = s.srv.Doubts.Resolve(ctx, s.who.Client(), st.Text, txn.Order{Commit: st.Commit, Force: st.Force, Mended: st.Mended})
+	case st.Object == distsql.Transaction:
+		l, err = s.srv.Doubts.Show(ctx, st.Text, s.rowsMissing)
+	default:
+		l, err = s.srv.Doubts.List(ctx, s.rowsMissing)
+	}
+	if err != nil {
+		return s.writeError(err)
+	}
+	return s.answerRows(ctx, l.Columns, l.Rows, x.form)
 }
 
 // ruledDatabase is the one that a statement is about, which a document has to name.

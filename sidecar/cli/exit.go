@@ -45,7 +45,7 @@ func exitCode(err error) int {
 		return exitPartial
 	case errors.Is(err, switchover.ErrUndone):
 		return exitUndone
-	case errors.Is(err, errUnfinished):
+	case errors.Is(err, errUnfinished), errors.Is(err, txn.ErrUnfinished):
 		return exitPartial
 	case errors.As(err, &conflict), errors.As(err, &not) && (not.Outcome == barrier.Busy || not.Outcome == barrier.Conflict):
 		return exitConflict

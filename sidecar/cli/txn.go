@@ -37,9 +37,6 @@ func txnCommand() *cobra.Command {
 	return cmd
 }
 
-// undecided is the state of a transaction that can end either way.
-const undecided = "undecided"
-
 // txnEntry is a transaction as programs read it.
 type txnEntry struct {
 	GTRID    string      `json:"gtrid"`
@@ -78,17 +75,10 @@ func statementsOf(b *txn.ListedBranch) (out []txnStatement) {
 }
 
 func txnEntryOf(l *txn.Listed) txnEntry {
-	e := txnEntry{GTRID: l.GTRID.String(), State: l.Decision, Home: l.Home, Age: l.Age.Seconds(), Branches: []txnBranch{}}
-	if e.State == "" {
-		e.State = undecided
-	}
+	e := txnEntry{GTRID: l.GTRID.String(), State: l.State(), Home: l.Home, Age: l.Age.Seconds(), Branches: []txnBranch{}}
 	for i := range l.Branches {
 		b := &l.Branches[i]
-		state := "prepared"
-		if !b.Prepared {
-			state = "not seen"
-		}
-		e.Branches = append(e.Branches, txnBranch{b.DataSource, state, b.Conn, statementsOf(b)})
+		e.Branches = append(e.Branches, txnBranch{b.DataSource, b.State(), b.Conn, statementsOf(b)})
 	}
 	return e
 }
@@ -183,7 +173,7 @@ func showTxn(w io.Writer, e *txnEntry) error {
 	switch {
 	case e.Age > 0:
 		fmt.Fprintf(w, "decided on %s, %s\n", home, e.decided())
-	case e.State == undecided:
+	case e.State == txn.UndecidedState:
 		fmt.Fprintf(w, "the data source that decides it is %s\n", home)
 	default:
 		fmt.Fprintf(w, "decided on %s\n", home)
@@ -213,7 +203,7 @@ func showTxn(w io.Writer, e *txnEntry) error {
 
 // did says what a branch did that is not seen: what is missing there, should it not come back.
 func (b *txnBranch) did(w io.Writer, state string) error {
-	if b.State != "not seen" || state != "committed" {
+	if b.State != txn.NotSeen || state != "committed" {
 		return nil
 	}
 	if len(b.Statements) == 0 {
@@ -307,20 +297,8 @@ func (r *txnRun) resolveIn(ctx context.Context, cmd *cobra.Command, shards *txn.
 	log.Info("an operator resolves a transaction")
 	ctx, cancel := context.WithTimeout(ctx, o.wait)
 	defer cancel()
-	var done []txn.Resolved
-	if o.mended {
-		done, err = shards.Mend(ctx, gtrid)
-	} else {
-		done, err = shards.Resolve(ctx, gtrid, o.commit, o.force)
-	}
+	done, err := shards.Carry(ctx, gtrid, txn.Order{Commit: o.commit, Force: o.force, Mended: o.mended})
 	ended := resolvedOf(shards, done)
-	switch {
-	case errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, txn.ErrNotLost), errors.Is(err, txn.ErrPartLost):
-	case err != nil:
-		err = fmt.Errorf("%s: %w: %w", e.GTRID, errUnfinished, err)
-	case ended.troubled:
-		err = fmt.Errorf("%s: %w", e.GTRID, errUnfinished)
-	}
 	log.Info("an operator has resolved a transaction", zap.Any("branches", ended.Branches), zap.Error(err))
 	if err != nil && len(done) == 0 {
 		return err
@@ -336,9 +314,9 @@ func (r *txnRun) confirm(cmd *cobra.Command, e *txnEntry, o *resolution) error {
 		at = append(at, b.DataSource)
 	}
 	what := fmt.Sprintf("%s, %s, is finished by %s on %s", e.GTRID, e.State, strings.ToUpper(o.verb()), strings.Join(at, ", "))
-	if e.State == undecided && o.commit {
+	if e.State == txn.UndecidedState && o.commit {
 		what += "; what it did on " + e.Home + " is lost, and half of the transaction is there for ever"
-	} else if e.State == undecided {
+	} else if e.State == txn.UndecidedState {
 		what += "; if its process lives, its client is told that it is rolled back"
 	}
 	return confirm(cmd, o.yes, what)
@@ -367,26 +345,13 @@ func (r *txnRun) audit(e *txnEntry, o *resolution) (*zap.Logger, error) {
 type resolved struct {
 	GTRID    string      `json:"gtrid"`
 	Branches []txnBranch `json:"branches"`
-	troubled bool
 }
 
 func resolvedOf(shards *txn.Shards, done []txn.Resolved) *resolved {
 	out := &resolved{Branches: []txnBranch{}}
 	for _, d := range done {
-		b := txnBranch{DataSource: d.XID.Branch.Log.String(), State: "rolled back", Connection: d.XID.Branch.Conn}
-		if at := shards.ByLog(d.XID.Branch.Log); at != nil {
-			b.DataSource = at.DataSource
-		}
-		switch {
-		case d.Mended:
-			b.State = "committed, mended by hand"
-		case d.Committed:
-			b.State = "committed"
-		}
-		if d.Trouble != xa.NoTrouble {
-			b.State, out.troubled = d.Trouble.String()+": "+d.Detail(), true
-		}
-		out.Branches = append(out.Branches, b)
+		dataSource, state := shards.Became(d)
+		out.Branches = append(out.Branches, txnBranch{DataSource: dataSource, State: state, Connection: d.XID.Branch.Conn})
 	}
 	return out
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // answerTo is what a statement is answered with: its rows, or the number and text of its error.
-func answerTo(ctx context.Context, c *sql.Conn, statement string) string {
+func answerTo(ctx context.Context, c harness.Asker, statement string) string {
 	a, err := harness.Ask(ctx, c, statement)
 	if err != nil {
 		return err.Error()
