@@ -122,7 +122,9 @@ func (s *Shards) marks(ctx context.Context, rows []txnlog.Decided, silent away) 
 	of := map[xa.Log][]xa.GTRID{}
 	for _, d := range rows {
 		for _, p := range d.Parts {
-			of[p] = append(of[p], d.GTRID)
+			if silent[p] == nil { // looked at before any that asks may add to them
+				of[p] = append(of[p], d.GTRID)
+			}
 		}
 	}
 	var mu sync.Mutex // guards marked and silent
@@ -130,7 +132,7 @@ func (s *Shards) marks(ctx context.Context, rows []txnlog.Decided, silent away) 
 	var wg sync.WaitGroup
 	for log, gtrids := range of {
 		server := s.ByLog(log)
-		if server == nil || silent[log] != nil {
+		if server == nil {
 			continue
 		}
 		wg.Go(func() {
