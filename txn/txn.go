@@ -105,13 +105,14 @@ type Txn struct {
 	branches   []Branch // in the order of their data sources' names
 	savepoints []string // quoted names, oldest first
 
-	manager *Manager  // nil: mode LOCAL
-	parts   []*part   // the branches in the order in which they were enlisted, in mode XA
-	gtrid   xa.GTRID  // zero until there is a second branch
-	guarded bool      // home has its savepoint
-	decided time.Time // when the decision was sent
-	late    []Pending
-	client  *client // nil: no XA statements of a client's have begun it
+	manager  *Manager  // nil: mode LOCAL
+	parts    []*part   // the branches in the order in which they were enlisted, in mode XA
+	gtrid    xa.GTRID  // zero until there is a second branch
+	guarded  bool      // home has its savepoint
+	decided  time.Time // when the decision was sent
+	late     []Pending
+	followed *followed // nil: nobody wants to know its steps
+	client   *client   // nil: no XA statements of a client's have begun it
 
 	keptBytes int // of statements
 }
