@@ -86,7 +86,8 @@ func newTransactions(mesh string, keep bool, primary func(string) string, meter 
 		},
 		Resolved: func(ds string, r txn.Resolved) {
 			meter.Recovered(ds, r)
-			log.Info("finished a branch that its process had left", zap.String("data_source", ds), zap.Any("branch", r))
+			log.Info("finished a branch that its process had left", zap.String("data_source", ds),
+				zap.String("transaction", r.XID.GTRID.String()), zap.Any("branch", r))
 		},
 	})
 	t.begin(func(ctx context.Context) {

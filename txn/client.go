@@ -178,7 +178,12 @@ func (t *Txn) keep(ctx context.Context, committed bool) error {
 	err = t.act(ctx, "hold", func() (err error) {
 		ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Decide)
 		defer cancel()
-		found, err = home.Hold(ctx, t.gtrid, t.logs(), committed)
+		_ = t.noted(home.DataSource, "hold", func() error {
+			if found, err = home.Hold(ctx, t.gtrid, t.logs(), committed); found == xa.Taken {
+				return ErrFenced
+			}
+			return err
+		})
 		return err
 	})
 	switch {
@@ -203,12 +208,14 @@ func (t *Txn) enter(ctx context.Context, home *txnlog.Server) error {
 	return t.act(ctx, "enter", func() error {
 		ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Decide)
 		defer cancel()
-		found, err := home.Enter(ctx, t.gtrid, t.client.name)
-		t.client.entered = found != xa.Taken
-		if err == nil && found == xa.Taken {
-			err = ErrDuplicate
-		}
-		return err
+		return t.noted(home.DataSource, "enter", func() error {
+			found, err := home.Enter(ctx, t.gtrid, t.client.name)
+			t.client.entered = found != xa.Taken
+			if err == nil && found == xa.Taken {
+				err = ErrDuplicate
+			}
+			return err
+		})
 	})
 }
 
@@ -233,7 +240,7 @@ func (t *Txn) prepareAll(ctx context.Context) error {
 		wg.Go(func() {
 			errs[i] = t.act(ctx, "prepare", func() error {
 				defer func() { p.ended = true }()
-				return p.branch.Exec(ctx, txnlog.Prepare(p.xid)...)
+				return t.noted(p.branch.DataSource(), "prepare", func() error { return p.branch.Exec(ctx, txnlog.Prepare(p.xid)...) })
 			})
 		})
 	}
@@ -328,7 +335,14 @@ func (t *Txn) undoClient(ctx context.Context) error {
 	for i, p := range t.parts {
 		wg.Go(func() {
 			errs[i] = t.act(ctx, "undo", func() error {
-				if r, _ := t.undo(ctx, p); r != xa.OK {
+				err := t.noted(p.branch.DataSource(), "undo", func() error {
+					r, err := t.undo(ctx, p)
+					if err == nil && r != xa.OK {
+						err = ErrLost
+					}
+					return err
+				})
+				if err != nil {
 					p.branch.Discard()
 				}
 				return nil
@@ -371,7 +385,9 @@ func (t *Txn) discardAll() {
 func (t *Txn) endPrepared(ctx context.Context, commit bool) error {
 	home, err := t.home()
 	if err == nil {
-		err = t.manager.settle(ctx, home, txnlog.Client{GTRID: t.gtrid, Name: t.client.name, Parts: t.logs()}, commit)
+		err = t.noted(home.DataSource, "settle", func() error {
+			return t.manager.settle(ctx, home, txnlog.Client{GTRID: t.gtrid, Name: t.client.name, Parts: t.logs()}, commit)
+		})
 	}
 	if err != nil {
 		return err
@@ -388,16 +404,18 @@ func (t *Txn) deliver(ctx context.Context, commit bool) error {
 	for i, p := range t.parts {
 		wg.Go(func() {
 			errs[i] = t.act(ctx, "deliver", func() error {
-				statement := txnlog.Rollback(p.xid)
+				name, statement := "undo", txnlog.Rollback(p.xid)
 				if commit {
-					statement = txnlog.Commit(p.xid)
+					name, statement = "deliver", txnlog.Commit(p.xid)
 				}
-				if p.branch.Exec(ctx, statement) == nil {
+				if t.noted(p.branch.DataSource(), name, func() error { return p.branch.Exec(ctx, statement) }) == nil {
 					return nil
 				}
 				p.branch.Discard()
 				if commit {
-					r, _ := t.manager.rescue(ctx, p)
+					began := time.Now()
+					r, err := t.manager.rescue(ctx, p)
+					t.note(Step{p.branch.DataSource(), "rescue", began, time.Since(began), r, err})
 					late[i] = r != xa.OK
 				}
 				return nil

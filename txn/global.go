@@ -51,6 +51,14 @@ func (t *Txn) GTRID() string {
 	return t.gtrid.String()
 }
 
+// Name is GTRID, not written out; the zero value as long as there is none.
+func (t *Txn) Name() xa.GTRID {
+	if !t.Spread() {
+		return xa.GTRID{}
+	}
+	return t.gtrid
+}
+
 // Pending is a branch of a transaction that is decided to commit, and that its server may hold prepared yet.
 type Pending struct {
 	DataSource string
@@ -255,9 +263,11 @@ func (t *Txn) answer(ctx context.Context, a xa.Action) replied {
 	if err != nil && (p.err == nil || a.Op != xa.Undo) {
 		p.err, p.lost = err, r.reply == xa.Lost || r.reply == xa.Unsent
 	}
+	step := Step{p.branch.DataSource(), name, began, time.Since(began), r.reply, err}
 	if observe := t.manager.cfg.Observe; observe != nil {
-		observe(Step{t.GTRID(), p.branch.DataSource(), name, began, time.Since(began), err})
+		observe(step)
 	}
+	t.note(step)
 	r.died = t.manager.cfg.At.hit(ctx, name, "after")
 	return r
 }

@@ -99,16 +99,6 @@ func (e Ending) String() string {
 	return [...]string{"committed", "rolled_back", "in_doubt", "undelivered", "forced"}[e]
 }
 
-// Step is one step of a commit or rollback, for metrics and traces.
-type Step struct {
-	GTRID      string
-	DataSource string
-	Phase      string // check, prepare, decide, sole, ask, deliver, close, undo, rescue
-	Began      time.Time
-	Took       time.Duration
-	Err        error
-}
-
 // Manager begins the distributed transactions of a process. It may be used by several goroutines.
 type Manager struct {
 	cfg   Config

@@ -112,7 +112,8 @@ type Txn struct {
 	decided    time.Time // when the decision was sent
 	delivering time.Time // since when branches are told to commit
 	late       []Pending
-	client     *client // nil: no XA statements of a client's have begun it
+	followed   *followed // nil: nobody wants to know its steps
+	client     *client   // nil: no XA statements of a client's have begun it
 
 	keptBytes int // of statements
 }

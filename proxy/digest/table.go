@@ -11,6 +11,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/histogram"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // Execution is one run of a statement, as the session saw it. It is the session's: who is told of one keeps nothing of it.
@@ -35,6 +36,8 @@ type Execution struct {
 	Text       []byte // the client's own, cut; valid during the call
 	Pins       string // why connections stay with the session
 	TraceID    string // of a sampled trace
+	// Transaction is the one over several data sources that the statement has ended; the zero value: none.
+	Transaction xa.GTRID
 }
 
 // Opcode is how a statement ran.

@@ -272,7 +272,9 @@ func (s *Session) xaPrepare(ctx context.Context) error {
 	defer s.openToKills()
 	err := s.tellTime(ctx)
 	if err == nil {
+		s.follow()
 		err = s.txn.Prepare(ctx)
+		s.followed()
 	}
 	if err != nil {
 		s.leaveXA(ctx)
@@ -301,7 +303,9 @@ func (s *Session) xaCommit(ctx context.Context) error {
 	defer s.openToKills()
 	err := s.tellTime(ctx)
 	if err == nil {
+		s.follow()
 		err = s.txn.CommitClient(ctx)
+		s.followed()
 		s.noteCommit(err)
 	}
 	s.leaveXA(ctx)
@@ -314,7 +318,9 @@ func (s *Session) xaRollback(ctx context.Context) error {
 	case s.txn != nil:
 		s.closeToKills()
 		defer s.openToKills()
+		s.follow()
 		err = s.txn.RollbackClient(ctx)
+		s.followed()
 	case s.xa.state == xa.ClientPrepared:
 		name := s.xa.name
 		s.xa = nil

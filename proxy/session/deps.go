@@ -209,6 +209,8 @@ type Trace interface {
 	Step(name string, from, to time.Time)
 	// Shard begins with a unit that is sent, and returns the traceparent for its server and what ends it.
 	Shard(dataSource string) (traceparent string, over func(failed bool))
+	// Transaction notes how a transaction over several data sources has ended, or was prepared by its client.
+	Transaction(gtrid string, phases []txn.Phase)
 	// End ends it.
 	End(x *digest.Execution)
 }

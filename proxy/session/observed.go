@@ -6,6 +6,7 @@ import (
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/router/plan"
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // observed is what the Meter is told of the statement under way when it has ended. It is filled in by the session's
@@ -27,6 +28,7 @@ func (s *Session) observe() {
 	o.open, o.sentAt = true, s.client.Sent()
 	o.Cell, o.Parsed, o.Opcode, o.Began = nil, nil, digest.Local, began
 	s.trace()
+	o.Transaction = xa.GTRID{}
 	o.Planning, o.Shards, o.Shipped, o.Returned, o.Code = 0, 0, 0, 0, 0
 }
 

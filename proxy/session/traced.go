@@ -105,6 +105,24 @@ func (s *Session) planned() {
 	}
 }
 
+// follow has the steps be kept with which the transaction will end, where the statement is traced.
+func (s *Session) follow() {
+	if s.traced != nil {
+		s.txn.Follow()
+	}
+}
+
+// followed notes which transaction over several data sources the statement under way has ended, and how.
+func (s *Session) followed() {
+	if !s.txn.Spread() {
+		return
+	}
+	s.observed.Transaction = s.txn.Name()
+	if s.traced != nil {
+		s.traced.Transaction(s.txn.GTRID(), s.txn.Phases())
+	}
+}
+
 // mark puts in front of a unit's text who called, for the server's logs. Prepared statements carry nothing: each text would be
 // another statement. over is to be told of the answer's end; nil: nobody wants to know.
 func (s *Session) mark(x *execution, dataSource string, u *exec.Unit) (over func(failed bool)) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/proxy/digest"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 func TestCutComment(t *testing.T) {
@@ -50,7 +51,12 @@ func (r *tracer) Begin(parent string, _ time.Time) Trace {
 }
 func (r *tracer) ID() string                       { return "the trace" }
 func (r *tracer) Step(name string, _, _ time.Time) { r.steps = append(r.steps, name) }
-func (r *tracer) End(x *digest.Execution)          { r.ended = append(r.ended, *x) }
+func (r *tracer) Transaction(gtrid string, phases []txn.Phase) {
+	for _, p := range phases {
+		r.steps = append(r.steps, gtrid+" "+p.Name)
+	}
+}
+func (r *tracer) End(x *digest.Execution) { r.ended = append(r.ended, *x) }
 func (r *tracer) Shard(ds string) (string, func(bool)) {
 	r.steps = append(r.steps, ds)
 	return "00-of-shard-01", func(failed bool) { r.steps = append(r.steps, map[bool]string{true: "failed", false: "over"}[failed]) }

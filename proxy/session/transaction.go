@@ -157,7 +157,9 @@ func (s *Session) commitBranches(ctx context.Context) error {
 		_ = s.txn.Rollback(ctx) // a branch that cannot is broken, and its server rolls back
 		return err
 	}
+	s.follow()
 	err := s.txn.Commit(ctx)
+	s.followed()
 	s.noteCommit(err)
 	return err
 }
@@ -223,7 +225,9 @@ func (s *Session) rollback(ctx context.Context) error {
 	if s.txn == nil {
 		return nil
 	}
+	s.follow()
 	err := s.txn.Rollback(ctx)
+	s.followed()
 	s.controlWarnings()
 	s.endTransaction()
 	s.settle(ctx)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/digest"
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // metered is a Meter as a process has it, and an execution of a statement that is kept.
@@ -96,7 +97,7 @@ func TestSlowLog(t *testing.T) {
 	set(SlowSettings{Threshold: time.Millisecond, Rate: 3})
 	m.Ended(x) // too fast
 	x.Took, x.Planning, x.Code, x.Pins, x.TraceID = time.Second, time.Millisecond, 1205, "ds_0 in transaction", "abc"
-	x.Began = time.Unix(1000, 0)
+	x.Began, x.Transaction = time.Unix(1000, 0), xa.GTRID{Cluster: 1, Log: 10, Epoch: 3, Seq: 1}
 	for range 5 {
 		m.Ended(x)
 	}
@@ -107,7 +108,8 @@ func TestSlowLog(t *testing.T) {
 	for field, want := range map[string]any{
 		"user": "ann", "host": "here", "database": "shop", "text": "SELECT c FROM t WHERE name = ?", "took": 1.0, "planning": .001, "shards": 1.0,
 		"rows_shipped": 1.0, "rows_returned": 1.0, "bytes": 200.0, "error": 1205.0, "pins": "ds_0 in transaction", "trace_id": "abc",
-		"opcode": "single", "connection": 7.0, "digest": m.Digests.List()[0].Digest,
+		"transaction": "h1-0001-0000000a-000000000003-0000000001",
+		"opcode":      "single", "connection": 7.0, "digest": m.Digests.List()[0].Digest,
 	} {
 		if got[0][field] != want {
 			t.Errorf("%s is %v, not %v", field, got[0][field], want)

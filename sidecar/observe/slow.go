@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/heddle-mesh/heddle/proxy/digest"
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // SlowSettings are the slow-query log's.
@@ -134,6 +135,9 @@ func slowFields(x *digest.Execution, e *digest.Entry, full bool) []zap.Field {
 	}
 	if x.TraceID != "" {
 		fields = append(fields, zap.String("trace_id", x.TraceID))
+	}
+	if x.Transaction != (xa.GTRID{}) {
+		fields = append(fields, zap.String("transaction", x.Transaction.String()))
 	}
 	return fields
 }

@@ -1,5 +1,5 @@
 // Package trace sends calls and the steps of sampled statements to an OpenTelemetry collector: what the client waited for, parsing and planning,
-// and each shard. It decides what is sampled and knows the protocol; which steps there are the session says.
+// each shard, and the phases of transactions over several data sources. It decides what is sampled and knows the protocol; which steps there are the session says.
 //
 // What cannot be sent is dropped, and never waited for. Level: sidecar, below the process.
 package trace
@@ -18,8 +18,10 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/proxy/session"
+	"github.com/heddle-mesh/heddle/txn"
 )
 
 // Settings say where traces go and which are made.
@@ -133,6 +135,37 @@ func (s *statement) Shard(dataSource string) (traceparent string, over func(fail
 		}
 		span.End()
 	}
+}
+
+// Transaction implements session.Trace. Its spans are made when they are over: phases, and below them what each data source was asked for.
+func (s *statement) Transaction(gtrid string, phases []txn.Phase) {
+	name := attribute.String("heddle.transaction", gtrid)
+	s.span.SetAttributes(name)
+	for _, p := range phases {
+		phase := s.start("transaction "+p.Name, trace.WithTimestamp(p.Began), trace.WithAttributes(name, attribute.String("heddle.phase", p.Name)))
+		below := trace.ContextWithSpan(context.Background(), phase)
+		for i := range p.Steps {
+			s.asked(below, name, p.Name, &p.Steps[i])
+			if p.Steps[i].Err != nil {
+				phase.SetStatus(codes.Error, "")
+			}
+		}
+		phase.End(trace.WithTimestamp(p.Ended))
+	}
+}
+
+// asked is the span of a step. Errors are there as numbers: their texts quote values.
+func (s *statement) asked(below context.Context, name attribute.KeyValue, phase string, step *txn.Step) {
+	_, span := s.tracer.Start(below, step.Phase+" "+step.DataSource, trace.WithTimestamp(step.Began), trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(name, attribute.String("db.system.name", "mysql"), attribute.String("heddle.data_source", step.DataSource),
+			attribute.String("heddle.phase", phase), attribute.String("heddle.outcome", step.Reply.String())))
+	if step.Err != nil {
+		span.SetStatus(codes.Error, "")
+		if e := sqlerr.As(step.Err); e != nil {
+			span.SetAttributes(attribute.Int("db.response.status_code", int(e.Code)))
+		}
+	}
+	span.End(trace.WithTimestamp(step.Began.Add(step.Took)))
 }
 
 // End implements session.Trace. No value of the statement is in what it tells.

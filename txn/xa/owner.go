@@ -46,6 +46,11 @@ const (
 	Unreached                // to Ask: the log does not answer. To Rescue: not delivered in time
 )
 
+// String names the reply.
+func (r Reply) String() string {
+	return [...]string{"ok", "refused", "lost", "unsent", "fenced", "committed", "aborted", "unreached"}[r]
+}
+
 // Action is something to be done, on a part where it concerns one.
 type Action struct {
 	Op   Op
