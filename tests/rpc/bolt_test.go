@@ -135,7 +135,7 @@ func TestBoltOfJava(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := start(t, fmt.Sprintf(`clusters:
-  stock: {protocol: bolt, endpoints: [%q], health: {check: {interval: 100ms}}}
+  stock: {protocol: bolt, endpoints: [%q], health: {check: {interval: 100ms, timeout: 10s}}}
   mute: {protocol: bolt, endpoints: [%q]}
   down: {protocol: bolt, endpoints: ["127.0.0.1:1"]}
 routes:

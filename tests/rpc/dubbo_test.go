@@ -24,7 +24,7 @@ func TestDubboOfJava(t *testing.T) {
 		}
 	}
 	m := start(t, fmt.Sprintf(`clusters:
-  stock: {protocol: dubbo, endpoints: [%q, {address: %q, priority: 1}], idle_timeout: 1s, health: {check: {interval: 100ms}}}
+  stock: {protocol: dubbo, endpoints: [%q, {address: %q, priority: 1}], idle_timeout: 1s, health: {check: {interval: 100ms, timeout: 10s}}}
   mute: {protocol: dubbo, endpoints: [%q]}
   down: {protocol: dubbo, endpoints: ["127.0.0.1:1"]}
 routes:
