@@ -391,3 +391,23 @@ func (h *history) run(rt *rapid.T) {
 	}
 	rt.Repeat(actions)
 }
+
+// A clock that was ahead and is set back meets the marks of the time that comes again, and no lower ones.
+func TestMarksStay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "memory")
+	m, err := readMemory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []struct {
+		id    uint16
+		until time.Time
+	}{{1, start}, {2, start.Add(4 * time.Hour)}, {2, start}} {
+		if err := m.mark(path, at.id, at.until); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m, err = readMemory(path); err != nil || !m.Marks[1].Equal(start) || !m.Marks[2].Equal(start.Add(4*time.Hour)) {
+		t.Errorf("%v, %v", m.Marks, err)
+	}
+}

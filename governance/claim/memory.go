@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/durable"
@@ -41,17 +42,14 @@ func readMemory(path string) (memory, error) {
 	return m, nil
 }
 
-// mark notes, durably, that the id may be used up to until.
-func (m *memory) mark(path string, id uint16, until, now time.Time) error {
-	if old, ok := m.Marks[id]; ok && old.Equal(until) {
+// mark notes, durably, that the id may be used up to until. A mark is neither lowered nor forgotten, however long past it seems: the clock may have been
+// ahead, and be set back. There are no more of them than ids.
+func (m *memory) mark(path string, id uint16, until time.Time) error {
+	if old, ok := m.Marks[id]; ok && !until.After(old) {
 		return nil
 	}
-	marks := map[uint16]time.Time{id: until}
-	for other, t := range m.Marks {
-		if other != id && t.After(now) {
-			marks[other] = t
-		}
-	}
+	marks := maps.Clone(m.Marks)
+	marks[id] = until
 	next := memory{Secret: m.Secret, Marks: marks}
 	if path != "" {
 		data, err := json.Marshal(next)

@@ -187,7 +187,7 @@ func (w *Workers) open(now time.Time) error {
 	if until.Before(w.given) {
 		until = minTime(w.given, h.rec.Until) // the clock stepped back; what was given stays given
 	}
-	if err := w.disk.mark(w.cfg.Path, h.id, until, now); err != nil {
+	if err := w.disk.mark(w.cfg.Path, h.id, until); err != nil {
 		return err // the window stays where it was, and ends
 	}
 	w.given = until
