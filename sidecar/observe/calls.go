@@ -26,6 +26,7 @@ type Calls struct {
 	hedged      *prometheus.CounterVec
 	shed        *prometheus.CounterVec
 	log         atomic.Pointer[callLog]
+	taps        *taps
 }
 
 type callLog struct {
@@ -35,6 +36,7 @@ type callLog struct {
 
 func newCalls() *Calls {
 	return &Calls{
+		taps: &taps{ended: make(chan struct{})},
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_calls_total", Help: "Calls that are over, by route, cluster and status; 0: the client was told nothing.",
 		}, []string{"route", "cluster", "status"}),
@@ -110,6 +112,7 @@ func (c *Calls) Call(d *rpc.Done) {
 	if d.Retries > 0 {
 		c.retries.Add(float64(d.Retries))
 	}
+	c.taps.call(d)
 	l := c.log.Load()
 	if l == nil || d.Why == "" && !l.all {
 		return

@@ -24,7 +24,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/digest"
 )
 
-// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests, /mesh and /debug/pprof/.
+// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests, /mesh, /mesh/tap and /debug/pprof/.
 type Server struct {
 	*Meter
 	Transactions *Transactions
@@ -112,6 +112,7 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.listener == nil {
 		return nil
 	}
+	s.Calls.taps.end()
 	if s.http.Shutdown(ctx) != nil {
 		_ = s.http.Close() // a profile under way is cut
 	}
@@ -134,6 +135,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /digests", local(s.digests))
 	mux.HandleFunc("GET /mesh", local(s.mesh))
+	mux.HandleFunc("GET /mesh/tap", local(s.Calls.taps.serve))
 	mux.HandleFunc("/debug/pprof/", local(pprof.Index))
 	mux.HandleFunc("/debug/pprof/cmdline", local(pprof.Cmdline))
 	mux.HandleFunc("/debug/pprof/profile", local(pprof.Profile))

@@ -1,11 +1,14 @@
 package rpc
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -72,4 +75,117 @@ routes:
 		}
 		return true
 	})
+}
+
+// Who taps calls is shown those that are of interest, as they end, and top says how many come and how long they take.
+func TestCallsAreTapped(t *testing.T) {
+	m := start(t, fmt.Sprintf(`
+clusters: {web: {endpoints: [%q]}}
+routes:
+- {name: gone, path: {prefix: /gone}, respond: {status: 503, body: gone}}
+- {name: all, path: {prefix: /}, to: web}
+`, server(t, says("up"))))
+	binary, err := env.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (*exec.Cmd, *bufio.Scanner) {
+		cmd := exec.CommandContext(t.Context(), binary, append(append([]string{"mesh"}, args...), "--admin", m.admin)...)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd, bufio.NewScanner(out)
+	}
+	ended := make(chan struct{})
+	over := make(chan struct{})
+	go func() { // calls go on, as nobody knows when a tap begins
+		defer close(over)
+		for i := 0; ; i++ {
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			for _, path := range []string{"/orders", "/gone"} {
+				res, err := http.Get("http://" + m.addr + path + "?secret=1")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = res.Body.Close()
+			}
+		}
+	}()
+	defer func() { close(ended); <-over }()
+
+	tap, lines := run("tap", "--status", "5xx", "--count", "3", "-o", "json")
+	for range 3 {
+		if !lines.Scan() {
+			t.Fatal("the tap has ended", lines.Err())
+		}
+		var told struct {
+			Status                    int
+			Route, Path, Method, Host string
+		}
+		if err := json.Unmarshal(lines.Bytes(), &told); err != nil {
+			t.Fatal(err)
+		}
+		if told.Status != 503 || told.Route != "gone" || told.Path != "/gone" || told.Method != "GET" || told.Host != m.addr || strings.Contains(lines.Text(), "secret") {
+			t.Errorf("the call is told as %s", lines.Text())
+		}
+	}
+	if err := tap.Wait(); err != nil {
+		t.Errorf("it ends by its count: %v", err)
+	}
+	tap, lines = run("tap", "--route", "all")
+	if !lines.Scan() || !strings.Contains(lines.Text(), "GET "+m.addr+"/orders  route=all  cluster=web  server=") {
+		t.Errorf("the call is shown as %q", lines.Text())
+	}
+	if err := tap.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() { // what was under way
+	}
+	if err := tap.Wait(); err != nil {
+		t.Errorf("an interrupt is how it ends: %v", err)
+	}
+
+	top, lines := run("top", "-o", "json", "--every", "200ms")
+	eventually(t, "both routes have calls, whose failures and durations are told", func() bool {
+		if !lines.Scan() {
+			t.Fatal("top has ended", lines.Err())
+		}
+		var all []struct {
+			Route  string
+			Rate   float64  `json:"per_second"`
+			Failed float64  `json:"failed_per_second"`
+			P99    *float64 `json:"p99_seconds"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &all); err != nil {
+			t.Fatal(err)
+		}
+		busy := 0
+		for _, one := range all {
+			if failed := one.Route == "gone"; failed && one.Failed != one.Rate || !failed && one.Failed != 0 {
+				t.Errorf("the traffic is %s", lines.Text())
+			}
+			if one.Rate > 0 && one.P99 != nil {
+				busy++
+			}
+		}
+		return busy == 2
+	})
+	if err := top.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+	}
+	if err := top.Wait(); err != nil {
+		t.Errorf("an interrupt is how it ends: %v", err)
+	}
 }
