@@ -22,12 +22,13 @@ import (
 
 // calls is the half of the process that carries calls. A nil calls carries none.
 type calls struct {
-	server   *rpc.Server
-	finder   *discovery.Finder
-	observer *observe.Calls
-	log      *zap.Logger
-	serving  errgroup.Group
-	addrs    []string
+	server    *rpc.Server
+	finder    *discovery.Finder
+	registrar *discovery.Registrar
+	observer  *observe.Calls
+	log       *zap.Logger
+	serving   errgroup.Group
+	addrs     []string
 }
 
 // ReadRoutes reads and checks a document of clusters and routes. The error names the file, lines and columns.
@@ -78,6 +79,9 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 	s.finder = discovery.New(discovery.Config{
 		Dir: filepath.Join(c.State.Dir, "endpoints"), Registry: d.callRegistry(), Found: s.found,
 		Problem: func(cluster string, err error) { problems.problem("endpoints of "+cluster, err) },
+	})
+	s.registrar = discovery.NewRegistrar(d.callRegistry(), func(cluster, address string, err error) {
+		problems.problem("registration of "+address+" for "+cluster, err)
 	})
 	s.finder.Adopt(routes.Clusters) // before anybody is let in: what was found last is there
 	s.watch(c)
@@ -165,6 +169,14 @@ func (s *calls) view() *rpc.View {
 	return s.server.View()
 }
 
+// registry is where servers have themselves registered, if c lets them; nil: nowhere.
+func (s *calls) registry(c *config.Config) *discovery.Registrar {
+	if s == nil || !c.RPC.Registration {
+		return nil
+	}
+	return s.registrar
+}
+
 // stop takes no more calls and waits for those under way, for half of the time until ctx ends: the rest is for statements.
 func (s *calls) stop(ctx context.Context) error {
 	if s == nil {
@@ -175,6 +187,7 @@ func (s *calls) stop(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
 		defer cancel()
 	}
+	s.registrar.Close() // before all else: others' calls go elsewhere from now on
 	s.finder.Close()
 	return errors.Join(s.server.Shutdown(ctx), s.serving.Wait())
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/sidecar/rpc"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/discovery"
 	"github.com/heddle-mesh/heddle/sidecar/trace"
 )
 
@@ -116,7 +117,8 @@ func (p *Process) start(ctx context.Context) error {
 	p.observer.Read(observe.Sources{
 		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
 		Away: p.documents.away, Versions: p.documents.versions, Prepared: p.transactions.prepared, Servers: p.serverStates,
-		Mesh: func() *rpc.View { return p.calls.Load().view() },
+		Mesh:      func() *rpc.View { return p.calls.Load().view() },
+		Registrar: func() *discovery.Registrar { return p.calls.Load().registry(p.live.Load()) },
 	})
 	p.documents.answer(p.server)
 	if err := p.listen(); err != nil {

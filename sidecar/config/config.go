@@ -166,6 +166,7 @@ type RPC struct {
 	HeadTimeout    time.Duration
 	SilenceTimeout time.Duration
 	Log            string // "none", "failed" or "all"
+	Registration   bool   // of servers, over HTTP at admin.address
 	TLS            RPCTLS
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/router/plancache"
 	"github.com/heddle-mesh/heddle/sidecar/rpc"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/discovery"
 )
 
 // Sources are what the metrics are read from when somebody asks for them. Any goroutine may call the functions.
@@ -24,7 +25,9 @@ type Sources struct {
 	Prepared func() []Prepared
 	Servers  func() []Endpoint // of all data sources
 	Mesh     func() *rpc.View  // where calls go; nil: none are taken
-	Away     func() string     // of the store of the rules, a sentence; "": it is reached, or there is none
+	// Registrar is where servers of calls may have themselves registered over HTTP; nil: nowhere.
+	Registrar func() *discovery.Registrar
+	Away      func() string // of the store of the rules, a sentence; "": it is reached, or there is none
 }
 
 // metric is one number read from a T.

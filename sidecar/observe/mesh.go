@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,10 +19,7 @@ func (s *Server) mesh(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "this instance takes no calls", http.StatusNotFound)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(view) // the client has left
+	answer(w, view)
 }
 
 // endpoints reads the servers of calls. Its labels are the document's clusters and addresses, and a few words.

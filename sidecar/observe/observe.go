@@ -1,12 +1,11 @@
 // Package observe is the HTTP side for operators: whether the process lives and accepts statements, what it has counted,
-// which statements it ran, where calls go, and profiles of it. It only looks; nothing can be changed through it, and it has no word of rules,
-// nor of values in statements.
+// which statements it ran, where calls go, and profiles of it. It only looks, and has no word of rules, nor of values in statements. Nothing can be changed
+// through it, but for this: where the configuration says so, servers of calls on the same machine have themselves registered.
 // Level: sidecar, below the process that fills it in.
 package observe
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -136,6 +135,9 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /digests", local(s.digests))
 	mux.HandleFunc("GET /mesh", local(s.mesh))
 	mux.HandleFunc("GET /mesh/tap", local(s.Calls.taps.serve))
+	mux.HandleFunc("GET /mesh/registrations", local(s.registrations))
+	mux.HandleFunc("PUT /mesh/clusters/{cluster}/endpoints/{address}", local(s.register))
+	mux.HandleFunc("DELETE /mesh/clusters/{cluster}/endpoints/{address}", local(s.unregister))
 	mux.HandleFunc("/debug/pprof/", local(pprof.Index))
 	mux.HandleFunc("/debug/pprof/cmdline", local(pprof.Cmdline))
 	mux.HandleFunc("/debug/pprof/profile", local(pprof.Profile))
@@ -155,10 +157,7 @@ type Digests struct {
 
 func (s *Server) digests(w http.ResponseWriter, _ *http.Request) {
 	stats := s.Digests.Stats()
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(Digests{s.Digests.List(), stats.Bytes, stats.Capacity, stats.Evicted, stats.Dropped}) // the client has left
+	answer(w, Digests{s.Digests.List(), stats.Bytes, stats.Capacity, stats.Evicted, stats.Dropped})
 }
 
 // local lets only clients on this machine in: a profile costs time, and a dump of goroutines or a list of statements tells what

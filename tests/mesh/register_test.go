@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/tests/harness"
 )
 
@@ -133,4 +134,80 @@ func TestRegistryIsLost(t *testing.T) {
 	etcd.start()
 	l.register(two)
 	answers("when the registry is back both are called", "one", "two")
+}
+
+// A service registers itself with its sidecar by plain HTTP, comes again in time, and is taken off when it does not, when it says so, and with the sidecar.
+func TestRegistrationOverHTTP(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, env.Etcd.Endpoint())
+	addrs, admins := [2]string{}, [2]string{}
+	for i := range 2 {
+		for _, into := range []*string{&addrs[i], &admins[i]} {
+			var err error
+			if *into, err = harness.FreeAddr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	a := l.start("a", "", "rpc.address", addrs[0], "admin.address", admins[0], "rpc.registration", "true")
+	l.start("b", "", "rpc.address", addrs[1], "admin.address", admins[1])
+	l.must(0, []string{"routes/mesh: version 1 is in force"}, "apply", "-f", l.file("clusters: {web: {discover: {registry: true}}}\nroutes: [{to: web}]\n"))
+	curl := func(want, method, url, body string) string {
+		t.Helper()
+		out, err := exec.Command("curl", "-s", "-o", "-", "-w", "\n%{http_code}", "-X", method, "--data", body, url).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %s: %v", method, url, err)
+		}
+		answer, status, _ := strings.Cut(string(out), "\n"+want)
+		if status != "" || !strings.HasSuffix(string(out), "\n"+want) {
+			t.Errorf("%s %s is answered %s, not %s", method, url, out, want)
+		}
+		return answer
+	}
+	called := func(what, body string) { // by the other instance
+		t.Helper()
+		eventually(t, 30*time.Second, what, func() bool {
+			res, err := http.Get("http://" + addrs[1] + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			text, err := io.ReadAll(res.Body)
+			return err == nil && res.StatusCode == http.StatusOK && string(text) == body
+		})
+	}
+	at := func(address string) string { return "http://" + admins[0] + "/mesh/clusters/web/endpoints/" + address }
+	one, two, three := service(t, "one"), service(t, "two"), service(t, "three")
+	curl("200", "PUT", at(one), `{"ttl": "1h"}`)
+	called("the first is called", "one")
+	curl("200", "PUT", at(two), `{"ttl": "1h", "weight": 3}`)
+	if all := curl("200", "GET", "http://"+admins[0]+"/mesh/registrations", ""); !strings.Contains(all, one) || !strings.Contains(all, `"weight":3`) {
+		t.Errorf("registered are %s", all)
+	}
+	curl("204", "DELETE", at(one), "")
+	curl("404", "DELETE", at(one), "")
+	called("the second is called when the first has left", "two")
+	curl("200", "PUT", at(three), `{"ttl": "1s"}`) // and not again
+	curl("400", "PUT", at("nowhere"), "")
+	curl("400", "PUT", at(one), `{"colour": "red"}`)
+	curl("400", "PUT", at(one), `{"ttl": "1ms"}`)
+	curl("404", "PUT", strings.Replace(at(one), admins[0], admins[1], 1), "") // where it is off
+	_, port, _ := strings.Cut(admins[0], ":")
+	out, err := exec.Command("curl", "-s", "-w", "%{http_code}", "-X", "PUT", "-H", "Host: evil.example:"+port, at(one)).CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(out), "403") {
+		t.Errorf("a name that is not this machine's is answered %s, %v", out, err)
+	}
+	eventually(t, 30*time.Second, "the third is not kept", func() bool {
+		return !strings.Contains(curl("200", "GET", "http://"+admins[0]+"/mesh/registrations", ""), three)
+	})
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := l.store.List(t.Context(), layout.EndpointsOf("web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kv := range left.KVs {
+		t.Errorf("the sidecar has ended, and registered is %s", kv.Value)
+	}
 }

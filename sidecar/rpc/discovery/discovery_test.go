@@ -275,3 +275,80 @@ func TestDNS(t *testing.T) {
 		t.Errorf("the answer is taken to hold for %v", wait)
 	}
 }
+
+// A server is found as long as it asks in time to be kept, and by what it said last.
+func TestRegistrar(t *testing.T) {
+	server := memstore.NewServer()
+	s, own := server.Client(), server.Client()
+	defer s.Close()
+	defer own.Close()
+	problems := make(chan error, 100)
+	r := NewRegistrar(own, func(_, _ string, err error) { problems <- err })
+	_, w := finder(t, t.TempDir(), s, route.Discover{Registry: true})
+	keep := func(address string, weight int, ttl time.Duration) {
+		t.Helper()
+		if _, err := r.Keep("shop", layout.Endpoint{Address: address, Weight: weight}, ttl); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep("a:1", 1, time.Hour)
+	w.await(t, "a:1")
+	keep("b:1", 1, time.Second)
+	w.await(t, "a:1", "b:1")
+	w.await(t, "a:1") // b has not asked again
+	keep("b:1", 1, time.Hour)
+	w.await(t, "a:1", "b:1")
+	keep("b:1", 7, time.Minute)
+	eventually(t, "it weighs more", func() bool {
+		kv, err := s.Get(t.Context(), layout.EndpointKey("shop", "b:1"))
+		if err != nil {
+			return false
+		}
+		e, err := layout.DecodeEndpoint(kv.Value)
+		return err == nil && e.Weight == 7
+	})
+	eventually(t, "both are said to be there", func() bool {
+		all := r.List()
+		return len(all) == 2 && all[0].Registered && all[1].Registered && all[1].Endpoint.Weight == 7 && all[1].TTL == time.Minute && all[1].Left > 0
+	})
+	if there, err := r.Remove(t.Context(), "shop", "a:1"); !there || err != nil {
+		t.Errorf("a is taken off: %v, %v", there, err)
+	}
+	w.await(t, "b:1")
+	if there, err := r.Remove(t.Context(), "shop", "a:1"); there || err != nil {
+		t.Errorf("a is taken off again: %v, %v", there, err)
+	}
+	keep("c:1", 0, time.Hour)
+	w.await(t, "b:1", "c:1")
+	r.Close()
+	w.complains(t, "nobody is found")
+	for what, err := range map[string]error{
+		"a process that ends":     errOf(r.Keep("shop", layout.Endpoint{Address: "a:1"}, time.Minute)),
+		"no store":                errOf(NewRegistrar(nil, nil).Keep("shop", layout.Endpoint{Address: "a:1"}, time.Minute)),
+		"an address that is none": errOf(NewRegistrar(s, nil).Keep("shop", layout.Endpoint{Address: "nowhere"}, time.Minute)),
+		"a short time":            errOf(NewRegistrar(s, nil).Keep("shop", layout.Endpoint{Address: "a:1"}, time.Millisecond)),
+	} {
+		if err == nil {
+			t.Errorf("%s: a server is registered", what)
+		}
+	}
+}
+
+func errOf(_ *Registration, err error) error { return err }
+
+// What the store refuses is said, and made good when it can be.
+func TestRegistrarWithoutItsStore(t *testing.T) {
+	own := memstore.New()
+	defer own.Close()
+	own.Cut(true)
+	problems := make(chan error, 100)
+	r := NewRegistrar(own, func(_, _ string, err error) { problems <- err })
+	defer r.Close()
+	if _, err := r.Keep("shop", layout.Endpoint{Address: "a:1"}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	<-problems
+	eventually(t, "it is said why it is not there", func() bool { all := r.List(); return len(all) == 1 && !all[0].Registered && all[0].Why != "" })
+	own.Cut(false)
+	eventually(t, "it is there", func() bool { all := r.List(); return len(all) == 1 && all[0].Registered && all[0].Why == "" })
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/layout"
@@ -79,6 +80,12 @@ func registered(known map[string]store.KV) ([]*route.Endpoint, error) {
 // Register keeps a server registered for a cluster until ctx ends, then takes it off. ready is called when it is there at first; problem
 // is told why it is not. It returns an error only where the server is none.
 func Register(ctx context.Context, s store.Store, cluster string, e layout.Endpoint, ttl time.Duration, ready func(), problem func(error)) error {
+	var once sync.Once
+	return keep(ctx, s, cluster, e, ttl, func() { once.Do(ready) }, problem)
+}
+
+// keep is Register, which calls ready each time that the server is there after it was not.
+func keep(ctx context.Context, s store.Store, cluster string, e layout.Endpoint, ttl time.Duration, ready func(), problem func(error)) error {
 	if err := route.CheckEndpoints([]*route.Endpoint{{Address: e.Address, Weight: e.Weight, Priority: e.Priority}}); err != nil {
 		return err
 	}
@@ -86,7 +93,7 @@ func Register(ctx context.Context, s store.Store, cluster string, e layout.Endpo
 	if err != nil {
 		return err
 	}
-	for told := false; ctx.Err() == nil; {
+	for ctx.Err() == nil {
 		lease, err := s.Grant(ctx, ttl)
 		if err == nil {
 			err = store.Write(ctx, s, store.PutLeased(layout.EndpointKey(cluster, e.Address), record, lease.ID()))
@@ -101,10 +108,7 @@ func Register(ctx context.Context, s store.Store, cluster string, e layout.Endpo
 			pause(ctx, time.Second)
 			continue
 		}
-		if !told {
-			told = true
-			ready()
-		}
+		ready()
 		select {
 		case <-lease.Done():
 			problem(lease.Err())
