@@ -29,6 +29,7 @@ type calls struct {
 	log       *zap.Logger
 	serving   errgroup.Group
 	addrs     []string
+	ended     chan struct{} // closed by stop
 }
 
 // ReadRoutes reads and checks a document of clusters and routes. The error names the file, lines and columns.
@@ -71,7 +72,7 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 	if err != nil {
 		return nil, err
 	}
-	s := &calls{observer: observer, log: log}
+	s := &calls{observer: observer, log: log, ended: make(chan struct{})}
 	if s.server, err = rpc.New(routes, settings, observer, tracer, log); err != nil {
 		return nil, err
 	}
@@ -187,6 +188,7 @@ func (s *calls) stop(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
 		defer cancel()
 	}
+	close(s.ended)
 	s.registrar.Close() // before all else: others' calls go elsewhere from now on
 	s.finder.Close()
 	return errors.Join(s.server.Shutdown(ctx), s.serving.Wait())

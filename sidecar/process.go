@@ -132,7 +132,9 @@ func (p *Process) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.calls.Store(calls)
+	if p.calls.Store(calls); calls != nil {
+		calls.serving.Go(func() error { p.tellCalls(calls.ended); return nil })
+	}
 	routes, err := p.documents.calls(p.config) // which may have changed meanwhile
 	if err == nil {
 		err = calls.adopt(routes)

@@ -139,6 +139,9 @@ func (x *call) choose() *failure {
 	if f := x.limited(); f != nil {
 		return f
 	}
+	if f := x.starved(); f != nil {
+		return f
+	}
 	if !x.deadline.IsZero() && x.route.LeastTime > 0 && time.Until(x.deadline) < x.route.LeastTime {
 		return &failure{status: http.StatusGatewayTimeout, why: "the caller does not wait as long as the call takes"}
 	}

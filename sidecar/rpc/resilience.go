@@ -19,6 +19,7 @@ type routed struct {
 	limits   map[*route.Route][]limiter // in its order
 	hedges   map[*route.Route]*hedge.Hedge
 	adaptive map[*route.Route]*limit.Adaptive
+	needs    map[*route.Route][]*need
 
 	guarded bool // some routes are for some clients only
 }
@@ -33,7 +34,7 @@ const maxKeys = 100_000
 
 // governed goes on with the limits that the table before it had for a route of that name, where they are the same.
 func governed(t *route.Table, before *routed) *routed {
-	r := &routed{Table: t, limits: map[*route.Route][]limiter{}, hedges: hedges(t, before), adaptive: adaptive(t, before)}
+	r := &routed{Table: t, limits: map[*route.Route][]limiter{}, hedges: hedges(t, before), adaptive: adaptive(t, before), needs: needing(t, before)}
 	had := map[string][]limiter{}
 	if before != nil {
 		for _, old := range before.Routes() {

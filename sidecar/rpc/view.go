@@ -24,6 +24,7 @@ type RouteView struct {
 	Match       string           `json:"match"` // "": every call
 	Action      string           `json:"action"`
 	Concurrency *ConcurrencyView `json:"concurrency,omitempty"`
+	Needs       []NeedView       `json:"needs,omitempty"`
 }
 
 // ConcurrencyView is what bounds the calls under way, and how many there are.
@@ -55,7 +56,7 @@ func (s *Server) View() *View {
 	v := &View{Routes: []RouteView{}, Clusters: []ClusterView{}}
 	t := s.table.Load()
 	for _, r := range t.Routes() {
-		v.Routes = append(v.Routes, RouteView{r.Name, matches(r), acts(r), concurrency(t.adaptive[r])})
+		v.Routes = append(v.Routes, RouteView{r.Name, matches(r), acts(r), concurrency(t.adaptive[r]), needViews(t.needs[r])})
 	}
 	clusters := s.clusters.Clusters()
 	for _, name := range slices.Sorted(maps.Keys(clusters)) {

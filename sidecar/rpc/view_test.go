@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"reflect"
 	"testing"
 )
 
@@ -15,10 +16,10 @@ routes:
 `)
 	v := srv.View()
 	want := []RouteView{
-		{"one", "GET|PUT x.example /a k: v ?q=1", "a", nil}, {"2", "~/n/[0-9]+", "a 9, b 1", nil}, {"3", "/old/…", "redirect", nil}, {"4", "", "respond 204", nil},
+		{Name: "one", Match: "GET|PUT x.example /a k: v ?q=1", Action: "a"}, {Name: "2", Match: "~/n/[0-9]+", Action: "a 9, b 1"}, {Name: "3", Match: "/old/…", Action: "redirect"}, {Name: "4", Action: "respond 204"},
 	}
 	for i := range want {
-		if v.Routes[i] != want[i] {
+		if !reflect.DeepEqual(v.Routes[i], want[i]) {
 			t.Errorf("%+v, want %+v", v.Routes[i], want[i])
 		}
 	}

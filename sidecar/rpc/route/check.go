@@ -255,6 +255,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 	c.mirror(at, r, d)
 	c.hedge(at, r)
 	c.priority(at, r)
+	c.needs(at, r)
 	c.framed(at, r, d)
 	if r.Timeout < 0 {
 		c.problem(at+".timeout", "a timeout is not below 0")

@@ -152,6 +152,7 @@ type Rule struct {
 	LeastTime   time.Duration `yaml:"least_time"`  // a caller that waits less long is refused at once
 	Concurrency *Concurrency  `yaml:"concurrency"` // of the calls by the route; nil: as many as there are
 	Priority    string        `yaml:"priority"`    // low, normal, high, or header:NAME, whose value is one of these; empty: normal. Who is turned away by concurrency
+	Needs       []Need        `yaml:"needs"`       // data sources that calls ask for rows; none: their state is nothing to it
 	Retry       *Retry        `yaml:"retry"`       // nil: only what reached no server is tried again
 	Limits      []Limit       `yaml:"limits"`
 	Fault       *Fault        `yaml:"fault"`  // nil: nothing goes wrong on purpose
