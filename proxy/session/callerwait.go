@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"strconv"
 	"time"
@@ -14,8 +13,6 @@ import (
 // whoever has the statement run still waits for its answer. A statement that nobody waits for any more is ended.
 const timeoutName = "request_timeout_ms"
 
-const timeoutKey = timeoutName + "='"
-
 // callerWait is how long the caller of the command under way still waits.
 type callerWait struct {
 	timer  *time.Timer // nil: no limit
@@ -26,11 +23,8 @@ type callerWait struct {
 // waits is how long the caller waits, as a comment, the attributes of the query, or those of the connection say; ok is
 // false where nobody says anything, or nothing that is a number.
 func (s *Session) waits(comment []byte, attrs []wire.Param) (limit time.Duration, ok bool) {
-	text := ""
-	if at := bytes.Index(comment, []byte(timeoutKey)); at >= 0 {
-		value, _, _ := bytes.Cut(comment[at+len(timeoutKey):], []byte("'"))
-		text = string(value)
-	}
+	from, to := tag(comment, timeoutName)
+	text := string(comment[from:to])
 	for i := range attrs {
 		if attrs[i].Name == timeoutName {
 			text = string(attrs[i].Value.AppendText(nil))

@@ -285,11 +285,7 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 	if err != nil {
 		return s.writeError(err)
 	}
-	for i := range request.Attrs {
-		if request.Attrs[i].Name == "traceparent" {
-			s.caller.parent = string(request.Attrs[i].Value.Bytes)
-		}
-	}
+	s.attributed(request.Attrs)
 	if limit, ok := s.waits(nil, request.Attrs); ok {
 		if err := s.bound(limit); err != nil {
 			return s.writeError(err)

@@ -2,8 +2,11 @@ package session
 
 import (
 	"bytes"
+	"net/url"
+	"slices"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/tracecontext"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 )
@@ -25,33 +28,82 @@ func (s *Session) called(text []byte, attrs []wire.Param) []byte {
 	if s.srv.Tracer == nil {
 		return text
 	}
-	if from, to := traceparent(s.caller.comment); to > from {
-		s.caller.parent = string(s.caller.comment[from:to])
-	}
-	for i := range attrs {
-		if attrs[i].Name == "traceparent" {
-			s.caller.parent = string(attrs[i].Value.Bytes)
-		}
-	}
+	s.caller.parent = parentOf(func(name string) string { return tagText(s.caller.comment, name) })
+	s.attributed(attrs)
 	if s.caller.parent == "" {
-		s.caller.parent = s.who.Attributes["traceparent"]
+		s.caller.parent = parentOf(func(name string) string { return s.who.Attributes[name] })
 	}
 	return text
 }
 
-const parentKey = "traceparent='"
-
-// traceparent is where a comment has the value.
-func traceparent(comment []byte) (from, to int) {
-	at := bytes.Index(comment, []byte(parentKey))
-	if at < 0 {
-		return 0, 0
+// attributed notes what the attributes of a query say of the trace that it is of.
+func (s *Session) attributed(attrs []wire.Param) {
+	if len(attrs) == 0 {
+		return
 	}
-	from = at + len(parentKey)
-	return from, from + max(bytes.IndexByte(comment[from:], '\''), 0)
+	if parent := parentOf(func(name string) string {
+		for i := range attrs {
+			if attrs[i].Name == name {
+				return string(attrs[i].Value.Bytes)
+			}
+		}
+		return ""
+	}); parent != "" {
+		s.caller.parent = parent
+	}
 }
 
-// cutComment cuts the comment off that a text ends with, if it is one of sqlcommenter's with a traceparent or a timeout. What may be inside of
+// The tags and attributes that say which trace a statement is of: W3C's, Zipkin's, SkyWalking's. Of several the first is taken.
+const (
+	parentName = "traceparent"
+	b3Name     = "b3"
+	sw8Name    = "sw8"
+)
+
+// parentOf is the traceparent of a caller that says so in one of the spellings; "": it says nothing.
+func parentOf(get func(name string) string) string {
+	if parent := get(parentName); parent != "" {
+		return parent
+	}
+	if b3 := get(b3Name); b3 != "" {
+		return tracecontext.FromB3(b3)
+	}
+	if sw8 := get(sw8Name); sw8 != "" {
+		return tracecontext.FromSW8(sw8)
+	}
+	return ""
+}
+
+// tag is where a comment of tags has a key's value; to is 0 where it has none.
+func tag(comment []byte, key string) (from, to int) {
+	for at := 0; ; {
+		next := bytes.Index(comment[at:], []byte(key))
+		if next < 0 {
+			return 0, 0
+		}
+		at += next + len(key)
+		if before := at - len(key) - 1; before < 0 || comment[before] != '*' && comment[before] != ',' || !bytes.HasPrefix(comment[at:], []byte("='")) {
+			continue
+		}
+		from = at + len("='")
+		return from, from + max(bytes.IndexByte(comment[from:], '\''), 0)
+	}
+}
+
+// tagText is a tag's value, decoded; "": there is none.
+func tagText(comment []byte, key string) string {
+	from, to := tag(comment, key)
+	if to <= from {
+		return ""
+	}
+	text, err := url.PathUnescape(string(comment[from:to]))
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// cutComment cuts the comment off that a text ends with, if it is one of sqlcommenter's with a trace or a timeout. What may be inside of
 // another comment, or a statement of its own behind a ';', is left alone.
 func cutComment(text []byte) (rest, comment []byte) {
 	if !bytes.HasSuffix(text, []byte("*/")) {
@@ -67,7 +119,7 @@ func cutComment(text []byte) (rest, comment []byte) {
 	return text[:at], text[at:]
 }
 
-// isTags reports whether a comment is key='value',… with a traceparent or a timeout.
+// isTags reports whether a comment is key='value',… with a trace or a timeout.
 func isTags(comment []byte) bool {
 	if len(comment) < 4 || comment[2] == '+' { // a hint
 		return false
@@ -78,7 +130,12 @@ func isTags(comment []byte) bool {
 			return false
 		}
 	}
-	return bytes.Contains(comment, []byte(parentKey)) || bytes.Contains(comment, []byte(timeoutKey))
+	for _, key := range [...]string{parentName, timeoutName, b3Name, sw8Name} {
+		if _, to := tag(comment, key); to > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // plain reports whether a text has only what URL encoding leaves.
@@ -133,16 +190,25 @@ func (s *Session) mark(x *execution, dataSource string, u *exec.Unit) (over func
 	if u.Form != exec.TextRows || !cacheable[x.st.parsed.Kind] || parent == "" && s.caller.comment == nil {
 		return over
 	}
-	c := s.caller.comment
-	marked := make([]byte, 0, len(u.SQL)+len(c)+len(parentKey)+len(parent)+8)
-	switch from, to := traceparent(c); {
-	case parent == "":
-		marked = append(marked, c...)
-	case c == nil:
-		marked = append(append(append(append(marked, "/*"...), parentKey...), parent...), "'*/"...)
-	default:
-		marked = append(append(append(marked, c[:from]...), parent...), c[to:]...)
-	}
-	u.SQL = append(append(marked, ' '), u.SQL...)
+	marked := make([]byte, 0, len(u.SQL)+len(s.caller.comment)+2*len(parent)+32)
+	u.SQL = append(append(appendMarked(marked, s.caller.comment, parent), ' '), u.SQL...)
 	return over
+}
+
+// appendMarked appends a caller's comment, with a span as the parent of what the server does; "": as it is.
+func appendMarked(out, comment []byte, parent string) []byte {
+	if parent == "" {
+		return append(out, comment...)
+	}
+	if from, to := tag(comment, b3Name); to > 0 {
+		comment = slices.Concat(comment[:from], []byte(tracecontext.B3(parent)), comment[to:])
+	}
+	if from, to := tag(comment, parentName); to > 0 {
+		return append(append(append(out, comment[:from]...), parent...), comment[to:]...)
+	}
+	out = append(append(append(out, "/*"+parentName+"='"...), parent...), '\'')
+	if comment == nil {
+		return append(out, "*/"...)
+	}
+	return append(append(out, ','), comment[len("/*"):]...)
 }

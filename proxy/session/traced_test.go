@@ -28,6 +28,9 @@ func TestCutComment(t *testing.T) {
 		"SELECT /* x */ 1 " + tags:        tags,
 		"SELECT 'x' FROM t -- " + tags:    tags, // in a comment, which stays one
 		"SELECT 1 " + tags + ";":          "",
+		"SELECT 1 /*b3='0'*/":             "/*b3='0'*/",
+		"SELECT 1 /*sw8='1-YQ%3D%3D'*/":   "/*sw8='1-YQ%3D%3D'*/",
+		"SELECT 1 /*xb3='0'*/":            "",
 	} {
 		rest, got := cutComment([]byte(text))
 		if string(got) != want || string(rest)+string(got) != text {
@@ -35,6 +38,9 @@ func TestCutComment(t *testing.T) {
 		}
 	}
 }
+
+// shardSpan is what every shard's span is called.
+const shardSpan = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
 
 // tracer notes what it is told. It samples callers that say so.
 type tracer struct {
@@ -59,7 +65,7 @@ func (r *tracer) Transaction(gtrid string, phases []txn.Phase) {
 func (r *tracer) End(x *digest.Execution) { r.ended = append(r.ended, *x) }
 func (r *tracer) Shard(ds string) (string, func(bool)) {
 	r.steps = append(r.steps, ds)
-	return "00-of-shard-01", func(failed bool) { r.steps = append(r.steps, map[bool]string{true: "failed", false: "over"}[failed]) }
+	return shardSpan, func(failed bool) { r.steps = append(r.steps, map[bool]string{true: "failed", false: "over"}[failed]) }
 }
 
 // The comment of a caller is no part of the statement: the plan is found again. Shards get it in front, of a sampled trace with
@@ -80,7 +86,7 @@ func TestCallersComment(t *testing.T) {
 		}
 	}
 	want := []string{
-		"/*a='b',traceparent='00-of-shard-01'*/ SELECT c FROM sbtest1 WHERE id=1 ",
+		"/*a='b',traceparent='" + shardSpan + "'*/ SELECT c FROM sbtest1 WHERE id=1 ",
 		"/*a='b',traceparent='00-2-2-00'*/ SELECT c FROM sbtest1 WHERE id=1 ",
 		"SELECT c FROM sbtest1 WHERE id=1",
 	}
@@ -95,5 +101,40 @@ func TestCallersComment(t *testing.T) {
 	}
 	if all := s.session.srv.Meter.(digests).List(); len(all) != 1 || all[0].Plans != 1 && all[0].Plans != 2 {
 		t.Errorf("counted are %+v", all)
+	}
+}
+
+// Callers say in several spellings which trace a statement is of, and a comment without any gets one.
+func TestCallersSpellings(t *testing.T) {
+	const trace, span, b3Span = "5bd66ef5095369c7b0d1f8f4bd33716a", "c532cb4098ac3dd2", "0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-1"
+	const parent, segment = "00-" + trace + "-" + span + "-01", "NTZhNWUxYzUxOWFlNGM3NmEyYjhiMTFkOTJjZWFkN2Y%3D"
+	for comment, want := range map[string]struct{ parent, marked string }{
+		"/*b3='" + trace + "-" + span + "-1'*/":          {parent, "/*traceparent='" + shardSpan + "',b3='" + b3Span + "'*/"},
+		"/*b3='0'*/":                                     {"00-00000000000000000000000000000001-0000000000000001-00", ""},
+		"/*a='b3',traceparent='" + parent + "',b3='x'*/": {parent, "/*a='b3',traceparent='" + shardSpan + "',b3='" + b3Span + "'*/"},
+		"/*sw8='1-" + segment + "-" + segment + "-0-x-x-x-x'*/": {"00-56a5e1c519ae4c76a2b8b11d92cead7f-f41d50d88b60e109-01",
+			"/*traceparent='" + shardSpan + "',sw8='1-" + segment + "-" + segment + "-0-x-x-x-x'*/"},
+		"/*request_timeout_ms='5'*/":                           {"", "/*traceparent='" + shardSpan + "',request_timeout_ms='5'*/"},
+		"/*xtraceparent='x',b3='" + trace + "-" + span + "'*/": {parent, "/*traceparent='" + shardSpan + "',xtraceparent='x',b3='" + b3Span + "'*/"},
+	} {
+		rest, got := cutComment([]byte("SELECT 1 " + comment))
+		if string(got) != comment || string(rest) != "SELECT 1 " {
+			t.Errorf("%s is cut into %q and %q", comment, rest, got)
+		}
+		if got := parentOf(func(name string) string { return tagText([]byte(comment), name) }); got != want.parent {
+			t.Errorf("%s is of %q, not %q", comment, got, want.parent)
+		}
+		if want.marked == "" {
+			continue
+		}
+		if got := string(appendMarked(nil, []byte(comment), shardSpan)); got != want.marked {
+			t.Errorf("%s is marked as %q, not %q", comment, got, want.marked)
+		}
+		if got := string(appendMarked(nil, []byte(comment), "")); got != comment {
+			t.Errorf("%s is passed on as %q", comment, got)
+		}
+	}
+	if got := string(appendMarked(nil, nil, shardSpan)); got != "/*traceparent='"+shardSpan+"'*/" {
+		t.Errorf("nothing is marked as %q", got)
 	}
 }

@@ -39,6 +39,7 @@ type call struct {
 	deadline time.Time
 	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
 	trace    Trace
+	spelt    spelling // by its caller, where it is traced
 	fault    fault
 	mirror   *mirror // nil: none
 	hedging  hedging
@@ -65,8 +66,9 @@ func (x *call) end() {
 // known notes what a head said that has been read. fields has its fields, and is the call for the table of routes.
 func (x *call) known(fields route.Call) {
 	if x.server.tracer != nil {
-		parent, _ := fields.Header(parentHeader)
-		x.trace = x.server.tracer.Call(string(parent), x.done.Began)
+		var parent string
+		parent, x.spelt = parentOf(fields)
+		x.trace = x.server.tracer.Call(parent, x.done.Began)
 	}
 	x.done.Method, x.done.Host, x.done.Path = string(x.method), string(x.hostport), string(x.path)
 	table := x.server.table.Load()
@@ -309,9 +311,6 @@ func (x *call) readHost() error {
 	}
 	return nil
 }
-
-// parentHeader says which trace a call is of (W3C Trace Context).
-const parentHeader = "traceparent"
 
 // The methods that route.Call wants, but for Header.
 

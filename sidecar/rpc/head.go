@@ -135,7 +135,7 @@ func (t *transfer) appendRequest(out []byte) []byte {
 		f := &q.Fields[i]
 		switch {
 		case f.Is("host"), hopByHop(&q.Head, f), edited(&r.Request, f):
-		case f.Is(parentHeader) && t.trace != nil:
+		case t.trace != nil && t.tracing(strings.ToLower(string(f.Name))):
 		case own(f.Name) && !f.Is("x-forwarded-for"):
 		case f.Is("x-forwarded-for"):
 			if forwarded == nil {
@@ -159,9 +159,9 @@ func (t *transfer) appendRequest(out []byte) []byte {
 	out = append(out, "\r\n"+TimeoutHeader+": "...)
 	out = strconv.AppendInt(out, t.leftMs(), 10)
 	out = append(out, "\r\n"...)
-	if t.trace != nil {
-		out = append(append(append(out, parentHeader+": "...), t.trace.Parent()...), "\r\n"...)
-	}
+	t.eachTracing(func(name, value string) {
+		out = append(append(append(append(out, name...), ": "...), value...), "\r\n"...)
+	})
 	out = appendSet(out, &r.Request)
 	if t.upgrade {
 		out = appendField(append(out, "connection: upgrade\r\n"...), []byte("upgrade"), q.Get("upgrade"))

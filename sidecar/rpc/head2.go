@@ -28,9 +28,7 @@ func (x *call) appendOwn(out []http2.Field, forwarded string) []http2.Field {
 	if !x.deadline.IsZero() {
 		out = append(out, http2.Field{Name: TimeoutHeader, Value: strconv.FormatInt(x.leftMs(), 10), Sensitive: true})
 	}
-	if x.trace != nil {
-		out = append(out, http2.Field{Name: parentHeader, Value: x.trace.Parent(), Sensitive: true})
-	}
+	x.eachTracing(func(name, value string) { out = append(out, http2.Field{Name: name, Value: value, Sensitive: true}) })
 	return appendSetFields(out, &x.route.Request)
 }
 
@@ -54,13 +52,7 @@ func (x *call) pseudo(out []http2.Field) []http2.Field {
 
 // owned says whether a field of a request is written anew.
 func (x *call) owned(name string) bool {
-	switch name {
-	case "host":
-		return true
-	case parentHeader:
-		return x.trace != nil
-	}
-	if own([]byte(name)) {
+	if name == "host" || x.tracing(name) || own([]byte(name)) {
 		return true
 	}
 	return editedName(&x.route.Request, name)
@@ -69,7 +61,7 @@ func (x *call) owned(name string) bool {
 // volatile says that a field has another value in each call: a table of fields is none the better for it.
 func volatile(name string) bool {
 	switch name {
-	case parentHeader, "tracestate", "content-length", "date", "etag", "last-modified", "x-request-id", "authorization", "cookie", "set-cookie":
+	case parentHeader, b3Header, b3Trace, b3Span, b3Above, sw8Header, "tracestate", "content-length", "date", "etag", "last-modified", "x-request-id", "authorization", "cookie", "set-cookie":
 		return true
 	}
 	return false
