@@ -21,12 +21,14 @@ type Server struct {
 	Addr       string // where it is, for telling whether two data sources have one server; "" if nobody has said
 
 	looks looks
+	clock clock
 	logs  atomic.Pointer[[]xa.Log] // all that it keeps, as last seen
 }
 
-// Learn sees which logs the server keeps: those of other data sources too, and of names that data sources had before.
+// Learn sees which logs the server keeps: those of other data sources too, and of names that data sources had before; and what its clock says.
 func (s *Server) Learn(ctx context.Context) error {
-	rows, err := s.DB.QueryContext(ctx, "SELECT id FROM "+Schema+".txn_log")
+	asked := time.Now()
+	rows, err := s.DB.QueryContext(ctx, "SELECT id, "+serverNow+" FROM "+Schema+".txn_log")
 	if err != nil {
 		return fmt.Errorf("list the logs: %w", err)
 	}
@@ -34,9 +36,11 @@ func (s *Server) Learn(ctx context.Context) error {
 	var logs []xa.Log
 	for rows.Next() {
 		var id string
-		if err := rows.Scan(&id); err != nil {
+		var micros int64
+		if err := rows.Scan(&id, &micros); err != nil {
 			return fmt.Errorf("list the logs: %w", err)
 		}
+		s.clock.see(asked, micros)
 		if log, err := xa.ParseLog(id); err == nil {
 			logs = append(logs, log)
 		}
