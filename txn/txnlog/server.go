@@ -230,6 +230,7 @@ type Seen struct {
 	// Stranger: there is a connection of that number, and it is in no transaction as old as the branch. It is another's, as after a failover, whose
 	// server has numbers of its own; or it has ended and is about to go.
 	Stranger bool
+	Has      bool // a connection of that number is in a transaction, however old
 }
 
 // Look finds whether a connection has the branch: Attached or Fine. A connection of the same number that a server has given out
@@ -250,6 +251,7 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 		return xa.Away, seen, err
 	}
 	since, has := pic.since[x.Branch.Conn]
+	seen.Has = has
 	old := has && (!p.known || since+clockSlack >= p.age)
 	younger := p.known && p.up+clockSlack < p.age // the server is: whoever has the number now is another
 	switch {
