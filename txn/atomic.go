@@ -21,7 +21,7 @@ var ErrUnsettled = errors.New("txn: the snapshots of several servers show parts 
 const (
 	settleWithin  = 2 * time.Second       // that snapshots are opened anew for
 	settlePause   = 50 * time.Millisecond // the longest between two rounds
-	recentMargin  = 2 * time.Second       // beyond Limits.Prepare: what a server's clock may be set back by meanwhile
+	recentMargin  = 2 * time.Second       // beyond Limits.Prepare: a server's clock may be put forward by half of it unnoticed
 	oldest        = time.Minute           // of a snapshot that is compared with others: marks are kept for longer
 	shownAtOnce   = 2000                  // names in one question
 	knownForYoung = 50000                 // names that a generation of known keeps

@@ -33,8 +33,7 @@ func (r *Recoverer) moved(dataSource string, db *sql.DB) bool {
 }
 
 // lostDecisions looks for branches that are committed although their home, which has moved, has no decision: a failover has lost it, and
-// home's part with it. A decision stays for Keep after its marks were seen, so that one whose mark is
-// half as old is there when it is asked for.
+// home's part with it.
 func (r *Recoverer) lostDecisions(ctx context.Context, dataSource string, home *txnlog.Server, silent away) error {
 	if !r.moved(dataSource, home.DB) {
 		return nil
@@ -45,9 +44,7 @@ func (r *Recoverer) lostDecisions(ctx context.Context, dataSource string, home *
 			continue
 		}
 		for after := (xa.GTRID{Cluster: r.cfg.Cluster, Log: home.Log}); ; {
-			asking, cancel := context.WithTimeout(ctx, answerTime)
-			marked, err := at.YoungMarks(asking, after, r.cfg.Keep/2, page)
-			cancel()
+			marked, err := r.young(ctx, at, after)
 			if err != nil {
 				silent[at.Log] = fmt.Errorf("%s: %w", name, err)
 			}
@@ -68,4 +65,15 @@ func (r *Recoverer) lostDecisions(ctx context.Context, dataSource string, home *
 		}
 	}
 	return nil
+}
+
+// young are marks of a server's whose decisions cannot have been swept: a decision stays for Keep after its marks were seen, so that one whose mark is
+// half as old is there when it is asked for. Of a server whose clock was set back there are none, for old ones look young.
+func (r *Recoverer) young(ctx context.Context, at *txnlog.Server, after xa.GTRID) ([]xa.GTRID, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if back, err := at.SetBack(ctx); back || err != nil {
+		return nil, err
+	}
+	return at.YoungMarks(ctx, after, r.cfg.Keep/2, page)
 }

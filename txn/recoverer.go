@@ -86,6 +86,7 @@ type Recoverer struct {
 	busy    map[xa.XID]bool                   // somebody is at it
 	kept    map[string]map[xa.GTRID]time.Time // since when a decision's branches are seen done
 	doubt   map[string]map[xa.GTRID]time.Time // since when a decision lacks a mark
+	orphans map[string]map[xa.GTRID]time.Time // since when a client's name has been without a decision
 	cursors map[markLog]txnlog.MarkCursor     // where the sweep of old marks goes on
 	places  map[string]place                  // of logs
 }
@@ -94,7 +95,7 @@ type Recoverer struct {
 func NewRecoverer(cfg RecoveryConfig) *Recoverer {
 	cfg = cfg.withDefaults()
 	return &Recoverer{cfg: cfg, nudged: make(chan struct{}, 1), leads: leads{cluster: cfg.Cluster}, first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
-		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[string]map[xa.GTRID]time.Time{}, cursors: map[markLog]txnlog.MarkCursor{}, places: map[string]place{}}
+		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[string]map[xa.GTRID]time.Time{}, orphans: map[string]map[xa.GTRID]time.Time{}, cursors: map[markLog]txnlog.MarkCursor{}, places: map[string]place{}}
 }
 
 // Run looks after the data sources until ctx ends. What fails is tried again, and told to report. A branch or a server that

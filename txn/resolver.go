@@ -99,16 +99,24 @@ type recovery struct {
 	pause   time.Duration
 	age     time.Duration // of the branch since it was marked, as far as known
 	other   time.Time     // since when the number of its connection is a stranger's; zero: it is not
+	unknown bool          // to its server, which has not been asked since whether it lists the branch
+	refused int           // how often it was unknown, and listed
 	last    error
 }
 
 // strangerPatience is how long a connection with the branch's number and without its transaction is taken for the branch's own, which is about to go.
 const strangerPatience = 3 * time.Second
 
+// refusals is how often a branch has to be refused, seconds apart, before that says that its connection has it. A server's clock may have been set
+// back since the branch began, and then the ages of both say that the connection is another's; but a branch that nobody has is not refused.
+const refusals = 2
+
 func (w *recovery) look(ctx context.Context, at *txnlog.Server) (xa.Finding, error) {
 	found, seen, err := at.Look(ctx, w.xid)
 	w.age = max(w.age, seen.Age)
 	switch {
+	case err == nil && seen.Has && w.refused >= refusals:
+		return xa.Attached, nil
 	case err != nil || found != xa.Attached || !seen.Stranger:
 		w.other = time.Time{}
 	case w.other.IsZero():
@@ -116,6 +124,30 @@ func (w *recovery) look(ctx context.Context, at *txnlog.Server) (xa.Finding, err
 	case time.Since(w.other) >= strangerPatience:
 		return xa.Fine, nil
 	}
+	return found, err
+}
+
+// kill ends the connection that has the branch.
+func (w *recovery) kill(ctx context.Context, at *txnlog.Server) (xa.Finding, error) {
+	age := w.age
+	if w.refused >= refusals {
+		age = 0
+	}
+	if err := at.Kill(ctx, w.xid.Branch.Conn, age); err != nil {
+		return xa.Away, err
+	}
+	return xa.Fine, nil
+}
+
+// inspect also counts refusals. Behind the last there is something new to try, at once.
+func (w *recovery) inspect(ctx context.Context, at *txnlog.Server) (xa.Finding, error) {
+	found, err := at.Inspect(ctx, w.xid)
+	if found == xa.Listed && w.unknown {
+		if w.refused++; w.refused == refusals {
+			w.pause = firstPause
+		}
+	}
+	w.unknown = false
 	return found, err
 }
 
@@ -146,14 +178,13 @@ func (w *recovery) perform(ctx context.Context, m xa.Move) (xa.Finding, error) {
 	case xa.Look:
 		return w.look(ctx, at)
 	case xa.Kill:
-		if err := at.Kill(ctx, w.xid.Branch.Conn, w.age); err != nil {
-			return xa.Away, err
-		}
-		return xa.Fine, nil
+		return w.kill(ctx, at)
 	case xa.Commit, xa.Abort:
-		return w.finishBranch(ctx, at, home, m == xa.Commit)
+		found, err := w.finishBranch(ctx, at, home, m == xa.Commit)
+		w.unknown = found == xa.Unknown
+		return found, err
 	case xa.Inspect:
-		return at.Inspect(ctx, w.xid)
+		return w.inspect(ctx, at)
 	}
 	return xa.Away, fmt.Errorf("txn: a move that is none: %s", m)
 }

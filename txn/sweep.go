@@ -27,7 +27,7 @@ func (r *Recoverer) Sweep(ctx context.Context, dataSource string) error {
 	if err == nil {
 		silent := away{}
 		err = errors.Join(r.sweepDecisions(ctx, dataSource, server, silent), server.DropAborted(ctx, r.cfg.Marks), r.sweepMarks(ctx, server, silent),
-			r.sweepNames(ctx, server), r.lostDecisions(ctx, dataSource, server, silent), r.zombies(ctx, dataSource, server), silent.err())
+			r.sweepNames(ctx, dataSource, server), r.lostDecisions(ctx, dataSource, server, silent), r.zombies(ctx, dataSource, server), silent.err())
 	}
 	if err != nil {
 		return fmt.Errorf("sweep %s: %w", dataSource, err)
@@ -243,15 +243,19 @@ func (r *Recoverer) over(ctx context.Context, of []xa.GTRID, silent away) (out [
 	return out
 }
 
-// sweepNames aborts the transactions of clients whose owners have died before anything was prepared.
-func (r *Recoverer) sweepNames(ctx context.Context, server *txnlog.Server) error {
+// sweepNames aborts the transactions of clients whose owners have died before anything was prepared: those that this process has known for as long as
+// a living owner may take.
+func (r *Recoverer) sweepNames(ctx context.Context, dataSource string, server *txnlog.Server) error {
+	known := map[xa.GTRID]time.Time{}
 	for after := ""; ; {
 		orphans, next, err := server.Orphans(ctx, r.cfg.Cluster, after, page)
 		if err != nil {
 			return err
 		}
 		for _, c := range orphans {
-			old := c.Age >= r.cfg.Living || r.cfg.Life(c.GTRID.Epoch) == Dead
+			since := r.orphan(dataSource, c.GTRID)
+			known[c.GTRID] = since
+			old := time.Since(since) >= r.cfg.Living || r.cfg.Life(c.GTRID.Epoch) == Dead
 			if old && r.cfg.Shards.ByLog(c.GTRID.Log) == server {
 				if _, err := server.Fence(ctx, c.GTRID, 0); err != nil {
 					return err
@@ -259,9 +263,23 @@ func (r *Recoverer) sweepNames(ctx context.Context, server *txnlog.Server) error
 			}
 		}
 		if after = next; after == "" {
-			return nil
+			break
 		}
 	}
+	r.mu.Lock()
+	r.orphans[dataSource] = known
+	r.mu.Unlock()
+	return nil
+}
+
+// orphan is since when a name without a decision has been known.
+func (r *Recoverer) orphan(dataSource string, g xa.GTRID) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if since, known := r.orphans[dataSource][g]; known {
+		return since
+	}
+	return time.Now()
 }
 
 // zombies looks twice: a branch is for an instant in neither list while its server lets go of it.

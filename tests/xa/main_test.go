@@ -26,9 +26,16 @@ var (
 
 func TestMain(m *testing.M) {
 	flags := append([]string{"--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync"}, strings.Fields(os.Getenv("HEDDLE_XA_FLAGS"))...) // say, --log-bin --sync-binlog=1
+	end, err := prepareClocks()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "test servers:", err)
+		os.Exit(1)
+	}
 	// The servers' own zone is not the one that sessions are given, if any are: nobody may count on it.
 	_ = os.Setenv("TZ", "XXX5")
-	os.Exit(harness.Run(m, harness.Options{Shards: 3, Flags: flags, Setup: setup}, &env))
+	code := harness.Run(m, harness.Options{Shards: 3, Flags: flags, Setup: setup}, &env)
+	end()
+	os.Exit(code)
 }
 
 func setup(ctx context.Context, e *harness.Env) error {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/heddle-mesh/heddle/txn/xa"
 )
@@ -23,12 +22,11 @@ const (
 type Client struct {
 	GTRID xa.GTRID
 	Name  xa.ClientXID
-	Age   time.Duration // since the name was entered
-	Held  bool          // all of it is prepared
+	Held  bool // all of it is prepared
 	Parts []xa.Log
 }
 
-const listClients = "SELECT c.gtrid, c.format, c.name, c.branch, COALESCE(d.verdict, ''), COALESCE(d.parts, ''), TIMESTAMPDIFF(MICROSECOND, c.at, NOW(3)) FROM " + Schema + ".txn_client c LEFT JOIN " +
+const listClients = "SELECT c.gtrid, c.format, c.name, c.branch, COALESCE(d.verdict, ''), COALESCE(d.parts, '') FROM " + Schema + ".txn_client c LEFT JOIN " +
 	Schema + ".txn_decision d ON d.gtrid = c.gtrid"
 
 // Clients lists the names on this server, in the order of their preparation.
@@ -63,11 +61,9 @@ func (s *Server) clients(ctx context.Context, limit int, query string, args ...a
 	for ; rows.Next(); n++ {
 		var c Client
 		var verdict, parts string
-		var micros int64
-		if err := rows.Scan(&next, &c.Name.Format, &c.Name.GTRID, &c.Name.BQual, &verdict, &parts, &micros); err != nil {
+		if err := rows.Scan(&next, &c.Name.Format, &c.Name.GTRID, &c.Name.BQual, &verdict, &parts); err != nil {
 			return nil, "", fmt.Errorf("list clients' transactions: %w", err)
 		}
-		c.Age = time.Duration(micros) * time.Microsecond
 		if c.GTRID, err = xa.ParseGTRID(next); err != nil {
 			continue // of a later format
 		}

@@ -21,12 +21,14 @@ type Server struct {
 	Addr       string // where it is, for telling whether two data sources have one server; "" if nobody has said
 
 	looks looks
+	clock clock
 	logs  atomic.Pointer[[]xa.Log] // all that it keeps, as last seen
 }
 
-// Learn sees which logs the server keeps: those of other data sources too, and of names that data sources had before.
+// Learn sees which logs the server keeps: those of other data sources too, and of names that data sources had before; and what its clock says.
 func (s *Server) Learn(ctx context.Context) error {
-	rows, err := s.DB.QueryContext(ctx, "SELECT id FROM "+Schema+".txn_log")
+	asked := time.Now()
+	rows, err := s.DB.QueryContext(ctx, "SELECT id, "+serverNow+" FROM "+Schema+".txn_log")
 	if err != nil {
 		return fmt.Errorf("list the logs: %w", err)
 	}
@@ -34,9 +36,11 @@ func (s *Server) Learn(ctx context.Context) error {
 	var logs []xa.Log
 	for rows.Next() {
 		var id string
-		if err := rows.Scan(&id); err != nil {
+		var micros int64
+		if err := rows.Scan(&id, &micros); err != nil {
 			return fmt.Errorf("list the logs: %w", err)
 		}
+		s.clock.see(asked, micros)
 		if log, err := xa.ParseLog(id); err == nil {
 			logs = append(logs, log)
 		}
@@ -226,6 +230,7 @@ type Seen struct {
 	// Stranger: there is a connection of that number, and it is in no transaction as old as the branch. It is another's, as after a failover, whose
 	// server has numbers of its own; or it has ended and is about to go.
 	Stranger bool
+	Has      bool // a connection of that number is in a transaction, however old
 }
 
 // Look finds whether a connection has the branch: Attached or Fine. A connection of the same number that a server has given out
@@ -246,6 +251,7 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 		return xa.Away, seen, err
 	}
 	since, has := pic.since[x.Branch.Conn]
+	seen.Has = has
 	old := has && (!p.known || since+clockSlack >= p.age)
 	younger := p.known && p.up+clockSlack < p.age // the server is: whoever has the number now is another
 	switch {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,7 +22,7 @@ type Decided struct {
 	Held   bool // prepared by a client, who has not decided
 	Parts  []xa.Log
 	Home   uint32
-	Age    time.Duration
+	Age    time.Duration // 0 if the server's clock was before that when it was written
 }
 
 // Decisions lists the rows of this data source's log behind a name, in the order of the names, and the name to go on behind; ""
@@ -43,7 +45,7 @@ func (s *Server) Decisions(ctx context.Context, after string, limit int) (out []
 		if d.GTRID, err = xa.ParseGTRID(next); err != nil {
 			continue
 		}
-		d.Commit, d.Held, d.Age = verdict == "C", verdict == verdictHeld, time.Duration(micros)*time.Microsecond
+		d.Commit, d.Held, d.Age = verdict == "C", verdict == verdictHeld, time.Duration(max(0, micros))*time.Microsecond
 		if d.Parts, err = parseParts(parts); err != nil {
 			return nil, "", fmt.Errorf("list decisions: %s: %w", next, err)
 		}
@@ -94,6 +96,19 @@ func (s *Server) YoungMarks(ctx context.Context, after xa.GTRID, age time.Durati
 		out = append(out, g)
 	}
 	return out, rows.Err()
+}
+
+// SetBack reports whether this data source has marks from the future: then its clock was set back, and how old its marks are is not known.
+func (s *Server) SetBack(ctx context.Context) (bool, error) {
+	var one int
+	err := s.DB.QueryRowContext(ctx, "SELECT 1 FROM "+Schema+".txn_mark WHERE at > NOW(3) + INTERVAL 1 SECOND AND branch = ? LIMIT 1", s.Log.String()).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for marks from the future: %w", err)
+	}
+	return true, nil
 }
 
 // Committed are those of the transactions that are decided to commit here.

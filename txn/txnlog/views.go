@@ -2,6 +2,7 @@ package txnlog
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -12,10 +13,41 @@ import (
 // Readers that must see no half of a transaction ask which branches a server has that their snapshot may lack (Prepared, Recent),
 // and, in the snapshot, which of them it shows (Shown).
 
-// Recent lists this data source's marks of the last while, as anybody sees them who looks now.
+// Recent lists this data source's marks of the last while, as anybody sees them who looks now. Where the server's clock was put forward of late, those
+// from before it look older than they are, and are among it.
 func (s *Server) Recent(ctx context.Context, within time.Duration) (map[xa.GTRID]bool, error) {
-	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_mark WHERE at > NOW(3) - INTERVAL ? MICROSECOND AND branch = ?",
-		[]any{within.Microseconds(), s.Log.String()}, 1)
+	out, forward, err := s.recent(ctx, within)
+	if err == nil && forward > unnoticed {
+		out, _, err = s.recent(ctx, within+forward)
+	}
+	return out, err
+}
+
+const unnoticed = time.Second // by which a clock may be put forward; within has room for it
+
+// recent reports also how far the server's clock was put forward.
+func (s *Server) recent(ctx context.Context, within time.Duration) (out map[xa.GTRID]bool, forward time.Duration, err error) {
+	asked := time.Now()
+	rows, err := s.DB.QueryContext(ctx, "SELECT '', "+serverNow+" UNION ALL SELECT gtrid, 0 FROM "+Schema+".txn_mark WHERE at > NOW(3) - INTERVAL ? MICROSECOND AND branch = ?",
+		within.Microseconds(), s.Log.String())
+	if err != nil {
+		return nil, 0, fmt.Errorf("list recent marks: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	out = map[xa.GTRID]bool{}
+	for rows.Next() {
+		var name string
+		var micros int64
+		if err := rows.Scan(&name, &micros); err != nil {
+			return nil, 0, fmt.Errorf("list recent marks: %w", err)
+		}
+		if name == "" {
+			forward = s.clock.see(asked, micros)
+		} else if g, err := xa.ParseGTRID(name); err == nil {
+			out[g] = true
+		}
+	}
+	return out, forward, rows.Err()
 }
 
 // Shown is the query that finds which of several transactions are committed on a data source, as whoever asks sees it: by the branch's mark,

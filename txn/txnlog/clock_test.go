@@ -1,0 +1,37 @@
+package txnlog
+
+import (
+	"testing"
+	"time"
+)
+
+// TestClockPutForward: a jump is remembered until no mark that is asked for can be from before it, whoever asks however seldom.
+func TestClockPutForward(t *testing.T) {
+	const day = 24 * time.Hour
+	var c clock
+	at := func(ago, ahead time.Duration) time.Duration { // seen so long ago, when the server's clock was that much ahead
+		asked := time.Now().Add(-ago)
+		return c.see(asked, (day + asked.Sub(processBegan) + ahead).Microseconds())
+	}
+	turn := func() { c.turned = c.turned.Add(-2 * clockWhile) }
+	near := func(what string, got, want time.Duration) {
+		t.Helper()
+		if (got - want).Abs() > 10*time.Second {
+			t.Errorf("%s: put forward by %v, want %v", what, got, want)
+		}
+	}
+	near("the first look", at(0, 0), 0)
+	near("an hour forward", at(0, time.Hour), time.Hour)
+	near("still", at(0, time.Hour), time.Hour)
+	turn()
+	near("in the while behind it", at(0, time.Hour), time.Hour)
+	turn()
+	near("two whiles behind it", at(0, time.Hour), 0)
+	near("an hour back", at(0, 0), 0)
+	near("and forward again", at(0, time.Hour), time.Hour)
+	turn()
+	near("an hour forward while nobody asked", at(0, 2*time.Hour), 2*time.Hour)
+	if slow := at(time.Minute, 2*time.Hour); slow < 2*time.Hour {
+		t.Errorf("an answer that took a minute: put forward by %v at the most", slow)
+	}
+}
