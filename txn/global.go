@@ -24,6 +24,7 @@ type part struct {
 	lost    bool // err is that its connection has ended
 	kept    []kept
 	unkept  int  // statements that were too much to keep
+	untold  int  // how often it may have written more than Sending was told of
 	running bool // the last that is kept has not been answered
 }
 
@@ -35,6 +36,9 @@ func (t *Txn) Touched(b Branch, wrote bool) {
 	for _, p := range t.parts {
 		if p.branch == b {
 			p.told, p.wrote = true, p.wrote || wrote
+			if wrote && t.KeepsStatements() {
+				p.untold++
+			}
 		}
 	}
 }

@@ -23,6 +23,7 @@ type Resolved struct {
 	Committed bool       // by decision
 	Trouble   xa.Trouble // NoTrouble: it is finished
 	Mended    bool       // it was lost, and an operator has mended it
+	Redone    bool       // it was lost, and what it did was run again
 }
 
 // resolver performs the moves of xa.Recovery.

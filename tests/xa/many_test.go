@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -219,22 +218,7 @@ func TestManyInDoubt(t *testing.T) {
 		t.Logf("%d branches were recovered by %d in %v, %d commits beside it, the slowest in %v; %d KiB more", manyInDoubt, healers, took.Round(10*time.Millisecond),
 			commits, slowest.Round(time.Millisecond), (most-before)>>10)
 		left.judge(t)
-		forgetMany(t)
+		forget(t)
 	}
 	clean(t)
-}
-
-// forgetMany deletes what is kept of them, for tests that look at all rows.
-func forgetMany(t *testing.T) {
-	t.Helper()
-	var errs []error
-	for _, db := range control {
-		for _, table := range []string{"txn_decision", "txn_mark"} {
-			_, err := db.ExecContext(t.Context(), "DELETE FROM heddle_mesh."+table+" WHERE gtrid <> '-'")
-			errs = append(errs, err)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
 }

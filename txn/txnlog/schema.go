@@ -19,6 +19,7 @@ const (
 	CodeDuplicate   = 1062
 	CodeBadDB       = 1049
 	CodeNoTable     = 1146
+	CodeNoColumn    = 1054
 	CodeNoThread    = 1094
 	CodeLockTimeout = 1205
 	CodeDeadlock    = 1213
@@ -56,7 +57,7 @@ var fillers = []string{
 	"INSERT IGNORE INTO " + Schema + ".txn_mark (gtrid, branch) VALUES ('-','00000000')",
 }
 
-const statementFiller = "INSERT IGNORE INTO " + Schema + ".txn_statement (gtrid, n, branch, text) VALUES ('-',0,'00000000','')"
+const statementFiller = "INSERT IGNORE INTO " + Schema + ".txn_statement (gtrid, n, branch, text, unsafe) VALUES ('-',0,'00000000','','')"
 
 // Ensure makes the tables if they are not there, and returns the data source's log: the one drawn for its name on this
 // server. Several may do so at once.

@@ -19,6 +19,8 @@ type Server struct {
 	Log        xa.Log
 	Keeps      bool   // it has a table for statements
 	Addr       string // where it is, for telling whether two data sources have one server; "" if nobody has said
+	// Others are the data source's other servers, as far as they are known: what is done by operators only asks them.
+	Others []*Server
 
 	looks looks
 	logs  atomic.Pointer[[]xa.Log] // all that it keeps, as last seen
