@@ -37,7 +37,7 @@ var DDL = []string{
 		"ENGINE=InnoDB COMMENT='format 1: names the decisions of a data source'",
 	"CREATE TABLE IF NOT EXISTS " + Schema + ".txn_decision (gtrid VARBINARY(64) NOT NULL PRIMARY KEY, verdict BINARY(1) NOT NULL, " +
 		"parts BLOB NOT NULL, home INT UNSIGNED NOT NULL, at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)) " +
-		"ENGINE=InnoDB COMMENT='format 1: C committed, A aborted'",
+		"ENGINE=InnoDB COMMENT='format 1: C committed, A aborted, R aborted by an operator'",
 	"CREATE TABLE IF NOT EXISTS " + Schema + ".txn_mark (gtrid VARBINARY(64) NOT NULL, branch BINARY(8) NOT NULL, " +
 		"at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), PRIMARY KEY (gtrid, branch), KEY (at)) " +
 		"ENGINE=InnoDB COMMENT='format 1: branches that are committed'",
