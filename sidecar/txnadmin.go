@@ -141,6 +141,8 @@ func did(b *txn.ListedBranch) string {
 		switch {
 		case s.Text == "":
 			lines = append(lines, fmt.Sprintf("and %d statements more, which were too much to keep", s.Rows))
+		case s.Unsafe != "":
+			lines = append(lines, fmt.Sprintf("%s (it cannot be run again: %s)", s.Text, s.Unsafe))
 		case s.Rows < 0:
 			lines = append(lines, s.Text+" (it failed, or what it changed is not known)")
 		default:
@@ -168,6 +170,7 @@ func (a txnAdmin) Resolve(ctx context.Context, by, gtrid string, o txn.Order) (*
 	}
 	log := auditLog{a.process.log, []zap.Field{
 		zap.String("gtrid", gtrid), zap.String("state", state), zap.String("verb", o.Verb()), zap.Bool("force", o.Force), zap.Bool("mended", o.Mended),
+		zap.Bool("redo", o.Redo),
 		zap.String("by", by), zap.String("instance", a.process.config.Instance.Name),
 	}}
 	if err := log.write("an operator resolves a transaction"); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -22,8 +24,10 @@ type part struct {
 	ended   bool // XA END was sent
 	err     error
 	lost    bool // err is that its connection has ended
+	undid   bool // its server has rolled it back at the owner's word
 	kept    []kept
 	unkept  int  // statements that were too much to keep
+	untold  int  // how often it may have written more than Sending was told of
 	running bool // the last that is kept has not been answered
 }
 
@@ -35,6 +39,9 @@ func (t *Txn) Touched(b Branch, wrote bool) {
 	for _, p := range t.parts {
 		if p.branch == b {
 			p.told, p.wrote = true, p.wrote || wrote
+			if wrote && t.KeepsStatements() {
+				p.untold++
+			}
 		}
 	}
 }
@@ -92,6 +99,9 @@ func (m *Manager) Delivered(ctx context.Context, p Pending) error {
 // ErrFenced is a transaction that others have taken for dead and rolled back: its process did not get on for too long.
 var ErrFenced = errors.New("txn: taken for dead and rolled back by another instance")
 
+// ErrResolved is a transaction that an operator has rolled back while its process was at work.
+var ErrResolved = errors.New("txn: an operator has rolled it back by RESOLVE TRANSACTION … ROLLBACK, or heddle txn resolve --rollback")
+
 // AbortedError is a COMMIT in place of which all was rolled back: a branch could not be prepared or was lost, or others have decided.
 type AbortedError struct {
 	DataSource string
@@ -129,15 +139,17 @@ func (e *InDoubtError) Error() string {
 // Unwrap gives the failure.
 func (e *InDoubtError) Unwrap() error { return e.Err }
 
-// ForcedError is a COMMIT that an operator has decided in its process's place: all but the first branch's part is committed.
+// ForcedError is a COMMIT that an operator has decided in its process's place: what was prepared then, or is by now, is committed, and the first branch's
+// part is not.
 type ForcedError struct {
-	GTRID      string
-	DataSource string // of the first branch, where it is rolled back
+	GTRID   string
+	Without []string // the data sources where it is rolled back, that of the first branch first
 }
 
 // Error implements error.
 func (e *ForcedError) Error() string {
-	return fmt.Sprintf("transaction %s was committed by an operator without its part on %s, which is rolled back: do not repeat it as a whole", e.GTRID, e.DataSource)
+	return fmt.Sprintf("transaction %s was committed by an operator as far as it was prepared, and is rolled back on %s: do not repeat it as a whole",
+		e.GTRID, strings.Join(e.Without, ", "))
 }
 
 // finish runs the owner's machine to its end.
@@ -157,9 +169,19 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 	for _, i := range o.Undelivered() {
 		t.late = append(t.late, Pending{t.parts[i].branch.DataSource(), t.parts[i].xid})
 	}
+	err := t.outcome(ctx, o, commit)
 	if ended := t.manager.cfg.Ended; ended != nil {
-		ended(ending(o, commit))
+		how := ending(o, commit)
+		if forced, _ := errors.AsType[*ForcedError](err); forced != nil {
+			how = EndedForced
+		}
+		ended(how)
 	}
+	return err
+}
+
+// outcome is what the client is told.
+func (t *Txn) outcome(ctx context.Context, o *xa.Owner, commit bool) error {
 	var failed *part
 	if i := o.Failed(); i >= 0 {
 		failed = t.parts[i]
@@ -170,11 +192,49 @@ func (t *Txn) finish(ctx context.Context, commit bool) error {
 	case o.Result() == xa.InDoubt:
 		return &InDoubtError{GTRID: t.GTRID(), DataSource: t.parts[0].branch.DataSource(), Err: failed.err}
 	case o.Result() == xa.Forced:
-		return &ForcedError{GTRID: t.GTRID(), DataSource: t.parts[0].branch.DataSource()}
+		return &ForcedError{GTRID: t.GTRID(), Without: []string{t.parts[0].branch.DataSource()}}
 	case o.Result() == xa.SoleUnknown:
 		return failed.err
 	}
-	return &AbortedError{DataSource: failed.branch.DataSource(), Err: failed.err, Lost: failed.lost}
+	return t.overtaken(ctx, &AbortedError{DataSource: failed.branch.DataSource(), Err: failed.err, Lost: failed.lost})
+}
+
+// overtaken says whether others have decided a transaction that its owner has rolled back: by a connection that it loses an owner does not see that an operator has ended it, and
+// a branch that he has committed is not rolled back. What was decided is there before anything is done about it. Where home does not answer,
+// and before anything was prepared, it is as the owner has seen it.
+func (t *Txn) overtaken(ctx context.Context, aborted *AbortedError) error {
+	prepared := func(p *part) bool { return !p.home && p.written() && p.ended }
+	server := t.manager.cfg.Shards.ByLog(t.gtrid.Log)
+	if server == nil || !slices.ContainsFunc(t.parts, prepared) {
+		return aborted
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.manager.cfg.Limits.Prepare)
+	defer cancel()
+	home := t.parts[0].branch.DataSource()
+	switch ruling, err := server.Ruling(ctx, t.gtrid); {
+	case err != nil || !ruling.Decided:
+	case ruling.Operator && ruling.Commit:
+		return t.forced()
+	case ruling.Operator:
+		return &AbortedError{DataSource: home, Err: ErrResolved}
+	case aborted.Lost && !t.fenced:
+		return &AbortedError{DataSource: home, Err: ErrFenced, Lost: true}
+	}
+	return aborted
+}
+
+// forced is a transaction that an operator has committed, and of which the owner has rolled back what it could.
+func (t *Txn) forced() *ForcedError {
+	e := &ForcedError{GTRID: t.GTRID()}
+	for _, p := range t.parts {
+		switch {
+		case p.home || p.undid && p.written():
+			e.Without = append(e.Without, p.branch.DataSource())
+		case p.written(): // whoever forces has recovery deliver
+			t.late = append(t.late, Pending{p.branch.DataSource(), p.xid})
+		}
+	}
+	return e
 }
 
 // ending is what is told of a transaction whose machine is at its end.
@@ -288,7 +348,7 @@ func (t *Txn) perform(ctx context.Context, op xa.Op, p *part) (xa.Reply, error) 
 	defer cancel()
 	switch op {
 	case xa.Ask:
-		return t.manager.ask(ctx, p, t.decided)
+		return t.ask(ctx, p)
 	case xa.Rescue:
 		return t.manager.rescue(ctx, p)
 	case xa.Undo:
@@ -367,12 +427,14 @@ func (t *Txn) undo(ctx context.Context, p *part) (xa.Reply, error) {
 		return reply(xa.Undo, p.branch, err), err
 	}
 	if !p.ended && p.branch.Exec(ctx, txnlog.End(p.xid), txnlog.Rollback(p.xid)) == nil {
+		p.undid = true
 		return xa.OK, nil
 	}
 	err := p.branch.Exec(ctx, txnlog.Rollback(p.xid))
 	if err != nil && p.ended { // it may have failed before it ended
 		err = p.branch.Exec(ctx, txnlog.End(p.xid), txnlog.Rollback(p.xid))
 	}
+	p.undid = err == nil
 	if e := sqlerr.As(err); e != nil && e.Code == txnlog.CodeNota && p.branch.Alive() {
 		return xa.OK, nil // on its own connection: there is no such branch any more
 	}
@@ -380,21 +442,24 @@ func (t *Txn) undo(ctx context.Context, p *part) (xa.Reply, error) {
 }
 
 // ask has the log say what is decided. An answer that comes so late that the decision could have been swept is not taken.
-func (m *Manager) ask(ctx context.Context, p *part, since time.Time) (xa.Reply, error) {
-	g, home := p.xid.GTRID, p.branch.ConnectionID()
+func (t *Txn) ask(ctx context.Context, p *part) (xa.Reply, error) {
+	g, home, m := p.xid.GTRID, p.branch.ConnectionID(), t.manager
 	r := resolver{shards: m.cfg.Shards, at: m.cfg.At}
-	verdict, err := r.verdict(ctx, g, home)
+	verdict, ours, err := r.verdict(ctx, g, home)
+	t.fenced = ours
 	switch {
 	case err != nil:
 		return xa.Unreached, err
-	case time.Since(since) > m.cfg.Limits.Ask:
+	case time.Since(t.decided) > m.cfg.Limits.Ask:
 		return xa.Unreached, errors.New("the answer came too late")
 	case verdict == xa.DecidedCommit:
-		forced, err := m.cfg.Shards.ByLog(g.Log).Forced(ctx, g)
+		ruling, err := m.cfg.Shards.ByLog(g.Log).Ruling(ctx, g)
 		switch {
 		case err != nil:
 			return xa.Unreached, err
-		case forced:
+		case !ruling.Decided: // swept since
+			return xa.Unreached, fmt.Errorf("read who decided %s: the decision has gone", g)
+		case ruling.Operator:
 			return xa.IsForced, nil
 		}
 		return xa.IsCommitted, nil

@@ -1,6 +1,9 @@
 package txn
 
 import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,7 +26,7 @@ func spread(t *testing.T, o Options, wrote string) (*Txn, []*fakeBranch) {
 	var branches []*fakeBranch
 	for i, w := range wrote {
 		b := &fakeBranch{name: string(rune('a' + i)), fail: map[string]error{}}
-		s.Set(b.name, &txnlog.Server{DataSource: b.name, Log: xa.Log(i + 10)}, nil)
+		s.Set(b.name, &txnlog.Server{DataSource: b.name, Log: xa.Log(i + 10), DB: sql.OpenDB(silent{})}, nil)
 		if err := x.Enlist(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
@@ -81,6 +84,15 @@ func TestPackets(t *testing.T) {
 		t.Errorf("READ ONLY: %s (%v)", said(branches), err)
 	}
 }
+
+// silent is a server that does not answer recovery.
+type silent struct{}
+
+func (silent) Connect(context.Context) (driver.Conn, error) {
+	return nil, errors.New("it does not answer")
+}
+
+func (silent) Driver() driver.Driver { return nil }
 
 func TestXABranchBegins(t *testing.T) {
 	s := NewShards()
@@ -196,8 +208,9 @@ func TestStatementsAreKept(t *testing.T) {
 	x.manager.cfg.KeepStatements = true
 	x.manager.cfg.Shards.Server("a").Keeps = true
 	ran := func(b *fakeBranch, text string, rows uint64) {
-		x.Sending(b, text)
-		x.Ran(b, rows)
+		x.Touched(b, true)
+		x.Sending(b, Statement{Text: text, Settings: "a=1"})
+		x.Ran(b, Effect{Rows: int64(rows)})
 	}
 	ran(branches[0], "UPDATE home", 1)
 	ran(branches[1], "UPDATE one", 3)
@@ -208,14 +221,18 @@ func TestStatementsAreKept(t *testing.T) {
 	if err := x.RollbackTo(t.Context(), "`S`"); err != nil { // as servers compare names
 		t.Fatal(err)
 	}
-	x.Sending(branches[1], "UPDATE failed")
+	x.Sending(branches[1], Statement{Text: "UPDATE unanswered", Schema: "shop", Settings: "a=1", Once: "b=2", Unsafe: "no"})
+	x.Sending(branches[1], Statement{Text: "UPDATE failed"})
+	x.Refused(branches[1])
+	x.Touched(branches[1], true) // and nobody has said with what
 	ran(branches[1], strings.Repeat("x", keptBytes), 9)
 	branches[0].log = nil
 	if err := x.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("INSERT INTO heddle_mesh.txn_statement (gtrid, n, branch, text, changed) VALUES (_binary'G',0,_binary'B',x'%x',3),"+
-		"(_binary'G',1,_binary'B',x'%x',NULL),(_binary'G',2,_binary'B',x'',1)", "UPDATE one", "UPDATE failed")
+	want := fmt.Sprintf("INSERT INTO heddle_mesh.txn_statement (gtrid, n, branch, text, changed, first_id, in_schema, settings, once, unsafe) VALUES "+
+		"(_binary'G',0,_binary'B',x'%x',3,0,x'',x'%x',x'',x''),(_binary'G',1,_binary'B',x'%x',NULL,0,x'%x',NULL,x'%x',x'%x'),(_binary'G',2,_binary'B',x'',2,0,x'',x'',x'',x'')",
+		"UPDATE one", "a=1", "UPDATE unanswered", "shop", "b=2", "no")
 	if got := strings.Split(said(branches[:1]), "; "); len(got) != 4 || got[2] != want || got[3] != "COMMIT" {
 		t.Errorf("the decision's packet is %q, want in it %s", got, want)
 	}
@@ -227,7 +244,7 @@ func TestStatementsAreKept(t *testing.T) {
 		x.manager.cfg.KeepStatements, x.manager.cfg.Shards.Server("a").Keeps = true, true
 		off(x)
 		ran(branches[1], "UPDATE one", 3)
-		x.Sending(branches[1], "UPDATE two")
+		x.Sending(branches[1], Statement{Text: "UPDATE two"})
 		if err := x.Commit(t.Context()); err != nil || strings.Contains(said(branches), "txn_statement") {
 			t.Errorf("%v: %s", err, said(branches))
 		}

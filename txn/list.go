@@ -239,7 +239,7 @@ func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) 
 	if commit && err != nil && (l.Decision == "" || l.Decision == preparedByClient) { // a decision has to name all branches
 		return nil, fmt.Errorf("resolve %s: it may have branches that cannot be seen: %w", l.GTRID, err)
 	}
-	r := resolver{shards: s}
+	r := resolver{shards: s, operator: true}
 	if err := r.decide(ctx, home, &l, commit, force); err != nil {
 		return nil, fmt.Errorf("resolve %s: %w", l.GTRID, err)
 	}
@@ -356,7 +356,7 @@ func (r resolver) decide(ctx context.Context, home *txnlog.Server, l *Listed, co
 		if len(l.Branches) > 0 {
 			conn = l.Branches[0].xid.Branch.Home
 		}
-		if found, err = r.verdict(ctx, l.GTRID, conn); err != nil {
+		if found, _, err = r.verdict(ctx, l.GTRID, conn); err != nil {
 			return err
 		}
 		if found == xa.Kept {

@@ -31,8 +31,8 @@ func (b *ListedBranch) State() string {
 	return NotSeen
 }
 
-// Order is how an operator wants a transaction to end: Commit, else rolled back. Force and Mended are those of Resolve and Mend.
-type Order struct{ Commit, Force, Mended bool }
+// Order is how an operator wants a transaction to end: Commit, else rolled back. Force, Mended and Redo are those of Resolve, Mend and Redo.
+type Order struct{ Commit, Force, Mended, Redo bool }
 
 // Verb is what is done, "commit" or "rollback".
 func (o Order) Verb() string {
@@ -47,13 +47,16 @@ var ErrUnfinished = errors.New("it is decided, and not finished on every data so
 
 // Carry does what an operator has ordered. What it could do of it is told beside an error: ErrUnfinished, or one that says why nothing was done.
 func (s *Shards) Carry(ctx context.Context, gtrid string, o Order) (done []Resolved, err error) {
-	if o.Mended {
+	switch {
+	case o.Mended:
 		done, err = s.Mend(ctx, gtrid)
-	} else {
+	case o.Redo:
+		done, err = s.Redo(ctx, gtrid)
+	default:
 		done, err = s.Resolve(ctx, gtrid, o.Commit, o.Force)
 	}
 	switch {
-	case errors.Is(err, ErrDecided), errors.Is(err, ErrUndecided), errors.Is(err, ErrNotLost), errors.Is(err, ErrPartLost):
+	case errors.Is(err, ErrDecided), errors.Is(err, ErrUndecided), errors.Is(err, ErrNotLost), errors.Is(err, ErrPartLost), errors.Is(err, ErrNotRedone):
 		return done, err
 	case err != nil:
 		return done, fmt.Errorf("%s: %w: %w", strings.TrimSpace(gtrid), ErrUnfinished, err)
@@ -77,6 +80,8 @@ func (s *Shards) Became(d Resolved) (dataSource, state string) {
 		state = d.Trouble.String() + ": " + d.Detail()
 	case d.Mended:
 		state = "committed, mended by hand"
+	case d.Redone:
+		state = "committed, run again"
 	case d.Committed:
 		state = "committed"
 	}

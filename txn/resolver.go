@@ -23,12 +23,14 @@ type Resolved struct {
 	Committed bool       // by decision
 	Trouble   xa.Trouble // NoTrouble: it is finished
 	Mended    bool       // it was lost, and an operator has mended it
+	Redone    bool       // it was lost, and what it did was run again
 }
 
 // resolver performs the moves of xa.Recovery.
 type resolver struct {
-	shards *Shards
-	at     Failpoint
+	shards   *Shards
+	at       Failpoint
+	operator bool // it is an operator's wish
 }
 
 // errNoLog is a branch of a transaction whose log no known data source has.
@@ -220,24 +222,28 @@ func (w *recovery) finishBranch(ctx context.Context, at, home *txnlog.Server, co
 	return found, errors.Join(err, err2)
 }
 
-// verdict has the log say what is decided; if nothing is, that it is aborted. Kept: it is for a client to decide.
-func (r resolver) verdict(ctx context.Context, g xa.GTRID, conn uint32) (xa.Finding, error) {
+// verdict has the log say what is decided; if nothing is, that it is aborted: ours. Kept: it is for a client to decide.
+func (r resolver) verdict(ctx context.Context, g xa.GTRID, conn uint32) (found xa.Finding, ours bool, err error) {
 	home := r.shards.ByLog(g.Log)
 	if home == nil {
-		return xa.Away, errNoLog
+		return xa.Away, false, errNoLog
+	}
+	fence := home.Fence
+	if r.operator {
+		fence = home.Reject
 	}
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		found, err := home.Decision(ctx, g)
 		if found == xa.Undecided {
-			if found, err = home.Fence(ctx, g, conn); found == xa.Fine {
-				return xa.DecidedAbort, nil
+			if found, err = fence(ctx, g, conn); found == xa.Fine {
+				return xa.DecidedAbort, true, nil
 			}
 		}
 		if found == xa.DecidedCommit || found == xa.DecidedAbort || found == xa.Kept {
-			return found, nil
+			return found, false, nil
 		}
 		if wait(ctx, pause); ctx.Err() != nil {
-			return xa.Away, errors.Join(ctx.Err(), err)
+			return xa.Away, false, errors.Join(ctx.Err(), err)
 		}
 	}
 }

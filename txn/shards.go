@@ -15,6 +15,8 @@ import (
 // Shards are the data sources of which it is known how they keep distributed transactions. It is filled by whoever probes
 // them, and may change while transactions run.
 type Shards struct {
+	At Failpoint // of what operators do; nil: none
+
 	mu     sync.RWMutex // guards what follows
 	shards map[string]shard
 	owners map[xa.Log]*txnlog.Server // of the data sources' own logs

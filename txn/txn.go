@@ -110,6 +110,7 @@ type Txn struct {
 	gtrid      xa.GTRID  // zero until there is a second branch
 	guarded    bool      // home has its savepoint
 	decided    time.Time // when the decision was sent
+	fenced     bool      // by its owner, who has lost the answer to the decision
 	delivering time.Time // since when branches are told to commit
 	late       []Pending
 	followed   *followed // nil: nobody wants to know its steps

@@ -252,6 +252,7 @@ func (r *reader) resolve() {
 	case out.Force:
 	case out.Commit:
 		out.Mended = r.take("MENDED")
+		out.Redo = !out.Mended && r.take("REDO")
 	}
 }
 

@@ -66,8 +66,8 @@ type Statement struct {
 	Names      []string // what DROP, UNREGISTER, LOAD, UNLOAD, SHOW … or SET DEFAULT names; "*" and "ds.*" among them
 	Text       string   // the statement of PREVIEW, the file of EXPORT and IMPORT, or the name of a transaction
 
-	// Commit, Force and Mended are of RESOLVE TRANSACTION: COMMIT, else ROLLBACK.
-	Commit, Force, Mended bool
+	// Commit, Force, Mended and Redo are of RESOLVE TRANSACTION: COMMIT, else ROLLBACK.
+	Commit, Force, Mended, Redo bool
 }
 
 // Property is an entry of PROPERTIES, in the statement's order.

@@ -67,7 +67,7 @@ func (s *Session) operate(ctx context.Context, x *execution, st *distsql.Stateme
 	var err error
 	switch {
 	case st.Verb == distsql.Resolve:
-		l, err = s.srv.Doubts.Resolve(ctx, s.who.Client(), st.Text, txn.Order{Commit: st.Commit, Force: st.Force, Mended: st.Mended})
+		l, err = s.srv.Doubts.Resolve(ctx, s.who.Client(), st.Text, txn.Order{Commit: st.Commit, Force: st.Force, Mended: st.Mended, Redo: st.Redo})
 	case st.Object == distsql.Transaction:
 		l, err = s.srv.Doubts.Show(ctx, st.Text, s.rowsMissing)
 	default:

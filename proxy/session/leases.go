@@ -30,6 +30,7 @@ type held struct {
 	used       bool              // by the statement under way
 	once       bool              // the statement under way has given it characteristics of its own transaction
 	warned     []sqltypes.Row    // SHOW WARNINGS of the transaction control that it has run
+	stated     *stated           // where what it runs is kept
 }
 
 var _ txn.Branch = (*held)(nil)

@@ -351,12 +351,13 @@ func (s *Session) runSingle(ctx context.Context, x *execution, route *plan.Route
 	}
 	before := s.diag.lastID
 	if err := s.relay(x, route, unit.Target, answer); err != nil {
+		s.refused(x, h, err)
 		err = s.failed(ctx, h, route, unit.Target, err)
 		s.generatedInVain(ctx, x, h)
 		s.leftBehind(ctx, x, h, err)
 		return err
 	}
-	s.ran(h, answer.OK.AffectedRows)
+	s.ran(x, h, answer)
 	_ = s.warnings(ctx, h, route, unit.Target, answer.OK.Warnings) // the answer has ended; settle sees a broken connection
 	if err := s.generated(ctx, x, h, answer.OK.LastInsertID, before); err != nil {
 		return err

@@ -353,6 +353,7 @@ func (w *write) clock(sql []byte) []byte {
 func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exec.Answer) error {
 	head, err := a.Begin()
 	if err != nil {
+		w.s.refused(w.x, h, err)
 		return err
 	}
 	if head == exec.HeadRows {
@@ -360,7 +361,7 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 			return err
 		}
 	}
-	w.s.ran(h, a.OK.AffectedRows)
+	w.s.ran(w.x, h, a)
 	w.total.AffectedRows += a.OK.AffectedRows
 	w.lastID = a.OK.LastInsertID
 	if w.total.LastInsertID == 0 {

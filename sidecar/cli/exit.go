@@ -36,7 +36,7 @@ func exitCode(err error) int {
 		return exitOrphans
 	case errors.Is(err, errBehind):
 		return exitBehind
-	case errors.Is(err, ops.ErrBusy), errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, txn.ErrNotLost), errors.Is(err, txn.ErrPartLost), errors.Is(err, errPrimary),
+	case errors.Is(err, ops.ErrBusy), errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, txn.ErrNotLost), errors.Is(err, txn.ErrPartLost), errors.Is(err, txn.ErrNotRedone), errors.Is(err, errPrimary),
 		errors.Is(err, switchover.ErrBusy):
 		return exitConflict
 	case errors.Is(err, errDegraded):

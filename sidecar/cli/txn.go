@@ -28,7 +28,7 @@ func txnCommand() *cobra.Command {
 			"has to be alive. Looking changes nothing on a server.\n" +
 			"Exit codes: 0 done, 1 error, or a data source could not be asked; 2 it is decided otherwise, or not decided, or a branch that was\n" +
 			"prepared is lost, and --force is missing, or\n" +
-			"with --mended no branch is lost;\n" +
+			"with --mended or --redo no branch is lost, or with --redo one cannot be run again;\n" +
 			"4 it is decided, and not finished on every data source.",
 	}
 	r := &txnRun{ddlRun{load: meshFlags(cmd), out: outputFlag(cmd)}}
@@ -57,12 +57,13 @@ type txnBranch struct {
 type txnStatement struct {
 	Text    string `json:"text,omitempty"`
 	Changed *int64 `json:"changed,omitempty"` // rows; none: it failed, or that is not known
+	Unsafe  string `json:"unsafe,omitempty"`  // why it cannot be run again
 	More    int64  `json:"more,omitempty"`    // how many more there were, which were too much to keep
 }
 
 func statementsOf(b *txn.ListedBranch) (out []txnStatement) {
 	for _, s := range b.Statements {
-		e := txnStatement{Text: s.Text}
+		e := txnStatement{Text: s.Text, Unsafe: s.Unsafe}
 		switch {
 		case s.Text == "":
 			e.More = s.Rows
@@ -216,6 +217,9 @@ func (b *txnBranch) did(w io.Writer, state string) error {
 		if s.Changed != nil {
 			rows = fmt.Sprintf("%d rows changed", *s.Changed)
 		}
+		if s.Unsafe != "" {
+			rows += "; it cannot be run again: " + s.Unsafe
+		}
 		line := fmt.Sprintf("  %s\n    (%s)", s.Text, rows)
 		if s.Text == "" {
 			line = fmt.Sprintf("  and %d statements more, which were too much to keep", s.More)
@@ -229,9 +233,9 @@ func (b *txnBranch) did(w io.Writer, state string) error {
 
 // resolution is how an operator wants a transaction to end.
 type resolution struct {
-	commit, rollback, force, mended, yes bool
-	author, comment                      string
-	wait                                 time.Duration
+	commit, rollback, force, mended, redo, yes bool
+	author, comment                            string
+	wait                                       time.Duration
 }
 
 func (o *resolution) verb() string {
@@ -249,7 +253,9 @@ func (r *txnRun) resolve() *cobra.Command {
 		Long: "Finish a transaction without waiting for its process, or for recovery. Nothing is done against a decision. One that is not decided\n" +
 			"can be rolled back, as recovery does it; it is committed by --force only, and then without what its first branch did, for that is\n" +
 			"not prepared. So it is with one that its client has prepared, if a branch of it is lost. A branch that a failover has lost is decided and cannot be committed: show says what it did, where that is kept; when it is put\n" +
-			"right by hand, --commit --mended says so. Who did what is logged on standard error.",
+			"right by hand, --commit --mended says so. --commit --redo runs it again there, in one transaction with the mark by which it is seen done: if each\n" +
+			"statement changes as many rows as it did, and nothing speaks against it that is known. Others may have changed those rows since, and that\n" +
+			"it cannot see. Who did what is logged on standard error.",
 		Args: cobra.ExactArgs(1),
 	}
 	flags := cmd.Flags()
@@ -257,6 +263,7 @@ func (r *txnRun) resolve() *cobra.Command {
 	flags.BoolVar(&o.rollback, "rollback", false, "roll it back")
 	flags.BoolVar(&o.force, "force", false, "commit it although it is not decided, or a branch that its client has prepared is lost: what that or its first branch did is not among it")
 	flags.BoolVar(&o.mended, "mended", false, "with --commit: what its lost branches did has been put right by hand; they count as committed from now on")
+	flags.BoolVar(&o.redo, "redo", false, "with --commit: run again what its lost branches did, as it is kept: nobody has changed since what they read and wrote")
 	flags.StringVar(&o.author, "author", "", "who says so (default: the user)")
 	flags.StringVar(&o.comment, "comment", "", "why")
 	flags.DurationVar(&o.wait, "wait", 30*time.Second, "how long the servers may take")
@@ -264,6 +271,9 @@ func (r *txnRun) resolve() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("commit", "rollback")
 	cmd.MarkFlagsMutuallyExclusive("mended", "rollback")
 	cmd.MarkFlagsMutuallyExclusive("mended", "force")
+	for _, other := range []string{"rollback", "force", "mended"} {
+		cmd.MarkFlagsMutuallyExclusive("redo", other)
+	}
 	yesFlag(cmd, &o.yes)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return r.run(cmd, func(ctx context.Context, fleet *sidecar.Fleet) error {
@@ -297,7 +307,7 @@ func (r *txnRun) resolveIn(ctx context.Context, cmd *cobra.Command, shards *txn.
 	log.Info("an operator resolves a transaction")
 	ctx, cancel := context.WithTimeout(ctx, o.wait)
 	defer cancel()
-	done, err := shards.Carry(ctx, gtrid, txn.Order{Commit: o.commit, Force: o.force, Mended: o.mended})
+	done, err := shards.Carry(ctx, gtrid, txn.Order{Commit: o.commit, Force: o.force, Mended: o.mended, Redo: o.redo})
 	ended := resolvedOf(shards, done)
 	log.Info("an operator has resolved a transaction", zap.Any("branches", ended.Branches), zap.Error(err))
 	if err != nil && len(done) == 0 {
@@ -318,6 +328,8 @@ func (r *txnRun) confirm(cmd *cobra.Command, e *txnEntry, o *resolution) error {
 		what += "; what it did on " + e.Home + " is lost, and half of the transaction is there for ever"
 	} else if e.State == txn.UndecidedState {
 		what += "; if its process lives, its client is told that it is rolled back"
+	} else if o.redo {
+		what += "; what is lost of it is run again, whatever others have done with its rows since"
 	}
 	return confirm(cmd, o.yes, what)
 }
@@ -338,6 +350,7 @@ func (r *txnRun) audit(e *txnEntry, o *resolution) (*zap.Logger, error) {
 		host = "unknown host"
 	}
 	return log.With(zap.String("gtrid", e.GTRID), zap.String("state", e.State), zap.String("verb", o.verb()), zap.Bool("force", o.force), zap.Bool("mended", o.mended),
+		zap.Bool("redo", o.redo),
 		zap.String("by", authorOr(o.author)), zap.String("host", host), zap.String("comment", o.comment)), nil
 }
 

@@ -110,7 +110,7 @@ var table = []section{
 			Doc: "How they commit: xa is on all data sources or on none, and one that cannot have part in that is refused; local is on each by itself, and what did not commit is reported; auto is xa unless a server is seen to be unfit, which heddle.data_sources tells. Where it is not local, and there are several data sources, servers get a schema heddle_mesh; accounts (users document), sessions (SET heddle_transaction_type) and transactions (a hint) may say otherwise.",
 			at:  func(c *Config) any { return &c.Transactions.Type }},
 		{Name: "transactions.keep_statements", Kind: Bool, Default: "false",
-			Doc: "Keep what further branches of an atomic transaction write, as text, beside its decision (table heddle_mesh.txn_statement), for a minute or until all is there: should a failover lose a prepared branch, heddle txn show says what it did. Up to 64 KiB a transaction; no round trip and no fsync more.",
+			Doc: "Keep what further branches of an atomic transaction write, as text, beside its decision (table heddle_mesh.txn_statement), for a minute or until all is there: should a failover lose a prepared branch, heddle txn show says what it did, and heddle txn resolve --commit --redo runs it again. Up to 64 KiB a transaction; no round trip and no fsync more.",
 			at:  func(c *Config) any { return &c.Transactions.KeepStatements }},
 	}},
 	{"drain", "The orderly end.", []Field{

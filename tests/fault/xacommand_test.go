@@ -1,10 +1,12 @@
 package fault
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/heddle-mesh/heddle/tests/harness"
@@ -188,4 +190,49 @@ func TestUndeliveredIsWaitedForWhereItIs(t *testing.T) {
 		return err == nil
 	})
 	judgeBank(t, p.db, map[int64]bool{1: true})
+}
+
+// A process that stands still while it prepares, and whose transaction an operator resolves meanwhile: its client is told, when it goes on, that an operator has done it, and how.
+func TestResolvedWhileItsProcessPrepares(t *testing.T) {
+	filler := startBank(t, nil)
+	bank(t, filler.Open(t, "root", "", "shop"))
+	if err := filler.Close(); err != nil {
+		t.Error(err)
+	}
+	on := shards(t)
+	for n, c := range []struct {
+		how   []string
+		code  uint16
+		words []string
+	}{
+		{[]string{"--rollback", "--yes"}, 1213, []string{"rolled back on all shards", "an operator has rolled it back"}},
+		{[]string{"--commit", "--force", "--yes"}, 1180, []string{"committed by an operator as far as it was prepared, and is rolled back on ds_0"}},
+	} {
+		t.Setenv("FAILPOINTS", "prepare.after=stop")
+		heddle := startBank(t, nil)
+		t.Setenv("FAILPOINTS", "")
+		account := fmt.Sprintf("SELECT id FROM shop.accounts ORDER BY id LIMIT %d, 1", n)
+		from, to := count(t, on[0], account), count(t, on[1], account)
+		ended, db := make(chan error, 1), heddle.Open(t, "root", "", "shop")
+		go func() { ended <- transfer(context.WithoutCancel(t.Context()), db, int64(n), from, to) }()
+		eventually(t, "it stands still", heddle.Stopped)
+		says(t, heddle, 0, nil, append([]string{"txn", "resolve", onlyTransaction(t, heddle)}, c.how...)...)
+		if err := heddle.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		err := <-ended
+		for _, word := range c.words {
+			if code(err) != c.code || !strings.Contains(err.Error(), word) {
+				t.Errorf("%v: the client is told %v, want %d %q", c.how, err, c.code, word)
+			}
+		}
+		if err := heddle.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for i, want := range []int{0, 1} {
+		if got := count(t, on[i], "SELECT COUNT(*) FROM shop.ledger"); got != want {
+			t.Errorf("%d lines of the ledger are on server %d, want %d", got, i, want)
+		}
+	}
 }

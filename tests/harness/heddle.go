@@ -202,6 +202,13 @@ func (h *Heddle) Open(t testing.TB, user, password, schema string) *sql.DB {
 // PID of the process.
 func (h *Heddle) PID() int { return h.proc.PID() }
 
+// Stopped reports whether it stands still, as by SIGSTOP: what the kernel says of it.
+func (h *Heddle) Stopped() bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(h.PID()) + "/stat")
+	_, after, _ := strings.Cut(string(text), ") ")
+	return err == nil && strings.HasPrefix(after, "T")
+}
+
 // Done is closed when the process has ended.
 func (h *Heddle) Done() <-chan struct{} { return h.proc.Done() }
 

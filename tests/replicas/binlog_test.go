@@ -158,7 +158,7 @@ func TestBinaryLogWithHeddle(t *testing.T) {
 		_, err := conn.ExecContext(t.Context(), "COMMIT")
 		committed <- err
 	}()
-	patiently(t, "the owner stops", func() bool { return frozen(owner) })
+	patiently(t, "the owner stops", func() bool { return owner.Stopped() })
 	run(t, p.other, 0, standStill)
 	if err := owner.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)

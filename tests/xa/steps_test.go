@@ -2,7 +2,6 @@ package xa
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/failpoint"
 	"github.com/heddle-mesh/heddle/txn"
-	"github.com/heddle-mesh/heddle/txn/txnlog"
-	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // steps are the points between which a commit of three written shards does something.
@@ -218,7 +215,7 @@ func TestOperatorAndRecoverers(t *testing.T) {
 		all.Wait()
 		recoverAll(t, r)
 		verdict := ask(t, 0, "SELECT verdict FROM heddle_mesh.txn_decision WHERE gtrid = '"+listed[0].GTRID.String()+"'")
-		if on := there(t, id); verdict == "C" && !slices.Equal(on, []int{1}) || verdict == "A" && len(on) > 0 || verdict == "" {
+		if on := there(t, id); verdict == "C" && !slices.Equal(on, []int{1}) || (verdict == "A" || verdict == "R") && len(on) > 0 || verdict == "" {
 			t.Errorf("decided %q, on %v", verdict, on)
 		}
 	}
@@ -243,43 +240,5 @@ func TestAlterWaits(t *testing.T) {
 	for _, c := range b {
 		c.Discard()
 	}
-	clean(t)
-}
-
-// TestManyInDoubt: what many transactions have left is recovered in one look, by 32 at a time.
-func TestManyInDoubt(t *testing.T) {
-	const many = 200
-	server := shards.Server(env.Shards[1].Name())
-	home := shards.Server(env.Shards[0].Name())
-	var all sync.WaitGroup
-	slots := make(chan struct{}, 16)
-	for i := range many {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			c, err := control[1].Conn(t.Context())
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			x := xa.XID{GTRID: xa.GTRID{Cluster: cluster, Log: home.Log, Epoch: 1, Seq: uint64(i)}, Branch: xa.Qualifier{Log: server.Log}}
-			if err := c.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&x.Branch.Conn); err != nil {
-				t.Error(err)
-			}
-			for _, s := range append([]string{txnlog.Start(x)}, txnlog.Prepare(x)...) {
-				if _, err := c.ExecContext(t.Context(), s); err != nil {
-					t.Error(err)
-				}
-			}
-			_ = c.Raw(func(any) error { return driver.ErrBadConn }) // ends it
-			_ = c.Close()
-		})
-	}
-	all.Wait()
-	began := time.Now()
-	if done := recoverAll(t, recoverer(t, nil)); len(done) != many {
-		t.Errorf("%d of %d branches were recovered", len(done), many)
-	}
-	t.Logf("%d branches were recovered in %v", many, time.Since(began).Round(10*time.Millisecond))
 	clean(t)
 }

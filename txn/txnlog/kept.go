@@ -11,34 +11,57 @@ import (
 	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
-// Statement is one that a branch ran before it was prepared, as its server was sent it. It is kept beside the decision where instances are
-// told to, so that it is known what a branch did that a failover has lost.
+// Statement is one that a branch ran before it was prepared, as its server was sent it, with all that its outcome hangs on. It is kept beside
+// the decision where instances are told to, so that it is known what a branch did that a failover has lost, and can be run again.
 type Statement struct {
-	Branch xa.Log
-	Text   string // "": there were Rows more, which were too much to keep
-	Rows   int64  // that it changed; -1: it failed, or that is not known
+	Branch  xa.Log
+	Text    string // in the charset that Settings say; "": there were Rows more, which were too much to keep
+	Rows    int64  // that it changed; -1: it failed half-way, or that is not known
+	FirstID uint64 // the first that the server has generated for an AUTO_INCREMENT column; 0: none
+	Schema  string // in which it ran; "": none
+
+	// Settings are the assignments of a SET that give a new connection, in utf8mb4, what the statement's had; Once those that hold for it alone.
+	Settings, Once string
+	// Unsafe says why it cannot be run again with the same outcome; "": it can, for what is known.
+	Unsafe string
 }
 
 const statementTable = "CREATE TABLE IF NOT EXISTS " + Schema + ".txn_statement (gtrid VARBINARY(64) NOT NULL, n INT UNSIGNED NOT NULL, " +
-	"branch BINARY(8) NOT NULL, text LONGBLOB NOT NULL, changed BIGINT NULL, PRIMARY KEY (gtrid, n)) " +
+	"branch BINARY(8) NOT NULL, text LONGBLOB NOT NULL, changed BIGINT NULL, " + redoColumns + ", PRIMARY KEY (gtrid, n)) " +
 	"ENGINE=InnoDB COMMENT='format 1: what branches did, while their decision stays'"
 
-// keep writes statements. Hexadecimal reads the same under any sql_mode and charset of the client whose connection it is.
+// redoColumns are what it takes to run statements again.
+const redoColumns = "first_id BIGINT UNSIGNED NOT NULL DEFAULT 0, in_schema VARBINARY(255) NOT NULL DEFAULT '', settings LONGBLOB NULL, " +
+	"once LONGBLOB NULL, unsafe VARBINARY(255) NOT NULL DEFAULT ''"
+
+// addRedoColumns is for a table that was made before there were any.
+var addRedoColumns = "ALTER TABLE " + Schema + ".txn_statement ADD COLUMN " + strings.ReplaceAll(redoColumns, ", ", ", ADD COLUMN ")
+
+// keep writes statements. Hexadecimal reads the same under any sql_mode and charset of the client whose connection it is. Settings that are those
+// of the branch's statement before are not written again.
 func keep(g xa.GTRID, statements []Statement) string {
 	var b strings.Builder
-	b.WriteString("INSERT INTO " + Schema + ".txn_statement (gtrid, n, branch, text, changed) VALUES ")
+	b.WriteString("INSERT INTO " + Schema + ".txn_statement (gtrid, n, branch, text, changed, first_id, in_schema, settings, once, unsafe) VALUES ")
+	before := map[xa.Log]string{}
 	for i, s := range statements {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		changed := "NULL"
+		changed, settings := "NULL", "NULL"
 		if s.Rows >= 0 {
 			changed = strconv.FormatInt(s.Rows, 10)
 		}
-		fmt.Fprintf(&b, "(%s,%d,%s,x'%s',%s)", literal(g.String()), i, literal(s.Branch.String()), hex.EncodeToString([]byte(s.Text)), changed)
+		if had, is := before[s.Branch]; !is || had != s.Settings {
+			settings = bytesOf(s.Settings)
+		}
+		before[s.Branch] = s.Settings
+		fmt.Fprintf(&b, "(%s,%d,%s,%s,%s,%d,%s,%s,%s,%s)", literal(g.String()), i, literal(s.Branch.String()), bytesOf(s.Text), changed,
+			s.FirstID, bytesOf(s.Schema), settings, bytesOf(s.Once), bytesOf(s.Unsafe))
 	}
 	return b.String()
 }
+
+func bytesOf(text string) string { return "x'" + hex.EncodeToString([]byte(text)) + "'" }
 
 // EnsureStatements makes the table where an earlier version, or an administrator, has made the others. Without it nothing is kept, and
 // nothing else is amiss.
@@ -47,38 +70,49 @@ func EnsureStatements(ctx context.Context, db *sql.DB) bool {
 		_, err := db.ExecContext(ctx, statementFiller)
 		return err == nil
 	}
-	if has() {
-		return true
+	for _, ddl := range []string{"", statementTable, addRedoColumns} {
+		if ddl != "" {
+			_, _ = db.ExecContext(ctx, ddl) // what it is good for is asked next
+		}
+		if has() {
+			return true
+		}
 	}
-	_, err := db.ExecContext(ctx, statementTable)
-	return err == nil && has()
+	return false
 }
 
 // Statements are what is kept of a transaction that is decided here.
 func (s *Server) Statements(ctx context.Context, g xa.GTRID) (out []Statement, err error) {
-	rows, err := s.DB.QueryContext(ctx, "SELECT branch, text, changed FROM "+Schema+".txn_statement WHERE gtrid = ? ORDER BY n", g.String())
-	if Code(err) == CodeNoTable {
+	rows, err := s.DB.QueryContext(ctx, "SELECT branch, text, changed, first_id, in_schema, settings, once, unsafe FROM "+Schema+
+		".txn_statement WHERE gtrid = ? ORDER BY n", g.String())
+	if code := Code(err); code == CodeNoTable || code == CodeNoColumn { // it was made by an earlier version, and nothing is kept in it by this one
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the statements of %s: %w", g, err)
 	}
 	defer func() { _ = rows.Close() }()
+	before := map[xa.Log]string{}
 	for rows.Next() {
-		var branch, text string
+		var branch string
 		var changed sql.NullInt64
-		if err := rows.Scan(&branch, &text, &changed); err != nil {
-			return nil, fmt.Errorf("read the statements of %s: %w", g, err)
+		var settings, once sql.NullString
+		kept := Statement{Rows: -1}
+		err := rows.Scan(&branch, &kept.Text, &changed, &kept.FirstID, &kept.Schema, &settings, &once, &kept.Unsafe)
+		if err == nil {
+			kept.Branch, err = xa.ParseLog(branch)
 		}
-		log, err := xa.ParseLog(branch)
 		if err != nil {
 			return nil, fmt.Errorf("read the statements of %s: %w", g, err)
 		}
-		s := Statement{Branch: log, Text: text, Rows: -1}
 		if changed.Valid {
-			s.Rows = changed.Int64
+			kept.Rows = changed.Int64
 		}
-		out = append(out, s)
+		if kept.Settings = settings.String; !settings.Valid {
+			kept.Settings = before[kept.Branch]
+		}
+		before[kept.Branch], kept.Once = kept.Settings, once.String
+		out = append(out, kept)
 	}
 	return out, rows.Err()
 }

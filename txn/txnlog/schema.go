@@ -19,6 +19,7 @@ const (
 	CodeDuplicate   = 1062
 	CodeBadDB       = 1049
 	CodeNoTable     = 1146
+	CodeNoColumn    = 1054
 	CodeNoThread    = 1094
 	CodeLockTimeout = 1205
 	CodeDeadlock    = 1213
@@ -36,7 +37,7 @@ var DDL = []string{
 		"ENGINE=InnoDB COMMENT='format 1: names the decisions of a data source'",
 	"CREATE TABLE IF NOT EXISTS " + Schema + ".txn_decision (gtrid VARBINARY(64) NOT NULL PRIMARY KEY, verdict BINARY(1) NOT NULL, " +
 		"parts BLOB NOT NULL, home INT UNSIGNED NOT NULL, at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)) " +
-		"ENGINE=InnoDB COMMENT='format 1: C committed, A aborted'",
+		"ENGINE=InnoDB COMMENT='format 1: C committed, A aborted, R aborted by an operator'",
 	"CREATE TABLE IF NOT EXISTS " + Schema + ".txn_mark (gtrid VARBINARY(64) NOT NULL, branch BINARY(8) NOT NULL, " +
 		"at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), PRIMARY KEY (gtrid, branch), KEY (at)) " +
 		"ENGINE=InnoDB COMMENT='format 1: branches that are committed'",
@@ -56,7 +57,7 @@ var fillers = []string{
 	"INSERT IGNORE INTO " + Schema + ".txn_mark (gtrid, branch) VALUES ('-','00000000')",
 }
 
-const statementFiller = "INSERT IGNORE INTO " + Schema + ".txn_statement (gtrid, n, branch, text) VALUES ('-',0,'00000000','')"
+const statementFiller = "INSERT IGNORE INTO " + Schema + ".txn_statement (gtrid, n, branch, text, unsafe) VALUES ('-',0,'00000000','','')"
 
 // Ensure makes the tables if they are not there, and returns the data source's log: the one drawn for its name on this
 // server. Several may do so at once.

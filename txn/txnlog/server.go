@@ -19,6 +19,8 @@ type Server struct {
 	Log        xa.Log
 	Keeps      bool   // it has a table for statements
 	Addr       string // where it is, for telling whether two data sources have one server; "" if nobody has said
+	// Others are the data source's other servers, as far as they are known: what is done by operators only asks them.
+	Others []*Server
 
 	looks looks
 	clock clock
@@ -81,11 +83,20 @@ func (s *Server) Decision(ctx context.Context, g xa.GTRID) (xa.Finding, error) {
 // Fence decides that a transaction is aborted, unless it is decided: the table's key lets nobody decide twice. home is the
 // connection that could decide to commit; the row stays for as long as its server lists it.
 func (s *Server) Fence(ctx context.Context, g xa.GTRID, home uint32) (xa.Finding, error) {
+	return s.abort(ctx, g, home, "A")
+}
+
+// Reject is Fence by an operator.
+func (s *Server) Reject(ctx context.Context, g xa.GTRID, home uint32) (xa.Finding, error) {
+	return s.abort(ctx, g, home, verdictRejected)
+}
+
+func (s *Server) abort(ctx context.Context, g xa.GTRID, home uint32, verdict string) (xa.Finding, error) {
 	var err error
 	if g.Client { // nobody may keep it from then on
 		err = s.together(ctx, []string{insertDecision + "(?, 'A', '', 0)", dropClient}, g.String())
 	} else {
-		_, err = s.DB.ExecContext(ctx, insertDecision+"(?, 'A', '', ?)", g.String(), home)
+		_, err = s.DB.ExecContext(ctx, insertDecision+"(?, ?, '', ?)", g.String(), verdict, home)
 	}
 	switch Code(err) {
 	case CodeDuplicate:

@@ -9,7 +9,7 @@
 //	txn_mark      a row that each prepared branch writes: where it is to be seen, the branch is committed
 //	txn_client    the name that a client has given to a transaction which it prepares and ends itself, until that is decided
 //
-// A fifth, txn_statement, has what branches did, for people, where it is to be kept.
+// A fifth, txn_statement, has what branches did, for people and to be run again, where it is to be kept.
 package txnlog
 
 import (

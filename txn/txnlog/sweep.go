@@ -191,13 +191,13 @@ func (s *Server) DropCommitted(ctx context.Context, of []xa.GTRID) error {
 // DropAborted deletes decisions to abort that are older than age and whose home connection is gone, so that nobody can decide
 // otherwise any more. It reads without locks first: a DELETE that searches would stop whoever decides meanwhile.
 func (s *Server) DropAborted(ctx context.Context, age time.Duration) error {
-	found, err := s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE verdict = 'A' AND at < NOW(3) - INTERVAL ? MICROSECOND "+
+	found, err := s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE verdict IN ('A','"+verdictRejected+"') AND at < NOW(3) - INTERVAL ? MICROSECOND "+
 		"AND home NOT IN (SELECT ID FROM information_schema.PROCESSLIST) LIMIT 500", []any{age.Microseconds()}, 1)
 	if err != nil {
 		return err
 	}
 	over := slices.Collect(maps.Keys(found))
-	return s.drop(ctx, "DELETE FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(over))+") AND verdict = 'A'", names(over), len(over))
+	return s.drop(ctx, "DELETE FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(over))+") AND verdict IN ('A','"+verdictRejected+"')", names(over), len(over))
 }
 
 // Writable tries whether the account may write what owners and recoverers write, and leaves nothing.

@@ -48,7 +48,7 @@ const (
 
 // String names the reply.
 func (r Reply) String() string {
-	return [...]string{"ok", "refused", "lost", "unsent", "fenced", "committed", "aborted", "unreached"}[r]
+	return [...]string{"ok", "refused", "lost", "unsent", "fenced", "committed", "aborted", "forced", "unreached"}[r]
 }
 
 // Action is something to be done, on a part where it concerns one.
