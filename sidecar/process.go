@@ -255,6 +255,9 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		}
 		srv.Tracer = p.tracer
 	}
+	if len(c.RPC.Address) > 0 {
+		srv.Ties = callTies{p}
+	}
 	if !p.transactions.none {
 		srv.Transactions, srv.XA = p.transactions.manager, p.transactions.manager
 	}

@@ -252,6 +252,7 @@ type Server struct {
 	Peers  Peers
 	Meter  Meter  // nil: nothing is counted
 	Tracer Tracer // nil: nothing is traced
+	Ties   Ties   // nil: statements are tied to no calls
 	Log    *zap.Logger
 
 	Flavour parser.Flavour

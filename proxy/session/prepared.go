@@ -286,7 +286,7 @@ func (s *Session) comStmtExecute(ctx context.Context, payload []byte) error {
 		return s.writeError(err)
 	}
 	s.attributed(request.Attrs)
-	if limit, ok := s.waits(nil, request.Attrs); ok {
+	if limit, ok := s.limits(nil, request.Attrs); ok {
 		if err := s.bound(limit); err != nil {
 			return s.writeError(err)
 		}

@@ -21,7 +21,7 @@ func (s *Session) comQuery(ctx context.Context, payload []byte) error {
 		return s.writeError(err)
 	}
 	text := s.called(q.SQL, q.Attrs)
-	if limit, ok := s.waits(s.caller.comment, q.Attrs); ok {
+	if limit, ok := s.limits(s.caller.comment, q.Attrs); ok {
 		if err := s.bound(limit); err != nil {
 			return s.writeError(err)
 		}

@@ -111,7 +111,9 @@ type Session struct {
 	caller   caller
 	// waitsAlways is how long the attributes of the connection say that each statement is waited for; "": they say nothing.
 	waitsAlways string
-	traced      Trace // of the statement under way; nil: it is not sampled
+	near        bool   // the client is on the same machine
+	tiedTo      uint64 // the call in which the transaction began; 0: none, or it could be another
+	traced      Trace  // of the statement under way; nil: it is not sampled
 
 	mu      sync.Mutex // guards what follows
 	command wire.Command
@@ -163,7 +165,7 @@ func New(srv *Server, c Client) *Session {
 		flags: backend.FlagsOf(c.Stream.Caps, false), began: now,
 		state: backend.NewState(),
 		hints: map[string]*backend.Conn{}, named: map[string]*prepared{},
-		since: now, command: wire.ComSleep, user: c.Who.User, host: c.Who.Host, dbShown: c.Database,
+		near: isNear(c.Who.Host), since: now, command: wire.ComSleep, user: c.Who.User, host: c.Who.Host, dbShown: c.Database,
 	}
 	if srv.Replicas != nil {
 		s.writes = srv.Replicas.User(c.Who.User)

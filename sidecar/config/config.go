@@ -167,6 +167,7 @@ type RPC struct {
 	SilenceTimeout time.Duration
 	Log            string // "none", "failed" or "all"
 	Registration   bool   // of servers, over HTTP at admin.address
+	TieStatements  string // to calls: "none", "trace" or "all"
 	TLS            RPCTLS
 }
 

@@ -40,6 +40,7 @@ type call struct {
 	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
 	trace    Trace
 	spelt    spelling // by its caller, where it is traced
+	tied     uint64   // among the server's ties; 0: it is not
 	fault    fault
 	mirror   *mirror // nil: none
 	hedging  hedging
@@ -56,6 +57,7 @@ func (x *call) end() {
 	x.confess()
 	x.mirror.done()
 	x.leave()
+	x.untie()
 	x.done.Took = time.Since(x.done.Began)
 	x.server.observer.Call(&x.done)
 	if x.trace != nil {
@@ -197,6 +199,7 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 		return nil, last
 	}
 	x.at = e
+	x.tie()
 	x.done.Endpoint, x.tryBy = e.Address, x.tryUntil()
 	return e, nil
 }

@@ -27,6 +27,7 @@ type Server struct {
 	clusters *upstream.Set
 	links    *framedLinks
 	mirrors  mirrors
+	ties     ties
 	drain    chan struct{} // closed when the drain begins
 	done     chan struct{} // closed when what is left is cut
 	reaping  sync.WaitGroup

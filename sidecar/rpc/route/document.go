@@ -33,6 +33,7 @@ type Cluster struct {
 	Health         Health        `yaml:"health"`
 	Breaker        *Breaker      `yaml:"breaker"`      // nil: none
 	RetryBudget    *Budget       `yaml:"retry_budget"` // of what routes have tried again
+	Local          bool          `yaml:"local"`        // the service beside this process, whose statements come here
 	Concurrency    *Concurrency  `yaml:"concurrency"`  // of the calls to all endpoints together; nil: as many as there are
 }
 

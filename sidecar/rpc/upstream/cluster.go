@@ -18,6 +18,7 @@ import (
 type Cluster struct {
 	Name      string
 	Protocol  string // as route.Cluster has it
+	Local     bool   // likewise
 	Endpoints []*Endpoint
 	Budget    *limit.Budget // of what routes have tried again
 	// Concurrency bounds the calls under way; nil: nothing does.
@@ -41,7 +42,7 @@ type choice struct {
 
 // newCluster has a cluster be made that nothing is called in yet. zone is where this process runs.
 func newCluster(name, zone string, rule *route.Cluster, before *Cluster) *Cluster {
-	c := &Cluster{Name: name, Protocol: rule.Protocol, rule: rule, policy: cmp.Or(rule.Balance.Policy, "round_robin"), balance: rule.Balance.Properties}
+	c := &Cluster{Name: name, Protocol: rule.Protocol, Local: rule.Local, rule: rule, policy: cmp.Or(rule.Balance.Policy, "round_robin"), balance: rule.Balance.Properties}
 	if _, given := c.balance["zone"]; c.policy == "zone_first" && !given {
 		c.balance = balance.Properties{"zone": zone}
 		maps.Copy(c.balance, rule.Balance.Properties)
