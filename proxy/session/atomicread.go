@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -154,8 +156,11 @@ func (s *Session) readAtomically(ctx context.Context, x *execution, reached []pl
 // readLocked is the attempt by locks, which waits for them no longer than a distributed transaction does.
 func (s *Session) readLocked(ctx context.Context, x *execution) error {
 	const name = "innodb_lock_wait_timeout"
-	if longest := int64(lockPatience.Seconds()); s.number(name, longest+1) > longest {
-		defer s.override(name, "5")()
+	longest := int64(math.Ceil(s.config.LockPatience.Seconds()))
+	if _, said := s.state.Var(name); !said { // the servers' own may be shorter
+		defer s.override(name, "LEAST(@@global."+name+","+strconv.FormatInt(longest, 10)+")")()
+	} else if s.number(name, longest+1) > longest {
+		defer s.override(name, strconv.FormatInt(longest, 10))()
 	}
 	err := s.runNode(ctx, x)
 	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeLockWaitTimeout {

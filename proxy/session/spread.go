@@ -196,9 +196,12 @@ func (s *Session) touched(x *execution, h *held) {
 }
 
 // A transaction that has locks on two servers may wait in a circle that neither server sees. So what waits for a lock there
-// for lockPatience is taken for such a circle, as servers take the smaller half of one: the transaction is rolled back. A
+// for Config.LockPatience is taken for such a circle, as servers take the smaller half of one: the transaction is rolled back. A
 // server is asked whether it waits only about statements that take so long.
-const lockPatience = 5 * time.Second
+const (
+	askTime  = 5 * time.Second // that it may take to say so
+	askAgain = time.Second     // after which it is asked anew
+)
 
 // lockWatch are the branches on which the statement under way may wait for a lock. Guarded by Session.mu.
 type lockWatch struct {
@@ -214,7 +217,7 @@ func (s *Session) watch(h *held) {
 	defer s.mu.Unlock()
 	s.waiting.leases = append(s.waiting.leases, h.lease)
 	if s.waiting.timer == nil {
-		s.waiting.timer = time.AfterFunc(lockPatience, s.suspect)
+		s.waiting.timer = time.AfterFunc(s.config.LockPatience, s.suspect)
 	}
 }
 
@@ -238,7 +241,7 @@ func (s *Session) suspect() {
 	if over {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
 	for _, l := range leases {
 		if s.waitsForLock(ctx, l) {
@@ -249,14 +252,14 @@ func (s *Session) suspect() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting.turn == turn && s.waiting.timer != nil {
-		s.waiting.timer.Reset(time.Second)
+		s.waiting.timer.Reset(askAgain)
 	}
 }
 
-// waitsForLock asks a server whether a branch has waited for lockPatience: over recovery's connections, for those of the pool may all be in
+// waitsForLock asks a server whether a branch has waited for too long: over recovery's connections, for those of the pool may all be in
 // such circles.
 func (s *Session) waitsForLock(ctx context.Context, l *backend.Lease) bool {
-	waits, err := s.srv.Transactions.Waits(ctx, l.DataSource(), l.Conn().Info().ThreadID, lockPatience)
+	waits, err := s.srv.Transactions.Waits(ctx, l.DataSource(), l.Conn().Info().ThreadID, s.config.LockPatience)
 	return err == nil && waits // who does not answer is asked again
 }
 
