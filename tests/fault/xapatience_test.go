@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/tests/harness"
 	"github.com/heddle-mesh/heddle/txn/xa"
 )
@@ -59,9 +60,8 @@ func TestLockPatience(t *testing.T) {
 	hasty := conn(t, short)
 	exec(t, hasty, "BEGIN")
 	exec(t, hasty, fmt.Sprintf("SELECT v FROM accounts WHERE id IN (%d, %d)", near, far))
-	if _, err := hasty.ExecContext(t.Context(), locked); code(err) != 1213 {
-		t.Errorf("a transaction that waits for a second at the most: %v", err)
-	}
+	_, err := hasty.ExecContext(t.Context(), locked)
+	tells(t, "a transaction that waits for a second at the most", err, sqlerr.DeadlockSuspected())
 	eventually(t, "the other one waits for longer than by default", func() bool { return count(t, on[1], waitedFor) >= 7 })
 	exec(t, block, "COMMIT")
 	if err := <-waiting; err != nil {
@@ -87,9 +87,8 @@ func TestLockPatienceOfAtomicReads(t *testing.T) {
 	exec(t, hasty, "SET heddle_read = 'atomic'")
 	waiting := inBackground(t, patient, on[1], read)
 	for _, read := range []string{read, "SELECT SUM(v) INTO @sum FROM accounts", "DO (SELECT SUM(v) FROM accounts)"} {
-		if _, err := hasty.ExecContext(t.Context(), read); code(err) != 1205 {
-			t.Errorf("%s, which waits for a second at the most: %v", read, err)
-		}
+		_, err := hasty.ExecContext(t.Context(), read)
+		tells(t, read+", which waits for a second at the most", err, sqlerr.ReadUnsettled())
 	}
 	eventually(t, "the other one waits for longer than by default", func() bool { return count(t, on[1], waitedFor) >= 7 })
 	exec(t, block, "COMMIT")
