@@ -273,8 +273,8 @@ func sessionConfig(c *config.Config) session.Config {
 	return session.Config{
 		WaitTimeout: c.Limits.WaitTimeout, InteractiveTimeout: c.Limits.WaitTimeout,
 		MaxPacket: int(c.Limits.MaxAllowedPacket), MaxConnections: c.Limits.MaxConnections, OffersTLS: c.Listen.TLS.Cert != "",
-		TransactionType: transactionType(c),
-		QueryMemory:     int64(c.Memory.Query), FanOut: c.Limits.FanOut,
+		TransactionType: transactionType(c), LockPatience: c.Transactions.LockPatience,
+		QueryMemory: int64(c.Memory.Query), FanOut: c.Limits.FanOut,
 		MaxPrepared: 16382, SessionMemory: int64(c.Memory.Session),
 	}
 }

@@ -50,7 +50,7 @@ func (m *Manager) Atomic(ctx context.Context, t *Txn, ask Ask) error {
 	for i, b := range t.branches {
 		server := m.cfg.Shards.Server(b.DataSource())
 		if server == nil {
-			return &UnfitError{b.DataSource(), errNotProbed}
+			return &UnfitError{DataSource: b.DataSource(), Why: errNotProbed}
 		}
 		views[i] = &view{branch: b, server: server, stale: true, anew: map[xa.GTRID]bool{}}
 	}

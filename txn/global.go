@@ -91,9 +91,21 @@ func (t *Txn) Undelivered() []Pending { return t.late }
 func (m *Manager) Delivered(ctx context.Context, p Pending) error {
 	done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.deliver(ctx, p.xid)
 	if err == nil && done.Trouble != xa.NoTrouble {
-		err = fmt.Errorf("%s: %s: %s", p.DataSource, done.Trouble, done.Detail())
+		return &TroubledError{DataSource: p.DataSource, Trouble: done.Trouble, Detail: done.Detail()}
 	}
 	return err
+}
+
+// TroubledError is a branch that only an operator, or its server's restart, can help.
+type TroubledError struct {
+	DataSource string
+	Trouble    xa.Trouble
+	Detail     string
+}
+
+// Error implements error.
+func (e *TroubledError) Error() string {
+	return fmt.Sprintf("%s: %s: %s", e.DataSource, e.Trouble, e.Detail)
 }
 
 // ErrFenced is a transaction that others have taken for dead and rolled back: its process did not get on for too long.
@@ -112,6 +124,17 @@ type AbortedError struct {
 // Error implements error.
 func (e *AbortedError) Error() string {
 	return fmt.Sprintf("the transaction is rolled back on all shards: %s: %v", e.DataSource, e.Err)
+}
+
+// OfLog reports whether the branch's error is about Heddle's own tables, which a client does not know.
+func (e *AbortedError) OfLog() bool { return e.mentions(txnlog.Schema) }
+
+// OfGuard reports whether the branch had no transaction any more: a stored program, or its server, had ended it unnoticed.
+func (e *AbortedError) OfGuard() bool { return e.mentions(strings.Trim(GuardPoint, "`")) }
+
+func (e *AbortedError) mentions(name string) bool {
+	s := sqlerr.As(e.Err)
+	return s != nil && strings.Contains(s.Msg, name)
 }
 
 // Unwrap gives the branch's error, and ErrLost where its connection has ended.

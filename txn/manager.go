@@ -131,7 +131,7 @@ func (m *Manager) Unfit() error { return m.cfg.Shards.Unfit() }
 func (m *Manager) Waits(ctx context.Context, dataSource string, conn uint32, patience time.Duration) (bool, error) {
 	server := m.cfg.Shards.Server(dataSource)
 	if server == nil {
-		return false, &UnfitError{dataSource, errNotProbed}
+		return false, &UnfitError{DataSource: dataSource, Why: errNotProbed}
 	}
 	return server.Waits(ctx, conn, patience)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/heddle-mesh/heddle/txn/txnlog"
@@ -37,11 +38,24 @@ func NewShards() *Shards { return &Shards{shards: map[string]shard{}, first: err
 type UnfitError struct {
 	DataSource string
 	Why        error
+	Away       bool // it could not be reached yet
 }
 
 // Error implements error.
 func (e *UnfitError) Error() string {
 	return fmt.Sprintf("data source %s cannot have part in an XA transaction: %v", e.DataSource, e.Why)
+}
+
+// Told is the reason without what a server has answered, or a connection: that may name what clients do not see.
+func (e *UnfitError) Told() string {
+	if e.Away {
+		return "it has not been reached yet"
+	}
+	text := e.Why.Error()
+	for cause := errors.Unwrap(e.Why); cause != nil; cause = errors.Unwrap(cause) {
+		text = strings.TrimSuffix(text, ": "+cause.Error())
+	}
+	return text
 }
 
 // Unwrap gives the reason.
@@ -57,7 +71,7 @@ func (s *Shards) Set(name string, server *txnlog.Server, unfit error) {
 	if server != nil && unfit == nil {
 		for other, have := range s.shards {
 			if other != name && have.server != nil && have.server.Log == server.Log {
-				unfit = fmt.Errorf("its log %s is that of data source %s too", server.Log, other)
+				unfit = fmt.Errorf("its log is that of data source %s too", other)
 			}
 		}
 	}
@@ -91,9 +105,9 @@ func (s *Shards) Fit(name string) (xa.Log, error) {
 	have, known := s.shards[name]
 	switch {
 	case have.unfit != nil:
-		return 0, &UnfitError{name, have.unfit}
+		return 0, &UnfitError{name, have.unfit, have.away}
 	case !known || have.server == nil:
-		return 0, &UnfitError{name, errNotProbed}
+		return 0, &UnfitError{name, errNotProbed, false}
 	}
 	return have.server.Log, nil
 }
@@ -120,7 +134,7 @@ func (s *Shards) look() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.shards)) {
 		if why := s.shards[name].unfit; why != nil && !s.shards[name].away {
-			s.first = &UnfitError{name, why}
+			s.first = &UnfitError{name, why, false}
 			return
 		}
 	}

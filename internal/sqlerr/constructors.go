@@ -192,22 +192,6 @@ func MemoryExceeded(operator, setting string) *Error {
 	return newf(CodeOutOfSortMemory, "HY001", "Out of memory in %s: it needs more than '%s' allows", operator, setting)
 }
 
-// PartialCommit is a transaction of which some shards committed and others did not.
-func PartialCommit(detail string) *Error {
-	return newf(CodeErrorDuringComm, "HY000", "Got error during COMMIT: %s", detail)
-}
-
-// ShardCommit is the warning beside PartialCommit that tells of one shard; why is nil where it has committed.
-func ShardCommit(dataSource, fate string, why error) *Error {
-	if why == nil {
-		return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': %s", dataSource, fate)
-	}
-	if e := As(why); e != nil {
-		return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': %s (%d: %s)", dataSource, fate, e.Code, e.Msg)
-	}
-	return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': %s (%v)", dataSource, fate, why)
-}
-
 // Internal is a broken invariant of Heddle.
 func Internal(what string) *Error {
 	return newf(CodeUnknownError, "HY000", "Heddle internal error: %s", what)
@@ -285,11 +269,6 @@ func NoSuchSavepoint(name string) *Error {
 	return newf(CodeSavepoint, "42000", "SAVEPOINT %s does not exist", name)
 }
 
-// TransactionInProgress is SET TRANSACTION inside a transaction.
-func TransactionInProgress() *Error {
-	return newf(CodeTransactionInProgress, "25001", "Transaction characteristics can't be changed while a transaction is in progress")
-}
-
 // TooManyPrepared is a session's limit of prepared statements.
 func TooManyPrepared(limit int) *Error {
 	return newf(CodeTooManyPrepared, "42000", "Can't create more than max_prepared_stmt_count statements (current value: %d)", limit)
@@ -328,67 +307,6 @@ func TableAccessDenied(command, user, host, table string) *Error {
 	return newf(CodeTableAccessDenied, "42000", "%s command denied to user '%s'@'%s' for table '%s'", command, user, host, table)
 }
 
-// TransactionLost is a transaction that was rolled back because the connection to one of its shards was lost.
-func TransactionLost() *Error {
-	return newf(CodeDeadlock, "40001", "The transaction was rolled back: the connection to one of its shards was lost; try restarting transaction")
-}
-
-// TransactionUndone is a COMMIT in place of which all shards have rolled back.
-func TransactionUndone(detail string) *Error {
-	return newf(CodeDeadlock, "40001", "%s; try restarting transaction", detail)
-}
-
-// DeadlockSuspected is a transaction over several servers that was rolled back because it waited too long for a lock on one of them.
-func DeadlockSuspected() *Error {
-	return newf(CodeDeadlock, "40001", "Deadlock found when trying to get lock; try restarting transaction")
-}
-
-// ReadUnsettled is a read that is to see no half of a transaction, and that has waited in vain for some to be whole.
-func ReadUnsettled() *Error {
-	return newf(CodeLockWaitTimeout, "HY000", "Lock wait timeout exceeded: heddle_read is atomic, and transactions that are not on all of their shards yet are in the way; try again")
-}
-
-// XAUnknown is XAER_NOTA.
-func XAUnknown() *Error { return newf(1397, "XAE04", "XAER_NOTA: Unknown XID") }
-
-// XAInvalid is XAER_INVAL.
-func XAInvalid() *Error {
-	return newf(1398, "XAE05", "XAER_INVAL: Invalid arguments (or unsupported command)")
-}
-
-// XARMFail is XAER_RMFAIL: a statement that the state of the XA transaction does not allow.
-func XARMFail(state string) *Error {
-	return newf(1399, "XAE07", "XAER_RMFAIL: The command cannot be executed when global transaction is in the  %s state", state)
-}
-
-// XAOutside is XAER_OUTSIDE.
-func XAOutside() *Error {
-	return newf(1400, "XAE09", "XAER_OUTSIDE: Some work is done outside global transaction")
-}
-
-// XADuplicate is XAER_DUPID.
-func XADuplicate() *Error { return newf(1440, "XAE08", "XAER_DUPID: The XID already exists") }
-
-// XARolledBack is XA_RBROLLBACK.
-func XARolledBack() *Error {
-	return newf(1402, "XA100", "XA_RBROLLBACK: Transaction branch was rolled back")
-}
-
-// XADeadlock is XA_RBDEADLOCK.
-func XADeadlock() *Error {
-	return newf(1614, "XA102", "XA_RBDEADLOCK: Transaction branch was rolled back: deadlock was detected")
-}
-
-// CommitUndelivered is the warning of a transaction that is committed and is to be seen on a data source only when its server lets it.
-func CommitUndelivered(dataSource string) *Error {
-	return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': it is decided, and done when the server lets it", dataSource)
-}
-
-// DeliveryAwaited is a statement of a session that has committed what one of its data sources does not show yet.
-func DeliveryAwaited(dataSource string, why error) *Error {
-	return newf(CodeLockWaitTimeout, "HY000", "Lock wait timeout exceeded: what this session has committed is not there yet on data source '%s' (%v)", dataSource, why)
-}
-
 // DatabaseExists is CREATE DATABASE of one that is there.
 func DatabaseExists(db string) *Error {
 	return newf(CodeDatabaseExists, "HY000", "Can't create database '%s'; database exists", db)
@@ -417,9 +335,4 @@ func StatementTime() *Error {
 // ExecutionTime is a query that has run for longer than MySQL's max_execution_time.
 func ExecutionTime() *Error {
 	return newf(CodeQueryTimeout, "HY000", "Query execution was interrupted, maximum statement execution time exceeded")
-}
-
-// ReadOnlyTransaction refuses a write in a transaction that is READ ONLY.
-func ReadOnlyTransaction() *Error {
-	return New(CodeReadOnlyTxn, "25006", "Cannot execute statement in a READ ONLY transaction")
 }

@@ -119,13 +119,18 @@ func (s *Session) setPlanned(ctx context.Context, x *execution) error {
 	x.need = needs(x.st.parsed) | backend.NeedUserVars
 	switch root := x.plan.Root.(type) {
 	case *plan.Gather:
-		return s.runGather(ctx, x, root)
+		return s.runNode(ctx, x)
 	case *plan.Route:
 		units, err := s.router.Route(ctx, root, x.args)
 		if err != nil {
 			return err
 		}
 		if len(units) == 1 {
+			if s.atomic && !s.unseen {
+				if done, err := s.runAtomic(ctx, x); done {
+					return err
+				}
+			}
 			text, _, err := s.sql(x, root.Template, &units[0])
 			if err != nil {
 				return err

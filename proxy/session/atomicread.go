@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -30,7 +32,7 @@ func (s *Session) setRead(ctx context.Context, x *execution) error {
 	case s.txn != nil:
 		err = sqlerr.TransactionInProgress()
 	case atomic && s.srv.Transactions == nil:
-		err = sqlerr.NotSupported("SET " + readVar + " to atomic: transactions.type of heddle.yaml is local")
+		err = sqlerr.TransactionsAreLocal("SET " + readVar + " to atomic")
 	default:
 		s.atomic = atomic
 	}
@@ -41,7 +43,7 @@ func (s *Session) setRead(ctx context.Context, x *execution) error {
 func (s *Session) ownSetting(ctx context.Context, x *execution, name, initial string) (string, error) {
 	set := x.st.parsed.Set
 	if len(set) != 1 || set[0].Scope == parser.ScopeGlobal || set[0].Scope == parser.ScopePersist || set[0].Scope == parser.ScopePersistOnly {
-		return "", sqlerr.NotSupported("SET " + name + " together with others, or not for the session")
+		return "", sqlerr.AloneInSet(name)
 	}
 	if set[0].Default {
 		return initial, nil
@@ -71,14 +73,13 @@ func (s *Session) runAtomic(ctx context.Context, x *execution) (done bool, err e
 	case units < 2:
 		return false, nil
 	case s.locked != nil:
-		return true, sqlerr.NotSupported("a read of several shards under LOCK TABLES while " + readVar + " is atomic")
+		return true, sqlerr.AtomicUnderLocks("a read of several shards")
 	case s.txn != nil && s.isolation() == "SERIALIZABLE": // what it reads is locked
 		return false, nil
 	case s.txn != nil:
-		return true, sqlerr.NotSupported("a read of several shards in a transaction that may write, while " + readVar +
-			" is atomic: START TRANSACTION READ ONLY, or ISOLATION LEVEL SERIALIZABLE, which locks what it reads")
+		return true, sqlerr.AtomicInWriting()
 	case x.plan.Program != nil || x.st.parsed.Uses.Has(parser.UseUnknownFunction|parser.UseWordCall|parser.UseSequence):
-		return true, sqlerr.NotSupported("a read of several shards that calls a stored function or a sequence, while " + readVar + " is atomic")
+		return true, sqlerr.AtomicProgram()
 	}
 	return true, s.readAtomically(ctx, x, reached)
 }
@@ -154,8 +155,11 @@ func (s *Session) readAtomically(ctx context.Context, x *execution, reached []pl
 // readLocked is the attempt by locks, which waits for them no longer than a distributed transaction does.
 func (s *Session) readLocked(ctx context.Context, x *execution) error {
 	const name = "innodb_lock_wait_timeout"
-	if longest := int64(lockPatience.Seconds()); s.number(name, longest+1) > longest {
-		defer s.override(name, "5")()
+	longest := int64(math.Ceil(s.config.LockPatience.Seconds()))
+	if _, said := s.state.Var(name); !said { // the servers' own may be shorter
+		defer s.override(name, "LEAST(@@global."+name+","+strconv.FormatInt(longest, 10)+")")()
+	} else if s.number(name, longest+1) > longest {
+		defer s.override(name, strconv.FormatInt(longest, 10))()
 	}
 	err := s.runNode(ctx, x)
 	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeLockWaitTimeout {
@@ -167,7 +171,7 @@ func (s *Session) readLocked(ctx context.Context, x *execution) error {
 // atomicError is what a client sees of snapshots that could not be had.
 func (s *Session) atomicError(err error) error {
 	if unfit, ok := errors.AsType[*txn.UnfitError](err); ok {
-		return sqlerr.NotSupported("a read while " + readVar + " is atomic, over data source " + unfit.DataSource + ": " + unfit.Why.Error())
+		return sqlerr.Unfit("a read while "+readVar+" is atomic,", unfit.DataSource, unfit.Told())
 	}
 	return err
 }
@@ -207,7 +211,7 @@ func (s *Session) column(ctx context.Context, b txn.Branch, sql string) ([]strin
 func (s *Session) inOneView(ctx context.Context, x *execution, reached []plan.Target) error {
 	if s.viewed != s.txn {
 		if s.locked != nil {
-			return sqlerr.NotSupported("a READ ONLY transaction under LOCK TABLES while " + readVar + " is atomic")
+			return sqlerr.AtomicUnderLocks("a READ ONLY transaction")
 		}
 		if err := s.openView(ctx, x, reached); err != nil {
 			return err
@@ -215,7 +219,7 @@ func (s *Session) inOneView(ctx context.Context, x *execution, reached []plan.Ta
 	}
 	for i := range reached {
 		if s.txn.Branch(reached[i].DataSource) == nil {
-			return sqlerr.NotSupported("a table of data source " + reached[i].DataSource + " in a READ ONLY transaction that has begun to read other databases, while " + readVar + " is atomic")
+			return sqlerr.AtomicElsewhere(reached[i].DataSource)
 		}
 	}
 	return nil
@@ -224,7 +228,7 @@ func (s *Session) inOneView(ctx context.Context, x *execution, reached []plan.Ta
 // openView begins the transaction everywhere.
 func (s *Session) openView(ctx context.Context, x *execution, reached []plan.Target) error {
 	if level := s.isolation(); level == "READ COMMITTED" || level == "READ UNCOMMITTED" {
-		return sqlerr.NotSupported("a READ ONLY transaction of level " + level + " while " + readVar + " is atomic: it is to read one snapshot")
+		return sqlerr.AtomicLevel(level)
 	}
 	targets := slices.Clone(reached)
 	if layout, ok := s.srv.Catalogs.Current().Database(s.db); ok {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
@@ -175,7 +177,7 @@ func setXID(name *xa.ClientXID, part int, v sqltypes.Value) bool {
 // onXA is XA.
 func onXA(s *Session, ctx context.Context, x *execution) error {
 	if s.srv.XA == nil || s.srv.XA.Alone() {
-		return s.writeError(sqlerr.NotSupported("XA where there is one data source, on which nothing is kept"))
+		return s.writeError(sqlerr.XAAlone())
 	}
 	st, err := s.parseXA(x)
 	if err != nil {
@@ -247,21 +249,39 @@ func xaError(err error) error {
 		return sqlerr.XARolledBack()
 	}
 	if aborted, ok := errors.AsType[*txn.AbortedError](err); ok {
-		if e := sqlerr.As(aborted.Err); e != nil && !aborted.Lost {
+		switch e := sqlerr.As(aborted.Err); {
+		case e == nil || aborted.Lost:
+			return sqlerr.XARolledBack()
+		case aborted.OfLog():
+			return sqlerr.BranchFailed(aborted.DataSource, e)
+		default:
 			return e
 		}
-		return sqlerr.XARolledBack()
 	}
 	return err
 }
 
+// unanswered tells a client that a data source of all that had to be asked did not answer. Why, is for the log.
+func (s *Session) unanswered(err error) error {
+	unfit, _ := errors.AsType[*txn.UnfitError](err)
+	known := err == nil || unfit != nil || sqlerr.As(err) != nil || decidedError(err) != nil
+	for _, refused := range []error{txn.ErrDuplicate, txn.ErrUnknown, txn.ErrVoid} {
+		known = known || errors.Is(err, refused)
+	}
+	if known {
+		return err
+	}
+	s.srv.Log.Warn("a client's XA statement is refused: not all data sources answer", zap.Uint32("connection", s.id), zap.Error(err))
+	return sqlerr.XAUnanswered()
+}
+
 func (s *Session) xaStart(ctx context.Context, name xa.ClientXID) error {
 	if s.readOnly() || s.next.ReadOnly {
-		return sqlerr.NotSupported("XA START of a READ ONLY transaction over shards: each branch is marked when it is prepared")
+		return sqlerr.XAReadOnly()
 	}
 	begun, err := s.srv.XA.BeginClient(ctx, s.takeNext(), s.srv.Catalogs.Current().LockSource(), name)
 	if err != nil {
-		return err
+		return s.unanswered(err)
 	}
 	s.txn, s.xa = begun, &clientXA{name, xa.ClientActive}
 	return nil
@@ -278,7 +298,11 @@ func (s *Session) xaPrepare(ctx context.Context) error {
 	}
 	if err != nil {
 		s.leaveXA(ctx)
-		return err
+		if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
+			s.noteDoubt(doubt)
+			return sqlerr.PrepareInDoubt(doubt.GTRID, doubt.DataSource)
+		}
+		return s.undone(err)
 	}
 	s.xa.state = xa.ClientPrepared
 	return nil
@@ -308,8 +332,21 @@ func (s *Session) xaCommit(ctx context.Context) error {
 		s.followed()
 		s.noteCommit(err)
 	}
+	if s.xa.state == xa.ClientPrepared {
+		err = s.unanswered(err)
+	} else {
+		err = s.undone(err)
+	}
 	s.leaveXA(ctx)
 	return err
+}
+
+// undone tells a client that its transaction is rolled back, which nobody could prepare for a failure that is no server's answer.
+func (s *Session) undone(err error) error {
+	if told := s.unanswered(err); told == err {
+		return err
+	}
+	return sqlerr.XARolledBack()
 }
 
 func (s *Session) xaRollback(ctx context.Context) error {
@@ -327,7 +364,7 @@ func (s *Session) xaRollback(ctx context.Context) error {
 		return s.xaEnded(ctx, name, false, true)
 	}
 	s.leaveXA(ctx)
-	return err
+	return s.unanswered(err)
 }
 
 // xaEnded ends a prepared transaction over other connections than those that have prepared it.
@@ -339,14 +376,14 @@ func (s *Session) xaEnded(ctx context.Context, name xa.ClientXID, commit, own bo
 	for _, ds := range late {
 		s.diag.warn(sqlerr.CommitUndelivered(ds.DataSource))
 	}
-	return err
+	return s.unanswered(err)
 }
 
 // xaRecover is XA RECOVER: a server says in which columns, and the names are the clients'.
 func (s *Session) xaRecover(ctx context.Context, x *execution, option string) error {
 	names, err := s.srv.XA.PreparedByClients(ctx)
 	if err != nil {
-		return s.writeError(err)
+		return s.writeError(s.unanswered(err))
 	}
 	h, done, err := s.borrowHome(ctx, 0)
 	if err != nil {

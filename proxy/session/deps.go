@@ -318,5 +318,6 @@ type Config struct {
 	FanOut             int   // units of one statement that shards work on at the same time; 0: no bound
 	MaxPrepared        int   // prepared statements of a session
 	TransactionType    TransactionType
-	SessionMemory      int64 // bytes that one session may hold: its statement, its prepared statements, its operators
+	LockPatience       time.Duration // how long a transaction with locks on several servers waits for a further one
+	SessionMemory      int64         // bytes that one session may hold: its statement, its prepared statements, its operators
 }

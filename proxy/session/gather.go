@@ -33,7 +33,7 @@ func (s *Session) runGather(ctx context.Context, x *execution, n *plan.Gather) e
 
 // inReadOnly refuses what servers make no temporary table for.
 func inReadOnly() error {
-	return sqlerr.NotSupported("a query over several shards that runs in parts, in a READ ONLY transaction: they are kept in temporary tables")
+	return sqlerr.PartsReadOnly()
 }
 
 // inReading runs a query in a transaction of its own.

@@ -133,7 +133,7 @@ func ownSavepoint(name string) bool {
 // keepSavepoint takes place for one more.
 func (s *Session) keepSavepoint(name string) error {
 	if ownSavepoint(name) {
-		return sqlerr.NotSupported("a savepoint named '" + name + "', which Heddle sets itself")
+		return sqlerr.OwnSavepoint(name)
 	}
 	s.followSavepoints()
 	bytes := savepointWeight(len(name))

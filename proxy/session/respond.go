@@ -109,7 +109,7 @@ func (s *Session) inFlavour(e *sqlerr.Error) *sqlerr.Error {
 	switch {
 	case s.srv.Flavour.MariaDB:
 	case e.Code == codeXATemporary && s.xa == nil:
-		return sqlerr.NotSupported("temporary tables, those for a statement that runs in parts included, in an XA transaction over several MySQL servers; with heddle_transaction_type 'local' they are there")
+		return sqlerr.XATemporary()
 	case e.Code == sqlerr.CodeReadOnlyTxn && !strings.HasSuffix(e.Msg, "."):
 		return sqlerr.New(e.Code, e.State, e.Msg+".")
 	}
@@ -126,14 +126,11 @@ func (s *Session) readable(e *sqlerr.Error) *sqlerr.Error {
 
 // translate finds what a client is to see of an error.
 func (s *Session) translate(err error) *sqlerr.Error {
-	if partial, ok := errors.AsType[*txn.PartialError](err); ok {
-		return sqlerr.PartialCommit(partial.Error())
+	if e := decidedError(err); e != nil {
+		return e
 	}
 	if s.killState() != alive {
-		// That it was interrupted says that it is not done: not of what was lost on the way, or is in doubt.
-		if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
-			return sqlerr.PartialCommit(doubt.Error())
-		}
+		// That it was interrupted says that it is not done: not of what was lost on the way.
 		if lost, ok := errors.AsType[*backend.Error](err); ok && lost.Sent {
 			why := lost.Err.Error()
 			if errors.Is(err, backend.ErrInterrupted) {
@@ -151,9 +148,6 @@ func (s *Session) translate(err error) *sqlerr.Error {
 	}
 	if e := commitError(err); e != nil {
 		return e
-	}
-	if errors.Is(err, txn.ErrLost) {
-		return sqlerr.TransactionLost()
 	}
 	if e := sqlerr.As(err); e != nil {
 		return e

@@ -114,7 +114,7 @@ func (s *Session) attempt(ctx context.Context, x *execution) error {
 	if p := x.plan.Program; p != nil {
 		x.need |= backend.NeedUserVars | backend.NeedLastInsertID // a body may read anything
 		if p.Ends && (s.txn != nil || !s.autocommit) {
-			return sqlerr.NotSupported("a stored program that ends a transaction, inside of one over several servers")
+			return sqlerr.ProgramEnds()
 		}
 	}
 	err := s.runNode(ctx, x)

@@ -55,7 +55,7 @@ func (s *Session) setTransactionType(ctx context.Context, x *execution) error {
 		return s.writeError(sqlerr.WrongValueForVariable(transactionTypeVar, text))
 	}
 	if t != TransactionLocal && s.srv.Transactions == nil {
-		return s.writeError(sqlerr.NotSupported("SET " + transactionTypeVar + " to " + t.String() + ": " + noneKept))
+		return s.writeError(sqlerr.TransactionsAreLocal("SET " + transactionTypeVar + " to " + t.String()))
 	}
 	s.transactionType = t
 	return s.respond(nil)
@@ -110,25 +110,23 @@ func (s *Session) heed() error {
 	case noWish:
 		return nil
 	case wishUnread:
-		return sqlerr.NotSupported("a hint transaction= that is neither local nor xa")
+		return sqlerr.HintUnread()
 	case wishXA:
 		if t = TransactionXA; s.srv.Transactions == nil {
-			return sqlerr.NotSupported("the hint transaction=xa: " + noneKept)
+			return sqlerr.TransactionsAreLocal("the hint transaction=xa")
 		}
 	}
 	switch {
 	case s.xa != nil:
-		return sqlerr.NotSupported("a hint transaction=" + t.String() + " inside of an XA transaction of the client's")
+		return sqlerr.HintInXA(t.String())
 	case s.txn == nil || s.begun == t:
 	case !s.txn.Fresh():
-		return sqlerr.NotSupported("a hint transaction=" + t.String() + " after the first statement of a transaction that is not of that type")
+		return sqlerr.HintLate(t.String())
 	default:
 		s.txn = s.newTransaction(s.txn.Options())
 	}
 	return nil
 }
-
-const noneKept = "transactions.type of heddle.yaml is local"
 
 // newTransaction returns an open transaction of the type that the statement wishes, or of the session's. Servers begin no XA under LOCK
 // TABLES: auto is LOCAL there.
@@ -153,9 +151,9 @@ func (s *Session) newTransaction(o txn.Options) *txn.Txn {
 func (s *Session) maySpread() error {
 	switch {
 	case s.locked != nil:
-		return sqlerr.NotSupported("a transaction of type XA over several data sources under LOCK TABLES: servers begin none there")
+		return sqlerr.SpreadUnderLocks()
 	case s.srv.Transactions == nil && !s.txn.Options().ReadOnly:
-		return sqlerr.NotSupported("a transaction of type XA over several data sources: " + noneKept)
+		return sqlerr.TransactionsAreLocal("a transaction of type XA over several data sources")
 	}
 	return nil
 }
@@ -178,7 +176,7 @@ func (s *Session) mayEnd(x *execution, t *plan.Target) error {
 	}
 	for _, b := range s.txn.Branches() {
 		if b.DataSource() != t.DataSource || s.txn.Spread() {
-			return sqlerr.NotSupported("a stored program that may end a transaction, inside of one over several servers")
+			return sqlerr.ProgramInSpread()
 		}
 	}
 	return nil
@@ -196,9 +194,12 @@ func (s *Session) touched(x *execution, h *held) {
 }
 
 // A transaction that has locks on two servers may wait in a circle that neither server sees. So what waits for a lock there
-// for lockPatience is taken for such a circle, as servers take the smaller half of one: the transaction is rolled back. A
+// for Config.LockPatience is taken for such a circle, as servers take the smaller half of one: the transaction is rolled back. A
 // server is asked whether it waits only about statements that take so long.
-const lockPatience = 5 * time.Second
+const (
+	askTime  = 5 * time.Second // that it may take to say so
+	askAgain = time.Second     // after which it is asked anew
+)
 
 // lockWatch are the branches on which the statement under way may wait for a lock. Guarded by Session.mu.
 type lockWatch struct {
@@ -214,7 +215,7 @@ func (s *Session) watch(h *held) {
 	defer s.mu.Unlock()
 	s.waiting.leases = append(s.waiting.leases, h.lease)
 	if s.waiting.timer == nil {
-		s.waiting.timer = time.AfterFunc(lockPatience, s.suspect)
+		s.waiting.timer = time.AfterFunc(s.config.LockPatience, s.suspect)
 	}
 }
 
@@ -238,7 +239,7 @@ func (s *Session) suspect() {
 	if over {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
 	for _, l := range leases {
 		if s.waitsForLock(ctx, l) {
@@ -249,14 +250,14 @@ func (s *Session) suspect() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting.turn == turn && s.waiting.timer != nil {
-		s.waiting.timer.Reset(time.Second)
+		s.waiting.timer.Reset(askAgain)
 	}
 }
 
-// waitsForLock asks a server whether a branch has waited for lockPatience: over recovery's connections, for those of the pool may all be in
+// waitsForLock asks a server whether a branch has waited for too long: over recovery's connections, for those of the pool may all be in
 // such circles.
 func (s *Session) waitsForLock(ctx context.Context, l *backend.Lease) bool {
-	waits, err := s.srv.Transactions.Waits(ctx, l.DataSource(), l.Conn().Info().ThreadID, lockPatience)
+	waits, err := s.srv.Transactions.Waits(ctx, l.DataSource(), l.Conn().Info().ThreadID, s.config.LockPatience)
 	return err == nil && waits // who does not answer is asked again
 }
 
@@ -298,8 +299,11 @@ func (s *Session) noteCommit(err error) {
 	if forced, ok := errors.AsType[*txn.ForcedError](err); ok {
 		s.srv.Log.Error("an operator has committed a transaction whose process lives", append(fields, zap.Error(forced))...)
 	}
+	if aborted, ok := errors.AsType[*txn.AbortedError](err); ok && (aborted.Lost || aborted.OfLog()) { // which the client is not told
+		s.srv.Log.Warn("a transaction was rolled back in place of its COMMIT", append(fields, zap.String("transaction", s.txn.GTRID()), zap.Error(aborted))...)
+	}
 	if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
-		s.srv.Log.Error("a client cannot be told whether its transaction is committed", append(fields, zap.String("transaction", doubt.GTRID), zap.Error(err))...)
+		s.noteDoubt(doubt)
 	}
 	s.undelivered = append(s.undelivered, s.txn.Undelivered()...)
 	for _, ds := range s.txn.Undelivered() {
@@ -307,6 +311,12 @@ func (s *Session) noteCommit(err error) {
 		s.srv.Log.Warn("a shard has yet to carry out a commit that is decided",
 			append(fields, zap.String("transaction", s.txn.GTRID()), zap.String("data_source", ds.DataSource))...)
 	}
+}
+
+// noteDoubt logs what a client cannot be told, with the reason.
+func (s *Session) noteDoubt(doubt *txn.InDoubtError) {
+	s.srv.Log.Error("a client cannot be told whether its transaction is committed", zap.Uint32("connection", s.id), zap.String("user", s.who.User),
+		zap.String("database", s.db), zap.String("transaction", doubt.GTRID), zap.Error(doubt))
 }
 
 // deliveryPatience is how long a statement waits at most for what its session has committed before, which a server does not let in yet.
@@ -327,7 +337,11 @@ func (s *Session) awaitDelivery(ctx context.Context, dataSource string) error {
 		default:
 			if err := s.srv.Transactions.Delivered(ctx, p); err != nil {
 				s.undelivered = append(left, s.undelivered[i:]...)
-				return sqlerr.DeliveryAwaited(at, err)
+				s.srv.Log.Warn("a session waits in vain for what it has committed", zap.Stringer("branch", p), zap.String("data_source", at), zap.Error(err))
+				if troubled, ok := errors.AsType[*txn.TroubledError](err); ok {
+					return sqlerr.DeliveryTroubled(at, troubled.Trouble.String())
+				}
+				return sqlerr.DeliveryAwaited(at)
 			}
 		}
 	}
@@ -335,22 +349,43 @@ func (s *Session) awaitDelivery(ctx context.Context, dataSource string) error {
 	return nil
 }
 
-// commitError is what a client sees of a COMMIT that failed; nil: err is none of those.
-func commitError(err error) *sqlerr.Error {
+// decidedError is what a client sees of a COMMIT that is done in part, or may be done: whoever was killed meanwhile sees it too. nil: err is none of those.
+func decidedError(err error) *sqlerr.Error {
+	if partial, ok := errors.AsType[*txn.PartialError](err); ok {
+		return sqlerr.PartialCommit(partial.Error())
+	}
 	if forced, ok := errors.AsType[*txn.ForcedError](err); ok {
-		return sqlerr.PartialCommit(forced.Error())
+		return sqlerr.CommitForced(forced.GTRID, forced.Without)
 	}
 	if doubt, ok := errors.AsType[*txn.InDoubtError](err); ok {
-		return sqlerr.PartialCommit(doubt.Error())
+		return sqlerr.CommitInDoubt(doubt.GTRID, doubt.DataSource)
 	}
+	return nil
+}
+
+// commitError is what a client sees of a COMMIT in place of which all is rolled back, and of a data source that can have no part in one; nil: err is none of those.
+func commitError(err error) *sqlerr.Error {
 	if aborted, ok := errors.AsType[*txn.AbortedError](err); ok {
-		if e := sqlerr.As(aborted.Err); e != nil && !aborted.Lost {
-			return e
+		e := sqlerr.As(aborted.Err)
+		switch {
+		case errors.Is(err, txn.ErrFenced):
+			return sqlerr.TransactionFenced()
+		case errors.Is(err, txn.ErrResolved):
+			return sqlerr.CommitResolved()
+		case e == nil || aborted.Lost:
+			return sqlerr.TransactionLost()
+		case aborted.OfGuard():
+			return sqlerr.TransactionEnded()
+		case aborted.OfLog():
+			return sqlerr.BranchFailed(aborted.DataSource, e)
 		}
-		return sqlerr.TransactionUndone(aborted.Error())
+		return e
 	}
 	if unfit, ok := errors.AsType[*txn.UnfitError](err); ok {
-		return sqlerr.NotSupported("a transaction of type XA over data source " + unfit.DataSource + ": " + unfit.Why.Error())
+		return sqlerr.Unfit("a transaction of type XA", unfit.DataSource, unfit.Told())
+	}
+	if errors.Is(err, txn.ErrLost) {
+		return sqlerr.TransactionLost()
 	}
 	return nil
 }

@@ -375,7 +375,7 @@ func onSetTransaction(s *Session, ctx context.Context, x *execution) error {
 	d := x.st.parsed.Txn
 	switch {
 	case d.Explicit && d.Scope == parser.ScopeGlobal:
-		return s.writeError(sqlerr.NotSupported("SET GLOBAL TRANSACTION"))
+		return s.writeError(sqlerr.TransactionOfAll())
 	case d.Explicit:
 		failed := s.failures()
 		err := s.onServer(ctx, x, nil)
@@ -424,7 +424,7 @@ func (s *Session) setNext(x *execution, a *parser.Assignment) error {
 	if accessVars[a.Name] {
 		on, ok := s.switchWord(x, a)
 		if !ok || a.Default {
-			return sqlerr.NotSupported("SET @@" + a.Name + " to anything but 0 or 1; SET TRANSACTION READ ONLY says the same")
+			return sqlerr.NextAccess(a.Name)
 		}
 		s.next.ReadOnly, s.next.ReadWrite = on, !on
 		return nil
@@ -444,7 +444,7 @@ func (s *Session) setNext(x *execution, a *parser.Assignment) error {
 		s.next.Isolation = level
 		return nil
 	}
-	return sqlerr.NotSupported("SET @@" + a.Name + " to anything but a level's name; SET TRANSACTION ISOLATION LEVEL says the same")
+	return sqlerr.NextLevel(a.Name)
 }
 
 // mourn tells, once, that the transaction which the client thinks open has been rolled back because a shard's connection

@@ -25,7 +25,7 @@ func (s *Session) runTree(ctx context.Context, x *execution, root plan.Node) err
 	}
 	if s.once != (txn.Options{}) && s.txn == nil { // several parts on one connection: not the first alone is to have them
 		if x.plan.Program != nil || x.plan.Write {
-			return sqlerr.NotSupported("SET TRANSACTION before a statement in autocommit that locks or calls a stored program, over several shards")
+			return sqlerr.NextInParts()
 		}
 		return s.inReading(ctx, func() error { return s.runTree(ctx, x, root) })
 	}

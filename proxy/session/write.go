@@ -175,7 +175,7 @@ func (w *write) savepoint(ctx context.Context) error {
 	for i, err := range errs {
 		w.s.txn.Saved(w.marked[i], stepSavepoint)
 		if e := sqlerr.As(err); e != nil && e.Code == codeNoSavepoint {
-			return sqlerr.NotSupported("a write over several shards in a transaction that has used a table of an engine without savepoints")
+			return sqlerr.EngineInSpread()
 		}
 		if err != nil {
 			return w.s.failed(ctx, w.marked[i], w.route, targets[i], err)

@@ -90,6 +90,7 @@ type Limits struct {
 type Transactions struct {
 	Type           string // "auto", "local" or "xa"
 	KeepStatements bool
+	LockPatience   time.Duration // of a transaction with locks on several servers
 }
 
 // Drain is the orderly end.

@@ -112,6 +112,9 @@ var table = []section{
 		{Name: "transactions.keep_statements", Kind: Bool, Default: "false",
 			Doc: "Keep what further branches of an atomic transaction write, as text, beside its decision (table heddle_mesh.txn_statement), for a minute or until all is there: should a failover lose a prepared branch, heddle txn show says what it did, and heddle txn resolve --commit --redo runs it again. Up to 64 KiB a transaction; no round trip and no fsync more.",
 			at:  func(c *Config) any { return &c.Transactions.KeepStatements }},
+		{Name: "transactions.lock_patience", Kind: Duration, Default: "5s", Min: int64(time.Second), Max: int64(24 * time.Hour), Reload: true,
+			Doc: "How long a transaction with locks on several servers waits for a further one; then it is taken for part of a circle that no server sees, and fails with error 1213, rolled back. A read that is atomic by locks waits as long, and then fails with 1205. In whole seconds: a fraction counts as one. A shorter innodb_lock_wait_timeout of the session's ends the wait before, as on one server.",
+			at:  func(c *Config) any { return &c.Transactions.LockPatience }},
 	}},
 	{"drain", "The orderly end.", []Field{
 		{Name: "drain.deadline", Kind: Duration, Default: "30s", Reload: true,

@@ -19,6 +19,7 @@ var rules = map[string]func([]*File) []string{
 	"NoSkip":         NoSkip,
 	"MainIsSmall":    MainIsSmall,
 	"Settings":       Settings,
+	"Texts":          Texts,
 }
 
 func TestRepository(t *testing.T) {
@@ -111,6 +112,12 @@ func TestRulesBite(t *testing.T) {
 		{"NoSkip", "txn/a_test.go", `package txn; type s int; func f(x s) { x.Skip() }; func (s) Skip() {}`, ""},
 		{"MainIsSmall", "cmd/x/main.go", "package main; func main() {" + strings.Repeat("\n", 41) + "}", "main has"},
 		{"MainIsSmall", "cmd/x/main.go", "package main; func main() {}", ""},
+		{"Texts", "proxy/session/spread.go", `package session; import "github.com/heddle-mesh/heddle/internal/sqlerr"; var x = sqlerr.NotSupported("a transaction")`, "internal/sqlerr/transactions.go"},
+		{"Texts", "proxy/session/a.go", `package session; import "github.com/heddle-mesh/heddle/internal/sqlerr"; var x = sqlerr.NotSupported("a hint transaction=" + y)`, "internal/sqlerr/transactions.go"},
+		{"Texts", "proxy/session/a.go", `package session; import "github.com/heddle-mesh/heddle/internal/sqlerr"; var x = sqlerr.NotSupported("FLUSH")`, ""},
+		{"Texts", "proxy/exec/a.go", `package exec; import "github.com/heddle-mesh/heddle/internal/sqlerr"; var x = sqlerr.New(sqlerr.CodeDeadlock, "40001", "no")`, "internal/sqlerr/transactions.go"},
+		{"Texts", "proxy/exec/a.go", `package exec; import "github.com/heddle-mesh/heddle/internal/sqlerr"; var x = sqlerr.New(1402, "XA100", "no")`, "internal/sqlerr/transactions.go"},
+		{"Texts", "proxy/exec/a.go", `package exec; import "github.com/heddle-mesh/heddle/internal/sqlerr"; var x = sqlerr.New(e.Code, e.State, e.Msg)`, ""},
 		{"Settings", "sidecar/config/table.go", "package config; var x = func(c *Config) any { return &c.Pool.Max }", "nothing reads Pool.Max"},
 	} {
 		got := rules[c.rule]([]*File{fake(t, c.file, c.src)})

@@ -205,8 +205,8 @@ func TestResolvedWhileItsProcessPrepares(t *testing.T) {
 		code  uint16
 		words []string
 	}{
-		{[]string{"--rollback", "--yes"}, 1213, []string{"rolled back on all shards", "an operator has rolled it back"}},
-		{[]string{"--commit", "--force", "--yes"}, 1180, []string{"committed by an operator as far as it was prepared, and is rolled back on ds_0"}},
+		{[]string{"--rollback", "--yes"}, 1213, []string{"The transaction was rolled back", "an operator has resolved it"}},
+		{[]string{"--commit", "--force", "--yes"}, 1180, []string{"committed by an operator as far as it was prepared, and is rolled back on data source 'ds_0'"}},
 	} {
 		t.Setenv("FAILPOINTS", "prepare.after=stop")
 		heddle := startBank(t, nil)

@@ -270,7 +270,7 @@ func TestAccountWithoutPrivilegesForXA(t *testing.T) {
 		t.Errorf("it is not said what the account lacks; the log has\n%s", heddle.Log())
 	}
 	c := conn(t, heddle.Open(t, "keen", "", "shop"))
-	if _, err := c.ExecContext(t.Context(), everyone); code(err) != 1235 || !strings.Contains(err.Error(), "heddle_mesh") {
+	if _, err := c.ExecContext(t.Context(), everyone); code(err) != 1235 || !strings.Contains(err.Error(), "over data source ds_") || strings.Contains(err.Error(), "denied") {
 		t.Errorf("a write over both shards of an account for XA: %v", err)
 	}
 }

@@ -31,7 +31,7 @@ func TestClockPutForward(t *testing.T) {
 	near("and forward again", at(0, time.Hour), time.Hour)
 	turn()
 	near("an hour forward while nobody asked", at(0, 2*time.Hour), 2*time.Hour)
-	if slow := at(time.Minute, 2*time.Hour); slow < 2*time.Hour {
+	if slow := at(time.Minute, 2*time.Hour); slow < 2*time.Hour-time.Millisecond {
 		t.Errorf("an answer that took a minute: put forward by %v at the most", slow)
 	}
 }

@@ -71,7 +71,7 @@ func Ensure(ctx context.Context, db *sql.DB, dataSource string) (xa.Log, error) 
 		err := db.QueryRowContext(ctx, "SELECT 1 FROM "+Schema+".txn_client LIMIT 1").Scan(&none)
 		if Code(err) == CodeNoTable {
 			if _, err := db.ExecContext(ctx, clientDDL); err != nil {
-				return log, fmt.Errorf("make table %s.txn_client: %w", Schema, err)
+				return log, fmt.Errorf("make a table in schema %s: %w", Schema, err)
 			}
 		}
 		return log, fill(ctx, db)

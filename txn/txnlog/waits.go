@@ -15,10 +15,10 @@ const waits = "SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_threa
 	"AND TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_wait_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()) >= ? " +
 	"UNION ALL SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = ? AND STATE LIKE 'Waiting for % lock' AND TIME >= ? LIMIT 1"
 
-// Waits reports whether a connection has waited for a lock for so long, in whole seconds.
+// Waits reports whether a connection has waited for a lock for so long, in whole seconds: a fraction counts as one.
 func (s *Server) Waits(ctx context.Context, conn uint32, patience time.Duration) (bool, error) {
 	var one int
-	since := int64(patience / time.Second)
+	since := int64((patience + time.Second - 1) / time.Second)
 	err := s.DB.QueryRowContext(ctx, waits, conn, since, conn, since).Scan(&one)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
