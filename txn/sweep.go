@@ -243,7 +243,7 @@ func (r *Recoverer) over(ctx context.Context, of []xa.GTRID, silent away) (out [
 	return out
 }
 
-// sweepNames aborts the transactions of clients whose owners have died before anything was prepared.
+// sweepNames aborts the transactions of clients whose owners have died before anything was prepared, and forgets names that have come when all was decided.
 func (r *Recoverer) sweepNames(ctx context.Context, server *txnlog.Server) error {
 	for after := ""; ; {
 		orphans, next, err := server.Orphans(ctx, r.cfg.Cluster, after, page)
@@ -251,6 +251,12 @@ func (r *Recoverer) sweepNames(ctx context.Context, server *txnlog.Server) error
 			return err
 		}
 		for _, c := range orphans {
+			if c.Over {
+				if err := server.Forget(ctx, c.GTRID); err != nil {
+					return err
+				}
+				continue
+			}
 			old := c.Age >= r.cfg.Living || r.cfg.Life(c.GTRID.Epoch) == Dead
 			if old && r.cfg.Shards.ByLog(c.GTRID.Log) == server {
 				if _, err := server.Fence(ctx, c.GTRID, 0); err != nil {
