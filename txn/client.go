@@ -79,6 +79,7 @@ type client struct {
 	entered  bool // its log has the name
 	prepared bool
 	over     bool // nothing is left to undo
+	ended    bool // which has been told
 }
 
 // enlistClient opens branches of such a transaction, all at the same time. None of them is home.
@@ -122,24 +123,66 @@ func (t *Txn) home() (*txnlog.Server, error) {
 }
 
 // Prepare is XA PREPARE: after nil the transaction outlives its process. After an error it is rolled back, but for an *InDoubtError.
-func (t *Txn) Prepare(ctx context.Context) error { return t.keep(ctx, false) }
+func (t *Txn) Prepare(ctx context.Context) error {
+	err := t.keep(ctx, false)
+	if err != nil {
+		t.endedClient(err, false)
+	}
+	return err
+}
 
 // CommitClient is XA COMMIT … ONE PHASE of a transaction that is not prepared, and XA COMMIT of one that is.
 func (t *Txn) CommitClient(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case t.client.prepared:
-		return t.endPrepared(ctx, true)
+		err := t.endPrepared(ctx, true)
+		t.endedClient(err, true)
+		return err
 	case len(t.parts) == 0:
 		t.overClient()
 		return nil
 	case len(t.parts) == 1:
 		return t.commitSole(ctx)
 	}
-	if err := t.keep(ctx, true); err != nil {
-		return err
+	err := t.keep(ctx, true)
+	if err == nil {
+		err = t.deliver(ctx, true)
 	}
-	return t.deliver(ctx, true)
+	t.endedClient(err, true)
+	return err
+}
+
+// endedClient tells, once, how a transaction over several data sources has ended, or a prepared one. err is what its client is told.
+func (t *Txn) endedClient(err error, commit bool) {
+	if t.client.ended || len(t.parts) < 2 && !t.client.prepared {
+		return
+	}
+	t.client.ended = t.manager.endedClient(err, commit, len(t.late))
+}
+
+// endedClient tells how a client's transaction has ended; false: it has not, or others have ended it.
+func (m *Manager) endedClient(err error, commit bool, late int) bool {
+	doubt, _ := errors.AsType[*InDoubtError](err)
+	aborted, _ := errors.AsType[*AbortedError](err)
+	e := EndedRolledBack
+	switch {
+	case errors.Is(err, ErrDied), errors.Is(err, ErrUnknown), errors.Is(err, errNoLog):
+		return false
+	case doubt != nil:
+		e = EndedInDoubt
+	case err == nil && commit && late > 0:
+		e = EndedUndelivered
+	case err == nil && commit:
+		e = EndedCommitted
+	case err == nil, aborted != nil, errors.Is(err, ErrVoid), errors.Is(err, ErrDuplicate):
+	default:
+		return false
+	}
+	if m.cfg.Ended != nil {
+		m.cfg.Ended(e)
+	}
+	return true
 }
 
 // act does something between two points at which a driver may be stopped: an error of theirs is ErrDied, and nothing may follow it.
@@ -307,10 +350,13 @@ func (t *Txn) logs() (logs []xa.Log) {
 // RollbackClient is XA ROLLBACK.
 func (t *Txn) RollbackClient(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
+	undo := t.undoClient
 	if t.client.prepared {
-		return t.endPrepared(ctx, false)
+		undo = func(ctx context.Context) error { return t.endPrepared(ctx, false) }
 	}
-	return t.undoClient(ctx)
+	err := undo(ctx)
+	t.endedClient(err, false)
+	return err
 }
 
 // undoClient rolls back what is not prepared as a whole. Branches that cannot be are recovered, or end with their connections. Its error is a failpoint's.
@@ -370,7 +416,9 @@ func (t *Txn) leaveClient(ctx context.Context) error {
 		t.discardAll()
 		return nil
 	}
-	return t.undoClient(ctx)
+	err := t.undoClient(ctx)
+	t.endedClient(err, false)
+	return err
 }
 
 // discardAll closes the connections: what is prepared stays, and what is not is rolled back by the servers. None is ever reset.
@@ -413,10 +461,13 @@ func (t *Txn) deliver(ctx context.Context, commit bool) error {
 				}
 				p.branch.Discard()
 				if commit {
-					began := time.Now()
-					r, err := t.manager.rescue(ctx, p)
-					t.note(Step{p.branch.DataSource(), "rescue", began, time.Since(began), r, err})
-					late[i] = r != xa.OK
+					late[i] = t.noted(p.branch.DataSource(), "rescue", func() error {
+						r, err := t.manager.rescue(ctx, p)
+						if err == nil && r != xa.OK {
+							err = ErrLost
+						}
+						return err
+					}) != nil
 				}
 				return nil
 			})

@@ -69,6 +69,12 @@ func (m *Manager) PreparedByClients(ctx context.Context) (names []xa.ClientXID, 
 // FinishClient is XA COMMIT or XA ROLLBACK of what is prepared, in this process or in any. Where servers keep a prepared branch with its connection, that
 // must have ended: it is another session's. own says that there is none: whoever asks has prepared it, and lost or closed its connections since.
 func (m *Manager) FinishClient(ctx context.Context, name xa.ClientXID, commit, own bool) (late []Pending, err error) {
+	late, err = m.finishClient(ctx, name, commit, own)
+	m.endedClient(err, commit, len(late))
+	return late, err
+}
+
+func (m *Manager) finishClient(ctx context.Context, name xa.ClientXID, commit, own bool) (late []Pending, err error) {
 	ctx = context.WithoutCancel(ctx)
 	c, err := m.find(ctx, name)
 	if err != nil {
@@ -90,8 +96,9 @@ func (m *Manager) FinishClient(ctx context.Context, name xa.ClientXID, commit, o
 			return nil, ErrUnknown
 		}
 	}
-	if err := m.settle(ctx, c.home, c.Client, commit && !lost); err != nil {
-		return nil, err
+	settled := m.observed(c.home.DataSource, "settle", func() error { return m.settle(ctx, c.home, c.Client, commit && !lost) })
+	if settled.Err != nil {
+		return nil, settled.Err
 	}
 	late, err = m.finishAll(ctx, branches, commit && !lost)
 	if err != nil {
@@ -169,8 +176,12 @@ func (m *Manager) finishAll(ctx context.Context, branches []clientBranch, commit
 	var wg sync.WaitGroup
 	for i, b := range branches {
 		wg.Go(func() {
-			done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, b.server, b.xid, (*xa.Recovery).Begin)
-			ended[i], errs[i] = err == nil && done.Trouble == xa.NoTrouble, err
+			step := m.observed(b.server.DataSource, "rescue", func() error {
+				done, err := resolver{shards: m.cfg.Shards, at: m.cfg.At}.finish(ctx, b.server, b.xid, (*xa.Recovery).Begin)
+				ended[i] = err == nil && done.Trouble == xa.NoTrouble
+				return err
+			})
+			errs[i] = step.Err
 		})
 	}
 	wg.Wait()

@@ -394,23 +394,32 @@ func (t *Txn) packet(op xa.Op, p *part) []string {
 	case op == xa.Prepare:
 		return txnlog.Prepare(p.xid)
 	case op == xa.Decide:
-		decide := txnlog.Decide(t.gtrid, t.prepared(), p.branch.ConnectionID(), t.statements()...)
-		if t.guarded {
-			return append([]string{"RELEASE SAVEPOINT " + GuardPoint}, decide...)
-		}
-		return decide
+		return append(t.unguard(), txnlog.Decide(t.gtrid, t.prepared(), p.branch.ConnectionID(), t.statements()...)...)
 	case op == xa.Deliver:
 		return []string{txnlog.Commit(p.xid)}
-	case op == xa.Check && p.home:
+	case op == xa.Check && p.home: // only a transaction that has not ended has the guard
+		if guard := t.unguard(); guard != nil {
+			return guard
+		}
 		return []string{"DO 0"}
 	case op == xa.Check:
 		return []string{txnlog.End(p.xid)}
-	case p.home: // Sole, Close
+	case op == xa.Sole && p.home:
+		return append(t.unguard(), "COMMIT")
+	case p.home: // Close
 		return []string{"COMMIT"}
 	case p.ended:
 		return []string{txnlog.CommitOnePhase(p.xid)}
 	}
 	return []string{txnlog.End(p.xid), txnlog.CommitOnePhase(p.xid)}
+}
+
+// unguard takes home's guard away, which fails if its transaction has ended unnoticed; nil: it has none.
+func (t *Txn) unguard() []string {
+	if !t.guarded {
+		return nil
+	}
+	return []string{"RELEASE SAVEPOINT " + GuardPoint}
 }
 
 // prepared are the logs of the branches that the decision is about.

@@ -54,15 +54,16 @@ func said(branches []*fakeBranch) string {
 // TestPackets: what servers are told, for each shape of a transaction.
 func TestPackets(t *testing.T) {
 	const (
-		mark   = "INSERT INTO heddle_mesh.txn_mark (gtrid, branch) VALUES (_binary'G',_binary'%[1]s'); XA END 'G','%[1]s-7-7'; XA PREPARE 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7'"
-		decide = "RELEASE SAVEPOINT `heddle txn`; INSERT INTO heddle_mesh.txn_decision (gtrid, verdict, parts, home) VALUES (_binary'G',_binary'C',_binary'%s',7); COMMIT"
-		reads  = "XA END 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7' ONE PHASE"
+		mark     = "INSERT INTO heddle_mesh.txn_mark (gtrid, branch) VALUES (_binary'G',_binary'%[1]s'); XA END 'G','%[1]s-7-7'; XA PREPARE 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7'"
+		released = "RELEASE SAVEPOINT `heddle txn`; "
+		decide   = released + "INSERT INTO heddle_mesh.txn_decision (gtrid, verdict, parts, home) VALUES (_binary'G',_binary'C',_binary'%s',7); COMMIT"
+		reads    = "XA END 'G','%[1]s-7-7'; XA COMMIT 'G','%[1]s-7-7' ONE PHASE"
 	)
 	for _, c := range []struct{ wrote, want string }{
 		{"w", "COMMIT"},
 		{"r", "COMMIT"},
-		{"wr", "COMMIT | " + fmt.Sprintf(reads, "B")},
-		{"rw", "DO 0; COMMIT | " + fmt.Sprintf(reads, "B")},
+		{"wr", released + "COMMIT | " + fmt.Sprintf(reads, "B")},
+		{"rw", released + "COMMIT | " + fmt.Sprintf(reads, "B")},
 		{"rr", "COMMIT | " + fmt.Sprintf(reads, "B")},
 		{"ww", fmt.Sprintf(decide, "B") + " | " + fmt.Sprintf(mark, "B")},
 		{"--", fmt.Sprintf(decide, "B") + " | " + fmt.Sprintf(mark, "B")},

@@ -88,13 +88,20 @@ func (t *Txn) note(s Step) {
 
 // noted does a step of a client's transaction.
 func (t *Txn) noted(dataSource, name string, do func() error) error {
-	if t.followed == nil {
-		return do()
-	}
+	step := t.manager.observed(dataSource, name, do)
+	t.note(step)
+	return step.Err
+}
+
+// observed does a step of a client's transaction that is ended in whatever session.
+func (m *Manager) observed(dataSource, name string, do func() error) Step {
 	began := time.Now()
 	err := do()
-	t.note(Step{dataSource, name, began, time.Since(began), answered(err), err})
-	return err
+	step := Step{dataSource, name, began, time.Since(began), answered(err), err}
+	if m.cfg.Observe != nil {
+		m.cfg.Observe(step)
+	}
+	return step
 }
 
 // answered is what an error of a client's transaction means, on a branch or in the log.

@@ -243,8 +243,8 @@ func (r *Recoverer) over(ctx context.Context, of []xa.GTRID, silent away) (out [
 	return out
 }
 
-// sweepNames aborts the transactions of clients whose owners have died before anything was prepared: those that this process has known for as long as
-// a living owner may take.
+// sweepNames aborts the transactions of clients whose owners have died before anything was prepared, which are those that this process has known for as long as
+// a living owner may take; and it forgets names that have come when all was decided.
 func (r *Recoverer) sweepNames(ctx context.Context, dataSource string, server *txnlog.Server) error {
 	known := map[xa.GTRID]time.Time{}
 	for after := ""; ; {
@@ -253,6 +253,12 @@ func (r *Recoverer) sweepNames(ctx context.Context, dataSource string, server *t
 			return err
 		}
 		for _, c := range orphans {
+			if c.Over {
+				if err := server.Forget(ctx, c.GTRID); err != nil {
+					return err
+				}
+				continue
+			}
 			since := r.orphan(dataSource, c.GTRID)
 			known[c.GTRID] = since
 			old := time.Since(since) >= r.cfg.Living || r.cfg.Life(c.GTRID.Epoch) == Dead

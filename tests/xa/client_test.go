@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -431,6 +433,121 @@ func TestClientHoldUnanswered(t *testing.T) {
 		}
 		listsNothing(t, "unanswered")
 	}
+	clean(t)
+}
+
+// TestClientsAreCounted: who watches is told how clients' own transactions end, once each, wherever they end, and what their steps took.
+func TestClientsAreCounted(t *testing.T) {
+	var mu sync.Mutex
+	var ended []txn.Ending
+	steps := map[string]int{}
+	cfg := txn.Config{Cluster: cluster, Shards: shards, Ended: func(e txn.Ending) { ended = append(ended, e) }, Observe: func(s txn.Step) {
+		mu.Lock()
+		defer mu.Unlock()
+		steps[s.Phase]++
+	}}
+	m, n := txn.NewManager(cfg), len(env.Shards)
+	expect := func(what string, want []txn.Ending, phases map[string]int) {
+		t.Helper()
+		if !slices.Equal(ended, want) || !maps.Equal(steps, phases) {
+			t.Errorf("%s: told to have ended %v, not %v, after %v, not %v", what, ended, want, steps, phases)
+		}
+		ended = nil
+		clear(steps)
+	}
+	name := xa.ClientXID{Format: 1, GTRID: "counted"}
+	begin := func() (*txn.Txn, []*branch) {
+		t.Helper()
+		x, all, _ := clients(t, m, name)
+		return x, all
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	x, all := begin()
+	must(x.Prepare(t.Context()))
+	expect("prepared", nil, map[string]int{"enter": 1, "prepare": n, "hold": 1})
+	must(x.CommitClient(t.Context()))
+	expect("committed", []txn.Ending{txn.EndedCommitted}, map[string]int{"settle": 1, "deliver": n})
+	must(x.Rollback(t.Context())) // as a session leaves what is over
+	expect("left", nil, map[string]int{})
+	discard(all)
+
+	x, all = begin()
+	must(x.CommitClient(t.Context()))
+	expect("in one phase", []txn.Ending{txn.EndedCommitted}, map[string]int{"enter": 1, "prepare": n, "hold": 1, "deliver": n})
+	discard(all)
+
+	x, all = begin()
+	must(x.Rollback(t.Context()))
+	expect("its client has gone", []txn.Ending{txn.EndedRolledBack}, map[string]int{"undo": n})
+	discard(all)
+
+	x, all = begin()
+	must(x.Prepare(t.Context()))
+	clear(steps)
+	must(x.Rollback(t.Context()))
+	expect("its client has gone, and it is prepared", nil, map[string]int{})
+	if late, err := ends(t, name, false); err != nil || len(late) > 0 {
+		t.Fatal(late, err)
+	}
+	if _, err := m.FinishClient(t.Context(), name, true, false); !errors.Is(err, txn.ErrUnknown) {
+		t.Error(err)
+	}
+	expect("others have ended it", nil, map[string]int{})
+	discard(all)
+
+	x, all = begin()
+	must(x.Prepare(t.Context()))
+	clear(steps)
+	must(x.Rollback(t.Context()))
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		_, err := m.FinishClient(t.Context(), name, true, true)
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	expect("ended by another session", []txn.Ending{txn.EndedCommitted}, map[string]int{"settle": 1, "rescue": n})
+	listsNothing(t, "counted")
+	clean(t)
+}
+
+// TestClientNameEnteredLate: a name that comes when its transaction has been given up, as over a connection that was taken for lost, is free again with the next sweep, and
+// not only when the decision goes, ten minutes later.
+func TestClientNameEnteredLate(t *testing.T) {
+	home, name := shards.Server(env.Shards[0].Name()), xa.ClientXID{Format: 1, GTRID: "late"}
+	g := xa.GTRID{Cluster: cluster, Log: home.Log, Epoch: 1, Seq: 1, Client: true}
+	if found, err := home.Fence(t.Context(), g, 0); found != xa.Fine {
+		t.Fatal(found, err)
+	}
+	if found, err := home.Enter(t.Context(), g, name); found != xa.Fine {
+		t.Fatal(found, err)
+	}
+	m := manager(nil)
+	if _, err := m.BeginClient(t.Context(), txn.Options{}, home.DataSource, name); !errors.Is(err, txn.ErrDuplicate) {
+		t.Errorf("while the name is there: %v", err)
+	}
+	if err := recoverer(t, nil).Sweep(t.Context(), home.DataSource); err != nil {
+		t.Fatal(err)
+	}
+	if n := ask(t, 0, "SELECT COUNT(*) FROM heddle_mesh.txn_decision WHERE verdict = 'A' AND gtrid = '"+g.String()+"'"); n != "1" {
+		t.Error("the decision is gone, before nobody can decide otherwise any more")
+	}
+	x, err := m.BeginClient(t.Context(), txn.Options{}, home.DataSource, name)
+	if err != nil {
+		t.Fatalf("after a sweep: %v", err)
+	}
+	if err := x.Rollback(t.Context()); err != nil {
+		t.Error(err)
+	}
+	listsNothing(t, "late")
 	clean(t)
 }
 

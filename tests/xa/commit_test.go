@@ -169,6 +169,26 @@ func TestVictim(t *testing.T) {
 	clean(t)
 }
 
+// TestHomeEndedUnnoticed: where home's transaction has ended behind Heddle's back, nothing is committed: what it had locked is not locked any more, what it had written not there. That
+// is so where home has only read, where it is the only one that has written, and where it decides.
+func TestHomeEndedUnnoticed(t *testing.T) {
+	for _, wrote := range [][]bool{{false, true}, {true, false}, {true, true}, {false, true, true}} {
+		x, branches, id := transfer(t, manager(nil), txn.Options{}, []int{0, 1, 2}[:len(wrote)], wrote...)
+		branches[0].run(t, "ROLLBACK")
+		err := x.Commit(t.Context())
+		if aborted, ok := errors.AsType[*txn.AbortedError](err); !ok || !aborted.OfGuard() || aborted.DataSource != env.Shards[0].Name() {
+			t.Errorf("%v: a COMMIT when home has lost what it did: %v", wrote, err)
+		}
+		if got := there(t, id); len(got) > 0 {
+			t.Errorf("%v: it is there on %v", wrote, got)
+		}
+		for _, b := range branches {
+			b.Discard()
+		}
+	}
+	clean(t)
+}
+
 // TestHomeIsElsewhere: where home's transaction has ended unnoticed, nothing is decided on its connection.
 func TestHomeIsElsewhere(t *testing.T) {
 	x, b, id := transfer(t, manager(nil), txn.Options{}, []int{0, 1})

@@ -23,6 +23,7 @@ type Client struct {
 	GTRID xa.GTRID
 	Name  xa.ClientXID
 	Held  bool // all of it is prepared
+	Over  bool // it is decided, and the name came too late to go with that
 	Parts []xa.Log
 }
 
@@ -45,9 +46,10 @@ func (s *Server) Client(ctx context.Context, cluster uint32, name xa.ClientXID) 
 }
 
 // Orphans are a cluster's names of what is not prepared as a whole, behind a transaction and in the order of the transactions, and the one to go on behind;
-// "" at the end. Those of owners that died before anything was prepared are seen nowhere else.
+// "" at the end. Those of owners that died before anything was prepared are seen nowhere else, nor those that an owner's lost connection has entered when it had
+// given the transaction up.
 func (s *Server) Orphans(ctx context.Context, cluster uint32, after string, limit int) (out []Client, next string, err error) {
-	return s.clients(ctx, limit, listClients+" WHERE d.gtrid IS NULL AND c.cluster = ? AND c.gtrid > ? ORDER BY c.gtrid LIMIT ?", cluster, after, limit)
+	return s.clients(ctx, limit, listClients+" WHERE (d.gtrid IS NULL OR d.verdict <> '"+verdictHeld+"') AND c.cluster = ? AND c.gtrid > ? ORDER BY c.gtrid LIMIT ?", cluster, after, limit)
 }
 
 // clients runs a query for rows, of which there are limit at the most if that is not 0; next is the last one's transaction where there were as many.
@@ -67,7 +69,9 @@ func (s *Server) clients(ctx context.Context, limit int, query string, args ...a
 		if c.GTRID, err = xa.ParseGTRID(next); err != nil {
 			continue // of a later format
 		}
-		if c.Held = verdict == verdictHeld; c.Held {
+		c.Held = verdict == verdictHeld
+		c.Over = verdict != "" && !c.Held
+		if c.Held {
 			if c.Parts, err = parseParts(parts); err != nil {
 				return nil, "", fmt.Errorf("list clients' transactions: %s: %w", next, err)
 			}
@@ -90,6 +94,11 @@ func (s *Server) Enter(ctx context.Context, g xa.GTRID, name xa.ClientXID) (xa.F
 		return xa.Away, fmt.Errorf("enter %s: %w", g, err)
 	}
 	return xa.Fine, nil
+}
+
+// Forget deletes the name of a transaction that is decided.
+func (s *Server) Forget(ctx context.Context, g xa.GTRID) error {
+	return s.drop(ctx, dropClient, []any{g.String()}, 1)
 }
 
 // Hold says that all branches are prepared; committed: and that it is decided. Taken: others have aborted it.
