@@ -78,6 +78,7 @@ func (x *boltCall) recycle() { boltCalls.Put(x) }
 
 func (x *boltCall) open(frame []byte) {
 	f := bolt.Frame(frame)
+	x.parent, x.caller = parentHeader, identityHeader
 	x.protocol, x.id, x.oneway = route.Bolt, f.ID(), f.Type() == bolt.Oneway
 	x.head.Keep(f)
 	if ms := f.Timeout(); ms > 0 {

@@ -14,36 +14,38 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // call is one request and what becomes of it, whatever protocol it came by. With the fields of its head, which its protocol
 // has, it is a route.Call.
 type call struct {
-	server   *Server
-	isTLS    bool   // it came encrypted
-	protocol string // as clusters have it
-	method   []byte
-	host     []byte // without a port, in lower case
-	hostport []byte // as the client wrote it
-	path     []byte
-	query    []byte // nil: none
-	route    *route.Route
-	cluster  *upstream.Cluster // of the route, chosen by weight
-	tried    []*upstream.Endpoint
-	room     [4]*upstream.Endpoint // for tried
-	at       *upstream.Endpoint    // that has the call, and has not been told what became of it
-	again    int                   // times that the route has had it tried again
-	refusals int                   // of servers that have done nothing of it
-	table    *routed               // the route is of
-	fields   route.Call            // itself, with its head
-	deadline time.Time
-	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
-	trace    Trace
-	fault    fault
-	mirror   *mirror // nil: none
-	hedging  hedging
-	place    place
-	done     Done
+	server    *Server
+	isTLS     bool                // it came encrypted
+	protocol  string              // as clusters have it
+	described *xprotocol.Protocol // likewise
+	method    []byte
+	host      []byte // without a port, in lower case
+	hostport  []byte // as the client wrote it
+	path      []byte
+	query     []byte // nil: none
+	route     *route.Route
+	cluster   *upstream.Cluster // of the route, chosen by weight
+	tried     []*upstream.Endpoint
+	room      [4]*upstream.Endpoint // for tried
+	at        *upstream.Endpoint    // that has the call, and has not been told what became of it
+	again     int                   // times that the route has had it tried again
+	refusals  int                   // of servers that have done nothing of it
+	table     *routed               // the route is of
+	fields    route.Call            // itself, with its head
+	deadline  time.Time
+	tryBy     time.Time // when the endpoint has to have begun to answer; the deadline, or before it
+	trace     Trace
+	fault     fault
+	mirror    *mirror // nil: none
+	hedging   hedging
+	place     place
+	done      Done
 }
 
 func (x *call) begin(c *conn) {
@@ -148,6 +150,9 @@ func (x *call) choose() *failure {
 	x.done.Cluster = x.cluster.Name
 	if spoken := x.cluster.Protocol; spoken != x.protocol && (route.Framed(spoken) || route.Framed(x.protocol)) {
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster " + x.cluster.Name + " speaks another protocol than the call"}
+	}
+	if x.described != nil && !x.described.Same(x.cluster.Described) {
+		return &failure{status: http.StatusServiceUnavailable, why: "the protocol is described anew since the connection began"}
 	}
 	if f := x.enter(); f != nil {
 		return f

@@ -96,6 +96,7 @@ func (x *dubboCall) Header(name string) ([]byte, bool) {
 
 func (x *dubboCall) open(frame []byte) {
 	f := dubbo.Frame(frame)
+	x.parent, x.caller = parentHeader, identityHeader
 	x.protocol, x.id, x.oneway, x.pairs, x.legible, x.tells = route.Dubbo, f.ID(), !f.TwoWay(), nil, false, false
 }
 

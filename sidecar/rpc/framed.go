@@ -57,13 +57,23 @@ type speaker interface {
 	recycle()
 }
 
-// framingOf is the protocol whose frames begin with a byte; nil: none's do.
-func framingOf(first byte) framing {
-	switch first {
-	case bolt.V1, bolt.V2:
-		return boltFraming{}
-	case dubbo.Magic0:
-		return dubboFraming{}
+// framingOf is the protocol whose frames begin so; nil: none's do. more is that what comes next may tell.
+func framingOf(b []byte, described []*describedFraming) (speaks framing, more bool) {
+	for _, p := range described {
+		is, may := p.Begins(b)
+		if is {
+			return p, false
+		}
+		more = more || may
 	}
-	return nil
+	if more {
+		return nil, true
+	}
+	switch b[0] {
+	case bolt.V1, bolt.V2:
+		return boltFraming{}, false
+	case dubbo.Magic0:
+		return dubboFraming{}, false
+	}
+	return nil, false
 }

@@ -24,6 +24,8 @@ type framedCall struct {
 	pairs   []mux.Pair    // what its frame says under names
 	legible bool          // they could be read
 	tells   bool          // the server can be told more beside them
+	parent  string        // the key of the trace; "": none is
+	caller  string        // the key of who the client is; "": none is
 	target  []byte        // room for the path
 	loaded  time.Time     // when it was sent; the zero time: it was not
 	under   *upstream.Endpoint
@@ -234,21 +236,21 @@ func (x *framedCall) changed(illegible string) (is bool, failed *failure) {
 	if edits && !x.legible {
 		return false, &failure{status: http.StatusBadRequest, why: illegible + ", which the route changes"}
 	}
-	return edits || x.tells && (x.trace != nil || x.done.Identity != "") || slices.ContainsFunc(x.pairs, func(p mux.Pair) bool { return claimsIdentity(p.Key) }), nil
+	return edits || x.tells && (x.trace != nil || x.done.Identity != "") || slices.ContainsFunc(x.pairs, func(p mux.Pair) bool { return x.claims(p.Key) }), nil
 }
 
 // drops says whether the server does not get a pair of the client's.
 func (x *framedCall) drops(p *mux.Pair) bool {
-	return claimsIdentity(p.Key) || x.trace != nil && p.Is(parentHeader) || editedKey(&x.route.Request, string(p.Key))
+	return x.claims(p.Key) || x.trace != nil && x.parent != "" && p.Is(x.parent) || editedKey(&x.route.Request, string(p.Key))
 }
 
 // appendOwn writes the pairs that the server gets beside the client's.
 func (x *framedCall) appendOwn(out []byte, pair func(out []byte, key, value string) []byte) []byte {
-	if x.tells && x.done.Identity != "" {
-		out = pair(out, identityHeader, string(appendIdentity([]byte("URI="), x.done.Identity)))
+	if x.tells && x.done.Identity != "" && x.caller != "" {
+		out = pair(out, x.caller, string(appendIdentity([]byte("URI="), x.done.Identity)))
 	}
-	if x.tells && x.trace != nil {
-		out = pair(out, parentHeader, x.trace.Parent())
+	if x.tells && x.trace != nil && x.parent != "" {
+		out = pair(out, x.parent, x.trace.Parent())
 	}
 	for key, value := range x.route.Request.Set {
 		out = pair(out, key, value)
@@ -256,23 +258,32 @@ func (x *framedCall) appendOwn(out []byte, pair func(out []byte, key, value stri
 	return out
 }
 
-// claimsIdentity says whether a server may read a key as the one that tells who the client is: in whatever case, with _ for -.
-func claimsIdentity(key []byte) bool {
-	if len(key) != len(identityHeader) {
+// claims says whether a server may read a key as one that tells who the client is: in whatever case, with _ for -.
+func (x *framedCall) claims(key []byte) bool {
+	return alike(key, identityHeader) || x.caller != identityHeader && x.caller != "" && alike(key, x.caller)
+}
+
+// alike says whether two keys are the same, in whatever case, with _ for -.
+func alike(key []byte, name string) bool {
+	if len(key) != len(name) {
 		return false
 	}
-	for i, c := range key {
-		switch {
-		case c == '_':
-			c = '-'
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		}
-		if c != identityHeader[i] {
+	for i := range key {
+		if plainKey(key[i]) != plainKey(name[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func plainKey(c byte) byte {
+	switch {
+	case c == '_':
+		return '-'
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // editedKey says whether an edit takes a key away or sets it anew.

@@ -21,6 +21,8 @@ type routed struct {
 	adaptive map[*route.Route]*limit.Adaptive
 
 	guarded bool // some routes are for some clients only
+
+	described []*describedFraming // of protocols that clients may speak
 }
 
 type limiter struct {
@@ -33,7 +35,7 @@ const maxKeys = 100_000
 
 // governed goes on with the limits that the table before it had for a route of that name, where they are the same.
 func governed(t *route.Table, before *routed) *routed {
-	r := &routed{Table: t, limits: map[*route.Route][]limiter{}, hedges: hedges(t, before), adaptive: adaptive(t, before)}
+	r := &routed{Table: t, limits: map[*route.Route][]limiter{}, hedges: hedges(t, before), adaptive: adaptive(t, before), described: described(t, before)}
 	had := map[string][]limiter{}
 	if before != nil {
 		for _, old := range before.Routes() {

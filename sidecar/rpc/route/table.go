@@ -3,12 +3,15 @@ package route
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // Call is what a protocol knows of a call before its body. Slices are the protocol's own.
@@ -23,11 +26,12 @@ type Call interface {
 
 // Table finds the route of a call. It does not change.
 type Table struct {
-	Clusters map[string]*Cluster
-	routes   []*Route
-	names    map[string]*index // by host
-	below    map[string]*index // by what follows "*."
-	anywhere *index
+	Clusters  map[string]*Cluster
+	Described []*xprotocol.Protocol // that clients may speak beside the others
+	routes    []*Route
+	names     map[string]*index // by host
+	below     map[string]*index // by what follows "*."
+	anywhere  *index
 }
 
 // Route is a rule that is ready for calls.
@@ -57,7 +61,7 @@ const DefaultTimeout = 15 * time.Second
 
 // Compile makes the table of a document that Parse returned.
 func Compile(d *Document) *Table {
-	t := &Table{Clusters: d.Clusters, names: map[string]*index{}, below: map[string]*index{}, anywhere: newIndex()}
+	t := &Table{Clusters: d.Clusters, Described: slices.SortedFunc(maps.Values(d.described), func(a, b *xprotocol.Protocol) int { return strings.Compare(a.Name, b.Name) }), names: map[string]*index{}, below: map[string]*index{}, anywhere: newIndex()}
 	for i, rule := range d.Routes {
 		r := &Route{Rule: rule, Name: cmp.Or(rule.Name, strconv.Itoa(i+1)), headers: conditions(rule.Headers, true), query: conditions(rule.Query, false)}
 		if rule.Retry != nil {

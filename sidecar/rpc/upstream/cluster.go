@@ -12,12 +12,14 @@ import (
 	"github.com/heddle-mesh/heddle/governance/balance"
 	"github.com/heddle-mesh/heddle/governance/limit"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // Cluster is endpoints that can all answer.
 type Cluster struct {
 	Name      string
-	Protocol  string // as route.Cluster has it
+	Protocol  string              // as route.Cluster has it
+	Described *xprotocol.Protocol // likewise
 	Endpoints []*Endpoint
 	Budget    *limit.Budget // of what routes have tried again
 	// Concurrency bounds the calls under way; nil: nothing does.
@@ -41,7 +43,7 @@ type choice struct {
 
 // newCluster has a cluster be made that nothing is called in yet. zone is where this process runs.
 func newCluster(name, zone string, rule *route.Cluster, before *Cluster) *Cluster {
-	c := &Cluster{Name: name, Protocol: rule.Protocol, rule: rule, policy: cmp.Or(rule.Balance.Policy, "round_robin"), balance: rule.Balance.Properties}
+	c := &Cluster{Name: name, Protocol: rule.Protocol, Described: rule.Described, rule: rule, policy: cmp.Or(rule.Balance.Policy, "round_robin"), balance: rule.Balance.Properties}
 	if _, given := c.balance["zone"]; c.policy == "zone_first" && !given {
 		c.balance = balance.Properties{"zone": zone}
 		maps.Copy(c.balance, rule.Balance.Properties)
