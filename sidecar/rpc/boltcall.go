@@ -187,7 +187,7 @@ func (x *boltCall) outgoing(frame []byte, left time.Duration, room *[]byte) ([]b
 	return f, nil
 }
 
-func (x *boltCall) address(frame []byte, n uint32) {
+func (boltFraming) address(frame []byte, n uint32) {
 	f := bolt.Frame(frame)
 	f.SetID(n)
 	f.Seal()
@@ -198,8 +198,13 @@ func (x *boltCall) appendFailure(out []byte, f *failure) []byte {
 }
 
 func (x *boltCall) returns(frame []byte) (status int) {
-	x.address(frame, x.id)
+	boltFraming{}.address(frame, x.id)
 	return ofBoltStatus(bolt.Frame(frame).Status())
+}
+
+func (x *boltCall) unexecuted(f []byte) bool {
+	s := bolt.Frame(f).Status()
+	return s == bolt.Busy || s == bolt.SendFailed
 }
 
 // boltStatus is what a client of Bolt is told for a status of HTTP.

@@ -193,7 +193,7 @@ func (x *dubboCall) outgoing(frame []byte, left time.Duration, room *[]byte) ([]
 	return *room, nil
 }
 
-func (x *dubboCall) address(f []byte, n uint32) { dubbo.Frame(f).SetID(uint64(n)) }
+func (dubboFraming) address(f []byte, n uint32) { dubbo.Frame(f).SetID(uint64(n)) }
 
 func (x *dubboCall) appendFailure(out []byte, f *failure) []byte {
 	return dubbo.AppendFailure(out, x.id, dubboStatus(f.status), "heddle: "+f.why)
@@ -203,6 +203,10 @@ func (x *dubboCall) returns(frame []byte) (status int) {
 	f := dubbo.Frame(frame)
 	f.SetID(x.id)
 	return ofDubboStatus(f.Status())
+}
+
+func (x *dubboCall) unexecuted(f []byte) bool {
+	return dubbo.Frame(f).Status() == dubbo.ThreadpoolExhausted
 }
 
 // dubboStatus is what a client of Dubbo is told for a status of HTTP.

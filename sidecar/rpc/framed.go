@@ -18,6 +18,7 @@ type framing interface {
 	kind(f []byte) uint16                        // what has to be alike for frames to share a connection
 	number(f []byte) (n uint32, ok bool)         // of an answer; false: no question had it
 	call() *framedCall                           // an empty one
+	address(f []byte, n uint32)                  // gives a frame that is sent its number
 	appendHeartbeat(out []byte, n uint32) []byte // a question of whether the other end is there
 	appendBeat(out, f []byte) []byte             // answers it
 	appendNobody(out, f []byte) []byte           // answers a call that a server makes; nothing: it wants no answer
@@ -47,12 +48,12 @@ type speaker interface {
 	opaque() *failure
 	// outgoing is the frame as the server gets it, but for its number, told that its caller waits so long. room is for a frame that has to be written anew.
 	outgoing(f []byte, left time.Duration, room *[]byte) ([]byte, *failure)
-	// address gives a frame that outgoing made its number.
-	address(f []byte, n uint32)
 	// appendFailure answers that there is no answer.
 	appendFailure(out []byte, f *failure) []byte
 	// returns gives a server's answer the number of its question, and says what it is counted as.
 	returns(f []byte) (status int)
+	// unexecuted says whether a server's answer is that nothing of the call has been done.
+	unexecuted(f []byte) bool
 	// recycle gives the call back.
 	recycle()
 }

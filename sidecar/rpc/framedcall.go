@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,9 @@ type framedCall struct {
 	parent  string        // the key of the trace; "": none is
 	caller  string        // the key of who the client is; "": none is
 	target  []byte        // room for the path
-	loaded  time.Time     // when it was sent; the zero time: it was not
+	kept    []byte        // the frame, to be sent again; its room, where keeps is false
+	keeps   bool
+	loaded  time.Time // when it was sent; the zero time: it was not
 	under   *upstream.Endpoint
 }
 
@@ -44,7 +47,7 @@ func (x *framedCall) Header(name string) ([]byte, bool) {
 // serve has a call be answered. The frame is the reader's, and may be changed.
 func (x *framedCall) serve(b *framedConn, f []byte) {
 	x.begin(b.conn)
-	x.client, x.limit, x.loaded = b, 0, time.Time{}
+	x.client, x.limit, x.loaded, x.keeps = b, 0, time.Time{}, false
 	x.speaks.open(f)
 	if b.underway.Add(1) > maxUnderway {
 		x.fail(&failure{status: http.StatusTooManyRequests, why: "the connection has as many calls under way as it may"})
@@ -182,6 +185,7 @@ func (x *framedCall) await(e *upstream.Endpoint, f []byte) (*framedLink, *failur
 
 // send gives a link the call. Without a failure the call is another's from then on.
 func (x *framedCall) send(l *framedLink, f []byte, room *[]byte) *failure {
+	x.keep(f)
 	out, failed := x.speaks.outgoing(f, time.Until(x.deadline), room)
 	if failed != nil {
 		return failed
@@ -189,7 +193,7 @@ func (x *framedCall) send(l *framedLink, f []byte, room *[]byte) *failure {
 	x.under, x.loaded = l.endpoint, time.Now()
 	l.endpoint.Load.Begin()
 	if x.oneway {
-		x.speaks.address(out, mux.None)
+		l.speaks.address(out, mux.None)
 		if err := l.writer.Append(out); err != nil {
 			return x.unsent(err)
 		}
@@ -201,14 +205,14 @@ func (x *framedCall) send(l *framedLink, f []byte, room *[]byte) *failure {
 	if most == 0 {
 		most = maxUnderway // the endpoint has been left by its cluster a moment ago
 	}
-	id, err := l.table.Put(x, x.deadline, most)
+	id, err := l.table.Put(x, x.tryBy, most)
 	if errors.Is(err, mux.ErrClosed) {
 		l.links.forget(l) // whoever closed it has yet to: the next try is on another one
 	}
 	if err != nil {
 		return x.unsent(err)
 	}
-	x.speaks.address(out, id)
+	l.speaks.address(out, id) // the call may be another's by now
 	if err := l.writer.Append(out); err != nil {
 		if _, mine := l.table.Take(id); mine {
 			return x.unsent(err)
@@ -227,6 +231,54 @@ func (x *framedCall) unsent(err error) *failure {
 		x.tried = append(x.tried, x.under)
 	}
 	return &failure{status: http.StatusServiceUnavailable, why: "the server took no call: " + err.Error(), again: true}
+}
+
+// maxKept bounds the frames that can be sent again: those of a connection's calls, and each of them.
+const (
+	maxKept  = 4 << 20
+	longKept = 16 << 10
+)
+
+// keep keeps the frame where the route may have the call tried again.
+func (x *framedCall) keep(f []byte) {
+	if x.keeps || x.oneway || x.route.Retry == nil || len(f) > longKept {
+		return
+	}
+	if b := x.client; b.kept.Add(int64(len(f))) > maxKept {
+		b.kept.Add(-int64(len(f)))
+		return
+	}
+	x.kept, x.keeps = append(x.kept[:0], f...), true
+}
+
+// repeats has a call be tried again that a server had, where the route says so; false: it is not.
+func (x *framedCall) repeats(f *failure) bool {
+	if !x.keeps || !x.tryAgain(f.cause, true) {
+		return false
+	}
+	f.repeat = true
+	x.unload()
+	return x.client.later(func() {
+		x.speaks.moved(x.kept)
+		last := x.rest(f)
+		if x.client.isGone() {
+			last.repeat = false
+		}
+		at, failed := x.next(last)
+		if failed != nil {
+			x.fail(failed)
+			return
+		}
+		link, failed := x.await(at, x.kept)
+		x.resume(x.kept, at, link, failed)
+	})
+}
+
+// lost is fail of a call that a server had.
+func (x *framedCall) lost(f *failure) {
+	if !x.repeats(f) {
+		x.fail(f)
+	}
 }
 
 // changed says whether what the frame says under names is another for the server. Where the names cannot be read, which illegible says, a route
@@ -319,8 +371,12 @@ func (x *framedCall) fail(f *failure) {
 
 // reply passes a server's answer on, and returns who is to write it; nil: nobody.
 func (x *framedCall) reply(f []byte) *mux.Writer {
+	status := x.speaks.returns(f)
+	if c := (cause{status: status, unexecuted: x.speaks.unexecuted(f)}); status != http.StatusOK && x.repeats(&failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, cause: c}) {
+		return nil
+	}
 	x.heard()
-	x.done.Status = x.speaks.returns(f)
+	x.done.Status = status
 	b := x.client
 	w := b.writer
 	err := w.Append(f)
@@ -349,6 +405,9 @@ func (x *framedCall) finish() {
 	x.unload()
 	x.end()
 	b := x.client
+	if x.keeps {
+		b.kept.Add(-int64(len(x.kept)))
+	}
 	x.client, x.trace, x.route, x.cluster, x.table, x.fields = nil, nil, nil, nil, nil, nil
 	x.speaks.recycle()
 	b.answered()

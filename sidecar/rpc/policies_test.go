@@ -175,10 +175,11 @@ routes:
 			t.Errorf("beside one that cannot be connected to: %d, %+v", status, w.nth(t, 1))
 		}
 		failed := 0
-		for range 20 {
+		for i := range 20 {
 			if call("eject", time.Minute) != 200 {
 				failed++
 			}
+			w.nth(t, 2+i) // the server is told what became of it by then
 		}
 		if v := s.Clusters()["eject"].Views()[0]; failed != 2 || v.State != "suspect" || !strings.Contains(v.Why, "2 calls failed in a row") {
 			t.Errorf("%d of 20 calls failed, and the server is %+v", failed, v)
@@ -222,6 +223,102 @@ func TestPoliciesUnderLoad(t *testing.T) {
 		all.Wait()
 		if n := w.nth(t, clients*calls); n.Status != 200 || w.count() != clients*calls {
 			t.Errorf("%d calls are told of", w.count())
+		}
+	})
+}
+
+// What failed is tried again where that is said, within the budget: what may be repeated, and whatever a server says that it has not done.
+func TestPoliciesOfRetries(t *testing.T) {
+	eachDialect(t, func(t *testing.T, d *dialect) {
+		var mu sync.Mutex
+		came := map[string]int{}
+		server := d.serve(t, func(q *said) int {
+			mu.Lock()
+			defer mu.Unlock()
+			if came[q.service]++; came[q.service] > 1 && q.service != "always" {
+				return 200
+			}
+			switch q.service {
+			case "breaks":
+				return breaks
+			case "slow":
+				return nothing
+			case "fails":
+				return 500
+			}
+			return 503
+		})
+		addr, _, w := d.proxied(t, nil, `clusters:
+  one: {PROTOCOL, endpoints: [%q], retry_budget: {percent: 100}}
+  poor: {PROTOCOL, endpoints: [%[1]q], retry_budget: {percent: 20, per_second: 0}}
+routes:
+  - {path: {prefix: /breaks}, to: one, timeout: 1m, retry: {when: [reset], methods: [METHOD], backoff: 1ms}}
+  - {path: {prefix: /slow}, to: one, timeout: 1m, retry: {when: [timeout], methods: [METHOD], per_try_timeout: 50ms, backoff: 1ms}}
+  - {path: {prefix: /fails}, to: one, timeout: 1m, retry: {when: [500], methods: [METHOD], backoff: 1ms}}
+  - {path: {prefix: /busy}, to: one, timeout: 1m, retry: {backoff: 1ms}}
+  - {path: {prefix: /always}, to: poor, timeout: 1m, retry: {attempts: 3, methods: [METHOD], backoff: 1ns}}
+  - {path: {prefix: /plain}, to: one, timeout: 1m}
+`, server)
+		call := d.dial(t, addr)
+		for i, c := range []struct {
+			service         string
+			status, retries int
+		}{{"breaks", 200, 1}, {"slow", 200, 1}, {"fails", 200, 1}, {"busy", 200, 1}, {"plain", 503, 0}} {
+			status := call(c.service, time.Minute)
+			if done := w.nth(t, i+1); done.Status != c.status || done.Retries != c.retries || (status == 200) != (c.status == 200) {
+				t.Errorf("%s: the client is told %d; %+v", c.service, status, done)
+			}
+		}
+		const calls = 100
+		for range calls {
+			call("always", time.Minute)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if n := came["always"]; n < calls || n > calls*5/4 {
+			t.Errorf("of %d calls %d came to a server that fails them all", calls, n)
+		}
+	})
+}
+
+// What a call by frames may have done is not done twice, unless the route says that it may be; nor is one that is too long to be kept, or oneway.
+func TestFramedCallsAreNotRepeated(t *testing.T) {
+	eachDialect(t, func(t *testing.T, d *dialect) {
+		if strings.HasPrefix(d.name, "http") {
+			return // whose methods say it
+		}
+		var came atomic.Int64
+		server := d.serve(t, func(q *said) int {
+			came.Add(1)
+			switch q.service {
+			case "breaks":
+				return breaks
+			case "fails":
+				return 500
+			}
+			return 503
+		})
+		addr, _, w := d.proxied(t, nil, `clusters: {one: {PROTOCOL, endpoints: [%q], retry_budget: {percent: 100}}}
+routes:
+  - {path: {prefix: /long}, to: one, timeout: 1m, retry: {methods: [METHOD], backoff: 1ms}}
+  - {to: one, timeout: 1m, retry: {when: [500, 502, 503], backoff: 1ms}}
+`, server)
+		call := d.dial(t, addr)
+		for i, c := range []struct {
+			service string
+			status  int
+		}{{"breaks", 502}, {"fails", 500}, {"long", 503}} {
+			came.Store(0)
+			var pairs []string
+			if c.service == "long" {
+				for k := range 20 {
+					pairs = append(pairs, fmt.Sprint("key", k), strings.Repeat("x", 1000))
+				}
+			}
+			call(c.service, time.Minute, pairs...)
+			if done := w.nth(t, i+1); done.Status != c.status || done.Retries != 0 || came.Load() != 1 {
+				t.Errorf("%s came %d times: %+v", c.service, came.Load(), done)
+			}
 		}
 	})
 }

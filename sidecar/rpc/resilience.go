@@ -97,6 +97,7 @@ func (f *failure) retryAfter() string {
 type cause struct {
 	reset, timeout bool
 	status         int
+	unexecuted     bool // nothing of it has been done: it may be repeated whatever it is
 }
 
 // tryAgain says whether the route has a call tried again that failed so, and takes that from the budget. whole is that it can be sent as it
@@ -110,7 +111,7 @@ func (x *call) tryAgain(c cause, whole bool) bool {
 	if !(c.reset && w.Reset || c.timeout && w.Timeout || c.status != 0 && slices.Contains(w.Status, c.status)) {
 		return false
 	}
-	if !slices.Contains(y.Methods, x.done.Method) {
+	if !c.unexecuted && !slices.Contains(y.Methods, x.done.Method) {
 		return false
 	}
 	now := time.Now()

@@ -205,7 +205,7 @@ func (x *describedCall) outgoing(f []byte, left time.Duration, room *[]byte) ([]
 	return f, nil
 }
 
-func (x *describedCall) address(f []byte, n uint32) { x.p.SetID(f, uint64(n)) }
+func (p *describedFraming) address(f []byte, n uint32) { p.SetID(f, uint64(n)) }
 
 func (x *describedCall) appendFailure(out []byte, f *failure) []byte {
 	return x.p.AppendFailure(out, x.id, f.status)
@@ -215,3 +215,5 @@ func (x *describedCall) returns(f []byte) (status int) {
 	x.p.SetID(f, x.id)
 	return x.p.Counts(f)
 }
+
+func (x *describedCall) unexecuted(f []byte) bool { return x.p.Unexecuted(f) }

@@ -101,12 +101,22 @@ func (c *checker) framed(at string, r *Rule, d *Document) {
 		name string
 		is   bool
 	}{
-		{"hosts", len(r.Hosts) > 0}, {"query", len(r.Query) > 0}, {"retry", r.Retry != nil}, {"mirror", r.Mirror != nil}, {"hedge", r.Hedge != nil}, {"rewrite", r.Rewrite != (Rewrite{})},
+		{"hosts", len(r.Hosts) > 0}, {"query", len(r.Query) > 0}, {"mirror", r.Mirror != nil}, {"hedge", r.Hedge != nil}, {"rewrite", r.Rewrite != (Rewrite{})},
 		{"response_headers", r.Response.Set != nil || r.Response.Remove != nil},
 		{"headers", mute && r.Headers != nil}, {"request_headers", mute && (r.Request.Set != nil || r.Request.Remove != nil)},
 	} {
 		if f.is {
 			c.problem(at+"."+f.name, "calls by %s, which the cluster %s speaks, have no %s", name, cluster, f.name)
+		}
+	}
+	if y := r.Retry; y != nil {
+		if y.Methods == nil && (y.When.Reset || y.When.Timeout) {
+			c.problem(at+".retry", "calls by %s are tried again upon reset and timeout where methods: [%s] declares that they may be repeated", name, method)
+		}
+		for _, m := range y.Methods {
+			if m != method {
+				c.problem(at+".retry.methods", "calls by %s, which the cluster %s speaks, have the method %s", name, cluster, method)
+			}
 		}
 	}
 	for _, m := range r.Methods {
