@@ -291,7 +291,7 @@ routes:
 		if f.ID() != uint32(i) || f.Status() != c.want {
 			t.Errorf("%d: status %d of %d, want %d", i, f.Status(), f.ID(), c.want)
 		}
-		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || boltStatus(d.Status) != c.want) || c.why == "" && d.Why != "" {
+		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || boltStatuses.told(d.Status) != c.want) || c.why == "" && d.Why != "" {
 			t.Errorf("%d: %+v", i, d)
 		}
 		if i == 11 && !bytes.Equal(f.Header(), bolttest.Map("service", "stock", "colour", "red", "x-team", "1")) {

@@ -51,8 +51,8 @@ func eachDialect(t *testing.T, test func(t *testing.T, d *dialect)) {
 			return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 		})},
 		{name: "http2", protocol: "http2", method: "GET", serve: serveHTTP(func(t *testing.T, h http.HandlerFunc) string { addr, _ := backend2(t, h); return addr }), dial: callHTTP(client2)},
-		framed("bolt", "", bolt.Split, askedByBolt, saidByBolt, answeredByBolt, func(f bolt.Frame) int { return ofBoltStatus(f.Status()) }),
-		framed("dubbo", "", dubbo.Split, askedByDubbo, saidByDubbo, answeredByDubbo, func(f dubbo.Frame) int { return ofDubboStatus(f.Status()) }),
+		framed("bolt", "", bolt.Split, askedByBolt, saidByBolt, answeredByBolt, func(f bolt.Frame) int { return boltStatuses.counted(f.Status()) }),
+		framed("dubbo", "", dubbo.Split, askedByDubbo, saidByDubbo, answeredByDubbo, func(f dubbo.Frame) int { return dubboStatuses.counted(f.Status()) }),
 		describedDialect(t),
 	}
 	for _, d := range all {

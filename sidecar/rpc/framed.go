@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"cmp"
+	"net/http"
 	"time"
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
@@ -56,6 +58,27 @@ type speaker interface {
 	unexecuted(f []byte) bool
 	// recycle gives the call back.
 	recycle()
+}
+
+// statuses are by which a protocol says how calls have ended.
+type statuses[S comparable] struct {
+	ok, failed S
+	tell       map[int]S // what a client is told for a status of HTTP; for others failed
+	count      map[S]int // the status of HTTP as which a server's is counted; others are 500
+}
+
+func (s *statuses[S]) told(status int) S {
+	if v, ok := s.tell[status]; ok {
+		return v
+	}
+	return s.failed
+}
+
+func (s *statuses[S]) counted(of S) int {
+	if of == s.ok {
+		return http.StatusOK
+	}
+	return cmp.Or(s.count[of], http.StatusInternalServerError)
 }
 
 // framingOf is the protocol whose frames begin so; nil: none's do. more is that what comes next may tell.
