@@ -859,7 +859,9 @@ func testBoltFlood(t *testing.T, toBolt func(addrs ...string) string) {
 }
 
 // A call costs the allocations that its log line needs, and few beside.
-func TestBoltAllocations(t *testing.T) {
+func TestBoltAllocations(t *testing.T) { eachBolt(t, testBoltAllocations) }
+
+func testBoltAllocations(t *testing.T, toBolt func(addrs ...string) string) {
 	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte { return f.AppendAnswer(out, bolt.Success) })
 	s, err := New(table(t, toBolt(server)), testSettings, nobody{}, nil, zap.NewNop())
 	if err != nil {

@@ -20,32 +20,33 @@ import (
 // call is one request and what becomes of it, whatever protocol it came by. With the fields of its head, which its protocol
 // has, it is a route.Call.
 type call struct {
-	server    *Server
-	isTLS     bool                // it came encrypted
-	protocol  string              // as clusters have it
-	described *xprotocol.Protocol // likewise
-	method    []byte
-	host      []byte // without a port, in lower case
-	hostport  []byte // as the client wrote it
-	path      []byte
-	query     []byte // nil: none
-	route     *route.Route
-	cluster   *upstream.Cluster // of the route, chosen by weight
-	tried     []*upstream.Endpoint
-	room      [4]*upstream.Endpoint // for tried
-	at        *upstream.Endpoint    // that has the call, and has not been told what became of it
-	again     int                   // times that the route has had it tried again
-	refusals  int                   // of servers that have done nothing of it
-	table     *routed               // the route is of
-	fields    route.Call            // itself, with its head
-	deadline  time.Time
-	tryBy     time.Time // when the endpoint has to have begun to answer; the deadline, or before it
-	trace     Trace
-	fault     fault
-	mirror    *mirror // nil: none
-	hedging   hedging
-	place     place
-	done      Done
+	server   *Server
+	isTLS    bool   // it came encrypted
+	protocol string // as clusters have it
+	method   []byte
+	host     []byte // without a port, in lower case
+	hostport []byte // as the client wrote it
+	path     []byte
+	query    []byte // nil: none
+	route    *route.Route
+	cluster  *upstream.Cluster // of the route, chosen by weight
+	tried    []*upstream.Endpoint
+	room     [4]*upstream.Endpoint // for tried
+	at       *upstream.Endpoint    // that has the call, and has not been told what became of it
+	again    int                   // times that the route has had it tried again
+	refusals int                   // of servers that have done nothing of it
+	table    *routed               // the route is of
+	fields   route.Call            // itself, with its head
+	deadline time.Time
+	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
+	trace    Trace
+	fault    fault
+	mirror   *mirror // nil: none
+	hedging  hedging
+	place    place
+	done     Done
+
+	described *xprotocol.Protocol // the protocol, where the document of routes describes it
 }
 
 func (x *call) begin(c *conn) {

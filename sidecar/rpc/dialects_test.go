@@ -60,10 +60,13 @@ func eachDialect(t *testing.T, test func(t *testing.T, d *dialect)) {
 	}
 }
 
+// spoken is what a cluster says of its protocol.
+func (d *dialect) spoken() string { return "protocol: " + d.protocol + ", connect_timeout: 60s" }
+
 // proxied is a proxy before servers, by clusters and routes in which PROTOCOL is the dialect's, and METHOD its method.
 func (d *dialect) proxied(t *testing.T, tracer Tracer, document string, args ...any) (addr string, s *Server, w *watched) {
 	t.Helper()
-	text := strings.NewReplacer("PROTOCOL", "protocol: "+d.protocol, "METHOD", d.method).Replace(fmt.Sprintf(document, args...))
+	text := strings.NewReplacer("PROTOCOL", d.spoken(), "METHOD", d.method).Replace(fmt.Sprintf(document, args...))
 	settings := testSettings
 	settings.Silence, settings.HeadTimeout = time.Minute, time.Minute
 	return proxyTraced(t, settings, text+d.protocols, tracer)
@@ -222,6 +225,7 @@ const describedStock = `protocols:
     status: {at: 3, width: 1, ok: [20], failed: 70, tell: {404: 60, 503: 61, 504: 62}, count: {60: 404, 61: 503, 62: 504, 100: 503}, unexecuted: [100]}
     metadata: {part: meta, count: 2, key: 1, value: 2, service: svc, method: mth, traceparent: trace, deadline: ttl, caller: who}
     deadline: {at: 18, width: 4}
+    parting: "ca fe 06 00 0000000000000000 18000000 0000 0000 00000000"
 `
 
 // stockProtocol is it as Go has it.

@@ -72,7 +72,7 @@ func (p *describedFraming) appendNobody(out, f []byte) []byte {
 	return p.AppendFailure(out, p.ID(f), http.StatusNotFound)
 }
 
-func (p *describedFraming) appendParting(out []byte) []byte { return out }
+func (p *describedFraming) appendParting(out []byte) []byte { return p.AppendParting(out) }
 
 func (p *describedFraming) call() *framedCall {
 	x := describedCalls.Get().(*describedCall)
@@ -95,7 +95,9 @@ type describedCall struct {
 }
 
 func (x *describedCall) recycle() {
-	x.p = nil
+	if x.p = nil; cap(x.told) > mostRoom {
+		x.told = nil
+	}
 	describedCalls.Put(x)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,17 @@ import (
 
 func toStock(addr string) string {
 	return fmt.Sprintf("clusters: {stock: {protocol: x-stock, connect_timeout: 60s, endpoints: [%q]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 1m}]\n", addr) + describedStock
+}
+
+// stockServer answers all that it is asked that it is well.
+func stockServer(t *testing.T, p *xprotocol.Protocol) (addr string, conns *atomic.Int64) {
+	t.Helper()
+	return serving(t, func(l net.Listener, answer func(out []byte, f []byte) []byte) { muxtest.Serve(l, p.Split, answer) }, func(out []byte, f []byte) []byte {
+		from := len(out)
+		out = p.AppendFailure(out, p.ID(f), 0)
+		out[from+3] = 20
+		return out
+	})
 }
 
 // speaking is an end of a connection of x-stock.
@@ -126,12 +138,7 @@ func TestDescribedRefusals(t *testing.T) {
 // What is no frame, too long, or shorter than its head says, ends its connection alone, and is noted; so does a client that stops within a frame.
 func TestDescribedHostileClients(t *testing.T) {
 	p := stockProtocol(t)
-	server, _ := serving(t, func(l net.Listener, answer func(out []byte, f []byte) []byte) { muxtest.Serve(l, p.Split, answer) }, func(out []byte, f []byte) []byte {
-		from := len(out)
-		out = p.AppendFailure(out, p.ID(f), 0)
-		out[from+3] = 20
-		return out
-	})
+	server, _ := stockServer(t, p)
 	settings := testSettings
 	addr, s, w := proxy(t, settings, toStock(server))
 	good := stockFrame(t, p, 1, 7, "what?", "svc", "stock")
@@ -212,12 +219,7 @@ func TestDescribedMagics(t *testing.T) {
 // Connections of clients outlive a change of the routes that does not change their protocol; where it does, their calls are refused, and others' go on.
 func TestDescribedAnew(t *testing.T) {
 	p := stockProtocol(t)
-	server, conns := serving(t, func(l net.Listener, answer func(out []byte, f []byte) []byte) { muxtest.Serve(l, p.Split, answer) }, func(out []byte, f []byte) []byte {
-		from := len(out)
-		out = p.AppendFailure(out, p.ID(f), 0)
-		out[from+3] = 20
-		return out
-	})
+	server, conns := stockServer(t, p)
 	addr, s, w := proxy(t, testSettings, toStock(server))
 	a := speak(t, dial(t, addr))
 	q := stockFrame(t, p, 1, 7, "", "svc", "stock")
@@ -280,5 +282,26 @@ routes: [{path: {exact: /shop}, to: shop, timeout: 1m}]
 	a.write(dubbo.AppendHeartbeat(nil, 77))
 	if f := a.answer(); !f.Event() || f.Request() || f.ID() != 77 || f.Status() != dubbo.OK {
 		t.Errorf("a heartbeat is answered % x", f)
+	}
+}
+
+// At the drain clients are told, calls that come still are answered, and the connection ends.
+func TestDescribedDrain(t *testing.T) {
+	p := stockProtocol(t)
+	server, _ := stockServer(t, p)
+	addr, s, _ := proxy(t, testSettings, toStock(server))
+	s.lastCalls = time.Hour
+	a := speak(t, dial(t, addr))
+	q := stockFrame(t, p, 1, 7, "", "svc", "stock")
+	a.write(q)
+	a.expect(xprotocol.Answer, 7, 20)
+	done := make(chan error, 1)
+	go func() { done <- s.Shutdown(t.Context()) }()
+	a.expect(xprotocol.Parting, 0, 0)
+	a.write(q)
+	a.expect(xprotocol.Answer, 7, 20)
+	_ = a.Close() // a client that has heard it does
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

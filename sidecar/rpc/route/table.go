@@ -26,12 +26,14 @@ type Call interface {
 
 // Table finds the route of a call. It does not change.
 type Table struct {
-	Clusters  map[string]*Cluster
-	Described []*xprotocol.Protocol // that clients may speak beside the others
-	routes    []*Route
-	names     map[string]*index // by host
-	below     map[string]*index // by what follows "*."
-	anywhere  *index
+	Clusters map[string]*Cluster
+	routes   []*Route
+	names    map[string]*index // by host
+	below    map[string]*index // by what follows "*."
+	anywhere *index
+
+	// Described are protocols that clients may speak beside the others, by name.
+	Described []*xprotocol.Protocol
 }
 
 // Route is a rule that is ready for calls.

@@ -18,8 +18,7 @@ import (
 // Cluster is endpoints that can all answer.
 type Cluster struct {
 	Name      string
-	Protocol  string              // as route.Cluster has it
-	Described *xprotocol.Protocol // likewise
+	Protocol  string // as route.Cluster has it
 	Endpoints []*Endpoint
 	Budget    *limit.Budget // of what routes have tried again
 	// Concurrency bounds the calls under way; nil: nothing does.
@@ -31,6 +30,9 @@ type Cluster struct {
 	eject   *route.Eject       // with what it says by default; nil: none is
 	changes sync.Mutex         // of who is out, and of chosen; taken before an endpoint's
 	chosen  atomic.Pointer[choice]
+
+	// Described is the protocol, where the document of routes describes it.
+	Described *xprotocol.Protocol
 }
 
 // choice is whom calls go to until an endpoint's state changes.

@@ -27,6 +27,7 @@ type Protocol struct {
 	part            int    // of metadata; -1: none
 	starts          []byte // the magic
 	fails, asks, is []byte
+	parting         []byte // tells that no more calls are taken; nil: nothing does
 }
 
 // layout is Layout with its lengths by the numbers of parts.
@@ -367,6 +368,12 @@ func (c *compiling) templates() {
 		c.is = c.template(".heartbeat_answer", r.HeartbeatAnswer, is[0], &c.answer)
 	} else if r.Heartbeat != "" || r.HeartbeatAnswer != "" {
 		c.problem(".heartbeat", "it is not said which frames are heartbeats")
+	}
+	switch {
+	case r.Parting != "" && len(r.Kind.Parting) == 0:
+		c.problem(".parting", "it is not said by which kind of frames an end parts")
+	case r.Parting != "":
+		c.parting = c.template(".parting", r.Parting, r.Kind.Parting[0], &c.request)
 	}
 	if c.is != nil && r.Status.Width > 0 {
 		c.put(c.is, Field{r.Status.At, r.Status.Width}, r.Status.OK[0])

@@ -30,6 +30,7 @@ type Rule struct {
 	Failure         Hex `yaml:"failure"` // the answer to a request that has none
 	Heartbeat       Hex `yaml:"heartbeat"`
 	HeartbeatAnswer Hex `yaml:"heartbeat_answer"`
+	Parting         Hex `yaml:"parting"` // that clients are told at the drain; none: they are not
 }
 
 // Field is where a number stands in a head.

@@ -260,6 +260,9 @@ func (p *Protocol) AppendHeartbeat(out []byte, id uint64) []byte { return p.numb
 // AppendBeat writes the answer to a heartbeat of that number.
 func (p *Protocol) AppendBeat(out []byte, id uint64) []byte { return p.numbered(out, p.is, id) }
 
+// AppendParting tells the other end that no more calls are taken; nothing where that is not said how.
+func (p *Protocol) AppendParting(out []byte) []byte { return append(out, p.parting...) }
+
 func (p *Protocol) numbered(out, f []byte, id uint64) []byte {
 	if f == nil {
 		return out

@@ -265,6 +265,8 @@ func TestProblems(t *testing.T) {
 		"method: method|method: Service":                                     ".metadata: the key Service stands for two things",
 		"head: 24|head: 24\nservice: shop":                                   ".service: what is called is said by the metadata",
 		"head: 24|head: 24\nfailure: \"ca fe\"":                              ".failure: 2 bytes are no whole frame",
+		"head: 24|head: 24\nparting: \"ca fe\"":                              ".parting: 2 bytes are no whole frame",
+		"parting: [6]}|}\nparting: \"ca fe\"":                                ".parting: it is not said by which kind",
 		"head: 24|head: 24\nfailure: \"ca ff 00\"":                           ".failure: what begins with",
 		"head: 24|head: 24\nfailure: \"ca fe 01" + strings.Repeat(" 00", 21) + "\"":     ".failure: its kind is 0x1, and has to be 0x3",
 		"head: 24|head: 24\nanswer: {lengths: []}":                                      ".answer: lengths of answers",
