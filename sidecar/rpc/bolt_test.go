@@ -893,3 +893,26 @@ func testBoltAllocations(t *testing.T, toBolt func(addrs ...string) string) {
 		t.Errorf("%v allocations a call", n)
 	}
 }
+
+// A call that waits to be tried again ends with the proxy.
+func TestBoltRetriesEndWithTheProxy(t *testing.T) {
+	came := make(chan struct{}, 10)
+	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte {
+		came <- struct{}{}
+		return f.AppendAnswer(out, bolt.Busy)
+	})
+	addr, s, w := proxy(t, testSettings, fmt.Sprintf("clusters: {stock: {protocol: bolt, connect_timeout: 60s, endpoints: [%q]}}\nroutes: [{to: stock, timeout: 3h, retry: {backoff: 1h, longest_backoff: 1h}}]\n", server))
+	a := askBolt(t, addr)
+	q := stock(1)
+	q.Timeout = -1
+	a.send(q)
+	<-came
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "1 calls were cut") {
+		t.Errorf("the drain ended with %v", err)
+	}
+	if d := w.last(t); d.Path != "/stock/ask" || d.Status == 200 {
+		t.Errorf("%+v", d)
+	}
+}
