@@ -209,7 +209,7 @@ bench-xa: build ## Measure what atomic transactions cost: fsyncs, and two writte
 	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go run ./bench/xa $(ARGS)
 
 .PHONY: bench-rpc
-bench-rpc: build ## Measure what the hop of a call costs beside nginx, HAProxy, a bare relay and net/http, in turns; flags in ARGS (-grpc).
+bench-rpc: build ## Measure what the hop of a call costs beside nginx, HAProxy, a bare relay and net/http, in turns; flags in ARGS (-grpc, -outstanding).
 	@scripts/need server haproxy
 	go run ./bench/rpc $(ARGS)
 

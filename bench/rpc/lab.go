@@ -64,7 +64,7 @@ type lab struct {
 	children []*dev.Child
 	http     family
 	grpc     family
-	bolt     family
+	framed   []*framedFamily
 }
 
 // family is what is measured of a protocol.
@@ -72,6 +72,12 @@ type family struct {
 	targets []*target // the server itself is the first
 	clients func(addr string, n int) ([]*client, error)
 	beside  string // the target that CPU times are divided by
+}
+
+// framedFamily is that of a protocol of frames.
+type framedFamily struct {
+	family
+	*speech
 }
 
 // origin is the server's address.
@@ -104,7 +110,7 @@ func openLab(ctx context.Context, o *options) (*lab, error) {
 		err = l.startGRPC(ctx, o)
 	}
 	if err == nil && len(o.outstanding) > 0 {
-		err = l.startBolt(ctx, o)
+		err = l.startFramed(ctx, o)
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.close())
@@ -153,13 +159,19 @@ func (l *lab) startGRPC(ctx context.Context, o *options) error {
 	})
 }
 
-func (l *lab) startBolt(ctx context.Context, o *options) error {
-	f := &l.bolt
-	return startAll(o, []start{
-		{direct, func() error { return l.again(ctx, f, "boltorigin", direct) }},
-		{relay, func() error { return l.again(ctx, f, "relay", relay) }},
-		{plain, func() error { return l.startHeddle(ctx, f, plain, boltRoutes) }},
-	})
+func (l *lab) startFramed(ctx context.Context, o *options) error {
+	for _, of := range speeches() {
+		f := &framedFamily{speech: of}
+		if err := startAll(o, []start{
+			{direct, func() error { return l.again(ctx, &f.family, of.origin, direct) }},
+			{relay, func() error { return l.again(ctx, &f.family, "relay", relay) }},
+			{plain, func() error { return l.startHeddle(ctx, &f.family, plain, of.routes) }},
+		}); err != nil {
+			return err
+		}
+		l.framed = append(l.framed, f)
+	}
+	return nil
 }
 
 // again starts this program once more, in a role. The origin has both processors: what it does is not measured.

@@ -1,6 +1,6 @@
 // Command rpc measures what a hop of a call costs: requests of HTTP/1.1 sent to one server itself and, in turns, through a bare
 // byte relay, nginx, HAProxy, net/http's ReverseProxy and heddle, by the same client in the same run; calls of gRPC, through the relay, HAProxy and
-// heddle; and requests of Bolt on one connection, through the relay and heddle. Each proxy has one processor. It starts and ends everything it needs. Level: bench.
+// heddle; and requests of Bolt, Dubbo and a protocol that is described, on one connection each, through the relay and heddle. Each proxy has one processor. It starts and ends everything it needs. Level: bench.
 package main
 
 import (
@@ -28,7 +28,7 @@ type options struct {
 	window      time.Duration
 	connections []int    // of HTTP/1.1
 	grpc        []int    // connections of gRPC
-	outstanding []int    // requests of Bolt on one connection
+	outstanding []int    // requests of Bolt, Dubbo and a described protocol on one connection
 	targets     []string // names; empty: all
 	heddle      string
 }
@@ -63,7 +63,7 @@ func parseOptions() (*options, error) {
 	flag.StringVar(&o.heddle, "heddle", "bin/heddle", "heddle to measure")
 	connections := flag.String("connections", "1,64", "connections of the client of HTTP/1.1, one measurement each; empty: none")
 	grpc := flag.String("grpc", "1,8", "connections of the client of gRPC, each with as many calls at once, one measurement each; empty: none")
-	outstanding := flag.String("outstanding", "1,64", "requests that the client of Bolt has under way on its connection, one measurement each; empty: none")
+	outstanding := flag.String("outstanding", "1,64", "requests that the clients of Bolt, Dubbo and a described protocol have under way on their connection, one measurement each; empty: none")
 	targets := flag.String("targets", "", "targets to measure, by their names in the table (default all)")
 	flag.Parse()
 	var err error
@@ -124,11 +124,12 @@ func run(ctx context.Context, o *options) error {
 			err = l.rounds(ctx, o, &l.grpc, n, fmt.Sprintf("gRPC, %d connections of %d streams, %d bytes and as many back", n, streams(n), grpcBytes))
 		}
 	}
-	for _, n := range o.outstanding {
-		if err != nil {
-			break
+	for _, f := range l.framed {
+		for _, n := range o.outstanding {
+			if err == nil {
+				err = l.framedRounds(ctx, o, f, n)
+			}
 		}
-		err = l.boltRounds(ctx, o, n)
 	}
 	return errors.Join(err, l.close())
 }

@@ -30,11 +30,13 @@ func TestMeasure(t *testing.T) {
 		t.Fatalf("the %s does not listen", role)
 		return ""
 	}
-	bolt := start("boltorigin", "")
-	for name, addr := range map[string]string{direct: bolt, relay: start("relay", bolt)} {
-		inTime(t, "Bolt, "+name, func(window time.Duration) (sample, error) {
-			return measureBolt(t.Context(), &target{name: name, addr: addr, pid: os.Getpid()}, 64, window)
-		})
+	for _, of := range speeches() {
+		server := start(of.origin, "")
+		for name, addr := range map[string]string{direct: server, relay: start("relay", server)} {
+			inTime(t, of.name+", "+name, func(window time.Duration) (sample, error) {
+				return measureFramed(t.Context(), of, &target{name: name, addr: addr, pid: os.Getpid()}, 64, window)
+			})
+		}
 	}
 	origin, origin2 := start("origin", ""), start("grpc", "")
 	for name, addr := range map[string]string{

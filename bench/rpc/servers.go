@@ -13,8 +13,8 @@ import (
 
 // roles are what this program is when it is started again, with where it listens and where it sends.
 var roles = map[string]func(listen, to string) error{
-	"origin": serveOrigin, "relay": serveRelay, "reverseproxy": serveReverseProxy, "boltorigin": serveBoltOrigin,
-	"grpc": serveGRPC,
+	"origin": serveOrigin, "relay": serveRelay, "reverseproxy": serveReverseProxy, "grpc": serveGRPC,
+	"boltorigin": listening(serveBoltOrigin), "dubboorigin": listening(serveDubboOrigin), "stockorigin": listening(serveStockOrigin),
 }
 
 // serveOrigin answers whatever ends with an empty line, without a look at it: as little as a server can do.

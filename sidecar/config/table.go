@@ -271,7 +271,7 @@ var table = []section{
 			Doc: "Longest head of a call: its first line and its fields. A longer one is answered 431.",
 			at:  func(c *Config) any { return &c.RPC.HeadSize }},
 		{Name: "rpc.frame_size", Kind: Bytes, Default: "8MiB", Min: kib, Max: 1 << 30, Reload: true,
-			Doc: "Longest frame of Bolt and Dubbo, asked or answered. A longer one ends its connection.",
+			Doc: "Longest frame of Bolt, Dubbo and protocols that are described, asked or answered. A longer one ends its connection.",
 			at:  func(c *Config) any { return &c.RPC.FrameSize }},
 		{Name: "rpc.idle_timeout", Kind: Duration, Default: "75s", Min: int64(time.Second), Reload: true,
 			Doc: "How long a client's connection may be without a call.",

@@ -68,6 +68,43 @@ func toBolt(addrs ...string) string {
 	return fmt.Sprintf("clusters: {stock: {protocol: bolt, connect_timeout: 60s, endpoints: [%s]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 1m}]\n", `"`+strings.Join(addrs, `", "`)+`"`)
 }
 
+// describedBolt is what version 1 of Bolt is in words that any protocol could be described by.
+const describedBolt = `protocols:
+  x-bolt:
+    magic: "01"
+    head: 22
+    parts: [class, header, content]
+    lengths: [{at: 14, width: 2, of: class}, {at: 16, width: 2, of: header}, {at: 18, width: 4, of: content}]
+    answer: {head: 20, lengths: [{at: 12, width: 2, of: class}, {at: 14, width: 2, of: header}, {at: 16, width: 4, of: content}]}
+    id: {at: 5, width: 4}
+    kind: {at: 1, width: 3, request: [0x010001], oneway: [0x020001], answer: [0x000002], heartbeat: [0x010000], heartbeat_answer: [0x000000]}
+    status:
+      at: 10
+      width: 2
+      ok: [0]
+      failed: 1
+      tell: {404: 6, 400: 9, 429: 4, 502: 16, 503: 8, 504: 7}
+      count: {6: 404, 9: 400, 18: 400, 4: 503, 8: 503, 5: 502, 16: 502, 7: 504}
+      unexecuted: [4]
+    deadline: {at: 10, width: 4}
+    metadata: {part: header, key: 4, value: 4, service: sofa_head_target_service, method: sofa_head_method_name, traceparent: traceparent, caller: x-forwarded-client-cert}
+    failure: "01 000002 01 00000000 01 0000 0000 0000 00000000"
+    heartbeat: "01 010000 01 00000000 01 ffffffff 0000 0000 00000000"
+    heartbeat_answer: "01 000000 01 00000000 01 0000 0000 0000 00000000"
+`
+
+// eachBolt has a test be one of Bolt as it is known, and as it is described.
+func eachBolt(t *testing.T, test func(t *testing.T, toBolt func(addrs ...string) string)) {
+	t.Run("known", func(t *testing.T) { test(t, toBolt) })
+	t.Run("described", func(t *testing.T) {
+		test(t, func(addrs ...string) string { return asDescribed(toBolt(addrs...)) })
+	})
+}
+
+func asDescribed(document string) string {
+	return strings.ReplaceAll(document, "protocol: bolt", "protocol: x-bolt") + describedBolt
+}
+
 // peer is the other end of a connection of a protocol of frames.
 type peer[F ~[]byte] struct {
 	net.Conn
@@ -140,7 +177,9 @@ func (a *asking) expect(id uint32, s bolt.Status) {
 
 // Calls of many clients share a connection to the server, under the numbers that each client gave them, whatever they are, and nothing
 // but number and time is another.
-func TestBoltCallsShareAConnection(t *testing.T) {
+func TestBoltCallsShareAConnection(t *testing.T) { eachBolt(t, testBoltCallsShareAConnection) }
+
+func testBoltCallsShareAConnection(t *testing.T, toBolt func(addrs ...string) string) {
 	server, conns := boltServer(t, bolttest.Echo)
 	addr, _, w := proxy(t, testSettings, toBolt(server))
 	const clients, calls = 8, 50
@@ -181,7 +220,7 @@ func TestBoltCallsShareAConnection(t *testing.T) {
 		t.Errorf("%d connections to the server", n)
 	}
 	d := w.nth(t, clients*calls)
-	if d.Status != 200 || d.Path != "/stock/ask" || d.Method != "BOLT" || d.Cluster != "stock" || d.Endpoint != server {
+	if d.Status != 200 || d.Path != "/stock/ask" || !strings.HasSuffix(d.Method, "BOLT") || d.Cluster != "stock" || d.Endpoint != server {
 		t.Errorf("%+v", d)
 	}
 }
@@ -252,7 +291,7 @@ routes:
 		if f.ID() != uint32(i) || f.Status() != c.want {
 			t.Errorf("%d: status %d of %d, want %d", i, f.Status(), f.ID(), c.want)
 		}
-		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || boltStatus(d.Status) != c.want) || c.why == "" && d.Why != "" {
+		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || boltStatuses.told(d.Status) != c.want) || c.why == "" && d.Why != "" {
 			t.Errorf("%d: %+v", i, d)
 		}
 		if i == 11 && !bytes.Equal(f.Header(), bolttest.Map("service", "stock", "colour", "red", "x-team", "1")) {
@@ -291,7 +330,9 @@ func (h *holding[F]) answer(out []byte, f F) []byte {
 
 // A call's time is its caller's or the route's, is sent on less what was used, and when it is over its caller is told; the answer that
 // comes later is nobody's.
-func TestBoltTimeout(t *testing.T) {
+func TestBoltTimeout(t *testing.T) { eachBolt(t, testBoltTimeout) }
+
+func testBoltTimeout(t *testing.T, toBolt func(addrs ...string) string) {
 	h := newHolding(bolttest.Echo)
 	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte {
 		if f.Timeout() > 50 {
@@ -331,13 +372,15 @@ func TestBoltTimeout(t *testing.T) {
 }
 
 // Oneway calls reach the server, and nothing answers them, whatever becomes of them.
-func TestBoltOneway(t *testing.T) {
+func TestBoltOneway(t *testing.T) { eachBolt(t, testBoltOneway) }
+
+func testBoltOneway(t *testing.T, toBolt func(addrs ...string) string) {
 	h := newHolding(bolttest.Echo)
 	close(h.let)
 	server, _ := boltServer(t, h.answer)
 	addr, _, w := proxy(t, testSettings, toBolt(server))
 	a := askBolt(t, addr)
-	m, lost := stock(1), bolttest.Message{Type: bolt.Oneway, ID: 2, Class: "com.shop.Other"}
+	m, lost := stock(1), bolttest.Message{Type: bolt.Oneway, ID: 2, Class: "com.shop.Other", Header: bolttest.Map("sofa_head_target_service", "other")}
 	m.Type, m.Timeout = bolt.Oneway, -1
 	a.send(m, lost)
 	<-h.got
@@ -354,7 +397,9 @@ func TestBoltOneway(t *testing.T) {
 }
 
 // A server that ends its connection with calls under way has their clients be told that they may have been done, and the next call gets a new one.
-func TestBoltServerLeaves(t *testing.T) {
+func TestBoltServerLeaves(t *testing.T) { eachBolt(t, testBoltServerLeaves) }
+
+func testBoltServerLeaves(t *testing.T, toBolt func(addrs ...string) string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -395,7 +440,9 @@ func TestBoltServerLeaves(t *testing.T) {
 }
 
 // A call that comes just when an idle connection ends gets another one.
-func TestBoltLinkEndsAsACallComes(t *testing.T) {
+func TestBoltLinkEndsAsACallComes(t *testing.T) { eachBolt(t, testBoltLinkEndsAsACallComes) }
+
+func testBoltLinkEndsAsACallComes(t *testing.T, toBolt func(addrs ...string) string) {
 	server, conns := boltServer(t, bolttest.Echo)
 	addr, s, w := proxy(t, testSettings, toBolt(server))
 	a := askBolt(t, addr)
@@ -419,7 +466,9 @@ func TestBoltLinkEndsAsACallComes(t *testing.T) {
 }
 
 // A client that takes nothing of what the proxy itself answers is cut, rather than left to wait.
-func TestBoltClientTakesNoRefusals(t *testing.T) {
+func TestBoltClientTakesNoRefusals(t *testing.T) { eachBolt(t, testBoltClientTakesNoRefusals) }
+
+func testBoltClientTakesNoRefusals(t *testing.T, toBolt func(addrs ...string) string) {
 	server, _ := boltServer(t, bolttest.Echo)
 	lost := stock(1)
 	lost.Header = bolttest.Map("service", "nowhere")
@@ -448,7 +497,9 @@ func TestBoltClientTakesNoRefusals(t *testing.T) {
 }
 
 // A client that takes nothing is cut, and others of the same server's connection are not late for it.
-func TestBoltSlowClient(t *testing.T) {
+func TestBoltSlowClient(t *testing.T) { eachBolt(t, testBoltSlowClient) }
+
+func testBoltSlowClient(t *testing.T, toBolt func(addrs ...string) string) {
 	big := bytes.Repeat([]byte("x"), 256<<10)
 	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte {
 		m := bolttest.Message{ID: f.ID(), Content: big}
@@ -476,7 +527,9 @@ func TestBoltSlowClient(t *testing.T) {
 }
 
 // At the drain what is under way is answered, and the connection ends then.
-func TestBoltDrain(t *testing.T) {
+func TestBoltDrain(t *testing.T) { eachBolt(t, testBoltDrain) }
+
+func testBoltDrain(t *testing.T, toBolt func(addrs ...string) string) {
 	h := newHolding(bolttest.Echo)
 	server, _ := boltServer(t, h.answer)
 	addr, s, _ := proxy(t, testSettings, toBolt(server))
@@ -709,7 +762,9 @@ func (b below) Parent() string { return string(b) }
 func (below) End(*Done)        {}
 
 // Servers that no cluster has any more get no calls, and answer those that they have.
-func TestBoltServersAreReplaced(t *testing.T) {
+func TestBoltServersAreReplaced(t *testing.T) { eachBolt(t, testBoltServersAreReplaced) }
+
+func testBoltServersAreReplaced(t *testing.T, toBolt func(addrs ...string) string) {
 	h := newHolding(bolttest.Echo)
 	old, _ := boltServer(t, h.answer)
 	next, conns := boltServer(t, bolttest.Echo)
@@ -741,7 +796,9 @@ func TestBoltServersAreReplaced(t *testing.T) {
 }
 
 // A client that stops within a frame is not waited for; one that waits for its answer is.
-func TestBoltSilence(t *testing.T) {
+func TestBoltSilence(t *testing.T) { eachBolt(t, testBoltSilence) }
+
+func testBoltSilence(t *testing.T, toBolt func(addrs ...string) string) {
 	h := newHolding(bolttest.Echo)
 	server, _ := boltServer(t, h.answer)
 	settings := testSettings
@@ -766,7 +823,9 @@ func TestBoltSilence(t *testing.T) {
 }
 
 // A flood of calls that are not answered is refused beyond a bound, and each has one answer.
-func TestBoltFlood(t *testing.T) {
+func TestBoltFlood(t *testing.T) { eachBolt(t, testBoltFlood) }
+
+func testBoltFlood(t *testing.T, toBolt func(addrs ...string) string) {
 	h := newHolding(bolttest.Echo)
 	h.got = make(chan struct{}, 1<<20)
 	server, _ := boltServer(t, h.answer)
@@ -800,7 +859,9 @@ func TestBoltFlood(t *testing.T) {
 }
 
 // A call costs the allocations that its log line needs, and few beside.
-func TestBoltAllocations(t *testing.T) {
+func TestBoltAllocations(t *testing.T) { eachBolt(t, testBoltAllocations) }
+
+func testBoltAllocations(t *testing.T, toBolt func(addrs ...string) string) {
 	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte { return f.AppendAnswer(out, bolt.Success) })
 	s, err := New(table(t, toBolt(server)), testSettings, nobody{}, nil, zap.NewNop())
 	if err != nil {
@@ -830,5 +891,28 @@ func TestBoltAllocations(t *testing.T) {
 	ask()
 	if n := testing.AllocsPerRun(500, ask); n > 4 {
 		t.Errorf("%v allocations a call", n)
+	}
+}
+
+// A call that waits to be tried again ends with the proxy.
+func TestBoltRetriesEndWithTheProxy(t *testing.T) {
+	came := make(chan struct{}, 10)
+	server, _ := boltServer(t, func(out []byte, f bolt.Frame) []byte {
+		came <- struct{}{}
+		return f.AppendAnswer(out, bolt.Busy)
+	})
+	addr, s, w := proxy(t, testSettings, fmt.Sprintf("clusters: {stock: {protocol: bolt, connect_timeout: 60s, endpoints: [%q]}}\nroutes: [{to: stock, timeout: 3h, retry: {backoff: 1h, longest_backoff: 1h}}]\n", server))
+	a := askBolt(t, addr)
+	q := stock(1)
+	q.Timeout = -1
+	a.send(q)
+	<-came
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "1 calls were cut") {
+		t.Errorf("the drain ended with %v", err)
+	}
+	if d := w.last(t); d.Path != "/stock/ask" || d.Status == 200 {
+		t.Errorf("%+v", d)
 	}
 }

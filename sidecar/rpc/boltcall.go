@@ -78,6 +78,7 @@ func (x *boltCall) recycle() { boltCalls.Put(x) }
 
 func (x *boltCall) open(frame []byte) {
 	f := bolt.Frame(frame)
+	x.parent, x.caller = parentHeader, identityHeader
 	x.protocol, x.id, x.oneway = route.Bolt, f.ID(), f.Type() == bolt.Oneway
 	x.head.Keep(f)
 	if ms := f.Timeout(); ms > 0 {
@@ -186,55 +187,34 @@ func (x *boltCall) outgoing(frame []byte, left time.Duration, room *[]byte) ([]b
 	return f, nil
 }
 
-func (x *boltCall) address(frame []byte, n uint32) {
+func (boltFraming) address(frame []byte, n uint32) {
 	f := bolt.Frame(frame)
 	f.SetID(n)
 	f.Seal()
 }
 
 func (x *boltCall) appendFailure(out []byte, f *failure) []byte {
-	return x.head.AppendAnswer(out, boltStatus(f.status))
+	return x.head.AppendAnswer(out, boltStatuses.told(f.status))
 }
 
 func (x *boltCall) returns(frame []byte) (status int) {
-	x.address(frame, x.id)
-	return ofBoltStatus(bolt.Frame(frame).Status())
+	boltFraming{}.address(frame, x.id)
+	return boltStatuses.counted(bolt.Frame(frame).Status())
 }
 
-// boltStatus is what a client of Bolt is told for a status of HTTP.
-func boltStatus(status int) bolt.Status {
-	switch status {
-	case http.StatusNotFound:
-		return bolt.NoProcessor
-	case http.StatusBadRequest:
-		return bolt.CodecException
-	case http.StatusTooManyRequests:
-		return bolt.Busy
-	case http.StatusBadGateway:
-		return bolt.ConnectionClosed
-	case http.StatusServiceUnavailable:
-		return bolt.SendFailed
-	case http.StatusGatewayTimeout:
-		return bolt.Timeout
-	}
-	return bolt.Failed
+func (x *boltCall) unexecuted(f []byte) bool {
+	s := bolt.Frame(f).Status()
+	return s == bolt.Busy || s == bolt.SendFailed
 }
 
-// ofBoltStatus is what a server's status is counted as.
-func ofBoltStatus(s bolt.Status) int {
-	switch s {
-	case bolt.Success:
-		return http.StatusOK
-	case bolt.NoProcessor:
-		return http.StatusNotFound
-	case bolt.CodecException, bolt.DeserializeException:
-		return http.StatusBadRequest
-	case bolt.Busy, bolt.SendFailed:
-		return http.StatusServiceUnavailable
-	case bolt.CommunicationFailed, bolt.ConnectionClosed:
-		return http.StatusBadGateway
-	case bolt.Timeout:
-		return http.StatusGatewayTimeout
-	}
-	return http.StatusInternalServerError
+var boltStatuses = statuses[bolt.Status]{
+	ok: bolt.Success, failed: bolt.Failed,
+	tell: map[int]bolt.Status{
+		http.StatusNotFound: bolt.NoProcessor, http.StatusBadRequest: bolt.CodecException, http.StatusTooManyRequests: bolt.Busy, http.StatusBadGateway: bolt.ConnectionClosed,
+		http.StatusServiceUnavailable: bolt.SendFailed, http.StatusGatewayTimeout: bolt.Timeout,
+	},
+	count: map[bolt.Status]int{
+		bolt.NoProcessor: http.StatusNotFound, bolt.CodecException: http.StatusBadRequest, bolt.DeserializeException: http.StatusBadRequest, bolt.Busy: http.StatusServiceUnavailable,
+		bolt.SendFailed: http.StatusServiceUnavailable, bolt.CommunicationFailed: http.StatusBadGateway, bolt.ConnectionClosed: http.StatusBadGateway, bolt.Timeout: http.StatusGatewayTimeout,
+	},
 }

@@ -54,17 +54,27 @@ func (c *conn) serve() {
 	tcp.Part(c.client.Conn, c.socket, partBytes)
 }
 
-// servePlain serves what is under the encryption, if there is one: the first byte tells HTTP, which begins with a letter, from the
+// servePlain serves what is under the encryption, if there is one: the first bytes tell HTTP, which begins with a method, from the
 // protocols of frames.
 func (c *conn) servePlain() {
 	if c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || !c.setIdle(true) || c.client.More() != nil {
 		return
 	}
-	if speaks := framingOf(c.client.Waiting()[0]); speaks != nil {
-		c.serveFrames(speaks)
+	for {
+		speaks, more := framingOf(c.client.Waiting(), c.server.table.Load().described)
+		switch {
+		case speaks != nil:
+			c.serveFrames(speaks)
+		case more:
+			if !c.setIdle(false) || c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().HeadTimeout)) != nil || c.client.More() != nil {
+				return
+			}
+			continue
+		default:
+			c.serveCalls()
+		}
 		return
 	}
-	c.serveCalls()
 }
 
 func (c *conn) serveCalls() {

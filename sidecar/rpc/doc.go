@@ -1,7 +1,7 @@
 // Package rpc is the data plane of calls: it takes them from clients, has the table of routes say where they go, and passes
 // them on to a server of that cluster. Heads are read, bodies are streamed as they are. One goroutine a connection does it all
 // while a call's body fits what has been read with its head. It speaks HTTP/1.0, 1.1 and 2,
-// of gRPC what a proxy has to, and SOFA Bolt and Dubbo 2, whose calls share connections.
+// of gRPC what a proxy has to, and SOFA Bolt, Dubbo 2 and protocols that the document of routes describes, whose calls share connections.
 //
 // It imports nothing of the SQL half: the two meet in sidecar. Level: sidecar.
 package rpc
@@ -19,7 +19,7 @@ type Settings struct {
 	IdleTimeout    time.Duration // between a client's calls
 	HeadTimeout    time.Duration // from a head's first byte to its last: 408 beyond
 	Silence        time.Duration // of either end within a message
-	FrameSize      int           // bytes of a frame of Bolt or Dubbo; a longer one ends its connection
+	FrameSize      int           // bytes of a frame of Bolt, Dubbo or a protocol that is described; a longer one ends its connection
 	TLS            *tls.Config   // for those who want to speak it; nil: nobody may
 	Strict         bool          // all have to
 }

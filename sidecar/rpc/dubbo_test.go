@@ -182,7 +182,7 @@ routes:
 		q.Path, q.Method, q.Attachments = c.path, c.method, c.attachments
 		a.send(q)
 		f := a.expect(uint64(i), c.want)
-		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || dubboStatus(d.Status) != c.want || !bytes.Contains(f.Body(), []byte(d.Why))) || c.why == "" && d.Why != "" {
+		if d := w.nth(t, i+1); c.why != "" && (!strings.Contains(d.Why, c.why) || dubboStatuses.told(d.Status) != c.want || !bytes.Contains(f.Body(), []byte(d.Why))) || c.why == "" && d.Why != "" {
 			t.Errorf("%d: %+v, the client is told %q", i, d, f.Body())
 		}
 		if c.path == "edited" && c.why == "" {

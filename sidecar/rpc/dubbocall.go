@@ -96,6 +96,7 @@ func (x *dubboCall) Header(name string) ([]byte, bool) {
 
 func (x *dubboCall) open(frame []byte) {
 	f := dubbo.Frame(frame)
+	x.parent, x.caller = parentHeader, identityHeader
 	x.protocol, x.id, x.oneway, x.pairs, x.legible, x.tells = route.Dubbo, f.ID(), !f.TwoWay(), nil, false, false
 }
 
@@ -192,52 +193,30 @@ func (x *dubboCall) outgoing(frame []byte, left time.Duration, room *[]byte) ([]
 	return *room, nil
 }
 
-func (x *dubboCall) address(f []byte, n uint32) { dubbo.Frame(f).SetID(uint64(n)) }
+func (dubboFraming) address(f []byte, n uint32) { dubbo.Frame(f).SetID(uint64(n)) }
 
 func (x *dubboCall) appendFailure(out []byte, f *failure) []byte {
-	return dubbo.AppendFailure(out, x.id, dubboStatus(f.status), "heddle: "+f.why)
+	return dubbo.AppendFailure(out, x.id, dubboStatuses.told(f.status), "heddle: "+f.why)
 }
 
 func (x *dubboCall) returns(frame []byte) (status int) {
 	f := dubbo.Frame(frame)
 	f.SetID(x.id)
-	return ofDubboStatus(f.Status())
+	return dubboStatuses.counted(f.Status())
 }
 
-// dubboStatus is what a client of Dubbo is told for a status of HTTP.
-func dubboStatus(status int) dubbo.Status {
-	switch status {
-	case http.StatusNotFound:
-		return dubbo.ServiceNotFound
-	case http.StatusBadRequest:
-		return dubbo.BadRequest
-	case http.StatusTooManyRequests:
-		return dubbo.ThreadpoolExhausted
-	case http.StatusBadGateway:
-		return dubbo.ChannelInactive
-	case http.StatusServiceUnavailable:
-		return dubbo.ServerError
-	case http.StatusGatewayTimeout:
-		return dubbo.ServerTimeout
-	}
-	return dubbo.ServiceError
+func (x *dubboCall) unexecuted(f []byte) bool {
+	return dubbo.Frame(f).Status() == dubbo.ThreadpoolExhausted
 }
 
-// ofDubboStatus is what a server's status is counted as.
-func ofDubboStatus(s dubbo.Status) int {
-	switch s {
-	case dubbo.OK:
-		return http.StatusOK
-	case dubbo.ServiceNotFound:
-		return http.StatusNotFound
-	case dubbo.BadRequest, dubbo.ClientError:
-		return http.StatusBadRequest
-	case dubbo.ThreadpoolExhausted:
-		return http.StatusServiceUnavailable
-	case dubbo.ChannelInactive:
-		return http.StatusBadGateway
-	case dubbo.ClientTimeout, dubbo.ServerTimeout:
-		return http.StatusGatewayTimeout
-	}
-	return http.StatusInternalServerError
+var dubboStatuses = statuses[dubbo.Status]{
+	ok: dubbo.OK, failed: dubbo.ServiceError,
+	tell: map[int]dubbo.Status{
+		http.StatusNotFound: dubbo.ServiceNotFound, http.StatusBadRequest: dubbo.BadRequest, http.StatusTooManyRequests: dubbo.ThreadpoolExhausted, http.StatusBadGateway: dubbo.ChannelInactive,
+		http.StatusServiceUnavailable: dubbo.ServerError, http.StatusGatewayTimeout: dubbo.ServerTimeout,
+	},
+	count: map[dubbo.Status]int{
+		dubbo.ServiceNotFound: http.StatusNotFound, dubbo.BadRequest: http.StatusBadRequest, dubbo.ClientError: http.StatusBadRequest, dubbo.ThreadpoolExhausted: http.StatusServiceUnavailable,
+		dubbo.ChannelInactive: http.StatusBadGateway, dubbo.ClientTimeout: http.StatusGatewayTimeout, dubbo.ServerTimeout: http.StatusGatewayTimeout,
+	},
 }

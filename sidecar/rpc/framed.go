@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"cmp"
+	"net/http"
 	"time"
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
@@ -18,6 +20,7 @@ type framing interface {
 	kind(f []byte) uint16                        // what has to be alike for frames to share a connection
 	number(f []byte) (n uint32, ok bool)         // of an answer; false: no question had it
 	call() *framedCall                           // an empty one
+	address(f []byte, n uint32)                  // gives a frame that is sent its number
 	appendHeartbeat(out []byte, n uint32) []byte // a question of whether the other end is there
 	appendBeat(out, f []byte) []byte             // answers it
 	appendNobody(out, f []byte) []byte           // answers a call that a server makes; nothing: it wants no answer
@@ -47,23 +50,54 @@ type speaker interface {
 	opaque() *failure
 	// outgoing is the frame as the server gets it, but for its number, told that its caller waits so long. room is for a frame that has to be written anew.
 	outgoing(f []byte, left time.Duration, room *[]byte) ([]byte, *failure)
-	// address gives a frame that outgoing made its number.
-	address(f []byte, n uint32)
 	// appendFailure answers that there is no answer.
 	appendFailure(out []byte, f *failure) []byte
 	// returns gives a server's answer the number of its question, and says what it is counted as.
 	returns(f []byte) (status int)
+	// unexecuted says whether a server's answer is that nothing of the call has been done.
+	unexecuted(f []byte) bool
 	// recycle gives the call back.
 	recycle()
 }
 
-// framingOf is the protocol whose frames begin with a byte; nil: none's do.
-func framingOf(first byte) framing {
-	switch first {
-	case bolt.V1, bolt.V2:
-		return boltFraming{}
-	case dubbo.Magic0:
-		return dubboFraming{}
+// statuses are by which a protocol says how calls have ended.
+type statuses[S comparable] struct {
+	ok, failed S
+	tell       map[int]S // what a client is told for a status of HTTP; for others failed
+	count      map[S]int // the status of HTTP as which a server's is counted; others are 500
+}
+
+func (s *statuses[S]) told(status int) S {
+	if v, ok := s.tell[status]; ok {
+		return v
 	}
-	return nil
+	return s.failed
+}
+
+func (s *statuses[S]) counted(of S) int {
+	if of == s.ok {
+		return http.StatusOK
+	}
+	return cmp.Or(s.count[of], http.StatusInternalServerError)
+}
+
+// framingOf is the protocol whose frames begin so; nil: none's do. more is that what comes next may tell.
+func framingOf(b []byte, described []*describedFraming) (speaks framing, more bool) {
+	for _, p := range described {
+		is, may := p.Begins(b)
+		if is {
+			return p, false
+		}
+		more = more || may
+	}
+	if more {
+		return nil, true
+	}
+	switch b[0] {
+	case bolt.V1, bolt.V2:
+		return boltFraming{}, false
+	case dubbo.Magic0:
+		return dubboFraming{}, false
+	}
+	return nil, false
 }

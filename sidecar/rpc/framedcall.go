@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,8 +25,12 @@ type framedCall struct {
 	pairs   []mux.Pair    // what its frame says under names
 	legible bool          // they could be read
 	tells   bool          // the server can be told more beside them
+	parent  string        // the key of the trace; "": none is
+	caller  string        // the key of who the client is; "": none is
 	target  []byte        // room for the path
-	loaded  time.Time     // when it was sent; the zero time: it was not
+	kept    []byte        // the frame, to be sent again; its room, where keeps is false
+	keeps   bool
+	loaded  time.Time // when it was sent; the zero time: it was not
 	under   *upstream.Endpoint
 }
 
@@ -42,7 +47,7 @@ func (x *framedCall) Header(name string) ([]byte, bool) {
 // serve has a call be answered. The frame is the reader's, and may be changed.
 func (x *framedCall) serve(b *framedConn, f []byte) {
 	x.begin(b.conn)
-	x.client, x.limit, x.loaded = b, 0, time.Time{}
+	x.client, x.limit, x.loaded, x.keeps = b, 0, time.Time{}, false
 	x.speaks.open(f)
 	if b.underway.Add(1) > maxUnderway {
 		x.fail(&failure{status: http.StatusTooManyRequests, why: "the connection has as many calls under way as it may"})
@@ -180,6 +185,7 @@ func (x *framedCall) await(e *upstream.Endpoint, f []byte) (*framedLink, *failur
 
 // send gives a link the call. Without a failure the call is another's from then on.
 func (x *framedCall) send(l *framedLink, f []byte, room *[]byte) *failure {
+	x.keep(f)
 	out, failed := x.speaks.outgoing(f, time.Until(x.deadline), room)
 	if failed != nil {
 		return failed
@@ -187,7 +193,7 @@ func (x *framedCall) send(l *framedLink, f []byte, room *[]byte) *failure {
 	x.under, x.loaded = l.endpoint, time.Now()
 	l.endpoint.Load.Begin()
 	if x.oneway {
-		x.speaks.address(out, mux.None)
+		l.speaks.address(out, mux.None)
 		if err := l.writer.Append(out); err != nil {
 			return x.unsent(err)
 		}
@@ -199,14 +205,14 @@ func (x *framedCall) send(l *framedLink, f []byte, room *[]byte) *failure {
 	if most == 0 {
 		most = maxUnderway // the endpoint has been left by its cluster a moment ago
 	}
-	id, err := l.table.Put(x, x.deadline, most)
+	id, err := l.table.Put(x, x.tryBy, most)
 	if errors.Is(err, mux.ErrClosed) {
 		l.links.forget(l) // whoever closed it has yet to: the next try is on another one
 	}
 	if err != nil {
 		return x.unsent(err)
 	}
-	x.speaks.address(out, id)
+	l.speaks.address(out, id) // the call may be another's by now
 	if err := l.writer.Append(out); err != nil {
 		if _, mine := l.table.Take(id); mine {
 			return x.unsent(err)
@@ -227,6 +233,54 @@ func (x *framedCall) unsent(err error) *failure {
 	return &failure{status: http.StatusServiceUnavailable, why: "the server took no call: " + err.Error(), again: true}
 }
 
+// maxKept bounds the frames that can be sent again: those of a connection's calls, and each of them.
+const (
+	maxKept  = 4 << 20
+	longKept = 16 << 10
+)
+
+// keep keeps the frame where the route may have the call tried again.
+func (x *framedCall) keep(f []byte) {
+	if x.keeps || x.oneway || x.route.Retry == nil || len(f) > longKept {
+		return
+	}
+	if b := x.client; b.kept.Add(int64(len(f))) > maxKept {
+		b.kept.Add(-int64(len(f)))
+		return
+	}
+	x.kept, x.keeps = append(x.kept[:0], f...), true
+}
+
+// repeats has a call be tried again that a server had, where the route says so; false: it is not.
+func (x *framedCall) repeats(f *failure) bool {
+	if !x.keeps || !x.tryAgain(f.cause, true) {
+		return false
+	}
+	f.repeat = true
+	x.unload()
+	return x.client.later(func() {
+		x.speaks.moved(x.kept)
+		last := x.rest(f)
+		if x.client.isGone() {
+			last.repeat = false
+		}
+		at, failed := x.next(last)
+		if failed != nil {
+			x.fail(failed)
+			return
+		}
+		link, failed := x.await(at, x.kept)
+		x.resume(x.kept, at, link, failed)
+	})
+}
+
+// lost is fail of a call that a server had.
+func (x *framedCall) lost(f *failure) {
+	if !x.repeats(f) {
+		x.fail(f)
+	}
+}
+
 // changed says whether what the frame says under names is another for the server. Where the names cannot be read, which illegible says, a route
 // cannot change them.
 func (x *framedCall) changed(illegible string) (is bool, failed *failure) {
@@ -234,21 +288,26 @@ func (x *framedCall) changed(illegible string) (is bool, failed *failure) {
 	if edits && !x.legible {
 		return false, &failure{status: http.StatusBadRequest, why: illegible + ", which the route changes"}
 	}
-	return edits || x.tells && (x.trace != nil || x.done.Identity != "") || slices.ContainsFunc(x.pairs, func(p mux.Pair) bool { return claimsIdentity(p.Key) }), nil
+	return edits || x.tells && (x.trace != nil || x.done.Identity != "") || slices.ContainsFunc(x.pairs, func(p mux.Pair) bool { return x.claims(p.Key) }), nil
 }
 
 // drops says whether the server does not get a pair of the client's.
 func (x *framedCall) drops(p *mux.Pair) bool {
-	return claimsIdentity(p.Key) || x.trace != nil && p.Is(parentHeader) || editedKey(&x.route.Request, string(p.Key))
+	return x.claims(p.Key) || x.tells && x.parent != "" && (x.trace != nil && p.Is(x.parent) || x.tracing(strings.ToLower(string(p.Key)))) || editedKey(&x.route.Request, string(p.Key))
 }
 
 // appendOwn writes the pairs that the server gets beside the client's.
 func (x *framedCall) appendOwn(out []byte, pair func(out []byte, key, value string) []byte) []byte {
-	if x.tells && x.done.Identity != "" {
-		out = pair(out, identityHeader, string(appendIdentity([]byte("URI="), x.done.Identity)))
+	if x.tells && x.done.Identity != "" && x.caller != "" {
+		out = pair(out, x.caller, string(appendIdentity([]byte("URI="), x.done.Identity)))
 	}
-	if x.tells && x.trace != nil {
-		out = pair(out, parentHeader, x.trace.Parent())
+	if x.tells && x.parent != "" {
+		x.eachTracing(func(name, value string) {
+			if name == parentHeader {
+				name = x.parent
+			}
+			out = pair(out, name, value)
+		})
 	}
 	for key, value := range x.route.Request.Set {
 		out = pair(out, key, value)
@@ -256,23 +315,32 @@ func (x *framedCall) appendOwn(out []byte, pair func(out []byte, key, value stri
 	return out
 }
 
-// claimsIdentity says whether a server may read a key as the one that tells who the client is: in whatever case, with _ for -.
-func claimsIdentity(key []byte) bool {
-	if len(key) != len(identityHeader) {
+// claims says whether a server may read a key as one that tells who the client is: in whatever case, with _ for -.
+func (x *framedCall) claims(key []byte) bool {
+	return alike(key, identityHeader) || x.caller != identityHeader && x.caller != "" && alike(key, x.caller)
+}
+
+// alike says whether two keys are the same, in whatever case, with _ for -.
+func alike(key []byte, name string) bool {
+	if len(key) != len(name) {
 		return false
 	}
-	for i, c := range key {
-		switch {
-		case c == '_':
-			c = '-'
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		}
-		if c != identityHeader[i] {
+	for i := range key {
+		if plainKey(key[i]) != plainKey(name[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func plainKey(c byte) byte {
+	switch {
+	case c == '_':
+		return '-'
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // editedKey says whether an edit takes a key away or sets it anew.
@@ -308,8 +376,12 @@ func (x *framedCall) fail(f *failure) {
 
 // reply passes a server's answer on, and returns who is to write it; nil: nobody.
 func (x *framedCall) reply(f []byte) *mux.Writer {
+	status := x.speaks.returns(f)
+	if c := (cause{status: status, unexecuted: x.speaks.unexecuted(f)}); status != http.StatusOK && x.repeats(&failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, cause: c}) {
+		return nil
+	}
 	x.heard()
-	x.done.Status = x.speaks.returns(f)
+	x.done.Status = status
 	b := x.client
 	w := b.writer
 	err := w.Append(f)
@@ -338,6 +410,9 @@ func (x *framedCall) finish() {
 	x.unload()
 	x.end()
 	b := x.client
+	if x.keeps {
+		b.kept.Add(-int64(len(x.kept)))
+	}
 	x.client, x.trace, x.route, x.cluster, x.table, x.fields = nil, nil, nil, nil, nil, nil
 	x.speaks.recycle()
 	b.answered()

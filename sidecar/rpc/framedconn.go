@@ -25,12 +25,14 @@ type framedConn struct {
 	path     string         // of the last call
 	waiters  sync.WaitGroup // goroutines with calls that wait for a connection to a server
 	parked   atomic.Int64   // bytes of these calls
-	underway atomic.Int64   // calls that have no answer
-	ending   atomic.Bool    // nothing is read any more
-	quiet    chan struct{}  // has one when ending is true and nothing is under way, or when the connection is cut
-	set      time.Time      // when the deadline of reading was
-	midway   bool           // it is one within a frame
-	last     time.Time      // when no more calls are taken; the zero time: the client has not been told that it is to send none
+	kept     atomic.Int64   // bytes of calls that can be sent again
+	leaving  leaving
+	underway atomic.Int64  // calls that have no answer
+	ending   atomic.Bool   // nothing is read any more
+	quiet    chan struct{} // has one when ending is true and nothing is under way, or when the connection is cut
+	set      time.Time     // when the deadline of reading was
+	midway   bool          // it is one within a frame
+	last     time.Time     // when no more calls are taken; the zero time: the client has not been told that it is to send none
 }
 
 const (
@@ -56,10 +58,34 @@ func (c *conn) serveFrames(speaks framing) {
 		b.settle()
 	}
 	c.holds(nil)
-	b.waiters.Wait()
+	b.leave()
 	b.writer.Finish()
 	b.writer.Close(errGone)
 	b.reader.Release()
+}
+
+// leaving is that no more goroutines of a connection begin.
+type leaving struct {
+	mu   sync.Mutex
+	over bool
+}
+
+// later has a goroutine of the connection's go on with a call; it returns false if none begins any more.
+func (b *framedConn) later(do func()) bool {
+	b.leaving.mu.Lock()
+	defer b.leaving.mu.Unlock()
+	if !b.leaving.over {
+		b.waiters.Go(do)
+	}
+	return !b.leaving.over
+}
+
+// leave waits for the goroutines that there are.
+func (b *framedConn) leave() {
+	b.leaving.mu.Lock()
+	b.leaving.over = true
+	b.leaving.mu.Unlock()
+	b.waiters.Wait()
 }
 
 var errGone = errors.New("the client has gone")

@@ -275,7 +275,8 @@ func (l *framedLink) answer(f []byte) {
 // late has calls whose time is over.
 func (l *framedLink) late(all []*framedCall) {
 	for _, x := range all {
-		x.fail(&failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: !x.hurried()})
+		early := time.Now().Before(x.deadline)
+		x.lost(&failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: early || !x.hurried(), cause: cause{timeout: early}})
 	}
 	l.leave()
 }
@@ -287,7 +288,7 @@ func (l *framedLink) end(err error) {
 		rest := l.table.Close()
 		_ = l.up.Conn.Close() // run's read ends
 		for _, x := range rest {
-			x.fail(&failure{status: http.StatusBadGateway, why: "the server ended the connection: " + err.Error(), fault: true})
+			x.lost(&failure{status: http.StatusBadGateway, why: "the server ended the connection: " + err.Error(), fault: true, cause: cause{reset: true}})
 		}
 	})
 }

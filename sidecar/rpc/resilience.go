@@ -22,6 +22,8 @@ type routed struct {
 	needs    map[*route.Route][]*need
 
 	guarded bool // some routes are for some clients only
+
+	described []*describedFraming // of protocols that clients may speak
 }
 
 type limiter struct {
@@ -34,7 +36,7 @@ const maxKeys = 100_000
 
 // governed goes on with the limits that the table before it had for a route of that name, where they are the same.
 func governed(t *route.Table, before *routed) *routed {
-	r := &routed{Table: t, limits: map[*route.Route][]limiter{}, hedges: hedges(t, before), adaptive: adaptive(t, before), needs: needing(t, before)}
+	r := &routed{Table: t, limits: map[*route.Route][]limiter{}, hedges: hedges(t, before), adaptive: adaptive(t, before), needs: needing(t, before), described: described(t, before)}
 	had := map[string][]limiter{}
 	if before != nil {
 		for _, old := range before.Routes() {
@@ -96,6 +98,7 @@ func (f *failure) retryAfter() string {
 type cause struct {
 	reset, timeout bool
 	status         int
+	unexecuted     bool // nothing of it has been done: it may be repeated whatever it is
 }
 
 // tryAgain says whether the route has a call tried again that failed so, and takes that from the budget. whole is that it can be sent as it
@@ -109,7 +112,7 @@ func (x *call) tryAgain(c cause, whole bool) bool {
 	if !(c.reset && w.Reset || c.timeout && w.Timeout || c.status != 0 && slices.Contains(w.Status, c.status)) {
 		return false
 	}
-	if !slices.Contains(y.Methods, x.done.Method) {
+	if !c.unexecuted && !slices.Contains(y.Methods, x.done.Method) {
 		return false
 	}
 	now := time.Now()

@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
 // Callers say in several spellings which trace a call is of. Its server finds the call's span in all those of B3 that came, beside W3C's, whatever either
@@ -60,6 +64,35 @@ func TestSpellingsOfTraces(t *testing.T) {
 				t.Errorf("%s: its caller is %q, not %q", c.name, last, c.parent)
 			}
 			r.mu.Unlock()
+		}
+	}
+}
+
+// Likewise with protocols of frames, under whatever key these have the trace.
+func TestSpellingsOfTracesInFrames(t *testing.T) {
+	r := &traced{}
+	own := r.Parent()
+	for _, c := range []struct {
+		key   string
+		tells bool
+		want  string
+	}{
+		{parentHeader, true, "a=1 sw8=x traceparent=" + own + " b3=" + own[3:53] + "1"},
+		{"tp", true, "a=1 sw8=x tp=" + own + " b3=" + own[3:53] + "1"},
+		{"", true, "a=1 B3=old sw8=x traceparent=old"},
+		{parentHeader, false, "a=1 B3=old sw8=x traceparent=old"},
+	} {
+		x := &framedCall{parent: c.key, tells: c.tells}
+		x.trace, x.spelt, x.route = r, inB3, &route.Route{Rule: &route.Rule{}}
+		var got []byte
+		for _, p := range []mux.Pair{{Key: []byte("a"), Value: []byte("1")}, {Key: []byte("B3"), Value: []byte("old")}, {Key: []byte("sw8"), Value: []byte("x")}, {Key: []byte(parentHeader), Value: []byte("old")}} {
+			if !x.drops(&p) {
+				got = append(append(append(append(got, p.Key...), '='), p.Value...), ' ')
+			}
+		}
+		got = x.appendOwn(got, func(out []byte, key, value string) []byte { return append(out, key+"="+value+" "...) })
+		if strings.TrimSpace(string(got)) != c.want {
+			t.Errorf("under %q the server gets %s", c.key, got)
 		}
 	}
 }

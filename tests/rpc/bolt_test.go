@@ -29,7 +29,7 @@ func peers(t *testing.T, name string, args ...string) *exec.Cmd {
 		return harness.Command(t, dir, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars")
 	}), "jars", "*")
 	classes := t.TempDir()
-	if err := harness.Command(t, ".", "javac", "-Xlint:all,-path,-classfile", "-Werror", "-proc:none", "-cp", libraries, "-d", classes, "peers/"+name+".java"); err != nil {
+	if err := harness.Command(t, ".", "javac", "-Xlint:all,-path,-classfile", "-Werror", "-proc:none", "-cp", libraries, "-d", classes, "peers/Checks.java", "peers/"+name+".java"); err != nil {
 		t.Fatal(err)
 	}
 	all := append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlogging.path=" + t.TempDir(), "-Duser.home=" + t.TempDir(), "-Dbolt.netty.epoll.switch=false",
@@ -128,29 +128,53 @@ func beats(t *testing.T, addr string) {
 	}
 }
 
-// The Java library's own server and client, in all versions of the protocol.
+// The Java library's own server and client, in all versions of the protocol, and in the first by a description of it.
 func TestBoltOfJava(t *testing.T) {
+	t.Run("known", func(t *testing.T) {
+		boltOfJava(t, "bolt", "", "_PROTOCOL=1&_VERSION=1", "_PROTOCOL=2&_VERSION=1", "_PROTOCOL=2&_VERSION=2")
+	})
+	t.Run("described", func(t *testing.T) {
+		boltOfJava(t, "x-bolt", `protocols:
+  x-bolt:
+    magic: "01"
+    head: 22
+    parts: [class, header, content]
+    lengths: [{at: 14, width: 2, of: class}, {at: 16, width: 2, of: header}, {at: 18, width: 4, of: content}]
+    answer: {head: 20, lengths: [{at: 12, width: 2, of: class}, {at: 14, width: 2, of: header}, {at: 16, width: 4, of: content}]}
+    id: {at: 5, width: 4}
+    kind: {at: 1, width: 3, request: [0x010001], oneway: [0x020001], answer: [0x000002], heartbeat: [0x010000], heartbeat_answer: [0x000000]}
+    status: {at: 10, width: 2, failed: 1, tell: {400: 6, 404: 6, 502: 16, 503: 8, 504: 7}, count: {6: 404, 8: 503, 7: 504}, unexecuted: [4]}
+    deadline: {at: 10, width: 4}
+    metadata: {part: header, key: 4, value: 4, service: sofa_head_target_service, method: sofa_head_method_name}
+    failure: "01 000002 01 00000000 01 0000 0000 0000 00000000"
+    heartbeat: "01 010000 01 00000000 01 ffffffff 0000 0000 00000000"
+    heartbeat_answer: "01 000000 01 00000000 01 0000 0000 0000 00000000"
+`, "_PROTOCOL=1&_VERSION=1")
+	})
+}
+
+func boltOfJava(t *testing.T, protocol, described string, versions ...string) {
 	server, err := harness.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := start(t, fmt.Sprintf(`clusters:
-  stock: {protocol: bolt, endpoints: [%q], health: {check: {interval: 100ms, timeout: 10s}}}
-  mute: {protocol: bolt, endpoints: [%q]}
-  down: {protocol: bolt, endpoints: ["127.0.0.1:1"]}
+  stock: {protocol: %[1]s, endpoints: [%[2]q], health: {check: {interval: 100ms, timeout: 10s}}}
+  mute: {protocol: %[1]s, endpoints: [%[3]q]}
+  down: {protocol: %[1]s, endpoints: ["127.0.0.1:1"]}
 routes:
   - {name: stock, path: {exact: /stock/ask}, to: stock, timeout: 20s}
   - {path: {prefix: /mute}, to: mute, timeout: 200ms}
   - {path: {prefix: /down}, to: down}
-`, server, mute(t)), "rpc.log", "failed")
+`, protocol, server, mute(t))+described, "rpc.log", "failed")
 	_, port, err := net.SplitHostPort(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checked(t, peers(t, "Bolt", port, m.addr), m, 3*9+2, func(line string, in io.Writer) {
+	checked(t, peers(t, "Bolt", append([]string{port, m.addr}, versions...)...), m, 9*len(versions)+2, func(line string, in io.Writer) {
 		if line == "ok oneway" {
 			beats(t, server)
-			onewayIsCounted(t, m, in, 3)
+			onewayIsCounted(t, m, in, len(versions))
 		}
 	})
 }

@@ -1,13 +1,11 @@
 package rpc
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -127,24 +125,7 @@ func TestManyRoutesAreReloaded(t *testing.T) {
 		return text.String()
 	}
 	m := start(t, many(a, 2))
-	ctx, stop := context.WithCancel(t.Context())
-	var clients sync.WaitGroup
-	for range 3 {
-		clients.Go(func() {
-			for ctx.Err() == nil {
-				res, err := http.Get("http://" + m.addr + "/")
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				body, err := io.ReadAll(res.Body)
-				_ = res.Body.Close()
-				if s := string(body); err != nil || res.StatusCode != 200 || s != "a" && s != "b" {
-					t.Errorf("%d %q, %v", res.StatusCode, body, err)
-				}
-			}
-		})
-	}
+	stop := m.underLoad()
 	for _, next := range []struct {
 		to, want string
 		timeout  int // of all routes
@@ -165,5 +146,4 @@ func TestManyRoutesAreReloaded(t *testing.T) {
 		t.Logf("a reload took %v", time.Since(began))
 	}
 	stop()
-	clients.Wait()
 }

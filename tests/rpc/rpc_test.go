@@ -107,28 +107,37 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// Routes change by SIGHUP without a call that fails; a document that is wrong changes nothing, and the log says where.
-func TestRoutesAreReloaded(t *testing.T) {
-	a, b := server(t, says("a")), server(t, says("b"))
-	m := start(t, routes(a))
-	ctx, stop := context.WithCancel(t.Context())
+// underLoad has clients call, each call of which has to be answered a or b, until stop.
+func (m *mesh) underLoad() (stop func()) {
+	ctx, end := context.WithCancel(m.t.Context())
 	var clients sync.WaitGroup
 	for range 3 {
 		clients.Go(func() {
 			for ctx.Err() == nil {
 				res, err := http.Get("http://" + m.addr + "/")
 				if err != nil {
-					t.Error(err)
+					m.t.Error(err)
 					return
 				}
 				body, err := io.ReadAll(res.Body)
 				_ = res.Body.Close()
 				if s := string(body); err != nil || res.StatusCode != 200 || s != "a" && s != "b" {
-					t.Errorf("%d %q, %v", res.StatusCode, body, err)
+					m.t.Errorf("%d %q, %v", res.StatusCode, body, err)
 				}
 			}
 		})
 	}
+	return func() {
+		end()
+		clients.Wait()
+	}
+}
+
+// Routes change by SIGHUP without a call that fails; a document that is wrong changes nothing, and the log says where.
+func TestRoutesAreReloaded(t *testing.T) {
+	a, b := server(t, says("a")), server(t, says("b"))
+	m := start(t, routes(a))
+	stop := m.underLoad()
 	for i, to := range []string{b, a, b} {
 		m.write(routes(to))
 		if err := m.Signal(syscall.SIGHUP); err != nil {
@@ -148,7 +157,6 @@ func TestRoutesAreReloaded(t *testing.T) {
 		t.Errorf("after a wrong document: %q", body)
 	}
 	stop()
-	clients.Wait()
 }
 
 // A stock client's files arrive whole, both ways, and the process counts and logs what it has carried.

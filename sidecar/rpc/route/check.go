@@ -107,11 +107,12 @@ func (c *checker) document(d *Document) {
 	if len(d.Routes) == 0 {
 		c.problem("$", "there are no routes")
 	}
+	c.protocols(d)
 	for _, name := range slices.Sorted(maps.Keys(d.Clusters)) {
 		if c.known.hasCluster(d.Clusters[name]) {
 			continue
 		}
-		c.cluster(fmt.Sprintf("$.clusters.'%s'", name), name, d.Clusters[name])
+		c.cluster(fmt.Sprintf("$.clusters.'%s'", name), name, d.Clusters[name], d)
 	}
 	names, numbers := map[string]bool{}, map[string]bool{}
 	for i, r := range d.Routes {
@@ -135,7 +136,7 @@ func (c *checker) document(d *Document) {
 	}
 }
 
-func (c *checker) cluster(at, name string, cl *Cluster) {
+func (c *checker) cluster(at, name string, cl *Cluster, d *Document) {
 	if cl == nil || len(cl.Endpoints) == 0 && cl.Discover == nil {
 		c.problem(at, "the cluster %s has no endpoints", name)
 		return
@@ -162,7 +163,7 @@ func (c *checker) cluster(at, name string, cl *Cluster) {
 			c.problem(at, "the address %q is not host:port", e.Address)
 		}
 	}
-	c.protocol(at, cl)
+	c.protocol(at, cl, d)
 	if cl.ConnectTimeout < 0 || cl.IdleTimeout < 0 || cl.MaxConnections < 0 || cl.MaxPending < 0 {
 		c.problem(at, "a limit of the cluster %s is below 0", name)
 	}

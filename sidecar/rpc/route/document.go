@@ -11,19 +11,23 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // Document is what people write: where calls can go, and which goes where. The first route that matches is taken.
 type Document struct {
-	Clusters map[string]*Cluster `yaml:"clusters"`
-	Routes   []*Rule             `yaml:"routes"`
+	Protocols map[string]*xprotocol.Rule `yaml:"protocols"` // beside those of their own name
+	Clusters  map[string]*Cluster        `yaml:"clusters"`
+	Routes    []*Rule                    `yaml:"routes"`
+
+	described map[string]*xprotocol.Protocol // Protocols, ready
 }
 
 // Cluster is a set of servers that can all answer the same calls.
 type Cluster struct {
 	Endpoints      []*Endpoint   `yaml:"endpoints"`
 	Discover       *Discover     `yaml:"discover"` // nil: there are no others
-	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it), bolt, dubbo; empty: http1
+	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it), bolt, dubbo, or one of Protocols; empty: http1
 	Balance        Balance       `yaml:"balance"`
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s
 	MaxConnections int           `yaml:"max_connections"` // to each endpoint; 0: 1024
@@ -35,6 +39,8 @@ type Cluster struct {
 	RetryBudget    *Budget       `yaml:"retry_budget"` // of what routes have tried again
 	Local          bool          `yaml:"local"`        // the service beside this process, whose statements come here
 	Concurrency    *Concurrency  `yaml:"concurrency"`  // of the calls to all endpoints together; nil: as many as there are
+
+	Described *xprotocol.Protocol `yaml:"-"` // Protocol, where it is one of Document's
 }
 
 // TLS is how a cluster's servers are spoken with. Its files are read again when they change. {} verifies by the system's
@@ -99,7 +105,9 @@ const (
 )
 
 // Framed says whether calls by a protocol come in frames with numbers, and go only to clusters that speak it.
-func Framed(protocol string) bool { return protocol == Bolt || protocol == Dubbo }
+func Framed(protocol string) bool {
+	return protocol != "" && protocol != HTTP1 && protocol != HTTP2
+}
 
 // Endpoint is one server. A plain text is its address.
 type Endpoint struct {

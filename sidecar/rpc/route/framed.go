@@ -1,24 +1,85 @@
 package route
 
-import "strings"
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
-// framedNames are the protocols of frames as people write them.
-var framedNames = map[string]string{Bolt: "Bolt", Dubbo: "Dubbo"}
+	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/dubbo"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
+)
 
-// protocol checks what a cluster's servers speak.
-func (c *checker) protocol(at string, cl *Cluster) {
-	switch cl.Protocol {
-	case "", HTTP1, HTTP2:
-	case Bolt, Dubbo:
-		if k := cl.Health.Check; k != nil && (k.Path != "" || k.Host != "" || k.Status != nil) {
-			c.problem(at+".health.check", "servers of %s are checked by heartbeats: path, host and status are HTTP's", framedNames[cl.Protocol])
+// framedName is a protocol of frames as people write it.
+func framedName(protocol string) string {
+	return cmp.Or(map[string]string{Bolt: "Bolt", Dubbo: "Dubbo"}[protocol], protocol)
+}
+
+// FramedMethod is what routes have for the method of calls by a protocol of frames.
+func FramedMethod(protocol string) string { return strings.ToUpper(protocol) }
+
+// protocols makes those that the document describes ready.
+func (c *checker) protocols(d *Document) {
+	d.described = make(map[string]*xprotocol.Protocol, len(d.Protocols))
+	for _, name := range slices.Sorted(maps.Keys(d.Protocols)) {
+		at := fmt.Sprintf("$.protocols.'%s'", name)
+		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			c.problem(at, "the name of a protocol has letters from a to z, figures and -")
 		}
-	default:
-		c.problem(at+".protocol", "the protocol %q is none of http1, http2, bolt and dubbo", cl.Protocol)
+		if slices.Contains([]string{HTTP1, HTTP2, Bolt, Dubbo}, name) {
+			c.problem(at, "the protocol %s needs no description", name)
+			continue
+		}
+		rule := d.Protocols[name]
+		if rule == nil {
+			c.problem(at, "the protocol %s is not described", name)
+			continue
+		}
+		p, problems := xprotocol.Compile(name, *rule)
+		for _, one := range problems {
+			c.problem(at+one.At, "%s", one.Message)
+		}
+		if p == nil {
+			continue
+		}
+		for _, other := range slices.Sorted(maps.Keys(d.described)) {
+			if d.described[other].MayCollide(p.Magic()) {
+				c.problem(at+".magic", "what begins so may be a frame of %s", other)
+			}
+		}
+		for _, cl := range slices.Sorted(maps.Keys(d.Clusters)) {
+			if known := d.Clusters[cl]; known != nil && p.MayCollide(magics[known.Protocol]) && magics[known.Protocol] != nil {
+				c.problem(at+".magic", "what begins so may be a frame of %s, which the cluster %s speaks", framedName(known.Protocol), cl)
+			}
+		}
+		d.described[name] = p
 	}
 }
 
-// framed checks a route to clusters that speak Bolt or Dubbo: all of them do, and it asks for nothing that only calls by HTTP have.
+// magics are by what frames begin whose protocols need no description.
+var magics = map[string][]byte{Bolt: {bolt.V1}, Dubbo: {dubbo.Magic0}}
+
+// protocol checks what a cluster's servers speak.
+func (c *checker) protocol(at string, cl *Cluster, d *Document) {
+	switch cl.Protocol {
+	case "", HTTP1, HTTP2:
+		return
+	case Bolt, Dubbo:
+	default:
+		if _, described := d.Protocols[cl.Protocol]; !described {
+			c.problem(at+".protocol", "the protocol %q is none of http1, http2, bolt and dubbo, nor is it described", cl.Protocol)
+			return
+		}
+		cl.Described = d.described[cl.Protocol]
+	}
+	if k := cl.Health.Check; k != nil && (k.Path != "" || k.Host != "" || k.Status != nil) {
+		c.problem(at+".health.check", "servers of %s are checked by heartbeats: path, host and status are HTTP's", framedName(cl.Protocol))
+	}
+}
+
+// framed checks a route to clusters that speak a protocol of frames: all of them do, and it asks for nothing that only calls by HTTP have.
 func (c *checker) framed(at string, r *Rule, d *Document) {
 	var protocol, cluster string
 	for _, s := range r.To {
@@ -29,21 +90,33 @@ func (c *checker) framed(at string, r *Rule, d *Document) {
 	if protocol == "" {
 		return
 	}
-	name, method := framedNames[protocol], strings.ToUpper(protocol)
+	name, method := framedName(protocol), FramedMethod(protocol)
 	for _, s := range r.To {
 		if cl := d.Clusters[s.Cluster]; cl != nil && cl.Protocol != protocol {
 			c.problem(at+".to", "the cluster %s speaks %s, and %s does not: no call can go to both", cluster, name, s.Cluster)
 		}
 	}
+	mute := d.described[protocol] != nil && !d.described[protocol].Tells()
 	for _, f := range []struct {
 		name string
 		is   bool
 	}{
-		{"hosts", len(r.Hosts) > 0}, {"query", len(r.Query) > 0}, {"retry", r.Retry != nil}, {"mirror", r.Mirror != nil}, {"hedge", r.Hedge != nil}, {"rewrite", r.Rewrite != (Rewrite{})},
+		{"hosts", len(r.Hosts) > 0}, {"query", len(r.Query) > 0}, {"mirror", r.Mirror != nil}, {"hedge", r.Hedge != nil}, {"rewrite", r.Rewrite != (Rewrite{})},
 		{"response_headers", r.Response.Set != nil || r.Response.Remove != nil},
+		{"headers", mute && r.Headers != nil}, {"request_headers", mute && (r.Request.Set != nil || r.Request.Remove != nil)},
 	} {
 		if f.is {
 			c.problem(at+"."+f.name, "calls by %s, which the cluster %s speaks, have no %s", name, cluster, f.name)
+		}
+	}
+	if y := r.Retry; y != nil {
+		if y.Methods == nil && (y.When.Reset || y.When.Timeout) {
+			c.problem(at+".retry", "calls by %s are tried again upon reset and timeout where methods: [%s] declares that they may be repeated", name, method)
+		}
+		for _, m := range y.Methods {
+			if m != method {
+				c.problem(at+".retry.methods", "calls by %s, which the cluster %s speaks, have the method %s", name, cluster, method)
+			}
 		}
 	}
 	for _, m := range r.Methods {

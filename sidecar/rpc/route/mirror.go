@@ -29,7 +29,7 @@ func (c *checker) mirror(at string, r *Rule, d *Document) {
 	case cl == nil:
 		c.problem(at+".cluster", "there is no cluster %s", m.Cluster)
 	case Framed(cl.Protocol):
-		c.problem(at+".cluster", "the cluster %s speaks %s, whose calls are not mirrored", m.Cluster, framedNames[cl.Protocol])
+		c.problem(at+".cluster", "the cluster %s speaks %s, whose calls are not mirrored", m.Cluster, framedName(cl.Protocol))
 	}
 	if m.MaxBody < 0 || m.MaxBody > MostMirrored {
 		c.problem(at+".max_body", "max_body is a number of bytes from 0 to %d", MostMirrored)

@@ -13,7 +13,7 @@ import (
 // Retry is when a call that failed is made again. What certainly reached no server is tried elsewhere without it.
 type Retry struct {
 	When     Conditions    `yaml:"when"`            // none: reset, 502, 503, 504
-	Methods  []string      `yaml:"methods"`         // none: those that may be repeated (RFC 9110, section 9.2.2)
+	Methods  []string      `yaml:"methods"`         // none: those that may be repeated (RFC 9110, section 9.2.2); of others than HTTP, only what a server says it has not done
 	Attempts int           `yaml:"attempts"`        // beside the first; 0: 2
 	PerTry   time.Duration `yaml:"per_try_timeout"` // until the answer's head; 0: the call's
 	Backoff  time.Duration `yaml:"backoff"`         // most that is waited before the first, twice as much before the next; 0: 25ms

@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -43,6 +44,12 @@ func compiled(t *testing.T, document string) *Table {
 		t.Fatal(err)
 	}
 	return Compile(d)
+}
+
+// described is a document with a protocol that is described so, and what a cluster speaks.
+func described(protocol, spoken string) string {
+	return "protocols:\n  x-stock: {" + protocol + ", head: 16,\n    lengths: [{at: 12, width: 4, of: body}], id: {at: 4, width: 4}, kind: {at: 2, width: 1, request: [1], answer: [2]}}\n" +
+		"clusters: {a: {protocol: " + spoken + ", endpoints: [\"h:1\"]}}\nroutes: [{path: {prefix: /x}, to: a}]\n"
 }
 
 func TestTheFirstRouteThatMatches(t *testing.T) {
@@ -182,9 +189,20 @@ func TestProblems(t *testing.T) {
 		{"clusters:\n  a: {protocol: thrift, endpoints: [\"h:1\"]}\nroutes: [{to: a}]", `2:17: the protocol "thrift" is none of`},
 		{"clusters:\n  a: {protocol: bolt, endpoints: [\"h:1\"], health: {check: {path: /x}}}\nroutes: [{to: a}]", "checked by heartbeats"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}, b: {endpoints: [\"h:1\"]}}\nroutes:\n- {to: {a: 1, b: 1}}", "the cluster a speaks Bolt, and b does not"},
+		{described("magic: \"01\"", "bolt"), "2:20: what begins so may be a frame of Bolt, which the cluster a speaks"},
+		{described("magic: \"da\"", "dubbo"), "2:20: what begins so may be a frame of Dubbo, which the cluster a speaks"},
+		{strings.Replace(described("magic: \"f1 f2\"", "http1"), "clusters:", "  y: {magic: \"f1\", head: 8, lengths: [{at: 7, width: 1, of: body}], id: {at: 3, width: 4}, kind: {at: 2, width: 1, request: [1], answer: [2]}}\nclusters:", 1), "4:14: what begins so may be a frame of x-stock"},
+		{described("magic: \"ff\", parts: [a, b]", "x-stock"), "3:14: where a frame ends is not known"},
+		{described("magic: \"ff\", order: middle", "x-stock"), "2:33: the order \"middle\" is none of big and little"},
+		{described("magic: no", "x-stock"), "2:20: \"no\" are no bytes"},
+		{strings.Replace(described("magic: \"ff\"", "x-stock"), "to: a", "to: a, headers: {k: v}", 1), "5:47: calls by x-stock, which the cluster a speaks, have no headers"},
+		{strings.Replace(described("magic: \"ff\"", "x-stock"), "x-stock:", "bolt:", 1), "2:9: the protocol bolt needs no description"},
+		{strings.Replace(described("magic: \"ff\"", "x-stock"), "x-stock:", "Stock:", 1), "2:10: the name of a protocol has letters"},
+		{strings.Replace(described("magic: \"ff\"", "x-stock"), "to: a", "to: a, methods: [GET]", 1), "have the method X-STOCK"},
+		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, retry: {when: [reset]}}", "3:18: calls by Bolt are tried again upon reset and timeout where methods: [BOLT] declares"},
+		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, retry: {methods: [GET]}}", "have the method BOLT"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, hosts: [x]}", "3:18: calls by Bolt, which the cluster a speaks, have no hosts"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, rewrite: {host: x}}", "have no rewrite"},
-		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, retry: {}}", "have no retry"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, methods: [GET]}", "have the method BOLT"},
 		{"clusters: {a: {protocol: dubbo, endpoints: [\"h:1\"]}, b: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: {a: 1, b: 1}}", "no call can go to both"},
 		{"clusters: {a: {protocol: dubbo, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, methods: [BOLT]}", "calls by Dubbo, which the cluster a speaks, have the method DUBBO"},
@@ -288,4 +306,31 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q: a call goes to a cluster that is none", text)
 		}
 	})
+}
+
+// What people are shown as a whole document is one.
+func TestDocumentsOfTheGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../../docs/calls.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := 0
+	for _, block := range strings.Split(string(guide), "```yaml\n")[1:] {
+		text, _, _ := strings.Cut(block, "```")
+		if !strings.Contains(text, "clusters:") || !strings.Contains(text, "\nroutes:") || strings.Contains(text, "discover") {
+			continue
+		}
+		d, err := Parse([]byte(text))
+		if err != nil {
+			t.Errorf("%v\n%s", err, text)
+			continue
+		}
+		whole++
+		if p := d.Protocols["x-stock"]; p != nil && (d.Clusters["stock"].Described == nil || len(Compile(d).Described) != 1) {
+			t.Error("the protocol of the guide is not described")
+		}
+	}
+	if whole != 5 {
+		t.Errorf("%d documents", whole)
+	}
 }

@@ -3,12 +3,15 @@ package route
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // Call is what a protocol knows of a call before its body. Slices are the protocol's own.
@@ -28,6 +31,9 @@ type Table struct {
 	names    map[string]*index // by host
 	below    map[string]*index // by what follows "*."
 	anywhere *index
+
+	// Described are protocols that clients may speak beside the others, by name.
+	Described []*xprotocol.Protocol
 }
 
 // Route is a rule that is ready for calls.
@@ -57,7 +63,7 @@ const DefaultTimeout = 15 * time.Second
 
 // Compile makes the table of a document that Parse returned.
 func Compile(d *Document) *Table {
-	t := &Table{Clusters: d.Clusters, names: map[string]*index{}, below: map[string]*index{}, anywhere: newIndex()}
+	t := &Table{Clusters: d.Clusters, Described: slices.SortedFunc(maps.Values(d.described), func(a, b *xprotocol.Protocol) int { return strings.Compare(a.Name, b.Name) }), names: map[string]*index{}, below: map[string]*index{}, anywhere: newIndex()}
 	for i, rule := range d.Routes {
 		r := &Route{Rule: rule, Name: cmp.Or(rule.Name, strconv.Itoa(i+1)), headers: conditions(rule.Headers, true), query: conditions(rule.Query, false)}
 		if rule.Retry != nil {

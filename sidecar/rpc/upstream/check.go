@@ -92,7 +92,11 @@ func (e *Endpoint) ask(ctx context.Context, client *http.Client, k *route.Check)
 			return err
 		}
 		defer func() { _ = c.Close() }() // it was a question
-		switch e.cluster.Load().Protocol {
+		cluster := e.cluster.Load()
+		if p := cluster.Described; p != nil && p.Beats() {
+			return beat(ctx, c, p.AppendHeartbeat(nil, beatID), p.Split, func(f []byte) (bool, error) { return p.IsBeat(f, beatID) })
+		}
+		switch cluster.Protocol {
 		case route.Bolt:
 			return beat(ctx, c, bolt.AppendHeartbeat(nil, beatID), bolt.Split, isBoltBeat)
 		case route.Dubbo:

@@ -10,7 +10,9 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt/bolttest"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/dubbo"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/dubbo/dubbotest"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/mux/muxtest"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // A server of a protocol of frames is checked by what it says to a heartbeat.
@@ -21,6 +23,22 @@ func TestHeartbeats(t *testing.T) {
 	}
 	ofDubbo := func(answer func(out []byte, f dubbo.Frame) []byte) serve {
 		return func(l net.Listener) { dubbotest.Serve(l, answer) }
+	}
+	described, problems := xprotocol.Compile("x-stock", xprotocol.Rule{Magic: "ca", Head: 8, Lengths: []xprotocol.Length{{At: 7, Width: 1, Of: "body"}}, ID: xprotocol.Field{At: 3, Width: 4},
+		Kind:   xprotocol.Kind{At: 1, Width: 1, Request: []uint64{1}, Answer: []uint64{2}, Heartbeat: []uint64{3}, HeartbeatAnswer: []uint64{4}},
+		Status: xprotocol.Status{At: 2, Width: 1, Failed: 1}})
+	if described == nil {
+		t.Fatal(problems)
+	}
+	ofDescribed := func(answer func(out []byte, id uint64) []byte) serve {
+		return func(l net.Listener) {
+			muxtest.Serve(l, described.Split, func(out []byte, f []byte) []byte {
+				if described.Kind(f) != xprotocol.Heartbeat {
+					return out
+				}
+				return answer(out, described.ID(f))
+			})
+		}
 	}
 	for what, c := range map[string]struct {
 		protocol string
@@ -39,6 +57,16 @@ func TestHeartbeats(t *testing.T) {
 		"Dubbo, another frame": {route.Dubbo, ofDubbo(func(out []byte, f dubbo.Frame) []byte { return dubbotest.Frame(out, 2, dubbo.OK, f.ID(), []byte("N")) }), "is none"},
 		"Dubbo, no frame":      {route.Dubbo, ofDubbo(func(out []byte, _ dubbo.Frame) []byte { return append(out, "HTTP/1.1 400 Bad Request\r\n\r\n"...) }), "no frame of Dubbo"},
 		"Dubbo, it ends":       {route.Dubbo, ofDubbo(func(out []byte, f dubbo.Frame) []byte { return f.AppendBeat(dubbo.AppendReadOnly(out)) }), "takes no more calls"},
+
+		"described, well": {described.Name, ofDescribed(described.AppendBeat), ""},
+		"described, a status": {described.Name, ofDescribed(func(out []byte, id uint64) []byte {
+			b := described.AppendBeat(nil, id)
+			b[2] = 9
+			return append(out, b...)
+		}), "a status that counts as 500"},
+		"described, another":       {described.Name, ofDescribed(func(out []byte, id uint64) []byte { return described.AppendFailure(out, id, 404) }), "is none"},
+		"described, its own first": {described.Name, ofDescribed(func(out []byte, id uint64) []byte { return described.AppendBeat(described.AppendHeartbeat(out, 9), id) }), ""},
+		"described, no frame":      {described.Name, ofDescribed(func(out []byte, _ uint64) []byte { return append(out, "HTTP/1.1 400 Bad Request\r\n\r\n"...) }), "no frame of x-stock"},
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -50,7 +78,11 @@ func TestHeartbeats(t *testing.T) {
 			c.serve(l)
 		}()
 		e := &Endpoint{Address: l.Addr().String()}
-		e.cluster.Store(&Cluster{Protocol: c.protocol})
+		cluster := &Cluster{Protocol: c.protocol}
+		if c.protocol == described.Name {
+			cluster.Described = described
+		}
+		e.cluster.Store(cluster)
 		k := (route.Check{Timeout: 30 * time.Second}).WithDefaults()
 		if what == "nothing" {
 			k.Timeout = 20 * time.Millisecond

@@ -12,6 +12,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/balance"
 	"github.com/heddle-mesh/heddle/governance/limit"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // Cluster is endpoints that can all answer.
@@ -30,6 +31,9 @@ type Cluster struct {
 	eject   *route.Eject       // with what it says by default; nil: none is
 	changes sync.Mutex         // of who is out, and of chosen; taken before an endpoint's
 	chosen  atomic.Pointer[choice]
+
+	// Described is the protocol, where the document of routes describes it.
+	Described *xprotocol.Protocol
 }
 
 // choice is whom calls go to until an endpoint's state changes.
@@ -42,7 +46,7 @@ type choice struct {
 
 // newCluster has a cluster be made that nothing is called in yet. zone is where this process runs.
 func newCluster(name, zone string, rule *route.Cluster, before *Cluster) *Cluster {
-	c := &Cluster{Name: name, Protocol: rule.Protocol, Local: rule.Local, rule: rule, policy: cmp.Or(rule.Balance.Policy, "round_robin"), balance: rule.Balance.Properties}
+	c := &Cluster{Name: name, Protocol: rule.Protocol, Described: rule.Described, Local: rule.Local, rule: rule, policy: cmp.Or(rule.Balance.Policy, "round_robin"), balance: rule.Balance.Properties}
 	if _, given := c.balance["zone"]; c.policy == "zone_first" && !given {
 		c.balance = balance.Properties{"zone": zone}
 		maps.Copy(c.balance, rule.Balance.Properties)

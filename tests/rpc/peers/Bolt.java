@@ -1,5 +1,10 @@
 package peers;
 
+import static peers.Checks.atOnce;
+import static peers.Checks.check;
+import static peers.Checks.longText;
+import static peers.Checks.want;
+
 import com.alipay.remoting.BizContext;
 import com.alipay.remoting.Connection;
 import com.alipay.remoting.CustomSerializer;
@@ -29,6 +34,7 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -73,7 +79,7 @@ public final class Bolt {
         }
     }
 
-    static final CountDownLatch onewayCame = new CountDownLatch(3);
+    static CountDownLatch onewayCame; // one for each version
     static final CountDownLatch held = new CountDownLatch(1);
     static final CountDownLatch release = new CountDownLatch(1);
 
@@ -101,26 +107,7 @@ public final class Bolt {
         }
     }
 
-    interface Check {
-        void run() throws Exception;
-    }
-
-    static void check(String name, Check check) {
-        try {
-            check.run();
-            System.out.println("ok " + name);
-        } catch (Throwable e) {
-            System.out.println("not ok " + name + ": " + e);
-        }
-    }
-
-    static void want(boolean is, String what) {
-        if (!is) {
-            throw new AssertionError(what);
-        }
-    }
-
-    static void fails(Class<? extends Exception> as, String text, Check check) throws Exception {
+    static void fails(Class<? extends Exception> as, String text, Checks.Check check) throws Exception {
         try {
             check.run();
         } catch (Exception e) {
@@ -131,13 +118,15 @@ public final class Bolt {
     }
 
     public static void main(String[] args) throws Exception {
+        String[] versions = Arrays.copyOfRange(args, 2, args.length); // as _PROTOCOL=2&_VERSION=1
+        onewayCame = new CountDownLatch(versions.length);
         CustomSerializerManager.registerCustomSerializer(Ask.class.getName(), new Headers());
         RpcServer server = new RpcServer("127.0.0.1", Integer.parseInt(args[0]), true);
         server.registerUserProcessor(new Answering());
         server.startup();
         RpcClient client = new RpcClient();
         client.startup();
-        for (String version : new String[] {"_PROTOCOL=1&_VERSION=1", "_PROTOCOL=2&_VERSION=1", "_PROTOCOL=2&_VERSION=2"}) {
+        for (String version : versions) {
             calls(client, args[1] + "?" + version, version.replaceAll("[^0-9]+", " ").trim());
         }
         String to = args[1];
@@ -157,47 +146,23 @@ public final class Bolt {
 
     static void calls(RpcClient client, String to, String version) {
         check("answers " + version, () -> {
-            StringBuilder longText = new StringBuilder();
-            for (int i = 0; i < 200_000; i++) {
-                longText.append(i % 10);
-            }
-            for (String text : new String[] {"short", "", longText.toString()}) {
+            for (String text : new String[] {"short", "", longText()}) {
                 String got = (String) client.invokeSync(to, new Ask("stock", text), 30_000);
                 want(got.startsWith(text + " of stock within "), got.substring(0, Math.min(100, got.length())));
                 int within = Integer.parseInt(got.substring(got.lastIndexOf(' ') + 1));
                 want(within > 0 && within <= 20_000, "the server has " + within + " ms"); // of the route
             }
         });
-        check("many at a time " + version, () -> {
-            List<Thread> threads = new ArrayList<>();
-            List<Throwable> failures = new ArrayList<>();
-            for (int t = 0; t < 4; t++) {
-                String mine = "thread " + t;
-                threads.add(new Thread(() -> {
-                    try {
-                        List<RpcResponseFuture> futures = new ArrayList<>();
-                        for (int i = 0; i < 100; i++) {
-                            futures.add(client.invokeWithFuture(to, new Ask("stock", mine + " call " + i), 30_000));
-                        }
-                        for (int i = 0; i < 100; i++) {
-                            String got = (String) futures.get(i).get(30_000);
-                            want(got.startsWith(mine + " call " + i + " of"), got);
-                        }
-                    } catch (Throwable e) {
-                        synchronized (failures) {
-                            failures.add(e);
-                        }
-                    }
-                }));
+        check("many at a time " + version, () -> atOnce(4, mine -> {
+            List<RpcResponseFuture> futures = new ArrayList<>();
+            for (int i = 0; i < 100; i++) {
+                futures.add(client.invokeWithFuture(to, new Ask("stock", mine + " call " + i), 30_000));
             }
-            for (Thread t : threads) {
-                t.start();
+            for (int i = 0; i < 100; i++) {
+                String got = (String) futures.get(i).get(30_000);
+                want(got.startsWith(mine + " call " + i + " of"), got);
             }
-            for (Thread t : threads) {
-                t.join();
-            }
-            want(failures.isEmpty(), failures.toString());
-        });
+        }));
         check("what the server throws " + version, () -> fails(InvokeServerException.class, "as it was asked to",
             () -> client.invokeSync(to, new Ask("stock", "throw"), 30_000)));
         check("no route " + version, () -> fails(InvokeException.class, "NO_PROCESSOR", () -> client.invokeSync(to, new Ask("nobody", ""), 30_000)));

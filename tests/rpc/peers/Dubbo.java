@@ -1,5 +1,10 @@
 package peers;
 
+import static peers.Checks.atOnce;
+import static peers.Checks.check;
+import static peers.Checks.longText;
+import static peers.Checks.want;
+
 import java.io.Serializable;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
@@ -150,33 +155,13 @@ public final class Dubbo {
         }
     }
 
-    interface Check {
-        void run() throws Exception;
-    }
-
-    static void check(String name, Check check) {
-        try {
-            check.run();
-            System.out.println("ok " + name);
-        } catch (Throwable e) {
-            System.out.println("not ok " + name + ": " + e);
-        }
-    }
-
-    static void want(boolean is, String what) {
-        if (!is) {
-            throw new AssertionError(what);
-        }
-    }
-
     static void within20s(BooleanSupplier is, String what) throws InterruptedException {
         for (long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20); !is.getAsBoolean(); Thread.sleep(10)) {
             want(System.nanoTime() < end, what);
         }
     }
 
-
-    static RpcException refused(Check check) throws Exception {
+    static RpcException refused(Checks.Check check) throws Exception {
         try {
             check.run();
         } catch (RpcException e) {
@@ -289,11 +274,7 @@ public final class Dubbo {
     static void calls(Map<String, ReferenceConfig<Stock>> references, int[] ports) {
         Stock red = references.get("red").get();
         check("answers", () -> {
-            StringBuilder longText = new StringBuilder();
-            for (int i = 0; i < 200_000; i++) {
-                longText.append(i % 10);
-            }
-            for (String text : new String[] {"short", "", "ä €\uD83D\uDE00", longText.toString()}) {
+            for (String text : new String[] {"short", "", "ä €\uD83D\uDE00", longText()}) {
                 RpcContext.getClientAttachment().setAttachment("traceparent", "of mine");
                 String got = red.ask(text);
                 boolean well = false;
@@ -318,28 +299,12 @@ public final class Dubbo {
             got.text = order.text;
             want(Objects.equals(got.print(), order.print()), got.print());
         });
-        check("many at a time", () -> {
-            List<Thread> threads = new ArrayList<>();
-            List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
-            for (int t = 0; t < 8; t++) {
-                String mine = "thread " + t;
-                threads.add(new Thread(() -> {
-                    try {
-                        for (int i = 0; i < 100; i++) {
-                            String got = red.ask(mine + " call " + i);
-                            want(got.startsWith(mine + " call " + i + " of"), got);
-                        }
-                    } catch (Throwable e) {
-                        failures.add(e);
-                    }
-                }));
+        check("many at a time", () -> atOnce(8, mine -> {
+            for (int i = 0; i < 100; i++) {
+                String got = red.ask(mine + " call " + i);
+                want(got.startsWith(mine + " call " + i + " of"), got);
             }
-            threads.forEach(Thread::start);
-            for (Thread t : threads) {
-                t.join();
-            }
-            want(failures.isEmpty(), failures.toString());
-        });
+        }));
         check("what the service throws", () -> {
             try {
                 red.fail("as it was asked to");

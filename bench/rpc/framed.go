@@ -14,49 +14,31 @@ import (
 	layout "github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/heddle-mesh/heddle/bench/meter"
-	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt"
-	"github.com/heddle-mesh/heddle/sidecar/rpc/bolt/bolttest"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 )
 
-const (
-	boltRoutes    = "clusters: {stock: {protocol: bolt, endpoints: [%q]}}\nroutes: [{path: {exact: /com.shop.Stock/ask}, to: stock}]\n"
-	boltBodyBytes = 100
-)
-
-// serveBoltOrigin answers requests with what they say.
-func serveBoltOrigin(listen, _ string) error {
-	s, err := net.Listen("tcp", listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	bolttest.Serve(s, bolttest.Echo)
-	return errors.New("the origin of Bolt has ended")
-}
-
-// boltClient has requests under way on one connection, and asks again for each answer.
-type boltClient struct {
+// framedClient has requests under way on one connection, and asks again for each answer.
+type framedClient struct {
+	*speech
 	conn  net.Conn
-	r     *mux.Reader[bolt.Frame]
+	r     *mux.Reader[[]byte]
 	out   []byte
-	next  uint32
+	next  uint64
 	began [maxConnections]time.Time // of the request of that number
 	took  []uint32
 	count atomic.Int64
 	err   error
 }
 
-func (c *boltClient) ask(now time.Time) {
+func (c *framedClient) askNext(now time.Time) {
 	c.next = (c.next + 1) % maxConnections
 	c.began[c.next] = now
-	c.out = bolttest.Message{Type: bolt.Request, ID: c.next, Timeout: 3000, Class: "com.shop.Ask",
-		Header:  bolttest.Map("sofa_head_target_service", "com.shop.Stock", "sofa_head_method_name", "ask", "sofa_head_target_app", "shop"),
-		Content: make([]byte, boltBodyBytes)}.Append(c.out)
+	c.out = c.ask(c.out, c.next)
 }
 
-func (c *boltClient) run(outstanding int, stop, watched *atomic.Bool) {
+func (c *framedClient) run(outstanding int, stop, watched *atomic.Bool) {
 	for range outstanding {
-		c.ask(time.Now())
+		c.askNext(time.Now())
 	}
 	for !stop.Load() && c.err == nil {
 		c.err = c.exchange(watched.Load())
@@ -64,7 +46,7 @@ func (c *boltClient) run(outstanding int, stop, watched *atomic.Bool) {
 }
 
 // exchange sends what is to be asked, and reads answers, at least one.
-func (c *boltClient) exchange(watched bool) error {
+func (c *framedClient) exchange(watched bool) error {
 	if _, err := c.conn.Write(c.out); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
@@ -81,27 +63,28 @@ func (c *boltClient) exchange(watched bool) error {
 			if f == nil {
 				break
 			}
-			if f.Type() != bolt.Answer || f.Status() != bolt.Success || len(f.Content()) != boltBodyBytes {
+			id, ok := c.answered(f)
+			if !ok {
 				return fmt.Errorf("the answer is % x", f)
 			}
 			if c.count.Add(1); watched {
-				c.took = append(c.took, uint32(min(now.Sub(c.began[f.ID()%maxConnections]), 4*time.Second)))
+				c.took = append(c.took, uint32(min(now.Sub(c.began[id%maxConnections]), 4*time.Second)))
 			}
-			c.ask(now)
+			c.askNext(now)
 		}
 	}
 	return nil
 }
 
-// measureBolt loads a target with n requests at a time and watches it for a window.
-func measureBolt(ctx context.Context, t *target, n int, window time.Duration) (s sample, err error) {
+// measureFramed loads a target with n requests at a time and watches it for a window.
+func measureFramed(ctx context.Context, of *speech, t *target, n int, window time.Duration) (s sample, err error) {
 	conn, err := net.Dial("tcp", t.addr)
 	if err != nil {
 		return s, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute + 3*window)) // a proxy that hangs ends the run
-	c := &boltClient{conn: conn, r: bolt.NewReader(conn, 1<<20, nil)}
+	c := &framedClient{speech: of, conn: conn, r: mux.NewReader(conn, of.split, 1<<20, nil)}
 	var stop, watched atomic.Bool
 	ended := make(chan struct{})
 	go func() {
@@ -133,8 +116,8 @@ func measureBolt(ctx context.Context, t *target, n int, window time.Duration) (s
 	}, nil
 }
 
-func (l *lab) boltRounds(ctx context.Context, o *options, n int) error {
-	all, err := inTurns(o, l.bolt.targets, func(t *target) (sample, error) { return measureBolt(ctx, t, n, o.window) })
+func (l *lab) framedRounds(ctx context.Context, o *options, f *framedFamily, n int) error {
+	all, err := inTurns(o, f.targets, func(t *target) (sample, error) { return measureFramed(ctx, f.speech, t, n, o.window) })
 	if err != nil {
 		return err
 	}
@@ -142,9 +125,9 @@ func (l *lab) boltRounds(ctx context.Context, o *options, n int) error {
 	w.SetOutputMirror(os.Stdout)
 	w.SetStyle(table.StyleLight)
 	w.Style().Format.Header = layout.FormatDefault
-	w.SetTitle("Bolt, 1 connection, %d requests at a time, %d bytes, %d rounds of %v: median (lowest–highest)", n, boltBodyBytes, o.rounds, o.window)
+	w.SetTitle("%s, 1 connection, %d requests at a time, %d bytes, %d rounds of %v: median (lowest–highest)", f.name, n, framedBytes, o.rounds, o.window)
 	w.AppendHeader(table.Row{"", "requests/s", "CPU s / 1,000", "CPU ÷ relay", "reads+writes", "p50 µs", "p99 µs", "added p50 ÷ relay's"})
-	for _, t := range l.bolt.targets {
+	for _, t := range f.targets {
 		mine := all[t.name]
 		w.AppendRow(table.Row{
 			t.name, spread(mine, perSecond, "%.0f"), spread(mine, func(s sample) float64 { return s.cpu / 1e3 }, "%.4f"), ratio(mine, all[relay], cpu), spread(mine, calls, "%.3f"),
