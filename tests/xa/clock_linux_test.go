@@ -179,8 +179,13 @@ func (s *stoodStill) commit(t *testing.T) {
 }
 
 // TestRecoverWhileClocksJump: owners stand still, with their connections open, and clocks of servers have jumped since they began, before they prepared
-// or after it. What is decided is carried out, what is not is rolled back.
+// or after it. What is decided is carried out, what is not is rolled back. One goes on behind that: where the clock was set back its first branch is not
+// ended, and its decision gets 1062.
 func TestRecoverWhileClocksJump(t *testing.T) {
+	stopped, goOn, told := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	slow, open, lateID := transfer(t, manager(once("decide.before", func() error { close(stopped); <-goOn; return nil })), txn.Options{}, []int{1, 2})
+	go func() { told <- slow.Commit(context.Background()) }()
+	<-stopped
 	var late, all []*stoodStill
 	for _, on := range [][]int{{0, 1}, {1, 0}, {2, 1}, {2, 0}, {0, 2}, {1, 2}} { // the clock of 2 is right
 		for _, decided := range []bool{true, false} {
@@ -215,6 +220,11 @@ func TestRecoverWhileClocksJump(t *testing.T) {
 			b.Discard()
 		}
 	}
+	close(goOn)
+	if err := <-told; !errors.Is(err, txn.ErrFenced) || len(there(t, lateID)) > 0 {
+		t.Errorf("who goes on behind it is told %v, and is on %v", err, there(t, lateID))
+	}
+	discard(open)
 	clean(t)
 }
 

@@ -81,13 +81,26 @@ func TestServersDieInEveryStep(t *testing.T) {
 	clean(t)
 }
 
-// TestServersFreezeInEveryStep: a server that is there and does nothing, until its owner has given up: scenario 12.
+// TestServersFreezeInEveryStep: a server that is there and does nothing, until its owner has given up: scenario 12. With HEDDLE_XA_SPELL owners have their
+// usual limits, and servers stand still for at least as long as it says.
 func TestServersFreezeInEveryStep(t *testing.T) {
+	owner := hurried
+	if spell() > 0 {
+		owner = manager
+	}
 	for _, point := range steps {
 		for _, frozen := range []int{0, 1} {
-			m := hurried(once(point, func() error { return env.Shards[frozen].Signal(syscall.SIGSTOP) }))
+			var began time.Time
+			m := owner(once(point, func() error {
+				began = time.Now()
+				return env.Shards[frozen].Signal(syscall.SIGSTOP)
+			}))
 			x, b, id := transfer(t, m, txn.Options{}, []int{0, 1, 2})
 			err := x.Commit(t.Context())
+			if began.IsZero() {
+				t.Errorf("nothing came to %s", point)
+			}
+			lasted(began)
 			if again := env.Shards[frozen].Signal(syscall.SIGCONT); again != nil {
 				t.Fatal(again)
 			}
@@ -281,5 +294,55 @@ func TestManyInDoubt(t *testing.T) {
 		t.Errorf("%d of %d branches were recovered", len(done), many)
 	}
 	t.Logf("%d branches were recovered in %v", many, time.Since(began).Round(10*time.Millisecond))
+	clean(t)
+}
+
+// TestOwnerOfReadingBranchesDies: a server rolls a prepared branch that has changed nothing back when its connection ends, and answers its commit with
+// 1402. No branch of Heddle's is one: those that have only read are not prepared, and all others have their mark. Scenario 24.
+func TestOwnerOfReadingBranchesDies(t *testing.T) {
+	const same = "UPDATE bank.acc SET bal = bal WHERE id = 2"
+	bare := connect(t, 1)
+	bare.run(t, "XA START 'bare'; "+same+"; XA END 'bare'; XA PREPARE 'bare'")
+	bare.Discard()
+	letGo(t, bare)
+	if _, err := control[1].ExecContext(t.Context(), "XA COMMIT 'bare'"); txnlog.Code(err) != txnlog.CodeRolledBack {
+		t.Errorf("the server keeps what has changed nothing: %v", err)
+	}
+	for _, point := range []string{"check.after", "prepare.before", "prepare.after", "decide.before", "decide.after", "deliver.before", "close.before"} {
+		points, err := failpoint.Parse(point + "=error")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, branches, id := transfer(t, manager(points.Hit), txn.Options{}, []int{0})
+		for shard, statement := range []string{1: same, 2: "SELECT bal FROM bank.acc WHERE id = 2 FOR UPDATE"} {
+			if statement == "" {
+				continue
+			}
+			b := connect(t, shard)
+			if err := x.Enlist(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			b.run(t, statement)
+			x.Touched(b, shard == 1)
+			branches = append(branches, b)
+		}
+		if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+			t.Fatalf("%s: %v", point, err)
+		}
+		discard(branches)
+		done := recoverAll(t, recoverer(t, nil)) // an alarm fails the test
+		decided := slices.Contains([]string{"decide.after", "deliver.before", "close.before"}, point)
+		for _, d := range done {
+			if d.Committed != decided {
+				t.Errorf("%s: %+v", point, d)
+			}
+		}
+		if on := there(t, id); len(on) != map[bool]int{true: 1}[decided] {
+			t.Errorf("%s: on %v", point, on)
+		}
+		if kept := ask(t, 1, "SELECT 1 FROM heddle_mesh.txn_mark WHERE gtrid = '"+x.GTRID()+"'") != ""; kept != decided {
+			t.Errorf("%s: the branch that has changed nothing is committed: %v", point, kept)
+		}
+	}
 	clean(t)
 }
