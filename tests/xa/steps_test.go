@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/failpoint"
+	"github.com/heddle-mesh/heddle/tests/harness"
 	"github.com/heddle-mesh/heddle/txn"
 	"github.com/heddle-mesh/heddle/txn/txnlog"
 	"github.com/heddle-mesh/heddle/txn/xa"
@@ -111,7 +114,7 @@ func TestServersFreezeInEveryStep(t *testing.T) {
 }
 
 // TestServersRefuseInEveryStep: a server that becomes read-only, and one that has no connection to give away, until the owner is over:
-// scenario 29. (A disk that is full is among the faults of the sweep in tests/fault.)
+// scenario 29, which goes on with the disk.
 func TestServersRefuseInEveryStep(t *testing.T) {
 	for _, point := range steps {
 		for _, how := range [][2]string{
@@ -134,6 +137,72 @@ func TestServersRefuseInEveryStep(t *testing.T) {
 		}
 	}
 	clean(t)
+}
+
+// TestDiskFullInEveryStep: the disk with Heddle's tables is full, home's or a branch's, from a step on until the owner is over. A decision that finds no
+// room is none, and all is rolled back. (A MariaDB that has no room to roll back what had too little ends itself; it is started again then.)
+func TestDiskFullInEveryStep(t *testing.T) {
+	limits := txn.Limits{Prepare: time.Second, Decide: 5 * time.Second, Ask: time.Second, Deliver: time.Second}
+	for _, shard := range []int{0, 1} {
+		disk := onSmallDisk(t, shard)
+		for _, point := range steps {
+			if _, err := control[shard].ExecContext(t.Context(), "ALTER TABLE heddle_mesh.txn_statement FORCE"); err != nil { // no more room than it needs
+				t.Fatal(err)
+			}
+			m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, KeepStatements: true, Limits: limits, At: once(point, func() error { return harness.FillDisk(disk) })})
+			x, b, id := transfer(t, m, txn.Options{}, []int{0, 1, 2})
+			for range 8 { // rows that stay in their pages, of which there are too few
+				x.Sending(b[1], "INSERT INTO bank.ledger /* "+strings.Repeat("long ", 1500)+" */ VALUES (0)")
+			}
+			err := x.Commit(t.Context())
+			if empty := harness.EmptyDisk(disk); empty != nil {
+				t.Fatal(empty)
+			}
+			if before := !strings.HasPrefix(point, "deliver") && point != "decide.after"; err == nil && before && shard == 0 {
+				t.Errorf("a full disk at %s has not kept the decision from being made", point)
+			}
+			alive(t, shard)
+			settle(t, fmt.Sprintf("the disk of server %d full at %s", shard, point), x, b, id, err)
+		}
+	}
+	clean(t)
+}
+
+// alive starts a server again if it has ended, or is about to.
+func alive(t *testing.T, shard int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); control[shard].PingContext(t.Context()) != nil; <-time.After(20 * time.Millisecond) {
+		select {
+		case <-env.Shards[shard].Done():
+			if err := env.Shards[shard].Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not answer", env.Shards[shard].Name())
+			}
+		}
+	}
+}
+
+// onSmallDisk moves Heddle's tables of a server to a small disk, for the length of the test.
+func onSmallDisk(t *testing.T, shard int) (disk string) {
+	t.Helper()
+	disk = harness.SmallDisk(t, 24)
+	there, here := filepath.Join(disk, txnlog.Schema), filepath.Join(ask(t, shard, "SELECT @@datadir"), txnlog.Schema)
+	move := func(do func() error) {
+		t.Helper()
+		if err := errors.Join(env.Shards[shard].Stop(context.Background()), do(), env.Shards[shard].Start(context.Background())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(func() error {
+		return errors.Join(os.CopyFS(there, os.DirFS(here)), os.RemoveAll(here), os.Symlink(there, here))
+	})
+	t.Cleanup(func() {
+		move(func() error { return errors.Join(os.Remove(here), os.CopyFS(here, os.DirFS(there))) })
+	})
+	return disk
 }
 
 // TestRecoverersDieAtEveryPoint: one dies at each point of recovery, of a transaction that is decided and of one that is not, and
