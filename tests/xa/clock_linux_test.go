@@ -1,6 +1,7 @@
 package xa
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -29,7 +30,7 @@ func prepareClocks() (end func(), err error) {
 		return nil, err
 	}
 	library := filepath.Join(clocks, "clock.so")
-	compile := exec.Command("cc", "-shared", "-fPIC", "-O2", "-o", library, "testdata/clock.c", "-ldl")
+	compile := exec.Command(cmp.Or(os.Getenv("CC"), "gcc"), "-shared", "-fPIC", "-O2", "-o", library, "testdata/clock.c", "-ldl")
 	if out, err := compile.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w: %s", compile, err, out), os.RemoveAll(clocks))
 	}
