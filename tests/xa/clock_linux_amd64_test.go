@@ -113,7 +113,7 @@ func TestClocksOfProcessesJump(t *testing.T) {
 	after := transfers(t, w, members, 100, 3)
 	<-members[2].Done()
 	for !a.sees.quiet(began) {
-		if time.Since(began) > 30*time.Second {
+		if time.Since(began) > time.Minute {
 			t.Fatal("what the killed process has left is not recovered")
 		}
 		<-time.After(20 * time.Millisecond)
@@ -194,7 +194,7 @@ func sweptButKept(t *testing.T, w *work, members []*member) {
 				t.Fatal(err)
 			}
 			for ask(t, 1, "SELECT 1 FROM heddle_mesh.txn_mark WHERE gtrid = '"+over.String()+"'") != "" {
-				if time.Since(began) > time.Minute {
+				if time.Since(began) > 2*time.Minute {
 					t.Fatal("nobody sweeps")
 				}
 				<-time.After(20 * time.Millisecond)

@@ -206,7 +206,8 @@ func TestRecoverWhileClocksJump(t *testing.T) {
 		<-time.After(10 * time.Millisecond)
 	}
 	began := time.Now()
-	recoverAll(t, recoverer(t, nil))
+	recoverAll(t, txn.NewRecoverer(txn.RecoveryConfig{Cluster: cluster, Shards: shards, Life: func(uint64) txn.Life { return txn.Dead }, Try: 3 * time.Minute,
+		Alarm: func(a txn.Alarm) { t.Errorf("alarm: %+v", a) }}))
 	t.Logf("recovered after %v", time.Since(began).Round(10*time.Millisecond))
 	for i := range control {
 		if ask(t, i, "XA RECOVER") != "" {
