@@ -149,6 +149,12 @@ xa: ## Let distributed transactions die everywhere over real servers, and recove
 	$(GOTEST) $(RACE) -count=1 -v ./tests/xa
 	$(GOTEST) -v -run '^Test(EveryPath|CrashPoints|TheExplorerSees|Walks)$$' ./txn/xa
 
+.PHONY: xa-spells
+xa-spells: build-race ## Freeze servers for 20 s in every step of a commit, a proxy and the etcd for 60 s: what make xa has for as long as it takes.
+	@scripts/need server
+	HEDDLE_XA_SPELL=20s $(LAYER) -run '^TestServersFreezeInEveryStep$$' ./tests/xa
+	HEDDLE_XA_SPELL=60s $(LAYER) -run '^Test(Scenarios|StoreAway)$$' ./tests/xa
+
 INJECTIONS ?= 10000
 FAULTS ?= 1000
 .PHONY: torture

@@ -160,7 +160,7 @@ func runs(t *testing.T, on *sql.DB, id uint32, statement string) bool {
 
 // The disk for temporary files is full: what needs it fails with an error that says so, and leaves nothing there.
 func TestSpillDiskFull(t *testing.T) {
-	disk := smallDisk(t)
+	disk := harness.SmallDisk(t, 24)
 	h := startHeddleWith(t, map[string]string{"spill.dir": disk, "memory.query": "1MiB"}, addrs()...)
 	db := h.Open(t, "root", "", "shop")
 	fill(t, db)

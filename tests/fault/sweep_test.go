@@ -81,7 +81,7 @@ type normal struct {
 func newSweep(t *testing.T) (s *sweep, there, fresh int) {
 	s = &sweep{t: t, normal: map[string]normal{}}
 	one := env.Shards[1]
-	s.site = &site{server: one, link: harness.NewRelay(t, one.Addr()), disk: smallDisk(t), admin: harness.Open(t, one.Config(""))}
+	s.site = &site{server: one, link: harness.NewRelay(t, one.Addr()), disk: harness.SmallDisk(t, 24), admin: harness.Open(t, one.Config(""))}
 	for i, shard := range env.Shards {
 		db := harness.Open(t, shard.Config(""))
 		further := ""

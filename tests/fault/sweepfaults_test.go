@@ -1,18 +1,12 @@
 package fault
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	osexec "os/exec"
-	"path/filepath"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/heddle-mesh/heddle/sidecar/dev"
@@ -148,45 +142,11 @@ func (s *site) giveConnections() error {
 }
 
 // fillDisk leaves the server's tables no byte to grow.
-func (s *site) fillDisk() error {
-	f, err := os.Create(filepath.Join(s.disk, "ballast"))
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, zeros{})
-	if !errors.Is(err, syscall.ENOSPC) {
-		return errors.Join(fmt.Errorf("a disk without end: %w", err), f.Close())
-	}
-	return f.Close()
-}
+func (s *site) fillDisk() error { return harness.FillDisk(s.disk) }
 
-func (s *site) emptyDisk() error { return os.Remove(filepath.Join(s.disk, "ballast")) }
+func (s *site) emptyDisk() error { return harness.EmptyDisk(s.disk) }
 
 // compact leaves the tables no more room than they need, so that what is added needs more.
 func (s *site) compact() error {
 	return s.run("ALTER TABLE sweep.accounts FORCE", "ALTER TABLE sweep.victims FORCE", "ALTER TABLE sweep.altered FORCE")
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
-// smallDisk mounts a file system of a few megabytes for the length of the test; that takes root, or a sudo that asks nothing.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	asRoot(t, "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=24m,mode=0777,uid=%d", os.Getuid()), "heddle-small-disk", dir)
-	t.Cleanup(func() { asRoot(t, "umount", "-l", dir) })
-	return dir
-}
-
-func asRoot(t *testing.T, args ...string) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		args = append([]string{"sudo", "-n"}, args...)
-	}
-	out, err := osexec.Command(args[0], args[1:]...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %v\n%s", args, err, bytes.TrimSpace(out))
-	}
 }

@@ -208,15 +208,21 @@ func TestZombie(t *testing.T) {
 	clean(t)
 }
 
+// letGo waits until shard 1 has let go of a connection that has ended.
+func letGo(t *testing.T, b *branch) {
+	t.Helper()
+	for ask(t, 1, fmt.Sprintf("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %d", b.id)) != "0" {
+	}
+	<-time.After(300 * time.Millisecond)
+}
+
 // TestOthersEndIt: a branch that somebody ends against the decision, or that is lost, is told.
 func TestOthersEndIt(t *testing.T) {
 	end := func(b []*branch, verb string) {
 		for _, c := range b {
 			c.Discard()
 		}
-		for ask(t, 1, fmt.Sprintf("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %d", b[1].id)) != "0" {
-		}
-		<-time.After(300 * time.Millisecond) // and until its server has let go of it
+		letGo(t, b[1])
 		server := shards.Server(env.Shards[1].Name())
 		ours, _, err := server.Prepared(t.Context())
 		if err != nil || len(ours) != 1 {

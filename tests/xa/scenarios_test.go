@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -147,10 +148,20 @@ func (s *stage) holeInDelivery() error {
 
 func (s *stage) thawLate() error {
 	err := s.await("it has stopped", s.stopped)
+	began := time.Now()
 	err = errors.Join(err, s.await("a branch was seen", func() bool {
 		return s.a.sees.listed(time.Time{}, s.of) > 0
 	}), s.noneListed())
+	lasted(began)
 	return errors.Join(err, s.Signal(syscall.SIGCONT))
+}
+
+// lasted waits until what began then has lasted for HEDDLE_XA_SPELL; without one it may be over at once.
+func lasted(began time.Time) { <-time.After(time.Until(began.Add(spell()))) }
+
+func spell() time.Duration {
+	d, _ := time.ParseDuration(os.Getenv("HEDDLE_XA_SPELL"))
+	return d
 }
 
 // play runs a scenario's transaction and says what was not as it should.
@@ -166,7 +177,7 @@ func (sc scenario) play(a *mesh, n int64, ids [3]int) error {
 		return err
 	}
 	defer db.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute+spell())
 	defer cancel()
 	c, err := db.Conn(ctx)
 	if err != nil {
@@ -304,7 +315,7 @@ func TestStoreAway(t *testing.T) {
 	back := a.loseEtcd(true)
 	ran := [2]int{}
 	var clients sync.WaitGroup
-	enough := time.Now().Add(3 * time.Second)
+	enough := time.Now().Add(max(3*time.Second, spell()))
 	for i, m := range members {
 		db := m.Open(t, "root", "", database)
 		clients.Go(func() {
@@ -336,7 +347,7 @@ func TestStoreAway(t *testing.T) {
 	go func() { clients.Wait(); close(finished) }()
 	select {
 	case <-finished:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(2*time.Minute + spell()):
 		t.Fatal("a transaction of a process that lives has failed while the etcd was away")
 	}
 	if ran[0] < 25 || ran[1] != 19 {

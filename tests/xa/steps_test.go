@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -12,7 +14,9 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/failpoint"
+	"github.com/heddle-mesh/heddle/tests/harness"
 	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/txnlog"
 )
 
 // steps are the points between which a commit of three written shards does something.
@@ -78,13 +82,26 @@ func TestServersDieInEveryStep(t *testing.T) {
 	clean(t)
 }
 
-// TestServersFreezeInEveryStep: a server that is there and does nothing, until its owner has given up: scenario 12.
+// TestServersFreezeInEveryStep: a server that is there and does nothing, until its owner has given up: scenario 12. With HEDDLE_XA_SPELL owners have their
+// usual limits, and servers stand still for at least as long as it says.
 func TestServersFreezeInEveryStep(t *testing.T) {
+	owner := hurried
+	if spell() > 0 {
+		owner = manager
+	}
 	for _, point := range steps {
 		for _, frozen := range []int{0, 1} {
-			m := hurried(once(point, func() error { return env.Shards[frozen].Signal(syscall.SIGSTOP) }))
+			var began time.Time
+			m := owner(once(point, func() error {
+				began = time.Now()
+				return env.Shards[frozen].Signal(syscall.SIGSTOP)
+			}))
 			x, b, id := transfer(t, m, txn.Options{}, []int{0, 1, 2})
 			err := x.Commit(t.Context())
+			if began.IsZero() {
+				t.Errorf("nothing came to %s", point)
+			}
+			lasted(began)
 			if again := env.Shards[frozen].Signal(syscall.SIGCONT); again != nil {
 				t.Fatal(again)
 			}
@@ -95,7 +112,7 @@ func TestServersFreezeInEveryStep(t *testing.T) {
 }
 
 // TestServersRefuseInEveryStep: a server that becomes read-only, and one that has no connection to give away, until the owner is over:
-// scenario 29. (A disk that is full is among the faults of the sweep in tests/fault.)
+// scenario 29, which goes on with the disk.
 func TestServersRefuseInEveryStep(t *testing.T) {
 	for _, point := range steps {
 		for _, how := range [][2]string{
@@ -118,6 +135,72 @@ func TestServersRefuseInEveryStep(t *testing.T) {
 		}
 	}
 	clean(t)
+}
+
+// TestDiskFullInEveryStep: the disk with Heddle's tables is full, home's or a branch's, from a step on until the owner is over. A decision that finds no
+// room is none, and all is rolled back. (A MariaDB that has no room to roll back what had too little ends itself; it is started again then.)
+func TestDiskFullInEveryStep(t *testing.T) {
+	limits := txn.Limits{Prepare: time.Second, Decide: 5 * time.Second, Ask: time.Second, Deliver: time.Second}
+	for _, shard := range []int{0, 1} {
+		disk := onSmallDisk(t, shard)
+		for _, point := range steps {
+			if _, err := control[shard].ExecContext(t.Context(), "ALTER TABLE heddle_mesh.txn_statement FORCE"); err != nil { // no more room than it needs
+				t.Fatal(err)
+			}
+			m := txn.NewManager(txn.Config{Cluster: cluster, Shards: shards, KeepStatements: true, Limits: limits, At: once(point, func() error { return harness.FillDisk(disk) })})
+			x, b, id := transfer(t, m, txn.Options{}, []int{0, 1, 2})
+			for range 8 { // rows that stay in their pages, of which there are too few
+				x.Sending(b[1], txn.Statement{Text: "INSERT INTO bank.ledger /* " + strings.Repeat("long ", 1500) + " */ VALUES (0)"})
+			}
+			err := x.Commit(t.Context())
+			if empty := harness.EmptyDisk(disk); empty != nil {
+				t.Fatal(empty)
+			}
+			if before := !strings.HasPrefix(point, "deliver") && point != "decide.after"; err == nil && before && shard == 0 {
+				t.Errorf("a full disk at %s has not kept the decision from being made", point)
+			}
+			alive(t, shard)
+			settle(t, fmt.Sprintf("the disk of server %d full at %s", shard, point), x, b, id, err)
+		}
+	}
+	clean(t)
+}
+
+// alive starts a server again if it has ended, or is about to.
+func alive(t *testing.T, shard int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); control[shard].PingContext(t.Context()) != nil; <-time.After(20 * time.Millisecond) {
+		select {
+		case <-env.Shards[shard].Done():
+			if err := env.Shards[shard].Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not answer", env.Shards[shard].Name())
+			}
+		}
+	}
+}
+
+// onSmallDisk moves Heddle's tables of a server to a small disk, for the length of the test.
+func onSmallDisk(t *testing.T, shard int) (disk string) {
+	t.Helper()
+	disk = harness.SmallDisk(t, 24)
+	there, here := filepath.Join(disk, txnlog.Schema), filepath.Join(ask(t, shard, "SELECT @@datadir"), txnlog.Schema)
+	move := func(do func() error) {
+		t.Helper()
+		if err := errors.Join(env.Shards[shard].Stop(context.Background()), do(), env.Shards[shard].Start(context.Background())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(func() error {
+		return errors.Join(os.CopyFS(there, os.DirFS(here)), os.RemoveAll(here), os.Symlink(there, here))
+	})
+	t.Cleanup(func() {
+		move(func() error { return errors.Join(os.Remove(here), os.CopyFS(here, os.DirFS(there))) })
+	})
+	return disk
 }
 
 // TestRecoverersDieAtEveryPoint: one dies at each point of recovery, of a transaction that is decided and of one that is not, and
@@ -239,6 +322,56 @@ func TestAlterWaits(t *testing.T) {
 	}
 	for _, c := range b {
 		c.Discard()
+	}
+	clean(t)
+}
+
+// TestOwnerOfReadingBranchesDies: a server rolls a prepared branch that has changed nothing back when its connection ends, and answers its commit with
+// 1402. No branch of Heddle's is one: those that have only read are not prepared, and all others have their mark. Scenario 24.
+func TestOwnerOfReadingBranchesDies(t *testing.T) {
+	const same = "UPDATE bank.acc SET bal = bal WHERE id = 2"
+	bare := connect(t, 1)
+	bare.run(t, "XA START 'bare'; "+same+"; XA END 'bare'; XA PREPARE 'bare'")
+	bare.Discard()
+	letGo(t, bare)
+	if _, err := control[1].ExecContext(t.Context(), "XA COMMIT 'bare'"); txnlog.Code(err) != txnlog.CodeRolledBack {
+		t.Errorf("the server keeps what has changed nothing: %v", err)
+	}
+	for _, point := range []string{"check.after", "prepare.before", "prepare.after", "decide.before", "decide.after", "deliver.before", "close.before"} {
+		points, err := failpoint.Parse(point + "=error")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, branches, id := transfer(t, manager(points.Hit), txn.Options{}, []int{0})
+		for shard, statement := range []string{1: same, 2: "SELECT bal FROM bank.acc WHERE id = 2 FOR UPDATE"} {
+			if statement == "" {
+				continue
+			}
+			b := connect(t, shard)
+			if err := x.Enlist(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			b.run(t, statement)
+			x.Touched(b, shard == 1)
+			branches = append(branches, b)
+		}
+		if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+			t.Fatalf("%s: %v", point, err)
+		}
+		discard(branches)
+		done := recoverAll(t, recoverer(t, nil)) // an alarm fails the test
+		decided := slices.Contains([]string{"decide.after", "deliver.before", "close.before"}, point)
+		for _, d := range done {
+			if d.Committed != decided {
+				t.Errorf("%s: %+v", point, d)
+			}
+		}
+		if on := there(t, id); len(on) != map[bool]int{true: 1}[decided] {
+			t.Errorf("%s: on %v", point, on)
+		}
+		if kept := ask(t, 1, "SELECT 1 FROM heddle_mesh.txn_mark WHERE gtrid = '"+x.GTRID()+"'") != ""; kept != decided {
+			t.Errorf("%s: the branch that has changed nothing is committed: %v", point, kept)
+		}
 	}
 	clean(t)
 }
