@@ -200,7 +200,7 @@ func before(version string, major, minor, patch int) bool {
 
 // allowed tries what recovery does: each is a privilege of the account.
 func allowed(ctx context.Context, db *sql.DB, server *txnlog.Server) error {
-	if _, err := server.Unlisted(ctx); err != nil {
+	if _, err := new(txnlog.Strays).Look(ctx, server); err != nil {
 		return fmt.Errorf("the account cannot see transactions (PROCESS) or list prepared ones (on MySQL, XA_RECOVER_ADMIN): %w", err)
 	}
 	if err := server.Writable(ctx); err != nil {

@@ -288,15 +288,16 @@ func (r *Recoverer) orphan(dataSource string, g xa.GTRID) time.Time {
 	return time.Now()
 }
 
-// zombies looks twice: a branch is for an instant in neither list while its server lets go of it.
+// zombies looks three times: a branch is for an instant in neither list while its server lets go of it, or writes its end to the disk.
 func (r *Recoverer) zombies(ctx context.Context, dataSource string, server *txnlog.Server) error {
-	least := 0
+	var seen txnlog.Strays
+	left := 0
 	for i := range 3 {
-		n, err := server.Unlisted(ctx)
+		n, err := seen.Look(ctx, server)
 		if err != nil {
 			return err
 		}
-		if least = n; n == 0 {
+		if left = n; n == 0 {
 			return nil
 		}
 		if i < 2 {
@@ -305,7 +306,7 @@ func (r *Recoverer) zombies(ctx context.Context, dataSource string, server *txnl
 	}
 	if ctx.Err() == nil {
 		r.cfg.Alarm(Alarm{DataSource: dataSource, Trouble: xa.Zombie,
-			Detail: fmt.Sprintf("%d transactions that no connection has are not listed by XA RECOVER; restart the server, and they are", least)})
+			Detail: fmt.Sprintf("%d transactions that no connection has are not listed by XA RECOVER; restart the server, and they are", left)})
 	}
 	return nil
 }

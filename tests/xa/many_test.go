@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -38,6 +39,7 @@ func leaveMany(t *testing.T, first int64) *mass {
 	m := &mass{first: first, verdicts: make([]string, manyInDoubt)}
 	decided := make([][]string, len(env.Shards))
 	var all sync.WaitGroup
+	errs := make([]error, manyInDoubt)
 	slots := make(chan struct{}, 16)
 	for i := range m.verdicts {
 		m.verdicts[i] = []string{"C", "A", ""}[i/len(env.Shards)%3]
@@ -55,9 +57,7 @@ func leaveMany(t *testing.T, first int64) *mass {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			if err := leaveOne(t.Context(), control[at], x, first+int64(i)); err != nil {
-				t.Error(err)
-			}
+			errs[i] = leaveOne(t.Context(), control[at], x, first+int64(i))
 		})
 	}
 	all.Wait()
@@ -66,8 +66,8 @@ func leaveMany(t *testing.T, first int64) *mass {
 			t.Fatal(err)
 		}
 	}
-	if t.Failed() {
-		t.FailNow()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
 	}
 	return m
 }

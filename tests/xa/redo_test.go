@@ -137,6 +137,8 @@ func TestRedoOfWhatIsThere(t *testing.T) {
 	refused("statement 2 of 2: it has changed 0 rows, and not 1 as before")
 	gtrid, id = losing(t, txn.Statement{Text: "UPDATE acc SET bal = 7 WHERE id = 1", Settings: "no_such_variable=1"})
 	refused("statement 2 of 2: SET no_such_variable=1 before it: ")
+	gtrid, id = losing(t, txn.Statement{Text: "UPDATE acc SET bal = " + strings.Repeat("1", 64<<10)})
+	refused("statement 2 of 2: from here on 1 were too much to keep, or are not known; nothing of it is done")
 	forget(t)
 	clean(t)
 }

@@ -23,7 +23,7 @@ type looks struct {
 // scene is what a picture shows.
 type scene struct {
 	since map[uint32]float64 // the connections that have a transaction, and for how many seconds
-	loose int                // transactions that have written and that no connection has
+	loose map[string]bool    // transactions that have written and that no connection has, by the server's names
 }
 
 const (
@@ -97,22 +97,23 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 	case <-timer.C:
 	}
 	// trx_started is in the zone that the server lives in, whatever the session's is.
-	rows, err := tx.QueryContext(ctx, "SELECT trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()), "+
+	rows, err := tx.QueryContext(ctx, "SELECT trx_id, trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()), "+
 		"trx_rows_modified FROM information_schema.INNODB_TRX")
 	if err != nil {
 		return nil, false, err
 	}
 	defer func() { _ = rows.Close() }()
-	pic = &scene{since: map[uint32]float64{}}
+	pic = &scene{since: map[uint32]float64{}, loose: map[string]bool{}}
 	for rows.Next() {
+		var trx string
 		var id uint32
 		var age float64
 		var written uint64
-		if err := rows.Scan(&id, &age, &written); err != nil {
+		if err := rows.Scan(&trx, &id, &age, &written); err != nil {
 			return nil, false, err
 		}
 		if id == 0 && written > 0 {
-			pic.loose++
+			pic.loose[trx] = true
 		}
 		pic.since[id] = max(age, pic.since[id])
 	}

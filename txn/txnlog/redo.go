@@ -23,7 +23,11 @@ type Unrepeated struct {
 
 // Error implements error.
 func (e *Unrepeated) Error() string {
-	return fmt.Sprintf("statement %d of %d: %s: %s; nothing of it is done", e.N, e.Of, e.Why, e.Text)
+	text := ""
+	if e.Text != "" {
+		text = ": " + e.Text
+	}
+	return fmt.Sprintf("statement %d of %d: %s%s; nothing of it is done", e.N, e.Of, e.Why, text)
 }
 
 // ErrMarked is a branch that is committed: its mark is there, from itself or from a redo of it.
@@ -41,7 +45,7 @@ func Repeatable(all []Statement) error {
 		why := ""
 		switch {
 		case s.Text == "":
-			why = "and " + strconv.FormatInt(s.Rows, 10) + " more were too much to keep"
+			why = "from here on " + strconv.FormatInt(s.Rows, 10) + " were too much to keep, or are not known"
 		case s.Unsafe != "":
 			why = s.Unsafe
 		case s.Rows < 0:
