@@ -138,6 +138,11 @@ switches: build ## Move a primary SWITCHES (20) times under sysbench and other l
 	@scripts/need server load
 	HEDDLE_SWITCHES=$(SWITCHES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^Test(PlannedSwitches|SwitchFails|PrimaryKilledInSwitch)$$' ./tests/replicas
 
+.PHONY: xa-mysql
+xa-mysql: ## Let distributed transactions die everywhere over MySQL's servers, and recover them (65 MB to fetch).
+	go build -tags failpoints -o bin/heddle-failpoints ./cmd/heddle
+	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle-failpoints $(GOTEST) -count=1 -v ./tests/xa
+
 .PHONY: fault-sweep
 fault-sweep: build-race ## Try every fault at every moment of every kind of statement; the figures go to bin/fault-sweep.md.
 	@scripts/need server
