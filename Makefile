@@ -103,8 +103,8 @@ differential-replicas: build-race ## Ask one server and heddle the same question
 	HEDDLE_DIFFERENTIAL_REPLICAS=1 $(LAYER) -timeout 30m -run '^TestDifferential$$' ./tests/differential
 
 .PHONY: differential-mysql
-differential-mysql: build ## Ask a MySQL server and heddle over such servers the same questions (65 MB to fetch).
-	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 90m -run '^TestDifferential$$' ./tests/differential
+differential-mysql: build ## Ask a MySQL server and heddle over such servers the same questions, in all states of XA too (65 MB to fetch).
+	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 90m -run '^Test(Differential|ClientXAStates)$$' ./tests/differential
 
 .PHONY: interop
 interop: build-race ## Run stock drivers and command-line clients against heddle.
@@ -137,6 +137,11 @@ SWITCHES ?= 20
 switches: build ## Move a primary SWITCHES (20) times under sysbench and other load: no client sees an error; then let every step of a switch fail, and its command die there.
 	@scripts/need server load
 	HEDDLE_SWITCHES=$(SWITCHES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^Test(PlannedSwitches|SwitchFails|PrimaryKilledInSwitch)$$' ./tests/replicas
+
+.PHONY: xa-mysql
+xa-mysql: ## Let distributed transactions die everywhere over MySQL's servers, and recover them (65 MB to fetch).
+	go build -tags failpoints -o bin/heddle-failpoints ./cmd/heddle
+	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle-failpoints $(GOTEST) -count=1 -v ./tests/xa
 
 .PHONY: fault-sweep
 fault-sweep: build-race ## Try every fault at every moment of every kind of statement; the figures go to bin/fault-sweep.md.

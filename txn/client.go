@@ -421,6 +421,16 @@ func (t *Txn) leaveClient(ctx context.Context) error {
 	return err
 }
 
+// Detach leaves what is prepared to whoever ends it: the session is free. A connection that its server has freed of the branch goes on, another is closed.
+func (t *Txn) Detach() {
+	for _, p := range t.parts {
+		if s := t.manager.cfg.Shards.Server(p.branch.DataSource()); s == nil || !s.Detaches {
+			p.branch.Discard()
+		}
+	}
+	t.overClient()
+}
+
 // discardAll closes the connections: what is prepared stays, and what is not is rolled back by the servers. None is ever reset.
 func (t *Txn) discardAll() {
 	for _, p := range t.parts {

@@ -80,7 +80,7 @@ func (m *Manager) finishClient(ctx context.Context, name xa.ClientXID, commit, o
 	if err != nil {
 		return nil, err
 	}
-	if c == nil || !c.Held {
+	if c == nil || !c.Held || c.home.Detaches && c.Name.Format != name.Format { // MySQL compares the format, MariaDB does not
 		return nil, ErrUnknown
 	}
 	asking, cancel := context.WithTimeout(ctx, m.cfg.Limits.Ask)

@@ -26,7 +26,7 @@ func Probe(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.S
 	if err != nil {
 		return nil, err
 	}
-	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log, Keeps: txnlog.EnsureStatements(ctx, db)}
+	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log, Keeps: txnlog.EnsureStatements(ctx, db), Detaches: detaches(vars)}
 	if err := server.Learn(ctx); err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func Look(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.Se
 	if err != nil || !found {
 		return nil, nil, err
 	}
-	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log}
+	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log, Detaches: detaches(vars)}
 	if err := server.Learn(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -178,6 +178,9 @@ func keeps(vars map[string]string) error {
 	}
 	return nil
 }
+
+// detaches reports whether a prepared branch is free of its connection.
+func detaches(vars map[string]string) bool { return vars["xa_detach_on_prepare"] == "ON" }
 
 // listed reports whether Heddle's schema is in a list of databases.
 func listed(databases string) bool {

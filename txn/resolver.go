@@ -175,7 +175,9 @@ func (w *recovery) perform(ctx context.Context, m xa.Move) (xa.Finding, error) {
 	case xa.Fence:
 		return home.Fence(ctx, w.xid.GTRID, w.xid.Branch.Home)
 	case xa.Again:
-		wait(ctx, oldPicture)
+		if !at.Detaches {
+			wait(ctx, oldPicture)
+		}
 		fallthrough
 	case xa.Look:
 		return w.look(ctx, at)

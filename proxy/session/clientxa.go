@@ -31,7 +31,7 @@ func (s *Session) xaState() xa.ClientState {
 	}
 	if s.txn == nil { // a shard has ended it, or, if it is prepared, a connection is lost
 		if s.lost = false; s.xa.state != xa.ClientPrepared {
-			s.xa.state = xa.ClientRollbackOnly
+			s.xa.state = s.xa.state.Ended(!s.srv.Flavour.MariaDB)
 		}
 	}
 	return s.xa.state
@@ -47,12 +47,17 @@ func (s *Session) inXA(x *execution) error {
 	case parser.Begin, parser.Commit, parser.Rollback, parser.LockTables, parser.CreateDatabase, parser.AlterDatabase, parser.DropDatabase, parser.DistSQL:
 		return sqlerr.XARMFail(state.String())
 	case parser.Savepoint, parser.RollbackTo, parser.Release:
-		if s.txn == nil || state != xa.ClientActive && !s.savepointBeside(x) { // where there is nothing left none can hold
+		if s.txn == nil && (s.srv.Flavour.MariaDB || x.st.parsed.Kind == parser.Savepoint) || // where there is nothing left none can hold
+			s.txn != nil && state != xa.ClientActive && !s.savepointBeside(x) {
 			return sqlerr.XARMFail(state.String())
 		}
 	}
 	if x.plan == nil {
 		return nil
+	}
+	if !s.srv.Flavour.MariaDB && !x.plan.ImplicitCommit && s.txn == nil && s.begins(x) {
+		s.xa.state = xa.ClientRollbackOnly // it is told now
+		return sqlerr.XADeadlock()
 	}
 	if x.plan.ImplicitCommit || state != xa.ClientActive && s.begins(x) {
 		return sqlerr.XARMFail(state.String())
@@ -60,10 +65,11 @@ func (s *Session) inXA(x *execution) error {
 	return nil
 }
 
-// savepointBeside reports whether MariaDB looks for a savepoint before it looks at the state: for one to be released, and for one that is not there.
+// savepointBeside reports whether a server looks for a savepoint before it looks at the state: for one that is not there, and MariaDB for one to be released.
 func (s *Session) savepointBeside(x *execution) bool {
 	kind := x.st.parsed.Kind
-	return s.srv.Flavour.MariaDB && (kind == parser.Release || kind == parser.RollbackTo && !s.txn.HasSavepoint(quotedName(x.st.parsed.Txn.Savepoint)))
+	return kind == parser.Release && s.srv.Flavour.MariaDB ||
+		(kind == parser.Release || kind == parser.RollbackTo) && !s.txn.HasSavepoint(quotedName(x.st.parsed.Txn.Savepoint))
 }
 
 // xaStatement is an XA statement as it was written.
@@ -122,6 +128,9 @@ func (s *Session) parseXA(x *execution) (st xaStatement, err error) {
 		}
 		fits = fits && xidFits(&st.name)
 		at++
+	}
+	if !s.srv.Flavour.MariaDB && st.name.Format > maxFormat {
+		return st, sqlerr.NotSupported("a format of an XA transaction's name that is larger than 2147483647")
 	}
 	if !fits { // that is seen when the name is known to end: by the next token, but for the number, which is the last of three
 		if parts == 3 {
@@ -209,8 +218,9 @@ func (st xaStatement) statement() xa.ClientVerb {
 // xaTake does what the session's state makes of a statement.
 func (s *Session) xaTake(ctx context.Context, st xaStatement) error {
 	state := s.xaState()
-	move, next := state.Take(xa.ClientStatement{Verb: st.statement(), Same: s.xa != nil && s.xa.name.Same(st.name), Unnamed: st.name.GTRID == "",
-		Within: s.txn != nil, Manual: !s.autocommit, Locked: s.locked != nil})
+	mysql := !s.srv.Flavour.MariaDB
+	move, next := state.Take(xa.ClientStatement{Verb: st.statement(), Same: s.xa != nil && s.xa.name.Same(st.name) && (!mysql || s.xa.name.Format == st.name.Format),
+		Unnamed: st.name.GTRID == "", Within: s.txn != nil, Manual: !s.autocommit, Locked: s.locked != nil, MySQL: mysql})
 	switch move {
 	case xa.RefuseState:
 		return sqlerr.XARMFail(state.String())
@@ -226,16 +236,19 @@ func (s *Session) xaTake(ctx context.Context, st xaStatement) error {
 		s.xa.state = next
 		return nil
 	case xa.KeepClient:
-		return s.xaPrepare(ctx)
+		return s.xaPrepare(ctx, next)
 	case xa.CommitClient:
 		return s.xaCommit(ctx)
 	case xa.RollbackClient:
 		return s.xaRollback(ctx)
+	case xa.TellVictim:
+		s.xa.state = next
+		return sqlerr.XADeadlock()
 	case xa.VictimClient:
 		s.leaveXA(ctx)
 		return sqlerr.XADeadlock()
 	}
-	return s.xaEnded(ctx, st.name, move == xa.CommitOther, false)
+	return s.xaEnded(ctx, st.name, move == xa.CommitOther, mysql)
 }
 
 // xaError is what a client sees of a client's transaction that is refused.
@@ -287,7 +300,7 @@ func (s *Session) xaStart(ctx context.Context, name xa.ClientXID) error {
 	return nil
 }
 
-func (s *Session) xaPrepare(ctx context.Context) error {
+func (s *Session) xaPrepare(ctx context.Context, next xa.ClientState) error {
 	s.closeToKills()
 	defer s.openToKills()
 	err := s.tellTime(ctx)
@@ -304,7 +317,13 @@ func (s *Session) xaPrepare(ctx context.Context) error {
 		}
 		return s.undone(err)
 	}
-	s.xa.state = xa.ClientPrepared
+	if next == xa.NonExisting { // the session is free
+		s.txn.Detach()
+		s.endTransaction()
+		s.xa = nil
+		return nil
+	}
+	s.xa.state = next
 	return nil
 }
 

@@ -20,7 +20,11 @@ type xaSession struct {
 }
 
 // xaWorld is two sessions on one database.
-type xaWorld [2]xaSession
+type xaWorld struct {
+	of [2]xaSession
+	// free are the names that are prepared and no session's, on MySQL.
+	free [2]bool
+}
 
 // xaStep is a statement of one of them.
 type xaStep struct {
@@ -34,14 +38,15 @@ type xaStep struct {
 
 var (
 	xaNames  = []string{"x", "y"}
-	xaTables = [2]string{"s1", "s2"} // each session's own: neither waits for the other
+	xaTables = [2]string{"s1", "s2"}    // each session's own: neither waits for the other
+	xaKept   = [2]string{"s3", "users"} // each name's own: nor for what is prepared
 )
 
 const offAutocommit = "SET autocommit = 0"
 
 // fits leaves out what begins a transaction where autocommit is off, and turning it off in one.
 func (w xaWorld) fits(st xaStep) bool {
-	me := w[st.of]
+	me := w.of[st.of]
 	return !st.plain || strings.HasPrefix(st.sql, "XA") || !me.manual && (st.sql != offAutocommit || me.state == xa.NonExisting && !me.begun && !me.locked)
 }
 
@@ -66,22 +71,29 @@ func xaSteps(of int) (steps []xaStep) {
 // differs leaves out worlds in which the first session is answered as in others: of the second one's transaction it matters what its name is, and whether it
 // is prepared; and the names may change places.
 func (w xaWorld) differs() bool {
-	me, other := w[0], w[1]
+	me, other := w.of[0], w.of[1]
 	return !other.begun && !other.locked && !other.manual && (me.state == xa.NonExisting || me.name == xaNames[0] && !me.manual) &&
 		(other.state == xa.NonExisting || other.state == xa.ClientPrepared || other.state == xa.ClientActive && other.name == xaNames[0])
 }
 
 // after is what becomes of the sessions, and the number of the error that the machine expects; 0: none.
 func (w xaWorld) after(st xaStep) (next xaWorld, code uint16) {
-	me, other := &w[st.of], w[1-st.of]
-	move, state := me.state.Take(xa.ClientStatement{Verb: st.verb, Same: me.state != xa.NonExisting && me.name == st.name, Within: me.begun || me.state != xa.NonExisting, Manual: me.manual, Locked: me.locked})
-	elsewhere := other.state != xa.NonExisting && other.name == st.name
+	me, other := &w.of[st.of], w.of[1-st.of]
+	name := slices.Index(xaNames, st.name)
+	move, state := me.state.Take(xa.ClientStatement{Verb: st.verb, Same: me.state != xa.NonExisting && me.name == st.name, Within: me.begun || me.state != xa.NonExisting, Manual: me.manual, Locked: me.locked, MySQL: lab.mysql})
+	elsewhere := other.state != xa.NonExisting && other.name == st.name || w.free[name]
 	switch move {
 	case xa.RefuseState:
 		return w, 1399
 	case xa.RefuseArgument:
 		return w, 1398
-	case xa.RefuseName, xa.CommitOther, xa.RollbackOther: // the other's connection lives
+	case xa.CommitOther, xa.RollbackOther:
+		if !w.free[name] { // or, on MariaDB, the other's connection lives
+			return w, 1397
+		}
+		w.free[name] = false
+		return w, 0
+	case xa.RefuseName:
 		return w, 1397
 	case xa.RefuseOutside:
 		return w, 1400
@@ -90,14 +102,18 @@ func (w xaWorld) after(st xaStep) (next xaWorld, code uint16) {
 			return w, 1440
 		}
 		me.name = st.name
+	case xa.KeepClient:
+		w.free[name] = state == xa.NonExisting
 	}
-	me.state = state
+	if me.state = state; state == xa.NonExisting {
+		me.name = ""
+	}
 	return w, 0
 }
 
 // plainAfter is the same for what is not of XA, as far as it has to do with it.
 func (w xaWorld) plainAfter(st xaStep) (next xaWorld) {
-	me := &w[st.of]
+	me := &w.of[st.of]
 	if me.state != xa.NonExisting || me.manual {
 		return w
 	}
@@ -123,7 +139,7 @@ func xaWays(depth int, one bool) map[xaWorld][]xaStep {
 	for range depth {
 		var next []xaWorld
 		for _, w := range layer {
-			for of := range w {
+			for of := range w.of {
 				for _, st := range xaSteps(of) {
 					if !w.fits(st) {
 						continue
@@ -139,12 +155,8 @@ func xaWays(depth int, one bool) map[xaWorld][]xaStep {
 					if _, known := ways[to]; known {
 						continue
 					}
-					if to[of].state == xa.ClientActive && w[of].state == xa.NonExisting {
-						write := 6 // of several rows
-						if one {
-							write = 5
-						}
-						way = append(way, xaSteps(of)[len(xaNames)*9+write])
+					if to.of[of].state == xa.ClientActive && w.of[of].state == xa.NonExisting {
+						way = append(way, xaWrite(of, st.name, one))
 					}
 					ways[to] = way
 					next = append(next, to)
@@ -154,6 +166,15 @@ func xaWays(depth int, one bool) map[xaWorld][]xaStep {
 		layer = next
 	}
 	return ways
+}
+
+// xaWrite is what a session writes when its transaction has begun: all of the rows, or one.
+func xaWrite(of int, name string, one bool) xaStep {
+	sql := "UPDATE " + xaKept[slices.Index(xaNames, name)] + " SET v = v + 1"
+	if one {
+		sql += " WHERE id = 1"
+	}
+	return xaStep{of: of, sql: sql, plain: true}
 }
 
 const xaRows = " VALUES (1,1),(2,2),(3,3),(4,4),(5,5),(6,6),(7,7),(8,8)"
@@ -167,15 +188,18 @@ func TestClientXAStates(t *testing.T) {
 		}
 		t.Run(layout, func(t *testing.T) {
 			for _, s := range []Side{lab.plain, side(layout)} {
-				if err := s.primeIn(t.Context(), Schema, []string{"DROP TABLE IF EXISTS s1", "DROP TABLE IF EXISTS s2", "DROP TABLE IF EXISTS notes",
-					"CREATE TABLE s1 (id BIGINT NOT NULL PRIMARY KEY, v INT)", "CREATE TABLE s2 (id BIGINT NOT NULL PRIMARY KEY, v INT)", "INSERT INTO s1" + xaRows, "INSERT INTO s2" + xaRows}); err != nil {
+				prime := []string{"DROP TABLE IF EXISTS notes"}
+				for _, table := range slices.Concat(xaTables[:], xaKept[:]) {
+					prime = append(prime, "DROP TABLE IF EXISTS "+table, "CREATE TABLE "+table+" (id BIGINT NOT NULL PRIMARY KEY, v INT)", "INSERT INTO "+table+xaRows)
+				}
+				if err := s.primeIn(t.Context(), Schema, prime); err != nil {
 					t.Fatal(err)
 				}
 			}
 			tried := 0
 			for _, one := range []bool{true, false} {
 				for w, way := range xaWays(7, one) {
-					if !w.differs() || one && w[1].state != xa.NonExisting {
+					if !w.differs() || one && w.of[1].state != xa.NonExisting {
 						continue
 					}
 					tried += tryXA(t, layout, w, way)
@@ -218,7 +242,7 @@ func tryXA(t *testing.T, layout string, w xaWorld, way []xaStep) (tried int) {
 		}
 	}
 	r.leave(w)
-	r.compare(w)
+	r.compare()
 	return tried
 }
 
@@ -283,7 +307,7 @@ func (r *xaRun) say(st xaStep) *sqlerr.Error {
 // leave ends all that the sessions have begun.
 func (r *xaRun) leave(w xaWorld) {
 	r.t.Helper()
-	for of, s := range w {
+	for of, s := range w.of {
 		if s.state == xa.ClientActive {
 			r.say(xaStep{of: of, sql: "XA END '" + s.name + "'"})
 		}
@@ -296,12 +320,17 @@ func (r *xaRun) leave(w xaWorld) {
 			}
 		}
 	}
+	for i, free := range w.free {
+		if free {
+			r.say(xaStep{sql: "XA ROLLBACK '" + xaNames[i] + "'"})
+		}
+	}
 }
 
 // compare compares what is there.
-func (r *xaRun) compare(w xaWorld) {
+func (r *xaRun) compare() {
 	r.t.Helper()
-	for of := range w {
-		r.say(xaStep{of: of, sql: "SELECT id, v FROM " + xaTables[of] + " ORDER BY id"})
+	for _, table := range slices.Concat(xaTables[:], xaKept[:]) {
+		r.say(xaStep{sql: "SELECT id, v FROM " + table + " ORDER BY id"})
 	}
 }

@@ -22,6 +22,7 @@ var (
 	env     *harness.Env
 	control []*sql.DB // a shard's, for recovery and for questions
 	shards  *txn.Shards
+	onMySQL bool // the servers are MySQL's, not MariaDB's
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +39,22 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// by chooses between what MariaDB's servers are told and what MySQL's are.
+func by(mariadb, mysql string) string {
+	if onMySQL {
+		return mysql
+	}
+	return mariadb
+}
+
+// becomesReplica makes a server a replica of nobody that answers, and what makes it a primary again.
+func becomesReplica() (set, unset string) {
+	return by("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1, MASTER_USER = 'x'", "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = 1, SOURCE_USER = 'x'"),
+		by("RESET SLAVE ALL", "RESET REPLICA ALL")
+}
+
 func setup(ctx context.Context, e *harness.Env) error {
+	onMySQL = !strings.Contains(e.ServerVersion(), "MariaDB")
 	if err := e.CreateSchema(ctx, "bank"); err != nil {
 		return err
 	}

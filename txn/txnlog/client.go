@@ -198,6 +198,9 @@ func (s *Server) Held(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]bool, er
 // Has reports whether a branch's connection has it still: it is listed, and in a transaction as old as the mark. One of the same number that a restarted
 // server has given out since is in none, or in a younger one.
 func (s *Server) Has(ctx context.Context, x xa.XID) (bool, error) {
+	if s.Detaches {
+		return false, nil
+	}
 	there, err := s.Lives(ctx, x.Branch.Conn)
 	if err != nil || !there {
 		return false, err

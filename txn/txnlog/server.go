@@ -18,6 +18,7 @@ type Server struct {
 	DataSource string
 	Log        xa.Log
 	Keeps      bool   // it has a table for statements
+	Detaches   bool   // a branch that is prepared is no connection's from then on, as on MySQL; MariaDB's is its connection's until that ends
 	Addr       string // where it is, for telling whether two data sources have one server; "" if nobody has said
 	// Others are the data source's other servers, as far as they are known: what is done by operators only asks them.
 	Others []*Server
@@ -253,6 +254,9 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 		return xa.Away, seen, err
 	}
 	seen.Age = time.Duration(p.age * float64(time.Second))
+	if s.Detaches {
+		return xa.Fine, seen, nil
+	}
 	listed, _, err := s.listed(ctx, x.Branch.Conn)
 	if err != nil {
 		return xa.Away, seen, err

@@ -10,11 +10,20 @@ const (
 	ClientIdle
 	ClientPrepared
 	ClientRollbackOnly // a server has ended its part: only the end is left to be told
+	ClientVictim       // the same on MySQL, before the client was told otherwise than by the failed statement
 )
 
 // String is the state as a server's errors name it.
 func (s ClientState) String() string {
-	return [...]string{"NON-EXISTING", "ACTIVE", "IDLE", "PREPARED", "ROLLBACK ONLY"}[s]
+	return [...]string{"NON-EXISTING", "ACTIVE", "IDLE", "PREPARED", "ROLLBACK ONLY", "ACTIVE"}[s]
+}
+
+// Ended is the state when a server has ended its part of the transaction.
+func (s ClientState) Ended(mysql bool) ClientState {
+	if mysql && (s == ClientActive || s == ClientVictim) {
+		return ClientVictim
+	}
+	return ClientRollbackOnly
 }
 
 // ClientVerb is an XA statement that names a transaction.
@@ -41,6 +50,7 @@ type ClientStatement struct {
 	Within  bool // the session is in a transaction, its own XA or another
 	Manual  bool // the session has autocommit off
 	Locked  bool // the session has locked tables
+	MySQL   bool // the session is one of MySQL, whose XA PREPARE leaves it free
 }
 
 // ClientMove is what a session does about such a statement.
@@ -59,17 +69,19 @@ const (
 	CommitClient                     // the session's own, as it is: it is over
 	RollbackClient                   // the same
 	VictimClient                     // roll it back, and say that it was: XA_RBDEADLOCK
-	CommitOther                      // what another session has prepared
+	TellVictim                       // say that it was rolled back: XA_RBDEADLOCK
+	CommitOther                      // what another session has prepared, or, on MySQL, any
 	RollbackOther                    // the same
 )
 
 // String names the move.
 func (m ClientMove) String() string {
-	return [...]string{"XAER_RMFAIL", "XAER_INVAL", "XAER_NOTA", "XAER_OUTSIDE", "open", "reopen", "close", "keep", "commit", "roll back", "XA_RBDEADLOCK",
+	return [...]string{"XAER_RMFAIL", "XAER_INVAL", "XAER_NOTA", "XAER_OUTSIDE", "open", "reopen", "close", "keep", "commit", "roll back", "XA_RBDEADLOCK", "tell XA_RBDEADLOCK",
 		"commit another's", "roll back another's"}[m]
 }
 
-// Take is what a session in a state does about a statement, and the state that it is in when it has succeeded. It answers as MariaDB does.
+// Take is what a session in a state does about a statement, and the state that it is in when it has succeeded. It answers as MariaDB does, or
+// as MySQL, which differs once a transaction is prepared, in what may be said in a transaction, and of what it has rolled back itself.
 func (s ClientState) Take(st ClientStatement) (ClientMove, ClientState) {
 	switch st.Verb {
 	case VerbStart, VerbJoin, VerbResume:
@@ -78,10 +90,12 @@ func (s ClientState) Take(st ClientStatement) (ClientMove, ClientState) {
 		switch {
 		case st.Verb == VerbSuspend:
 			return RefuseArgument, s
-		case s != ClientActive:
+		case s != ClientActive && !(st.MySQL && s.ended()):
 			return RefuseState, s
 		case !st.Same:
 			return RefuseName, s
+		case s != ClientActive:
+			return TellVictim, ClientRollbackOnly
 		}
 		return CloseClient, ClientIdle
 	case VerbPrepare:
@@ -91,13 +105,22 @@ func (s ClientState) Take(st ClientStatement) (ClientMove, ClientState) {
 		case !st.Same:
 			return RefuseName, s
 		}
+		if st.MySQL {
+			return KeepClient, NonExisting
+		}
 		return KeepClient, ClientPrepared
 	}
 	if s == NonExisting || !st.Same {
 		return s.other(st)
 	}
+	if st.MySQL && s.ended() && st.Verb != VerbRollback {
+		return VictimClient, NonExisting
+	}
 	return s.end(st.Verb)
 }
+
+// ended reports whether a server has ended the transaction.
+func (s ClientState) ended() bool { return s == ClientRollbackOnly || s == ClientVictim }
 
 func (s ClientState) start(st ClientStatement) (ClientMove, ClientState) {
 	switch {
@@ -105,7 +128,7 @@ func (s ClientState) start(st ClientStatement) (ClientMove, ClientState) {
 		return RefuseName, s
 	case st.Verb == VerbResume && s == ClientIdle:
 		return ReopenClient, ClientActive
-	case st.Verb != VerbStart || st.Unnamed:
+	case st.Verb != VerbStart || st.Unnamed && !st.MySQL:
 		return RefuseArgument, s
 	case s != NonExisting:
 		return RefuseState, s
@@ -118,11 +141,13 @@ func (s ClientState) start(st ClientStatement) (ClientMove, ClientState) {
 // other is the end of a transaction that is not the session's.
 func (s ClientState) other(st ClientStatement) (ClientMove, ClientState) {
 	switch {
-	case st.Within || st.Manual || s != NonExisting:
+	case st.MySQL && (st.Within || s != NonExisting):
+		return RefuseState, s
+	case !st.MySQL && (st.Within || st.Manual || s != NonExisting):
 		return RefuseOutside, s
-	case st.Verb == VerbOnePhase:
+	case st.Verb == VerbOnePhase && !st.MySQL:
 		return RefuseArgument, s
-	case st.Verb == VerbCommit:
+	case st.Verb != VerbRollback:
 		return CommitOther, s
 	}
 	return RollbackOther, s
@@ -131,7 +156,7 @@ func (s ClientState) other(st ClientStatement) (ClientMove, ClientState) {
 // end is the end of the session's own.
 func (s ClientState) end(verb ClientVerb) (ClientMove, ClientState) {
 	switch {
-	case verb == VerbRollback && s == ClientActive:
+	case verb == VerbRollback && (s == ClientActive || s == ClientVictim):
 		return RefuseState, s
 	case verb == VerbRollback:
 		return RollbackClient, NonExisting

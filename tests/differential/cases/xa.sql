@@ -191,7 +191,7 @@ XA PREPARE 'prepared';
 XA END 'prepared';
 XA START 'prepared';
 SELECT SUM(v) FROM s1;
-UPDATE s1 SET v = 0;
+UPDATE s1 SET v = 0 WHERE id = 99;
 BEGIN;
 COMMIT;
 ROLLBACK;
