@@ -116,6 +116,7 @@ func (p *Process) start(ctx context.Context) error {
 	p.observer.Read(observe.Sources{
 		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
 		Away: p.documents.away, Versions: p.documents.versions, Prepared: p.transactions.prepared, Servers: p.serverStates,
+		Refused: p.documents.refused, Alarms: p.replication.alarms,
 		Mesh: func() *rpc.View { return p.calls.Load().view() },
 	})
 	p.documents.answer(p.server)

@@ -25,6 +25,8 @@ type Sources struct {
 	Servers  func() []Endpoint // of all data sources
 	Mesh     func() *rpc.View  // where calls go; nil: none are taken
 	Away     func() string     // of the store of the rules, a sentence; "": it is reached, or there is none
+	Refused  func() []Refused
+	Alarms   func() map[string]bool // data sources with replicas, and whether their replication needs an operator
 }
 
 // metric is one number read from a T.
@@ -46,6 +48,7 @@ func counter[T any](desc *prometheus.Desc, of func(T) float64) metric[T] {
 // collector reads Sources.
 type collector struct {
 	from     Sources
+	xa       *Transactions
 	sessions *prometheus.Desc
 	info     *prometheus.Desc
 	answers  *prometheus.Desc
@@ -59,7 +62,7 @@ type collector struct {
 	memory   []metric[Sources]
 }
 
-func newCollector(from Sources) *collector {
+func newCollector(from Sources, x *Transactions) *collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("heddle_"+name, help, labels, nil)
 	}
@@ -69,6 +72,7 @@ func newCollector(from Sources) *collector {
 	connections := pool("connections", "Connections to the data source.", "state")
 	c := &collector{
 		from:     from,
+		xa:       x,
 		info:     desc("data_source_info", "1, with the address of the data source's server.", "data_source", "endpoint"),
 		answers:  desc("shard_answer_seconds", "From sending a unit to a data source to the first packet of its answer.", "data_source"),
 		failed:   desc("shard_errors_total", "Units that a data source answered by an error, or not at all.", "data_source"),
@@ -135,6 +139,9 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, m := range c.memory {
 		ch <- m.desc
 	}
+	for _, x := range c.xa.byDataSource() {
+		x.Describe(ch)
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -157,9 +164,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.failed, prometheus.CounterValue, float64(s.Served.Failed.Load()), s.DataSource)
 	}
 	for _, p := range c.from.Prepared() {
+		c.xa.of(p.DataSource)
 		ch <- prometheus.MustNewConstMetric(c.inDoubt, prometheus.GaugeValue, float64(p.Branches), p.DataSource)
 		ch <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, p.Oldest.Seconds(), p.DataSource)
 		ch <- prometheus.MustNewConstMetric(c.fit, prometheus.GaugeValue, one(p.Fit), p.DataSource)
+	}
+	for _, x := range c.xa.byDataSource() {
+		x.Collect(ch)
 	}
 	for database, version := range c.from.Versions() {
 		ch <- prometheus.MustNewConstMetric(c.versions, prometheus.GaugeValue, float64(version), database)
