@@ -37,6 +37,7 @@ type applied struct {
 	Rows       []ops.Misplaced   `json:"rows,omitempty"`
 	Unasked    string            `json:"rows_unknown,omitempty"` // why Rows are not all
 	Statements []explain.Changed `json:"statements,omitempty"`
+	ByValue    []string          `json:"statements_by_value,omitempty"` // plans stay, and rows do not
 	Compared   int               `json:"statements_compared,omitempty"`
 	Refused    string            `json:"refused,omitempty"` // why it would not be applied
 
