@@ -150,6 +150,12 @@ func metrics(t *testing.T, c *harness.Replicated) func() string {
 func TestTwoPrimaries(t *testing.T) {
 	c, h := filled(t, "{failover_wait: 1s}", 1)
 	told := metrics(t, c)
+	dba := h.Open(t, "dba", "", "shop")
+	eventually(t, "the replica is shown as one that is read", func() bool {
+		var got [5]string
+		err := dba.QueryRowContext(t.Context(), "SHOW STATUS FROM READWRITE_SPLITTING RULES").Scan(&got[0], &got[1], &got[2], &got[3], &got[4])
+		return err == nil && got == [5]string{"ds_0", c.Servers[1].Addr(), "ENABLED", "up", ""}
+	})
 	eventually(t, "the lag, and no alarm, in the metrics", func() bool {
 		return strings.Contains(told(), "\nheddle_replica_lag_seconds{") && strings.Contains(told(), `heddle_replication_alarm{data_source="ds_0"} 0`)
 	})
