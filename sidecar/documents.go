@@ -23,6 +23,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/keygen"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
@@ -39,6 +40,8 @@ type documents interface {
 	ddl() *journal.Journal
 	// away says that the store of the documents is not reached; "": it is, or there is none.
 	away() string
+	// refused are the documents of which this instance does not run what is in force.
+	refused() []observe.Refused
 	// others are the sessions of the other instances; nil where there are none.
 	others() server.Others
 	// othersRows are those that the other instances have of a table of heddle. The reader is told of instances that did not answer.
@@ -271,8 +274,9 @@ func (f *files) others() server.Others { return nil }
 func (f *files) othersRows(context.Context, string, *instanceTable, sysview.Reader) []sqltypes.Row {
 	return nil
 }
-func (f *files) answer(*server.Server) {}
-func (f *files) away() string          { return "" }
+func (f *files) answer(*server.Server)      {}
+func (f *files) away() string               { return "" }
+func (f *files) refused() []observe.Refused { return nil } // a reload that fails changes nothing, and is told to who asked for it
 
 // versions counts the reloads: files have no numbers of their own.
 func (f *files) versions() map[string]int64 {

@@ -290,6 +290,15 @@ func (r *replication) views() []topology.View {
 	return out
 }
 
+// alarms tells of each data source that is watched whether an operator has to mend something.
+func (r *replication) alarms() map[string]bool {
+	out := map[string]bool{}
+	for _, v := range r.views() {
+		out[v.DataSource] = v.Alarm != ""
+	}
+	return out
+}
+
 // seen are the views, and the revision of the orders that they follow.
 func (r *replication) seen() ([]topology.View, int64) {
 	views := r.views()

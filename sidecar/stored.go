@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,6 +34,7 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/mesh"
 	"github.com/heddle-mesh/heddle/sidecar/neighbour"
+	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 )
 
@@ -385,6 +387,18 @@ func (s *stored) away() string {
 		return ""
 	}
 	return fmt.Sprintf("etcd is away for %v: the last rules that were read are served, and cannot change", age.Round(time.Second))
+}
+
+func (s *stored) refused() (out []observe.Refused) {
+	for kind, status := range map[string]layout.Status{layout.Rules: s.rules.Status(), layout.Users: s.users.Status(), layout.Routes: s.routes.Status()} {
+		for name, d := range status.Documents {
+			if d.Problem != "" {
+				reason, _, _ := strings.Cut(d.Problem, ":")
+				out = append(out, observe.Refused{Document: layout.Document{Kind: kind, Name: name}.String(), Reason: reason})
+			}
+		}
+	}
+	return out
 }
 
 func (s *stored) others() server.Others { return s.peers }

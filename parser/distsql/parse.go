@@ -262,9 +262,9 @@ func (r *reader) show() {
 	case Transaction:
 		r.transaction()
 		return
-	case Transactions:
+	case Transactions, ComputeNodes:
 		return
-	case TableRule, TableNodes, ReferenceRule, SingleTable, ReadwriteRule, RulesUsedUnit:
+	case TableRule, TableNodes, ReferenceRule, SingleTable, ReadwriteRule, ReadwriteStatus, RulesUsedUnit:
 		if t := r.token(); t.Ident() && !t.Is("FROM") && !t.Is("IN") && !t.Is("LIKE") {
 			out.Names = []string{r.name("a rule")}
 		}

@@ -188,7 +188,7 @@ func (r *reader) reference() {
 func (r *reader) group() {
 	g := Group{Name: r.name("a rule")}
 	if r.out.Verb == Alter && (r.token().Is("ENABLE") || r.token().Is("DISABLE")) {
-		r.fail("expected ( : replicas are enabled and disabled by heddle rw")
+		r.fail("expected ( : a replica is disabled and enabled by `heddle rw disable %s/REPLICA` and `heddle rw enable`", g.Name)
 		return
 	}
 	r.fields(

@@ -47,8 +47,15 @@ const (
 	ShardingCount  Object = "SHARDING RULE"
 	Configuration  Object = "DATABASE CONFIGURATION"
 	PreviewedQuery Object = "QUERY"
-	Transaction    Object = "TRANSACTION"
-	Transactions   Object = "TRANSACTIONS"
+	// What there is none of, since each rule says its own, and what tables of heddle tell.
+	DefaultStrategy  Object = "DEFAULT SHARDING STRATEGY"
+	UnusedAlgorithms Object = "UNUSED SHARDING ALGORITHMS"
+	UnusedGenerators Object = "UNUSED SHARDING KEY GENERATORS"
+	ReadwriteStatus  Object = "STATUS FROM READWRITE_SPLITTING RULES"
+	ComputeNodes     Object = "COMPUTE NODES"
+
+	Transaction  Object = "TRANSACTION"
+	Transactions Object = "TRANSACTIONS"
 )
 
 // Statement is one statement.

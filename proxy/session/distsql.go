@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 
@@ -49,6 +50,8 @@ func onDistSQL(s *Session, ctx context.Context, x *execution) error {
 		return s.importRules(ctx, x, st, text)
 	case distrule.Changes(st):
 		return s.changeRules(ctx, st, text)
+	case st.Object == distsql.ComputeNodes, st.Object == distsql.ReadwriteStatus:
+		return s.showServers(ctx, x, st)
 	}
 	return s.showRules(ctx, x, st)
 }
@@ -59,6 +62,82 @@ var instead = map[distsql.Object]string{
 	"EXPORT METADATA":            ": `heddle rules export` prints documents",
 	"IMPORT METADATA":            ": `heddle rules apply -f FILE` applies documents",
 	"EXPORT STORAGE NODES":       ": SELECT * FROM heddle.data_sources",
+	"CREATE DEFAULT SHARDING":    ": each sharding table rule says its own strategy",
+	"ALTER DEFAULT SHARDING":     ": each sharding table rule says its own strategy",
+	"SHOW COMPUTE NODE":          ": SELECT * FROM heddle.instances",
+	"LABEL COMPUTE NODE":         ": instance.labels of its heddle.yaml",
+	"UNLABEL COMPUTE NODE":       ": instance.labels of its heddle.yaml",
+	"DISABLE COMPUTE NODE":       ": an instance is ended in order by SIGTERM, and then evicted by `heddle mesh evict` if it does not come back",
+	"SHOW DIST VARIABLE":         ": settings stand in heddle.yaml of each instance",
+	"SHOW DIST VARIABLES":        ": settings stand in heddle.yaml of each instance",
+	"SET DIST VARIABLE":          ": settings stand in heddle.yaml of each instance, which is read again when it changes",
+	"SHOW TRANSACTION RULE":      ": SELECT name, xa FROM heddle.data_sources; transactions.type of heddle.yaml",
+	"ALTER TRANSACTION RULE":     ": transactions.type of heddle.yaml, or SET heddle_transaction_type",
+	"SHOW AUTHORITY RULE":        ": `heddle rules export` has the document of users",
+	"SHOW LOGICAL TABLES":        ": SHOW TABLES, or SELECT * FROM heddle.tables",
+	"PARSE":                      ": EXPLAIN FORMAT=HEDDLE shows how a statement is planned",
+	"COUNT BROADCAST":            ": SELECT kind, COUNT(*) FROM heddle.tables GROUP BY kind",
+	"COUNT SINGLE":               ": SELECT kind, COUNT(*) FROM heddle.tables GROUP BY kind",
+	"COUNT READWRITE_SPLITTING":  ": SELECT COUNT(DISTINCT data_source) FROM heddle.replicas",
+}
+
+// servedTables are the tables of heddle that SHOW statements about servers are answered from.
+var servedTables = map[distsql.Object]string{distsql.ComputeNodes: "instances", distsql.ReadwriteStatus: "replicas"}
+
+// showServers answers SHOW COMPUTE NODES and SHOW STATUS FROM READWRITE_SPLITTING RULES under ShardingSphere's labels, as far as it has them.
+func (s *Session) showServers(ctx context.Context, x *execution, st *distsql.Statement) error {
+	database := ""
+	if st.Object == distsql.ReadwriteStatus {
+		var err error
+		if database, err = s.ruledDatabase(st); err != nil {
+			return s.writeError(err)
+		}
+	}
+	table := s.srv.Tables[servedTables[st.Object]]
+	rows, err := table.Rows(ctx, sysview.Reader{User: s.who.User, Admin: s.who.Admin, Warn: s.rowsMissing})
+	if err != nil {
+		return s.writeError(err)
+	}
+	of := func(row sqltypes.Row, column string) string {
+		return string(row[slices.IndexFunc(table.Columns(), func(c sqltypes.Column) bool { return c.Name == column })])
+	}
+	if st.Object == distsql.ComputeNodes {
+		return s.answerShown(ctx, x, computeNodes(rows, of))
+	}
+	return s.answerShown(ctx, x, readwriteStatus(rows, of, database, st.Names))
+}
+
+func computeNodes(rows []sqltypes.Row, of func(sqltypes.Row, string) string) *distrule.Shown {
+	out := &distrule.Shown{Columns: []string{"instance_id", "instance_type", "host", "port", "status", "worker_id", "labels", "version"}}
+	for _, row := range rows {
+		host, port, err := net.SplitHostPort(of(row, "address"))
+		if err != nil { // a socket
+			host, port = of(row, "address"), ""
+		}
+		status := "OK"
+		if of(row, "alive") != "yes" {
+			status = "LOST"
+		}
+		out.Rows = append(out.Rows, []string{of(row, "name"), "PROXY", host, port, status, of(row, "number"), of(row, "labels"), of(row, "version")})
+	}
+	return out
+}
+
+// readwriteStatus has a row for each server but the one that takes the writes: only who reads is enabled and disabled.
+func readwriteStatus(rows []sqltypes.Row, of func(sqltypes.Row, string) string, database string, names []string) *distrule.Shown {
+	out := &distrule.Shown{Columns: []string{"name", "storage_unit", "status", "state", "reason"}}
+	for _, row := range rows {
+		name := of(row, "data_source")
+		if of(row, "db") != database || of(row, "role") == "primary" || len(names) > 0 && !strings.EqualFold(names[0], name) {
+			continue
+		}
+		status := "ENABLED"
+		if state := of(row, "state"); state == "disabled" || state == "drained" {
+			status = "DISABLED"
+		}
+		out.Rows = append(out.Rows, []string{name, of(row, "address"), status, of(row, "state"), of(row, "reason")})
+	}
+	return out
 }
 
 // operate answers SHOW TRANSACTIONS, SHOW TRANSACTION and RESOLVE TRANSACTION. The client's own transaction stays as it is.

@@ -30,7 +30,8 @@ func Show(d *rule.Document, st *distsql.Statement) (*Shown, error) {
 		distsql.StorageUnit: v.units, distsql.RulesUsedUnit: v.users, distsql.TableRule: v.tables, distsql.TableNodes: v.nodes,
 		distsql.Algorithms: v.algorithms, distsql.KeyGenerators: v.generators, distsql.ShardingCount: v.counted,
 		distsql.ReferenceRule: v.references, distsql.BroadcastRule: v.broadcasts, distsql.SingleTable: v.singles,
-		distsql.SingleDefault: v.singleDefault, distsql.ReadwriteRule: v.replicas,
+		distsql.SingleDefault: v.singleDefault, distsql.ReadwriteRule: v.replicas, distsql.DefaultStrategy: noStrategies,
+		distsql.UnusedAlgorithms: noneUnused, distsql.UnusedGenerators: noneUnused,
 	}[st.Object]
 	if show == nil {
 		return nil, sqlerr.NotSupported(string(st.Verb) + " " + string(st.Object))
@@ -192,3 +193,14 @@ func (v *view) replicas() *Shown {
 	}
 	return out
 }
+
+// noStrategies: each table's rule says its own.
+func noStrategies() *Shown {
+	out := &Shown{Columns: []string{"name", "type", "sharding_column", "sharding_algorithm_name", "sharding_algorithm_type", "sharding_algorithm_props"}}
+	out.add("TABLE", "NONE", "", "", "", "")
+	out.add("DATABASE", "NONE", "", "", "", "")
+	return out
+}
+
+// noneUnused: algorithms and generators stand in the rule that they are of.
+func noneUnused() *Shown { return &Shown{Columns: []string{"name", "type", "props"}} }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -85,8 +86,26 @@ func syntaxProblem(err error, src *source) Problem {
 			p.Line, p.Column = at.line, at.column
 		}
 	}
+	for _, h := range syntaxHints {
+		if strings.Contains(p.Message, h.of) {
+			p.Hint = h.hint
+			break
+		}
+	}
 	p.Excerpt = src.excerpt(position{p.Line, p.Column})
 	return p
+}
+
+// syntaxHints are for what the library says of texts that are no YAML, of which nothing more is read.
+var syntaxHints = []struct{ of, hint string }{
+	{"found character '\t'", "indent by spaces: YAML takes no tabs there"},
+	{"mapping value is not allowed", "indent the keys of one mapping alike; a value with \": \" in it wants quotes"},
+	{"must be specified", "quotes go around the whole of a value, and a list or mapping in one line wants commas"},
+	{"end token ", "close the bracket that is open here"},
+	{"could not find flow", "close the bracket that is open here"},
+	{"could not find end character", "close the quotes that are open here"},
+	{"value is not allowed", "indent the keys of one mapping alike"},
+	{"reserved character", "put the value in quotes"},
 }
 
 func positionOf(t *token.Token) (position, bool) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,7 @@ type applied struct {
 	Rows       []ops.Misplaced   `json:"rows,omitempty"`
 	Unasked    string            `json:"rows_unknown,omitempty"` // why Rows are not all
 	Statements []explain.Changed `json:"statements,omitempty"`
+	ByValue    []string          `json:"statements_by_value,omitempty"` // plans stay, and rows do not
 	Compared   int               `json:"statements_compared,omitempty"`
 	Refused    string            `json:"refused,omitempty"` // why it would not be applied
 
@@ -113,6 +115,9 @@ func (r *rulesRun) apply() *cobra.Command {
 			if err := r.show(cmd.OutOrStdout(), done); err != nil {
 				return err
 			}
+			if err := warnOfRefusals(ctx, a, parts, done, cmd.ErrOrStderr()); err != nil {
+				return err
+			}
 			if err := r.warnOfServers(ctx, parts, done, cmd.ErrOrStderr()); err != nil {
 				return err
 			}
@@ -120,6 +125,45 @@ func (r *rulesRun) apply() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// refusalWait is how long instances are waited for that have neither adopted nor refused a version.
+const refusalWait = 2 * time.Second
+
+// warnOfRefusals tells of living instances that cannot adopt what has just come into force. Those that are only late are no news.
+func warnOfRefusals(ctx context.Context, a *mesh.Admin, parts []mesh.Part, done []applied, to io.Writer) error {
+	until := time.Now().Add(refusalWait)
+	for i, p := range parts {
+		if done[i].Unchanged {
+			continue
+		}
+		version := max(done[i].Version, done[i].Canary)
+		for {
+			_, instances, err := a.Of(p.Kind).Status(ctx)
+			if err != nil {
+				return err
+			}
+			open, refusals := false, []string{}
+			for _, s := range instances {
+				switch d := s.Documents[p.Name]; {
+				case d.Refused == version:
+					refusals = append(refusals, fmt.Sprintf("warning: %s: %s does not run version %d, and keeps version %d: %s\n", p.Document, s.Instance, version, d.Version, d.Problem))
+				case s.Behind[p.Name] != "":
+					open = true
+				}
+			}
+			if !open || time.Now().After(until) {
+				if _, err := io.WriteString(to, strings.Join(refusals, "")); err != nil {
+					return err
+				}
+				break
+			}
+			if err := pause(ctx, 20*time.Millisecond); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // warnOfServers tells of new addresses at which nobody answers, or nobody who lets Heddle in.

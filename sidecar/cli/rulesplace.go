@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar"
 	"github.com/heddle-mesh/heddle/sidecar/explain"
@@ -199,11 +200,12 @@ func (r *rulesRun) foresee(ctx context.Context, p mesh.Part, out *applied, f *ap
 // endDryRun compares the statements, shows everything, and is an error where apply would refuse.
 func (r *rulesRun) endDryRun(ctx context.Context, cmd *cobra.Command, a *mesh.Admin, parts []mesh.Part, done []applied, f *applyFlags) error {
 	if (f.statements != "" || f.seen) && len(done) > 0 {
-		last := &done[len(done)-1]
-		var err error
-		if last.Statements, last.Compared, err = r.replanned(ctx, cmd, a, parts, f); err != nil {
+		c, err := r.replanned(ctx, cmd, a, parts, done, f)
+		if err != nil {
 			return err
 		}
+		last := &done[len(done)-1]
+		last.Statements, last.ByValue, last.Compared = c.Changed, c.ByValue, c.Of
 	}
 	if err := r.show(cmd.OutOrStdout(), done); err != nil {
 		return err
@@ -217,52 +219,70 @@ func (r *rulesRun) endDryRun(ctx context.Context, cmd *cobra.Command, a *mesh.Ad
 }
 
 // replanned compares the plans of the statements of a file, or of those that instances have run, by the rules in force, and by those with the files' documents.
-func (r *rulesRun) replanned(ctx context.Context, cmd *cobra.Command, a *mesh.Admin, parts []mesh.Part, f *applyFlags) ([]explain.Changed, int, error) {
-	in := explain.Input{}
-	var err error
+func (r *rulesRun) replanned(ctx context.Context, cmd *cobra.Command, a *mesh.Admin, parts []mesh.Part, done []applied, f *applyFlags) (none explain.Comparison, err error) {
+	in, after, err := comparison(ctx, a, parts, f)
+	if err != nil {
+		return none, err
+	}
+	var list []string
+	if f.statements != "" {
+		text, err := readFile(f.statements, cmd.InOrStdin())
+		if err != nil {
+			return none, err
+		}
+		if list, err = explain.Statements(string(text), parser.Mode{Flavour: in.Flavour}); err != nil {
+			return none, err
+		}
+	}
+	if f.seen {
+		seen, err := seenIn(ctx, a, in.Database, f)
+		if err != nil {
+			return none, err
+		}
+		list = append(list, seen...)
+	}
+	var placed []string
+	for i := range done {
+		for _, t := range done[i].Tables {
+			placed = append(placed, strings.TrimPrefix(done[i].Document, layout.Rules+"/")+"."+t)
+		}
+	}
+	return explain.Compare(ctx, in, after, placed, list), nil
+}
+
+// comparison is what statements are planned by: the rules in force, and what the files make of them.
+func comparison(ctx context.Context, a *mesh.Admin, parts []mesh.Part, f *applyFlags) (in explain.Input, after []*rule.Layout, err error) {
 	if in.Flavour, err = flavourOf("mariadb"); err != nil {
-		return nil, 0, err
+		return in, nil, err
 	}
 	if f.schema != "" {
 		schema, err := readFile(f.schema, nil)
 		if err != nil {
-			return nil, 0, err
+			return in, nil, err
 		}
 		in.Schema = string(schema)
 	}
 	texts, err := a.InForce(ctx)
 	if err != nil {
-		return nil, 0, err
+		return in, nil, err
 	}
 	if in.Layouts, err = mesh.Layouts(texts); err != nil {
-		return nil, 0, err
+		return in, nil, err
 	}
 	for _, p := range parts {
 		if p.Kind == layout.Rules {
 			texts[p.Name], in.Database = p.Text, p.Name
 		}
 	}
-	after, err := mesh.Layouts(texts)
+	after, err = mesh.Layouts(texts)
+	return in, after, err
+}
+
+// seenIn are the statements that the instances have run lately in a database. Who does not answer, and what cannot be planned, is told.
+func seenIn(ctx context.Context, a *mesh.Admin, database string, f *applyFlags) ([]string, error) {
+	list, left, missing, err := sidecar.Seen(ctx, a.Store, database)
 	if err != nil {
-		return nil, 0, err
-	}
-	var changed []explain.Changed
-	of := 0
-	if f.statements != "" {
-		text, err := readFile(f.statements, cmd.InOrStdin())
-		if err != nil {
-			return nil, 0, err
-		}
-		if changed, of, err = explain.Compare(ctx, in, after, string(text)); err != nil {
-			return nil, 0, err
-		}
-	}
-	if !f.seen {
-		return changed, of, nil
-	}
-	list, left, missing, err := sidecar.Seen(ctx, a.Store, in.Database)
-	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	for _, err := range missing {
 		fmt.Fprintln(f.errOut, "warning:", err)
@@ -270,7 +290,7 @@ func (r *rulesRun) replanned(ctx context.Context, cmd *cobra.Command, a *mesh.Ad
 	if left > 0 {
 		fmt.Fprintf(f.errOut, "warning: %s of which no statement can be planned\n", counted(left, "shape"))
 	}
-	return append(changed, explain.CompareEach(ctx, in, after, list)...), of + len(list), nil
+	return list, nil
 }
 
 func tableList(tables []string) string {
@@ -330,6 +350,12 @@ func showApplied(w io.Writer, d *applied) {
 	}
 	for _, c := range d.Statements {
 		fmt.Fprintf(w, "    %s\n      now:\n%s      then:\n%s", strings.ReplaceAll(c.Statement, "\n", "\n    "), indented(c.Before), indented(c.After))
+	}
+	if len(d.ByValue) > 0 {
+		fmt.Fprintf(w, "  %d more would go to another shard for some values of the sharding key\n", len(d.ByValue))
+	}
+	for _, text := range d.ByValue {
+		fmt.Fprintf(w, "    %s\n", strings.ReplaceAll(text, "\n", "\n    "))
 	}
 }
 

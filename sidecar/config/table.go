@@ -45,7 +45,7 @@ var table = []section{
 			Doc: "Name in logs, in the process list and in etcd; unique over the live instances. Empty: the host name.",
 			at:  func(c *Config) any { return &c.Instance.Name }},
 		{Name: "instance.zone", Kind: Text, Example: "eu-1a",
-			Doc: "Where it runs: a label that the other instances and `heddle mesh instances` see, and by which a canary of rules is chosen. Nothing is routed by it yet.",
+			Doc: "Where it runs: a label that the other instances and `heddle mesh instances` see, and by which a canary of rules is chosen. The balancer zone_first reads replicas there, and calls prefer servers there.",
 			at:  func(c *Config) any { return &c.Instance.Zone }},
 		{Name: "instance.labels", Kind: Map, Example: "team: checkout",
 			Doc: "Free labels, which heddle mesh instances shows, and by which a canary of rules is chosen.",

@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
@@ -16,35 +17,40 @@ type Changed struct {
 	After     string `json:"after"`
 }
 
-// Compare plans each statement of a text by the rules of in and by others, and returns those whose plans differ, and how
-// many there are. What is assumed is assumed on both sides.
-func Compare(ctx context.Context, in Input, after []*rule.Layout, texts string) (changed []Changed, of int, err error) {
-	list, err := Statements(texts, parser.Mode{Flavour: in.Flavour})
-	if err != nil {
-		return nil, 0, err
-	}
-	return CompareEach(ctx, in, after, list), len(list), nil
+// Comparison is what other rules would make of statements.
+type Comparison struct {
+	Changed []Changed
+	// ByValue are statements whose plans stay, and whose rows do not: for some values they would go to another shard.
+	ByValue []string
+	Of      int
 }
 
-// CompareEach is Compare of statements that have been parted.
-func CompareEach(ctx context.Context, in Input, after []*rule.Layout, list []string) (changed []Changed) {
+// Compare plans each statement by the rules of in and by others; tables are those whose rows live elsewhere by these, as
+// database.table. What is assumed is assumed on both sides.
+func Compare(ctx context.Context, in Input, after []*rule.Layout, tables, list []string) Comparison {
 	then := in
 	then.Layouts = after
+	out := Comparison{Of: len(list)}
+	placed := func(t string) bool { return slices.Contains(tables, t) }
 	for _, text := range list {
-		c := Changed{Statement: text, Before: outcome(ctx, in, text), After: outcome(ctx, then, text)}
-		if c.Before != c.After {
-			changed = append(changed, c)
+		before, byValue := outcome(ctx, in, text)
+		after, _ := outcome(ctx, then, text)
+		switch {
+		case before != after:
+			out.Changed = append(out.Changed, Changed{Statement: text, Before: before, After: after})
+		case slices.ContainsFunc(byValue, placed):
+			out.ByValue = append(out.ByValue, text)
 		}
 	}
-	return changed
+	return out
 }
 
-func outcome(ctx context.Context, in Input, text string) string {
+func outcome(ctx context.Context, in Input, text string) (plan string, byValue []string) {
 	answer, err := Plan(ctx, in, text)
 	if err != nil {
-		return "refused: " + err.Error() + "\n"
+		return "refused: " + err.Error() + "\n", nil
 	}
-	return strings.TrimRight(answer.Plan, "\n") + "\n"
+	return strings.TrimRight(answer.Plan, "\n") + "\n", answer.ByValue
 }
 
 // Statements parts a text at its semicolons; empty statements are left out.

@@ -35,6 +35,8 @@ type Answer struct {
 	Plan    string   // plan.Format
 	Asked   []string // what servers would be asked first, and which; the plan is for likely answers
 	Assumed []string // what was assumed for want of knowledge
+	// ByValue are the sharded tables, as database.table, whose shards depend on values that the text does not hold or the plan does not show.
+	ByValue []string
 }
 
 // Plan plans one statement.
@@ -84,6 +86,7 @@ type explanation struct {
 	facts   *router.Facts
 	assumed []string
 	asked   []string
+	byValue []string
 }
 
 // rounds bounds how often planning may ask.
@@ -134,7 +137,7 @@ func (e *explanation) learn(err error) bool {
 }
 
 func (e *explanation) answer(plan string) Answer {
-	return Answer{Plan: plan, Asked: e.asked, Assumed: slices.Compact(slices.Sorted(slices.Values(e.assumed)))}
+	return Answer{Plan: plan, ByValue: e.byValue, Asked: e.asked, Assumed: slices.Compact(slices.Sorted(slices.Values(e.assumed)))}
 }
 
 // noPrograms takes the data sources for ones that keep no view, trigger or routine.
@@ -151,6 +154,7 @@ func (e *explanation) noPrograms(need *router.NeedPrograms) {
 // format prints the plan, with the units of this statement where its text holds all that decides.
 func (e *explanation) format(ctx context.Context, keyer sharding.Keyer, p *plan.Plan, stmt *parser.Statement) (string, error) {
 	route := plan.Leaf(p.Root)
+	e.byValue = byValue(p.Root, nil)
 	if route == nil || route.Ask != nil || stmt.Params > 0 || route.Rows != nil && route.Rows.Generate != nil && route.Rows.Generate.Key >= 0 {
 		return plan.Format(p, nil), nil
 	}
@@ -165,7 +169,21 @@ func (e *explanation) format(ctx context.Context, keyer sharding.Keyer, p *plan.
 	if err != nil {
 		return "", err
 	}
+	e.byValue = byValue(p.Root, route)
 	return plan.Format(p, units), nil
+}
+
+// byValue finds the tables of routes whose units depend on values, but for one whose units are known.
+func byValue(n plan.Node, known *plan.Route) (tables []string) {
+	if r, ok := n.(*plan.Route); ok && r != nil && r != known && (r.Selector != nil || r.Rows != nil) {
+		for i, t := range r.Tables {
+			tables = append(tables, r.Databases[i]+"."+t)
+		}
+	}
+	for _, child := range plan.Children(n) {
+		tables = append(tables, byValue(child, known)...)
+	}
+	return tables
 }
 
 // splitName cuts table.column.

@@ -11,7 +11,12 @@ import (
 // vitess reads a VSchema: of one keyspace, or of several under keyspaces. It names no servers: each keyspace is a database,
 // and its shards are those of the options.
 func (r *run) vitess(t *tree) error {
-	t.ignore("routing_rules", "shard_routing_rules", "keyspace_routing_rules", "mirror_rules")
+	for _, rules := range []string{"routing_rules", "shard_routing_rules", "keyspace_routing_rules", "mirror_rules"} {
+		t.at(rules).readAll()
+		if len(t.at(rules, "rules").list) > 0 {
+			r.note(NoEqual, rules, "no statement is sent elsewhere than its tables are: name the tables as they are, and finish a MoveTables before")
+		}
+	}
 	if !t.has("keyspaces") {
 		if r.Database == "" {
 			return fmt.Errorf("the VSchema of one keyspace does not say its name: give --database")
@@ -29,7 +34,14 @@ func (r *run) vitess(t *tree) error {
 
 func (r *run) keyspace(name string, ks *tree) error {
 	d := r.document(name)
-	ks.ignore("require_explicit_routing", "foreign_key_mode", "multi_tenant_spec")
+	ks.ignore("require_explicit_routing")
+	if mode := ks.at("foreign_key_mode").text; strings.EqualFold(mode, "managed") {
+		r.note(NoEqual, name, "foreign keys are the servers' own matter: none reaches over shards")
+	}
+	if tenants := ks.at("multi_tenant_spec"); tenants.fields != nil {
+		tenants.readAll()
+		r.note(NoEqual, name, "tenants are not kept apart by the proxy")
+	}
 	if ks.at("sharded").text != "true" {
 		d.DataSources = []rule.DataSource{r.shardSource(name, r.Servers, 0)}
 		ks.at("tables").each(func(table string, v *tree) {

@@ -28,6 +28,8 @@ type Sources struct {
 	// Registrar is where servers of calls may have themselves registered over HTTP; nil: nowhere.
 	Registrar func() *discovery.Registrar
 	Away      func() string // of the store of the rules, a sentence; "": it is reached, or there is none
+	Refused   func() []Refused
+	Alarms    func() map[string]bool // data sources with replicas, and whether their replication needs an operator
 }
 
 // metric is one number read from a T.
@@ -49,6 +51,7 @@ func counter[T any](desc *prometheus.Desc, of func(T) float64) metric[T] {
 // collector reads Sources.
 type collector struct {
 	from     Sources
+	xa       *Transactions
 	sessions *prometheus.Desc
 	info     *prometheus.Desc
 	answers  *prometheus.Desc
@@ -62,7 +65,7 @@ type collector struct {
 	memory   []metric[Sources]
 }
 
-func newCollector(from Sources) *collector {
+func newCollector(from Sources, x *Transactions) *collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("heddle_"+name, help, labels, nil)
 	}
@@ -72,6 +75,7 @@ func newCollector(from Sources) *collector {
 	connections := pool("connections", "Connections to the data source.", "state")
 	c := &collector{
 		from:     from,
+		xa:       x,
 		info:     desc("data_source_info", "1, with the address of the data source's server.", "data_source", "endpoint"),
 		answers:  desc("shard_answer_seconds", "From sending a unit to a data source to the first packet of its answer.", "data_source"),
 		failed:   desc("shard_errors_total", "Units that a data source answered by an error, or not at all.", "data_source"),
@@ -138,6 +142,9 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, m := range c.memory {
 		ch <- m.desc
 	}
+	for _, x := range c.xa.byDataSource() {
+		x.Describe(ch)
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -160,9 +167,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.failed, prometheus.CounterValue, float64(s.Served.Failed.Load()), s.DataSource)
 	}
 	for _, p := range c.from.Prepared() {
+		c.xa.of(p.DataSource)
 		ch <- prometheus.MustNewConstMetric(c.inDoubt, prometheus.GaugeValue, float64(p.Branches), p.DataSource)
 		ch <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, p.Oldest.Seconds(), p.DataSource)
 		ch <- prometheus.MustNewConstMetric(c.fit, prometheus.GaugeValue, one(p.Fit), p.DataSource)
+	}
+	for _, x := range c.xa.byDataSource() {
+		x.Collect(ch)
 	}
 	for database, version := range c.from.Versions() {
 		ch <- prometheus.MustNewConstMetric(c.versions, prometheus.GaugeValue, float64(version), database)

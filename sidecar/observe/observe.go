@@ -75,7 +75,7 @@ func (s *Server) Addr() string {
 
 // Read registers what the metrics are read from, once it is there.
 func (s *Server) Read(from Sources) {
-	s.registry.MustRegister(newCollector(from), serversOf(from.Servers), endpointsOf(from.Mesh))
+	s.registry.MustRegister(newCollector(from, s.Transactions), serversOf(from.Servers), troublesOf(from), endpointsOf(from.Mesh))
 	s.sources.Store(&from)
 }
 
@@ -93,10 +93,8 @@ func (s *Server) outages() []string {
 		return nil
 	}
 	var lines []string
-	if from.Away != nil {
-		if line := from.Away(); line != "" {
-			lines = append(lines, line)
-		}
+	if line := from.Away(); line != "" {
+		lines = append(lines, line)
 	}
 	for _, pool := range from.Pools() {
 		if pool.Down {

@@ -28,7 +28,7 @@ func serversOf(from func() []Endpoint) *servers {
 	return &servers{
 		from:  from,
 		role:  desc("server_role", "1, with what the server is to the data source: primary or replica. None is primary while no server takes writes.", "role"),
-		state: desc("server_state", "1, with what the server may be used for: up, lagging, down, drained, disabled, fenced or unknown.", "state"),
+		state: desc("server_state", "1, with what the server may be used for: up, lagging, down, hangs, drained, disabled, fenced or unknown.", "state"),
 		lag:   desc("replica_lag_seconds", "How far a replica is behind, where that is known."),
 	}
 }

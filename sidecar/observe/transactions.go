@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // Transactions counts what becomes of transactions over several data sources.
@@ -45,8 +46,25 @@ func newTransactions() *Transactions {
 }
 
 func (x *Transactions) all() []prometheus.Collector {
-	return []prometheus.Collector{x.ended, x.phases, x.recovered, x.alarms}
+	return []prometheus.Collector{x.ended, x.phases}
 }
+
+// byDataSource are those that begin at 0 for each data source there is, and so are collected behind it.
+func (x *Transactions) byDataSource() []prometheus.Collector {
+	return []prometheus.Collector{x.recovered, x.alarms}
+}
+
+// of has the counters of a data source begin at 0: an increase from what was not there is none.
+func (x *Transactions) of(dataSource string) {
+	for _, t := range []xa.Trouble{xa.Zombie, xa.Missing, xa.Heuristic} {
+		x.alarms.WithLabelValues(dataSource, trouble(t))
+	}
+	for _, e := range []txn.Ending{txn.EndedCommitted, txn.EndedRolledBack} {
+		x.recovered.WithLabelValues(dataSource, e.String())
+	}
+}
+
+func trouble(t xa.Trouble) string { return strings.ToLower(t.String()) }
 
 // Ended counts a transaction of this process.
 func (x *Transactions) Ended(e txn.Ending) { x.ended.WithLabelValues(e.String()).Inc() }
@@ -65,5 +83,5 @@ func (x *Transactions) Recovered(dataSource string, r txn.Resolved) {
 
 // Alarm counts a look that has found what only an operator can mend.
 func (x *Transactions) Alarm(a txn.Alarm) {
-	x.alarms.WithLabelValues(a.DataSource, strings.ToLower(a.Trouble.String())).Inc()
+	x.alarms.WithLabelValues(a.DataSource, trouble(a.Trouble)).Inc()
 }

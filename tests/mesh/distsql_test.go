@@ -111,6 +111,10 @@ func TestDistSQLFromNothing(t *testing.T) {
 		"SHOW DEFAULT SINGLE TABLE STORAGE UNIT":                       {"ds_0"},
 		"SHOW RULES USED STORAGE UNIT ds_1":                            {"the sharding table rule orders", "the sharding table rule items", "the sharding table rule parts", "the broadcast table countries", "the single tables notes"},
 		"SHOW READWRITE_SPLITTING RULES":                               nil,
+		"SHOW STATUS FROM READWRITE_SPLITTING RULES":                   nil,
+		"SHOW DEFAULT SHARDING STRATEGY":                               {"TABLE|NONE|", "DATABASE|NONE|"},
+		"SHOW UNUSED SHARDING ALGORITHMS":                              nil,
+		"SHOW COMPUTE NODES":                                           {"a|PROXY|127.0.0.1|", "b|PROXY|127.0.0.1|"},
 		"PREVIEW SELECT n FROM orders WHERE customer = 1":              {"ds_"},
 		"PREVIEW SELECT COUNT(*) FROM parts WHERE shop = 1 AND id = 1": {"ds_1|SELECT COUNT(*) FROM `parts_1` AS `parts` WHERE shop = 1 AND id = 1"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,8 +27,9 @@ type foreseen struct {
 	Statements []struct {
 		Statement, Before, After string
 	} `json:"statements"`
-	Compared int    `json:"statements_compared"`
-	Refused  string `json:"refused"`
+	Compared int      `json:"statements_compared"`
+	ByValue  []string `json:"statements_by_value"`
+	Refused  string   `json:"refused"`
 }
 
 func (l *lab) foresee(code int, args ...string) foreseen {
@@ -217,6 +219,15 @@ func TestDryRunOfWhatRan(t *testing.T) {
 	}
 	if !found["SELECT n FROM t WHERE id = ?"] || !found["SELECT n FROM t WHERE n IN (?, ?)"] || !found["SELECT MAX(n) FROM t WHERE id = ?"] || found["SELECT ? + ?"] || seen.Compared < 4 {
 		t.Errorf("%d compared, %+v", seen.Compared, seen.Statements)
+	}
+	moved := l.foresee(0, "-f", l.file(l.rulesBy("ds_0: 0-4095\n  ds_1: 4096-16383", "")), "--seen") // the plans stay, and rows are elsewhere
+	if !slices.Contains(moved.ByValue, "SELECT n FROM t WHERE id = ?") || slices.Contains(moved.ByValue, "SELECT n FROM t WHERE n IN (?, ?)") ||
+		slices.Contains(moved.ByValue, "SELECT ? + ?") || len(moved.Statements) > 0 {
+		t.Errorf("by their values: %q; %+v", moved.ByValue, moved.Statements)
+	}
+	if code, out := l.rulesCommand("apply", "--dry-run", "--seen", "-f", l.file(l.rulesBy("ds_0: 0-4095\n  ds_1: 4096-16383", ""))); code != 0 ||
+		!strings.Contains(out, "would go to another shard for some values of the sharding key") || !strings.Contains(out, "    SELECT n FROM t WHERE id = ?\n") {
+		t.Errorf("%d %s", code, out)
 	}
 	if _, warnings := listed(t, here, "SHOW PROCESSLIST"); warnings != "" {
 		t.Errorf("after the visit: %s", warnings)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/tests/harness"
@@ -33,6 +35,15 @@ func fetch(t *testing.T, admin, path string) string {
 	return string(text)
 }
 
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	addr, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
+
 func execAll(t *testing.T, db *sql.DB, statements ...string) {
 	t.Helper()
 	for _, sql := range statements {
@@ -47,10 +58,7 @@ func execAll(t *testing.T, db *sql.DB, statements ...string) {
 func TestSeen(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
-	admin, err := harness.FreeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	admin := freeAddr(t)
 	slow := filepath.Join(t.TempDir(), "slow.json")
 	options := l.options("seen", "", "admin.address", admin, "slow_log.file", slow)
 	h := env.Heddle(t, options)
@@ -138,7 +146,42 @@ func checkDigests(t *testing.T, l *lab, rows []digest.Row) {
 	}
 }
 
-// checkDashboard looks each metric of the dashboard up among those that an instance has.
+// elsewhere are metrics that an instance has only when there is something to tell, with who looks at them then.
+var elsewhere = map[string]string{
+	"heddle_replica_lag_seconds": "tests/replicas", "heddle_replication_alarm": "tests/replicas", "heddle_document_refused": "TestStoreWiped",
+}
+
+var (
+	selector = regexp.MustCompile(`\b((?:heddle|process|go)_[a-z_]+)(?:\{([^}]*)\})?`)
+	matcher  = regexp.MustCompile(`([a-z_]+)\s*(?:=~|!~|!=|=)\s*"`)
+)
+
+// checkQuery looks each metric of a query up among those that an instance has, with the labels that it is chosen by.
+func checkQuery(t *testing.T, where, expr, metrics string) (names []string) {
+	t.Helper()
+	if strings.Count(expr, "(") != strings.Count(expr, ")") {
+		t.Errorf("%s: the brackets of %s do not match", where, expr)
+	}
+	for _, of := range selector.FindAllStringSubmatch(expr, -1) {
+		name := of[1]
+		names = append(names, name)
+		if elsewhere[name] != "" {
+			continue
+		}
+		series := regexp.MustCompile(`(?m)^` + name + `[ {].*$`).FindString(metrics)
+		if series == "" {
+			t.Errorf("%s asks for %s, which nobody exports", where, name)
+		}
+		for _, label := range matcher.FindAllStringSubmatch(of[2], -1) {
+			if label[1] != "instance" && !strings.Contains(series, label[1]+`="`) { // which Prometheus gives
+				t.Errorf("%s chooses %s by %s, which it does not have", where, name, label[1])
+			}
+		}
+	}
+	return names
+}
+
+// checkDashboard looks at each query of the dashboard and of the alerts.
 func checkDashboard(t *testing.T, metrics, database string) {
 	t.Helper()
 	text, err := os.ReadFile("../../sidecar/observe/dashboard/heddle.json")
@@ -154,24 +197,18 @@ func checkDashboard(t *testing.T, metrics, database string) {
 	if err := json.Unmarshal(text, &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	names := regexp.MustCompile(`\b(heddle|process|go)_[a-z_]+`)
 	asked := map[string]bool{}
 	for _, p := range dashboard.Panels {
 		for _, target := range p.Targets {
-			for _, name := range names.FindAllString(target.Expr, -1) {
+			for _, name := range checkQuery(t, "panel "+p.Title, target.Expr, metrics) {
 				asked[name] = true
-				if name == "heddle_replica_lag_seconds" { // tests/replicas looks at it
-					continue
-				}
-				if !regexp.MustCompile(`(?m)^` + name + `[ {]`).MatchString(metrics) {
-					t.Errorf("panel %q asks for %s, which nobody exports", p.Title, name)
-				}
 			}
 		}
 	}
 	if len(asked) < 25 {
 		t.Errorf("the dashboard asks for %d metrics only", len(asked))
 	}
+	checkAlerts(t, metrics)
 	for _, line := range []string{
 		`heddle_statements_ended_total{opcode="scatter",outcome="ok"}`, `heddle_statements_ended_total{opcode="single",outcome="error"} 2`,
 		`heddle_table_statements_total{database="` + database + `",table="t"}`, `heddle_rules_version{database="` + database + `"} 1`,
@@ -184,5 +221,46 @@ func checkDashboard(t *testing.T, metrics, database string) {
 	}
 	if t.Failed() {
 		t.Log(metrics)
+	}
+}
+
+// checkAlerts has every alert ask for what there is, and say what to do; the page for operators tells of each metric.
+func checkAlerts(t *testing.T, metrics string) {
+	t.Helper()
+	text, err := os.ReadFile("../../sidecar/observe/dashboard/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alerts struct {
+		Groups []struct {
+			Rules []struct {
+				Alert, Expr         string
+				Labels, Annotations map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &alerts); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, g := range alerts.Groups {
+		for _, r := range g.Rules {
+			if r.Alert == "" || found[r.Alert] || r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["action"] == "" {
+				t.Errorf("alert %q is there twice, or lacks its severity, summary or action", r.Alert)
+			}
+			found[r.Alert] = true
+			for _, name := range checkQuery(t, "alert "+r.Alert, r.Expr, metrics) {
+				if !strings.Contains(string(page), name) {
+					t.Errorf("docs/operations.md does not tell of %s, which alert %s asks for", name, r.Alert)
+				}
+			}
+		}
+	}
+	if len(found) < 10 {
+		t.Errorf("%d alerts only", len(found))
 	}
 }

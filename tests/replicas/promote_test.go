@@ -3,6 +3,8 @@ package replicas
 import (
 	"context"
 	"database/sql"
+	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -122,15 +124,50 @@ func oldIsBack(t *testing.T, c *harness.Replicated, h *harness.Heddle, promoted 
 	}
 }
 
+// metrics has another instance look at the servers, and reads what it tells of them.
+func metrics(t *testing.T, c *harness.Replicated) func() string {
+	t.Helper()
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Heddle(t, harness.HeddleOptions{Rules: []string{rules("{}", c)}, Set: map[string]string{"admin.address": admin}})
+	return func() string {
+		res, err := http.Get("http://" + admin + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+}
+
 // TestTwoPrimaries: when two servers have each what the other lacks, neither gets writes, and what is under way is ended.
 func TestTwoPrimaries(t *testing.T) {
 	c, h := filled(t, "{failover_wait: 1s}", 1)
+	told := metrics(t, c)
+	dba := h.Open(t, "dba", "", "shop")
+	eventually(t, "the replica is shown as one that is read", func() bool {
+		var got [5]string
+		err := dba.QueryRowContext(t.Context(), "SHOW STATUS FROM READWRITE_SPLITTING RULES").Scan(&got[0], &got[1], &got[2], &got[3], &got[4])
+		return err == nil && got == [5]string{"ds_0", c.Servers[1].Addr(), "ENABLED", "up", ""}
+	})
+	eventually(t, "the lag, and no alarm, in the metrics", func() bool {
+		return strings.Contains(told(), "\nheddle_replica_lag_seconds{") && strings.Contains(told(), `heddle_replication_alarm{data_source="ds_0"} 0`)
+	})
 	conn := one(t, h)
 	exec(t, conn, "BEGIN", "INSERT INTO notes VALUES (100, 1)")
 	run(t, c, 1, c.Words.Stop)
 	run(t, c, 0, "INSERT INTO shop.notes VALUES (300, 3)")
 	run(t, c, 1, c.Words.Reset, "SET GLOBAL read_only=0", "INSERT INTO shop.notes VALUES (200, 2)")
 	eventually(t, "the alarm", func() bool { return strings.Contains(h.Log(), "two primaries") })
+	eventually(t, "the alarm, and no primary, in the metrics", func() bool {
+		return strings.Contains(told(), `heddle_replication_alarm{data_source="ds_0"} 1`) && !strings.Contains(told(), `role="primary"`)
+	})
 	if _, err := conn.ExecContext(t.Context(), "COMMIT"); err == nil {
 		t.Error("a transaction is committed")
 	} else {
