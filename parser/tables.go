@@ -63,7 +63,7 @@ func (r *reader) fromLists(start int) {
 			}
 		case t.Is("SELECT"):
 			top.sel = true
-		case t.Is("TABLE") && !r.st.Mode.Flavour.MariaDB && r.blockStart(i) && r.st.Kind == Select:
+		case t.Is("TABLE") && !r.st.Mode.Flavour.MariaDB && (r.st.Kind == Insert || r.st.Kind == Replace || r.st.Kind == Select && r.blockStart(i)):
 			if ref, _, ok := r.tableName(i + 1); ok {
 				r.read(ref, RoleRead, i+1)
 			}

@@ -2,6 +2,7 @@ package router
 
 import (
 	"github.com/heddle-mesh/heddle/router/rule"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/parser"
@@ -32,6 +33,11 @@ func (p *planning) planInsert() error {
 	if t == nil {
 		return p.planOther()
 	}
+	if c := p.stmt.Clauses; c != nil && c.Source != nil && slices.ContainsFunc(p.tables, func(t *table) bool { return len(t.nodes()) > 1 }) {
+		if err := p.refuseTable(c.Source); err != nil {
+			return err
+		}
+	}
 	err := p.insertInto(t)
 	switch {
 	case err == nil || p.stmt.Clauses == nil:
@@ -40,6 +46,14 @@ func (p *planning) planInsert() error {
 		return p.orGathered(err)
 	}
 	return p.transfer(t, err)
+}
+
+// refuseTable refuses TABLE t as the query of an INSERT that no server runs by itself: it cannot be locked as a SELECT can.
+func (p *planning) refuseTable(source *parser.Clauses) error {
+	if from := p.tokensIn(source.Span); len(from) > 0 && from[0].Is("TABLE") {
+		return p.refuse("INSERT … TABLE of or into what is not on one server; write SELECT * FROM")
+	}
+	return nil
 }
 
 func (p *planning) insertInto(t *table) error {

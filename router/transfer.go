@@ -65,6 +65,9 @@ func (p *planning) transfer(t *table, refused error) error {
 
 // source plans the query of an INSERT … SELECT. Its rows are locked as a server locks them.
 func (p *planning) source(c *parser.Clauses) (plan.Node, error) {
+	if err := p.refuseTable(c); err != nil {
+		return nil, err
+	}
 	text := c.Span.In(p.stmt.Text)
 	stmt, err := parser.Parse(text, p.stmt.Mode)
 	if err != nil {

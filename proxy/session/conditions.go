@@ -42,7 +42,7 @@ func (s *Session) hearFrom(ctx context.Context, h *held, route *plan.Route, t *p
 			continue
 		}
 		text := s.diag.numbered(withoutResidual(s.shownText(string(row[2]), route, t)))
-		out.conditions = append(out.conditions, condition{string(row[0]), uint16(code), text})
+		out.conditions = append(out.conditions, condition{level: string(row[0]), code: uint16(code), msg: text})
 	}
 	out.extra = max(int(n)-len(rows), 0)
 	s.diag.limit = int(s.number("max_error_count", maxConditions))
@@ -56,15 +56,16 @@ func (d *diagnostics) take(all []toldBy, text []byte) {
 	once := map[condition]int{} // the shard that tells of it
 	for i := range all {
 		for _, c := range all[i].conditions {
-			by, known := once[c]
+			said := c.told()
+			by, known := once[said]
 			if !known {
 				by = -1
 				if d.once(c, all, text) {
 					by = loudest(c, all)
 				}
-				once[c] = by
+				once[said] = by
 			}
-			if by >= 0 && (by != i || again && slices.Contains(before, c)) {
+			if by >= 0 && (by != i || again && slices.ContainsFunc(before, func(b condition) bool { return b.told() == said })) {
 				continue
 			}
 			d.add(c)
@@ -116,7 +117,7 @@ func (t *toldBy) twice() bool {
 func (t *toldBy) count(c condition) int {
 	n := 0
 	for i := range t.conditions {
-		if t.conditions[i] == c {
+		if t.conditions[i].told() == c.told() {
 			n++
 		}
 	}

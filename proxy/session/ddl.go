@@ -94,7 +94,7 @@ func (w *write) outcomesOf(ctx context.Context, queues [][]*plan.RouteUnit) []ou
 		under = append(under, sent{h, q[0], answer})
 	}
 	for _, u := range under {
-		if err := w.finish(ctx, u.h, u.unit.Target, u.answer); err != nil {
+		if err := w.finish(ctx, u.h, u.unit, u.answer); err != nil {
 			outcomes = append(outcomes, w.failedAt(ctx, u.h, u.unit, err))
 			continue
 		}

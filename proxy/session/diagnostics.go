@@ -22,7 +22,17 @@ type condition struct {
 	level string // Note, Warning, Error
 	code  uint16
 	msg   string
+	row   int // of an INSERT, from 1, where a shard has told it apart from the text; 0: it has not
 }
+
+// told is the condition as clients see it.
+func (c condition) told() condition {
+	c.row = 0
+	return c
+}
+
+// at is the row that a condition tells of, 0: none.
+func (c condition) at() int { return cmp.Or(c.row, rowIn(c.msg)) }
 
 // diagnostics are what the session answers of its last statement: SHOW WARNINGS, ROW_COUNT(), FOUND_ROWS(),
 // LAST_INSERT_ID().
@@ -42,6 +52,7 @@ type diagnostics struct {
 	stale   bool // the conditions are of an earlier statement
 	fetched bool // conditions of the statement under way have been read from a shard
 	limit   int  // how many are kept
+	mixed   bool // the conditions come shard by shard: which are kept is seen when they are in the order of the rows
 	// rows is the number that a row has in the statement by the number that it has on the shard that is heard; nil: the same.
 	rows  func(n int) int
 	heard []*plan.Target
@@ -56,7 +67,7 @@ const maxConditions = 64
 // reset begins a statement that has diagnostics of its own.
 func (d *diagnostics) reset() {
 	d.stale = false
-	d.conditions, d.total, d.fetched, d.limit, d.heard = d.conditions[:0], 0, false, maxConditions, d.heard[:0]
+	d.conditions, d.total, d.fetched, d.limit, d.mixed, d.heard = d.conditions[:0], 0, false, maxConditions, false, d.heard[:0]
 }
 
 // withoutTables are the statements that may name no table: of those a MariaDB server lets the conditions before stand,
@@ -147,21 +158,25 @@ func (d *diagnostics) failed(e *sqlerr.Error) {
 			return
 		}
 	}
-	d.add(condition{"Error", e.Code, e.Msg})
+	d.add(condition{level: "Error", code: e.Code, msg: e.Msg})
 }
 
 // warn adds a warning of the proxy's own.
-func (d *diagnostics) warn(e *sqlerr.Error) { d.add(condition{"Warning", e.Code, e.Msg}) }
+func (d *diagnostics) warn(e *sqlerr.Error) {
+	d.add(condition{level: "Warning", code: e.Code, msg: e.Msg})
+}
 
 // note adds a note of the proxy's own.
-func (d *diagnostics) note(e *sqlerr.Error) { d.add(condition{"Note", e.Code, e.Msg}) }
+func (d *diagnostics) note(e *sqlerr.Error) {
+	d.add(condition{level: "Note", code: e.Code, msg: e.Msg})
+}
 
 func (d *diagnostics) add(c condition) {
 	if d.stale {
 		d.reset()
 	}
 	d.total++
-	if len(d.conditions) < max(d.limit, 0) {
+	if d.mixed || len(d.conditions) < max(d.limit, 0) {
 		d.conditions = append(d.conditions, c)
 	}
 }
@@ -348,29 +363,19 @@ func rowIn(msg string) int {
 	return n
 }
 
-// inRowOrder puts what shards have said of an INSERT's rows into the order in which one server comes to them. What names no row
-// stays behind what its shard has said before.
+// inRowOrder puts what shards have said of an INSERT's rows into the order in which one server comes to them, and keeps as many as one
+// server would. What names no row, and of which no shard could tell it, stays behind what its shard has said before.
 func (d *diagnostics) inRowOrder() {
-	type numbered struct {
-		condition
-		row int
-	}
-	list, row := make([]numbered, len(d.conditions)), 0
-	for i, c := range d.conditions {
-		row = cmp.Or(rowIn(c.msg), row)
-		list[i] = numbered{c, row}
-	}
-	slices.SortStableFunc(list, func(a, b numbered) int { return cmp.Compare(a.row, b.row) })
-	for i := range list {
-		d.conditions[i] = list[i].condition
-	}
+	slices.SortStableFunc(d.conditions, func(a, b condition) int { return cmp.Compare(a.at(), b.at()) })
+	d.mixed = false
+	d.conditions = d.conditions[:min(len(d.conditions), max(d.limit, 0))]
 }
 
 // upTo drops what was said of rows behind a row.
 func (d *diagnostics) upTo(row int) {
 	kept := d.conditions[:0]
 	for _, c := range d.conditions {
-		if rowIn(c.msg) <= row {
+		if c.at() <= row {
 			kept = append(kept, c)
 		}
 	}
@@ -402,7 +407,7 @@ func (s *Session) controlWarnings() {
 	for _, h := range s.held {
 		for _, row := range h.warned {
 			code, err := strconv.ParseUint(string(row[1]), 10, 16)
-			c := condition{string(row[0]), uint16(code), string(row[2])}
+			c := condition{level: string(row[0]), code: uint16(code), msg: string(row[2])}
 			if err == nil && ok && (layout.Database == "" || s.indelible && !slices.Contains(s.diag.conditions, c)) {
 				s.diag.add(c)
 			}

@@ -30,7 +30,7 @@ func (s *Session) runDropEach(ctx context.Context, x *execution, node *plan.Drop
 	}
 	s.diag.reset()
 	if hard != nil {
-		s.diag.add(condition{"Error", hard.Code, hard.Msg})
+		s.diag.add(condition{level: "Error", code: hard.Code, msg: hard.Msg})
 	}
 	if len(unknown) > 0 {
 		e := sqlerr.UnknownTable(s.listed(unknown))
@@ -44,7 +44,7 @@ func (s *Session) runDropEach(ctx context.Context, x *execution, node *plan.Drop
 		case hard == nil:
 			return e
 		default:
-			s.diag.add(condition{"Error", e.Code, e.Msg})
+			s.diag.add(condition{level: "Error", code: e.Code, msg: e.Msg})
 		}
 	}
 	if hard != nil {

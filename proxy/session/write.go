@@ -317,7 +317,7 @@ func (w *write) atOnce(ctx context.Context, queues [][]*plan.RouteUnit) error {
 	defer func() { w.s.diag.rows = nil }()
 	for _, u := range under {
 		w.s.diag.rows = w.rowNumbers(u.unit)
-		err := w.finish(ctx, u.h, u.unit.Target, u.answer)
+		err := w.finish(ctx, u.h, u.unit, u.answer)
 		if u.measure != nil {
 			w.x.seen.Units = append(w.x.seen.Units, u.measure.changed(u.answer))
 		}
@@ -350,14 +350,14 @@ func (w *write) clock(sql []byte) []byte {
 }
 
 // finish reads the answer of one unit.
-func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exec.Answer) error {
+func (w *write) finish(ctx context.Context, h *held, unit *plan.RouteUnit, a *exec.Answer) error {
 	head, err := a.Begin()
 	if err != nil {
 		w.s.refused(w.x, h, err)
 		return err
 	}
 	if head == exec.HeadRows {
-		if err := w.collect(ctx, target, a); err != nil {
+		if err := w.collect(ctx, unit.Target, a); err != nil {
 			return err
 		}
 	}
@@ -368,7 +368,7 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 		w.total.LastInsertID = a.OK.LastInsertID
 	}
 	kept, _ := w.s.diag.mark()
-	err = w.hear(ctx, h, target, a)
+	err = w.hear(ctx, h, unit, a)
 	w.info.add(w.infoOf(a, kept))
 	if err != nil || !w.asks || a.OK.LastInsertID == 0 || w.x.generatedID != 0 {
 		return err
@@ -381,11 +381,11 @@ func (w *write) finish(ctx context.Context, h *held, target *plan.Target, a *exe
 }
 
 // hear takes note of what a shard warns of.
-func (w *write) hear(ctx context.Context, h *held, target *plan.Target, a *exec.Answer) error {
+func (w *write) hear(ctx context.Context, h *held, unit *plan.RouteUnit, a *exec.Answer) error {
 	if !w.changesOver() || w.route.Opcode == plan.Broadcast {
-		return w.s.warnings(ctx, h, w.route, target, a.OK.Warnings)
+		return w.hearOfRows(ctx, h, unit, a.OK.Warnings)
 	}
-	told, err := w.s.hearFrom(ctx, h, w.route, target, a.OK.Warnings)
+	told, err := w.s.hearFrom(ctx, h, w.route, unit.Target, a.OK.Warnings)
 	if err != nil || a.OK.Warnings == 0 {
 		return err
 	}
@@ -635,7 +635,7 @@ func (w *write) respond(ctx context.Context) error {
 
 // noted has the session take note of what the statement has done.
 func (w *write) noted() {
-	if w.orders() && len(w.s.diag.conditions) > 1 {
+	if w.s.diag.mixed {
 		w.s.diag.inRowOrder()
 	}
 	if c := w.x.st.parsed.Clauses; w.route.Rows != nil && c != nil && c.Source == nil && !w.s.srv.Flavour.MariaDB {

@@ -91,13 +91,16 @@ func (w *write) hearOf(f *fault) {
 	d.upTo(f.row + 1)
 	for i := range w.faults {
 		for _, c := range w.faults[i].conditions {
-			if c.code == codeNoDefault && slices.Contains(d.conditions, c) || c.code == codeUnknown {
+			if c.code == codeNoDefault && slices.ContainsFunc(d.conditions, func(o condition) bool { return o.told() == c.told() }) || c.code == codeUnknown {
 				continue // a server says it once; of one row only
 			}
-			if &w.faults[i] == f || c.level != "Error" && rowIn(c.msg) <= f.row+1 {
+			if &w.faults[i] == f || c.level != "Error" && c.at() <= f.row+1 {
 				d.add(c)
 			}
 		}
+	}
+	if d.mixed {
+		d.inRowOrder()
 	}
 }
 
@@ -106,7 +109,7 @@ const codeUnknown = 1105 // ER_UNKNOWN_ERROR
 // failedRow is the index, among the statement's rows, of the row of a unit that its server has failed at: what the
 // server says, or else the unit's first, which is not later.
 func (w *write) failedRow(ctx context.Context, h *held, unit *plan.RouteUnit, e *sqlerr.Error) int {
-	if err := w.s.warnings(ctx, h, w.route, unit.Target, 1); err != nil {
+	if err := w.hearOfRows(ctx, h, unit, 1); err != nil {
 		return 0
 	}
 	n := rowIn(e.Msg)

@@ -59,7 +59,7 @@ func (w *write) passesOver(ctx context.Context, h *held, unit *plan.RouteUnit, e
 		return false
 	}
 	kept, _ := w.s.diag.mark()
-	if w.s.warnings(ctx, h, w.route, unit.Target, 1) != nil {
+	if w.hearOfRows(ctx, h, unit, 1) != nil {
 		return false
 	}
 	for i := range w.s.diag.conditions[kept:] {

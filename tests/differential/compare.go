@@ -152,12 +152,13 @@ func (d *differences) columns(what string, e Expect, plain, heddle []sqltypes.Co
 
 // warnings are compared in their order, with their texts. Over several shards the rows of a statement are met in an order of the
 // shards' own where the statement gives them none, as on one server its plan decides: what is told of rows comes in any order
-// then, and of an UPDATE the number of the row is nobody's promise. The rows of an INSERT have an order: of those that
-// warnings number it holds.
+// then, and of an UPDATE the number of the row is nobody's promise. The rows that an INSERT gives have an order, which holds for all that
+// is told of them; those that it selects have one of those that warnings number.
 func (d *differences) warnings(step *Step, spread bool, plain, heddle []Warning) {
 	first := clausesOf(step.SQL).first
+	givesRows := first == "INSERT" || first == "REPLACE"
 	told := func(list []Warning) []Warning {
-		if !spread {
+		if !spread || givesRows && !selects.MatchString(step.SQL) {
 			return list
 		}
 		list = slices.Clone(list)
@@ -173,7 +174,7 @@ func (d *differences) warnings(step *Step, spread bool, plain, heddle []Warning)
 			}
 		}
 		slices.SortStableFunc(list, func(a, b Warning) int {
-			if first == "INSERT" || first == "REPLACE" {
+			if givesRows {
 				if x, y := row(&a), row(&b); x != 0 || y != 0 {
 					return min(x, 1) - min(y, 1) // those with rows stay as they are, behind the others
 				}
@@ -186,6 +187,9 @@ func (d *differences) warnings(step *Step, spread bool, plain, heddle []Warning)
 		d.add("warnings", fmt.Sprint(plain), fmt.Sprint(heddle))
 	}
 }
+
+// selects finds a query inside of an INSERT.
+var selects = regexp.MustCompile(`(?i)\b(SELECT|TABLE)\b`)
 
 // rowOf is the place of a row among those that an UPDATE has met.
 var rowOf = regexp.MustCompile(` at row \d+$`)

@@ -252,6 +252,33 @@ COMMIT;
 SELECT * FROM s3 ORDER BY id;
 INSERT INTO s3 VALUES (201, 1),(202, -1),(203, 1);
 SELECT COUNT(*) FROM s3;
+--@ case warnings of rows in the order of the statement
+DELETE FROM s1;
+INSERT INTO s1 (id, a) VALUES (1,1),(2,2),(3,3),(4,4),(5,5),(6,6),(7,7),(8,8),(9,9),(10,10),(11,11),(12,12);
+INSERT IGNORE INTO s1 (id, a) VALUES (8,1),(301,2),(1,3),(7,4),(302,5),(3,6),(2,7),(5,8),(12,1),(4,9),(11,1),(9,1);
+SHOW WARNINGS;
+INSERT IGNORE INTO s1 (id, a) VALUES (8,'x'),(303,2),(1,3),(7,'y'),(304,'z'),(3,6),(12,1),(2,'5 v'),(305,'w');
+INSERT IGNORE INTO s1 (id, a) VALUES (8,'4x' + 0),(306,2),(1,3),(7,'5y' + 0),(307,'6z' + 0),(3,6),(12,1);
+INSERT IGNORE INTO s1 (id, a) VALUES (8,1),(308,2),(1,3),(8,4),(308,5),(1,6),(8,7),(7,1),(1,2),(308,1);
+INSERT IGNORE INTO s1 (id, a) SELECT 12 - id, 1 FROM users WHERE id < 12 ORDER BY id;
+INSERT IGNORE INTO s3 VALUES (8,1),(1,1),(5,1),(3,1),(2,1);
+INSERT IGNORE INTO s3 VALUES (8,2),(1,-2),(9,-1),(5,1),(3,-1),(10,-4),(2,1),(11,-5),(8,3),(12,-1),(1,4);
+SHOW WARNINGS;
+SET max_error_count = 4;
+INSERT IGNORE INTO s1 (id, a) VALUES (8,1),(331,2),(1,3),(7,4),(332,5),(3,6),(2,7),(5,8),(12,1),(4,9),(11,1),(9,1);
+SHOW WARNINGS;
+SHOW COUNT(*) WARNINGS;
+INSERT IGNORE INTO s1 (id, a) VALUES (12,'x'),(333,2),(9,3),(7,'y'),(334,'z'),(3,6),(12,1),(2,'5 v'),(335,'w');
+SET max_error_count = 0;
+INSERT IGNORE INTO s1 (id, a) VALUES (8,1),(341,2),(1,3),(7,4),(342,5),(3,6);
+SHOW COUNT(*) WARNINGS;
+SET max_error_count = 64;
+--@ case warnings before the row that fails
+SET sql_mode = '';
+DELETE FROM s1;
+INSERT INTO s1 (id, a) VALUES (1,1),(2,2),(3,3),(4,4),(5,5),(6,6),(7,7),(8,8);
+INSERT INTO s1 (id, a) VALUES (109,'4x' + 0),(102,'5y' + 0),(110,'6y' + 0),(103,'7'),(104,'8z' + 0),(105,'9x' + 0),(3,1),(106,'1x' + 0),(107,'2x' + 0);
+SHOW WARNINGS;
 --@ case defaults for the parameters of an execute [text]
 PREPARE p FROM 'INSERT INTO s1 (id, a, b, c) VALUES (?, ?, ?, ?)';
 EXECUTE p USING 1, DEFAULT, DEFAULT, 5;
