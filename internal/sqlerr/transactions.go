@@ -191,6 +191,11 @@ func XAAlone() *Error {
 	return NotSupported("XA where there is one data source, on which nothing is kept")
 }
 
+// XAFormat is a name of a client's XA transaction with a format that cannot be kept.
+func XAFormat() *Error {
+	return NotSupported("a format of an XA transaction's name that is larger than 2147483647")
+}
+
 // XAReadOnly is XA START in a session that only reads.
 func XAReadOnly() *Error {
 	return NotSupported("XA START of a READ ONLY transaction over shards: each branch is marked when it is prepared")

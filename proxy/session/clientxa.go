@@ -130,7 +130,7 @@ func (s *Session) parseXA(x *execution) (st xaStatement, err error) {
 		at++
 	}
 	if !s.srv.Flavour.MariaDB && st.name.Format > maxFormat {
-		return st, sqlerr.NotSupported("a format of an XA transaction's name that is larger than 2147483647")
+		return st, sqlerr.XAFormat()
 	}
 	if !fits { // that is seen when the name is known to end: by the next token, but for the number, which is the last of three
 		if parts == 3 {

@@ -127,6 +127,7 @@ func clients() []told {
 	return []told{
 		{"XA with one data source", sqlerr.XAAlone()},
 		{"XA START in a READ ONLY session", sqlerr.XAReadOnly()},
+		{"XA START over MySQL with a format that cannot be kept", sqlerr.XAFormat()},
 		{"XA START of a name that is there, and XA PREPARE where another instance has come first", xaError(txn.ErrDuplicate)},
 		{"XA START, COMMIT, ROLLBACK, RECOVER while a data source does not answer", sqlerr.XAUnanswered()},
 		{"XA START in a transaction", sqlerr.XAOutside()},
