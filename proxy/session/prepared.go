@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -158,6 +159,16 @@ func (s *Session) comStmtPrepare(ctx context.Context, payload []byte) error {
 
 // prepareText plans a statement and has one of its shards describe it.
 func (s *Session) prepareText(ctx context.Context, text []byte) (stmt *prepared, params, columns []sqltypes.Column, err error) {
+	began, written := time.Now(), s.written()
+	for {
+		stmt, params, columns, err = s.prepareOnce(ctx, text)
+		if err == nil || !s.mayPrepareAgain(ctx, err, written, began) {
+			return stmt, params, columns, err
+		}
+	}
+}
+
+func (s *Session) prepareOnce(ctx context.Context, text []byte) (stmt *prepared, params, columns []sqltypes.Column, err error) {
 	st, err := s.lookup(ctx, text)
 	if s.scan.Empty && s.scan.Next >= 0 {
 		err = s.wrongAt(text, s.scan.End)

@@ -282,6 +282,27 @@ func (s *Session) writeAgain(ctx context.Context, x *execution, err error, writt
 	return err
 }
 
+// mayPrepareAgain reports whether a preparation whose server was lost can be begun anew, as it has no effect: on who takes its place, for whom
+// the pool waits. The loans that have failed are ended then.
+func (s *Session) mayPrepareAgain(ctx context.Context, err error, written int64, began time.Time) bool {
+	lost, ok := errors.AsType[*backend.Error](err)
+	if !ok || !lost.Sent || s.srv.Replicas == nil || s.txn != nil || s.xa != nil || s.locked != nil || slices.ContainsFunc(s.held, (*held).kept) ||
+		s.written() != written || s.killState() != alive {
+		return false
+	}
+	g := s.srv.Replicas.Group(lost.DataSource)
+	if g == nil || time.Since(began) >= g.Policy().FailoverWait {
+		return false
+	}
+	s.giveUp(func(*held) bool { return true })
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(successorPause):
+		return true
+	}
+}
+
 const (
 	codeReadOnlyServer = 1290 // ER_OPTION_PREVENTS_STATEMENT
 	// successorPause is between two attempts at a server that takes no writes: less than it takes to find out who does.

@@ -3,6 +3,7 @@ package replicas
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -60,6 +61,7 @@ func TestPrimaryKilled(t *testing.T) {
 	acks := &acknowledged{ids: map[int]bool{}}
 	writes := start(t, h, workers, acks.write)
 	reads := start(t, h, 2, readNotes)
+	preparations := start(t, h, 4, prepareNotes)
 	writes.more(t, 200)
 	killed := time.Now()
 	if err := c.Servers[0].Kill(); err != nil {
@@ -73,6 +75,7 @@ func TestPrimaryKilled(t *testing.T) {
 	writes.more(t, 200)
 	writes.end()
 	reads.end()
+	preparations.end()
 	took := acks.afterwards.Sub(writable)
 	t.Logf("killed, writable after %v, the first write %v later; %d writes, %d failed, the longest took %v; %d reads, %d failed, the longest took %v",
 		writable.Sub(killed).Round(time.Millisecond), took.Round(time.Millisecond), writes.done, len(writes.failed), writes.longest.Round(time.Millisecond),
@@ -82,6 +85,9 @@ func TestPrimaryKilled(t *testing.T) {
 	}
 	if len(reads.failed) > 0 {
 		t.Errorf("reads failed: %q", reads.failed)
+	}
+	if preparations.done < 10 || len(preparations.failed) > 0 {
+		t.Errorf("of %d preparations, which have no effect, failed: %q", preparations.done, preparations.failed)
 	}
 	if took > 5*time.Second { // one, where nothing else runs
 		t.Errorf("the new primary was used %v after it took writes", took)
@@ -102,6 +108,26 @@ func TestPrimaryKilled(t *testing.T) {
 		t.Error("a part of the open transaction stays")
 	}
 	oldIsBack(t, c, h, promoted)
+}
+
+// prepareNotes has a write be prepared, by both ways, and does not run it; each is another, which a server has to see.
+func prepareNotes(ctx context.Context, pool *sql.DB, n int) error {
+	db, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // it goes back
+	st, err := db.PrepareContext(ctx, fmt.Sprintf("UPDATE notes SET n = n + ? WHERE id = ? AND n <> %d", n))
+	if err != nil {
+		return fmt.Errorf("PREPARE of the protocol: %w", err)
+	}
+	if err := st.Close(); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, fmt.Sprintf("PREPARE p FROM 'DELETE FROM notes WHERE id = ? AND n = %d'", n)); err != nil {
+		return fmt.Errorf("PREPARE as text: %w", err)
+	}
+	return nil
 }
 
 // oldIsBack starts the killed primary, which takes writes and follows nobody.
