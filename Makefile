@@ -127,6 +127,13 @@ replicas: build-race ## Run heddle before real replication: late, killed, frozen
 replicas-mysql: build ## Run heddle before real replication of MySQL's servers (65 MB to fetch).
 	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -tags mysql -skip '^(TestBinaryLog.*|TestDemo)$$' ./tests/replicas
 
+PAIRS ?= 10000
+# Over MySQL: make replicas-pairs HEDDLE_TEST_SERVER="$(scripts/mysql)/mysqld".
+.PHONY: replicas-pairs
+replicas-pairs: build ## Write and read back PAIRS (10000) rows over late and stopped replicas of two primaries: no user sees less than he wrote.
+	@scripts/need server
+	HEDDLE_PAIRS=$(PAIRS) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -v -timeout 30m -run '^TestReadYourWrites$$' ./tests/replicas
+
 .PHONY: rpc
 rpc: build-race ## Run heddle between stock clients and servers of HTTP.
 	@scripts/need server calls

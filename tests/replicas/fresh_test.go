@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,7 +120,11 @@ func TestReadYourWrites(t *testing.T) {
 		}
 	}()
 	began := time.Now()
-	const workers, each = 8, 300
+	const workers = 8
+	each := 300
+	if n, err := strconv.Atoi(os.Getenv("HEDDLE_PAIRS")); err == nil {
+		each = max(n/workers, 1)
+	}
 	stale := pairs(t, h, workers, each, "")
 	t.Logf("%d pairs in %v, %d stale", workers*each, time.Since(began).Round(time.Millisecond), stale)
 	if stale != 0 {
