@@ -115,8 +115,10 @@ func (r *rulesRun) apply() *cobra.Command {
 			if err := r.show(cmd.OutOrStdout(), done); err != nil {
 				return err
 			}
-			if err := warnOfRefusals(ctx, a, parts, done, cmd.ErrOrStderr()); err != nil {
-				return err
+			for i, p := range parts {
+				if err := warnOfRefusals(ctx, a, p.Document, &done[i], cmd.ErrOrStderr()); err != nil {
+					return err
+				}
 			}
 			if err := r.warnOfServers(ctx, parts, done, cmd.ErrOrStderr()); err != nil {
 				return err
@@ -131,39 +133,33 @@ func (r *rulesRun) apply() *cobra.Command {
 const refusalWait = 2 * time.Second
 
 // warnOfRefusals tells of living instances that cannot adopt what has just come into force. Those that are only late are no news.
-func warnOfRefusals(ctx context.Context, a *mesh.Admin, parts []mesh.Part, done []applied, to io.Writer) error {
-	until := time.Now().Add(refusalWait)
-	for i, p := range parts {
-		if done[i].Unchanged {
-			continue
+func warnOfRefusals(ctx context.Context, a *mesh.Admin, doc layout.Document, done *applied, to io.Writer) error {
+	if done.Unchanged {
+		return nil
+	}
+	version := max(done.Version, done.Canary)
+	for until := time.Now().Add(refusalWait); ; {
+		_, instances, err := a.Of(doc.Kind).Status(ctx)
+		if err != nil {
+			return err
 		}
-		version := max(done[i].Version, done[i].Canary)
-		for {
-			_, instances, err := a.Of(p.Kind).Status(ctx)
-			if err != nil {
-				return err
+		open, refusals := false, []string{}
+		for _, s := range instances {
+			switch d := s.Documents[doc.Name]; {
+			case d.Refused == version:
+				refusals = append(refusals, fmt.Sprintf("warning: %s: %s does not run version %d, and keeps version %d: %s\n", doc, s.Instance, version, d.Version, d.Problem))
+			case s.Behind[doc.Name] != "":
+				open = true
 			}
-			open, refusals := false, []string{}
-			for _, s := range instances {
-				switch d := s.Documents[p.Name]; {
-				case d.Refused == version:
-					refusals = append(refusals, fmt.Sprintf("warning: %s: %s does not run version %d, and keeps version %d: %s\n", p.Document, s.Instance, version, d.Version, d.Problem))
-				case s.Behind[p.Name] != "":
-					open = true
-				}
-			}
-			if !open || time.Now().After(until) {
-				if _, err := io.WriteString(to, strings.Join(refusals, "")); err != nil {
-					return err
-				}
-				break
-			}
-			if err := pause(ctx, 20*time.Millisecond); err != nil {
-				return err
-			}
+		}
+		if !open || time.Now().After(until) {
+			_, err := io.WriteString(to, strings.Join(refusals, ""))
+			return err
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
 		}
 	}
-	return nil
 }
 
 // warnOfServers tells of new addresses at which nobody answers, or nobody who lets Heddle in.

@@ -40,10 +40,19 @@ func (r *rulesRun) rollback() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.show(cmd.OutOrStdout(), []applied{resultOf(doc, res)})
+			return r.tell(ctx, cmd, a, doc, res)
 		})
 	}
 	return cmd
+}
+
+// tell shows what has come into force, and who cannot adopt it.
+func (r *rulesRun) tell(ctx context.Context, cmd *cobra.Command, a *mesh.Admin, doc layout.Document, res admin.Result) error {
+	done := resultOf(doc, res)
+	if err := r.show(cmd.OutOrStdout(), []applied{done}); err != nil {
+		return err
+	}
+	return warnOfRefusals(ctx, a, doc, &done, cmd.ErrOrStderr())
 }
 
 // anyBase is the base for the changes that look and write in one step.
@@ -93,7 +102,7 @@ func (r *rulesRun) canaryEnd(verb, short, long string, end func(context.Context,
 			if err != nil {
 				return err
 			}
-			return r.show(cmd.OutOrStdout(), []applied{resultOf(doc, res)})
+			return r.tell(ctx, cmd, a, doc, res)
 		})
 	}
 	return cmd

@@ -35,22 +35,26 @@ func (l *lab) must(code int, says []string, args ...string) string {
 	return out
 }
 
-// TestApplyTellsWhoRefuses: whoever applies what an instance cannot adopt is told at once, by name and with the reason.
+// TestApplyTellsWhoRefuses: whoever applies, or rolls back to, what an instance cannot adopt is told at once, by name and with the reason.
 func TestApplyTellsWhoRefuses(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	l.start("a", "")
 	l.start("b", "")
 	secret := strings.Replace(l.rules(""), "{user: root}", `{user: root, password: "env:HEDDLE_IS_NOT_SET"}`, 1)
-	out := l.must(0, []string{"version 2 is in force"}, "apply", "-f", l.file(secret))
-	for _, name := range []string{"a", "b"} {
-		if want := "rules/" + l.database + ": " + name + " does not run version 2, and keeps version 1: invalid version: data source ds_0: secret env:HEDDLE_IS_NOT_SET"; !strings.Contains(out, want) {
-			t.Errorf("no %q in\n%s", want, out)
+	refuses := func(out string, kept int) {
+		t.Helper()
+		for _, name := range []string{"a", "b"} {
+			if want := fmt.Sprintf("rules/%s: %s does not run version 2, and keeps version %d: invalid version: data source ds_0: secret env:HEDDLE_IS_NOT_SET", l.database, name, kept); !strings.Contains(out, want) {
+				t.Errorf("no %q in\n%s", want, out)
+			}
 		}
 	}
+	refuses(l.must(0, []string{"version 2 is in force"}, "apply", "-f", l.file(secret)), 1)
 	if out := l.must(0, []string{"version 3 is in force"}, "apply", "-f", l.file(l.rules(""))); strings.Contains(out, "does not run") {
 		t.Errorf("a version that all adopt: %s", out)
 	}
+	refuses(l.must(0, []string{"version 2 is in force"}, "rollback", l.database, "--to", "2"), 3)
 }
 
 // file writes a document for the command line.
