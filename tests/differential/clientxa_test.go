@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -196,6 +197,13 @@ func TestClientXAStates(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			defer func() { // other topics list what is there
+				for _, s := range []Side{lab.plain, side(layout)} {
+					if err := s.primeIn(context.WithoutCancel(t.Context()), Schema, []string{"DROP TABLE s1, s2, s3, users"}); err != nil {
+						t.Error(err)
+					}
+				}
+			}()
 			tried := 0
 			for _, one := range []bool{true, false} {
 				for w, way := range xaWays(7, one) {
