@@ -53,6 +53,7 @@ type transactions struct {
 type control struct {
 	source backend.DataSource
 	db     *sql.DB
+	prober txn.Prober    // of its watch
 	ended  chan struct{} // closed when it is of no use any more
 }
 
@@ -222,7 +223,7 @@ func open(ds backend.DataSource) (*control, error) {
 	db.SetMaxOpenConns(controlConnections)
 	db.SetMaxIdleConns(2)
 	db.SetConnMaxIdleTime(time.Minute)
-	return &control{source: ds, db: db, ended: make(chan struct{})}, nil
+	return &control{source: ds, db: db, prober: txn.Prober{DB: db, DataSource: ds.Name}, ended: make(chan struct{})}, nil
 }
 
 func (c *control) close() {
@@ -256,8 +257,8 @@ func (t *transactions) probe(ctx context.Context, c *control) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	name := c.source.Name
-	server, unfit := txn.Probe(ctx, c.db, name)
-	if server != nil {
+	server, unfit := c.prober.Probe(ctx)
+	if server != nil && server.Addr == "" { // else others have it already
 		server.Addr = c.source.Addr
 	}
 	away := unreached(unfit)

@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/heddle-mesh/heddle/txn/txnlog"
 )
@@ -15,25 +18,69 @@ import (
 // could not be reached, or has no log; unfit says why it must not be given new transactions. db has connections for recovery
 // (txnlog.Configure) to the data source's primary.
 func Probe(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.Server, unfit error) {
+	server, _, unfit = probe(ctx, db, dataSource)
+	return server, unfit
+}
+
+// probe is Probe; vars are the settings by which it has judged.
+func probe(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.Server, vars map[string]string, unfit error) {
 	vars, err := variables(ctx, db)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := writable(ctx, db, vars); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	log, err := txnlog.Ensure(ctx, db, dataSource)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	server = &txnlog.Server{DB: db, DataSource: dataSource, Log: log, Keeps: txnlog.EnsureStatements(ctx, db), Detaches: detaches(vars)}
 	if err := server.Learn(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := keeps(vars); err != nil {
-		return server, err
+		return server, vars, err
 	}
-	return server, allowed(ctx, db, server)
+	return server, vars, allowed(ctx, db, server)
+}
+
+// probeWhole is for how long what an account may do is not tried again where nothing else has changed, at the least; up to half of that more, so that
+// many instances do not come together. To try it, each has a connection ended, and the server's list of transactions for a tenth of a second to itself: of
+// hundreds of instances that every half minute asked so much the server would have its hands full.
+const probeWhole = 10 * time.Minute
+
+// Prober probes one server again and again. The zero value, with its fields, has not yet. It is one goroutine's.
+type Prober struct {
+	DB         *sql.DB
+	DataSource string
+
+	fit   *txnlog.Server    // as the last whole probe has found it; nil: it was not fit
+	vars  map[string]string // its settings then
+	until time.Time         // the next whole probe
+}
+
+// Probe is the function Probe, or less: a server that was fit, whose settings are as they were, which is the same one and takes writes, is so still. What
+// is known of it goes on.
+func (p *Prober) Probe(ctx context.Context) (server *txnlog.Server, unfit error) {
+	if p.fit != nil && time.Now().Before(p.until) && p.same(ctx) {
+		return p.fit, nil
+	}
+	server, vars, unfit := probe(ctx, p.DB, p.DataSource)
+	p.fit, p.vars, p.until = nil, vars, time.Now().Add(probeWhole+rand.N(probeWhole/2))
+	if unfit == nil {
+		p.fit = server
+	}
+	return server, unfit
+}
+
+func (p *Prober) same(ctx context.Context) bool {
+	vars, err := variables(ctx, p.DB)
+	if err != nil || !maps.Equal(vars, p.vars) || writable(ctx, p.DB, vars) != nil {
+		return false
+	}
+	log, found, err := txnlog.Find(ctx, p.DB, p.DataSource)
+	return err == nil && found && log == p.fit.Log && p.fit.Learn(ctx) == nil && p.fit.Writable(ctx) == nil
 }
 
 // Look finds a server that keeps distributed transactions, and leaves it as it is. The server is nil where nobody has made Heddle's
@@ -60,7 +107,8 @@ func Look(ctx context.Context, db *sql.DB, dataSource string) (server *txnlog.Se
 // probed are the variables that are looked at; servers that do not have one have no row of it.
 var probed = []string{"version", "innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog", "read_only", "super_read_only", "wsrep_on",
 	"rpl_semi_sync_master_enabled", "rpl_semi_sync_master_wait_point", "rpl_semi_sync_source_enabled", "rpl_semi_sync_source_wait_point",
-	"xa_detach_on_prepare"}
+	"xa_detach_on_prepare",
+	"hostname", "port", "server_id", "server_uuid"} // which server it is
 
 // variables are the settings, and what the binary log leaves out.
 func variables(ctx context.Context, db *sql.DB) (map[string]string, error) {

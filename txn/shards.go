@@ -65,8 +65,11 @@ func (e *UnfitError) Unwrap() error { return e.Why }
 func (s *Shards) Set(name string, server *txnlog.Server, unfit error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if server == nil {
-		server = s.shards[name].server
+	switch before := s.shards[name].server; {
+	case server == nil:
+		server = before
+	case before != nil:
+		server.Follow(before)
 	}
 	if server != nil && unfit == nil {
 		for other, have := range s.shards {

@@ -138,6 +138,48 @@ func (b *branch) reset(t *testing.T) {
 	}
 }
 
+// TestProbeAgain: of a server that was fit it is asked whether it is so still, without a connection being ended; what has changed is found, and lost tables are made anew.
+func TestProbeAgain(t *testing.T) {
+	db := control[2]
+	p := &txn.Prober{DB: db, DataSource: env.Shards[2].Name()}
+	probed := func(what string) *txnlog.Server {
+		t.Helper()
+		server, unfit := p.Probe(t.Context())
+		if unfit != nil {
+			t.Fatalf("%s: %v", what, unfit)
+		}
+		return server
+	}
+	kills := func() string {
+		return ask(t, 2, "SELECT VARIABLE_VALUE FROM "+by("information_schema.GLOBAL_STATUS", "performance_schema.global_status")+" WHERE VARIABLE_NAME = 'Com_kill'")
+	}
+	first := probed("at first")
+	ended := kills()
+	if again := probed("again"); again != first || kills() != ended {
+		t.Errorf("what is known of the server is found anew; it has ended %s connections, and %s before", kills(), ended)
+	}
+	for _, c := range []struct{ spoil, mend, unfit string }{
+		{"SET GLOBAL innodb_flush_log_at_trx_commit = 2", "SET GLOBAL innodb_flush_log_at_trx_commit = 1", "innodb_flush_log_at_trx_commit is 2"},
+		{"DROP TABLE heddle_mesh.txn_client", "DO 1", ""},
+	} {
+		if _, err := db.ExecContext(t.Context(), c.spoil); err != nil {
+			t.Fatal(err)
+		}
+		_, unfit := p.Probe(t.Context())
+		if _, err := db.ExecContext(t.Context(), c.mend); err != nil {
+			t.Fatal(err)
+		}
+		if (unfit == nil) != (c.unfit == "") || unfit != nil && !strings.Contains(unfit.Error(), c.unfit) {
+			t.Errorf("%s: %v", c.spoil, unfit)
+		}
+		probed("mended")
+		if n := ask(t, 2, "SELECT COUNT(*) FROM heddle_mesh.txn_client"); n != "0" {
+			t.Errorf("behind %s there are %s clients' names", c.spoil, n)
+		}
+	}
+	clean(t)
+}
+
 // TestAgeInAnyZone: a young transaction is not taken for an old one, in whatever zone a server lives and its sessions begin.
 func TestAgeInAnyZone(t *testing.T) {
 	for _, zone := range []string{"SYSTEM", "+00:00", "+05:00", "-12:00"} {

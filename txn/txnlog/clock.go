@@ -38,3 +38,14 @@ func (c *clock) see(asked time.Time, micros int64) (forward time.Duration) {
 	}
 	return most - min(c.young, c.old)
 }
+
+func (s *Server) time() *clock {
+	if c := s.clock.Load(); c != nil {
+		return c
+	}
+	s.clock.CompareAndSwap(nil, &clock{})
+	return s.clock.Load()
+}
+
+// Follow has the server know what was known of the data source's clock by the one that it takes the place of.
+func (s *Server) Follow(before *Server) { s.clock.Store(before.time()) }

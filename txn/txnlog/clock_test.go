@@ -35,3 +35,20 @@ func TestClockPutForward(t *testing.T) {
 		t.Errorf("an answer that took a minute: put forward by %v at the most", slow)
 	}
 }
+
+// TestClockIsFollowed: a server that is probed anew does not forget a jump, whoever still has the one before.
+func TestClockIsFollowed(t *testing.T) {
+	before, after := &Server{}, &Server{}
+	says := func(s *Server, ahead time.Duration) time.Duration {
+		asked := time.Now()
+		return s.time().see(asked, (24*time.Hour + asked.Sub(processBegan) + ahead).Microseconds())
+	}
+	says(before, 0)
+	says(after, time.Hour) // its probe, behind the jump
+	after.Follow(before)
+	for _, s := range []*Server{after, before} {
+		if forward := says(s, time.Hour); forward < time.Hour-time.Second {
+			t.Errorf("put forward by %v", forward)
+		}
+	}
+}

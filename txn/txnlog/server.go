@@ -24,7 +24,7 @@ type Server struct {
 	Others []*Server
 
 	looks looks
-	clock clock
+	clock atomic.Pointer[clock]
 	logs  atomic.Pointer[[]xa.Log] // all that it keeps, as last seen
 }
 
@@ -43,7 +43,7 @@ func (s *Server) Learn(ctx context.Context) error {
 		if err := rows.Scan(&id, &micros); err != nil {
 			return fmt.Errorf("list the logs: %w", err)
 		}
-		s.clock.see(asked, micros)
+		s.time().see(asked, micros)
 		if log, err := xa.ParseLog(id); err == nil {
 			logs = append(logs, log)
 		}

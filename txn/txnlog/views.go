@@ -42,7 +42,7 @@ func (s *Server) recent(ctx context.Context, within time.Duration) (out map[xa.G
 			return nil, 0, fmt.Errorf("list recent marks: %w", err)
 		}
 		if name == "" {
-			forward = s.clock.see(asked, micros)
+			forward = s.time().see(asked, micros)
 		} else if g, err := xa.ParseGTRID(name); err == nil {
 			out[g] = true
 		}
