@@ -166,7 +166,11 @@ func (r *round) killed(m *member, kind string) {
 	if byTest && kind != byChance {
 		kind = byChance
 	}
-	r.strike(kind, at, m.of)
+	of := m.of
+	if kind == byRecovery { // what it was finishing is others'
+		of = func(branchAt) bool { return true }
+	}
+	r.strike(kind, at, of)
 }
 
 // lone: all processes die, one comes back.
@@ -189,9 +193,7 @@ func (r *round) lone() func() {
 			r.t.Fatal(err)
 		}
 		r.stays = []*member{m}
-		for range dead {
-			r.strike(byAll, time.Now(), func(k branchAt) bool { return slices.ContainsFunc(dead, func(m *member) bool { return m.of(k) }) })
-		}
+		r.strike(byAll, time.Now(), func(k branchAt) bool { return slices.ContainsFunc(dead, func(m *member) bool { return m.of(k) }) })
 	}
 }
 
@@ -398,6 +400,7 @@ func (r *round) quiet(what string, within time.Duration) {
 // account is what processes have come to, in a file that a further run goes on from.
 type account struct {
 	path                        string
+	Seed                        uint64
 	Rounds, Transactions, Acked int
 	Kinds                       map[string]*kindCount
 	Errors                      map[string]int // that clients were told, by number
@@ -517,6 +520,10 @@ func TestProcesses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if y.Rounds > 0 && y.Seed != seed {
+		t.Fatalf("%s is of seed %d, not %d: take it away, or go on with its own", y.path, y.Seed, seed)
+	}
+	y.Seed = seed
 	a := newMesh(t)
 	first, err := a.start("", false)
 	if err != nil {

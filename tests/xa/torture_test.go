@@ -329,11 +329,13 @@ func TestEveryFailpoint(t *testing.T) {
 // tally is what a long run has come to, in a file that a further run goes on from.
 type tally struct {
 	path                                                   string
+	seed                                                   uint64
 	batches, transactions, injections, recovered, restarts int
+	deaths                                                 int // of owners, among the injections: others are lost connections, and owners that freeze and come back
 	worst                                                  time.Duration
 }
 
-const tallyForm = "batches %d\ntransactions %d\ninjections %d\nbatches that were recovered %d\nservers killed %d\nlongest recovery of a batch %s\n"
+const tallyForm = "seed %d\nbatches %d\ntransactions %d\ninjections %d\nowners that died, among them %d\nbatches that were recovered %d\nservers killed %d\nlongest recovery of a batch %s\n"
 
 func (y *tally) read(t *testing.T) {
 	text, err := os.ReadFile(y.path)
@@ -342,7 +344,7 @@ func (y *tally) read(t *testing.T) {
 	}
 	var worst string
 	if err == nil {
-		_, err = fmt.Sscanf(string(text), tallyForm, &y.batches, &y.transactions, &y.injections, &y.recovered, &y.restarts, &worst)
+		_, err = fmt.Sscanf(string(text), tallyForm, &y.seed, &y.batches, &y.transactions, &y.injections, &y.deaths, &y.recovered, &y.restarts, &worst)
 	}
 	if err == nil {
 		y.worst, err = time.ParseDuration(worst)
@@ -356,7 +358,7 @@ func (y *tally) write(t *testing.T) {
 	if y.path == "" {
 		return
 	}
-	text := fmt.Sprintf(tallyForm, y.batches, y.transactions, y.injections, y.recovered, y.restarts, y.worst)
+	text := fmt.Sprintf(tallyForm, y.seed, y.batches, y.transactions, y.injections, y.deaths, y.recovered, y.restarts, y.worst)
 	if err := os.WriteFile(y.path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -380,6 +382,10 @@ func TestTorture(t *testing.T) {
 		}
 		size = 32
 	}
+	if y.batches > 0 && y.seed != seed {
+		t.Fatalf("%s is of seed %d, not %d: take it away, or go on with its own", y.path, y.seed, seed)
+	}
+	y.seed = seed
 	for !t.Failed() && y.injections < goal {
 		rnd := rand.New(rand.NewPCG(seed, uint64(y.batches)))
 		b := &batch{t: t}
@@ -392,6 +398,9 @@ func TestTorture(t *testing.T) {
 		y.transactions += len(b.victims)
 		for _, v := range b.victims {
 			y.injections += len(v.struck)
+			if v.fate.die != "" && slices.Contains(v.struck, v.fate.die) {
+				y.deaths++
+			}
 		}
 		if sc.restarts {
 			y.restarts++

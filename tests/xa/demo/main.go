@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -128,13 +129,14 @@ func (s *show) play(ctx context.Context, survivor *harness.Heddle, db *sql.DB) e
 		}
 		wait(ctx, 1500*time.Millisecond)
 		s.say("%d transfers are committed", s.committed())
-		for i := 0; i < 500 && len(s.left(ctx, victim)) == 0; i++ { // until it is at something
+		left, err := s.caught(ctx, victim)
+		if err != nil {
+			return err
 		}
 		if err := victim.Kill(); err != nil {
 			return err
 		}
 		s.say("kill -9 of the proxy at %s (pid %d), in the middle", victim.Addr, victim.PID())
-		left := s.left(ctx, victim)
 		over.Store(true)
 		for _, l := range left {
 			s.say("  it has left %s", l)
@@ -143,12 +145,32 @@ func (s *show) play(ctx context.Context, survivor *harness.Heddle, db *sql.DB) e
 			return err
 		}
 		all.Wait()
-		if len(left) > 0 || time.Since(s.began) > 40*time.Second {
+		switch {
+		case len(left) > 0:
 			s.say("the other proxy has finished what was left")
 			return s.count(ctx, db)
+		case time.Since(s.began) > time.Minute:
+			return errors.New("no proxy could be killed in the middle of a commit")
 		}
 		s.say("nothing was half done in that instant: once more")
 	}
+}
+
+// caught stops a proxy again and again, until it stands in the middle of a commit; left is what is prepared then.
+func (s *show) caught(ctx context.Context, h *harness.Heddle) (left []string, err error) {
+	for i := 0; i < 200 && ctx.Err() == nil; i++ {
+		if err := h.Signal(syscall.SIGSTOP); err != nil {
+			return nil, err
+		}
+		if left = s.left(ctx, h); len(left) > 0 {
+			return left, nil
+		}
+		if err := h.Signal(syscall.SIGCONT); err != nil {
+			return nil, err
+		}
+		wait(ctx, 5*time.Millisecond+rand.N(40*time.Millisecond))
+	}
+	return nil, nil
 }
 
 // client moves money until it is over, or its proxy has gone.
