@@ -44,7 +44,7 @@ func ddlCommand() *cobra.Command {
 func (r *ddlRun) run(cmd *cobra.Command, f func(ctx context.Context, fleet *sidecar.Fleet) error) error {
 	c, err := r.load()
 	if err == nil && !c.UsesEtcd() && len(c.Rules.File) == 0 {
-		err = errors.New("nothing says where the journal is: give --config, --etcd-endpoints, or HEDDLE_ETCD_ENDPOINTS")
+		err = errors.New("nothing says which mesh or instance is meant: give --config, --etcd-endpoints, or HEDDLE_ETCD_ENDPOINTS")
 	}
 	if err != nil {
 		return err
