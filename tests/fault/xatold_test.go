@@ -68,7 +68,11 @@ func TestToldAtCommit(t *testing.T) {
 	}
 
 	begun()
-	endAll(t, on[1])
+	eventually(t, "the connection with the transaction is ended, and its row free", func() bool { // it may not be listed as idle yet
+		endAll(t, on[1])
+		_, err := on[1].ExecContext(t.Context(), fmt.Sprintf("SELECT v FROM shop.accounts WHERE id = %d FOR UPDATE NOWAIT", far))
+		return err == nil
+	})
 	_, err = c.ExecContext(t.Context(), "COMMIT")
 	tells(t, "a connection is lost before", err, sqlerr.TransactionLost())
 }
