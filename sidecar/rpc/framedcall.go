@@ -293,7 +293,7 @@ func (x *framedCall) changed(illegible string) (is bool, failed *failure) {
 
 // drops says whether the server does not get a pair of the client's.
 func (x *framedCall) drops(p *mux.Pair) bool {
-	return x.claims(p.Key) || x.tells && x.parent != "" && (x.trace != nil && p.Is(x.parent) || x.tracing(strings.ToLower(string(p.Key)))) || editedKey(&x.route.Request, string(p.Key))
+	return x.claims(p.Key) || x.trace != nil && x.tells && x.parent != "" && (p.Is(x.parent) || x.tracing(strings.ToLower(string(p.Key)))) || editedKey(&x.route.Request, string(p.Key))
 }
 
 // appendOwn writes the pairs that the server gets beside the client's.
