@@ -141,6 +141,16 @@ func (r *Replicated) Follow(ctx context.Context, server, primary int) error {
 		w.prefix+"USER='root',"+w.follow+","+w.prefix+"CONNECT_RETRY=1,"+w.prefix+"HEARTBEAT_PERIOD=1", w.Start)
 }
 
+// Rejoin makes a former primary of MariaDB's a replica. One that was killed before a replica had its last writes must have been started
+// with --init-rpl-role=SLAVE and --rpl-semi-sync-slave-enabled, so that it forgets them: no client was told that they are there, and the
+// others do not have them.
+func (r *Replicated) Rejoin(ctx context.Context, server, primary int) error {
+	if err := r.Run(ctx, server, "SET GLOBAL gtid_slave_pos=@@gtid_binlog_pos"); err != nil {
+		return err
+	}
+	return r.Follow(ctx, server, primary)
+}
+
 // CaughtUp waits until a server has applied all that another has written up to now.
 func (r *Replicated) CaughtUp(ctx context.Context, server, primary int) error {
 	pos, err := r.Position(ctx, primary)

@@ -18,7 +18,7 @@ func TestDemo(t *testing.T) {
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(to, format+"\n", args...) }
 	began := time.Now()
-	c := cluster(t, 2)
+	c := cluster(t, 2, "--init-rpl-role=SLAVE", "--rpl-semi-sync-slave-enabled") // a primary that was killed forgets what no replica has confirmed
 	m := newMesh(t, "{failover_wait: 20s}", c)
 	h := m.start(t, "a", account...)
 	exec(t, h.Open(t, "root", "", "shop"), "CREATE TABLE notes (id INT PRIMARY KEY, n INT)")
@@ -56,7 +56,7 @@ func TestDemo(t *testing.T) {
 	var code int
 	eventually(t, "the command sees it too", func() bool { out, code = m.command(t, "status"); return code == 7 })
 	say("%5.1fs  the old primary is back, takes writes, and gets none:\n$ heddle rw status; echo $?\n%s%d", time.Since(began).Seconds(), out, code)
-	if err := c.Follow(t.Context(), 0, promoted); err != nil {
+	if err := c.Rejoin(t.Context(), 0, promoted); err != nil {
 		t.Fatal(err)
 	}
 	m.well(t, c)

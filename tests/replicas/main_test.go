@@ -22,9 +22,9 @@ func TestMain(m *testing.M) { os.Exit(harness.Run(m, harness.Options{Etcd: true}
 var clusters atomic.Int32
 
 // cluster starts a primary with n replicas. Each server has a table of its own that says which it is.
-func cluster(t *testing.T, n int) *harness.Replicated {
+func cluster(t *testing.T, n int, flags ...string) *harness.Replicated {
 	t.Helper()
-	c, err := env.StartReplicated(t.Context(), "c"+strconv.Itoa(int(clusters.Add(1))), n)
+	c, err := env.StartReplicated(t.Context(), "c"+strconv.Itoa(int(clusters.Add(1))), n, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
