@@ -85,13 +85,23 @@ func (o *Observation) byDomains(written, applied, history string) (err error) {
 	if o.Applied, err = gtid.Parse(applied); err != nil {
 		return err
 	}
-	o.Received = o.Applied
 	for one := range strings.SplitSeq(history, ",") {
 		if g, ok := gtid.ParseOne(strings.TrimSpace(one)); ok {
 			o.History = append(o.History, g)
 		}
 	}
+	o.receivedOfDomains()
 	return nil
+}
+
+// receivedOfDomains notes what a server of MariaDB's has from others: where it begins to follow may be what it wrote last itself.
+func (o *Observation) receivedOfDomains() {
+	o.Received.Domains = nil
+	for _, g := range o.Applied.Domains {
+		if g.Server != o.ServerID {
+			o.Received.Domains = o.Received.Domains.With(g)
+		}
+	}
 }
 
 // owner is what @@gtid_owned has behind each transaction: the thread that is about to commit it.

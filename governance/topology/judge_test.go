@@ -83,7 +83,7 @@ func (s *story) observe(address, text string, began time.Time) (o Observation) {
 		}
 	}
 	o.History = append(append(o.History, o.Written.Domains...), o.Applied.Domains...)
-	o.Received = o.Applied
+	o.receivedOfDomains()
 	return o
 }
 
@@ -314,6 +314,43 @@ func (s *story) tell(text string, sets bool) {
 			parts[i] = strings.TrimSpace(parts[i])
 		}
 		s.step(parts...)
+	}
+}
+
+// TestWroteAlone: what a server of MariaDB's wrote and its primary never had is shown by nobody, and says nothing against the primary.
+func TestWroteAlone(t *testing.T) {
+	const after = `rw gtid=0-1-9 | ro of=a has=0-1-9 | ro of=a has=0-1-9
+		gone | ro of=a has=0-1-9 io=connecting | ro of=a has=0-1-9 io=connecting
+		gone | rw gtid=0-1-9 has=0-1-9 | ro of=b has=0-1-9
+		gone | rw gtid=0-2-10 wrote=0-1-9 has=0-1-9 | ro of=b has=0-2-10
+		`
+	for name, text := range map[string]string{
+		"begins to follow behind it": after + `
+			ro gtid=0-1-12 of=b has=0-1-12 io=no | rw gtid=0-2-10 wrote=0-1-9 has=0-1-9 | ro of=b has=0-2-10
+			ro gtid=0-1-12 of=b has=0-1-12 io=no | rw gtid=0-2-10 wrote=0-1-9 has=0-1-9 | ro of=b has=0-2-10
+			=> b: fenced up up alarm`,
+		"goes on without strict mode": after + `
+			ro of=b gtid=0-2-10 has=0-2-10 wrote=0-1-12 | rw gtid=0-2-10 wrote=0-1-9 | ro of=b has=0-2-10
+			ro of=b gtid=0-2-10 has=0-2-10 wrote=0-1-12 | rw gtid=0-2-10 wrote=0-1-9 | ro of=b has=0-2-10
+			=> b: fenced up up alarm`,
+		"and has been made anew": after + `
+			ro of=b gtid=0-2-10 has=0-2-10 wrote=0-1-12 | rw gtid=0-2-10 wrote=0-1-9 | ro of=b has=0-2-10
+			ro of=b gtid=0-2-10 has=0-2-10 | rw gtid=0-2-10 wrote=0-1-9 | ro of=b has=0-2-10
+			ro of=b gtid=0-2-10 has=0-2-10 | rw gtid=0-2-10 wrote=0-1-9 | ro of=b has=0-2-10
+			ro of=b gtid=0-2-10 has=0-2-10 | rw gtid=0-2-10 wrote=0-1-9 | ro of=b has=0-2-10
+			=> b: up up up`,
+		"what the primary has of it": after + `
+			ro of=b gtid=0-2-10 has=0-2-10 wrote=0-1-9 | rw gtid=0-2-10 wrote=0-1-9 | ro of=b has=0-2-10
+			ro of=b gtid=0-2-10 has=0-2-10 wrote=0-1-9 | rw gtid=0-2-10 wrote=0-1-9 | ro of=b has=0-2-10
+			ro of=b gtid=0-2-10 has=0-2-10 wrote=0-1-9 | rw gtid=0-2-10 wrote=0-1-9 | ro of=b has=0-2-10
+			=> b: up up up`,
+		"of a primary that has no history nothing is known": after + `
+			ro of=b gtid=0-2-10 has=0-2-10 wrote=0-1-12 | rw gtid=0-2-10 | ro of=b has=0-2-10
+			ro of=b gtid=0-2-10 has=0-2-10 wrote=0-1-12 | rw gtid=0-2-10 | ro of=b has=0-2-10
+			ro of=b gtid=0-2-10 has=0-2-10 wrote=0-1-12 | rw gtid=0-2-10 | ro of=b has=0-2-10
+			=> b: up up up`,
+	} {
+		t.Run(name, func(t *testing.T) { newStory(t).tell(text, false) })
 	}
 }
 

@@ -3,6 +3,8 @@ package topology
 import (
 	"fmt"
 	"time"
+
+	"github.com/heddle-mesh/heddle/internal/gtid"
 )
 
 // maxTrail bounds the primary's positions that are kept.
@@ -116,7 +118,7 @@ func (j *judge) replica(m *Member) {
 	}
 	j.strays(m)
 	switch {
-	case len(m.errant) > 0:
+	case !m.errant.IsZero():
 		j.alarm("%s has transactions that the primary lacks: %s", m.Address, m.errant)
 		j.state(m, Fenced, "has transactions that the primary lacks: "+m.errant.String())
 	case m.seen.Filter != "":
@@ -135,16 +137,34 @@ func (j *judge) replica(m *Member) {
 	}
 }
 
-// strays notes what a server of MySQL's has written although it follows the primary, or as a primary whose replicas did not have it
-// all when it was succeeded: who reads it sees what is nowhere else, and MySQL replicates to it all the same. MariaDB's replication
-// stops there by itself. What the primary said before can tell only who begins to look.
+// strays notes what a server has written although it follows the primary, or as a primary whose replicas did not have it all when it was
+// succeeded: who reads it sees what is nowhere else. MySQL replicates to it all the same, and so does MariaDB, unless it is strict. What the
+// primary said before can tell only who begins to look.
 func (j *judge) strays(m *Member) {
 	primary := j.next.Member(j.next.Primary)
-	if len(m.seen.Own) == 0 {
-		m.errant = nil
-	} else if primary != nil && primary.alive() && (len(j.prev.Members) == 0 || primary.seen.Began.After(m.seen.At)) {
-		m.errant = m.seen.Own.Minus(primary.seen.Logged)
+	if primary == nil || !primary.alive() || len(j.prev.Members) > 0 && !primary.seen.Began.After(m.seen.At) {
+		if len(m.seen.Own) == 0 {
+			m.errant.Set = nil
+		}
+		return
 	}
+	m.errant = gtid.Position{Set: m.seen.Own.Minus(primary.seen.Logged)}
+	for _, g := range m.seen.History {
+		if g.Server == m.ServerID && primary.neverHad(g) {
+			m.errant.Domains = m.errant.Domains.With(g)
+		}
+	}
+}
+
+// neverHad reports whether a server of MariaDB's is known not to have a transaction: it has an earlier one of the same writer. One whose history
+// does not name the writer, for it was made from a copy, may have it.
+func (m *Member) neverHad(g gtid.GTID) bool {
+	for _, h := range m.seen.History {
+		if h.Domain == g.Domain && h.Server == g.Server {
+			return h.Seq < g.Seq
+		}
+	}
+	return false
 }
 
 func because(err string) string {

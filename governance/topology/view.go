@@ -107,7 +107,7 @@ type Member struct {
 	left      bool // it was the primary, and another has taken its place since
 	behind    bool // it lacks what others have: once seen, until the contrary is
 	behindWho string
-	errant    gtid.Set // what a server of MySQL's has written itself and the primary lacks
+	errant    gtid.Position // what a server has written itself and the primary lacks
 }
 
 // View is what is concluded of a data source.
