@@ -73,6 +73,7 @@ func readOrders(kvs []store.KV, problem func(error)) orders {
 type steering struct {
 	stored *stored
 	known  map[string]store.KV // below layout.RW
+	rate   servingRate
 
 	taking map[string]bool      // data sources whose switch this instance is at work on
 	next   map[string]time.Time // not before
@@ -100,6 +101,7 @@ func (s *stored) steer(ctx context.Context) error {
 			}
 			st.learn(ctx, u)
 		case <-tick.C:
+			st.look()
 			st.tell(ctx)
 			st.takeUp(ctx)
 		case dataSource := <-st.taken:
@@ -157,6 +159,13 @@ func (st *steering) lookers() (n int) {
 	return n
 }
 
+// look counts what servers have answered, also while nobody looks, so that who looks is told at once how much it is in a second.
+func (st *steering) look() {
+	if seen := st.stored.process.seen(""); len(seen.Servers) > 0 {
+		st.rate.note(&seen)
+	}
+}
+
 // tell writes what this instance sees, while somebody looks. It costs the store a write a second, and nothing otherwise.
 func (st *steering) tell(ctx context.Context) {
 	if st.lookers() == 0 {
@@ -164,7 +173,9 @@ func (st *steering) tell(ctx context.Context) {
 	}
 	s := st.stored
 	name := s.process.config.Instance.Name
-	text, err := s.process.seen(name).Encode()
+	seen := s.process.seen(name)
+	st.rate.tell(&seen)
+	text, err := seen.Encode()
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, telling)
 		err = s.registry.Publish(ctx, layout.SeenKey(name), text)

@@ -42,7 +42,7 @@ func (a txnAdmin) shards(ctx context.Context) (shards *txn.Shards, end func(), e
 }
 
 var transactionColumns = []sqltypes.Column{
-	sysview.Text("gtrid", 64), sysview.Text("state", 16), sysview.Text("home", 64), sysview.Number("decided_seconds_ago"),
+	sysview.Text("gtrid", 64), sysview.Text("state", 16), sysview.Text("home", 64), sysview.Number("decided_seconds_ago"), sysview.Number("prepared_seconds_ago"),
 	sysview.Text("data_sources", 4096), sysview.Number("prepared"), sysview.Number("not_seen"), sysview.Text("branches", 4096),
 }
 
@@ -84,10 +84,13 @@ func transactionRow(l *txn.Listed) sqltypes.Row {
 		}
 		branches = append(branches, b.DataSource+" "+b.State())
 	}
-	row := sysview.Cells(l.GTRID.String(), l.State(), l.Home, int64(l.Age.Seconds()), strings.Join(names, ", "), prepared, len(l.Branches)-prepared,
+	row := sysview.Cells(l.GTRID.String(), l.State(), l.Home, int64(l.Age.Seconds()), int64(l.Prepared.Seconds()), strings.Join(names, ", "), prepared, len(l.Branches)-prepared,
 		strings.Join(branches, ", "))
 	if l.Age == 0 {
 		row[3] = nil
+	}
+	if l.Prepared == 0 {
+		row[4] = nil
 	}
 	return row
 }
@@ -102,7 +105,7 @@ func (a txnAdmin) rows(ctx context.Context, warn func(error)) ([]sqltypes.Row, e
 }
 
 var branchColumns = []sqltypes.Column{
-	sysview.Text("gtrid", 64), sysview.Text("state", 16), sysview.Text("home", 64), sysview.Number("decided_seconds_ago"), sysview.Text("data_source", 64),
+	sysview.Text("gtrid", 64), sysview.Text("state", 16), sysview.Text("home", 64), sysview.Number("decided_seconds_ago"), sysview.Number("prepared_seconds_ago"), sysview.Text("data_source", 64),
 	sysview.Text("branch", 16), sysview.Number("connection"), sysview.Text("statements", 1<<16),
 }
 
@@ -118,13 +121,13 @@ func (a txnAdmin) Show(ctx context.Context, gtrid string, warn func(error)) (*se
 		return nil, sqlerr.TransactionNotResolved(oneLine(unasked))
 	}
 	tellUnasked(unasked, warn)
-	head := transactionRow(&l)[:4]
+	head := transactionRow(&l)[:5]
 	out := &session.Listing{Columns: branchColumns}
 	for i := range l.Branches {
 		b := &l.Branches[i]
 		row := append(slices.Clone(head), sysview.Cells(b.DataSource, b.State(), b.Conn, did(b))...)
 		if b.Conn == 0 {
-			row[6] = nil
+			row[7] = nil
 		}
 		out.Rows = append(out.Rows, row)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/txn/txnlog"
 	"github.com/heddle-mesh/heddle/txn/xa"
 )
@@ -102,7 +103,7 @@ func (m *Manager) look(ctx context.Context, t *Txn, views []*view, ask Ask) erro
 			return err
 		}
 		if v.there, err = v.server.Recent(ctx, m.cfg.Limits.Prepare+recentMargin+time.Since(v.asked)); err != nil {
-			return err
+			return v.away(ctx, err)
 		}
 		if time.Since(v.asked) > oldest {
 			return ErrUnsettled
@@ -130,7 +131,15 @@ func (m *Manager) prepared(ctx context.Context, v *view) (map[xa.GTRID]bool, err
 			out[x.GTRID] = true
 		}
 	}
-	return out, err
+	return out, v.away(ctx, err)
+}
+
+// away is what a reader is told of a server that does not say what it has.
+func (v *view) away(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return sqlerr.BackendUnavailable(v.branch.DataSource(), err.Error())
 }
 
 // suspects are all transactions that may be in one view and not in another, with the branches that they have among them.

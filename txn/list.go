@@ -17,9 +17,11 @@ import (
 // Listed is a global transaction that is not over everywhere.
 type Listed struct {
 	GTRID    xa.GTRID
-	Home     string // the data source that has the decision; "" where none of this mesh has its log
-	Decision string // "committed", "aborted", "prepared" by a client who is to decide, "" for none
-	Age      time.Duration
+	Home     string        // the data source that has the decision; "" where none of this mesh has its log
+	Decision string        // "committed", "aborted", "prepared" by a client who is to decide, "" for none
+	Age      time.Duration // since it was decided; 0: it is not, or that is not known
+	// Prepared is since when it is prepared, where nothing is decided: by its client, or, of one that is undecided, its oldest branch. 0: that is not known.
+	Prepared time.Duration
 	Branches []ListedBranch
 }
 
@@ -69,6 +71,9 @@ func (s *Shards) List(ctx context.Context, cluster uint32) ([]Listed, error) {
 		errs = append(errs, s.listDecisions(ctx, server, cluster, silent, of))
 	}
 	errs = append(errs, silent.err())
+	for _, server := range servers {
+		errs = append(errs, since(ctx, server, found))
+	}
 	out := make([]Listed, 0, len(found))
 	for _, l := range found {
 		if len(l.Branches) > 0 {
@@ -91,12 +96,13 @@ func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, clust
 		marked := s.marks(ctx, rows, silent)
 		for _, d := range rows {
 			l := of(d.GTRID)
-			l.Decision, l.Age = "aborted", d.Age
 			switch {
 			case d.Commit:
-				l.Decision = "committed"
+				l.Decision, l.Age = "committed", d.Age
 			case d.Held:
-				l.Decision = preparedByClient
+				l.Decision, l.Prepared = PreparedState, d.Age
+			default:
+				l.Decision, l.Age = "aborted", d.Age
 			}
 			for _, p := range d.Parts {
 				listed := slices.ContainsFunc(l.Branches, func(b ListedBranch) bool { return b.xid.Branch.Log == p })
@@ -114,6 +120,28 @@ func (s *Shards) listDecisions(ctx context.Context, server *txnlog.Server, clust
 			return nil
 		}
 	}
+}
+
+// since finds for how long the branches that a server has of what nobody has decided are prepared: as old as their marks, which are in them.
+func since(ctx context.Context, server *txnlog.Server, found map[xa.GTRID]*Listed) error {
+	var undecided []xa.XID
+	for _, l := range found {
+		for _, b := range l.Branches {
+			if l.Decision == "" && b.DataSource == server.DataSource {
+				undecided = append(undecided, b.xid)
+			}
+		}
+	}
+	for some := range slices.Chunk(undecided, page) {
+		ages, err := server.Ages(ctx, some)
+		if err != nil {
+			return err
+		}
+		for g, age := range ages {
+			found[g].Prepared = max(found[g].Prepared, age)
+		}
+	}
+	return nil
 }
 
 // marks are, by branch, the transactions of rows that have its mark. Branches of unknown logs have none. Of those that are silent, or become so, nothing
@@ -179,7 +207,7 @@ func (s *Shards) Show(ctx context.Context, gtrid string) (Listed, error) {
 	case found == xa.DecidedAbort:
 		l.Decision = "aborted"
 	case found == xa.Kept:
-		l.Decision = preparedByClient
+		l.Decision = PreparedState
 	default:
 		return Listed{}, errors.Join(fmt.Errorf("%s: %w", g, ErrOver), err)
 	}
@@ -201,14 +229,15 @@ func (s *Shards) statements(ctx context.Context, l *Listed) error {
 
 var errBusy = errors.New("it is being decided")
 
-const preparedByClient = "prepared"
+// PreparedState is the state of a transaction that its client has prepared, and has to decide.
+const PreparedState = "prepared"
 
 // Against is why an operator may not have it end so; nil: it may.
 func (l *Listed) Against(commit, force bool) error {
 	switch {
 	case l.Decision == "" && commit && !force:
 		return ErrUndecided
-	case l.Decision == preparedByClient:
+	case l.Decision == PreparedState:
 		return nil
 	case l.Decision != "" && commit != (l.Decision == "committed"):
 		return ErrDecided
@@ -236,7 +265,7 @@ func (s *Shards) Resolve(ctx context.Context, gtrid string, commit, force bool) 
 	if home == nil {
 		return nil, errors.Join(fmt.Errorf("resolve %s: %w", l.GTRID, errNoLog), err)
 	}
-	if commit && err != nil && (l.Decision == "" || l.Decision == preparedByClient) { // a decision has to name all branches
+	if commit && err != nil && (l.Decision == "" || l.Decision == PreparedState) { // a decision has to name all branches
 		return nil, fmt.Errorf("resolve %s: it may have branches that cannot be seen: %w", l.GTRID, err)
 	}
 	r := resolver{shards: s, operator: true}
@@ -312,7 +341,7 @@ func (l *Listed) logs() (logs []xa.Log) {
 
 // decideKept decides what a client has prepared.
 func (r resolver) decideKept(ctx context.Context, home *txnlog.Server, l *Listed, commit, force bool) error {
-	if commit && l.Decision != preparedByClient { // it is since it was listed: there may be more branches
+	if commit && l.Decision != PreparedState { // it is since it was listed: there may be more branches
 		return errBusy
 	}
 	if commit && !force {

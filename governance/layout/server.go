@@ -66,6 +66,9 @@ type ServerSeen struct {
 	Lent       int       `json:"lent"`     // of them, in use
 	Answered   uint64    `json:"answered"` // units of statements, since the process began
 	Failed     uint64    `json:"failed"`
+	// PerSecond and FailedPerSecond are units over the last seconds; nil: it was not seen for long enough.
+	PerSecond       *float64 `json:"per_second,omitempty"`
+	FailedPerSecond *float64 `json:"failed_per_second,omitempty"`
 }
 
 // SeenBy is what an instance tells while somebody looks. It is written under the instance's lease.

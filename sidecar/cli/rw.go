@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/heddle-mesh/heddle/governance/layout"
@@ -41,8 +44,8 @@ func (r *rwRun) status() *cobra.Command {
 		Use:   "status",
 		Short: "List the servers of data sources whose replicas are read",
 		Long: "List the servers of data sources whose replicas are read. The command asks the servers itself, as each instance does, and\n" +
-			"concludes the same. Where there is an etcd, the instances tell the rest: since when, how many connections they have, and what they see\n" +
-			"otherwise.\n" +
+			"concludes the same. Where there is an etcd, the instances tell the rest: since when, how many connections they have, what the server\n" +
+			"has answered in a second of the last five, and with how many errors, and what they see otherwise.\n" +
 			"Exit codes: 0 all is well, 1 error, 7 a data source has no primary, or its replication needs an operator.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -110,7 +113,7 @@ type replicatedServer struct {
 	Answered    uint64     `json:"answered"`
 	Failed      uint64     `json:"failed"`
 	Otherwise   []string   `json:"seen_otherwise,omitempty"`
-	PerSecond   *float64   `json:"per_second,omitempty"` // of watch
+	PerSecond   *float64   `json:"per_second,omitempty"`
 	FailedPer   *float64   `json:"failed_per_second,omitempty"`
 }
 
@@ -154,6 +157,7 @@ func (s *replicatedServer) told(dataSource string, seen []layout.SeenBy) {
 			s.InUse += o.Lent
 			s.Answered += o.Answered
 			s.Failed += o.Failed
+			s.PerSecond, s.FailedPer = plus(s.PerSecond, o.PerSecond), plus(s.FailedPer, o.FailedPerSecond)
 			switch {
 			case o.State != s.State || o.Primary != (s.Role == "primary"):
 				what := o.State
@@ -171,11 +175,22 @@ func (s *replicatedServer) told(dataSource string, seen []layout.SeenBy) {
 	}
 }
 
+// plus adds what is known.
+func plus(a, b *float64) *float64 {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	sum := *a + *b
+	return &sum
+}
+
 func printReplication(w io.Writer, sources []replicatedSource) error {
-	t := newTable("data source", "server", "role", "state", "since", "lag", "gtid", "zone", "weight", "connections", "reason")
+	t := newTable("data source", "server", "role", "state", "since", "lag", "gtid", "zone", "weight", "connections", "/s", "errors/s", "reason")
+	t.SetColumnConfigs([]table.ColumnConfig{{Name: "/s", Align: text.AlignRight}, {Name: "errors/s", Align: text.AlignRight}})
 	for _, s := range sources {
 		for _, m := range s.Servers {
-			t.AppendRow([]any{s.DataSource, m.Address, m.Role, m.State, ago(m.Since), lagText(m.Lag), m.GTID, m.Zone, m.Weight, m.connections(), m.Reason})
+			t.AppendRow([]any{s.DataSource, m.Address, m.Role, m.State, ago(m.Since), lagText(m.Lag), m.GTID, m.Zone, m.Weight, m.connections(),
+				rateText(m.PerSecond), rateText(m.FailedPer), m.Reason})
 		}
 	}
 	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
@@ -197,6 +212,17 @@ func lagText(lag *float64) string {
 		return ""
 	}
 	return fmt.Sprintf("%gs", *lag)
+}
+
+// rateText has a digit behind the point where that says something.
+func rateText(rate *float64) string {
+	switch {
+	case rate == nil:
+		return ""
+	case *rate > 0 && *rate < 10:
+		return fmt.Sprintf("%.1f", *rate)
+	}
+	return fmt.Sprintf("%.0f", *rate)
 }
 
 // ago is how long something is so.

@@ -20,8 +20,8 @@ func (r *rwRun) watch() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch",
 		Short: "Show the servers of data sources whose replicas are read as they change",
-		Long: "Show the servers of data sources whose replicas are read as they change, until it is interrupted. The rates are those of the living\n" +
-			"instances together, from one look to the next. With -o json each look is a line.",
+		Long: "Show the servers of data sources whose replicas are read as they change, until it is interrupted. The columns are those of\n" +
+			"heddle rw status. With -o json each look is a line.",
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().IntVar(&count, "count", 0, "end after so many looks; 0: never")
@@ -55,7 +55,6 @@ func (r *rwRun) looks(ctx context.Context, w io.Writer, fleet *sidecar.Fleet, co
 	})
 	defer func() { stop(); asking.Wait() }()
 	var seen []layout.SeenBy
-	rates := &rates{}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for n := 0; count == 0 || n < count; n++ {
@@ -73,7 +72,6 @@ func (r *rwRun) looks(ctx context.Context, w io.Writer, fleet *sidecar.Fleet, co
 		default:
 		}
 		sources, _ := replicationOf(fleet.Views(), seen)
-		rates.add(sources, seen)
 		if err := r.look(w, sources); err != nil {
 			return err
 		}
@@ -91,72 +89,8 @@ func (r *rwRun) look(w io.Writer, sources []replicatedSource) error {
 	if terminal(w) {
 		fmt.Fprint(w, "\x1b[H\x1b[2J")
 	}
-	t := newTable("data source", "server", "role", "state", "since", "lag", "gtid", "connections", "/s", "errors/s", "reason")
-	for _, s := range sources {
-		for _, m := range s.Servers {
-			t.AppendRow([]any{s.DataSource, m.Address, m.Role, m.State, ago(m.Since), lagText(m.Lag), m.GTID, m.connections(), rateText(m.PerSecond), rateText(m.FailedPer), m.Reason})
-		}
-	}
-	if _, err := fmt.Fprintf(w, "%s\n%s\n", time.Now().Format("15:04:05"), t.Render()); err != nil {
+	if _, err := fmt.Fprintln(w, time.Now().Format("15:04:05")); err != nil {
 		return err
 	}
-	return printTroubles(w, sources)
-}
-
-func rateText(rate *float64) string {
-	if rate == nil {
-		return ""
-	}
-	return fmt.Sprintf("%.0f", *rate)
-}
-
-// rates are made of what instances have counted, from one telling to the next.
-type rates struct {
-	last map[servedBy]served
-	now  map[string]perSecond // by data source and address
-}
-
-type servedBy struct{ instance, dataSource, server string }
-
-type served struct {
-	at               time.Time
-	answered, failed uint64
-}
-
-type perSecond struct{ answered, failed float64 }
-
-// add puts the rates into what is to be shown.
-func (r *rates) add(sources []replicatedSource, seen []layout.SeenBy) {
-	next, sums := map[servedBy]served{}, map[string]perSecond{}
-	fresh := false
-	for _, s := range seen {
-		for _, o := range s.Servers {
-			key := servedBy{s.Instance, o.DataSource, o.Server}
-			is := served{s.At, o.Answered, o.Failed}
-			next[key] = is
-			was, known := r.last[key]
-			if known && was.at.Equal(is.at) {
-				continue
-			}
-			fresh = true
-			took := is.at.Sub(was.at).Seconds()
-			if known && took > 0 && is.answered >= was.answered && is.failed >= was.failed { // else its pool is new
-				sum := sums[o.DataSource+"/"+o.Server]
-				sum.answered += float64(is.answered-was.answered) / took
-				sum.failed += float64(is.failed-was.failed) / took
-				sums[o.DataSource+"/"+o.Server] = sum
-			}
-		}
-	}
-	if fresh {
-		r.last, r.now = next, sums
-	}
-	for i := range sources {
-		for k := range sources[i].Servers {
-			m := &sources[i].Servers[k]
-			if sum, known := r.now[sources[i].DataSource+"/"+m.Address]; known {
-				m.PerSecond, m.FailedPer = &sum.answered, &sum.failed
-			}
-		}
-	}
+	return printReplication(w, sources)
 }

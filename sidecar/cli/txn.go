@@ -43,6 +43,7 @@ type txnEntry struct {
 	State    string      `json:"state"`
 	Home     string      `json:"home,omitempty"`
 	Age      float64     `json:"decided_seconds_ago,omitempty"`
+	Prepared float64     `json:"prepared_seconds_ago,omitempty"` // where nothing is decided
 	Branches []txnBranch `json:"branches"`
 }
 
@@ -76,7 +77,7 @@ func statementsOf(b *txn.ListedBranch) (out []txnStatement) {
 }
 
 func txnEntryOf(l *txn.Listed) txnEntry {
-	e := txnEntry{GTRID: l.GTRID.String(), State: l.State(), Home: l.Home, Age: l.Age.Seconds(), Branches: []txnBranch{}}
+	e := txnEntry{GTRID: l.GTRID.String(), State: l.State(), Home: l.Home, Age: l.Age.Seconds(), Prepared: l.Prepared.Seconds(), Branches: []txnBranch{}}
 	for i := range l.Branches {
 		b := &l.Branches[i]
 		e.Branches = append(e.Branches, txnBranch{b.DataSource, b.State(), b.Conn, statementsOf(b)})
@@ -84,11 +85,21 @@ func txnEntryOf(l *txn.Listed) txnEntry {
 	return e
 }
 
-func (e *txnEntry) decided() string {
-	if e.Age == 0 {
-		return ""
+// since is when it was decided, or prepared where nothing is decided; "" where that is not known.
+func (e *txnEntry) since() string {
+	switch {
+	case e.Age > 0:
+		return "decided " + secondsAgo(e.Age)
+	case e.Prepared > 0 && e.State == txn.UndecidedState:
+		return "prepared " + secondsAgo(e.Prepared)
+	case e.Prepared > 0:
+		return "prepared by its client " + secondsAgo(e.Prepared)
 	}
-	return fmt.Sprintf("%s ago", time.Duration(e.Age)*time.Second)
+	return ""
+}
+
+func secondsAgo(seconds float64) string {
+	return fmt.Sprintf("%s ago", time.Duration(seconds)*time.Second)
 }
 
 func (r *txnRun) list() *cobra.Command {
@@ -127,14 +138,14 @@ func listTxn(w io.Writer, entries []txnEntry, all bool) error {
 		}
 		return nil
 	}
-	t := newTable("transaction", "state", "decided", "home", "branches")
+	t := newTable("transaction", "state", "since", "home", "branches")
 	for i := range entries {
 		e := &entries[i]
 		var branches []string
 		for _, b := range e.Branches {
 			branches = append(branches, b.DataSource+" "+b.State)
 		}
-		t.AppendRow([]any{e.GTRID, e.State, e.decided(), e.Home, strings.Join(branches, ", ")})
+		t.AppendRow([]any{e.GTRID, e.State, e.since(), e.Home, strings.Join(branches, ", ")})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
@@ -173,9 +184,12 @@ func showTxn(w io.Writer, e *txnEntry) error {
 	fmt.Fprintf(w, "%s: %s\n", e.GTRID, e.State)
 	switch {
 	case e.Age > 0:
-		fmt.Fprintf(w, "decided on %s, %s\n", home, e.decided())
-	case e.State == txn.UndecidedState:
+		fmt.Fprintf(w, "decided on %s, %s\n", home, secondsAgo(e.Age))
+	case e.State == txn.UndecidedState || e.State == txn.PreparedState:
 		fmt.Fprintf(w, "the data source that decides it is %s\n", home)
+		if since := e.since(); since != "" {
+			fmt.Fprintln(w, since)
+		}
 	default:
 		fmt.Fprintf(w, "decided on %s\n", home)
 	}

@@ -110,7 +110,7 @@ func TestResolveDecidedByCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	gtrid := onlyTransaction(t, heddle)
-	says(t, heddle, 0, []string{gtrid, "committed", "ds_1 prepared"}, "txn", "list")
+	says(t, heddle, 0, []string{gtrid, "committed", "decided ", " ago", "ds_1 prepared"}, "txn", "list")
 	says(t, heddle, 0, []string{gtrid + ": committed", "decided on ds_0, ", "ds_1", "prepared"}, "txn", "show", gtrid)
 	says(t, heddle, 1, []string{"at least one of the flags"}, "txn", "resolve", gtrid)
 	says(t, heddle, 2, []string{"decided otherwise"}, "txn", "resolve", gtrid, "--rollback", "--force")
@@ -129,9 +129,11 @@ func TestResolveUndecidedByCommand(t *testing.T) {
 	bank(t, heddle.Open(t, "root", "", "shop"))
 	on := abandon(t, heddle, 1)
 	gtrid := onlyTransaction(t, heddle)
-	says(t, heddle, 0, []string{gtrid, "undecided", "ds_1 prepared"}, "txn", "list")
+	if out := says(t, heddle, 0, []string{gtrid, "undecided", " prepared ", " ago", "ds_1 prepared"}, "txn", "list"); strings.Contains(out, " decided ") {
+		t.Errorf("it is not decided:\n%s", out)
+	}
 	says(t, heddle, 2, []string{"it is not decided", "by force"}, "txn", "resolve", gtrid, "--commit")
-	says(t, heddle, 0, []string{gtrid + ": undecided", "the data source that decides it is ds_0"}, "txn", "show", gtrid)
+	says(t, heddle, 0, []string{gtrid + ": undecided", "the data source that decides it is ds_0", "\nprepared ", " ago"}, "txn", "show", gtrid)
 	says(t, heddle, 0, []string{"ds_1", "rolled back"}, "txn", "resolve", gtrid, "--rollback", "--yes")
 	says(t, heddle, 2, []string{"decided otherwise"}, "txn", "resolve", gtrid, "--commit", "--force")
 	nobody := gtrid[:len(gtrid)-10] + "0000000000"

@@ -61,7 +61,20 @@ func TestResolveBySQL(t *testing.T) {
 	leave(t, h)
 	gtrid := onlyTransaction(t, h)
 
-	says(t, h, 0, []string{gtrid, "prepared"}, "txn", "list")
+	says(t, h, 0, []string{gtrid, "prepared by its client ", " ago"}, "txn", "list")
+	if out := says(t, h, 0, []string{gtrid + ": prepared", "the data source that decides it is ", "\nprepared by its client ", " ago"}, "txn", "show", gtrid); strings.Contains(out, "decided ") {
+		t.Errorf("it is not decided:\n%s", out)
+	}
+	var listed []struct {
+		State    string
+		Decided  *float64 `json:"decided_seconds_ago"`
+		Prepared float64  `json:"prepared_seconds_ago"`
+	}
+	if err := json.Unmarshal([]byte(says(t, h, 0, nil, "txn", "list", "-o", "json")), &listed); err != nil || len(listed) != 1 || listed[0].State != "prepared" ||
+		listed[0].Decided != nil || listed[0].Prepared <= 0 {
+		t.Errorf("%+v, %v", listed, err)
+	}
+	told(t, db, "SELECT state, decided_seconds_ago IS NULL, prepared_seconds_ago >= 0 FROM heddle.transactions", "prepared\t1\t1")
 	row := told(t, db, "SELECT * FROM heddle.transactions", gtrid+"\tprepared\t", "ds_0", "ds_1")
 	if got := told(t, db, "SHOW TRANSACTIONS"); got != row && stripAge(got) != stripAge(row) {
 		t.Errorf("SHOW TRANSACTIONS: %q, the table: %q", got, row)
@@ -110,11 +123,11 @@ func TestResolveBySQL(t *testing.T) {
 	}
 }
 
-// stripAge leaves out for how long it is decided, which goes on.
+// stripAge leaves out for how long it is prepared, which goes on.
 func stripAge(row string) string {
 	cells := strings.Split(row, "\t")
-	if len(cells) > 3 {
-		cells[3] = ""
+	if len(cells) > 4 {
+		cells[4] = ""
 	}
 	return strings.Join(cells, "\t")
 }

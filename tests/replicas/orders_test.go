@@ -192,6 +192,23 @@ func TestOrders(t *testing.T) {
 			t.Fatalf("answered by %s", got)
 		}
 	}
+	// As long as reads go on, a look at once tells how many there are in a second, of replica1 and of the two instances together.
+	eventually(t, "heddle rw status tells how much replica1 answers in a second", func() bool {
+		var now []struct {
+			Servers []struct {
+				PerSecond *float64 `json:"per_second"`
+				FailedPer *float64 `json:"failed_per_second"`
+			}
+		}
+		if err := json.Unmarshal([]byte(m.must(t, "status", "-o", "json")), &now); err != nil {
+			t.Fatal(err)
+		}
+		s := now[0].Servers[1]
+		return s.PerSecond != nil && *s.PerSecond > 0 && s.FailedPer != nil
+	})
+	if out := m.must(t, "status"); !strings.Contains(out, " /s │ errors/s │ reason") {
+		t.Errorf("the table has no rates:\n%s", out)
+	}
 	lines := strings.Split(strings.TrimSpace(m.must(t, "watch", "--count", "4", "-o", "json")), "\n")
 	var looks []struct {
 		Servers []struct {
@@ -204,7 +221,13 @@ func TestOrders(t *testing.T) {
 	if rate := looks[0].Servers[1].PerSecond; rate == nil || *rate <= 0 {
 		t.Errorf("nothing is answered: %s", lines[len(lines)-1])
 	}
-	t.Logf("\n%s", m.must(t, "watch", "--count", "2"))
+	watched := m.must(t, "watch", "--count", "2")
+	for _, column := range []string{"since", "zone", "weight", "/s", "errors/s"} {
+		if !strings.Contains(watched, " "+column+" ") {
+			t.Errorf("watch has no column %s:\n%s", column, watched)
+		}
+	}
+	t.Logf("\n%s", watched)
 	m.must(t, "disable", "ds_0/replica1", "--yes")
 	if got := value(t, onB, "SELECT id FROM whoami"); got != "0" {
 		t.Errorf("answered by %s", got)

@@ -217,6 +217,14 @@ func (m *member) alive() bool {
 	}
 }
 
+// dies waits until it has ended, for a time at the most.
+func (m *member) dies(within time.Duration) {
+	select {
+	case <-m.Done():
+	case <-time.After(within):
+	}
+}
+
 // stopped reports whether the process has stopped itself: what the kernel says of it.
 func (m *member) stopped() bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.PID()))

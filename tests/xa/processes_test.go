@@ -143,6 +143,7 @@ func (r *round) kill() func() {
 		<-time.After(when)
 		r.killed(victims[2], byChance)
 		<-time.After(1500*time.Millisecond - when)
+		victims[1].dies(20 * time.Second) // at the latest at the third time that one of its clients comes by
 		for i, m := range victims {
 			if i != 2 && strings.HasPrefix(points[i], "recover.") {
 				r.back = append(r.back, func() {
@@ -403,7 +404,9 @@ type account struct {
 	Seed                        uint64
 	Rounds, Transactions, Acked int
 	Kinds                       map[string]*kindCount
-	Errors                      map[string]int // that clients were told, by number
+	Errors                      map[string]int        // that clients were told, by number
+	Reads                       map[string]*readCount // of those who read beside them: atomic, and plain
+	Failed                      int                   // rounds that found a violation; they are in no other count but that of fractured reads, and are played again
 }
 
 type kindCount struct {
@@ -412,7 +415,7 @@ type kindCount struct {
 }
 
 func (y *account) read(t *testing.T) {
-	y.Kinds, y.Errors = map[string]*kindCount{}, map[string]int{}
+	y.Kinds, y.Errors, y.Reads = map[string]*kindCount{}, map[string]int{}, map[string]*readCount{"atomic": {}, "plain": {}}
 	text, err := os.ReadFile(y.path)
 	if os.IsNotExist(err) || y.path == "" {
 		return
@@ -446,6 +449,9 @@ func (y *account) add(r *round) {
 	for name, n := range r.w.errors {
 		y.Errors[name] += n
 	}
+	for how, c := range r.w.reads {
+		y.Reads[how].add(*c)
+	}
 	for _, s := range r.struck {
 		k := y.Kinds[s.kind]
 		if k == nil {
@@ -457,6 +463,15 @@ func (y *account) add(r *round) {
 			k.Took = append(k.Took, int(took.Milliseconds()))
 		}
 	}
+}
+
+// fail notes a round that has found a violation, and nothing else of it.
+func (y *account) fail(t *testing.T, w *work) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	y.Failed++
+	y.Reads["atomic"].Fractured += w.reads["atomic"].Fractured
+	y.write(t)
 }
 
 func (y *account) injections() (n int) {
@@ -478,6 +493,7 @@ func percentile(sorted []int, p float64) int {
 func (y *account) table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d rounds, %d faults, %d transactions, %d of them acknowledged; errors that clients saw: %v\n\n", y.Rounds, y.injections(), y.Transactions, y.Acked, y.Errors)
+	fmt.Fprintf(&b, "Atomic reads: %v\nPlain reads beside them: %v\nRounds that found a violation: %d\n\n", y.Reads["atomic"], y.Reads["plain"], y.Failed)
 	b.WriteString("| fault | took place | left something prepared | for: median | 99 % | longest |\n|---|---|---|---|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(y.Kinds)) {
 		k := y.Kinds[name]
@@ -537,13 +553,17 @@ func TestProcesses(t *testing.T) {
 			}
 		}
 	}()
-	w := newWork(t, harness.Open(t, first.Config("root", "", database)))
+	through := harness.Open(t, first.Config("root", "", database))
+	w := newWork(t, through)
+	w.reset()
+	w.seesHalves(t, through)
 	play := func(th theme) {
 		rnd := rand.New(rand.NewPCG(seed, uint64(y.Rounds)))
 		r := &round{t: t, a: a, w: w, rnd: rnd, stays: stays}
 		defer func() {
 			stays = r.stays
 			if t.Failed() {
+				y.fail(t, w)
 				t.Logf("seed %d, round %d, theme %s", seed, y.Rounds, th.name)
 				for _, m := range slices.Concat(r.stays, r.others) {
 					t.Logf("process of epoch %s, failpoints %q:\n%s", m.epoch, m.points, m.Log())
@@ -551,8 +571,8 @@ func TestProcesses(t *testing.T) {
 			}
 		}()
 		r.play(th)
-		y.add(r)
 		if !t.Failed() {
+			y.add(r)
 			y.write(t)
 		}
 	}
@@ -573,7 +593,7 @@ func TestProcesses(t *testing.T) {
 	if late := y.late(); y.path != "" && len(late) > 0 {
 		t.Errorf("later than may be: %s", strings.Join(late, "; "))
 	}
-	if y.Acked < 100 || y.injections() < len(themes()) {
-		t.Errorf("%d transactions were acknowledged, %d faults took place", y.Acked, y.injections())
+	if y.Acked < 100 || y.injections() < len(themes()) || y.Reads["atomic"].Made < 10 {
+		t.Errorf("%d transactions were acknowledged, %d reads answered, %d faults took place", y.Acked, y.Reads["atomic"].Made, y.injections())
 	}
 }

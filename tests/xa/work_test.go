@@ -41,6 +41,7 @@ type work struct {
 	counted   map[int64]done
 	listed    []history.Txn
 	errors    map[string]int
+	reads     map[string]*readCount // atomic, and plain
 }
 
 // done is what became of a transfer or a count: where it would be, and what its client knows.
@@ -115,20 +116,25 @@ func (w *work) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.transfers, w.counted, w.listed, w.errors = map[int64]done{}, map[int64]done{}, nil, map[string]int{}
+	w.reads = map[string]*readCount{"atomic": {Failed: map[string]int{}}, "plain": {Failed: map[string]int{}}}
 	w.over.Store(false)
 }
 
-// clients begin work through a process, until it is over or the process's clients are ended.
+// clients begin work through a process, until it is over or the process's clients are ended: some of each kind.
 func (w *work) clients(m *member, each int, rnd *rand.Rand, all *sync.WaitGroup) {
-	for _, do := range []func(context.Context, *sql.Conn, *rand.Rand) error{w.transfer, w.count, w.append} {
-		for range each {
-			own := rand.New(rand.NewPCG(rnd.Uint64(), 0))
-			all.Go(func() { w.client(m, own, do) })
+	begin := func(do func(context.Context, *sql.Conn, *rand.Rand) error, failed func(error)) {
+		own := rand.New(rand.NewPCG(rnd.Uint64(), 0))
+		all.Go(func() { w.client(m, own, do, failed) })
+	}
+	for range each {
+		for _, do := range []func(context.Context, *sql.Conn, *rand.Rand) error{w.transfer, w.count, w.append} {
+			begin(do, w.failed)
 		}
+		begin(w.read, func(error) {}) // which has counted it
 	}
 }
 
-func (w *work) client(m *member, rnd *rand.Rand, do func(context.Context, *sql.Conn, *rand.Rand) error) {
+func (w *work) client(m *member, rnd *rand.Rand, do func(context.Context, *sql.Conn, *rand.Rand) error, failed func(error)) {
 	cfg := m.Config("root", "", database)
 	cfg.Timeout, cfg.ReadTimeout, cfg.Logger = 2*time.Second, 20*time.Second, &mysql.NopLogger{}
 	cfg.Params = map[string]string{"innodb_lock_wait_timeout": "1"}
@@ -154,11 +160,11 @@ func (w *work) client(m *member, rnd *rand.Rand, do func(context.Context, *sql.C
 			err = do(ctx, c, rnd)
 			if err != nil {
 				_ = c.Raw(func(any) error { return driver.ErrBadConn }) // it may be in a transaction, and is ended
-				w.failed(err)
+				failed(err)
 			}
 			_ = c.Close()
 		} else {
-			w.failed(err)
+			failed(err)
 		}
 		if err != nil {
 			<-time.After(20 * time.Millisecond)
@@ -168,13 +174,17 @@ func (w *work) client(m *member, rnd *rand.Rand, do func(context.Context, *sql.C
 
 // failed counts errors, by number.
 func (w *work) failed(err error) {
-	name := "connection"
-	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		name = strconv.Itoa(int(e.Number))
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.errors[name]++
+	w.errors[errorName(err)]++
+}
+
+// errorName is the number of a server's error.
+func errorName(err error) string {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return strconv.Itoa(int(e.Number))
+	}
+	return "connection"
 }
 
 // told is what a client knows of a transaction whose COMMIT, or only statement, had this answer.

@@ -236,6 +236,41 @@ func (s *Server) age(ctx context.Context, x xa.XID) (p prepared, err error) {
 	return p, err
 }
 
+// Ages tells for how long branches that are not committed have been marked, which is as long as they are prepared, but for an instant. Those that
+// are not there, or from the future of the server's clock, are left out.
+func (s *Server) Ages(ctx context.Context, of []xa.XID) (map[xa.GTRID]time.Duration, error) {
+	out := map[xa.GTRID]time.Duration{}
+	if len(of) == 0 {
+		return out, nil
+	}
+	var args []any
+	for _, x := range of {
+		args = append(args, x.GTRID.String(), x.Branch.Log.String())
+	}
+	tx, err := s.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadUncommitted})
+	if err != nil {
+		return nil, fmt.Errorf("read the ages of branches: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	rows, err := tx.QueryContext(ctx, "SELECT gtrid, TIMESTAMPDIFF(MICROSECOND, at, NOW(3)) FROM "+Schema+".txn_mark WHERE (gtrid, branch) IN ("+
+		strings.TrimSuffix(strings.Repeat("(?,?),", len(of)), ",")+")", args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the ages of branches: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		var micros int64
+		if err := rows.Scan(&name, &micros); err != nil {
+			return nil, fmt.Errorf("read the ages of branches: %w", err)
+		}
+		if g, err := xa.ParseGTRID(name); err == nil && micros > 0 {
+			out[g] = max(out[g], time.Duration(micros)*time.Microsecond)
+		}
+	}
+	return out, rows.Err()
+}
+
 // Seen is what a look at a branch's connection has shown beside its finding.
 type Seen struct {
 	Age time.Duration // of the branch, since it was marked; 0: not known
