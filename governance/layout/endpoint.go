@@ -3,6 +3,7 @@ package layout
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 )
 
 // Endpoints is the prefix of servers of calls that have registered themselves.
@@ -14,6 +15,13 @@ type Endpoint struct {
 	Weight   int    `json:"weight,omitempty"`
 	Zone     string `json:"zone,omitempty"`
 	Priority int    `json:"priority,omitempty"`
+
+	Labels map[string]string `json:"labels,omitempty"` // by which clusters have subsets
+}
+
+// Equal says whether two records say the same.
+func (e Endpoint) Equal(o Endpoint) bool {
+	return e.Address == o.Address && e.Weight == o.Weight && e.Zone == o.Zone && e.Priority == o.Priority && maps.Equal(e.Labels, o.Labels)
 }
 
 // EndpointsOf is the prefix of those of a cluster.

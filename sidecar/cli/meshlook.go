@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,20 +53,28 @@ func clustersCommand(load func() (*config.Config, error), out *output) *cobra.Co
 	return look("clusters", "List the servers of calls as the instance on this machine sees them, with the reason", load,
 		func(cmd *cobra.Command, v *rpc.View) error {
 			return out.print(cmd.OutOrStdout(), v.Clusters, func(w io.Writer) error {
-				t := newTable("cluster", "endpoint", "state", "why", "until", "priority", "weight", "zone", "calls", "connections")
+				t := newTable("cluster", "endpoint", "state", "why", "until", "priority", "weight", "zone", "labels", "calls", "connections")
 				for _, c := range v.Clusters {
 					for _, e := range c.Endpoints {
 						until := ""
 						if e.Until != nil {
 							until = when(*e.Until)
 						}
-						t.AppendRow([]any{c.Name, e.Address, e.State, e.Why, until, e.Priority, e.Weight, e.Zone, e.Active, e.Open})
+						t.AppendRow([]any{c.Name, e.Address, e.State, e.Why, until, e.Priority, e.Weight, e.Zone, labelsText(e.Labels), e.Active, e.Open})
 					}
 				}
 				_, err := fmt.Fprintln(w, t.Render())
 				return err
 			})
 		})
+}
+
+func labelsText(labels map[string]string) string {
+	parts := make([]string, 0, len(labels))
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		parts = append(parts, name+"="+labels[name])
+	}
+	return strings.Join(parts, " ")
 }
 
 // callsStatus is a cluster in one line.

@@ -30,6 +30,7 @@ func registerCommand() *cobra.Command {
 	cmd.Flags().StringVar(&cluster, "cluster", "", "cluster of the routes document")
 	cmd.Flags().StringVar(&e.Address, "address", "", "where others reach the server (host:port)")
 	cmd.Flags().IntVar(&e.Weight, "weight", 0, "share among the others (default: 1)")
+	cmd.Flags().StringToStringVar(&e.Labels, "label", nil, "by which routes choose a subset of the cluster, as version=v2 (repeatable)")
 	cmd.Flags().IntVar(&e.Priority, "priority", 0, "those of a higher number are called only while too few of the lower ones are up")
 	cmd.Flags().StringVar(&e.Zone, "zone", "", "where it runs")
 	ttl := cmd.Flags().Duration("ttl", 10*time.Second, "how long it is kept without a sign of life")

@@ -19,6 +19,8 @@ type registration struct {
 	Priority int    `json:"priority"`
 	Zone     string `json:"zone"`
 	TTL      string `json:"ttl"` // in which it comes again; "": 10s
+
+	Labels map[string]string `json:"labels"`
 }
 
 const defaultTTL = 10 * time.Second
@@ -41,7 +43,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	e := layout.Endpoint{Address: r.PathValue("address"), Weight: said.Weight, Priority: said.Priority, Zone: said.Zone}
+	e := layout.Endpoint{Address: r.PathValue("address"), Weight: said.Weight, Priority: said.Priority, Zone: said.Zone, Labels: said.Labels}
 	kept, err := from.Keep(r.PathValue("cluster"), e, ttl)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -93,7 +95,7 @@ func readRegistration(body io.Reader) (*registration, error) {
 	dec := json.NewDecoder(body)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(said); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("the body is {\"weight\": 1, \"priority\": 0, \"zone\": \"a\", \"ttl\": \"10s\"}, of which all may be left out: %w", err)
+		return nil, fmt.Errorf("the body is {\"weight\": 1, \"priority\": 0, \"zone\": \"a\", \"labels\": {\"version\": \"v2\"}, \"ttl\": \"10s\"}, of which all may be left out: %w", err)
 	}
 	return said, nil
 }

@@ -152,7 +152,16 @@ func (x *call) choose() *failure {
 	if !x.deadline.IsZero() && x.route.LeastTime > 0 && time.Until(x.deadline) < x.route.LeastTime {
 		return &failure{status: http.StatusGatewayTimeout, why: "the caller does not wait as long as the call takes"}
 	}
-	if x.cluster = x.server.clusters.Cluster(x.route.Cluster()); x.cluster == nil { // the table has changed in between
+	name := x.route.Cluster()
+	if x.cluster = nil; x.route.SubsetBy != "" {
+		if subset := x.route.Subset(x.fields); subset != "" {
+			x.cluster = x.server.clusters.Subset(name, subset)
+		}
+	}
+	if x.cluster == nil {
+		x.cluster = x.server.clusters.Cluster(name)
+	}
+	if x.cluster == nil { // the table has changed in between
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster is gone"}
 	}
 	x.done.Cluster = x.cluster.Name

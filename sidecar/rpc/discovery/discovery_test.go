@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"os"
 	"path/filepath"
 	"slices"
@@ -268,7 +269,7 @@ func TestDNS(t *testing.T) {
 
 	n.set([4]byte{}, [4]byte{})
 	all, wait, err := resolve(t.Context(), &route.Discover{SRV: "_http._tcp.shop.test", Server: n.addr})
-	if err != nil || len(all) != 2 || *all[0] != (route.Endpoint{Address: "s0.shop.test:8080", Weight: 5}) || all[1].Priority != 1 {
+	if err != nil || len(all) != 2 || !reflect.DeepEqual(*all[0], route.Endpoint{Address: "s0.shop.test:8080", Weight: 5}) || all[1].Priority != 1 {
 		t.Errorf("servers: %v, %v", all, err)
 	}
 	if wait != 7*time.Second {

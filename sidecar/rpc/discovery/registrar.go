@@ -71,7 +71,7 @@ func (r *Registrar) Keep(cluster string, e layout.Endpoint, ttl time.Duration) (
 	case ttl < leastTTL || ttl > mostTTL:
 		return nil, fmt.Errorf("a server is kept for %v to %v, not %v", leastTTL, mostTTL, ttl)
 	}
-	if err := route.CheckEndpoints([]*route.Endpoint{{Address: e.Address, Weight: e.Weight, Priority: e.Priority}}); err != nil {
+	if err := route.CheckEndpoints([]*route.Endpoint{asEndpoint(e)}); err != nil {
 		return nil, err
 	}
 	key := serverKey{cluster, e.Address}
@@ -81,10 +81,10 @@ func (r *Registrar) Keep(cluster string, e layout.Endpoint, ttl time.Duration) (
 		return nil, errors.New("the process is about to end")
 	}
 	a := r.all[key]
-	if a != nil && (a.endpoint != e || a.ttl != ttl) {
+	if a != nil && (!a.endpoint.Equal(e) || a.ttl != ttl) {
 		a.cancel() // its successor begins when it has ended
 	}
-	if a == nil || a.endpoint != e || a.ttl != ttl {
+	if a == nil || !a.endpoint.Equal(e) || a.ttl != ttl {
 		if a == nil && len(r.all) >= mostRegistered {
 			return nil, fmt.Errorf("%d servers are registered by this instance already", mostRegistered)
 		}

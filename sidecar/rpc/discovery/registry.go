@@ -71,7 +71,7 @@ func registered(known map[string]store.KV) ([]*route.Endpoint, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, &route.Endpoint{Address: e.Address, Weight: e.Weight, Zone: e.Zone, Priority: e.Priority})
+		all = append(all, asEndpoint(e))
 	}
 	slices.SortFunc(all, func(a, b *route.Endpoint) int { return cmp.Compare(a.Address, b.Address) })
 	return all, route.CheckEndpoints(all)
@@ -84,9 +84,14 @@ func Register(ctx context.Context, s store.Store, cluster string, e layout.Endpo
 	return keep(ctx, s, cluster, e, ttl, func() { once.Do(ready) }, problem)
 }
 
+// asEndpoint is an endpoint as its record has it.
+func asEndpoint(e layout.Endpoint) *route.Endpoint {
+	return &route.Endpoint{Address: e.Address, Weight: e.Weight, Zone: e.Zone, Priority: e.Priority, Labels: e.Labels}
+}
+
 // keep is Register, which calls ready each time that the server is there after it was not.
 func keep(ctx context.Context, s store.Store, cluster string, e layout.Endpoint, ttl time.Duration, ready func(), problem func(error)) error {
-	if err := route.CheckEndpoints([]*route.Endpoint{{Address: e.Address, Weight: e.Weight, Priority: e.Priority}}); err != nil {
+	if err := route.CheckEndpoints([]*route.Endpoint{asEndpoint(e)}); err != nil {
 		return err
 	}
 	record, err := e.Encode()

@@ -144,6 +144,7 @@ func (c *checker) cluster(at, name string, cl *Cluster, d *Document) {
 	if cl.Discover != nil {
 		c.discover(at, cl.Discover)
 	}
+	c.subsets(at, name, cl)
 	seen := map[string]bool{}
 	for i, e := range cl.Endpoints {
 		at := fmt.Sprintf("%s.endpoints[%d]", at, i)
@@ -233,7 +234,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 		if s.Weight < 0 {
 			c.problem(at+".to", "a weight is not below 0")
 		}
-		if d.Clusters[s.Cluster] == nil {
+		if d.cluster(s.Cluster) == nil {
 			c.problem(at+".to", "there is no cluster %s", s.Cluster)
 		}
 		weights += s.Weight
@@ -241,6 +242,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 	if r.To != nil && weights <= 0 {
 		c.problem(at+".to", "no cluster has a weight above 0")
 	}
+	c.subsetBy(at, r, d)
 	if r.Allow != nil {
 		if len(r.Allow.Identities) == 0 && len(r.Allow.Networks) == 0 {
 			c.problem(at+".allow", "it allows nobody: give identities or networks")

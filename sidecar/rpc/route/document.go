@@ -40,6 +40,8 @@ type Cluster struct {
 	Local          bool          `yaml:"local"`        // the service beside this process, whose statements come here
 	Concurrency    *Concurrency  `yaml:"concurrency"`  // of the calls to all endpoints together; nil: as many as there are
 
+	Subsets map[string]map[string]string `yaml:"subsets"` // the endpoints that have these labels, which routes name CLUSTER/SUBSET
+
 	Described *xprotocol.Protocol `yaml:"-"` // Protocol, where it is one of Document's
 }
 
@@ -115,6 +117,8 @@ type Endpoint struct {
 	Weight   int    `yaml:"weight"`  // 0: 1
 	Zone     string `yaml:"zone"`
 	Priority int    `yaml:"priority"` // those of a higher number are called only while too few of the lower ones are up
+
+	Labels map[string]string `yaml:"labels"` // by which the cluster has subsets
 }
 
 // UnmarshalYAML takes an address alone too.
@@ -154,6 +158,7 @@ type Rule struct {
 	Allow *Allow `yaml:"allow"` // nil: everybody; who is not allowed is answered 403
 
 	To       Target    `yaml:"to"`
+	SubsetBy string    `yaml:"subset_by"` // header:NAME, whose value is the name of a subset: a call goes there instead, if the cluster has such endpoints
 	Redirect *Redirect `yaml:"redirect"`
 	Respond  *Respond  `yaml:"respond"`
 
@@ -183,7 +188,7 @@ type Path struct {
 // Target is where calls go, by weight. A plain text is one cluster.
 type Target []Share
 
-// Share is a cluster's part of the calls.
+// Share is a cluster's part of the calls, or that of a subset of one (CLUSTER/SUBSET).
 type Share struct {
 	Cluster string
 	Weight  int

@@ -83,7 +83,7 @@ func (c *checker) protocol(at string, cl *Cluster, d *Document) {
 func (c *checker) framed(at string, r *Rule, d *Document) {
 	var protocol, cluster string
 	for _, s := range r.To {
-		if cl := d.Clusters[s.Cluster]; cl != nil && Framed(cl.Protocol) {
+		if cl := d.cluster(s.Cluster); cl != nil && Framed(cl.Protocol) {
 			protocol, cluster = cl.Protocol, s.Cluster
 		}
 	}
@@ -92,7 +92,7 @@ func (c *checker) framed(at string, r *Rule, d *Document) {
 	}
 	name, method := framedName(protocol), FramedMethod(protocol)
 	for _, s := range r.To {
-		if cl := d.Clusters[s.Cluster]; cl != nil && cl.Protocol != protocol {
+		if cl := d.cluster(s.Cluster); cl != nil && cl.Protocol != protocol {
 			c.problem(at+".to", "the cluster %s speaks %s, and %s does not: no call can go to both", cluster, name, s.Cluster)
 		}
 	}
@@ -103,7 +103,7 @@ func (c *checker) framed(at string, r *Rule, d *Document) {
 	}{
 		{"hosts", len(r.Hosts) > 0}, {"query", len(r.Query) > 0}, {"mirror", r.Mirror != nil}, {"hedge", r.Hedge != nil}, {"rewrite", r.Rewrite != (Rewrite{})},
 		{"response_headers", r.Response.Set != nil || r.Response.Remove != nil},
-		{"headers", mute && r.Headers != nil}, {"request_headers", mute && (r.Request.Set != nil || r.Request.Remove != nil)},
+		{"headers", mute && r.Headers != nil}, {"subset_by", mute && r.SubsetBy != ""}, {"request_headers", mute && (r.Request.Set != nil || r.Request.Remove != nil)},
 	} {
 		if f.is {
 			c.problem(at+"."+f.name, "calls by %s, which the cluster %s speaks, have no %s", name, cluster, f.name)

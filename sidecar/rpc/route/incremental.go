@@ -18,11 +18,11 @@ type Parser struct {
 	known    known
 }
 
-// known is what a document had that was right. What is right of a route depends on which clusters there are, and on what these speak.
+// known is what a document had that was right. What is right of a route depends on which clusters there are, on what these speak, and on their subsets.
 type known struct {
 	clusters  map[*Cluster]bool
 	routes    map[*Rule]bool
-	protocols map[string]string // by cluster
+	protocols map[string]string // by cluster; "" by subset
 }
 
 func (k *known) hasCluster(c *Cluster) bool { return k != nil && k.clusters[c] }
@@ -45,6 +45,9 @@ func protocols(d *Document) map[string]string {
 	for name, c := range d.Clusters {
 		if c != nil {
 			out[name] = c.Protocol
+			for subset := range c.Subsets {
+				out[name+"/"+subset] = ""
+			}
 		}
 	}
 	return out

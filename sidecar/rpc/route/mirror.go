@@ -25,7 +25,7 @@ func (c *checker) mirror(at string, r *Rule, d *Document) {
 	if r.To == nil {
 		c.problem(at, "mirrors are of routes to a cluster")
 	}
-	switch cl := d.Clusters[m.Cluster]; {
+	switch cl := d.cluster(m.Cluster); {
 	case cl == nil:
 		c.problem(at+".cluster", "there is no cluster %s", m.Cluster)
 	case Framed(cl.Protocol):

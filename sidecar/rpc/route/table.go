@@ -46,6 +46,8 @@ type Route struct {
 	query   []condition
 	faulted []condition // of Fault
 	weights int
+
+	subsetBy string // the field that names the subset; "": none does
 }
 
 type condition struct{ name, value string }
@@ -75,6 +77,9 @@ func Compile(d *Document) *Table {
 		}
 		if rule.Path != nil && rule.Path.Regex != "" {
 			r.regex = regexp.MustCompile("^(?:" + rule.Path.Regex + ")$") // Parse has seen that it is one
+		}
+		if name, by := strings.CutPrefix(rule.SubsetBy, "header:"); by {
+			r.subsetBy = strings.ToLower(name)
 		}
 		for _, s := range rule.To {
 			r.weights += s.Weight

@@ -31,6 +31,7 @@ type Cluster struct {
 	eject   *route.Eject       // with what it says by default; nil: none is
 	changes sync.Mutex         // of who is out, and of chosen; taken before an endpoint's
 	chosen  atomic.Pointer[choice]
+	subsets []*Cluster // parts of its endpoints; their states are its own
 
 	// Described is the protocol, where the document of routes describes it.
 	Described *xprotocol.Protocol
@@ -69,6 +70,25 @@ func newCluster(name, zone string, rule *route.Cluster, before *Cluster) *Cluste
 	return c
 }
 
+// divide makes the subsets: the same endpoints, with the same connections and states, of which a part is chosen from.
+func (c *Cluster) divide() {
+	for name, labels := range c.rule.Subsets {
+		rule := *c.rule
+		rule.Endpoints = nil
+		part := &Cluster{
+			Name: c.Name + "/" + name, Protocol: c.Protocol, Described: c.Described, Local: c.Local, Budget: c.Budget, Concurrency: c.Concurrency,
+			rule: &rule, policy: c.policy, balance: c.balance, eject: c.eject,
+		}
+		for i, r := range c.rule.Endpoints {
+			if r.Has(labels) {
+				rule.Endpoints = append(rule.Endpoints, r)
+				part.Endpoints = append(part.Endpoints, c.Endpoints[i])
+			}
+		}
+		c.subsets = append(c.subsets, part)
+	}
+}
+
 // Balance is how it chooses.
 func (c *Cluster) Balance() string {
 	if by := c.rule.Balance.By; by != "" {
@@ -80,8 +100,13 @@ func (c *Cluster) Balance() string {
 // Panicking says whether calls go to endpoints that are not up, because too few are.
 func (c *Cluster) Panicking() bool { return c.chosen.Load().panicking }
 
-// refresh chooses anew among the endpoints, by the state of each.
+// refresh chooses anew among the endpoints, by the state of each, and has the subsets do so.
 func (c *Cluster) refresh(now time.Time) error {
+	for _, part := range c.subsets {
+		if err := part.refresh(now); err != nil {
+			return err
+		}
+	}
 	c.changes.Lock()
 	defer c.changes.Unlock()
 	next := &choice{}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type Set struct {
 	zone      string // where this process runs; "": nobody has said
 	mu        sync.Mutex
 	clusters  map[string]*Cluster
+	subsets   map[string]*Cluster          // of them, by CLUSTER/SUBSET
 	rules     map[string]*route.Cluster    // as adopted
 	found     map[string][]*route.Endpoint // by cluster
 	endpoints map[key]*Endpoint
@@ -41,7 +43,21 @@ func New(zone string) *Set {
 func (s *Set) Cluster(name string) *Cluster {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.clusters[name]
+	if c := s.clusters[name]; c != nil {
+		return c
+	}
+	return s.subsets[name]
+}
+
+// Subset is the part of a cluster, or of the cluster that a part is of, that has the name; nil: it has no such endpoints.
+func (s *Set) Subset(cluster, name string) *Cluster {
+	cluster, _, _ = strings.Cut(cluster, "/")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.subsets[cluster+"/"+name]; c != nil && len(c.Endpoints) > 0 {
+		return c
+	}
+	return nil
 }
 
 // Clusters are all, by name; the caller owns the map.
@@ -98,7 +114,7 @@ func (s *Set) with(name string, rule *route.Cluster) *route.Cluster {
 
 // adopt makes the clusters be those, with what was found for them. mu is held.
 func (s *Set) adopt(clusters map[string]*route.Cluster) error {
-	next, kept := map[string]*Cluster{}, map[key]*Endpoint{}
+	next, kept, subsets := map[string]*Cluster{}, map[key]*Endpoint{}, map[string]*Cluster{}
 	encrypted := map[string]*secure.Outgoing{}
 	for name, rule := range clusters {
 		rule = s.with(name, rule)
@@ -122,10 +138,14 @@ func (s *Set) adopt(clusters map[string]*route.Cluster) error {
 			kept[k] = e
 			c.Endpoints = append(c.Endpoints, e)
 		}
+		c.divide()
 		if err := c.refresh(time.Now()); err != nil {
 			return fmt.Errorf("cluster %s: %w", name, err)
 		}
 		next[name] = c
+		for _, part := range c.subsets {
+			subsets[part.Name] = part
+		}
 	}
 	for k, e := range kept {
 		rule := clusters[k.cluster]
@@ -145,7 +165,7 @@ func (s *Set) adopt(clusters map[string]*route.Cluster) error {
 	for _, c := range next {
 		c.changed() // by what governs its endpoints now
 	}
-	s.clusters, s.endpoints, s.secure = next, kept, encrypted
+	s.clusters, s.subsets, s.endpoints, s.secure = next, subsets, kept, encrypted
 	return nil
 }
 

@@ -162,6 +162,8 @@ type View struct {
 	Active   int        `json:"active"` // calls
 	Open     int        `json:"connections"`
 	Idle     int        `json:"idle"`
+
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // Views are all endpoints of the cluster, in the document's order.
@@ -170,7 +172,7 @@ func (c *Cluster) Views() []View {
 	out := make([]View, len(c.Endpoints))
 	for i, e := range c.Endpoints {
 		s, r := e.look(now), c.rule.Endpoints[i]
-		v := View{Address: e.Address, Why: s.why, Zone: r.Zone, Priority: r.Priority, Weight: max(r.Weight, 1), Active: e.Load.Active()}
+		v := View{Address: e.Address, Why: s.why, Zone: r.Zone, Priority: r.Priority, Weight: max(r.Weight, 1), Active: e.Load.Active(), Labels: r.Labels}
 		v.Open, v.Idle = e.Connections()
 		v.State = [...]string{well: "up", suspect: "suspect", open: "open", unreachable: "unreachable"}[s.kind]
 		slow := c.rule.Health.SlowStart
