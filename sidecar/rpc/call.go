@@ -134,10 +134,10 @@ func (x *call) hurried() bool {
 	return x.deadline.Sub(x.done.Began) < x.route.TimeoutOrDefault()
 }
 
-// timeoutHeader is what a call's x-request-timeout-ms says; ok is false where that is nothing.
+// timeoutHeader is what a call's x-request-timeout-ms says; ok is false where that is nothing. One below 0 is of a caller that is late already.
 func timeoutHeader(v []byte) (d time.Duration, ok bool) {
-	ms, err := strconv.ParseUint(string(v), 10, 31)
-	return time.Duration(ms) * time.Millisecond, err == nil
+	ms, err := strconv.ParseInt(string(v), 10, 32)
+	return max(time.Duration(ms), 0) * time.Millisecond, err == nil || ms < 0
 }
 
 // choose takes one of the route's clusters.

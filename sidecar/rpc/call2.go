@@ -123,8 +123,10 @@ func (x *call2) setDeadline() {
 			limit, bounded = d, true
 		}
 	}
-	if v, ok := x.Header(TimeoutHeader); ok {
-		lower(timeoutHeader(v))
+	for i := range x.fields {
+		if x.fields[i].Name == TimeoutHeader {
+			lower(timeoutHeader([]byte(x.fields[i].Value)))
+		}
 	}
 	if v, ok := x.Header(grpcTimeout); ok && x.grpc {
 		lower(parseGRPCTimeout(string(v)))

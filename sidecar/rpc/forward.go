@@ -62,9 +62,11 @@ func (x *call1) reflect1() {
 // timeout is what the call may take: the route's time, or what its caller still waits, if that is less.
 func (x *call1) timeout() time.Duration {
 	limit := x.route.TimeoutOrDefault()
-	if v := x.request.Get(TimeoutHeader); v != nil {
-		if d, ok := timeoutHeader(v); ok {
-			limit = min(limit, d)
+	for i := range x.request.Fields {
+		if f := &x.request.Fields[i]; f.Is(TimeoutHeader) {
+			if d, ok := timeoutHeader(f.Value); ok {
+				limit = min(limit, d)
+			}
 		}
 	}
 	return limit

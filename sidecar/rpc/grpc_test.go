@@ -92,6 +92,7 @@ func TestGRPCTimeGoesOn(t *testing.T) {
 		"both":           {30 * time.Second, []string{TimeoutHeader, "25000"}, 25 * time.Second},
 		"the route's":    {0, []string{"short", "1"}, 20 * time.Second},
 		"all":            {30 * time.Second, []string{"short", "1", TimeoutHeader, "25000"}, 20 * time.Second},
+		"the least":      {0, []string{TimeoutHeader, "25000", TimeoutHeader, "20000"}, 20 * time.Second},
 		"none that is":   {0, []string{TimeoutHeader, "soon"}, 0},
 		"a longer route": {15 * time.Second, []string{"short", "1"}, 15 * time.Second},
 	} {
@@ -120,7 +121,7 @@ func TestGRPCTimeGoesOn(t *testing.T) {
 			t.Errorf("%s: the caller is %q", name, s.forward)
 		}
 	}
-	for w.count() < 8 {
+	for w.count() < 9 {
 		runtime.Gosched()
 	}
 	if d := w.last(t); d.Code != "0" || d.Status != 200 || d.Path != "/grpc.testing.TestService/EmptyCall" {

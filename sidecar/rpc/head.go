@@ -118,6 +118,17 @@ func (x *call) appendHost(out []byte) []byte {
 	return append(out, x.hostport...)
 }
 
+// appendHost1 writes the field of HTTP/1.1, which has to be there. Where the client has named no host, as one of HTTP/1.0 need not, the server's address is it.
+func (x *call) appendHost1(out []byte) []byte {
+	out = append(out, "host: "...)
+	if x.hostport == nil && x.route.Rewrite.Host == "" && x.at != nil {
+		out = append(out, x.at.Address...)
+	} else {
+		out = x.appendHost(out)
+	}
+	return append(out, "\r\n"...)
+}
+
 // leftMs is how many milliseconds the call still has.
 func (x *call) leftMs() int64 { return max(time.Until(x.deadline).Milliseconds(), 1) }
 
@@ -127,9 +138,7 @@ func (t *transfer) appendRequest(out []byte) []byte {
 	out = append(out, q.Method...)
 	out = append(out, ' ')
 	out = t.appendTarget(out)
-	out = append(out, " HTTP/1.1\r\nhost: "...)
-	out = t.appendHost(out)
-	out = append(out, "\r\n"...)
+	out = t.appendHost1(append(out, " HTTP/1.1\r\n"...))
 	var forwarded []byte
 	for i := range q.Fields {
 		f := &q.Fields[i]

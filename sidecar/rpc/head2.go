@@ -120,8 +120,7 @@ func (x *call1) request2() []http2.Field {
 // appendRequest1 writes the head that a server of HTTP/1 gets of a call of HTTP/2, and says whether the body is sent in chunks.
 func (x *call2) appendRequest1(out []byte) (_ []byte, chunked bool) {
 	out = append(append(out, x.method...), ' ')
-	out = append(x.appendTarget(out), " HTTP/1.1\r\nhost: "...)
-	out = append(x.appendHost(out), "\r\n"...)
+	out = x.appendHost1(append(x.appendTarget(out), " HTTP/1.1\r\n"...))
 	forwarded, cookie, sized := "", "", false
 	for i := range x.fields {
 		f := &x.fields[i]

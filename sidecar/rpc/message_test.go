@@ -141,6 +141,9 @@ func TestOldClients(t *testing.T) {
 	if !strings.Contains(got, "connection: keep-alive\r\n") || !strings.Contains(got, "body of a") || !strings.HasSuffix(got, "body of b") {
 		t.Errorf("two calls of HTTP/1.0: %q", got)
 	}
+	if got := say(t, addr, "GET / HTTP/1.0\r\n\r\n"); !strings.HasSuffix(got, "body of "+server) {
+		t.Errorf("without a host: %q", got)
+	}
 }
 
 func TestAnswersOfItsOwn(t *testing.T) {

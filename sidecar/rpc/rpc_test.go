@@ -273,8 +273,10 @@ func TestTimeIsOver(t *testing.T) {
 	if open, _ := srv.Clusters()["web"].Endpoints[0].Connections(); open != 0 {
 		t.Errorf("%d connections wait for an answer that nobody wants", open)
 	}
-	if got := say(t, addr, "GET / HTTP/1.1\r\nhost: x\r\n"+TimeoutHeader+": 0\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 504 ") {
-		t.Errorf("a call without time was answered %q", got)
+	for _, late := range []string{"0", "-7", "-99999999999999999999", "60000\r\n" + TimeoutHeader + ": 0"} { // of two the least
+		if got := say(t, addr, "GET / HTTP/1.1\r\nhost: x\r\n"+TimeoutHeader+": "+late+"\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 504 ") {
+			t.Errorf("a call that has %s ms was answered %q", late, got)
+		}
 	}
 }
 
