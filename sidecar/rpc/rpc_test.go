@@ -120,7 +120,14 @@ func proxy(t *testing.T, settings Settings, document string) (addr string, s *Se
 func proxyTraced(t *testing.T, settings Settings, document string, tracer Tracer) (addr string, s *Server, w *watched) {
 	t.Helper()
 	w = &watched{}
-	s, err := New(table(t, document), settings, w, tracer, zaptest.NewLogger(t))
+	s, addr = serve(t, table(t, document), settings, w, tracer)
+	return addr, s, w
+}
+
+// serve serves a table.
+func serve(t *testing.T, table *route.Table, settings Settings, w *watched, tracer Tracer) (*Server, string) {
+	t.Helper()
+	s, err := New(table, settings, w, tracer, zaptest.NewLogger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +147,7 @@ func proxyTraced(t *testing.T, settings Settings, document string, tracer Tracer
 			t.Error(err)
 		}
 	})
-	return l.Addr().String(), s, w
+	return s, l.Addr().String()
 }
 
 func table(t *testing.T, document string) *route.Table {

@@ -20,26 +20,14 @@ func framedName(protocol string) string {
 // FramedMethod is what routes have for the method of calls by a protocol of frames.
 func FramedMethod(protocol string) string { return strings.ToUpper(protocol) }
 
-// protocols makes those that the document describes ready.
+// protocols makes those that the document describes ready, or has them as they were found right. What else there is may be new.
 func (c *checker) protocols(d *Document) {
 	d.described = make(map[string]*xprotocol.Protocol, len(d.Protocols))
 	for _, name := range slices.Sorted(maps.Keys(d.Protocols)) {
 		at := fmt.Sprintf("$.protocols.'%s'", name)
-		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			c.problem(at, "the name of a protocol has letters from a to z, figures and -")
-		}
-		if slices.Contains([]string{HTTP1, HTTP2, GRPC, Bolt, Dubbo, TCP}, name) {
-			c.problem(at, "the protocol %s needs no description", name)
-			continue
-		}
-		rule := d.Protocols[name]
-		if rule == nil {
-			c.problem(at, "the protocol %s is not described", name)
-			continue
-		}
-		p, problems := xprotocol.Compile(name, *rule)
-		for _, one := range problems {
-			c.problem(at+one.At, "%s", one.Message)
+		p := c.described[name]
+		if p == nil {
+			p = c.describe(at, name, d.Protocols[name])
 		}
 		if p == nil {
 			continue
@@ -58,6 +46,26 @@ func (c *checker) protocols(d *Document) {
 	}
 }
 
+// describe makes one ready; nil: it is wrong.
+func (c *checker) describe(at, name string, rule *xprotocol.Rule) *xprotocol.Protocol {
+	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		c.problem(at, "the name of a protocol has letters from a to z, figures and -")
+	}
+	if slices.Contains([]string{HTTP1, HTTP2, GRPC, Bolt, Dubbo, TCP}, name) {
+		c.problem(at, "the protocol %s needs no description", name)
+		return nil
+	}
+	if rule == nil {
+		c.problem(at, "the protocol %s is not described", name)
+		return nil
+	}
+	p, problems := xprotocol.Compile(name, *rule)
+	for _, one := range problems {
+		c.problem(at+one.At, "%s", one.Message)
+	}
+	return p
+}
+
 // magics are by what frames begin whose protocols need no description.
 var magics = map[string][]byte{Bolt: {bolt.V1}, Dubbo: {dubbo.Magic0}}
 
@@ -72,7 +80,9 @@ func (c *checker) protocol(at string, cl *Cluster, d *Document) {
 			c.problem(at+".protocol", "the protocol %q is none of http1, http2, bolt, dubbo and tcp, nor is it described", cl.Protocol)
 			return
 		}
-		cl.Described = d.described[cl.Protocol]
+		if p := d.described[cl.Protocol]; cl.Described != p { // documents may share the cluster, and calls ask it already
+			cl.Described = p
+		}
 	}
 	by := "heartbeats"
 	if cl.Protocol == TCP {
