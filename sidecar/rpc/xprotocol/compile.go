@@ -109,14 +109,6 @@ func (p *Protocol) Same(q *Protocol) bool {
 	return p == q || p != nil && q != nil && p.Name == q.Name && p.said == q.said
 }
 
-// Identity is the same for all that are described alike; p may be nil.
-func (p *Protocol) Identity() string {
-	if p == nil {
-		return ""
-	}
-	return p.said
-}
-
 // bytes are those that are written at a place.
 func (c *compiling) bytes(at string, h Hex) []byte {
 	b, ok := h.bytes()
