@@ -330,7 +330,7 @@ func TestDocumentsOfTheGuide(t *testing.T) {
 			t.Error("the protocol of the guide is not described")
 		}
 	}
-	if whole != 5 {
+	if whole != 6 {
 		t.Errorf("%d documents", whole)
 	}
 }
