@@ -137,7 +137,7 @@ func rpcSettings(c *config.Config) (rpc.Settings, error) {
 	s := rpc.Settings{
 		Zone:           c.Instance.Zone,
 		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize), FrameSize: int(c.RPC.FrameSize),
-		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout,
+		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout, Colour: strings.ToLower(c.RPC.Colour),
 	}
 	for address, names := range c.RPC.Protocols {
 		if s.Protocols == nil {

@@ -71,6 +71,9 @@ func (k *checker) rpc() {
 		}
 	}
 	k.rpcProtocols()
+	if name := strings.ToLower(r.Colour); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || slices.Contains(spoken, name) {
+		k.fail("rpc.colour", "%q is no name of a field that stands for nothing else", r.Colour)
+	}
 	k.rpcTLS()
 	switch {
 	case len(r.Address) == 0:
@@ -83,6 +86,9 @@ func (k *checker) rpc() {
 		k.readable("rpc.file", r.File)
 	}
 }
+
+// spoken are fields of calls that say something to either end.
+var spoken = []string{"authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive", "te", "traceparent", "trailer", "transfer-encoding", "upgrade"}
 
 // rpcProtocols checks what listeners accept. Which protocols are described only the document of routes says.
 func (k *checker) rpcProtocols() {

@@ -169,6 +169,7 @@ type RPC struct {
 	SilenceTimeout time.Duration
 	Log            string // "none", "failed" or "all"
 	Registration   bool   // of servers, over HTTP at admin.address
+	Colour         string // the field by which calls tell theirs; "": they have none
 	TieStatements  string // to calls: "none", "trace" or "all"
 	TLS            RPCTLS
 }

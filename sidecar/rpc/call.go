@@ -40,7 +40,8 @@ type call struct {
 	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
 	trace    Trace
 	spelt    spelling // by its caller, where it is traced
-	tied     uint64   // among the server's ties; 0: it is not
+	colour   colour
+	tied     uint64 // among the server's ties; 0: it is not
 	fault    fault
 	mirror   *mirror // nil: none
 	hedging  hedging
@@ -67,16 +68,20 @@ func (x *call) end() {
 
 // known notes what a head said that has been read. fields has its fields, and is the call for the table of routes.
 func (x *call) known(fields route.Call) {
-	if x.server.tracer != nil {
-		var parent string
+	var parent string
+	if x.server.tracer != nil || x.server.settings.Load().Colour != "" {
 		parent, x.spelt = parentOf(fields)
+	}
+	if x.server.tracer != nil {
 		x.trace = x.server.tracer.Call(parent, x.done.Began)
 	}
+	fields = x.dye(fields, parent)
 	x.done.Method, x.done.Host, x.done.Path = string(x.method), string(x.hostport), string(x.path)
 	table := x.server.table.Load()
 	if x.route = table.Match(fields); x.route != nil {
 		x.done.Route = x.route.Name
 		x.fields, x.table = fields, table
+		x.dyeByRoute()
 	}
 }
 
@@ -151,7 +156,7 @@ func (x *call) choose() *failure {
 	}
 	name := x.route.Cluster()
 	if x.cluster = nil; x.route.SubsetBy != "" {
-		if subset := x.route.Subset(x.fields); subset != "" {
+		if subset := x.route.Subset(x.fields, x.colour.is); subset != "" {
 			x.cluster = x.server.clusters.Subset(name, subset)
 		}
 	}

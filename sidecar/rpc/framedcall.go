@@ -292,7 +292,7 @@ func (x *framedCall) changed(illegible string) (is bool, failed *failure) {
 	if edits && !x.legible {
 		return false, &failure{status: http.StatusBadRequest, why: illegible + ", which the route changes"}
 	}
-	return edits || x.tells && (x.trace != nil || x.done.Identity != "") || slices.ContainsFunc(x.pairs, func(p mux.Pair) bool { return x.claims(p.Key) }), nil
+	return edits || x.tells && (x.trace != nil || x.done.Identity != "" || x.tellsColour()) || slices.ContainsFunc(x.pairs, func(p mux.Pair) bool { return x.claims(p.Key) }), nil
 }
 
 // drops says whether the server does not get a pair of the client's.
@@ -312,6 +312,9 @@ func (x *framedCall) appendOwn(out []byte, pair func(out []byte, key, value stri
 			}
 			out = pair(out, name, value)
 		})
+	}
+	if x.tells && x.tellsColour() {
+		out = pair(out, x.colour.field, x.colour.is)
 	}
 	for key, value := range x.route.Request.Set {
 		out = pair(out, key, value)

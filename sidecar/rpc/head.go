@@ -171,6 +171,9 @@ func (t *transfer) appendRequest(out []byte) []byte {
 	t.eachTracing(func(name, value string) {
 		out = append(append(append(append(out, name...), ": "...), value...), "\r\n"...)
 	})
+	if t.tellsColour() {
+		out = append(append(append(append(out, t.colour.field...), ": "...), t.colour.is...), "\r\n"...)
+	}
 	out = appendSet(out, &r.Request)
 	if t.upgrade {
 		out = appendField(append(out, "connection: upgrade\r\n"...), []byte("upgrade"), q.Get("upgrade"))

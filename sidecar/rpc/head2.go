@@ -29,6 +29,9 @@ func (x *call) appendOwn(out []http2.Field, forwarded string) []http2.Field {
 		out = append(out, http2.Field{Name: TimeoutHeader, Value: strconv.FormatInt(x.leftMs(), 10), Sensitive: true})
 	}
 	x.eachTracing(func(name, value string) { out = append(out, http2.Field{Name: name, Value: value, Sensitive: true}) })
+	if x.tellsColour() {
+		out = append(out, http2.Field{Name: x.colour.field, Value: x.colour.is})
+	}
 	return appendSetFields(out, &x.route.Request)
 }
 

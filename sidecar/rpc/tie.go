@@ -21,7 +21,8 @@ type ties struct {
 	mu       sync.Mutex
 	calls    map[uint64]Tie
 	last     uint64
-	doubtful time.Time // until when a call that has ended may still be worked for
+	colours  map[string]*traceColour // of the calls, by trace
+	doubtful time.Time               // until when a call that has ended may still be worked for
 }
 
 // Only is the call for whose sake the services beside the process are at work, if they have exactly one and none that has ended without an answer of late.
@@ -55,6 +56,7 @@ func (x *call) tie() {
 		t.calls = map[uint64]Tie{}
 	}
 	t.calls[is.Call] = is
+	t.beginColour(&x.colour)
 }
 
 // untie notes that the call is over.
@@ -67,6 +69,7 @@ func (x *call) untie() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.calls, x.tied)
+	t.endColour(&x.colour)
 	x.tied = 0
 	if !answered {
 		t.doubtful = time.Now().Add(linger)

@@ -246,6 +246,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 		c.problem(at+".to", "no cluster has a weight above 0")
 	}
 	c.subsetBy(at, r, d)
+	c.colour(at, r)
 	if r.Allow != nil {
 		if len(r.Allow.Identities) == 0 && len(r.Allow.Networks) == 0 {
 			c.problem(at+".allow", "it allows nobody: give identities or networks")

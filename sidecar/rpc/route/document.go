@@ -162,7 +162,8 @@ type Rule struct {
 	Allow *Allow `yaml:"allow"` // nil: everybody; who is not allowed is answered 403
 
 	To       Target    `yaml:"to"`
-	SubsetBy string    `yaml:"subset_by"` // header:NAME, whose value is the name of a subset: a call goes there instead, if the cluster has such endpoints
+	Colour   *Colour   `yaml:"colour"`    // nil: calls keep theirs, or have none
+	SubsetBy string    `yaml:"subset_by"` // colour, or header:NAME, which is the name of a subset: a call goes there instead, if the cluster has such endpoints
 	Redirect *Redirect `yaml:"redirect"`
 	Respond  *Respond  `yaml:"respond"`
 

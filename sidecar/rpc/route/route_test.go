@@ -343,7 +343,7 @@ func TestSubsetsAreChecked(t *testing.T) {
 		head + "routes: [{to: b/v1}]\n":                                                            "there is no cluster b/v1",
 		head + "routes: [{to: a/v1, mirror: {cluster: a/v9}}]\n":                                   "there is no cluster a/v9",
 		head + "routes: [{to: b, subset_by: 'header:x'}]\n":                                        "none of its clusters has subsets",
-		head + "routes: [{to: a, subset_by: 'cookie:x'}]\n":                                        "a subset is chosen by header:NAME",
+		head + "routes: [{to: a, subset_by: 'cookie:x'}]\n":                                        "a subset is chosen by colour or header:NAME",
 		head + "routes: [{respond: {status: 200}, subset_by: 'header:x'}]\n":                       "subsets are of clusters",
 		"clusters: {a/b: {endpoints: ['x:1']}}\nroutes: [{to: a/b}]\n":                             "the name of a cluster has no /",
 		"clusters: {a: {endpoints: ['x:1'], subsets: {v: {}}}}\nroutes: [{to: a}]\n":               "the subset v has no labels",

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// byColour is Rule.SubsetBy where the colour of a call is the name of its subset.
+const byColour = "colour"
+
 // Has says whether an endpoint has all those labels.
 func (e *Endpoint) Has(labels map[string]string) bool {
 	for name, value := range labels {
@@ -17,9 +20,12 @@ func (e *Endpoint) Has(labels map[string]string) bool {
 	return true
 }
 
-// Subset is the name of the subset that a call asks for; "": it asks for none.
-func (r *Route) Subset(c Call) string {
-	if r.subsetBy == "" {
+// Subset is the name of the subset that a call of that colour asks for; "": it asks for none.
+func (r *Route) Subset(c Call, colour string) string {
+	switch {
+	case r.SubsetBy == byColour:
+		return colour
+	case r.subsetBy == "":
 		return ""
 	}
 	v, _ := c.Header(r.subsetBy)
@@ -60,8 +66,8 @@ func (c *checker) subsetBy(at string, r *Rule, d *Document) {
 	if r.To == nil {
 		c.problem(at+".subset_by", "subsets are of clusters: give to")
 	}
-	if name, is := strings.CutPrefix(r.SubsetBy, "header:"); !is || name == "" {
-		c.problem(at+".subset_by", "a subset is chosen by header:NAME, not %q", r.SubsetBy)
+	if name, is := strings.CutPrefix(r.SubsetBy, "header:"); (!is || name == "") && r.SubsetBy != byColour {
+		c.problem(at+".subset_by", "a subset is chosen by colour or header:NAME, not %q", r.SubsetBy)
 	}
 	for _, s := range r.To {
 		if cl := d.cluster(s.Cluster); cl != nil && len(cl.Subsets) > 0 {
