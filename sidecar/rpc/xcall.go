@@ -208,7 +208,10 @@ func (x *describedCall) outgoing(f []byte, left time.Duration, room *[]byte) ([]
 	return f, nil
 }
 
-func (p *describedFraming) address(f []byte, n uint32) { p.SetID(f, uint64(n)) }
+func (p *describedFraming) address(f []byte, n uint32) {
+	p.SetID(f, uint64(n))
+	p.Seal(f)
+}
 
 func (x *describedCall) appendFailure(out []byte, f *failure) []byte {
 	return x.p.AppendFailure(out, x.id, f.status)
@@ -216,6 +219,7 @@ func (x *describedCall) appendFailure(out []byte, f *failure) []byte {
 
 func (x *describedCall) returns(f []byte) (status int) {
 	x.p.SetID(f, x.id)
+	x.p.Seal(f)
 	return x.p.Counts(f)
 }
 

@@ -385,3 +385,44 @@ func TestDescribedDrain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A frame of a client's whose checksum is wrong ends its connection and is noted; one of a server's fails its call. What the server gets, with its number and time
+// changed, has right ones.
+func TestDescribedChecksums(t *testing.T) {
+	p := compiled(t, "x-sums", describedSums)
+	spoil := make(chan bool, 1)
+	server, _ := serving(t, func(l net.Listener, answer func(out []byte, f []byte) []byte) { muxtest.Serve(l, p.Split, answer) }, func(out []byte, f []byte) []byte {
+		from := len(out)
+		out = p.AppendFailure(out, p.ID(f), 0)
+		out[from+3] = 20
+		if p.Seal(out[from:]); <-spoil {
+			out[len(out)-1]++
+		}
+		return out
+	})
+	document := fmt.Sprintf("clusters: {stock: {protocol: x-sums, connect_timeout: 60s, endpoints: [%q]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 1m}]\n", server) + describedSums
+	addr, _, w := proxy(t, testSettings, document)
+	a := &speaking{peer[[]byte]{nil, t, nil}, p}
+	a.Conn = dial(t, addr)
+	a.r = mux.NewReader(a.Conn, p.Split, 1<<20, nil)
+	q := sumsFrame(t, p, 1, 7, "what?", "svc", "stock")
+	for _, c := range []struct {
+		spoil  bool
+		status byte
+	}{{false, 20}, {true, 70}, {false, 20}} {
+		spoil <- c.spoil
+		a.write(q)
+		a.expect(xprotocol.Answer, 7, c.status)
+	}
+	if d := w.nth(t, 2); d.Status != http.StatusBadGateway || !strings.Contains(d.Why, "the crc32c of a frame is wrong") {
+		t.Errorf("%+v", d)
+	}
+	q[len(q)-6]++ // of the body
+	a.write(q)
+	if _, err := a.next(); err != io.EOF {
+		t.Errorf("a wrong checksum is answered: %v", err)
+	}
+	if d := w.nth(t, 4); d.Status != http.StatusBadRequest || !strings.Contains(d.Why, "of a frame is wrong") {
+		t.Errorf("%+v", d)
+	}
+}
