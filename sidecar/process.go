@@ -119,7 +119,7 @@ func (p *Process) start(ctx context.Context) error {
 		Away: p.documents.away, Versions: p.documents.versions, Prepared: p.transactions.prepared, Servers: p.serverStates,
 		Mesh:      func() *rpc.View { return p.calls.Load().view() },
 		Registrar: func() *discovery.Registrar { return p.calls.Load().registry(p.live.Load()) },
-		Refused:   p.documents.refused, Alarms: p.replication.alarms,
+		Refused:   p.documents.refused, Alarms: p.replication.alarms, DDL: p.documents.unfinishedDDL,
 	})
 	p.documents.answer(p.server)
 	if err := p.listen(); err != nil {

@@ -57,6 +57,7 @@ type stored struct {
 	ranges   *claim.Sequences
 	keys     *keygen.Set
 	journal  *journal.Journal
+	ddlLeft  unfinished
 	made     *databases
 	share    *share.Share
 	peers    *neighbour.Neighbours
@@ -400,6 +401,8 @@ func (s *stored) refused() (out []observe.Refused) {
 	}
 	return out
 }
+
+func (s *stored) unfinishedDDL() []observe.UnfinishedDDL { return s.ddlLeft.totals(time.Now()) }
 
 func (s *stored) others() server.Others { return s.peers }
 
