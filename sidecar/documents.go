@@ -34,6 +34,8 @@ type documents interface {
 	// door is the gate of statements; nil where rules never change.
 	door() session.Gate
 	rulesBySQL() session.RuleAdmin
+	// serversBySQL is nil where orders for servers cannot be given.
+	serversBySQL() session.ServerAdmin
 	// tables are those of the database heddle that tell of the documents and who runs them.
 	tables() map[string]sysview.Source
 	generators() *keygen.Set
@@ -274,7 +276,8 @@ func (f *files) ddl() *journal.Journal   { return f.journal }
 func (f *files) rulesBySQL() session.RuleAdmin {
 	return fixedRules{f.process.config.Rules.File, f.documents}
 }
-func (f *files) others() server.Others { return nil }
+func (f *files) serversBySQL() session.ServerAdmin { return nil }
+func (f *files) others() server.Others             { return nil }
 func (f *files) othersRows(context.Context, string, *instanceTable, sysview.Reader) []sqltypes.Row {
 	return nil
 }

@@ -237,6 +237,7 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		Gate:    p.documents.door(),
 		Journal: p.documents.ddl(),
 		Rules:   p.documents.rulesBySQL(),
+		Servers: p.documents.serversBySQL(),
 		Doubts:  txnAdmin{p},
 		Tables:  p.tables(),
 		Log:     p.log, Flavour: flavour, Version: version, OwnVersion: p.servers.ownVersion(version),

@@ -432,6 +432,7 @@ func (s *stored) generators() *keygen.Set             { return s.keys }
 func (s *stored) door() session.Gate                  { return s.gate }
 func (s *stored) ddl() *journal.Journal               { return s.journal }
 func (s *stored) rulesBySQL() session.RuleAdmin       { return s.made }
+func (s *stored) serversBySQL() session.ServerAdmin   { return serverOrders{s} }
 
 // close leaves the mesh, as an instance that comes back: after the last statement. The worker id's rest and the lease
 // are given back.
