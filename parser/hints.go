@@ -2,10 +2,10 @@ package parser
 
 import "strings"
 
-// hints reads the hints among the comments: heddle(…) of any comment, and of /*+ … */ the names of all. What ShardingSphere
-// and MaxScale read as hints are some too.
+// hints reads the hints among the comments: heddle(…) of any comment, and of /*+ … */ the names of all. What ShardingSphere,
+// MaxScale and ProxySQL read as hints are some too.
 func (st *Statement) hints(comments []Span) {
-	for _, c := range comments {
+	for i, c := range comments {
 		body := c.In(st.Text)
 		if !strings.HasPrefix(body, "/*") { // up to the end of the line
 			st.scaleHint(strings.TrimLeft(body, "#-"), c)
@@ -14,7 +14,7 @@ func (st *Statement) hints(comments []Span) {
 		body = body[2 : len(body)-2]
 		optimizer := strings.HasPrefix(body, "+")
 		body = strings.TrimSpace(strings.TrimPrefix(body, "+"))
-		if st.sphereHint(body, c) || st.scaleHint(body, c) {
+		if st.sphereHint(body, c) || st.scaleHint(body, c) || i == 0 && st.proxyHint(body, c) {
 			continue
 		}
 		for body != "" {
@@ -51,16 +51,38 @@ func (st *Statement) sphereHint(body string, c Span) bool {
 	return true
 }
 
-// scaleHint reads -- maxscale route to master, or to slave. What else MaxScale reads means nothing here.
+// scaleHint reads -- maxscale route to master, or to slave, and max_slave_replication_lag=seconds. What else MaxScale reads, names of its servers
+// and hints that are kept for later statements, means nothing here.
 func (st *Statement) scaleHint(body string, c Span) bool {
 	words := strings.Fields(strings.ToLower(body))
 	if len(words) == 0 || words[0] != "maxscale" {
 		return false
 	}
-	if len(words) == 4 && words[1] == "route" && words[2] == "to" && (words[3] == "master" || words[3] == "slave") {
+	const lag = "max_slave_replication_lag="
+	switch rest := strings.Join(words[1:], ""); {
+	case len(words) == 4 && words[1] == "route" && words[2] == "to" && (words[3] == "master" || words[3] == "slave"):
 		st.Hints = append(st.Hints, Hint{Key: "maxscale.route", Value: words[3], Span: c})
+	case strings.HasPrefix(rest, lag):
+		st.Hints = append(st.Hints, Hint{Key: "maxscale.max_lag", Value: rest[len(lag):], Span: c})
 	}
 	return true
+}
+
+// proxyHint reads what ProxySQL reads in the first comment of a statement: pairs key=value with ; between them. It reports whether the comment has
+// nothing else; what it takes no part of, such as cache_ttl, has no meaning here.
+func (st *Statement) proxyHint(body string, c Span) (all bool) {
+	all = body != ""
+	for piece := range strings.SplitSeq(body, ";") {
+		k, v, ok := strings.Cut(piece, "=")
+		k, v = strings.ToLower(strings.TrimSpace(k)), strings.TrimSpace(v)
+		switch {
+		case k == "hostgroup" && v != "", k == "min_gtid" && v != "", k == "max_lag_ms" && v != "":
+			st.Hints = append(st.Hints, Hint{Key: "proxysql." + k, Value: v, Span: c})
+		case !ok && strings.TrimSpace(piece) != "" || strings.Contains(piece, "("):
+			all = false
+		}
+	}
+	return all
 }
 
 // hintCall reads name(args) or name from the front of s; args may hold parentheses and quotes.

@@ -34,6 +34,8 @@ type documents interface {
 	// door is the gate of statements; nil where rules never change.
 	door() session.Gate
 	rulesBySQL() session.RuleAdmin
+	// serversBySQL is nil where orders for servers cannot be given.
+	serversBySQL() session.ServerAdmin
 	// tables are those of the database heddle that tell of the documents and who runs them.
 	tables() map[string]sysview.Source
 	generators() *keygen.Set
@@ -42,6 +44,8 @@ type documents interface {
 	away() string
 	// refused are the documents of which this instance does not run what is in force.
 	refused() []observe.Refused
+	// unfinishedDDL are the entries of the journal that somebody has to finish, or that run, by state.
+	unfinishedDDL() []observe.UnfinishedDDL
 	// others are the sessions of the other instances; nil where there are none.
 	others() server.Others
 	// othersRows are those that the other instances have of a table of heddle. The reader is told of instances that did not answer.
@@ -74,6 +78,7 @@ type files struct {
 	process *Process
 	claims  *soleClaims
 	journal *journal.Journal
+	ddlLeft filedDDL
 	lock    *os.File
 	layouts []*rule.Layout // in force; the reloading goroutine's
 	version uint64
@@ -123,6 +128,7 @@ func openFiles(ctx context.Context, p *Process) (_ documents, err error) {
 		return nil, err
 	}
 	f := &files{process: p, claims: claims, journal: FileJournal(p.config), lock: lock, layouts: layouts, version: 1}
+	f.ddlLeft.journal = f.journal
 	f.docs.Store(&docs)
 	return f, nil
 }
@@ -270,13 +276,15 @@ func (f *files) ddl() *journal.Journal   { return f.journal }
 func (f *files) rulesBySQL() session.RuleAdmin {
 	return fixedRules{f.process.config.Rules.File, f.documents}
 }
-func (f *files) others() server.Others { return nil }
+func (f *files) serversBySQL() session.ServerAdmin { return nil }
+func (f *files) others() server.Others             { return nil }
 func (f *files) othersRows(context.Context, string, *instanceTable, sysview.Reader) []sqltypes.Row {
 	return nil
 }
-func (f *files) answer(*server.Server)      {}
-func (f *files) away() string               { return "" }
-func (f *files) refused() []observe.Refused { return nil } // a reload that fails changes nothing, and is told to who asked for it
+func (f *files) answer(*server.Server)                  {}
+func (f *files) away() string                           { return "" }
+func (f *files) refused() []observe.Refused             { return nil } // a reload that fails is told by itself
+func (f *files) unfinishedDDL() []observe.UnfinishedDDL { return f.ddlLeft.totals() }
 
 // versions counts the reloads: files have no numbers of their own.
 func (f *files) versions() map[string]int64 {

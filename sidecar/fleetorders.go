@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,6 +85,58 @@ func ServerName(i int) string {
 		return "declared"
 	}
 	return "replica" + strconv.Itoa(i)
+}
+
+// ErrPrimary is a server that cannot be taken away, for it has the writes.
+var ErrPrimary = errors.New("it takes the writes: move them first, with heddle rw promote")
+
+// Bereft names the data sources that would have no replica to read if servers were taken away; it is ErrPrimary for one that has the writes.
+func Bereft(servers []Named, views []topology.View) (last []string, err error) {
+	for i := range views {
+		v := &views[i]
+		taken, rest := 0, 0
+		for k := range v.Members {
+			m := &v.Members[k]
+			switch goes := slices.Contains(servers, Named{v.DataSource, m.Address}); {
+			case goes && m.Address == lastPrimary(v):
+				return nil, fmt.Errorf("%s/%s: %w", v.DataSource, m.Address, ErrPrimary)
+			case goes:
+				taken++
+			case !m.Primary && m.State == topology.Up:
+				rest++
+			}
+		}
+		if taken > 0 && rest == 0 {
+			last = append(last, v.DataSource)
+		}
+	}
+	return last, nil
+}
+
+// BehindOrders names the instances that do not do yet as was said of servers at a revision, with why.
+func BehindOrders(living []string, seen []layout.SeenBy, servers []Named, said string, revision int64) (out []string) {
+	taken := said == layout.Drained || said == layout.Disabled
+	for _, name := range living {
+		at := slices.IndexFunc(seen, func(s layout.SeenBy) bool { return s.Instance == name })
+		switch {
+		case at < 0:
+			out = append(out, name+" has told nothing yet")
+			continue
+		case seen[at].Orders < revision:
+			out = append(out, name+" has not heard of it")
+			continue
+		}
+		open := 0
+		for _, s := range seen[at].Servers {
+			if taken && slices.Contains(servers, Named{s.DataSource, s.Server}) {
+				open += s.Open
+			}
+		}
+		if open > 0 {
+			out = append(out, fmt.Sprintf("%s has %d connections", name, open))
+		}
+	}
+	return out
 }
 
 // Order changes what is said of servers, all or none, and returns the revision. A record that another changes meanwhile is changed anew.

@@ -19,19 +19,22 @@ func FileJournal(c *config.Config) *journal.Journal {
 	return journal.InDir(filepath.Join(c.State.Dir, "ddl"), c.Instance.Name, time.Now)
 }
 
-// followDDL forgets what is known of tables that other instances change: a statement planned by the columns of before
+// followDDL counts what is unfinished, and forgets what is known of tables that other instances change: a statement planned by the columns of before
 // could be sent to the wrong shard. An entry is written before its statement is sent, so that the tables are read again
 // at once, and when it has ended, after which they are as they stay.
 func (s *stored) followDDL(ctx context.Context) error {
 	for u := range s.store.Watch(ctx, layout.DDL, 0) {
 		switch u.Kind {
 		case store.Reset:
+			s.ddlLeft.reset()
 			for _, kv := range u.KVs {
 				s.othersDDL(kv)
 			}
 		case store.Change:
 			for _, e := range u.Events {
-				if !e.Deleted {
+				if e.Deleted {
+					s.ddlLeft.gone(e.KV.Key)
+				} else {
 					s.othersDDL(e.KV)
 				}
 			}
@@ -43,9 +46,11 @@ func (s *stored) followDDL(ctx context.Context) error {
 func (s *stored) othersDDL(kv store.KV) {
 	e, err := journal.Decode(kv.Value)
 	if err != nil {
+		s.ddlLeft.set(kv.Key, &journal.Entry{Damaged: err.Error()})
 		s.log.problem("the DDL journal", &journal.DamagedError{ID: strings.TrimPrefix(kv.Key, layout.DDL), Err: err})
 		return
 	}
+	s.ddlLeft.set(kv.Key, &e)
 	if e.Instance == s.process.config.Instance.Name && e.Ended.IsZero() {
 		return // its session forgets the tables itself
 	}

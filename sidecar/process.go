@@ -119,7 +119,7 @@ func (p *Process) start(ctx context.Context) error {
 		Away: p.documents.away, Versions: p.documents.versions, Prepared: p.transactions.prepared, Servers: p.serverStates,
 		Mesh:      func() *rpc.View { return p.calls.Load().view() },
 		Registrar: func() *discovery.Registrar { return p.calls.Load().registry(p.live.Load()) },
-		Refused:   p.documents.refused, Alarms: p.replication.alarms,
+		Refused:   p.documents.refused, Alarms: p.replication.alarms, DDL: p.documents.unfinishedDDL,
 	})
 	p.documents.answer(p.server)
 	if err := p.listen(); err != nil {
@@ -237,6 +237,7 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		Gate:    p.documents.door(),
 		Journal: p.documents.ddl(),
 		Rules:   p.documents.rulesBySQL(),
+		Servers: p.documents.serversBySQL(),
 		Doubts:  txnAdmin{p},
 		Tables:  p.tables(),
 		Log:     p.log, Flavour: flavour, Version: version, OwnVersion: p.servers.ownVersion(version),

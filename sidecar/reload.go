@@ -59,5 +59,8 @@ func (p *Process) Reload(next *config.Config) error {
 	return nil
 }
 
+// Reloaded has metrics tell how an attempt at a reload ended, also where it failed before there was anything for Reload to put into force.
+func (p *Process) Reloaded(err error) { p.observer.Reloads.Reloaded(err) }
+
 // DrainDeadline is how long Stop may take, as it is configured now.
 func (p *Process) DrainDeadline() time.Duration { return p.live.Load().Drain.Deadline }

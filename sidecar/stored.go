@@ -57,6 +57,7 @@ type stored struct {
 	ranges   *claim.Sequences
 	keys     *keygen.Set
 	journal  *journal.Journal
+	ddlLeft  unfinished
 	made     *databases
 	share    *share.Share
 	peers    *neighbour.Neighbours
@@ -401,6 +402,8 @@ func (s *stored) refused() (out []observe.Refused) {
 	return out
 }
 
+func (s *stored) unfinishedDDL() []observe.UnfinishedDDL { return s.ddlLeft.totals(time.Now()) }
+
 func (s *stored) others() server.Others { return s.peers }
 
 func (s *stored) othersRows(ctx context.Context, name string, t *instanceTable, by sysview.Reader) []sqltypes.Row {
@@ -429,6 +432,7 @@ func (s *stored) generators() *keygen.Set             { return s.keys }
 func (s *stored) door() session.Gate                  { return s.gate }
 func (s *stored) ddl() *journal.Journal               { return s.journal }
 func (s *stored) rulesBySQL() session.RuleAdmin       { return s.made }
+func (s *stored) serversBySQL() session.ServerAdmin   { return serverOrders{s} }
 
 // close leaves the mesh, as an instance that comes back: after the last statement. The worker id's rest and the lease
 // are given back.

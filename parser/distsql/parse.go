@@ -199,6 +199,7 @@ func (r *reader) statement() {
 		r.commas(r.table)
 	case out.Object == ReferenceRule:
 		r.commas(r.reference)
+	case out.Object == ReadwriteRule && out.Verb == Alter && r.switches():
 	case out.Object == ReadwriteRule:
 		r.commas(r.group)
 	case out.Object == SingleDefault:
@@ -209,6 +210,26 @@ func (r *reader) statement() {
 	default: // BROADCAST TABLE RULE
 		r.commas(func() { out.Names = append(out.Names, r.name("a table")) })
 	}
+}
+
+// switches reads rule ENABLE|DISABLE replica, if it is that.
+func (r *reader) switches() bool {
+	from := r.at
+	name := r.name("a rule")
+	switch {
+	case r.err != nil:
+		return false
+	case r.take("ENABLE"):
+		r.out.Verb = Enable
+	case r.take("DISABLE"):
+		r.out.Verb = Disable
+	default:
+		r.at = from
+		return false
+	}
+	r.out.Names = []string{name, r.value("a replica: its address, or replica1, replica2, …")}
+	r.from()
+	return true
 }
 
 // dropped reads the names that go.

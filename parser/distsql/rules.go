@@ -187,10 +187,6 @@ func (r *reader) reference() {
 
 func (r *reader) group() {
 	g := Group{Name: r.name("a rule")}
-	if r.out.Verb == Alter && (r.token().Is("ENABLE") || r.token().Is("DISABLE")) {
-		r.fail("expected ( : a replica is disabled and enabled by `heddle rw disable %s/REPLICA` and `heddle rw enable`", g.Name)
-		return
-	}
 	r.fields(
 		field{"WRITE_STORAGE_UNIT", r.equals(&g.Write, "a storage unit")},
 		field{"READ_STORAGE_UNITS", func() { g.Reads = r.names("a storage unit") }},

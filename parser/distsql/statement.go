@@ -25,6 +25,8 @@ const (
 	Export     Verb = "EXPORT"
 	Import     Verb = "IMPORT"
 	Resolve    Verb = "RESOLVE"
+	Enable     Verb = "ENABLE" // ALTER READWRITE_SPLITTING RULE … ENABLE, and DISABLE: no rule is changed
+	Disable    Verb = "DISABLE"
 	Other      Verb = "" // what is recognised and not read: Object says what it is
 )
 
@@ -70,7 +72,7 @@ type Statement struct {
 	Tables     []Table
 	References []Reference
 	Groups     []Group
-	Names      []string // what DROP, UNREGISTER, LOAD, UNLOAD, SHOW … or SET DEFAULT names; "*" and "ds.*" among them
+	Names      []string // what DROP, UNREGISTER, LOAD, UNLOAD, SHOW … or SET DEFAULT names; "*" and "ds.*" among them; of ENABLE and DISABLE the rule and the replica
 	Text       string   // the statement of PREVIEW, the file of EXPORT and IMPORT, or the name of a transaction
 
 	// Commit, Force, Mended and Redo are of RESOLVE TRANSACTION: COMMIT, else ROLLBACK.

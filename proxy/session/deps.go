@@ -158,6 +158,14 @@ type RuleAdmin interface {
 	DropDatabase(ctx context.Context, by, name string) (late []string, err error)
 }
 
+// ServerAdmin says for operators which servers are read.
+type ServerAdmin interface {
+	// Enable has all instances read a replica of a data source again, or no more: then what runs there is broken off and run elsewhere. server
+	// is its address, or replica1, replica2, … as the rules list them. It is refused for who has the writes, and for the last that is read. It
+	// returns when all living instances do so; late are those that do not after a while, with why.
+	Enable(ctx context.Context, by, dataSource, server string, enable bool) (late []string, err error)
+}
+
 // RuleDocument is a document as it is in force.
 type RuleDocument struct {
 	Text []byte
@@ -245,6 +253,7 @@ type Server struct {
 	XA           XA           // nil: clients cannot begin any
 	Journal      Journal      // nil: nobody is told what became of DDL but its client
 	Rules        RuleAdmin    // makes and ends databases
+	Servers      ServerAdmin  // nil: each instance has its rules from files, and no order reaches the others
 	Doubts       TransactionAdmin
 	// Tables are those of the database heddle, by name; nil: there are none.
 	Tables map[string]sysview.Source

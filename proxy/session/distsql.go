@@ -48,6 +48,8 @@ func onDistSQL(s *Session, ctx context.Context, x *execution) error {
 		return s.operate(ctx, x, st)
 	case st.Verb == distsql.Import:
 		return s.importRules(ctx, x, st, text)
+	case st.Verb == distsql.Enable, st.Verb == distsql.Disable:
+		return s.enable(ctx, st)
 	case distrule.Changes(st):
 		return s.changeRules(ctx, st, text)
 	case st.Object == distsql.ComputeNodes, st.Object == distsql.ReadwriteStatus:
@@ -138,6 +140,35 @@ func readwriteStatus(rows []sqltypes.Row, of func(sqltypes.Row, string) string, 
 		out.Rows = append(out.Rows, []string{name, of(row, "address"), status, of(row, "state"), of(row, "reason")})
 	}
 	return out
+}
+
+// enable has a replica read again, or no more.
+func (s *Session) enable(ctx context.Context, st *distsql.Statement) error {
+	database, err := s.ruledDatabase(st)
+	if err != nil {
+		return s.writeError(err)
+	}
+	rule, server := st.Names[0], st.Names[1]
+	l, _ := s.srv.Catalogs.Current().Database(database)
+	switch ds := l.DataSource(rule); {
+	case ds == nil || len(ds.Replicas) == 0:
+		err = sqlerr.RuleRefused("there is no read/write splitting rule " + rule)
+	case s.srv.Servers == nil:
+		err = sqlerr.NotSupported("ALTER READWRITE_SPLITTING RULE … " + string(st.Verb) + " where the rules are files: such orders are kept in etcd")
+	default:
+		err = s.commit(ctx)
+	}
+	if err != nil {
+		return s.writeError(err)
+	}
+	late, err := s.srv.Servers.Enable(ctx, s.who.Client(), rule, server, st.Verb == distsql.Enable)
+	if err != nil {
+		return s.writeError(err)
+	}
+	if len(late) > 0 {
+		s.diag.note(sqlerr.Explained("not all instances have followed yet: " + strings.Join(late, "; ")))
+	}
+	return s.sendOK(&wire.OK{Warnings: s.diag.count()})
 }
 
 // operate answers SHOW TRANSACTIONS, SHOW TRANSACTION and RESOLVE TRANSACTION. The client's own transaction stays as it is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,6 +45,14 @@ func readRuleOf(st *parser.Statement, p *plan.Plan, snap *catalog.Snapshot) read
 			return atPrimary
 		case h.Key == "heddle.replica", h.Key == "maxscale.route" && h.Value == "slave":
 			rule = atReplica
+		case h.Key == "proxysql.min_gtid", h.Key == "proxysql.max_lag_ms" && h.Value == "0", h.Key == "maxscale.max_lag" && h.Value == "0":
+			return atPrimary
+		case h.Key == "proxysql.hostgroup":
+			if group := groupRule(h.Value, p, snap); group == atPrimary {
+				return atPrimary
+			} else if group == atReplica {
+				rule = atReplica
+			}
 		}
 	}
 	if st.Kind != parser.Select || st.Prefix.Present() || st.Uses.Has(onlyAtPrimary) || p.Write || p.ImplicitCommit || p.Pin != "" ||
@@ -65,6 +74,59 @@ func readRuleOf(st *parser.Statement, p *plan.Plan, snap *catalog.Snapshot) read
 		}
 	}
 	return rule
+}
+
+// groupRule is what ProxySQL's number of a host group means for a plan's first table; byPolicy: nothing.
+func groupRule(number string, p *plan.Plan, snap *catalog.Snapshot) readRule {
+	n, err := strconv.Atoi(number)
+	if err != nil || len(p.Tables) == 0 {
+		return byPolicy
+	}
+	l, ok := snap.Database(p.Tables[0].Database)
+	if !ok {
+		return byPolicy
+	}
+	for i := range l.DataSources {
+		switch split := l.DataSources[i].Splitting; { // one for all of a database
+		case split == nil:
+		case split.WriterHostgroup != nil && *split.WriterHostgroup == n:
+			return atPrimary
+		case split.ReaderHostgroup != nil && *split.ReaderHostgroup == n:
+			return atReplica
+		}
+	}
+	return byPolicy
+}
+
+// lagHint is how late a replica may be that answers the statement, as comments of other proxies say; 0: they do not.
+func lagHint(st *parser.Statement) (within time.Duration) {
+	for i := range st.Hints {
+		h, value := &st.Hints[i], ""
+		switch h.Key {
+		case "proxysql.max_lag_ms":
+			value = h.Value + "ms"
+		case "maxscale.max_lag":
+			if value = h.Value; strings.Trim(value, "0123456789") == "" {
+				value += "s"
+			}
+		default:
+			continue
+		}
+		if d, err := time.ParseDuration(value); err == nil && d > 0 && (within == 0 || d < within) {
+			within = d
+		}
+	}
+	return within
+}
+
+// mayReadOf reports whether the policy, or a hint, has the replicas of a group answer the session's read. What a hint says of their lag is taken by the
+// bound that the rules hold them to.
+func (s *Session) mayReadOf(g *replica.Group) bool {
+	if g == nil {
+		return false
+	}
+	p := g.Policy()
+	return (p.Reads || s.readHinted) && (s.readWithin == 0 || p.MaxLag > 0 && p.MaxLag <= s.readWithin)
 }
 
 // onlyReads reports whether a plan makes nothing on its servers, no temporary table either.
@@ -164,7 +226,7 @@ func (h *held) ended() {
 // readFrom takes a connection to a replica for a read of the session's; nil: the primary is to be asked.
 func (s *Session) readFrom(ctx context.Context, dataSource string) (*backend.Lease, *replica.Endpoint, error) {
 	g := s.srv.Replicas.Group(dataSource)
-	if g == nil || !g.Policy().Reads && !s.readHinted {
+	if !s.mayReadOf(g) {
 		return nil, nil, nil
 	}
 	var waiting, e *replica.Endpoint
@@ -246,7 +308,7 @@ func (s *Session) acquireAt(ctx context.Context, pool string) (*backend.Lease, e
 // primary is to be asked.
 func (s *Session) readFit(dataSource string) (*replica.Endpoint, error) {
 	g := s.srv.Replicas.Group(dataSource)
-	if g == nil || !g.Policy().Reads && !s.readHinted {
+	if !s.mayReadOf(g) {
 		return nil, nil
 	}
 	var e *replica.Endpoint

@@ -75,7 +75,7 @@ func (s *Session) run(ctx context.Context, x *execution) error {
 	if s.once.ReadOnly && changesRows[x.st.parsed.Kind] && x.plan.Write && len(s.held) == 0 { // no temporary table of the client's
 		err = sqlerr.ReadOnlyTransaction()
 	} else if s.reading = s.reads(x); s.reading {
-		s.readHinted = x.st.reads == atReplica
+		s.readHinted, s.readWithin = x.st.reads == atReplica, x.st.within
 		written := s.written()
 		err = s.readAgain(ctx, x, s.attempt(ctx, x), written)
 	} else {

@@ -73,6 +73,7 @@ type Session struct {
 	writes          *replica.User   // what the user has written; nil: no data source has replicas
 	reading         bool            // the statement under way may be answered by replicas
 	readHinted      bool            // because a hint says so
+	readWithin      time.Duration   // how late it may be, as a hint says; 0: as the rules say
 	locked          map[string]bool // by LOCK TABLES, logical names; nil: no table is
 	strayed         bool            // a program has run, which may have set what nobody has told
 	hints           map[string]*backend.Conn

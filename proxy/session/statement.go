@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
@@ -38,8 +39,10 @@ type Statement struct {
 	counted atomic.Pointer[digest.Entry] // where executions are counted; alone of all, it changes
 
 	reads readRule
-	wish  wish
-	usual bool // one of the session's own, of a form of which no server has to be asked whether it is one
+	// within is how late a replica may be that answers, as a hint says; 0: as the rules say.
+	within time.Duration
+	wish   wish
+	usual  bool // one of the session's own, of a form of which no server has to be asked whether it is one
 
 	settles bool  // a SELECT of settings alone: see settled.go
 	typed   bool  // a server was asked about the types of the statement's expressions
@@ -342,6 +345,7 @@ func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatte
 			st.givers.begin(parsed, p)
 			st.settles = parsed.Kind == parser.Select && settles(parsed)
 			st.reads, st.wish = readRuleOf(parsed, p, snap), wishOf(parsed)
+			st.within = lagHint(parsed)
 			st.typed = len(facts.Columns)+len(facts.Refused) > 0
 			st.limits = limitParams(parsed)
 			st.params = st.typed && definesParams(parsed)

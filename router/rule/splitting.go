@@ -1,7 +1,9 @@
 package rule
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -13,6 +15,8 @@ type Splitting struct {
 	ReadYourWrites string        // "gtid", "lag" or "off"
 	WhenNoReplica  string        // "primary" or "error"
 	FailoverWait   time.Duration // how long statements wait for a primary, from its end on
+	// WriterHostgroup and ReaderHostgroup are the numbers by which comments for ProxySQL mean the primary and the replicas; nil: none does.
+	WriterHostgroup, ReaderHostgroup *int
 }
 
 // What a Splitting's words may be. The balancers are those of governance/balance, which stands above this package, but for those by keys: reads have none.
@@ -47,8 +51,15 @@ func (r *reader) splitting(n *node, path string) *Splitting {
 		"read_your_writes": func(n *node, p string) { s.ReadYourWrites = r.word(n, p, splittingWrites...) },
 		"when_no_replica":  func(n *node, p string) { s.WhenNoReplica = r.word(n, p, splittingNone...) },
 		"failover_wait":    func(n *node, p string) { s.FailoverWait = r.duration(n, p) },
+		"writer_hostgroup": func(n *node, p string) { s.WriterHostgroup = r.hostgroup(n, p) },
+		"reader_hostgroup": func(n *node, p string) { s.ReaderHostgroup = r.hostgroup(n, p) },
 	})
 	return &s
+}
+
+func (r *reader) hostgroup(n *node, path string) *int {
+	number := r.integer(n, path, 0, math.MaxInt32)
+	return &number
 }
 
 func (v *validator) splitting() {
@@ -71,6 +82,9 @@ func (v *validator) splitting() {
 	if s.ReadYourWrites == "lag" && s.MaxLag == 0 {
 		v.problem(path+".read_your_writes", "lag waits as long as a replica may be late, and max_lag sets no bound", "give max_lag, or take gtid")
 	}
+	if s.WriterHostgroup != nil && s.ReaderHostgroup != nil && *s.WriterHostgroup == *s.ReaderHostgroup {
+		v.problem(path+".reader_hostgroup", "it is the writer_hostgroup too, so that a comment that names it says nothing", "")
+	}
 	if !slices.ContainsFunc(v.doc.DataSources, func(ds DataSource) bool { return len(ds.Replicas) > 0 }) {
 		v.problem(path, "no data source has replicas", "write replicas: [host:port, …] under a data source, or leave the section out")
 	}
@@ -82,5 +96,14 @@ func (s *Splitting) fields() (f []field) {
 	f = append(f, field{"max_lag", s.MaxLag.String()})
 	f = addText(f, "read_your_writes", s.ReadYourWrites)
 	f = addText(f, "when_no_replica", s.WhenNoReplica)
-	return append(f, field{"failover_wait", s.FailoverWait.String()})
+	f = append(f, field{"failover_wait", s.FailoverWait.String()})
+	for _, group := range []struct {
+		key    string
+		number *int
+	}{{"writer_hostgroup", s.WriterHostgroup}, {"reader_hostgroup", s.ReaderHostgroup}} {
+		if group.number != nil {
+			f = append(f, field{group.key, strconv.Itoa(*group.number)})
+		}
+	}
+	return f
 }

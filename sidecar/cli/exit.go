@@ -7,6 +7,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/reload/barrier"
 	"github.com/heddle-mesh/heddle/governance/switchover"
 	"github.com/heddle-mesh/heddle/router/rule"
+	"github.com/heddle-mesh/heddle/sidecar"
 	"github.com/heddle-mesh/heddle/sidecar/ops"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/txn"
@@ -36,7 +37,7 @@ func exitCode(err error) int {
 		return exitOrphans
 	case errors.Is(err, errBehind):
 		return exitBehind
-	case errors.Is(err, ops.ErrBusy), errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, txn.ErrNotLost), errors.Is(err, txn.ErrPartLost), errors.Is(err, txn.ErrNotRedone), errors.Is(err, errPrimary),
+	case errors.Is(err, ops.ErrBusy), errors.Is(err, txn.ErrDecided), errors.Is(err, txn.ErrUndecided), errors.Is(err, txn.ErrNotLost), errors.Is(err, txn.ErrPartLost), errors.Is(err, txn.ErrNotRedone), errors.Is(err, sidecar.ErrPrimary),
 		errors.Is(err, switchover.ErrBusy):
 		return exitConflict
 	case errors.Is(err, errDegraded):

@@ -70,6 +70,7 @@ func (r *reloader) reload(why string) {
 	if err == nil {
 		err = r.process.Reload(next)
 	}
+	r.process.Reloaded(err)
 	if err != nil {
 		r.log.Error("reload failed; the configuration of before stays", zap.String("because", why), zap.Error(err))
 		return

@@ -20,9 +20,6 @@ import (
 // errSayYes is something dangerous where nobody can be asked.
 var errSayYes = errors.New("nobody is at the terminal to be asked: give --yes if it is meant")
 
-// errPrimary is a server that cannot be taken away, for it has the writes.
-var errPrimary = errors.New("it takes the writes: move them first, with heddle rw promote")
-
 // ordering are the flags of the commands that say something of servers.
 type ordering struct {
 	reason, author string
@@ -156,36 +153,11 @@ func named(ctx context.Context, fleet *sidecar.Fleet, args []string) (servers []
 
 // mayTake refuses to take a primary away, and asks before the last replica goes.
 func (o *ordering) mayTake(cmd *cobra.Command, servers []sidecar.Named, views []topology.View) error {
-	var last []string
-	for i := range views {
-		v := &views[i]
-		taken, rest := 0, 0
-		for k := range v.Members {
-			m := &v.Members[k]
-			switch goes := slices.Contains(servers, sidecar.Named{DataSource: v.DataSource, Server: m.Address}); {
-			case goes && m.Address == lastPrimary(v):
-				return fmt.Errorf("%s/%s: %w", v.DataSource, m.Address, errPrimary)
-			case goes:
-				taken++
-			case !m.Primary && m.State == topology.Up:
-				rest++
-			}
-		}
-		if taken > 0 && rest == 0 {
-			last = append(last, v.DataSource)
-		}
-	}
-	if len(last) == 0 {
-		return nil
+	last, err := sidecar.Bereft(servers, views)
+	if err != nil || len(last) == 0 {
+		return err
 	}
 	return confirmOrYes(cmd, o.yes, "No replica of "+strings.Join(last, ", ")+" is left to be read: all reads go to the primary, or fail, as the rules say")
-}
-
-func lastPrimary(v *topology.View) string {
-	if v.Primary != "" {
-		return v.Primary
-	}
-	return v.Last()
 }
 
 // confirmOrYes is confirm where no other flag says that it is meant.
@@ -214,7 +186,7 @@ func (r *rwRun) adopted(cmd *cobra.Command, fleet *sidecar.Fleet, servers []side
 		defer cancel()
 		p := newProgress(cmd.ErrOrStderr())
 		err := fleet.Look(ctx, func(living []string, seen []layout.SeenBy) bool {
-			out.Behind = behindOrders(living, seen, servers, said, revision)
+			out.Behind = sidecar.BehindOrders(living, seen, servers, said, revision)
 			if p.to != nil {
 				p.line(strings.Join(out.Behind, "; "))
 			}
@@ -233,30 +205,4 @@ func (r *rwRun) adopted(cmd *cobra.Command, fleet *sidecar.Fleet, servers []side
 		err = fmt.Errorf("%w: %s", errBehind, strings.Join(out.Behind, "; "))
 	}
 	return err
-}
-
-// behindOrders names the instances that do not do yet as was said at a revision, with why.
-func behindOrders(living []string, seen []layout.SeenBy, servers []sidecar.Named, said string, revision int64) (out []string) {
-	taken := said == layout.Drained || said == layout.Disabled
-	for _, name := range living {
-		at := slices.IndexFunc(seen, func(s layout.SeenBy) bool { return s.Instance == name })
-		switch {
-		case at < 0:
-			out = append(out, name+" has told nothing yet")
-			continue
-		case seen[at].Orders < revision:
-			out = append(out, name+" has not heard of it")
-			continue
-		}
-		open := 0
-		for _, s := range seen[at].Servers {
-			if taken && slices.Contains(servers, sidecar.Named{DataSource: s.DataSource, Server: s.Server}) {
-				open += s.Open
-			}
-		}
-		if open > 0 {
-			out = append(out, fmt.Sprintf("%s has %d connections", name, open))
-		}
-	}
-	return out
 }

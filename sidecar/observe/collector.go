@@ -29,6 +29,7 @@ type Sources struct {
 	Registrar func() *discovery.Registrar
 	Away      func() string // of the store of the rules, a sentence; "": it is reached, or there is none
 	Refused   func() []Refused
+	DDL       func() []UnfinishedDDL
 	Alarms    func() map[string]bool // data sources with replicas, and whether their replication needs an operator
 }
 

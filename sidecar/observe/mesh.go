@@ -26,6 +26,7 @@ func (s *Server) mesh(w http.ResponseWriter, _ *http.Request) {
 type endpoints struct {
 	from                         func() *rpc.View
 	state, active, conns, panics *prometheus.Desc
+	certificates                 *prometheus.Desc
 	limit, underway              *prometheus.Desc // of routes and clusters
 }
 
@@ -37,17 +38,18 @@ func endpointsOf(from func() *rpc.View) *endpoints {
 		from: from,
 		state: desc("endpoint_state", "1, with what is thought of the server: up, warming, probing, suspect, open or unreachable.",
 			"cluster", "endpoint", "state"),
-		active:   desc("endpoint_active", "Calls that the server has to answer.", "cluster", "endpoint"),
-		conns:    desc("endpoint_connections", "Connections to the server.", "cluster", "endpoint"),
-		limit:    desc("concurrency_limit", "How many calls may be under way, as it is now; by a route or a cluster that bounds them.", "of", "name"),
-		underway: desc("concurrency_active", "How many are, likewise.", "of", "name"),
-		panics:   desc("cluster_panicking", "1 while so few servers are up that it is not asked which.", "cluster"),
+		active:       desc("endpoint_active", "Calls that the server has to answer.", "cluster", "endpoint"),
+		conns:        desc("endpoint_connections", "Connections to the server.", "cluster", "endpoint"),
+		limit:        desc("concurrency_limit", "How many calls may be under way, as it is now; by a route or a cluster that bounds them.", "of", "name"),
+		underway:     desc("concurrency_active", "How many are, likewise.", "of", "name"),
+		panics:       desc("cluster_panicking", "1 while so few servers are up that it is not asked which.", "cluster"),
+		certificates: desc("certificates_refused", "1 while the cluster's certificate files have changed and cannot be used; those of before are. The log says why.", "cluster"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (e *endpoints) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{e.state, e.active, e.conns, e.panics, e.limit, e.underway} {
+	for _, d := range []*prometheus.Desc{e.state, e.active, e.conns, e.panics, e.certificates, e.limit, e.underway} {
 		ch <- d
 	}
 }
@@ -72,11 +74,8 @@ func (e *endpoints) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, c := range view.Clusters {
 		bounded("cluster", c.Name, c.Concurrency)
-		panics := 0.0
-		if c.Panicking {
-			panics = 1
-		}
-		send(e.panics, panics, c.Name)
+		send(e.panics, one(c.Panicking), c.Name)
+		send(e.certificates, one(c.Certificates != ""), c.Name)
 		for _, s := range c.Endpoints {
 			send(e.state, 1, c.Name, s.Address, s.State)
 			send(e.active, float64(s.Active), c.Name, s.Address)

@@ -28,6 +28,7 @@ type Server struct {
 	*Meter
 	Transactions *Transactions
 	Calls        *Calls
+	Reloads      *Reloads
 
 	registry *prometheus.Registry
 	why      atomic.Pointer[string]  // it is not ready; nil: it is
@@ -39,11 +40,11 @@ type Server struct {
 
 // New returns a server that counts and does not listen yet. version is what the metrics name.
 func New(version string) *Server {
-	s := &Server{Meter: newMeter(), Transactions: newTransactions(), Calls: newCalls(), registry: prometheus.NewRegistry()}
+	s := &Server{Meter: newMeter(), Transactions: newTransactions(), Calls: newCalls(), Reloads: newReloads(), registry: prometheus.NewRegistry()}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "heddle_build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
-	s.registry.MustRegister(slices.Concat(s.Meter.all(), s.Transactions.all(), s.Calls.all())...)
+	s.registry.MustRegister(slices.Concat(s.Meter.all(), s.Transactions.all(), s.Calls.all(), s.Reloads.all())...)
 	s.NotReady("starting")
 	return s
 }

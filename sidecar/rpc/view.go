@@ -49,6 +49,8 @@ type ClusterView struct {
 	Panicking   bool             `json:"panicking"` // too few are up, and checks and ejections are not asked for
 	Concurrency *ConcurrencyView `json:"concurrency,omitempty"`
 	Endpoints   []upstream.View  `json:"endpoints"`
+	// Certificates is why certificate files that have changed are not used; "": they are, or there are none.
+	Certificates string `json:"certificates,omitempty"`
 }
 
 // View is what holds now.
@@ -61,7 +63,11 @@ func (s *Server) View() *View {
 	clusters := s.clusters.Clusters()
 	for _, name := range slices.Sorted(maps.Keys(clusters)) {
 		c := clusters[name]
-		v.Clusters = append(v.Clusters, ClusterView{name, c.Balance(), c.Panicking(), concurrency(c.Concurrency), c.Views()})
+		wrong := ""
+		if err := s.clusters.Certificates(name); err != nil {
+			wrong = err.Error()
+		}
+		v.Clusters = append(v.Clusters, ClusterView{name, c.Balance(), c.Panicking(), concurrency(c.Concurrency), c.Views(), wrong})
 	}
 	return v
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -97,7 +98,18 @@ func onlyEntry(t *testing.T, h *harness.Heddle) string {
 // A shard is killed while it alters the table, which the other has done: the client is told, with the way to finish it,
 // and that way leads there.
 func TestShardKilledInDDL(t *testing.T) {
-	h, db := startHeddle(t, addrs()...)
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := startHeddleWith(t, map[string]string{"admin.address": admin}, addrs()...)
+	db := h.Open(t, "root", "", "shop")
+	fill(t, db)
+	left := func(state string, n int) {
+		t.Helper()
+		name := fmt.Sprintf("heddle_ddl_unfinished{state=%q}", state)
+		eventually(t, fmt.Sprint(name, " is ", n), func() bool { return metric(t, admin, name) == float64(n) })
+	}
 	block(t)
 	ended := make(chan error, 1)
 	go func() {
@@ -105,14 +117,20 @@ func TestShardKilledInDDL(t *testing.T) {
 		ended <- err
 	}()
 	waiting(t, "w")
+	left("running", 1)
 	if err := env.Shards[1].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	err := <-ended
+	err = <-ended
 	if err == nil || !strings.Contains(err.Error(), "done on ds_0; failed on ds_1") {
 		t.Fatalf("DDL on a shard that dies: %v", err)
 	}
 	id := onlyEntry(t, h)
+	left("unfinished", 1)
+	left("running", 0)
+	if age := metric(t, admin, `heddle_ddl_unfinished_age_seconds{state="unfinished"}`); age <= 0 {
+		t.Errorf("the entry is %v seconds old", age)
+	}
 	if !strings.Contains(err.Error(), "heddle ddl resume "+id) {
 		t.Errorf("%v does not say how to finish it", err)
 	}
@@ -135,6 +153,7 @@ func TestShardKilledInDDL(t *testing.T) {
 	says(t, h, 0, []string{"run", id + " is done"}, "ddl", "resume", id)
 	says(t, h, 0, []string{"nothing is left to do"}, "ddl", "resume", id)
 	says(t, h, 0, []string{"nothing is unfinished"}, "ddl", "list")
+	left("unfinished", 0)
 	if n := count(t, db, "SELECT SUM(w) FROM accounts"); n != 280 {
 		t.Errorf("the new column sums to %d, want 280", n)
 	}

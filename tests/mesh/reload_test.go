@@ -26,13 +26,15 @@ type reloading struct {
 	rules    string
 	users    string
 	set      map[string]string
+	admin    string // where it tells metrics
 }
 
 const halves = "{ds_0: 0-8191, ds_1: 8192-16383}"
 
 func startReloading(t *testing.T) *reloading {
 	t.Helper()
-	r := &reloading{t: t, database: labName(t), users: "users: {root: {}}", set: map[string]string{"pool.wait_timeout": "100ms"}}
+	r := &reloading{t: t, database: labName(t), users: "users: {root: {}}", admin: freeAddr(t)}
+	r.set = map[string]string{"pool.wait_timeout": "100ms", "admin.address": r.admin}
 	if err := env.CreateSchema(t.Context(), r.database); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +63,12 @@ func (r *reloading) write(says string) {
 	eventually(r.t, 10*time.Second, "the log says "+says, func() bool { return strings.Count(r.h.Log(), says) > before })
 }
 
+// tells waits until the metrics have a line: they are told a moment before the log.
+func (r *reloading) tells(line string) {
+	r.t.Helper()
+	eventually(r.t, 10*time.Second, "the metrics have "+line, func() bool { return strings.Contains(fetch(r.t, r.admin, "/metrics"), "\n"+line+"\n") })
+}
+
 func (r *reloading) open(user string) *sql.DB {
 	r.t.Helper()
 	return r.h.Open(r.t, user, "", r.database)
@@ -84,6 +92,8 @@ func TestReloadDocuments(t *testing.T) {
 	if err := r.open("weaver").PingContext(t.Context()); number(err) != 1045 {
 		t.Errorf("an account that there is not: %v", err)
 	}
+	r.tells("heddle_reload_failed 0")
+	r.tells(`heddle_reloads_total{outcome="failed"} 0`)
 	r.users = "users: {root: {}, weaver: {}}"
 	r.write("reloaded")
 	if err := r.open("weaver").PingContext(t.Context()); err != nil {
@@ -106,6 +116,7 @@ func TestReloadDocuments(t *testing.T) {
 	if log := r.h.Log(); !strings.Contains(log, "place rows of fresh, t elsewhere") {
 		t.Errorf("the log does not say why:\n%s", log)
 	}
+	r.tells("heddle_reload_failed 1")
 	if err := r.open("weaver").PingContext(t.Context()); err != nil {
 		t.Errorf("half of a reload that failed is in force: %v", err)
 	}
@@ -118,6 +129,7 @@ func TestReloadDocuments(t *testing.T) {
 	r.write("place rows of lone elsewhere")
 	r.place(halves, "  fresh: {key: id}\n  listed: {key: id, algorithm: {type: list, values: [[1], [2]]}}\nsingle: {ds_1: [lone]}\n")
 	r.write("reloaded")
+	r.tells("heddle_reload_failed 0")
 	says(t, db, "CREATE TABLE listed (id INT PRIMARY KEY, b INT)", 0, "")
 	says(t, db, "INSERT INTO listed VALUES (3, 1)", 1235, `a row of listed with id = "3", a sharding key that no shard takes`)
 	says(t, db, "ALTER TABLE listed ADD UNIQUE (b)", 1235, "the unique key on (b) lacks the sharding key (id)")
@@ -125,6 +137,7 @@ func TestReloadDocuments(t *testing.T) {
 	r.place(halves, "  fresh: {key: id}\n")
 	r.users = "users: {root: {pasword: x}}"
 	r.write("reload failed")
+	r.tells("heddle_reload_failed 1")
 	if err := db.PingContext(t.Context()); err != nil {
 		t.Error(err)
 	}

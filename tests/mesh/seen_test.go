@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/sidecar/observe"
@@ -149,34 +150,42 @@ func checkDigests(t *testing.T, l *lab, rows []digest.Row) {
 // elsewhere are metrics that an instance has only when there is something to tell, with who looks at them then.
 var elsewhere = map[string]string{
 	"heddle_replica_lag_seconds": "tests/replicas", "heddle_replication_alarm": "tests/replicas", "heddle_document_refused": "TestStoreWiped",
+	"heddle_rpc_certificates_refused": "tests/rpc",
 }
 
-var (
-	selector = regexp.MustCompile(`\b((?:heddle|process|go)_[a-z_]+)(?:\{([^}]*)\})?`)
-	matcher  = regexp.MustCompile(`([a-z_]+)\s*(?:=~|!~|!=|=)\s*"`)
-)
+// grafana are the variables of its queries, with what stands for them here.
+var grafana = strings.NewReplacer("$__rate_interval", "5m", "$instance", ".*")
 
-// checkQuery looks each metric of a query up among those that an instance has, with the labels that it is chosen by.
+// checkQuery has a query be PromQL, and looks each metric of it up among those that an instance has, with the labels that it is chosen by.
 func checkQuery(t *testing.T, where, expr, metrics string) (names []string) {
 	t.Helper()
-	if strings.Count(expr, "(") != strings.Count(expr, ")") {
-		t.Errorf("%s: the brackets of %s do not match", where, expr)
+	query, err := parser.ParseExpr(grafana.Replace(expr))
+	if err != nil {
+		t.Errorf("%s: %s: %v", where, expr, err)
+		return nil
 	}
-	for _, of := range selector.FindAllStringSubmatch(expr, -1) {
-		name := of[1]
-		names = append(names, name)
-		if elsewhere[name] != "" {
-			continue
+	parser.Inspect(query, func(node parser.Node, _ []parser.Node) error {
+		chosen, ok := node.(*parser.VectorSelector)
+		if !ok {
+			return nil
 		}
-		series := regexp.MustCompile(`(?m)^` + name + `[ {].*$`).FindString(metrics)
+		names = append(names, chosen.Name)
+		if elsewhere[chosen.Name] != "" {
+			return nil
+		}
+		series := regexp.MustCompile(`(?m)^` + chosen.Name + `[ {].*$`).FindString(metrics)
 		if series == "" {
-			t.Errorf("%s asks for %s, which nobody exports", where, name)
+			t.Errorf("%s asks for %s, which nobody exports", where, chosen.Name)
 		}
-		for _, label := range matcher.FindAllStringSubmatch(of[2], -1) {
-			if label[1] != "instance" && !strings.Contains(series, label[1]+`="`) { // which Prometheus gives
-				t.Errorf("%s chooses %s by %s, which it does not have", where, name, label[1])
+		for _, m := range chosen.LabelMatchers {
+			if m.Name != "__name__" && m.Name != "instance" && !strings.Contains(series, m.Name+`="`) { // which Prometheus gives
+				t.Errorf("%s chooses %s by %s, which it does not have", where, chosen.Name, m.Name)
 			}
 		}
+		return nil
+	})
+	if len(names) == 0 {
+		t.Errorf("%s: %s asks for no metric", where, expr)
 	}
 	return names
 }

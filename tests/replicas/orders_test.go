@@ -238,6 +238,63 @@ func TestOrders(t *testing.T) {
 	t.Logf("%d reads, the longest took %v", reads.done, reads.longest.Round(time.Millisecond))
 }
 
+// TestOrdersBySQL: a replica is disabled and enabled by a statement as by the command, on all instances, by accounts that may, and not where
+// nothing would be left to be read.
+func TestOrdersBySQL(t *testing.T) {
+	c := cluster(t, 2)
+	m := newMesh(t, "{balancer: weighted, read_your_writes: off}", c)
+	a, b := m.start(t, "a"), m.start(t, "b")
+	dba := a.Open(t, "dba", "", "shop")
+	refused := func(on *harness.Heddle, user, statement string, number uint16, says string) {
+		t.Helper()
+		_, err := on.Open(t, user, "", "shop").ExecContext(t.Context(), statement)
+		if code(err) != number || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s, by %s: %v; want %d that says %q", statement, user, err, number, says)
+		}
+	}
+	const disable, enable = "ALTER READWRITE_SPLITTING RULE ds_0 DISABLE replica1 FROM shop", "ALTER READWRITE_SPLITTING RULE ds_0 ENABLE replica1"
+	refused(a, "root", disable, 1227, "admin")
+	exec(t, dba, disable)
+	for range 20 {
+		for _, h := range []*harness.Heddle{a, b} {
+			if got := value(t, h.Open(t, "root", "", "shop"), "SELECT id FROM whoami"); got != "2" {
+				t.Fatalf("answered by %s while 1 is disabled", got)
+			}
+		}
+	}
+	states := func() (out string) {
+		rows, err := dba.QueryContext(t.Context(), "SHOW STATUS FROM READWRITE_SPLITTING RULES")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name, unit, status, state, why string
+			if err := rows.Scan(&name, &unit, &status, &state, &why); err != nil {
+				t.Fatal(err)
+			}
+			out += status + " " + state + " " + why + "; "
+		}
+		return out
+	}
+	if got := states(); !strings.HasPrefix(got, "DISABLED disabled by dba@") || !strings.Contains(got, "; ENABLED up ; ") {
+		t.Errorf("the states are %s", got)
+	}
+	if out := m.must(t, "status"); !strings.Contains(out, "by dba@") {
+		t.Errorf("who said it is not told:\n%s", out)
+	}
+	refused(a, "dba", "ALTER READWRITE_SPLITTING RULE ds_0 DISABLE declared", 1105, "it takes the writes")
+	refused(b, "dba", "ALTER READWRITE_SPLITTING RULE ds_0 DISABLE '"+c.Servers[2].Addr()+"'", 1105, "heddle rw disable ds_0/"+c.Servers[2].Addr()+" --yes")
+	refused(a, "dba", "ALTER READWRITE_SPLITTING RULE ds_0 ENABLE replica7", 1105, "it has declared (")
+	refused(a, "dba", "ALTER READWRITE_SPLITTING RULE elsewhere ENABLE replica1", 1105, "there is no read/write splitting rule elsewhere")
+	exec(t, b.Open(t, "dba", "", "shop"), enable)
+	eventually(t, "it is read again", func() bool { return value(t, one(t, a), "SELECT id FROM whoami") == "1" })
+	if got := states(); strings.Contains(got, "DISABLED") {
+		t.Errorf("the states are %s", got)
+	}
+	refused(serve(t, "{}", c), "dba", disable, 1235, "etcd")
+}
+
 // rules are those of serve.
 func rules(splitting string, all ...*harness.Replicated) string {
 	var sources, slots strings.Builder

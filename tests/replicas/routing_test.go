@@ -9,7 +9,7 @@ import (
 // who asks which server answers a statement that contains SELECT id FROM whoami.
 func TestWhereStatementsRun(t *testing.T) {
 	c := cluster(t, 2)
-	h := serve(t, "{balancer: round_robin}", c)
+	h := serve(t, "{balancer: round_robin, writer_hostgroup: 0, reader_hostgroup: 20}", c)
 	db := h.Open(t, "root", "", "shop")
 	exec(t, db, "CREATE TABLE notes (id INT PRIMARY KEY, n INT)", "INSERT INTO notes VALUES (1, 1)")
 	caughtUp(t, c, 1, 0)
@@ -49,6 +49,17 @@ func TestWhereStatementsRun(t *testing.T) {
 		"/* maxscale route to master */ SELECT id FROM whoami":                   "0",
 		"SELECT id FROM whoami -- maxscale route to slave":                       "12",
 		"SELECT id FROM whoami -- other words":                                   "12",
+		"SELECT id FROM whoami -- maxscale route to server other":                "12",
+		"SELECT id FROM whoami -- maxscale max_slave_replication_lag=2":          "0", // replicas may be ten seconds late
+		"SELECT id FROM whoami -- maxscale max_slave_replication_lag=1m":         "12",
+		"/* hostgroup=0 */ SELECT id FROM whoami":                                "0",
+		"SELECT /*+ ;hostgroup=0;create_new_connection=1 */ id FROM whoami":      "0",
+		"/* hostgroup=20 */ SELECT id FROM whoami":                               "12",
+		"/* hostgroup=20 */ SELECT id FROM whoami FOR UPDATE":                    "0",
+		"/* hostgroup=30; cache_ttl=1000 */ SELECT id FROM whoami":               "12",
+		"/* max_lag_ms=500 */ SELECT id FROM whoami":                             "0",
+		"/* max_lag_ms=10000 */ SELECT id FROM whoami":                           "12",
+		"/* min_gtid=a:1 */ SELECT id FROM whoami":                               "0",
 	} {
 		if got := answered(query, 4); got != want {
 			t.Errorf("%s: answered by %s, want %s", query, got, want)

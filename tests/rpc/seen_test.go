@@ -68,6 +68,7 @@ routes:
 			fmt.Sprintf(`heddle_rpc_endpoint_state{cluster="sick",endpoint=%q,state="suspect"} 1`, ill),
 			fmt.Sprintf(`heddle_rpc_endpoint_calls_total{class="2",cluster="web",endpoint=%q} 1`, up),
 			`heddle_rpc_cluster_panicking{cluster="sick"} 1`,
+			`heddle_rpc_certificates_refused{cluster="web"} 0`,
 		} {
 			if !strings.Contains(metrics, line+"\n") {
 				return false

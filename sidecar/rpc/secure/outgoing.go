@@ -14,7 +14,8 @@ import (
 type Outgoing struct {
 	files  Files
 	config atomic.Pointer[tls.Config]
-	looks  string // of the files, when they were read last
+	wrong  atomic.Pointer[error] // with the files as they are now; nil: nothing
+	looks  string                // of the files, when they were read last
 }
 
 // NewOutgoing reads the files.
@@ -34,10 +35,20 @@ func (o *Outgoing) Refresh() (changed bool, err error) {
 	o.looks = looks
 	c, err := o.files.Cluster()
 	if err != nil {
+		o.wrong.Store(&err)
 		return false, err
 	}
+	o.wrong.Store(nil)
 	o.config.Store(c)
 	return true, nil
+}
+
+// Wrong is why the files as they are now are not used, and those of before are; nil: they are. Any goroutine may ask.
+func (o *Outgoing) Wrong() error {
+	if err := o.wrong.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // appearance is what a change of a file's content changes.

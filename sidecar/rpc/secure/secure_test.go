@@ -171,12 +171,18 @@ func TestRefresh(t *testing.T) {
 	if _, err := o.Refresh(); err == nil {
 		t.Error("half a certificate is taken")
 	}
+	if o.Wrong() == nil {
+		t.Error("nothing is wrong with half a certificate")
+	}
 	if said, err := asks(t, addr, o); said != "spiffe://mesh/old" {
 		t.Errorf("beside half a certificate: %q, %v", said, err)
 	}
 	a.Issue(t, "client", certstest.Leaf{URI: "spiffe://mesh/new"})
 	if changed, err := o.Refresh(); !changed || err != nil {
 		t.Errorf("a new certificate: %t, %v", changed, err)
+	}
+	if err := o.Wrong(); err != nil {
+		t.Errorf("with a new certificate is wrong: %v", err)
 	}
 	if said, err := asks(t, addr, o); said != "spiffe://mesh/new" {
 		t.Errorf("with a new certificate: %q, %v", said, err)

@@ -67,6 +67,16 @@ func (s *Set) Clusters() map[string]*Cluster {
 	return maps.Clone(s.clusters)
 }
 
+// Certificates is what is wrong with the changed certificate files of a cluster, whose files of before serve; nil: nothing.
+func (s *Set) Certificates(cluster string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.secure[cluster]; o != nil {
+		return o.Wrong()
+	}
+	return nil
+}
+
 // Adopt makes the clusters be those. Calls under way go on where they are; an endpoint that is left by all ends when they have.
 func (s *Set) Adopt(clusters map[string]*route.Cluster) error {
 	s.mu.Lock()
