@@ -285,7 +285,7 @@ func (p *planning) finish() {
 	p.plan.Locked = p.env.Locked
 	p.plan.Anywhere = p.anywhere()
 	for _, t := range p.tables {
-		if t.system || t.gathered != nil {
+		if t.system || t.gathered != nil || t.own {
 			continue
 		}
 		p.plan.Unguarded = p.plan.Unguarded || !guarded(t.place.Layout)
