@@ -28,11 +28,8 @@ func (p *planning) transfer(t *table, refused error) error {
 	if slices.ContainsFunc(p.tables, func(t *table) bool { return t.system }) {
 		return refused // their rows tell of one server
 	}
-	if err := p.requireSchema(t); err != nil {
+	if err := p.allThere(); err != nil {
 		return err
-	}
-	if t.schema == nil {
-		return sqlerr.NoSuchTable(t.db, t.name)
 	}
 	input, err := p.source(c.Source)
 	if err != nil {
