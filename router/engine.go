@@ -18,6 +18,9 @@ func (p *planning) engine() error {
 		switch p.stmt.Tables[i].Role {
 		case parser.RoleInsert, parser.RoleUpdate, parser.RoleDelete:
 			schema, known := p.snap.Table(t.db, t.name)
+			if t.own {
+				schema, known = t.schema, true
+			}
 			if !known && len(t.nodes()) > 1 {
 				p.need(t)
 			} else if schema != nil && schema.Engine != "" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
 	"github.com/heddle-mesh/heddle/parser"
+	"github.com/heddle-mesh/heddle/router/catalog"
 	"github.com/heddle-mesh/heddle/router/plan"
 )
 
@@ -20,6 +21,15 @@ type Env struct {
 	NoAutoValueOnZero bool // sql_mode holds NO_AUTO_VALUE_ON_ZERO
 	// Hinted names, in lower case, the tables for which the session gives a hint's value (Router.ShardValue); "" is all.
 	Hinted []string
+	// Temporary are the session's temporary tables that the statement names. A plan with them is for this session, and for as
+	// long as they are what they are.
+	Temporary []Temporary
+}
+
+// Temporary is a temporary table of a session. It is on one connection and hides every other table of its name.
+type Temporary struct {
+	DataSource string
+	Schema     *catalog.TableSchema // its logical database and name in it
 }
 
 // Facts are the answers that the caller gathered for one statement. The zero Facts knows nothing.

@@ -85,6 +85,9 @@ func (pl *Planner) begin(ctx context.Context, p *planning) (*plan.Plan, error) {
 		return pl.begin(ctx, &planning{planner: pl, stmt: whole, env: env, snap: snap, facts: facts, plan: &plan.Plan{}, given: p.given, intoFirst: true, depth: p.depth, plannings: p.plannings})
 	}
 	if err := p.resolveTables(); err != nil {
+		return nil, p.firstAbsent(err)
+	}
+	if err := p.absent(); err != nil {
 		return nil, err
 	}
 	if err := p.readHints(); err != nil {
@@ -285,7 +288,7 @@ func (p *planning) finish() {
 	p.plan.Locked = p.env.Locked
 	p.plan.Anywhere = p.anywhere()
 	for _, t := range p.tables {
-		if t.system || t.gathered != nil {
+		if t.system || t.gathered != nil || t.own {
 			continue
 		}
 		p.plan.Unguarded = p.plan.Unguarded || !guarded(t.place.Layout)

@@ -304,8 +304,12 @@ func (p *planning) planOther() error {
 		}
 	}
 	if p.stmt.Kind == parser.CreateTemporaryTable {
-		if err := p.likeOneShard(p.createdView()); err != nil {
+		made := p.createdView()
+		if err := p.likeOneShard(made); err != nil {
 			return err
+		}
+		if t := p.anySharded(); t != nil && t != made {
+			return p.createTemporary(made)
 		}
 	}
 	if t := p.anySharded(); t != nil {

@@ -18,6 +18,7 @@ type table struct {
 	schema   *catalog.TableSchema // nil: not known, or no such table
 	system   bool                 // of information_schema and its kin
 	gathered *gathered            // a temporary table, wherever the statement runs
+	own      bool                 // a temporary table of the session, on one connection
 
 	algorithm sharding.Algorithm // of sharded tables
 	keys      []sharding.KeyType
@@ -110,6 +111,10 @@ func (p *planning) table(db, name string) (*table, error) {
 		}
 	}
 	t := &table{db: db, name: name, index: len(p.tables)}
+	if p.ownTemporary(t) {
+		p.tables = append(p.tables, t)
+		return t, nil
+	}
 	if systemSchemas[strings.ToLower(db)] {
 		if _, own := p.snap.Database(db); !own || p.passThrough(db) {
 			t.system = true
@@ -136,6 +141,24 @@ func (p *planning) table(db, name string) (*table, error) {
 	}
 	p.tables = append(p.tables, t)
 	return t, p.lookUp(t)
+}
+
+// ownTemporary makes t the session's temporary table of its name, if there is one.
+func (p *planning) ownTemporary(t *table) bool {
+	l, ok := p.snap.Database(t.db)
+	if !ok {
+		return false
+	}
+	for i := range p.env.Temporary {
+		of := &p.env.Temporary[i]
+		if !p.sameName(of.Schema.Database, t.db) || !p.sameName(of.Schema.Name, t.name) {
+			continue
+		}
+		t.own, t.schema = true, of.Schema
+		t.place = catalog.Placement{Kind: catalog.KindSingle, Layout: l, Single: l.SingleNode(of.DataSource, t.name)}
+		return true
+	}
+	return false
 }
 
 // readsVirtual reports whether the statement does no more than read a table that servers make up. All else is an error, or

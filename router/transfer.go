@@ -28,11 +28,8 @@ func (p *planning) transfer(t *table, refused error) error {
 	if slices.ContainsFunc(p.tables, func(t *table) bool { return t.system }) {
 		return refused // their rows tell of one server
 	}
-	if err := p.requireSchema(t); err != nil {
+	if err := p.allThere(); err != nil {
 		return err
-	}
-	if t.schema == nil {
-		return sqlerr.NoSuchTable(t.db, t.name)
 	}
 	input, err := p.source(c.Source)
 	if err != nil {
@@ -68,7 +65,12 @@ func (p *planning) source(c *parser.Clauses) (plan.Node, error) {
 	if err := p.refuseTable(c); err != nil {
 		return nil, err
 	}
-	text := c.Span.In(p.stmt.Text)
+	return p.sourceOf(c.Span)
+}
+
+// sourceOf is source of a query by its place in the text.
+func (p *planning) sourceOf(query parser.Span) (plan.Node, error) {
+	text := query.In(p.stmt.Text)
 	stmt, err := parser.Parse(text, p.stmt.Mode)
 	if err != nil {
 		return nil, p.refuse("INSERT … SELECT of a query that Heddle cannot read")
@@ -83,7 +85,7 @@ func (p *planning) source(c *parser.Clauses) (plan.Node, error) {
 	}
 	before := 0
 	for _, a := range p.stmt.Args {
-		if int(a.Start) < c.Start {
+		if int(a.Start) < query.Start {
 			before++
 		}
 	}

@@ -44,9 +44,9 @@ func (t *tree) prepare(ctx context.Context, target *plan.Target, template *rewri
 	}
 	conn := h.lease.Conn()
 	prepare := conn.Prepare
-	varies := t.x.st.parsed.Uses.Has(parser.UseSysVar | parser.UseUserVarRead)
+	varies := t.x.st.parsed.Uses.Has(parser.UseSysVar|parser.UseUserVarRead) || t.s.temporaryOf(t.x.st.parsed) != ""
 	if varies || t.warned != nil {
-		prepare = conn.PrepareOwn // one of the connection's own may have been prepared under another value
+		prepare = conn.PrepareOwn // one of the connection's own may have been prepared under another value, or before another table
 	}
 	stmt, err := prepare(ctx, string(sql))
 	if err != nil {
@@ -114,7 +114,7 @@ func (t *tree) columns(ctx context.Context) ([]sqltypes.Column, error) {
 		_, err := t.prepareText(ctx, l.Parts[0].Target, l.Route, l.Parts[0].SQL)
 		return nil, err
 	}
-	if _, parts := t.x.plan.Root.(*plan.Gather); parts && (assigns(t.x.st.parsed) || changesRows[t.x.st.parsed.Kind]) {
+	if _, parts := t.x.plan.Root.(*plan.Gather); parts && (assigns(t.x.st.parsed) || changesRows[t.x.st.parsed.Kind] || t.x.st.parsed.Kind == parser.CreateTemporaryTable) {
 		return nil, nil // described already, and without columns
 	}
 	t.anyArguments()

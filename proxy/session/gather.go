@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/exec"
 	"github.com/heddle-mesh/heddle/proxy/merge"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -17,6 +18,9 @@ import (
 func (s *Session) runGather(ctx context.Context, x *execution, n *plan.Gather) error {
 	if changesRows[x.st.parsed.Kind] {
 		return s.runGatherWrite(ctx, x, n)
+	}
+	if x.st.parsed.Kind == parser.CreateTemporaryTable {
+		return s.runGatherCreate(ctx, x, n)
 	}
 	run := func() error { return s.runTree(ctx, x, n) }
 	if assigns(x.st.parsed) {

@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -54,7 +53,10 @@ func (s *Session) followPins(ctx context.Context, x *execution, h *held) {
 	switch st.Kind {
 	case parser.CreateTemporaryTable:
 		s.eachChanged(st, h.temporary.add)
-	case parser.DropTemporaryTable: // as it succeeded, none of these names is a temporary table's any more
+		if st.DDL != nil && st.DDL.Select.Present() && s.txn != nil {
+			s.indelible = true // a server keeps the rows whatever becomes of the transaction, and warns of that
+		}
+	case parser.DropTemporaryTable, parser.DropTable: // as it succeeded, none of these names is a temporary table's any more
 		s.eachChanged(st, func(name string) { delete(h.temporary.names, name) })
 		if h.temporary.gone() {
 			h.unpin(temporaryPin)
@@ -99,17 +101,18 @@ func besideOthers(name string) error {
 }
 
 // mayMeet refuses a statement that names a temporary table and does not run where that is: elsewhere another table may have its
-// name.
-func (s *Session) mayMeet(x *execution) error {
+// name. What is for more than its server is planned anew, unless that has just been done.
+func (s *Session) mayMeet(ctx context.Context, x *execution) error {
 	name := s.temporaryOf(x.st.parsed)
-	if name == "" || x.plan == nil {
+	if x.plan == nil || name == "" && x.st.turn == 0 || name != "" && straight(x.plan) && x.st.turn == 0 {
 		return nil
 	}
-	root := x.plan.Root
-	if t, ok := root.(*plan.Transfer); ok && !slices.ContainsFunc(x.st.parsed.Tables, func(r parser.TableRef) bool { return r.Role == parser.RoleInsert && r.Name == name }) {
-		root = t.Input // the rows are read where they are
+	if x.st.turn != s.turn {
+		if err := s.planAgain(ctx, x, false); err != nil {
+			return err
+		}
 	}
-	if route := plan.Straight(root); route != nil && len(route.Targets) == 1 {
+	if name == "" || straight(x.plan) || s.reachesTemporaries(x.plan.Root) {
 		return nil
 	}
 	return besideOthers(name)

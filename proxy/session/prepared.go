@@ -219,6 +219,9 @@ func (s *Session) shape(ctx context.Context, stmt *prepared) (params, columns []
 	x := execution{st: stmt.st, plan: stmt.st.plan, own: stmt.st.argsOf(&stmt.scan, stmt.text), form: exec.BinaryRows}
 	x.args = &x.own
 	x.need = needs(stmt.st.parsed)
+	if stmt.st.known != nil {
+		defer s.know(stmt.st.known)()
+	}
 	if s.locked != nil && cacheable[x.st.parsed.Kind] { // others open no table before they run
 		if err := s.mayUse(&x); err != nil {
 			return nil, nil, err

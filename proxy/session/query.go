@@ -88,11 +88,15 @@ func (s *Session) execute(ctx context.Context, x *execution) error {
 	kind := x.st.parsed.Kind
 	s.diag.begin(x.st.parsed, s.srv.Flavour.MariaDB)
 	s.wish = x.st.wish
-	if len(s.held) > 0 {
+	if len(s.held) > 0 || x.st.turn != 0 {
 		s.obscure(kind)
-		if err := s.mayMeet(x); err != nil {
+		if err := s.mayMeet(ctx, x); err != nil {
 			return s.writeError(err)
 		}
+	}
+	s.turn++
+	if x.st.known != nil {
+		defer s.know(x.st.known)()
 	}
 	if s.xa != nil {
 		if err := s.inXA(x); err != nil {

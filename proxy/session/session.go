@@ -70,6 +70,8 @@ type Session struct {
 	xa              *clientXA       // that the client has begun by XA START
 	viewed          *txn.Txn        // a READ ONLY transaction whose snapshots are known to fit
 	held            []*held         // in data source order
+	turn            uint64          // counts statements
+	known           []temporary     // that the statement under way names, where its planning had to know of them
 	writes          *replica.User   // what the user has written; nil: no data source has replicas
 	reading         bool            // the statement under way may be answered by replicas
 	readHinted      bool            // because a hint says so

@@ -49,6 +49,10 @@ type Statement struct {
 	params  bool  // parameters may have made them
 	limits  []int // the parameters of LIMITs
 
+	// turn is Session.turn when the statement was planned with temporary tables of its session; 0: it was planned without.
+	turn  uint64
+	known []temporary // those
+
 	// Marks stand in the cache where a key does not tell all that a plan depends on, and say by which longer one to look
 	// the statement up: by one that tells the lengths of lists, or by one with the literals of these numbers.
 	whole    bool
@@ -258,15 +262,10 @@ func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement
 	if err != nil && s.statable(parsed) {
 		return &Statement{parsed: parsed}, nil // the statement proper is planned, and has what errors there are
 	}
-	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeNoSuchTable {
-		if name := s.temporaryOf(parsed); name != "" {
-			return nil, besideOthers(name) // which a server sees on its own connection only
-		}
-	}
 	if err != nil {
 		return nil, err
 	}
-	if cacheable[parsed.Kind] {
+	if cacheable[parsed.Kind] && st.turn == 0 {
 		s.keep(st, text)
 	}
 	return st, nil
@@ -329,12 +328,24 @@ func (s *Session) planAlone(ctx context.Context, parsed *parser.Statement, env r
 // planWith plans; scatter asks for a plan that does not depend on which shard a value of the key is on, given for one for
 // parameters of the types of these expressions (router.Facts.Given).
 func (s *Session) planWith(ctx context.Context, parsed *parser.Statement, scatter bool, given []string) (*Statement, error) {
+	st, err := s.planKnowing(ctx, parsed, scatter, given)
+	if len(s.held) == 0 {
+		return st, err
+	}
+	return s.knowing(ctx, parsed, st, err, func() (*Statement, error) { return s.planKnowing(ctx, parsed, scatter, given) })
+}
+
+// planKnowing is planWith that knows of the temporary tables in s.known.
+func (s *Session) planKnowing(ctx context.Context, parsed *parser.Statement, scatter bool, given []string) (*Statement, error) {
 	epoch := s.srv.Catalogs.Epoch()
 	snap := s.srv.Catalogs.Current()
 	facts := &router.Facts{Columns: map[string][]sqltypes.Column{}, Refused: map[string]bool{}, Collations: s.srv.Collations, Scatter: scatter, Given: given, Reread: map[string]bool{}}
 	env := router.Env{
 		Database: s.db, User: s.who.User, Mode: s.mode, Limited: s.who.Databases != nil, Locked: s.locked != nil, NoAutoValueOnZero: s.mode.SQLMode.Has(parser.NoAutoValueOnZero),
 		Hinted: s.hintedTables(),
+	}
+	for i := range s.known {
+		env.Temporary = append(env.Temporary, s.known[i].Temporary)
 	}
 	reread := false
 	for range maxPlanningRounds {
@@ -461,6 +472,9 @@ func (s *Session) aside(ctx context.Context, t *plan.Target, flags backend.Flags
 	state.SetLastInsertID(s.diag.lastID)
 	if err = s.reachable(lease); err == nil {
 		err = lease.Apply(ctx, state, need)
+	}
+	if err == nil {
+		err = s.lendTemporaries(ctx, lease)
 	}
 	if err != nil {
 		lease.Destroy()
