@@ -99,10 +99,12 @@ type recovery struct {
 	xid     xa.XID
 	machine xa.Recovery
 	pause   time.Duration
-	age     time.Duration // of the branch since it was marked, as far as known
-	other   time.Time     // since when the number of its connection is a stranger's; zero: it is not
-	unknown bool          // to its server, which has not been asked since whether it lists the branch
-	refused int           // how often it was unknown, and listed
+	age     time.Duration // of the branch since it was marked, when it was looked at last
+	looked  time.Time
+	marked  bool      // it was, when it was looked at last
+	other   time.Time // since when the number of its connection is a stranger's; zero: it is not
+	unknown bool      // to its server, which has not been asked since whether it lists the branch
+	refused int       // how often it was unknown, and listed
 	last    error
 }
 
@@ -115,7 +117,9 @@ const refusals = 2
 
 func (w *recovery) look(ctx context.Context, at *txnlog.Server) (xa.Finding, error) {
 	found, seen, err := at.Look(ctx, w.xid)
-	w.age = max(w.age, seen.Age)
+	if err == nil {
+		w.age, w.looked, w.marked = max(w.aged(), seen.Age), time.Now(), seen.Marked
+	}
 	switch {
 	case err == nil && seen.Has && w.refused >= refusals:
 		return xa.Attached, nil
@@ -129,11 +133,22 @@ func (w *recovery) look(ctx context.Context, at *txnlog.Server) (xa.Finding, err
 	return found, err
 }
 
-// kill ends the connection that has the branch.
+// aged is how old the branch is, as far as known; 0: it is not.
+func (w *recovery) aged() time.Duration {
+	if w.age == 0 {
+		return 0
+	}
+	return w.age + time.Since(w.looked)
+}
+
+// kill ends the connection that has the branch. Where the mark has gone since it was listed, none has: who has the number may be whoever the owner has given it to.
 func (w *recovery) kill(ctx context.Context, at *txnlog.Server) (xa.Finding, error) {
-	age := w.age
-	if w.refused >= refusals {
+	age := w.aged()
+	switch {
+	case w.refused >= refusals:
 		age = 0
+	case !w.marked:
+		return xa.Fine, nil
 	}
 	if err := at.Kill(ctx, w.xid.Branch.Conn, age); err != nil {
 		return xa.Away, err
@@ -217,8 +232,8 @@ func (w *recovery) nameless(ctx context.Context, m xa.Move) (answered bool, foun
 // hands: but only if its connection is in that very transaction still.
 func (w *recovery) finishBranch(ctx context.Context, at, home *txnlog.Server, commit bool) (xa.Finding, error) {
 	var err error
-	if !commit && w.age > 0 {
-		err = home.Kill(ctx, w.xid.Branch.Home, w.age)
+	if !commit && w.marked && w.age > 0 {
+		err = home.Kill(ctx, w.xid.Branch.Home, w.aged())
 	}
 	found, err2 := at.Finish(ctx, w.xid, commit)
 	return found, errors.Join(err, err2)

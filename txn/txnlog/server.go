@@ -274,8 +274,10 @@ func (s *Server) Ages(ctx context.Context, of []xa.XID) (map[xa.GTRID]time.Durat
 // Seen is what a look at a branch's connection has shown beside its finding.
 type Seen struct {
 	Age time.Duration // of the branch, since it was marked; 0: not known
+	// Marked: the branch's mark is there, and Age is known. Without it nobody has the branch, for none is prepared before it is marked.
+	Marked bool
 	// Stranger: there is a connection of that number, and it is in no transaction as old as the branch. It is another's, as after a failover, whose
-	// server has numbers of its own; or it has ended and is about to go.
+	// server has numbers of its own, or when the branch's owner has gone on with it; or it has ended and is about to go.
 	Stranger bool
 	Has      bool // a connection of that number is in a transaction, however old
 }
@@ -288,7 +290,7 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 	if err != nil {
 		return xa.Away, seen, err
 	}
-	seen.Age = time.Duration(p.age * float64(time.Second))
+	seen.Age, seen.Marked = time.Duration(p.age*float64(time.Second)), p.known
 	if s.Detaches {
 		return xa.Fine, seen, nil
 	}
@@ -302,7 +304,7 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 	}
 	since, has := pic.since[x.Branch.Conn]
 	seen.Has = has
-	old := has && (!p.known || since+clockSlack >= p.age)
+	old := has && p.known && since+clockSlack >= p.age
 	younger := p.known && p.up+clockSlack < p.age // the server is: whoever has the number now is another
 	switch {
 	case old:
@@ -310,7 +312,7 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 	case younger || !listed && !has:
 		return xa.Fine, seen, nil
 	}
-	seen.Stranger = p.known
+	seen.Stranger = true
 	return xa.Attached, seen, nil
 }
 

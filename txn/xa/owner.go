@@ -87,6 +87,7 @@ type part struct {
 	gone  bool // its connection is closed or lost, or nothing is left to do on it
 	bad   bool // the reply to the phase's action was not OK
 	late  bool // decided, and not known to be delivered
+	open  bool // its prepare was sent, and it is not known to be rolled back: it may be prepared yet
 }
 
 type phase uint8
@@ -170,6 +171,7 @@ func (o *Owner) Step(a Action, r Reply) []Action {
 	}
 	p := &o.parts[a.Part]
 	p.doing, p.bad = None, r != OK
+	p.open = a.Op == Prepare && r != Unsent || p.open && !(a.Op == Undo && r == OK)
 	o.pending--
 	var acts []Action
 	if r == Lost || r == Unsent || a.Op == Undo && r != OK {
@@ -225,7 +227,7 @@ func (o *Owner) next() []Action {
 		if o.result == SoleUnknown {
 			return o.tell(SoleUnknown)
 		}
-		return o.tell(RolledBack)
+		return append(o.leave(), o.tell(RolledBack)...)
 	case reading:
 		if o.failed >= 0 {
 			return o.tell(RolledBack)
@@ -311,6 +313,15 @@ func (o *Owner) deliver() []Action {
 	}
 	acts := o.each(Deliver, func(p *part) bool { return p.late })
 	return append(acts, o.each(Close, func(p *part) bool { return !p.late })...)
+}
+
+// leave closes home's connection where a branch may be prepared yet: whoever recovers that ends the connection that the branch names as home's, and would
+// end whatever transaction has got it since.
+func (o *Owner) leave() []Action {
+	if o.home < 0 || o.count(func(p *part) bool { return p.open }) == 0 {
+		return nil
+	}
+	return o.drop(o.home)
 }
 
 // finish ends branches of which none has anything to lose.

@@ -52,6 +52,13 @@ const (
 	forgetAborts
 	notSoleIsSole
 	forcedIsAborted
+	noRead
+	// Of these no transaction knows that is alone:
+	killNumbers
+	markGoneIsOld
+	numberIsBranch
+	keepHome
+	readOthers
 )
 
 func (f flaw) String() string {
@@ -59,7 +66,9 @@ func (f flaw) String() string {
 		"decide over somebody's decision", "a lost decision is taken for aborted", "reset a prepared connection in place of closing it",
 		"skip the fence", "take NOTA for committed, and forget the decision", "finish without detaching", "look once", "look at the process list only",
 		"forget that it is aborted while the owner can still decide", "commit two writers as if each were the only one",
-		"take what an operator has forced for aborted"}[f]
+		"take what an operator has forced for aborted", "commit without reading the decision", "end whatever connection has a branch's number",
+		"take a connection for a branch's whose mark is gone", "take whoever has a branch's number for the branch's connection for ever",
+		"give home's connection back while a branch may yet be prepared", "read another transaction's decision"}[f]
 }
 
 // request is one that an owner has under way, on the branch's connection or, Ask and Rescue, on another.
@@ -74,12 +83,27 @@ type branchState struct {
 	trx     trx
 	broken  bool // the owner's side of the connection has ended
 	holds   bool // home: the decision's row is inserted and not committed
+	soft    bool // rolled back from prepared, and not on the server's disk yet
 	request request
 	orphan  Op // sent before the connection broke; the server may still come to it
+
+	heir   heir // another transaction's connection that has the number now
+	late   bool // the mark was written when that one's transaction had begun
+	struck bool // somebody has ended it
 }
 
+// heir is what has the number of a branch's connection when that is the branch's no more.
+type heir uint8
+
+const (
+	noHeir   heir = iota
+	idleHeir      // it is in no transaction
+	busyHeir
+)
+
 type recoverer struct {
-	at      int // the part; -1: idle
+	at      int  // the part; -1: idle
+	aged    bool // its last look has shown the branch's mark, and how old that is
 	machine Recovery
 	move    Move
 	done    bool
@@ -103,6 +127,7 @@ type world struct {
 	forced   bool    // an operator has written it
 	owner    *Owner
 	dead     bool
+	followed bool // another transaction has begun since
 	recs     []recoverer
 	strays   []stray
 	budget   faults
@@ -150,6 +175,9 @@ func (w *world) key() string {
 		flag(s.broken)
 		flag(s.holds)
 		flag(s.request.done)
+		flag(s.soft)
+		flag(s.late)
+		b = append(b, byte(s.heir))
 	}
 	b = append(b, byte(w.decision))
 	flag(w.swept)
@@ -163,6 +191,7 @@ func (w *world) key() string {
 			flag(p.gone)
 			flag(p.bad)
 			flag(p.late)
+			flag(p.open)
 		}
 	}
 	b = append(b, byte(w.owner.result))
@@ -171,6 +200,7 @@ func (w *world) key() string {
 		m := &r.machine
 		b = append(b, byte(r.at), byte(r.move), byte(r.finding), byte(r.last), byte(m.move), byte(m.then), byte(m.verdict), m.amiss)
 		flag(r.done)
+		flag(r.aged)
 		flag(m.killed)
 		flag(m.voided)
 	}
@@ -190,6 +220,9 @@ func (w *world) perform(acts []Action) {
 			w.told()
 			continue
 		case Drop:
+			if w.flaw == keepHome && w.parts[a.Part].Home && w.owner.phase == over {
+				continue
+			}
 			if w.flaw == resetForDrop && !s.broken && s.conn == connOpen {
 				w.reset(s)
 			}
@@ -288,6 +321,19 @@ func (w *world) invariant() {
 	}
 }
 
+func (w *world) hurtBy() string { return w.harm }
+
+// ends comes to its end with the servers' having come to what they were sent, and without.
+func (w *world) ends() string {
+	for _, orphans := range []bool{true, false} {
+		end := w.clone()
+		if end.settle(orphans); end.harm != "" {
+			return end.harm
+		}
+	}
+	return ""
+}
+
 func (w *world) hurt(format string, args ...any) {
 	if w.harm == "" {
 		w.harm = fmt.Sprintf(format, args...)
@@ -306,7 +352,7 @@ func (w *world) execute(at int, op Op, refuse bool) (reply Reply, did bool) {
 		if s.trx != trxActive {
 			return Refused, true
 		}
-		s.trx = trxPrepared
+		s.trx, s.late = trxPrepared, w.followed
 	case Decide:
 		return w.decide(s)
 	case Sole:
@@ -324,6 +370,7 @@ func (w *world) execute(at int, op Op, refuse bool) (reply Reply, did bool) {
 		}
 	case Undo:
 		if s.trx == trxActive || s.trx == trxPrepared {
+			s.soft = s.trx == trxPrepared
 			s.trx, s.holds = trxRolledBack, false
 		}
 	case Ask:
@@ -413,12 +460,13 @@ func (w *world) restart(at int) {
 	s := &w.branches[at]
 	w.breakOff(at)
 	s.conn, s.orphan, s.holds = connGone, None, false
-	switch s.trx {
-	case trxActive:
+	switch {
+	case s.trx == trxActive:
 		s.trx = trxRolledBack
-	case trxZombie:
+	case s.trx == trxZombie, s.soft:
 		s.trx = trxPrepared
 	}
+	s.soft = false
 	for i := range w.recs {
 		if r := &w.recs[i]; r.at == at && !r.done && r.move != Pause && r.move != Read && r.move != Fence {
 			r.done, r.finding = true, Away

@@ -8,9 +8,22 @@ func (w *world) begin(r *recoverer, at int) {
 	r.move = r.machine.Begin()
 }
 
-// recover has a server come to a recoverer's question. lie is an old picture of the transactions.
-func (w *world) recover(r *recoverer, lie bool) {
-	r.done, r.finding = true, w.effect(r.move, r.at, r.machine.Committed(), lie)
+// sight is how a server shows the connections.
+type sight uint8
+
+const (
+	plain   sight = iota
+	old           // a picture of the transactions of before
+	patient       // whoever has the number and is in no transaction as old as the branch was waited for, and is taken for a stranger
+)
+
+// recover has a server come to a recoverer's question.
+func (w *world) recover(r *recoverer, as sight) {
+	if r.move == Look || r.move == Again {
+		t := w.branches[r.at].trx
+		r.aged = t == trxPrepared || t == trxZombie || t == trxCommitted
+	}
+	r.done, r.finding = true, w.effect(r.move, r.at, r.aged, as)
 	switch {
 	case r.move == Commit || r.move == Abort:
 		r.last = r.finding
@@ -19,12 +32,15 @@ func (w *world) recover(r *recoverer, lie bool) {
 	}
 }
 
-// effect is what a move does and finds.
-func (w *world) effect(m Move, at int, commit, lie bool) Finding {
+// effect is what a move does and finds. aged: whoever makes it knows how old the branch is.
+func (w *world) effect(m Move, at int, aged bool, as sight) Finding {
 	s := &w.branches[at]
 	home := &w.branches[0]
 	switch m {
 	case Read:
+		if w.flaw == noRead {
+			return DecidedCommit
+		}
 		return w.decision
 	case Fence:
 		switch {
@@ -37,12 +53,12 @@ func (w *world) effect(m Move, at int, commit, lie bool) Finding {
 		}
 		w.decision = DecidedAbort
 	case Look, Again:
-		return w.look(s, m, lie)
+		return w.look(s, m, as)
 	case Kill:
-		w.kill(at)
+		w.kill(at, at, aged)
 	case Commit, Abort:
-		if m == Abort {
-			w.kill(0)
+		if m == Abort && aged {
+			w.kill(0, at, aged)
 		}
 		return w.finishFrom(s, m)
 	case Inspect:
@@ -60,7 +76,7 @@ func (w *world) effect(m Move, at int, commit, lie bool) Finding {
 }
 
 // look: the process list is true at once; the list of transactions may be of before this one was there, but not twice.
-func (w *world) look(s *branchState, m Move, lie bool) Finding {
+func (w *world) look(s *branchState, m Move, as sight) Finding {
 	listed := s.conn == connOpen || s.conn == connClosing
 	has := s.conn != connGone && (s.trx == trxActive || s.trx == trxPrepared)
 	switch {
@@ -69,7 +85,10 @@ func (w *world) look(s *branchState, m Move, lie bool) Finding {
 	case w.flaw == listOnly:
 		has = false
 	}
-	if listed || has && (m == Again || !lie) {
+	if s.heir != noHeir {
+		listed, has = true, s.heir == busyHeir && (s.late || w.flaw == markGoneIsOld && s.trx == trxRolledBack)
+	}
+	if has && (m == Again || as != old) || listed && (as != patient || w.flaw == numberIsBranch) {
 		return Attached
 	}
 	return Fine
@@ -87,13 +106,18 @@ func (w *world) finishFrom(s *branchState, m Move) Finding {
 	case m == Commit:
 		s.trx = trxCommitted
 	default:
-		s.trx = trxRolledBack
+		s.trx, s.soft = trxRolledBack, true
 	}
 	return Fine
 }
 
-func (w *world) kill(at int) {
-	if w.branches[at].conn == connOpen {
+// kill ends the connection of a part, if it is in a transaction as old as the mark of the branch of, in one step.
+func (w *world) kill(at, of int, aged bool) {
+	s := &w.branches[at]
+	switch blind := w.flaw == killNumbers || w.flaw == markGoneIsOld && !aged; {
+	case s.heir != noHeir:
+		s.struck = blind || aged && s.heir == busyHeir && w.branches[of].late
+	case s.conn == connOpen && (blind || s.trx == trxActive || s.trx == trxPrepared):
 		w.down(at)
 	}
 }
@@ -118,7 +142,7 @@ func (w *world) lose(r *recoverer) {
 func (w *world) executeStray(i int) {
 	s := w.strays[i]
 	w.strays = append(w.strays[:i:i], w.strays[i+1:]...)
-	w.effect(s.move, s.part, s.move == Commit, false)
+	w.effect(s.move, s.part, true, plain)
 }
 
 // successors are the states that one step leads to.
@@ -141,9 +165,10 @@ func (w *world) successors(yield func(name string, next *world)) {
 	w.operator(step)
 }
 
-// operator forces what is prepared, and not decided: its owner has died, or stands still before its decision.
+// operator forces what is prepared, and not decided: its owner has died, or stands still before its decision. What the client was told to be rolled back is
+// his to answer for.
 func (w *world) operator(step func(string, func(*world))) {
-	if w.budget.force == 0 || w.decision != Undecided || w.swept || w.branches[0].trx == trxCommitted || w.branches[0].holds || !w.dead && w.owner.phase < deciding {
+	if w.budget.force == 0 || w.owner.result == RolledBack || w.decision != Undecided || w.swept || w.branches[0].trx == trxCommitted || w.branches[0].holds || !w.dead && w.owner.phase < deciding {
 		return
 	}
 	for i := 1; i < len(w.parts); i++ {
@@ -232,9 +257,12 @@ func (w *world) recovererSteps(i int, step func(string, func(*world))) {
 	if r.done {
 		step("proceed", func(n *world) { n.proceed(&n.recs[i]) })
 	} else {
-		step(r.move.String(), func(n *world) { n.recover(&n.recs[i], false) })
+		step(r.move.String(), func(n *world) { n.recover(&n.recs[i], plain) })
 		if r.move == Look {
-			step("lie", func(n *world) { n.recover(&n.recs[i], true) })
+			step("lie", func(n *world) { n.recover(&n.recs[i], old) })
+		}
+		if r.move == Look || r.move == Again {
+			step("patient look", func(n *world) { n.recover(&n.recs[i], patient) })
 		}
 	}
 	if w.budget.lose > 0 && r.move != Pause {
@@ -289,7 +317,7 @@ func (w *world) settle(orphansFirst bool) {
 		}
 		w.begin(&r, i)
 		for n := 0; r.at >= 0 && r.move != Raise && n < 100; n++ {
-			w.recover(&r, false)
+			w.recover(&r, map[bool]sight{true: patient}[n > 20])
 			w.proceed(&r)
 		}
 		if r.at >= 0 {
