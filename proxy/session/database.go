@@ -24,6 +24,9 @@ func onDatabase(s *Session, ctx context.Context, x *execution) error {
 	if name == "" {
 		return s.writeError(sqlerr.NoDatabase())
 	}
+	if st.Kind == parser.CreateDatabase && strings.EqualFold(name, rule.OwnSchema) { // hidden, and there for no client; but none can have it
+		return s.writeError(sqlerr.NotSupported("CREATE DATABASE " + rule.OwnSchema + ": Heddle's own schema on each server has that name"))
+	}
 	layout, known := s.srv.Catalogs.Current().Database(name)
 	if known && layout.Database == "" {
 		return s.onSchema(ctx, x)

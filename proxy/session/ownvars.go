@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"maps"
 	"net"
@@ -192,11 +191,14 @@ func (s *Session) showByValue(ctx context.Context, x *execution, own map[string]
 		}
 		_, chosen, err = h.lease.Conn().QueryRows(ctx, "SELECT Variable_name, Value FROM ("+b.String()+") AS `variables` WHERE ("+condition+"\n)"+everyRow)
 	}
+	var ours []sqltypes.Row
+	if err == nil {
+		ours, err = s.heddleRows(ctx, h, text)
+	}
 	if err != nil {
 		return s.writeError(err)
 	}
-	rows = append(rows, chosen...)
-	slices.SortStableFunc(rows, func(a, b sqltypes.Row) int { return bytes.Compare(a[0], b[0]) })
+	rows = byName(rows, append(chosen, ours...))
 	return s.writeRows(ctx, merge.NewRows(columns, rows), x.form, func() *wire.OK { return &wire.OK{} })
 }
 

@@ -118,6 +118,11 @@ func (s *Session) shardValueText() string {
 	if s.hinted == "" {
 		return "NULL"
 	}
+	return systemText(s.shardValueSaid())
+}
+
+// shardValueSaid is the variable's value; "" where it has none.
+func (s *Session) shardValueSaid() string {
 	var parts []string
 	for _, t := range s.hintedTables() {
 		part := strconv.FormatInt(s.shardValues[t], 10)
@@ -126,5 +131,5 @@ func (s *Session) shardValueText() string {
 		}
 		parts = append(parts, part)
 	}
-	return systemText(strings.Join(parts, ", "))
+	return strings.Join(parts, ", ")
 }

@@ -112,6 +112,11 @@ func (s *Session) showWith(ctx context.Context, x *execution, own map[string]str
 	if said != nil {
 		said(h, others)
 	}
+	ours, err := s.heddleRows(ctx, h, text)
+	if err != nil {
+		return s.writeError(err)
+	}
+	rows = byName(rows, ours)
 	return s.writeRows(ctx, merge.NewRows(columns, rows), x.form, func() *wire.OK { return &wire.OK{Warnings: s.diag.count()} })
 }
 
@@ -150,7 +155,11 @@ func (s *Session) statusTables(st *parser.Statement) []edit {
 		}
 		t := &st.Tables[i]
 		own := s.ownValues(t)
-		if own == nil || asksOthers(st, own) {
+		if own == nil {
+			continue
+		}
+		ours := strings.EqualFold(t.Name, "SESSION_VARIABLES") && asksHeddle(st)
+		if !ours && asksOthers(st, own) {
 			continue
 		}
 		start, end := t.NameSpan.Start, t.NameSpan.End
@@ -162,7 +171,11 @@ func (s *Session) statusTables(st *parser.Statement) []edit {
 		for _, name := range slices.Sorted(maps.Keys(own)) {
 			value = "IF(LOWER(VARIABLE_NAME) = '" + name + "', " + sqlString(own[name]) + ", " + value + ")"
 		}
-		text := "(SELECT VARIABLE_NAME, " + value + " AS VARIABLE_VALUE FROM " + name + ")"
+		text := "(SELECT VARIABLE_NAME, " + value + " AS VARIABLE_VALUE FROM " + name
+		if ours {
+			text += " UNION ALL " + s.heddleTable("VARIABLE_NAME", "VARIABLE_VALUE")
+		}
+		text += ")"
 		if t.Alias == "" {
 			text += " AS `" + t.Name + "`"
 		}

@@ -301,11 +301,22 @@ func TestOwnSchemaIsHidden(t *testing.T) {
 			t.Errorf("information_schema.%s: %d rows", of, n)
 		}
 	}
-	for _, sql := range []string{"USE heddle_mesh", "SELECT * FROM heddle_mesh.txn_log", "DELETE FROM HEDDLE_MESH.txn_decision", "SHOW TABLES FROM heddle_mesh",
-		"CREATE TABLE heddle_mesh.mine (a INT)", "DROP TABLE heddle_mesh.txn_log", "DROP DATABASE heddle_mesh", "CREATE DATABASE heddle_mesh",
+	// None can be made of that name either, though nobody is shown one.
+	for _, sql := range []string{"CREATE DATABASE heddle_mesh", "CREATE SCHEMA IF NOT EXISTS `Heddle_Mesh`", "CREATE OR REPLACE DATABASE heddle_mesh"} {
+		if _, err := db.ExecContext(t.Context(), sql); code(err) != 1235 || !strings.Contains(err.Error(), "Heddle's own schema on each server has that name") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	for sql, want := range map[string]uint16{"USE heddle_mesh": 1049, "DROP DATABASE heddle_mesh": 1008, "DROP DATABASE IF EXISTS heddle_mesh": 0, "ALTER DATABASE heddle_mesh CHARACTER SET utf8mb4": 1049} {
+		if _, err := db.ExecContext(t.Context(), sql); code(err) != want || want == 0 && err != nil {
+			t.Errorf("%s: %v, want %d", sql, err, want)
+		}
+	}
+	for _, sql := range []string{ "SELECT * FROM heddle_mesh.txn_log", "DELETE FROM HEDDLE_MESH.txn_decision", "SHOW TABLES FROM heddle_mesh",
+		"CREATE TABLE heddle_mesh.mine (a INT)", "DROP TABLE heddle_mesh.txn_log",
 		"SHOW CREATE TABLE heddle_mesh.txn_log", "SHOW CREATE DATABASE heddle_mesh", "LOCK TABLES heddle_mesh.txn_log WRITE", "DESCRIBE heddle_mesh.txn_log"} {
 		_, err := db.ExecContext(t.Context(), sql)
-		if !slices.Contains([]uint16{1007, 1008, 1049, 1146}, code(err)) { // it is there for no client, and no client makes it
+		if !slices.Contains([]uint16{1049, 1146}, code(err)) { // it is there for no client
 			t.Errorf("%s: %v", sql, err)
 		}
 	}

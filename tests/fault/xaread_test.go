@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -304,5 +305,37 @@ func TestAtomicReadRefusals(t *testing.T) {
 	}
 	if n := count(t, on[0], "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'COM_BEGIN'") - before; n != 0 {
 		t.Errorf("%d transactions were begun for reads of one shard", n)
+	}
+}
+
+// Who asks by name finds the variables that a session has of Heddle; who asks for all finds what one server has.
+func TestHeddleVariables(t *testing.T) {
+	c := conn(t, startBank(t, nil).Open(t, "root", "", "shop"))
+	const all = "heddle_read\tatomic; heddle_shard_value\t3; heddle_transaction_type\tlocal; "
+	for _, set := range []string{"SET heddle_read = 'atomic'", "SET heddle_shard_value = 3", "SET heddle_transaction_type = 'local'"} {
+		exec(t, c, set)
+	}
+	table := "information_schema.SESSION_VARIABLES"
+	if !strings.Contains(env.ServerVersion(), "MariaDB") {
+		table = "performance_schema.session_variables"
+	}
+	for query, want := range map[string]string{
+		"SHOW VARIABLES LIKE 'heddle%'":                                                        all,
+		"SHOW SESSION VARIABLES LIKE \"HEDDLE\\_%\"":                                           all,
+		"SHOW VARIABLES WHERE Variable_name LIKE 'heddle%'":                                    all,
+		"SHOW VARIABLES LIKE 'heddle_read'":                                                    "heddle_read\tatomic; ",
+		"SHOW VARIABLES WHERE Variable_name = 'heddle_read' AND Value = 'atomic'":              "heddle_read\tatomic; ",
+		"SHOW VARIABLES WHERE Variable_name = 'heddle_read' AND Value = 'plain'":               "",
+		"SHOW VARIABLES WHERE Variable_name IN ('heddle_read', 'autocommit')":                  "autocommit\tON; heddle_read\tatomic; ",
+		"SHOW GLOBAL VARIABLES LIKE 'heddle%'":                                                 "",
+		"SHOW VARIABLES LIKE '%read'":                                                          "",
+		"SELECT * FROM " + table + " WHERE VARIABLE_NAME LIKE 'heddle%' ORDER BY 1":            all,
+		"SELECT VARIABLE_VALUE FROM " + table + " WHERE VARIABLE_NAME = 'heddle_read'":         "atomic; ",
+		"SELECT VARIABLE_NAME FROM " + table + " WHERE VARIABLE_NAME LIKE '%transaction_type'": "",
+		"SELECT @@heddle_read, @@session.heddle_shard_value, @@heddle_transaction_type":        "atomic\t3\tlocal; ",
+	} {
+		if got := strings.ReplaceAll(answerTo(t.Context(), c, query), "\t\n", "; "); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
 	}
 }
