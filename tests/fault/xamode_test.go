@@ -312,7 +312,7 @@ func TestOwnSchemaIsHidden(t *testing.T) {
 			t.Errorf("%s: %v, want %d", sql, err, want)
 		}
 	}
-	for _, sql := range []string{ "SELECT * FROM heddle_mesh.txn_log", "DELETE FROM HEDDLE_MESH.txn_decision", "SHOW TABLES FROM heddle_mesh",
+	for _, sql := range []string{"SELECT * FROM heddle_mesh.txn_log", "DELETE FROM HEDDLE_MESH.txn_decision", "SHOW TABLES FROM heddle_mesh",
 		"CREATE TABLE heddle_mesh.mine (a INT)", "DROP TABLE heddle_mesh.txn_log",
 		"SHOW CREATE TABLE heddle_mesh.txn_log", "SHOW CREATE DATABASE heddle_mesh", "LOCK TABLES heddle_mesh.txn_log WRITE", "DESCRIBE heddle_mesh.txn_log"} {
 		_, err := db.ExecContext(t.Context(), sql)
