@@ -206,6 +206,9 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 		return nil, over
 	}
 	e := x.pick()
+	if e == nil && (last == nil || last.again) && x.fallBack() {
+		e = x.pick()
+	}
 	if e == nil {
 		if last == nil {
 			last = &failure{status: http.StatusServiceUnavailable, why: x.cluster.Why()}

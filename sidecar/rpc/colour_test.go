@@ -14,7 +14,7 @@ func TestColours(t *testing.T) {
 	eachDialect(t, func(t *testing.T, d *dialect) {
 		var addr string
 		var call func(service string, timeout time.Duration, pairs ...string) int
-		trace := map[bool]string{true: "trace", false: parentHeader}[d.name == "x-stock"]
+		trace := traceKey(d)
 		var begun sync.Once
 		ready, both := make(chan struct{}), make(chan struct{})
 		var carried atomic.Value

@@ -178,6 +178,7 @@ func (c *checker) cluster(at, name string, cl *Cluster, d *Document) {
 	c.budget(at+".retry_budget", cl.RetryBudget)
 	c.concurrency(at, cl.Concurrency)
 	c.balance(at+".balance", &cl.Balance)
+	c.fallback(at+".fallback", cl, d)
 }
 
 func (c *checker) tls(at string, t *TLS) {

@@ -37,6 +37,7 @@ type Cluster struct {
 	Health         Health        `yaml:"health"`
 	Breaker        *Breaker      `yaml:"breaker"`      // nil: none
 	RetryBudget    *Budget       `yaml:"retry_budget"` // of what routes have tried again
+	Fallback       string        `yaml:"fallback"`     // the cluster, or its subset, that calls go to while no endpoint takes them; empty: they fail
 	Local          bool          `yaml:"local"`        // the service beside this process, whose statements come here
 	Concurrency    *Concurrency  `yaml:"concurrency"`  // of the calls to all endpoints together; nil: as many as there are
 

@@ -26,7 +26,7 @@ type Parser struct {
 type known struct {
 	clusters  map[*Cluster]bool
 	routes    map[*Rule]bool
-	protocols map[string]string // by cluster; "" by subset
+	protocols map[string]string // by cluster, and what else is said of clusters in documents: by CLUSTER/ their fallbacks, by CLUSTER/SUBSET nothing
 	rules     map[string]*xprotocol.Rule
 	described map[string]*xprotocol.Protocol
 }
@@ -51,6 +51,7 @@ func protocols(d *Document) map[string]string {
 	for name, c := range d.Clusters {
 		if c != nil {
 			out[name] = c.Protocol
+			out[name+"/"] = c.Fallback
 			for subset := range c.Subsets {
 				out[name+"/"+subset] = ""
 			}

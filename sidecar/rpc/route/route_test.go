@@ -339,16 +339,19 @@ func TestDocumentsOfTheGuide(t *testing.T) {
 func TestSubsetsAreChecked(t *testing.T) {
 	const head = "clusters:\n  a: {endpoints: ['x:1'], subsets: {v1: {version: v1}}}\n  b: {endpoints: ['x:2']}\n"
 	for text, want := range map[string]string{
-		head + "routes: [{to: a/v2}]\n":                                                            "4:15: there is no cluster a/v2",
-		head + "routes: [{to: b/v1}]\n":                                                            "there is no cluster b/v1",
-		head + "routes: [{to: a/v1, mirror: {cluster: a/v9}}]\n":                                   "there is no cluster a/v9",
-		head + "routes: [{to: b, subset_by: 'header:x'}]\n":                                        "none of its clusters has subsets",
-		head + "routes: [{to: a, subset_by: 'cookie:x'}]\n":                                        "a subset is chosen by colour or header:NAME",
-		head + "routes: [{respond: {status: 200}, subset_by: 'header:x'}]\n":                       "subsets are of clusters",
-		"clusters: {a/b: {endpoints: ['x:1']}}\nroutes: [{to: a/b}]\n":                             "the name of a cluster has no /",
-		"clusters: {a: {endpoints: ['x:1'], subsets: {v: {}}}}\nroutes: [{to: a}]\n":               "the subset v has no labels",
-		"clusters: {a: {endpoints: ['x:1'], subsets: {v/w: {a: b}}}}\nroutes: [{to: a}]\n":         "the name of a subset is not empty, and has no /",
-		head + "routes: [{to: {a/v1: 1, a: 2}, subset_by: 'header:x', mirror: {cluster: a/v1}}]\n": "",
+		head + "routes: [{to: a/v2}]\n":                                                                                   "4:15: there is no cluster a/v2",
+		head + "routes: [{to: b/v1}]\n":                                                                                   "there is no cluster b/v1",
+		head + "routes: [{to: a/v1, mirror: {cluster: a/v9}}]\n":                                                          "there is no cluster a/v9",
+		head + "routes: [{to: b, subset_by: 'header:x'}]\n":                                                               "none of its clusters has subsets",
+		head + "routes: [{to: a, subset_by: 'cookie:x'}]\n":                                                               "a subset is chosen by colour or header:NAME",
+		head + "routes: [{respond: {status: 200}, subset_by: 'header:x'}]\n":                                              "subsets are of clusters",
+		"clusters: {a/b: {endpoints: ['x:1']}}\nroutes: [{to: a/b}]\n":                                                    "the name of a cluster has no /",
+		"clusters: {a: {endpoints: ['x:1'], subsets: {v: {}}}}\nroutes: [{to: a}]\n":                                      "the subset v has no labels",
+		"clusters: {a: {endpoints: ['x:1'], subsets: {v/w: {a: b}}}}\nroutes: [{to: a}]\n":                                "the name of a subset is not empty, and has no /",
+		"clusters: {a: {endpoints: ['x:1'], fallback: c}}\nroutes: [{to: a}]\n":                                           "1:46: there is no cluster c",
+		"clusters: {a: {endpoints: ['x:1'], fallback: a}}\nroutes: [{to: a}]\n":                                           "has a fallback itself",
+		"clusters: {a: {endpoints: ['x:1'], fallback: b}, b: {protocol: http2, endpoints: ['x:1']}}\nroutes: [{to: a}]\n": "speaks another protocol",
+		head + "routes: [{to: {a/v1: 1, a: 2}, subset_by: 'header:x', mirror: {cluster: a/v1}}]\n":                        "",
 	} {
 		if _, err := Parse([]byte(text)); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\nis told %v, not %q", text, err, want)

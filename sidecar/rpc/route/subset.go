@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -76,5 +77,20 @@ func (c *checker) subsetBy(at string, r *Rule, d *Document) {
 	}
 	if r.To != nil {
 		c.problem(at+".subset_by", "none of its clusters has subsets")
+	}
+}
+
+// fallback checks which cluster stands in for another.
+func (c *checker) fallback(at string, cl *Cluster, d *Document) {
+	if cl.Fallback == "" {
+		return
+	}
+	switch to := d.cluster(cl.Fallback); {
+	case to == nil:
+		c.problem(at, "there is no cluster %s", cl.Fallback)
+	case to.Fallback != "":
+		c.problem(at, "the cluster %s has a fallback itself: calls fall back once", cl.Fallback)
+	case cmp.Or(to.Protocol, HTTP1) != cmp.Or(cl.Protocol, HTTP1):
+		c.problem(at, "the cluster %s speaks another protocol", cl.Fallback)
 	}
 }

@@ -97,6 +97,9 @@ func (c *Cluster) Balance() string {
 	return c.policy
 }
 
+// Fallback is the cluster that stands in for it where none of its endpoints takes a call; "": none does.
+func (c *Cluster) Fallback() string { return c.rule.Fallback }
+
 // Panicking says whether calls go to endpoints that are not up, because too few are.
 func (c *Cluster) Panicking() bool { return c.chosen.Load().panicking }
 
@@ -118,11 +121,14 @@ func (c *Cluster) refresh(now time.Time) error {
 		}
 	}
 	chosen := c.choose(states)
-	if chosen == nil {
+	switch {
+	case chosen == nil && c.rule.Fallback != "" && !slices.ContainsFunc(states, func(s state) bool { return s.kind == well }):
+		// that is asked, and not those of whom all is wrong that is known
+	case chosen == nil:
 		next.panicking = true
 		chosen = c.whatever(states)
 	}
-	if len(chosen) == 0 { // nobody has been found yet
+	if len(chosen) == 0 { // nobody has been found yet, or another cluster stands in
 		c.chosen.Store(next)
 		return nil
 	}
