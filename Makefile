@@ -178,11 +178,11 @@ torture: ## Let drivers of XA transactions die at INJECTIONS (10000) failpoints,
 	@$(MAKE) torture-processes
 
 .PHONY: torture-processes
-torture-processes: ## Its second half: kill, freeze and cut off real processes FAULTS (1000) times; goes on from bin/torture-processes.json; SEED= another run.
+torture-processes: ## Its second half: kill, freeze and cut off real processes FAULTS (1000) times; goes on from bin/torture-processes.json; SEED= another run; THEMES="stand mend" of these only.
 	@scripts/need server
 	go build -tags failpoints -o bin/heddle-failpoints ./cmd/heddle
 	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle-failpoints HEDDLE_TORTURE_PROCESSES=$(CURDIR)/bin/torture-processes.json HEDDLE_TORTURE_COUNT=$(FAULTS) \
-		HEDDLE_SEED=$(SEED) go test -timeout 0 -count=1 -v -run '^TestProcesses$$' ./tests/xa
+		HEDDLE_SEED=$(SEED) HEDDLE_TORTURE_THEMES="$(THEMES)" go test -timeout 0 -count=1 -v -run '^TestProcesses$$' ./tests/xa
 
 READS ?= 100000
 .PHONY: atomic-reads

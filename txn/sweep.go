@@ -288,11 +288,15 @@ func (r *Recoverer) orphan(dataSource string, g xa.GTRID) time.Time {
 	return time.Now()
 }
 
-// zombies looks three times: a branch is for an instant in neither list while its server lets go of it, or writes its end to the disk.
+// straysFor is for how long a transaction has to be nobody's: those of the server itself, which keeps statistics of tables, are over by then.
+const straysFor = 3 * time.Second
+
+// zombies looks for a while: a branch is for an instant in neither list while its server lets go of it, or writes its end to the disk.
 func (r *Recoverer) zombies(ctx context.Context, dataSource string, server *txnlog.Server) error {
 	var seen txnlog.Strays
 	left := 0
-	for i := range 3 {
+	began := time.Now()
+	for looks := 0; (looks < 3 || time.Since(began) < straysFor) && ctx.Err() == nil; looks++ {
 		n, err := seen.Look(ctx, server)
 		if err != nil {
 			return err
@@ -300,9 +304,7 @@ func (r *Recoverer) zombies(ctx context.Context, dataSource string, server *txnl
 		if left = n; n == 0 {
 			return nil
 		}
-		if i < 2 {
-			wait(ctx, 2*oldPicture)
-		}
+		wait(ctx, 2*oldPicture)
 	}
 	if ctx.Err() == nil {
 		r.cfg.Alarm(Alarm{DataSource: dataSource, Trouble: xa.Zombie,

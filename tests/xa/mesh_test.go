@@ -332,6 +332,18 @@ func (w *watcher) listed(from time.Time, is func(branchAt) bool) (longest time.D
 	return longest
 }
 
+// lists reports whether a branch for which is holds was listed within the last spell.
+func (w *watcher) lists(is func(branchAt) bool, spell time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for k, s := range w.seen {
+		if time.Since(s.last) < spell && is(k) {
+			return true
+		}
+	}
+	return false
+}
+
 // forget begins anew.
 func (w *watcher) forget() {
 	w.mu.Lock()

@@ -1,11 +1,8 @@
 package xa
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -26,6 +23,7 @@ type round struct {
 	a      *mesh
 	w      *work
 	rnd    *rand.Rand
+	turn   int       // how many rounds of its theme were before it
 	stays  []*member // live from round to round
 	others []*member // of this round
 	back   []func()  // ends what lasts, when nothing is prepared any more
@@ -37,14 +35,22 @@ type round struct {
 // struck is a fault that took place.
 type struck struct {
 	kind string
+	at   string // the failpoint at which a process was that died, froze, or stood when a server died; nowhere where that is not known
 	from time.Time
 	is   func(branchAt) bool // the branches that it can have left
 }
 
+// nowhere is any moment.
+const nowhere = "at any moment"
+
 func (r *round) strike(kind string, from time.Time, is func(branchAt) bool) {
+	r.strikeAt(kind, "", from, is)
+}
+
+func (r *round) strikeAt(kind, at string, from time.Time, is func(branchAt) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.struck = append(r.struck, struck{kind, from, is})
+	r.struck = append(r.struck, struck{kind, at, from, is})
 }
 
 // theme is what happens in a round: it starts its processes, and returns what to do while clients work.
@@ -56,19 +62,25 @@ type theme struct {
 func themes() []theme {
 	return []theme{
 		{"kill", (*round).kill}, {"freeze", (*round).freeze}, {"link", (*round).link}, {"server", (*round).server}, {"lone", (*round).lone},
-		{"store", (*round).store}, {"hole", (*round).hole},
+		{"store", (*round).store}, {"hole", (*round).hole}, {"stand", (*round).stand}, {"mend", (*round).mend},
 	}
 }
 
-// weighted is a theme by chance: those that hurt most are played most.
-func weighted(rnd *rand.Rand) theme {
-	return themes()[[]int{0, 0, 0, 0, 0, 0, 1, 2, 2, 3, 4, 5, 6}[rnd.IntN(13)]]
+// weighted is a theme by chance, of those that are named, or of all: those that hurt most are played most.
+func weighted(rnd *rand.Rand, named []string) theme {
+	for {
+		th := themes()[[]int{0, 0, 0, 0, 0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 7, 7, 8, 8, 8}[rnd.IntN(19)]]
+		if len(named) == 0 || slices.Contains(named, th.name) {
+			return th
+		}
+	}
 }
 
 // The kinds.
 const (
 	byOwner    = "proxy killed, at a failpoint of a commit"
 	byRecovery = "proxy killed, at a failpoint of recovery"
+	byMending  = "proxy killed, at a failpoint of recovery, when no other lived; then one started"
 	byChance   = "proxy killed, at any moment"
 	byAll      = "all proxies killed, one started again"
 	frozen     = "proxy frozen until others had recovered, then thawed"
@@ -77,6 +89,8 @@ const (
 	linkSlow   = "link delayed by 50 to 300 ms"
 	linkHole   = "link a black hole until others had recovered"
 	oneServer  = "server killed and started again"
+	byStanding = "server killed while an owner stood at a failpoint of a commit"
+	inMending  = "server killed while a proxy stood at a failpoint of recovery"
 	iceServer  = "server frozen for 0.5 to 2 s"
 	noStore    = "etcd stopped"
 	newStore   = "etcd wiped"
@@ -86,6 +100,7 @@ const (
 func bounds() map[string]time.Duration {
 	return map[string]time.Duration{
 		byOwner: 5 * time.Second, byRecovery: 5 * time.Second, byChance: 5 * time.Second, byAll: 3 * time.Second, oneServer: 5 * time.Second,
+		byStanding: 20 * time.Second, byMending: 20 * time.Second, inMending: 20 * time.Second, // owners are frozen meanwhile
 		frozen: 20 * time.Second, linkCut: 20 * time.Second, linkReset: 20 * time.Second, linkSlow: 20 * time.Second, linkHole: 20 * time.Second,
 		iceServer: 20 * time.Second, noStore: 20 * time.Second, newStore: 20 * time.Second,
 	}
@@ -141,37 +156,33 @@ func (r *round) kill() func() {
 	when := r.moment()
 	return func() {
 		<-time.After(when)
-		r.killed(victims[2], byChance)
+		r.killed(victims[2])
 		<-time.After(1500*time.Millisecond - when)
 		victims[1].dies(20 * time.Second) // at the latest at the third time that one of its clients comes by
-		for i, m := range victims {
-			if i != 2 && strings.HasPrefix(points[i], "recover.") {
-				r.back = append(r.back, func() {
-					if !m.alive() {
-						r.killed(m, byRecovery)
-					}
-				})
-			} else if i != 2 {
-				r.killed(m, byOwner)
+		r.killed(victims[0])
+		r.killed(victims[1])
+		r.back = append(r.back, func() {
+			if m := victims[3]; !m.alive() {
+				r.killed(m)
 			}
-		}
+		})
 	}
 }
 
 // killed ends a process, if its failpoint has not, and counts it.
-func (r *round) killed(m *member, kind string) {
+func (r *round) killed(m *member) {
 	at, byTest, err := m.kill()
 	if err != nil {
 		r.t.Error(err)
 	}
-	if byTest && kind != byChance {
-		kind = byChance
+	switch {
+	case byTest:
+		r.strikeAt(byChance, nowhere, at, m.of)
+	case strings.HasPrefix(m.point(), "recover."): // what it was finishing is others'
+		r.strikeAt(byRecovery, m.point(), at, func(branchAt) bool { return true })
+	default:
+		r.strikeAt(byOwner, m.point(), at, m.of)
 	}
-	of := m.of
-	if kind == byRecovery { // what it was finishing is others'
-		of = func(branchAt) bool { return true }
-	}
-	r.strike(kind, at, of)
 }
 
 // lone: all processes die, one comes back.
@@ -211,17 +222,21 @@ func (r *round) freeze() func() {
 }
 
 func (r *round) frozen(m *member) {
+	at := m.point()
 	if !m.stopped() {
+		at = nowhere
 		if err := m.Signal(syscall.SIGSTOP); err != nil {
 			r.t.Error(err)
 		}
 	}
-	r.strike(frozen, time.Now(), m.of)
-	r.back = append(r.back, func() {
-		if err := m.Signal(syscall.SIGCONT); err != nil {
-			r.t.Error(err)
-		}
-	})
+	r.strikeAt(frozen, at, time.Now(), m.of)
+	r.back = append(r.back, func() { r.thaw(m) })
+}
+
+func (r *round) thaw(m *member) {
+	if err := m.Signal(syscall.SIGCONT); err != nil {
+		r.t.Error(err)
+	}
 }
 
 // link: what is between a process and servers is cut, reset or slow. Now and then the process dies of that.
@@ -265,7 +280,7 @@ func (r *round) link() func() {
 				relay.TripAfter(-1, nil)
 			}
 			if !m.alive() {
-				r.killed(m, byOwner)
+				r.killed(m)
 			}
 		}
 	}
@@ -322,7 +337,7 @@ func (r *round) server() func() {
 		}
 		at.Wait()
 		<-time.After(300 * time.Millisecond)
-		r.killed(victim, byOwner)
+		r.killed(victim)
 	}
 }
 
@@ -340,7 +355,7 @@ func (r *round) store() func() {
 		r.strike(kind, time.Now(), func(branchAt) bool { return true })
 		<-time.After(700 * time.Millisecond)
 		for _, m := range victims {
-			r.killed(m, byOwner)
+			r.killed(m)
 		}
 	}
 }
@@ -398,128 +413,8 @@ func (r *round) quiet(what string, within time.Duration) {
 	}
 }
 
-// account is what processes have come to, in a file that a further run goes on from.
-type account struct {
-	path                        string
-	Seed                        uint64
-	Rounds, Transactions, Acked int
-	Kinds                       map[string]*kindCount
-	Errors                      map[string]int        // that clients were told, by number
-	Reads                       map[string]*readCount // of those who read beside them: atomic, and plain
-	Failed                      int                   // rounds that found a violation; they are in no other count but that of fractured reads, and are played again
-}
-
-type kindCount struct {
-	Struck int
-	Took   []int // ms that something it had left was listed, where something was
-}
-
-func (y *account) read(t *testing.T) {
-	y.Kinds, y.Errors, y.Reads = map[string]*kindCount{}, map[string]int{}, map[string]*readCount{"atomic": {}, "plain": {}}
-	text, err := os.ReadFile(y.path)
-	if os.IsNotExist(err) || y.path == "" {
-		return
-	}
-	if err == nil {
-		err = json.Unmarshal(text, y)
-	}
-	if err != nil {
-		t.Fatalf("%s: %v", y.path, err)
-	}
-}
-
-func (y *account) write(t *testing.T) {
-	if y.path == "" {
-		return
-	}
-	text, err := json.Marshal(y)
-	if err == nil {
-		err = os.WriteFile(y.path, text, 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// add adds a round.
-func (y *account) add(r *round) {
-	y.Rounds++
-	all, acked := r.w.sum()
-	y.Transactions, y.Acked = y.Transactions+all, y.Acked+acked
-	for name, n := range r.w.errors {
-		y.Errors[name] += n
-	}
-	for how, c := range r.w.reads {
-		y.Reads[how].add(*c)
-	}
-	for _, s := range r.struck {
-		k := y.Kinds[s.kind]
-		if k == nil {
-			k = &kindCount{}
-			y.Kinds[s.kind] = k
-		}
-		k.Struck++
-		if took := r.a.sees.listed(s.from, s.is); took > 0 {
-			k.Took = append(k.Took, int(took.Milliseconds()))
-		}
-	}
-}
-
-// fail notes a round that has found a violation, and nothing else of it.
-func (y *account) fail(t *testing.T, w *work) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	y.Failed++
-	y.Reads["atomic"].Fractured += w.reads["atomic"].Fractured
-	y.write(t)
-}
-
-func (y *account) injections() (n int) {
-	for _, k := range y.Kinds {
-		n += k.Struck
-	}
-	return n
-}
-
-// percentile of sorted numbers.
-func percentile(sorted []int, p float64) int {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(len(sorted)-1, int(p*float64(len(sorted))))]
-}
-
-// table is the account as it stands in bench/torture.md.
-func (y *account) table() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d rounds, %d faults, %d transactions, %d of them acknowledged; errors that clients saw: %v\n\n", y.Rounds, y.injections(), y.Transactions, y.Acked, y.Errors)
-	fmt.Fprintf(&b, "Atomic reads: %v\nPlain reads beside them: %v\nRounds that found a violation: %d\n\n", y.Reads["atomic"], y.Reads["plain"], y.Failed)
-	b.WriteString("| fault | took place | left something prepared | for: median | 99 % | longest |\n|---|---|---|---|---|---|\n")
-	for _, name := range slices.Sorted(maps.Keys(y.Kinds)) {
-		k := y.Kinds[name]
-		slices.Sort(k.Took)
-		s := func(ms int) string { return strconv.FormatFloat(float64(ms)/1000, 'f', 2, 64) + " s" }
-		fmt.Fprintf(&b, "| %s | %d | %d | %s | %s | %s |\n", name, k.Struck, len(k.Took), s(percentile(k.Took, .5)), s(percentile(k.Took, .99)), s(percentile(k.Took, 1)))
-	}
-	return b.String()
-}
-
-// late are the kinds of which the 99th percentile is beyond its bound.
-func (y *account) late() (out []string) {
-	for name, within := range bounds() {
-		if k := y.Kinds[name]; k != nil {
-			slices.Sort(k.Took)
-			if p := percentile(k.Took, .99); p > int(within.Milliseconds()) {
-				out = append(out, fmt.Sprintf("%s: %d ms, may be %v", name, p, within))
-			}
-		}
-	}
-	slices.SortFunc(out, cmp.Compare)
-	return out
-}
-
-// TestProcesses has real processes, servers and links die, freeze and be cut while clients work: each theme once; by chance, and for
-// longer, where HEDDLE_TORTURE_PROCESSES names a file for the account: HEDDLE_TORTURE_COUNT faults, by HEDDLE_SEED.
+// TestProcesses has real processes, servers and links die, freeze and be cut while clients work: each theme once, but for the longest; by chance, and for
+// longer, where HEDDLE_TORTURE_PROCESSES names a file for the account: HEDDLE_TORTURE_COUNT faults, by HEDDLE_SEED, of HEDDLE_TORTURE_THEMES if it names any.
 func TestProcesses(t *testing.T) {
 	y := account{path: os.Getenv("HEDDLE_TORTURE_PROCESSES")}
 	y.read(t)
@@ -540,6 +435,12 @@ func TestProcesses(t *testing.T) {
 		t.Fatalf("%s is of seed %d, not %d: take it away, or go on with its own", y.path, y.Seed, seed)
 	}
 	y.Seed = seed
+	named := strings.Fields(os.Getenv("HEDDLE_TORTURE_THEMES"))
+	for _, name := range named {
+		if !slices.ContainsFunc(themes(), func(th theme) bool { return th.name == name }) {
+			t.Fatalf("HEDDLE_TORTURE_THEMES: there is no %s", name)
+		}
+	}
 	a := newMesh(t)
 	first, err := a.start("", false)
 	if err != nil {
@@ -559,7 +460,7 @@ func TestProcesses(t *testing.T) {
 	w.seesHalves(t, through)
 	play := func(th theme) {
 		rnd := rand.New(rand.NewPCG(seed, uint64(y.Rounds)))
-		r := &round{t: t, a: a, w: w, rnd: rnd, stays: stays}
+		r := &round{t: t, a: a, w: w, rnd: rnd, stays: stays, turn: y.Themes[th.name]}
 		defer func() {
 			stays = r.stays
 			if t.Failed() {
@@ -573,27 +474,31 @@ func TestProcesses(t *testing.T) {
 		r.play(th)
 		if !t.Failed() {
 			y.add(r)
+			y.Themes[th.name]++
 			y.write(t)
 		}
 	}
 	if y.path == "" {
 		for _, th := range themes() {
+			if th.name == "mend" { // which waits until frozen owners are taken for dead; TestRecoverersDieAtEveryPoint has the points
+				continue
+			}
 			began := time.Now()
 			play(th)
 			t.Logf("%s: %v", th.name, time.Since(began).Round(100*time.Millisecond))
 		}
 	}
 	for !t.Failed() && y.injections() < goal {
-		play(weighted(rand.New(rand.NewPCG(seed, 1<<32+uint64(y.Rounds)))))
+		play(weighted(rand.New(rand.NewPCG(seed, 1<<32+uint64(y.Rounds))), named))
 	}
 	t.Logf("%s", y.table())
-	if y.Kinds[byOwner] == nil {
+	if y.Kinds[byOwner] == nil && len(named) == 0 {
 		t.Error("no process has died at a failpoint: was it built with the tag failpoints?")
 	}
 	if late := y.late(); y.path != "" && len(late) > 0 {
 		t.Errorf("later than may be: %s", strings.Join(late, "; "))
 	}
-	if y.Acked < 100 || y.injections() < len(themes()) || y.Reads["atomic"].Made < 10 {
+	if y.Acked < 100 || y.injections() < len(themes())-1 || y.Reads["atomic"].Made < 10 {
 		t.Errorf("%d transactions were acknowledged, %d reads answered, %d faults took place", y.Acked, y.Reads["atomic"].Made, y.injections())
 	}
 }

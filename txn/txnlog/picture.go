@@ -24,6 +24,8 @@ type looks struct {
 type scene struct {
 	since map[uint32]float64 // the connections that have a transaction, and for how many seconds
 	loose map[string]bool    // transactions that have written and that no connection has, by the server's names
+
+	restarted bool // it is rolling back what a crash has left
 }
 
 const (
@@ -98,21 +100,25 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 	}
 	// trx_started is in the zone that the server lives in, whatever the session's is.
 	rows, err := tx.QueryContext(ctx, "SELECT trx_id, trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()), "+
-		"trx_rows_modified FROM information_schema.INNODB_TRX")
+		"trx_rows_modified, trx_state FROM information_schema.INNODB_TRX")
 	if err != nil {
 		return nil, false, err
 	}
 	defer func() { _ = rows.Close() }()
 	pic = &scene{since: map[uint32]float64{}, loose: map[string]bool{}}
 	for rows.Next() {
-		var trx string
+		var trx, state string
 		var id uint32
 		var age float64
 		var written uint64
-		if err := rows.Scan(&trx, &id, &age, &written); err != nil {
+		if err := rows.Scan(&trx, &id, &age, &written, &state); err != nil {
 			return nil, false, err
 		}
-		if id == 0 && written > 0 {
+		switch {
+		case id != 0 || written == 0 || state == "COMMITTING": // by somebody, or by the server itself, which keeps statistics of tables: it can take seconds
+		case state == "ROLLING BACK":
+			pic.restarted = true
+		default:
 			pic.loose[trx] = true
 		}
 		pic.since[id] = max(age, pic.since[id])

@@ -242,6 +242,7 @@ type Strays struct {
 
 // Look counts those that were there in each look so far: zombies, which only a restart of the server ends, once there were enough. Branches that are finished meanwhile
 // are listed before the picture that shows them, and not behind it; and one whose COMMIT is being written to the disk is in neither list for an instant.
+// A server that rolls back what a crash has left is not judged: it has a row of such transactions, one after the other.
 func (z *Strays) Look(ctx context.Context, s *Server) (int, error) {
 	if err := z.list(ctx, s); err != nil {
 		return 0, err
@@ -249,6 +250,9 @@ func (z *Strays) Look(ctx context.Context, s *Server) (int, error) {
 	pic, err := s.picture(ctx)
 	if err != nil {
 		return 0, err
+	}
+	if pic.restarted {
+		return 0, nil
 	}
 	if z.loose == nil {
 		z.loose = maps.Clone(pic.loose)
