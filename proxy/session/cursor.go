@@ -25,7 +25,7 @@ const leavesMore = parser.UseUserVarWrite | parser.UseLastInsertIDArg | parser.U
 func (s *Session) cursorUnit(ctx context.Context, x *execution) *plan.RouteUnit {
 	st := x.st.parsed
 	if x.plan == nil || st.Kind != parser.Select || st.Prefix.Present() || st.Uses.Has(leavesMore) || x.plan.UserLocks || x.plan.Program != nil ||
-		x.st.settles || s.locked != nil || s.next != (txn.Options{}) {
+		s.locked != nil || s.next != (txn.Options{}) {
 		return nil
 	}
 	route, ok := x.plan.Root.(*plan.Route)

@@ -579,3 +579,25 @@ SHOW GLOBAL STATUS LIKE 'Nothing';
 SHOW SESSION STATUS WHERE Variable_name = 'nothing';
 SHOW STATUS WHERE Nope = 1;
 SHOW STATUS LIKE 'x' 'y';
+--@ case a cursor over settings [binary]
+--@ expect temptable
+--@ params fetch=2
+SELECT @@sql_mode, @@time_zone, 'a' || 'b';
+SHOW WARNINGS;
+--@ expect temptable
+--@ params fetch=1
+SELECT @@sql_mode, 'a' + 1;
+SHOW WARNINGS;
+--@ expect temptable
+--@ params fetch=5
+SELECT CONCAT(@@sql_mode, 'x'), @@autocommit;
+SELECT @@sql_mode;
+BEGIN;
+--@ expect temptable
+--@ params fetch=1
+SELECT @@time_zone, 'b' + 1;
+COMMIT;
+--@ case found rows of a UNION under a limit of the session's [text]
+SET sql_select_limit = 3;
+SELECT id FROM s1 WHERE id = 1 UNION ALL SELECT id FROM s1 WHERE id = 1;
+SELECT FOUND_ROWS(), 'limited';
