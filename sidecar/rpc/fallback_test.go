@@ -58,7 +58,9 @@ routes:
 // until asks again until it is so.
 func until(t *testing.T, ask func(service string) Done, is func(*Done) bool) Done {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
 		done := ask("own")
 		if is(&done) {
 			return done
