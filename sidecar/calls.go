@@ -31,6 +31,7 @@ type calls struct {
 	log       *zap.Logger
 	serving   errgroup.Group
 	addrs     []string
+	clients   addressFile
 	ended     chan struct{} // closed by stop
 }
 
@@ -97,7 +98,7 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 	if err != nil {
 		return nil, err
 	}
-	s := &calls{observer: observer, log: log, ended: make(chan struct{})}
+	s := &calls{observer: observer, log: log, clients: addressFile{c.RPC.AddressFile, c.RPC.Pool}, ended: make(chan struct{})}
 	if s.server, err = rpc.New(routes, settings, observer, tracer, log); err != nil {
 		return nil, err
 	}
@@ -187,6 +188,16 @@ func (s *calls) adopt(routes *route.Table) error {
 	return err
 }
 
+// opened tells clients on the same machine that calls are taken. A file that cannot be written keeps nobody from them.
+func (s *calls) opened() {
+	if s == nil {
+		return
+	}
+	if err := s.clients.open(s.addrs); err != nil {
+		s.log.Error("clients are not told where calls are taken", zap.Error(err))
+	}
+}
+
 // found has calls go to servers that were found.
 func (s *calls) found(cluster string, endpoints []*route.Endpoint) error {
 	if err := s.server.Found(cluster, endpoints); err != nil {
@@ -223,7 +234,8 @@ func (s *calls) stop(ctx context.Context) error {
 		defer cancel()
 	}
 	close(s.ended)
-	s.registrar.Close() // before all else: others' calls go elsewhere from now on
+	err := s.clients.leave() // before all else: others' calls go elsewhere from now on
+	s.registrar.Close()
 	s.finder.Close()
-	return errors.Join(s.server.Shutdown(ctx), s.serving.Wait())
+	return errors.Join(err, s.server.Shutdown(ctx), s.serving.Wait())
 }

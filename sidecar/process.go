@@ -144,6 +144,7 @@ func (p *Process) start(ctx context.Context) error {
 		return err
 	}
 	p.observer.Ready()
+	calls.opened()
 	return nil
 }
 

@@ -27,15 +27,23 @@ func Write(path string, payload []byte) error {
 	var buf bytes.Buffer
 	fmt.Fprintf(&buf, "%s %d %s\n", magic, len(payload), hex.EncodeToString(sum[:]))
 	buf.Write(payload)
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	return Replace(path, buf.Bytes(), 0o600)
+}
+
+// Replace replaces a file that others read by data, as Write does, without a header.
+func Replace(path string, data []byte, mode fs.FileMode) error {
+	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	_, err = f.Write(buf.Bytes())
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -161,6 +161,8 @@ type RPC struct {
 	Address        []string          // none: no calls are taken
 	Protocols      map[string]string // that clients of an address may speak, with spaces between them; not there: all but tcp
 	File           string
+	AddressFile    string   // "": none
+	Pool           []string // who takes calls while this process does not
 	MaxConnections int
 	HeadSize       Size
 	FrameSize      Size // of Bolt and Dubbo
