@@ -57,7 +57,7 @@ func (c *conn) serve() {
 // servePlain serves what is under the encryption, if there is one: the first bytes tell HTTP, which begins with a method, from the
 // protocols of frames.
 func (c *conn) servePlain() {
-	if c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || !c.setIdle(true) || c.client.More() != nil {
+	if c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || !c.setIdle(true) || len(c.client.Waiting()) == 0 && c.client.More() != nil {
 		return
 	}
 	for {
@@ -93,9 +93,20 @@ func (c *conn) serveCalls() {
 			return
 		}
 		if len(c.client.Waiting()) == 0 {
-			c.client.Release() // an idle connection holds no buffers
+			c.rest()
 		}
 	}
+}
+
+// rest has an idle connection hold no buffers, and nothing of its last call, which lay in them.
+func (c *conn) rest() {
+	c.client.Release()
+	x := &c.call
+	x.method, x.hostport, x.path, x.query = nil, nil, nil, nil
+	x.request.Method, x.request.Target = nil, nil
+	x.request.Forget()
+	c.transfer.response.Reason = nil
+	c.transfer.response.Forget()
 }
 
 // secure has the connection be encrypted where it is to be. It returns false where the connection is over.
@@ -107,14 +118,13 @@ func (c *conn) secure() bool {
 	if c.socket.SetReadDeadline(time.Now().Add(s.IdleTimeout)) != nil || !c.setIdle(true) {
 		return false
 	}
-	peeked, isTLS, err := secure.Peek(c.socket)
+	first, isTLS, err := secure.Peek(c.socket)
 	if err != nil {
 		return false
 	}
 	c.setIdle(false)
-	speaks := net.Conn(peeked)
 	if isTLS {
-		secured := tls.Server(peeked, s.TLS)
+		secured := tls.Server(&secure.Peeked{Conn: c.socket, First: first}, s.TLS)
 		_ = c.socket.SetDeadline(time.Now().Add(s.HeadTimeout)) // fails only on a closed connection
 		if err := secured.Handshake(); err != nil {
 			c.server.observer.Handshake(err)
@@ -126,10 +136,11 @@ func (c *conn) secure() bool {
 		c.mu.Lock()
 		c.isTLS = true
 		c.mu.Unlock()
-		speaks = secured
+		c.client = http1.NewConn(secured)
+		return true
 	}
-	c.client = http1.NewConn(speaks)
-	if !isTLS && s.Strict {
+	c.client.Give(first)
+	if s.Strict {
 		c.refuse(&http1.Error{Status: http.StatusForbidden, Why: "calls have to come by TLS"})
 		return false
 	}
