@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,10 +34,11 @@ type calls struct {
 	ended     chan struct{} // closed by stop
 }
 
-// ReadRoutes reads and checks a document of clusters and routes. The error names the file, lines and columns.
-func ReadRoutes(file string) (*route.Table, error) { return readRoutes(&route.Parser{}, file) }
+// ReadRoutes reads and checks the document of clusters and routes that a configuration names. The error names the file, lines and columns, or the field.
+func ReadRoutes(c *config.Config) (*route.Table, error) { return readRoutes(&route.Parser{}, c) }
 
-func readRoutes(parser *route.Parser, file string) (*route.Table, error) {
+func readRoutes(parser *route.Parser, c *config.Config) (*route.Table, error) {
+	file := c.RPC.File
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the routes: %w", err)
@@ -44,7 +47,29 @@ func readRoutes(parser *route.Parser, file string) (*route.Table, error) {
 	if err != nil {
 		return nil, inFile(file, err)
 	}
-	return route.Compile(d), nil
+	t := route.Compile(d)
+	if missing := undescribed(c, t); len(missing) > 0 {
+		return nil, fmt.Errorf("rpc.protocols: %s describes no protocol %s", file, strings.Join(missing, ", "))
+	}
+	return t, nil
+}
+
+// undescribed are the protocols that listeners accept and a document does not describe, though it would have to.
+func undescribed(c *config.Config, t *route.Table) []string {
+	known := []string{route.HTTP1, route.HTTP2, route.GRPC, route.Bolt, route.Dubbo, route.TCP}
+	for _, p := range t.Described {
+		known = append(known, p.Name)
+	}
+	var out []string
+	for _, names := range c.RPC.Protocols {
+		for name := range strings.FieldsSeq(names) {
+			if !slices.Contains(known, name) && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // inFile puts the file's name before each problem.
@@ -98,8 +123,11 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 		listeners = append(listeners, l)
 		s.addrs = append(s.addrs, l.Addr().String())
 	}
-	for _, l := range listeners {
-		s.serving.Go(func() error { return s.server.Serve(l) })
+	for i, l := range listeners {
+		s.serving.Go(func() error { return s.server.Serve(l, c.RPC.Address[i]) })
+	}
+	if missing := undescribed(c, routes); len(missing) > 0 {
+		log.Warn("listeners accept protocols that nothing describes yet", zap.Strings("protocols", missing))
 	}
 	log.Info("calls are accepted", zap.Strings("addresses", s.addrs))
 	return s, nil
@@ -110,6 +138,12 @@ func rpcSettings(c *config.Config) (rpc.Settings, error) {
 		Zone:           c.Instance.Zone,
 		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize), FrameSize: int(c.RPC.FrameSize),
 		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout,
+	}
+	for address, names := range c.RPC.Protocols {
+		if s.Protocols == nil {
+			s.Protocols = map[string][]string{}
+		}
+		s.Protocols[address] = strings.Fields(names)
 	}
 	if t := c.RPC.TLS; len(t.Cert) > 0 {
 		s.Strict = t.Mode == "strict"

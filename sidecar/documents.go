@@ -86,7 +86,7 @@ func (f *files) calls(c *config.Config) (*route.Table, error) {
 	if len(c.RPC.Address) == 0 {
 		return nil, nil
 	}
-	return readRoutes(&f.routes, c.RPC.File)
+	return readRoutes(&f.routes, c)
 }
 
 // callRegistry implements documents.

@@ -124,7 +124,7 @@ func checkCommand() *cobra.Command {
 			docs, _, err = sidecar.ReadRules(c.Rules.File)
 		}
 		if err == nil && len(c.RPC.Address) > 0 && !c.UsesEtcd() {
-			_, err = sidecar.ReadRoutes(c.RPC.File)
+			_, err = sidecar.ReadRoutes(c)
 		}
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,6 +70,7 @@ func (k *checker) rpc() {
 			k.fail("rpc.address", "%s stands there twice, or is a listen.address or admin.address too", a)
 		}
 	}
+	k.rpcProtocols()
 	k.rpcTLS()
 	switch {
 	case len(r.Address) == 0:
@@ -79,6 +81,29 @@ func (k *checker) rpc() {
 		k.fail("rpc.file", "nothing says where calls go")
 	default:
 		k.readable("rpc.file", r.File)
+	}
+}
+
+// rpcProtocols checks what listeners accept. Which protocols are described only the document of routes says.
+func (k *checker) rpcProtocols() {
+	for _, address := range slices.Sorted(maps.Keys(k.c.RPC.Protocols)) {
+		names := strings.Fields(k.c.RPC.Protocols[address])
+		switch {
+		case !slices.Contains(k.c.RPC.Address, address):
+			k.fail("rpc.protocols", "%s is no rpc.address", address)
+		case len(names) == 0:
+			k.fail("rpc.protocols", "%s accepts nothing: leave it out for all protocols", address)
+		}
+		for i, name := range names {
+			switch {
+			case slices.Contains(names[:i], name):
+				k.fail("rpc.protocols", "%s has %s twice", address, name)
+			case name == "tcp" && len(names) > 1:
+				k.fail("rpc.protocols", "%s has tcp, beside which nothing can be told: give tcp an address of its own", address)
+			case strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
+				k.fail("rpc.protocols", "%s has %q, which is no name of a protocol: they stand with spaces between them", address, name)
+			}
+		}
 	}
 }
 

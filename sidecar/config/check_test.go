@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,6 +81,27 @@ func TestCheckFindsEverything(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int{"rules.file": 2, "etcd.password": 2}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What listeners accept is of listeners that there are, names are told apart by spaces, and tcp stands alone.
+func TestCheckListenersProtocols(t *testing.T) {
+	routes := write(t, "routes.yaml", "")
+	for accepted, want := range map[string]string{
+		"http1 http2 x-stock": "", "tcp": "", "": "accepts nothing", "http1 http1": "twice", "tcp http1": "an address of its own", "HTTP/1": "no name",
+	} {
+		c := right(t)
+		c.RPC.Address, c.RPC.File = []string{"a:1", "a:2"}, routes
+		c.RPC.Protocols = map[string]string{"a:2": accepted}
+		if err := c.Check(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", accepted, err)
+		}
+	}
+	c := right(t)
+	c.RPC.Address, c.RPC.File = []string{"a:1"}, routes
+	c.RPC.Protocols = map[string]string{"a:3": "http1"}
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "a:3 is no rpc.address") {
+		t.Error(err)
 	}
 }
 

@@ -158,7 +158,8 @@ type Admin struct{ Address string }
 
 // RPC is where calls come in, beside statements.
 type RPC struct {
-	Address        []string // none: no calls are taken
+	Address        []string          // none: no calls are taken
+	Protocols      map[string]string // that clients of an address may speak, with spaces between them; not there: all but tcp
 	File           string
 	MaxConnections int
 	HeadSize       Size

@@ -257,10 +257,13 @@ var table = []section{
 			Doc: "Of statements and calls that come without a traceparent, one in so many is traced; 0: none. With one, its sampled flag decides.",
 			at:  func(c *Config) any { return &c.Tracing.OneIn }},
 	}},
-	{"rpc", "Calls of services to each other, which the process carries beside statements: HTTP/1.1, HTTP/2, gRPC, SOFA Bolt and Dubbo.", []Field{
+	{"rpc", "Calls of services to each other, which the process carries beside statements: HTTP/1.1, HTTP/2, gRPC, SOFA Bolt, Dubbo, described protocols and TCP.", []Field{
 		{Name: "rpc.address", Kind: Address, List: true, Example: "127.0.0.1:8080",
 			Doc: "Addresses (host:port) on which calls come in. Empty: none.",
 			at:  func(c *Config) any { return &c.RPC.Address }},
+		{Name: "rpc.protocols", Kind: Map, Example: "\"127.0.0.1:8080\": http1 http2", Reload: true,
+			Doc: "What clients of an address may speak: http1, http2, grpc (HTTP/2 with calls of gRPC alone), bolt, dubbo, names of protocols that the document describes, or tcp alone (connections as they are), with spaces between them. An address that is not there: all but tcp.",
+			at:  func(c *Config) any { return &c.RPC.Protocols }},
 		{Name: "rpc.file", Kind: Path, Reload: true, Example: "/etc/heddle/routes.yaml",
 			Doc: "Document of clusters and routes. With etcd it is there, by heddle rules apply.",
 			at:  func(c *Config) any { return &c.RPC.File }},

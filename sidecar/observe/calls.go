@@ -20,6 +20,7 @@ type Calls struct {
 	connections prometheus.Gauge
 	handshakes  prometheus.Counter
 	faults      *prometheus.CounterVec
+	barred      *prometheus.CounterVec
 	grpc        *prometheus.CounterVec
 	injected    *prometheus.CounterVec
 	mirrored    *prometheus.CounterVec
@@ -51,6 +52,9 @@ func newCalls() *Calls {
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_faults_total", Help: "Connections of clients that were ended for what no client may do, by HTTP/2's code.",
 		}, []string{"code"}),
+		barred: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_refused_connections_total", Help: "Connections of clients that were ended as their listener does not accept what they speak, by listener and protocol; unknown: it is none that is known.",
+		}, []string{"listener", "protocol"}),
 		grpc: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_grpc_calls_total", Help: "Calls of gRPC that are over, by route, cluster and gRPC's code.",
 		}, []string{"route", "cluster", "code"}),
@@ -72,7 +76,7 @@ func newCalls() *Calls {
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.grpc, c.injected, c.mirrored, c.hedged, c.shed}
+	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.barred, c.grpc, c.injected, c.mirrored, c.hedged, c.shed}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -152,6 +156,14 @@ func (c *Calls) Fault(code, why, client string) {
 	c.faults.WithLabelValues(code).Inc()
 	if l := c.log.Load(); l != nil {
 		l.to.Info("a client's connection was ended", zap.String("code", code), zap.String("why", why), zap.String("client", client))
+	}
+}
+
+// Barred implements rpc.Observer.
+func (c *Calls) Barred(listener, protocol, why, client string) {
+	c.barred.WithLabelValues(listener, protocol).Inc()
+	if l := c.log.Load(); l != nil {
+		l.to.Info("a client's protocol is not accepted", zap.String("listener", listener), zap.String("protocol", protocol), zap.String("why", why), zap.String("client", client))
 	}
 }
 

@@ -47,11 +47,12 @@ func answering(tb testing.TB) string {
 
 type nobody struct{}
 
-func (nobody) Call(*Done)              {}
-func (nobody) Connections(int)         {}
-func (nobody) Fault(_, _, _ string)    {}
-func (nobody) Handshake(error)         {}
-func (nobody) Mirrored(_, _, _ string) {}
+func (nobody) Call(*Done)               {}
+func (nobody) Connections(int)          {}
+func (nobody) Fault(_, _, _ string)     {}
+func (nobody) Barred(_, _, _, _ string) {}
+func (nobody) Handshake(error)          {}
+func (nobody) Mirrored(_, _, _ string)  {}
 
 // calling returns what makes one call over a kept connection, through a proxy.
 func calling(tb testing.TB) func() {
@@ -67,7 +68,7 @@ func calling(tb testing.TB) func() {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	go func() { _ = s.Serve(l) }()
+	go func() { _ = s.Serve(l, testListener) }()
 	c, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		tb.Fatal(err)

@@ -872,7 +872,7 @@ func testBoltAllocations(t *testing.T, toBolt func(addrs ...string) string) {
 		t.Fatal(err)
 	}
 	served := make(chan error)
-	go func() { served <- s.Serve(l) }()
+	go func() { served <- s.Serve(l, testListener) }()
 	t.Cleanup(func() {
 		if err := errors.Join(s.Shutdown(context.Background()), <-served); err != nil {
 			t.Error(err)

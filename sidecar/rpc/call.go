@@ -14,7 +14,6 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
-	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // call is one request and what becomes of it, whatever protocol it came by. With the fields of its head, which its protocol
@@ -47,8 +46,6 @@ type call struct {
 	hedging  hedging
 	place    place
 	done     Done
-
-	described *xprotocol.Protocol // the protocol, where the document of routes describes it
 }
 
 func (x *call) begin(c *conn) {
@@ -158,9 +155,6 @@ func (x *call) choose() *failure {
 	x.done.Cluster = x.cluster.Name
 	if spoken := x.cluster.Protocol; spoken != x.protocol && (route.Framed(spoken) || route.Framed(x.protocol)) {
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster " + x.cluster.Name + " speaks another protocol than the call"}
-	}
-	if x.described != nil && !x.described.Same(x.cluster.Described) {
-		return &failure{status: http.StatusServiceUnavailable, why: "the protocol is described anew since the connection began"}
 	}
 	if f := x.enter(); f != nil {
 		return f

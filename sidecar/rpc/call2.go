@@ -52,6 +52,10 @@ func (c *conn) open(s *http2.Stream, fields []http2.Field, end, long bool) {
 		x.refuse(e.Status, e.Why)
 		return
 	}
+	if !x.grpc && !c.accepts.has(route.HTTP2) {
+		x.refuse(http.StatusUnsupportedMediaType, "the listener takes no calls but of gRPC")
+		return
+	}
 	if x.known(x); x.route == nil {
 		x.refuse(http.StatusNotFound, "no route")
 		return

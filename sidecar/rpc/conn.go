@@ -13,12 +13,14 @@ import (
 	"github.com/heddle-mesh/heddle/internal/tcp"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/secure"
 )
 
 // conn is a client's connection.
 type conn struct {
 	server   *Server
+	accepts  *accepts
 	socket   net.Conn // without its encryption
 	client   *http1.Conn
 	addr     string // of the client, without its port
@@ -38,12 +40,12 @@ type conn struct {
 	left     bool // the client has, while its call waited
 }
 
-func newConn(s *Server, c net.Conn) *conn {
+func newConn(s *Server, c net.Conn, a *accepts) *conn {
 	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
 	if err != nil {
 		host = c.RemoteAddr().String()
 	}
-	return &conn{server: s, socket: c, client: http1.NewConn(c), addr: host}
+	return &conn{server: s, accepts: a, socket: c, client: http1.NewConn(c), addr: host}
 }
 
 func (c *conn) serve() {
@@ -55,13 +57,17 @@ func (c *conn) serve() {
 }
 
 // servePlain serves what is under the encryption, if there is one: the first bytes tell HTTP, which begins with a method, from the
-// protocols of frames.
+// protocols of frames. Where the listener accepts one of these alone, nothing has to be told.
 func (c *conn) servePlain() {
+	if only := c.accepts.only(); only == route.TCP || route.Framed(only) && only != route.GRPC {
+		c.serveOnly()
+		return
+	}
 	if c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || !c.setIdle(true) || len(c.client.Waiting()) == 0 && c.client.More() != nil {
 		return
 	}
 	for {
-		speaks, more := framingOf(c.client.Waiting(), c.server.table.Load().described)
+		speaks, more := framingOf(c.client.Waiting(), c.server.table.Load().described, c.accepts)
 		switch {
 		case speaks != nil:
 			c.serveFrames(speaks)
@@ -70,7 +76,7 @@ func (c *conn) servePlain() {
 				return
 			}
 			continue
-		default:
+		case !c.barHTTP(c.client.Waiting()):
 			c.serveCalls()
 		}
 		return
@@ -84,9 +90,16 @@ func (c *conn) serveCalls() {
 			c.refuse(err)
 			return
 		}
-		if first && string(head) == http2.PrefaceHead {
+		switch preface := first && string(head) == http2.PrefaceHead; {
+		case preface && !c.accepts.has2():
+			c.bar2()
+			return
+		case preface:
 			c.client.Take(len(head))
 			c.serve2()
+			return
+		case first && !c.accepts.has(route.HTTP1):
+			c.bar1()
 			return
 		}
 		if !c.answer(head) {
@@ -112,7 +125,7 @@ func (c *conn) rest() {
 // secure has the connection be encrypted where it is to be. It returns false where the connection is over.
 func (c *conn) secure() bool {
 	s := c.server.settings.Load()
-	if s.TLS == nil {
+	if s.TLS == nil || c.accepts.opaque() && !s.Strict {
 		return true
 	}
 	if c.socket.SetReadDeadline(time.Now().Add(s.IdleTimeout)) != nil || !c.setIdle(true) {
@@ -124,7 +137,7 @@ func (c *conn) secure() bool {
 	}
 	c.setIdle(false)
 	if isTLS {
-		secured := tls.Server(&secure.Peeked{Conn: c.socket, First: first}, s.TLS)
+		secured := tls.Server(&secure.Peeked{Conn: c.socket, First: first}, c.accepts.offers(s.TLS))
 		_ = c.socket.SetDeadline(time.Now().Add(s.HeadTimeout)) // fails only on a closed connection
 		if err := secured.Handshake(); err != nil {
 			c.server.observer.Handshake(err)
@@ -238,6 +251,10 @@ func (c *conn) refuse(err error) {
 
 // turnAway tells a client that it cannot be let in.
 func (c *conn) turnAway(full bool) {
+	if c.accepts.opaque() {
+		_ = c.socket.Close() // its client cannot be told
+		return
+	}
 	why := "the proxy is going away"
 	if full {
 		why = "the proxy has as many connections as it may"

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/http"
@@ -53,7 +54,8 @@ func eachDialect(t *testing.T, test func(t *testing.T, d *dialect)) {
 		{name: "http2", protocol: "http2", method: "GET", serve: serveHTTP(func(t *testing.T, h http.HandlerFunc) string { addr, _ := backend2(t, h); return addr }), dial: callHTTP(client2)},
 		framed("bolt", "", bolt.Split, askedByBolt, saidByBolt, answeredByBolt, func(f bolt.Frame) int { return boltStatuses.counted(f.Status()) }),
 		framed("dubbo", "", dubbo.Split, askedByDubbo, saidByDubbo, answeredByDubbo, func(f dubbo.Frame) int { return dubboStatuses.counted(f.Status()) }),
-		describedDialect(t),
+		describedDialect(t, "x-stock", describedStock, stockFrame),
+		describedDialect(t, "x-sums", describedSums, sumsFrame),
 	}
 	for _, d := range all {
 		t.Run(d.name, func(t *testing.T) { test(t, d) })
@@ -228,18 +230,67 @@ const describedStock = `protocols:
     parting: "ca fe 06 00 0000000000000000 18000000 0000 0000 00000000"
 `
 
-// stockProtocol is it as Go has it.
+// describedSums is another one, with numbers of variable length and checksums.
+const describedSums = `protocols:
+  x-sums:
+    magic: "c5 ec"
+    head: 20
+    parts: [meta, body]
+    tail: 4
+    lengths: [{varint: leb128, of: meta}, {varint: base128, of: frame}]
+    id: {at: 4, width: 8}
+    kind: {at: 2, width: 1, request: [1], oneway: [2], answer: [3], heartbeat: [4], heartbeat_answer: [5]}
+    status: {at: 3, width: 1, ok: [20], failed: 70, tell: {404: 60, 503: 61, 504: 62}, count: {60: 404, 61: 503, 62: 504, 100: 503}, unexecuted: [100]}
+    metadata: {part: meta, count: 1, varint: leb128, service: svc, method: mth, traceparent: trace, deadline: ttl, caller: who}
+    deadline: {at: 12, width: 4}
+    checksums: [{at: 16, width: 2, sum: sum, of: body, verify: true}, {at: -4, width: 4, sum: crc32c}]
+`
+
+// stockProtocol is describedStock as Go has it.
 func stockProtocol(t testing.TB) *xprotocol.Protocol {
 	t.Helper()
+	return compiled(t, "x-stock", describedStock)
+}
+
+func compiled(t testing.TB, name, described string) *xprotocol.Protocol {
+	t.Helper()
 	var d struct{ Protocols map[string]xprotocol.Rule }
-	if err := yaml.UnmarshalWithOptions([]byte(describedStock), &d, yaml.Strict()); err != nil {
+	if err := yaml.UnmarshalWithOptions([]byte(described), &d, yaml.Strict()); err != nil {
 		t.Fatal(err)
 	}
-	p, problems := xprotocol.Compile("x-stock", d.Protocols["x-stock"])
+	p, problems := xprotocol.Compile(name, d.Protocols[name])
 	if p == nil {
 		t.Fatal(problems)
 	}
 	return p
+}
+
+// sumsFrame is one of x-sums.
+func sumsFrame(t testing.TB, p *xprotocol.Protocol, kind byte, id uint64, body string, pairs ...string) []byte {
+	t.Helper()
+	f := make([]byte, 22, 26+len(body))
+	copy(f, "\xc5\xec")
+	f[2], f[21] = kind, byte(26+len(body))
+	for _, c := range []byte(body) {
+		binary.BigEndian.PutUint16(f[16:], binary.BigEndian.Uint16(f[16:])+uint16(c))
+	}
+	p.SetID(f, id)
+	return withPairs(t, p, append(append(f, body...), 0, 0, 0, 0), pairs)
+}
+
+// withPairs is a request's frame with metadata.
+func withPairs(t testing.TB, p *xprotocol.Protocol, f []byte, pairs []string) []byte {
+	t.Helper()
+	w := p.Write(nil)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		w.Add([]byte(pairs[i]), []byte(pairs[i+1]))
+	}
+	out, err := w.AppendTo(nil, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Seal(out)
+	return out
 }
 
 // stockFrame is one of x-stock.
@@ -249,24 +300,17 @@ func stockFrame(t testing.TB, p *xprotocol.Protocol, kind byte, id uint64, body 
 	copy(head, "\xca\xfe")
 	head[2], head[12] = kind|0x30, byte(24+len(body))
 	p.SetID(head, id)
-	w := p.Write(nil)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		w.Add([]byte(pairs[i]), []byte(pairs[i+1]))
-	}
-	f, err := w.AppendTo(nil, append(head, body...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return withPairs(t, p, append(head, body...), pairs)
 }
 
-func describedDialect(t *testing.T) *dialect {
-	p := stockProtocol(t)
+func describedDialect(t *testing.T, name, described string, frame func(t testing.TB, p *xprotocol.Protocol, kind byte, id uint64, body string, pairs ...string) []byte) *dialect {
+	p := compiled(t, name, described)
 	asked := func(id uint64, service string, ms int64, pairs []string) []byte {
-		f := stockFrame(t, p, 1, id, "what?", append([]string{"svc", service, "mth", "ask"}, pairs...)...)
+		f := frame(t, p, 1, id, "what?", append([]string{"svc", service, "mth", "ask"}, pairs...)...)
 		if ms != 0 {
 			p.SetDeadline(f, time.Duration(ms)*time.Millisecond)
 		}
+		p.Seal(f)
 		return f
 	}
 	saying := func(f []byte) (*said, bool) {
@@ -292,7 +336,8 @@ func describedDialect(t *testing.T) *dialect {
 		from := len(out)
 		out = p.AppendFailure(out, p.ID(f), 0)
 		out[from+3] = map[int]byte{200: 20, 500: 70, 503: 100}[status]
+		p.Seal(out[from:])
 		return out
 	}
-	return framed("x-stock", describedStock, p.Split, asked, saying, answer, p.Counts)
+	return framed(name, described, p.Split, asked, saying, answer, p.Counts)
 }

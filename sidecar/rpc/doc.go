@@ -1,7 +1,7 @@
 // Package rpc is the data plane of calls: it takes them from clients, has the table of routes say where they go, and passes
 // them on to a server of that cluster. Heads are read, bodies are streamed as they are. One goroutine a connection does it all
 // while a call's body fits what has been read with its head. It speaks HTTP/1.0, 1.1 and 2,
-// of gRPC what a proxy has to, and SOFA Bolt, Dubbo 2 and protocols that the document of routes describes, whose calls share connections.
+// of gRPC what a proxy has to, SOFA Bolt, Dubbo 2 and protocols that the document of routes describes, whose calls share connections, and passes TCP on as it is.
 //
 // It imports nothing of the SQL half: the two meet in sidecar. Level: sidecar.
 package rpc
@@ -22,6 +22,9 @@ type Settings struct {
 	FrameSize      int           // bytes of a frame of Bolt, Dubbo or a protocol that is described; a longer one ends its connection
 	TLS            *tls.Config   // for those who want to speak it; nil: nobody may
 	Strict         bool          // all have to
+	// Protocols are what clients of a listener may speak, by its name: those of route, and such as the document of routes describes. Not there: all but
+	// route.TCP, which stands alone. Connections that there are go on as they began.
+	Protocols map[string][]string
 }
 
 // Done is a call that is over, as it is counted and logged.
@@ -49,6 +52,8 @@ type Observer interface {
 	Handshake(failed error) // of TLS with a client
 	// Mirrored is told what became of the copy of a call: one of MirrorAnswered and those below it.
 	Mirrored(route, cluster, outcome string)
+	// Barred is told of a client's connection that was ended as its listener accepts no such protocol: one that it could have accepted, or "unknown".
+	Barred(listener, protocol, why, client string)
 	// Fault is told of a client's connection that was ended for what no client may do, by HTTP/2's code.
 	Fault(code, why, client string)
 }

@@ -364,19 +364,9 @@ func (t *transfer) tunnel() (goesOn bool, failed *failure) {
 	}
 	client.Written(append(out, "\r\n"...))
 	t.begun = true
-	for _, c := range []*http1.Conn{client, t.server} {
-		c.SetPatience(0)
-		if err := c.Conn.SetDeadline(time.Time{}); err != nil {
-			return false, &failure{why: "the tunnel: " + err.Error()}
-		}
+	if err := bridge(client, t.server); err != nil {
+		return false, &failure{why: "the tunnel: " + err.Error()}
 	}
-	back := make(chan struct{})
-	go func() {
-		defer close(back)
-		splice(t.server, client)
-	}()
-	splice(client, t.server)
-	<-back
 	return false, nil
 }
 

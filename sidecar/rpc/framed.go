@@ -81,14 +81,14 @@ func (s *statuses[S]) counted(of S) int {
 	return cmp.Or(s.count[of], http.StatusInternalServerError)
 }
 
-// framingOf is the protocol whose frames begin so; nil: none's do. more is that what comes next may tell.
-func framingOf(b []byte, described []*describedFraming) (speaks framing, more bool) {
+// framingOf is the protocol whose frames begin so; nil: none's do. more is that what comes next may tell, of one that is accepted.
+func framingOf(b []byte, described []*describedFraming, a *accepts) (speaks framing, more bool) {
 	for _, p := range described {
 		is, may := p.Begins(b)
 		if is {
 			return p, false
 		}
-		more = more || may
+		more = more || may && a.has(p.Name)
 	}
 	if more {
 		return nil, true

@@ -34,7 +34,7 @@ func windowed(b *testing.B, serve func(net.Listener), routes string, question []
 	if err != nil {
 		b.Fatal(err)
 	}
-	go func() { _ = s.Serve(in) }()
+	go func() { _ = s.Serve(in, testListener) }()
 	c, err := net.Dial("tcp", in.Addr().String())
 	if err != nil {
 		b.Fatal(err)

@@ -67,6 +67,10 @@ func (x *framedCall) serve(b *framedConn, f []byte) {
 // admit finds where the call goes.
 func (x *framedCall) admit(f []byte) *failure {
 	x.method = x.client.speaks.method()
+	if why := x.client.barred; why != "" {
+		x.done.Method = string(x.method)
+		return &failure{status: http.StatusForbidden, why: why}
+	}
 	if failed := x.speaks.read(f); failed != nil {
 		return failed
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ type framedConn struct {
 	set      time.Time     // when the deadline of reading was
 	midway   bool          // it is one within a frame
 	last     time.Time     // when no more calls are taken; the zero time: the client has not been told that it is to send none
+	barred   string        // why the listener does not accept the protocol: its first call is answered by that, and is the last; "": it does
 }
 
 const (
@@ -46,6 +48,10 @@ const (
 func (c *conn) serveFrames(speaks framing) {
 	s := c.server.settings.Load()
 	b := &framedConn{conn: c, speaks: speaks, reader: mux.NewReader(c.client.Conn, speaks.split, s.FrameSize, c.client.Waiting()), quiet: make(chan struct{}, 1)}
+	if name := strings.ToLower(string(speaks.method())); !c.accepts.has(name) {
+		b.barred = c.barred(name)
+		c.bar(name, b.barred)
+	}
 	c.client.Release()
 	raw := tcp.Raw(c.socket)
 	if c.isTLS {
@@ -111,7 +117,9 @@ func (b *framedConn) run() {
 			if f == nil {
 				break
 			}
-			b.take(f)
+			if b.take(f); b.barred != "" {
+				return
+			}
 		}
 		b.flushes.all()
 		if cap(b.room) > mostRoom {
@@ -166,6 +174,9 @@ func (b *framedConn) patient() bool {
 	limit, midway := s.IdleTimeout, b.reader.Midway()
 	if midway {
 		limit = s.Silence
+	}
+	if b.barred != "" {
+		limit = min(limit, s.HeadTimeout)
 	}
 	now := time.Now()
 	if midway == b.midway && now.Sub(b.set) < limit/4 {

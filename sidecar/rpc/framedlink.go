@@ -318,8 +318,8 @@ func (s *framedLinks) forget(l *framedLink) {
 	if i := slices.Index(l.set.links, l); i >= 0 {
 		l.set.links = slices.Delete(l.set.links, i, i+1)
 	}
-	if most, _, _ := l.endpoint.Bounds(); most == 0 && len(l.set.links) == 0 && l.set.dialing == nil && s.all[l.linkKey] == l.set {
-		delete(s.all, l.linkKey) // the endpoint is no more
+	if len(l.set.links) == 0 && l.set.dialing == nil && s.all[l.linkKey] == l.set {
+		delete(s.all, l.linkKey) // the endpoint, or the description of its protocol, may be no more
 	}
 }
 

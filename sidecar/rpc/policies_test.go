@@ -64,7 +64,7 @@ routes:
 
 // traceKey is under what a dialect's calls say of which trace they are.
 func traceKey(d *dialect) string {
-	if d.name == "x-stock" {
+	if strings.HasPrefix(d.name, "x-") {
 		return "trace"
 	}
 	return parentHeader

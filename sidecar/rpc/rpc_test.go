@@ -28,6 +28,7 @@ type watched struct {
 	copies map[string]int // by outcome
 	conns  atomic.Int64
 	lost   atomic.Int64 // handshakes
+	barred []string
 }
 
 func (w *watched) Call(d *Done) {
@@ -54,6 +55,12 @@ func (w *watched) mirrored(outcome string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.copies[outcome]
+}
+
+func (w *watched) Barred(listener, protocol, why, _ string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.barred = append(w.barred, listener+" "+protocol+": "+why)
 }
 
 func (w *watched) Fault(code, why, _ string) {
@@ -101,6 +108,9 @@ func (w *watched) last(t *testing.T) Done {
 // testSettings have times that a busy machine may need.
 var testSettings = Settings{MaxConnections: 100, HeadSize: 64 << 10, IdleTimeout: time.Minute, HeadTimeout: time.Minute, Silence: time.Minute, FrameSize: 1 << 20}
 
+// testListener is the name of the listener that tests have.
+const testListener = "here"
+
 // proxy serves a document and returns its address.
 func proxy(t *testing.T, settings Settings, document string) (addr string, s *Server, w *watched) {
 	t.Helper()
@@ -110,7 +120,14 @@ func proxy(t *testing.T, settings Settings, document string) (addr string, s *Se
 func proxyTraced(t *testing.T, settings Settings, document string, tracer Tracer) (addr string, s *Server, w *watched) {
 	t.Helper()
 	w = &watched{}
-	s, err := New(table(t, document), settings, w, tracer, zaptest.NewLogger(t))
+	s, addr = serve(t, table(t, document), settings, w, tracer)
+	return addr, s, w
+}
+
+// serve serves a table.
+func serve(t *testing.T, table *route.Table, settings Settings, w *watched, tracer Tracer) (*Server, string) {
+	t.Helper()
+	s, err := New(table, settings, w, tracer, zaptest.NewLogger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +136,7 @@ func proxyTraced(t *testing.T, settings Settings, document string, tracer Tracer
 		t.Fatal(err)
 	}
 	served := make(chan error)
-	go func() { served <- s.Serve(l) }()
+	go func() { served <- s.Serve(l, testListener) }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -130,7 +147,7 @@ func proxyTraced(t *testing.T, settings Settings, document string, tracer Tracer
 			t.Error(err)
 		}
 	})
-	return l.Addr().String(), s, w
+	return s, l.Addr().String()
 }
 
 func table(t *testing.T, document string) *route.Table {
@@ -421,7 +438,7 @@ func TestWhatIsLeftAtTheEndOfTheDrainIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan error)
-	go func() { served <- s.Serve(l) }()
+	go func() { served <- s.Serve(l, testListener) }()
 	c := dial(t, l.Addr().String())
 	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nhost: x\r\n\r\n")
 	<-begun

@@ -23,6 +23,7 @@ type Server struct {
 	observer Observer
 	tracer   Tracer // nil: nothing is traced
 	settings atomic.Pointer[Settings]
+	accepts  atomic.Pointer[map[string]*accepts] // of settings, by listener
 	table    atomic.Pointer[routed]
 	clusters *upstream.Set
 	links    *framedLinks
@@ -62,6 +63,13 @@ func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger)
 
 // Set changes the settings, for the next call of each connection.
 func (s *Server) Set(settings Settings) {
+	accepted := map[string]*accepts{}
+	for listener := range settings.Protocols {
+		if a := settings.listening(listener); a != nil {
+			accepted[listener] = a
+		}
+	}
+	s.accepts.Store(&accepted)
 	before := s.settings.Swap(&settings)
 	if before == nil || !settings.Strict || before.Strict {
 		return
@@ -93,8 +101,8 @@ func (s *Server) Found(cluster string, endpoints []*route.Endpoint) error {
 // Clusters are where calls go, by name.
 func (s *Server) Clusters() map[string]*upstream.Cluster { return s.clusters.Clusters() }
 
-// Serve takes calls on l until Shutdown, then returns nil.
-func (s *Server) Serve(l net.Listener) error {
+// Serve takes calls on l until Shutdown, then returns nil. name is the listener's, by which Settings know it.
+func (s *Server) Serve(l net.Listener, name string) error {
 	s.mu.Lock()
 	if s.draining {
 		s.mu.Unlock()
@@ -105,7 +113,7 @@ func (s *Server) Serve(l net.Listener) error {
 	err := tcp.Accept(l, s.drain, func(why error, pause time.Duration) {
 		s.log.Warn("cannot accept calls", zap.Error(why), zap.Duration("pause", pause))
 	}, func(accepted net.Conn) {
-		c := newConn(s, tcp.Direct(accepted))
+		c := newConn(s, tcp.Direct(accepted), s.accepted(name))
 		if full, ok := s.enter(c); ok {
 			go s.serve(c)
 		} else {
@@ -117,6 +125,9 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	return nil
 }
+
+// accepted is what clients of a listener may speak from now on.
+func (s *Server) accepted(listener string) *accepts { return (*s.accepts.Load())[listener] }
 
 func (s *Server) enter(c *conn) (full, ok bool) {
 	s.mu.Lock()

@@ -19,7 +19,8 @@ type describedFraming struct {
 	called []byte // what routes have for a method
 }
 
-// described are the protocols of a table. Those that the table before it had too are the same.
+// described are the protocols of a table. Those that the table before it had too are the same, so that calls go on sharing connections to servers. One that is
+// described anew is another: clients that began with the old one go on with it, on connections to servers of their own.
 func described(t *route.Table, before *routed) []*describedFraming {
 	var all []*describedFraming
 	for _, p := range t.Described {
@@ -111,7 +112,7 @@ func (x *describedCall) Header(name string) ([]byte, bool) {
 
 func (x *describedCall) open(f []byte) {
 	keys := x.p.Keys()
-	x.protocol, x.described, x.id, x.oneway = x.p.Name, x.p.Protocol, x.p.ID(f), x.p.Kind(f) == xprotocol.Oneway
+	x.protocol, x.id, x.oneway = x.p.Name, x.p.ID(f), x.p.Kind(f) == xprotocol.Oneway
 	x.parent, x.caller, x.pairs = keys.Traceparent, keys.Caller, x.pairs[:0]
 	x.legible, x.tells = true, x.p.Tells()
 	x.limit = x.p.Deadline(f)
@@ -207,7 +208,10 @@ func (x *describedCall) outgoing(f []byte, left time.Duration, room *[]byte) ([]
 	return f, nil
 }
 
-func (p *describedFraming) address(f []byte, n uint32) { p.SetID(f, uint64(n)) }
+func (p *describedFraming) address(f []byte, n uint32) {
+	p.SetID(f, uint64(n))
+	p.Seal(f)
+}
 
 func (x *describedCall) appendFailure(out []byte, f *failure) []byte {
 	return x.p.AppendFailure(out, x.id, f.status)
@@ -215,6 +219,7 @@ func (x *describedCall) appendFailure(out []byte, f *failure) []byte {
 
 func (x *describedCall) returns(f []byte) (status int) {
 	x.p.SetID(f, x.id)
+	x.p.Seal(f)
 	return x.p.Counts(f)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/rpc/dubbo/dubbotest"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/mux"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/mux/muxtest"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
@@ -216,36 +218,114 @@ func TestDescribedMagics(t *testing.T) {
 	}
 }
 
-// Connections of clients outlive a change of the routes that does not change their protocol; where it does, their calls are refused, and others' go on.
+// Connections of clients outlive a change of the document, one of their protocol's description too: they go on as they began, and new ones begin by the new.
 func TestDescribedAnew(t *testing.T) {
 	p := stockProtocol(t)
 	server, conns := stockServer(t, p)
-	addr, s, w := proxy(t, testSettings, toStock(server))
+	addr, s, _ := proxy(t, testSettings, toStock(server))
 	a := speak(t, dial(t, addr))
-	q := stockFrame(t, p, 1, 7, "", "svc", "stock")
-	a.write(q)
-	a.expect(xprotocol.Answer, 7, 20)
+	known, unknown := stockFrame(t, p, 1, 7, "", "svc", "stock"), stockFrame(t, p, 1, 8, "", "svc", "nobody")
+	asks := func(by *speaking, nobody byte) {
+		t.Helper()
+		by.write(known)
+		by.expect(xprotocol.Answer, 7, 20)
+		by.write(unknown)
+		by.expect(xprotocol.Answer, 8, nobody)
+	}
+	asks(a, 60)
 	if err := s.Adopt(table(t, strings.Replace(toStock(server), "timeout: 1m", "timeout: 50s", 1))); err != nil {
 		t.Fatal(err)
 	}
-	a.write(q)
-	a.expect(xprotocol.Answer, 7, 20)
+	asks(a, 60)
 	if n := conns.Load(); n != 1 {
 		t.Errorf("%d connections to the server", n)
 	}
-	if err := s.Adopt(table(t, strings.Replace(toStock(server), "caller: who", "caller: whoever", 1))); err != nil {
+	if err := s.Adopt(table(t, strings.Replace(toStock(server), "tell: {404: 60", "tell: {404: 59", 1))); err != nil {
 		t.Fatal(err)
 	}
-	a.write(q)
-	a.expect(xprotocol.Answer, 7, 61)
-	if d := w.nth(t, 3); !strings.Contains(d.Why, "described anew") {
-		t.Errorf("%+v", d)
+	asks(a, 60)
+	if n := conns.Load(); n != 1 {
+		t.Errorf("%d connections to the server", n)
 	}
 	b := speak(t, dial(t, addr))
-	b.write(q)
-	b.expect(xprotocol.Answer, 7, 20)
+	asks(b, 59)
+	asks(a, 60)
+	if n := conns.Load(); n != 2 { // one by each description
+		t.Errorf("%d connections to the server", n)
+	}
 	if status, _ := get(t, "http://"+addr+"/stock"); status != http.StatusServiceUnavailable {
 		t.Errorf("HTTP to servers of x-stock: %d", status)
+	}
+}
+
+// While the document changes under load, its protocol's description or something else of it, no call fails, and no connection is lost.
+func TestDescribedUnderLoad(t *testing.T) {
+	p := stockProtocol(t)
+	server, conns := stockServer(t, p)
+	parser := &route.Parser{}
+	document := func(timeout int, tell int) *route.Table {
+		text := describedStock + fmt.Sprintf("clusters:\n  stock: {protocol: x-stock, connect_timeout: 60s, endpoints: [%q]}\n  web: {endpoints: [\"127.0.0.1:1\"]}\nroutes:\n- {path: {prefix: /stock}, to: stock, timeout: %ds}\n", server, timeout)
+		d, err := parser.Parse([]byte(strings.Replace(text, "404: 60", fmt.Sprintf("404: %d", tell), 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return route.Compile(d)
+	}
+	w := &watched{}
+	s, addr := serve(t, document(60, 60), testSettings, w, nil)
+	var clients sync.WaitGroup
+	var calls atomic.Int64
+	over := make(chan struct{})
+	for range 4 {
+		a := speak(t, dial(t, addr))
+		q := stockFrame(t, p, 1, 7, "what?", "svc", "stock")
+		clients.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if _, err := a.Write(q); err != nil {
+					t.Error(err)
+					return
+				}
+				f, err := a.next()
+				if err != nil || f[3] != 20 {
+					t.Errorf("% x, %v", f, err)
+					return
+				}
+				calls.Add(1)
+			}
+		})
+	}
+	change := func(timeout, tell int) {
+		before := calls.Load()
+		if err := s.Adopt(document(timeout, tell)); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "calls go on", func() bool { return calls.Load() >= before+20 || t.Failed() })
+	}
+	for i := range 20 {
+		change(60+i, 60)
+	}
+	if n := conns.Load(); n != 1 {
+		t.Errorf("%d connections to the server", n)
+	}
+	for i := range 10 {
+		change(60, 50+i)
+	}
+	if n := conns.Load(); n != 1 {
+		t.Errorf("%d connections to the server for clients of before", n)
+	}
+	close(over)
+	clients.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, d := range w.calls {
+		if d.Status != http.StatusOK {
+			t.Fatalf("%+v", d)
+		}
 	}
 }
 
@@ -303,5 +383,46 @@ func TestDescribedDrain(t *testing.T) {
 	_ = a.Close() // a client that has heard it does
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// A frame of a client's whose checksum is wrong ends its connection and is noted; one of a server's fails its call. What the server gets, with its number and time
+// changed, has right ones.
+func TestDescribedChecksums(t *testing.T) {
+	p := compiled(t, "x-sums", describedSums)
+	spoil := make(chan bool, 1)
+	server, _ := serving(t, func(l net.Listener, answer func(out []byte, f []byte) []byte) { muxtest.Serve(l, p.Split, answer) }, func(out []byte, f []byte) []byte {
+		from := len(out)
+		out = p.AppendFailure(out, p.ID(f), 0)
+		out[from+3] = 20
+		if p.Seal(out[from:]); <-spoil {
+			out[len(out)-1]++
+		}
+		return out
+	})
+	document := fmt.Sprintf("clusters: {stock: {protocol: x-sums, connect_timeout: 60s, endpoints: [%q]}}\nroutes: [{path: {prefix: /stock}, to: stock, timeout: 1m}]\n", server) + describedSums
+	addr, _, w := proxy(t, testSettings, document)
+	a := &speaking{peer[[]byte]{nil, t, nil}, p}
+	a.Conn = dial(t, addr)
+	a.r = mux.NewReader(a.Conn, p.Split, 1<<20, nil)
+	q := sumsFrame(t, p, 1, 7, "what?", "svc", "stock")
+	for _, c := range []struct {
+		spoil  bool
+		status byte
+	}{{false, 20}, {true, 70}, {false, 20}} {
+		spoil <- c.spoil
+		a.write(q)
+		a.expect(xprotocol.Answer, 7, c.status)
+	}
+	if d := w.nth(t, 2); d.Status != http.StatusBadGateway || !strings.Contains(d.Why, "the crc32c of a frame is wrong") {
+		t.Errorf("%+v", d)
+	}
+	q[len(q)-6]++ // of the body
+	a.write(q)
+	if _, err := a.next(); err != io.EOF {
+		t.Errorf("a wrong checksum is answered: %v", err)
+	}
+	if d := w.nth(t, 4); d.Status != http.StatusBadRequest || !strings.Contains(d.Why, "of a frame is wrong") {
+		t.Errorf("%+v", d)
 	}
 }

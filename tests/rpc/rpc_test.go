@@ -3,6 +3,7 @@ package rpc
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -257,5 +258,38 @@ func TestCheck(t *testing.T) {
 	}
 	if status, body := get(t, "http://"+m.addr+"/"); status != 503 || !strings.Contains(body, "connect to 127.0.0.1:1") {
 		t.Errorf("without a server: %d %q", status, body)
+	}
+}
+
+// A listener takes the protocols that it is to take: one passes connections to a database on, whose server speaks first, and one turns away what is not for it.
+func TestListenersAccept(t *testing.T) {
+	web := server(t, says("a"))
+	addrs := make([]string, 3)
+	for i := range addrs {
+		var err error
+		if addrs[i], err = harness.FreeAddr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := start(t, fmt.Sprintf("clusters:\n  web: {endpoints: [%q]}\n  database: {protocol: tcp, endpoints: [%q], health: {check: {}}}\nroutes:\n- {path: {exact: \"/%s\"}, methods: [TCP], to: database}\n- {name: all, to: web}\n",
+		web, env.Shards[0].Addr(), addrs[2]),
+		"rpc.address", strings.Join(addrs, ","), "rpc.protocols", addrs[1]+"=bolt dubbo,"+addrs[2]+"=tcp")
+	if status, body := get(t, "http://"+addrs[0]+"/"); status != 200 || body != "a" {
+		t.Errorf("%d %q", status, body)
+	}
+	if status, body := get(t, "http://"+addrs[1]+"/"); status != 505 || !strings.Contains(body, "it accepts bolt, dubbo") {
+		t.Errorf("%d %q", status, body)
+	}
+	if _, metrics := get(t, "http://"+m.admin+"/metrics"); !strings.Contains(metrics, fmt.Sprintf(`heddle_rpc_refused_connections_total{listener="%s",protocol="http1"} 1`, addrs[1])) {
+		t.Error("it is not counted")
+	}
+	db, err := sql.Open("mysql", "root@tcp("+addrs[2]+")/shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	if err := db.QueryRow("SELECT 40 + 2").Scan(&n); err != nil || n != 42 {
+		t.Errorf("%d, %v", n, err)
 	}
 }

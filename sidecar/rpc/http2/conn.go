@@ -119,6 +119,11 @@ func Accept(conn net.Conn, waiting []byte, s Settings, open Opener) *Conn {
 	return c
 }
 
+// AppendRefusal writes what a client is told whose connection is to be one of HTTP/1 instead (RFC 9113, section 7).
+func AppendRefusal(out []byte, why string) []byte {
+	return appendGoAway(appendFrameHead(out, 0, frameSettings, 0, 0), 0, HTTP11Required, why)
+}
+
 // Connect returns the client's end of a connection.
 func Connect(conn net.Conn, s Settings) *Conn {
 	c := newConn(conn, s)

@@ -14,6 +14,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // Problem is a mistake in a document. Line and Column count from 1; 0: the document as a whole.
@@ -83,9 +85,10 @@ func Below(err error, lines int) error {
 }
 
 type checker struct {
-	file     *ast.File // nil: problems have no places
-	known    *known    // what has been found right, beside the same clusters; nil: nothing has
-	problems []Problem
+	file      *ast.File                      // nil: problems have no places
+	known     *known                         // what has been found right, beside the same clusters; nil: nothing has
+	described map[string]*xprotocol.Protocol // protocols that have been found right, by name
+	problems  []Problem
 }
 
 // problem notes a mistake at a place of the document, in the library's notation ($.routes[0].to), or the nearest that is there.

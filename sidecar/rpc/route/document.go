@@ -27,7 +27,7 @@ type Document struct {
 type Cluster struct {
 	Endpoints      []*Endpoint   `yaml:"endpoints"`
 	Discover       *Discover     `yaml:"discover"` // nil: there are no others
-	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it), bolt, dubbo, or one of Protocols; empty: http1
+	Protocol       string        `yaml:"protocol"` // that the servers speak: http1, http2 (by prior knowledge; gRPC wants it), bolt, dubbo, tcp, or one of Protocols; empty: http1
 	Balance        Balance       `yaml:"balance"`
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s
 	MaxConnections int           `yaml:"max_connections"` // to each endpoint; 0: 1024
@@ -102,9 +102,13 @@ const (
 	HTTP2 = "http2"
 	Bolt  = "bolt"
 	Dubbo = "dubbo"
+	TCP   = "tcp" // connections of which nothing is read
+
+	// GRPC is no cluster's, but what a listener may accept: HTTP/2 with calls of gRPC alone.
+	GRPC = "grpc"
 )
 
-// Framed says whether calls by a protocol come in frames with numbers, and go only to clusters that speak it.
+// Framed says whether calls by a protocol are none of HTTP, and go only to clusters that speak it: they come in frames with numbers, or are whole connections.
 func Framed(protocol string) bool {
 	return protocol != "" && protocol != HTTP1 && protocol != HTTP2
 }

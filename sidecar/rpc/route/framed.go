@@ -14,32 +14,20 @@ import (
 
 // framedName is a protocol of frames as people write it.
 func framedName(protocol string) string {
-	return cmp.Or(map[string]string{Bolt: "Bolt", Dubbo: "Dubbo"}[protocol], protocol)
+	return cmp.Or(map[string]string{Bolt: "Bolt", Dubbo: "Dubbo", TCP: "TCP"}[protocol], protocol)
 }
 
 // FramedMethod is what routes have for the method of calls by a protocol of frames.
 func FramedMethod(protocol string) string { return strings.ToUpper(protocol) }
 
-// protocols makes those that the document describes ready.
+// protocols makes those that the document describes ready, or has them as they were found right. What else there is may be new.
 func (c *checker) protocols(d *Document) {
 	d.described = make(map[string]*xprotocol.Protocol, len(d.Protocols))
 	for _, name := range slices.Sorted(maps.Keys(d.Protocols)) {
 		at := fmt.Sprintf("$.protocols.'%s'", name)
-		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			c.problem(at, "the name of a protocol has letters from a to z, figures and -")
-		}
-		if slices.Contains([]string{HTTP1, HTTP2, Bolt, Dubbo}, name) {
-			c.problem(at, "the protocol %s needs no description", name)
-			continue
-		}
-		rule := d.Protocols[name]
-		if rule == nil {
-			c.problem(at, "the protocol %s is not described", name)
-			continue
-		}
-		p, problems := xprotocol.Compile(name, *rule)
-		for _, one := range problems {
-			c.problem(at+one.At, "%s", one.Message)
+		p := c.described[name]
+		if p == nil {
+			p = c.describe(at, name, d.Protocols[name])
 		}
 		if p == nil {
 			continue
@@ -58,6 +46,26 @@ func (c *checker) protocols(d *Document) {
 	}
 }
 
+// describe makes one ready; nil: it is wrong.
+func (c *checker) describe(at, name string, rule *xprotocol.Rule) *xprotocol.Protocol {
+	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		c.problem(at, "the name of a protocol has letters from a to z, figures and -")
+	}
+	if slices.Contains([]string{HTTP1, HTTP2, GRPC, Bolt, Dubbo, TCP}, name) {
+		c.problem(at, "the protocol %s needs no description", name)
+		return nil
+	}
+	if rule == nil {
+		c.problem(at, "the protocol %s is not described", name)
+		return nil
+	}
+	p, problems := xprotocol.Compile(name, *rule)
+	for _, one := range problems {
+		c.problem(at+one.At, "%s", one.Message)
+	}
+	return p
+}
+
 // magics are by what frames begin whose protocols need no description.
 var magics = map[string][]byte{Bolt: {bolt.V1}, Dubbo: {dubbo.Magic0}}
 
@@ -66,16 +74,22 @@ func (c *checker) protocol(at string, cl *Cluster, d *Document) {
 	switch cl.Protocol {
 	case "", HTTP1, HTTP2:
 		return
-	case Bolt, Dubbo:
+	case Bolt, Dubbo, TCP:
 	default:
 		if _, described := d.Protocols[cl.Protocol]; !described {
-			c.problem(at+".protocol", "the protocol %q is none of http1, http2, bolt and dubbo, nor is it described", cl.Protocol)
+			c.problem(at+".protocol", "the protocol %q is none of http1, http2, bolt, dubbo and tcp, nor is it described", cl.Protocol)
 			return
 		}
-		cl.Described = d.described[cl.Protocol]
+		if p := d.described[cl.Protocol]; cl.Described != p { // documents may share the cluster, and calls ask it already
+			cl.Described = p
+		}
+	}
+	by := "heartbeats"
+	if cl.Protocol == TCP {
+		by = "a connection"
 	}
 	if k := cl.Health.Check; k != nil && (k.Path != "" || k.Host != "" || k.Status != nil) {
-		c.problem(at+".health.check", "servers of %s are checked by heartbeats: path, host and status are HTTP's", framedName(cl.Protocol))
+		c.problem(at+".health.check", "servers of %s are checked by %s: path, host and status are HTTP's", framedName(cl.Protocol), by)
 	}
 }
 
@@ -96,7 +110,8 @@ func (c *checker) framed(at string, r *Rule, d *Document) {
 			c.problem(at+".to", "the cluster %s speaks %s, and %s does not: no call can go to both", cluster, name, s.Cluster)
 		}
 	}
-	mute := d.described[protocol] != nil && !d.described[protocol].Tells()
+	whole := protocol == TCP // connections, of which nothing is known but their listener
+	mute := whole || d.described[protocol] != nil && !d.described[protocol].Tells()
 	for _, f := range []struct {
 		name string
 		is   bool
@@ -104,6 +119,7 @@ func (c *checker) framed(at string, r *Rule, d *Document) {
 		{"hosts", len(r.Hosts) > 0}, {"query", len(r.Query) > 0}, {"mirror", r.Mirror != nil}, {"hedge", r.Hedge != nil}, {"rewrite", r.Rewrite != (Rewrite{})},
 		{"response_headers", r.Response.Set != nil || r.Response.Remove != nil},
 		{"headers", mute && r.Headers != nil}, {"request_headers", mute && (r.Request.Set != nil || r.Request.Remove != nil)},
+		{"retry", whole && r.Retry != nil}, {"fault", whole && r.Fault != nil},
 	} {
 		if f.is {
 			c.problem(at+"."+f.name, "calls by %s, which the cluster %s speaks, have no %s", name, cluster, f.name)

@@ -7,22 +7,28 @@ import (
 	"sync"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
 // Parser reads documents, each of which is most often the one before with a few changes: it reads what has changed. What its documents have in
 // common they share, so nobody may change them. The zero value has read none; any goroutine may call its methods.
 type Parser struct {
-	mu       sync.Mutex
-	clusters map[string]*namedCluster // by their text, of the last document
-	routes   map[string]*Rule
-	known    known
+	mu        sync.Mutex
+	clusters  map[string]*named[Cluster] // by their text, of the last document
+	protocols map[string]*named[xprotocol.Rule]
+	routes    map[string]*Rule
+	known     known
 }
 
-// known is what a document had that was right. What is right of a route depends on which clusters there are, and on what these speak.
+// known is what a document had that was right. What is right of a cluster depends on which protocols are described, and how; what is right of a route on
+// that too, on which clusters there are, and on what these speak.
 type known struct {
 	clusters  map[*Cluster]bool
 	routes    map[*Rule]bool
 	protocols map[string]string // by cluster
+	rules     map[string]*xprotocol.Rule
+	described map[string]*xprotocol.Protocol
 }
 
 func (k *known) hasCluster(c *Cluster) bool { return k != nil && k.clusters[c] }
@@ -30,7 +36,7 @@ func (k *known) hasRoute(r *Rule) bool      { return k != nil && k.routes[r] }
 
 // knownOf is what a document has that is right.
 func knownOf(d *Document) known {
-	k := known{clusters: map[*Cluster]bool{}, routes: make(map[*Rule]bool, len(d.Routes)), protocols: protocols(d)}
+	k := known{clusters: map[*Cluster]bool{}, routes: make(map[*Rule]bool, len(d.Routes)), protocols: protocols(d), rules: d.Protocols, described: d.described}
 	for _, c := range d.Clusters {
 		k.clusters[c] = true
 	}
@@ -50,9 +56,10 @@ func protocols(d *Document) map[string]string {
 	return out
 }
 
-type namedCluster struct {
-	name    string
-	cluster *Cluster
+// named is what stands behind a key.
+type named[T any] struct {
+	name  string
+	value *T
 }
 
 // Parse is the function of that name. Whatever is written in a way that cannot be taken apart surely, or is wrong, is read as a whole by it.
@@ -65,54 +72,72 @@ func (p *Parser) Parse(text []byte) (*Document, error) {
 
 // parts reads the document part by part; nil: it has to be read as a whole.
 func (p *Parser) parts(text string) *Document {
-	clusters, routes, ok := split(text)
+	parts, ok := split(text)
 	if !ok {
 		return nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	d := &Document{}
-	if len(clusters) > 0 {
-		d.Clusters = make(map[string]*Cluster, len(clusters))
+	d, c := &Document{}, &checker{}
+	protocolTexts, ok := readNamed(parts[protocolsAt], p.protocols, &d.Protocols, func(*named[xprotocol.Rule]) bool { return true })
+	if !ok {
+		return nil
 	}
-	named := make(map[string]*namedCluster, len(clusters))
-	for _, part := range clusters {
-		c := p.clusters[part]
-		if c == nil {
-			if c = readCluster(part); c == nil {
-				return nil
-			}
-		}
-		if _, twice := d.Clusters[c.name]; twice {
-			return nil
-		}
-		d.Clusters[c.name], named[part] = c.cluster, c
+	alike := maps.Equal(p.known.rules, d.Protocols) // the very same: what has been read of them is kept
+	if alike {
+		c.described = p.known.described
 	}
+	clusterTexts, ok := readNamed(parts[clustersAt], p.clusters, &d.Clusters, func(n *named[Cluster]) bool { return alike || n.value == nil || n.value.Described == nil })
+	if !ok {
+		return nil
+	}
+	routes := parts[routesAt]
 	if d.Routes = p.read(routes); d.Routes == nil {
 		return nil
 	}
-	c := &checker{}
-	if maps.Equal(p.known.protocols, protocols(d)) {
+	if alike && maps.Equal(p.known.protocols, protocols(d)) {
 		c.known = &p.known
 	}
 	if c.document(d); len(c.problems) > 0 {
 		return nil // it knows no places
 	}
 	p.known = knownOf(d)
-	p.clusters, p.routes = named, make(map[string]*Rule, len(routes))
+	p.protocols, p.clusters, p.routes = protocolTexts, clusterTexts, make(map[string]*Rule, len(routes))
 	for i, part := range routes {
 		p.routes[part] = d.Routes[i]
 	}
 	return d
 }
 
-func readCluster(part string) *namedCluster {
-	var one map[string]*Cluster
+// readNamed reads parts that are a key and what stands behind it, of which those are taken from before that are alike there and may be shared. It
+// returns all by their texts.
+func readNamed[T any](parts []string, before map[string]*named[T], into *map[string]*T, shared func(*named[T]) bool) (all map[string]*named[T], ok bool) {
+	if len(parts) > 0 {
+		*into = make(map[string]*T, len(parts))
+	}
+	all = make(map[string]*named[T], len(parts))
+	for _, part := range parts {
+		n := before[part]
+		if n == nil || !shared(n) {
+			if n = readOne[T](part); n == nil {
+				return nil, false
+			}
+		}
+		if _, twice := (*into)[n.name]; twice {
+			return nil, false
+		}
+		(*into)[n.name], all[part] = n.value, n
+	}
+	return all, true
+}
+
+func readOne[T any](part string) *named[T] {
+	var one map[string]*T
 	if yaml.UnmarshalWithOptions([]byte(part), &one, yaml.Strict()) != nil || len(one) != 1 {
 		return nil
 	}
-	for name, c := range one {
-		return &namedCluster{name, c}
+	for name, v := range one {
+		return &named[T]{name, v}
 	}
 	return nil
 }
@@ -145,22 +170,31 @@ func (p *Parser) read(parts []string) []*Rule {
 	return all
 }
 
-// split takes a document apart: the texts of clusters and of routes, each of whole lines. It does so where nothing in one part can
-// depend on another: the two sections stand in blocks, each part begins at its section's indent, and there are no anchors.
-func split(text string) (clusters, routes []string, ok bool) {
+// The sections of a document.
+const (
+	clustersAt = iota
+	routesAt
+	protocolsAt
+	sections
+)
+
+var sectionOf = map[string]int{"clusters:": clustersAt, "routes:": routesAt, "protocols:": protocolsAt}
+
+// split takes a document apart: the texts of clusters, routes and protocols, each of whole lines. It does so where nothing in one part can
+// depend on another: the sections stand in blocks, each part begins at its section's indent, and there are no anchors.
+func split(text string) (parts [sections][]string, ok bool) {
 	if refers(text) {
-		return nil, nil, false
+		return parts, false
 	}
 	const none = -1
-	var into *[]string
-	indent, from := none, none
+	into, indent, from := none, none, none
 	end := func(at int) {
 		if from != none {
-			*into = append(*into, text[from:at])
+			parts[into] = append(parts[into], text[from:at])
 		}
 		from = none
 	}
-	seen := [2]bool{}
+	var seen [sections]bool
 	for at := 0; at < len(text); {
 		next := len(text)
 		if i := strings.IndexByte(text[at:], '\n'); i >= 0 {
@@ -171,31 +205,27 @@ func split(text string) (clusters, routes []string, ok bool) {
 		depth := len(line) - len(bare)
 		bare = strings.TrimRight(bare, " \r\n")
 		item := bare == "-" || strings.HasPrefix(bare, "- ")
+		which, begins := sectionOf[bare]
 		switch {
 		case bare == "" || bare[0] == '#': // whosever it is
 		case bare[0] == '\t':
-			return nil, nil, false
-		case depth == 0 && (bare == "clusters:" || bare == "routes:"):
-			end(at)
-			which := 0
-			if into = &clusters; bare == "routes:" {
-				into, which = &routes, 1
+			return parts, false
+		case depth == 0 && begins:
+			if end(at); seen[which] {
+				return parts, false
 			}
-			if seen[which] {
-				return nil, nil, false
-			}
-			seen[which], indent = true, none
-		case into == nil:
-			return nil, nil, false
+			into, seen[which], indent = which, true, none
+		case into == none:
+			return parts, false
 		default:
 			if indent == none {
 				indent = depth
 			}
-			isRoute := into == &routes
+			isRoute := into == routesAt
 			switch {
 			case depth > indent:
 			case depth < indent, isRoute != item, !isRoute && depth == 0:
-				return nil, nil, false
+				return parts, false
 			default:
 				end(at)
 				from = at
@@ -204,7 +234,7 @@ func split(text string) (clusters, routes []string, ok bool) {
 		at = next
 	}
 	end(len(text))
-	return clusters, routes, seen[1] && len(routes) > 0 && strings.HasSuffix(text, "\n")
+	return parts, seen[routesAt] && len(parts[routesAt]) > 0 && strings.HasSuffix(text, "\n")
 }
 
 // refers says whether a text may have an anchor, or refer to one, or be of several documents. It says so of some that have none.

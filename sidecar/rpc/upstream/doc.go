@@ -111,7 +111,7 @@ func (s *Set) adopt(clusters map[string]*route.Cluster) error {
 		}
 		c := newCluster(name, s.zone, rule, s.clusters[name])
 		for _, r := range rule.Endpoints {
-			k := key{name, r.Address, fmt.Sprint(rule.TLS, rule.Protocol, rule.Described.Identity())}
+			k := key{name, r.Address, fmt.Sprint(rule.TLS, rule.Protocol)}
 			e := s.endpoints[k]
 			if e == nil {
 				e = &Endpoint{Address: r.Address, Load: &balance.Load{}, shares: shares{vacant: make(chan struct{}, 1)}}

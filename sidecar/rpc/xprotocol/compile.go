@@ -25,6 +25,7 @@ type Protocol struct {
 	kinds           []kinded
 	kindMask        uint64
 	part            int    // of metadata; -1: none
+	pairs           varint // how its numbers are written
 	starts          []byte // the magic
 	fails, asks, is []byte
 	parting         []byte // tells that no more calls are taken; nil: nothing does
@@ -32,14 +33,16 @@ type Protocol struct {
 
 // layout is Layout with its lengths by the numbers of parts.
 type layout struct {
-	head    int
-	lengths []length
+	head, tail int
+	lengths    []length
+	checksums  []checksum
 }
 
 type length struct {
-	field Field
-	of    int // a part, or ofFrame, ofRest
-	adds  int64
+	field  Field
+	varint varint // where it is none of the head
+	of     int    // a part, or ofFrame, ofRest
+	adds   int64
 }
 
 const (
@@ -80,18 +83,20 @@ func Compile(name string, r Rule) (*Protocol, []Problem) {
 	}
 	c.magic()
 	c.parts()
-	if r.Answer.Head == 0 && r.Answer.Lengths != nil {
-		c.problem(".answer", "lengths of answers want the head of answers")
+	if r.Answer.Head == 0 && (r.Answer.Lengths != nil || r.Answer.Tail != 0 || r.Answer.Checksums != nil) {
+		c.problem(".answer", "what is said of answers' lengths and checksums wants the head of answers")
 	}
-	if c.request = c.layout("", r.Head, r.Lengths); r.Answer.Head == 0 {
-		c.answer = c.request
+	c.request = c.layout("", r.Head, r.Tail, r.Lengths)
+	if r.Answer.Head != 0 {
+		c.answer = c.layout(".answer", r.Answer.Head, r.Answer.Tail, r.Answer.Lengths)
 	} else {
-		c.answer = c.layout(".answer", r.Answer.Head, r.Answer.Lengths)
+		c.answer = layout{head: c.request.head, tail: c.request.tail, lengths: c.request.lengths}
 	}
 	c.fields()
 	c.kind()
 	c.status()
 	c.metadata()
+	c.sums()
 	if _, ok := units[r.Deadline.Unit]; !ok {
 		c.problem(".deadline.unit", "the unit %q is none of us, ms and s", r.Deadline.Unit)
 	}
@@ -107,14 +112,6 @@ func Compile(name string, r Rule) (*Protocol, []Problem) {
 // Same says whether two are described alike; q may be nil.
 func (p *Protocol) Same(q *Protocol) bool {
 	return p == q || p != nil && q != nil && p.Name == q.Name && p.said == q.said
-}
-
-// Identity is the same for all that are described alike; p may be nil.
-func (p *Protocol) Identity() string {
-	if p == nil {
-		return ""
-	}
-	return p.said
 }
 
 // bytes are those that are written at a place.
@@ -165,15 +162,23 @@ func (c *compiling) parts() {
 }
 
 // layout is that of heads of so many bytes, whose lengths tell how long each part is.
-func (c *compiling) layout(at string, head int, lengths []Length) layout {
-	l := layout{head: head}
+func (c *compiling) layout(at string, head, tail int, lengths []Length) layout {
+	l := layout{head: head, tail: tail}
+	if tail < 0 || tail > maxHead {
+		c.problem(at+".tail", "behind the parts there are 0 to %d bytes", maxHead)
+	}
 	if head < 1 || head > maxHead {
 		c.problem(at+".head", "a head has 1 to %d bytes", maxHead)
 	}
 	seen := map[string]bool{}
 	for i, n := range lengths {
 		at := fmt.Sprintf("%s.lengths[%d]", at, i)
-		made := length{Field{n.At, n.Width}, slices.Index(c.rule.Parts, n.Of), int64(n.Adds)}
+		made := length{Field{n.At, n.Width}, varints[n.Varint], slices.Index(c.rule.Parts, n.Of), int64(n.Adds)}
+		if _, known := varints[n.Varint]; !known {
+			c.problem(at+".varint", "%q is none of leb128 and base128", n.Varint)
+		} else if made.varint != fixed && made.field != (Field{}) {
+			c.problem(at, "numbers of variable length stand behind the head, in their order: they have no at and no width")
+		}
 		switch {
 		case n.Of == frame:
 			made.of = ofFrame
@@ -215,12 +220,18 @@ func (c *compiling) fields() {
 	common := []placed{{".magic", Field{0, len(c.starts)}}, {".id", r.ID}, {".kind", Field{r.Kind.At, r.Kind.Width}}}
 	ask, answer := slices.Clone(common), slices.Clone(common)
 	for i, n := range r.Lengths {
+		if n.Varint != "" {
+			continue
+		}
 		ask = append(ask, placed{fmt.Sprintf(".lengths[%d]", i), Field{n.At, n.Width}})
 		if r.Answer.Head == 0 {
 			answer = append(answer, ask[len(ask)-1])
 		}
 	}
 	for i, n := range r.Answer.Lengths {
+		if n.Varint != "" {
+			continue
+		}
 		answer = append(answer, placed{fmt.Sprintf(".answer.lengths[%d]", i), Field{n.At, n.Width}})
 	}
 	if r.Deadline != (Deadline{}) {
@@ -229,18 +240,56 @@ func (c *compiling) fields() {
 	if r.Status.Width != 0 || r.Status.At != 0 {
 		answer = append(answer, placed{".status", Field{r.Status.At, r.Status.Width}})
 	}
-	c.apart(ask, r.Head)
+	ask = appendSums(ask, "", r.Checksums)
+	if r.Answer.Head == 0 {
+		answer = appendSums(answer, "", r.Checksums)
+	} else {
+		answer = appendSums(answer, ".answer", r.Answer.Checksums)
+	}
+	const where = "of the head"
+	c.apart(ask, r.Head, where)
 	if r.Answer.Head != 0 || r.Status.Width != 0 {
-		c.apart(answer, c.answer.head)
+		c.apart(answer, c.answer.head, where)
 	}
 	if r.ID.Width >= 1 && r.ID.Width < 4 {
 		c.problem(".id.width", "a number of less than 4 bytes comes again so soon that a late answer could be taken for another's")
 	}
 }
 
-func (c *compiling) apart(all []placed, head int) {
+// appendSums appends the checksums that stand in heads.
+func appendSums(all []placed, at string, sums []Checksum) []placed {
+	for i, s := range sums {
+		if s.At >= 0 {
+			all = append(all, placed{fmt.Sprintf("%s.checksums[%d]", at, i), Field{s.At, s.Width}})
+		}
+	}
+	return all
+}
+
+// sums makes the checksums ready. Numbers, times, statuses and, of requests, lengths are what changes.
+func (c *compiling) sums() {
+	r := &c.rule
+	ask := []Field{r.ID, {r.Deadline.At, r.Deadline.Width}}
+	for _, n := range c.request.lengths {
+		if n.varint == fixed && c.part >= 0 {
+			ask = append(ask, n.field)
+		}
+	}
+	c.checksums("", &c.request, r.Checksums, ask)
+	answer := []Field{r.ID, {r.Status.At, r.Status.Width}}
+	if r.Answer.Head == 0 {
+		problems := len(c.problems)
+		c.checksums("", &c.answer, r.Checksums, answer)
+		c.problems = c.problems[:problems] // they are requests' too
+		return
+	}
+	c.checksums(".answer", &c.answer, r.Answer.Checksums, answer)
+}
+
+// apart sees that numbers stand within so many bytes, and not where others do.
+func (c *compiling) apart(all []placed, head int, where string) {
 	for i, f := range all {
-		p := Problem{f.at, fmt.Sprintf("a number has 1 to 8 bytes within the %d of the head", head)}
+		p := Problem{f.at, fmt.Sprintf("a number has 1 to 8 bytes within the %d %s", head, where)}
 		if (f.Width < 1 || f.Width > 8 || f.At < 0 || f.At > head-f.Width) && !slices.Contains(c.problems, p) {
 			c.problems = append(c.problems, p)
 			continue
@@ -338,7 +387,14 @@ func (c *compiling) metadata() {
 	if c.part = slices.Index(c.rule.Parts, m.Part); c.part < 0 {
 		c.problem(".metadata.part", "%q is none of the parts %s", m.Part, strings.Join(c.rule.Parts, ", "))
 	}
-	if m.Key < 1 || m.Key > 4 || m.Value < 1 || m.Value > 4 || m.Count < 0 || m.Count > 4 {
+	var known bool
+	if c.pairs, known = varints[m.Varint]; !known {
+		c.problem(".metadata.varint", "%q is none of leb128 and base128", m.Varint)
+	}
+	switch {
+	case c.pairs != fixed && (m.Key != 0 || m.Value != 0):
+		c.problem(".metadata", "its numbers are of variable length: the lengths of keys and values have no bytes of their own")
+	case c.pairs == fixed && (m.Key < 1 || m.Key > 4 || m.Value < 1 || m.Value > 4 || m.Count < 0 || m.Count > 4):
 		c.problem(".metadata", "the lengths of keys and values have 1 to 4 bytes, the number of pairs 0 to 4")
 	}
 	if c.rule.Service != "" && m.Service != "" {
@@ -349,7 +405,7 @@ func (c *compiling) metadata() {
 		if name != "" && slices.ContainsFunc(names[:i], func(o string) bool { return strings.EqualFold(o, name) }) {
 			c.problem(".metadata", "the key %s stands for two things", name)
 		}
-		if uint64(len(name)) > most(m.Key) {
+		if c.pairs == fixed && uint64(len(name)) > most(m.Key) {
 			c.problem(".metadata", "the key %s is longer than can be", name)
 		}
 	}
@@ -377,30 +433,35 @@ func (c *compiling) templates() {
 	}
 	if c.is != nil && r.Status.Width > 0 {
 		c.put(c.is, Field{r.Status.At, r.Status.Width}, r.Status.OK[0])
+		c.Seal(c.is)
 	}
 }
 
-// template is a frame that was given whole, or one of a head and no parts.
+// template is a frame that was given whole, or one of a head and no parts. Its checksums are made right.
 func (c *compiling) template(at string, written Hex, kind uint64, l *layout) []byte {
 	k := Field{c.rule.Kind.At, c.rule.Kind.Width}
-	given := c.bytes(at, written)
-	if given == nil {
-		b := make([]byte, l.head)
+	b := c.bytes(at, written)
+	if b == nil {
+		b = make([]byte, l.head)
 		copy(b, c.starts)
 		c.put(b, k, kind)
-		if err := c.tell(l, b, [maxParts]int{}); err != nil {
+		var err error
+		if b, err = c.tell(l, b, 0, [maxParts]int{}); err != nil {
 			c.problem(at, "a frame without parts cannot be told: %v", err)
+			return nil
 		}
-		return b
+		b = append(b, make([]byte, l.tail)...)
 	}
-	f, size, err := c.Split(given, len(given))
+	f, m, _, err := c.cut(b, len(b))
 	switch {
 	case err != nil:
 		c.problem(at, "%v", err)
-	case f == nil || size != len(given):
-		c.problem(at, "%d bytes are no whole frame of %d", len(given), size)
+	case f == nil || m.size != len(b):
+		c.problem(at, "%d bytes are no whole frame of %d", len(b), m.size)
 	case c.get(f, k)&c.kindMask != kind:
 		c.problem(at, "its kind is %#x, and has to be %#x", c.get(f, k)&c.kindMask, kind)
+	default:
+		c.seal(l, f, &m, true)
 	}
-	return given
+	return b
 }

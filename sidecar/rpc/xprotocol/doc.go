@@ -1,5 +1,5 @@
-// Package xprotocol reads and writes the frames of protocols that a Rule describes: a head of a fixed length with numbers at fixed places, and parts behind
-// it whose lengths the head tells, one of which may say something under names. Whatever else stands in a frame it leaves as it is. It opens no connection
+// Package xprotocol reads and writes the frames of protocols that a Rule describes: a head of a fixed length with numbers at fixed places, numbers of variable
+// length behind it, and parts whose lengths these tell, one of which may say something under names; and checksums of any of that. Whatever else stands in a frame it leaves as it is. It opens no connection
 // and keeps no state. Level: sidecar/rpc.
 package xprotocol
 
@@ -17,7 +17,10 @@ type Rule struct {
 	Head    int      `yaml:"head"`  // bytes
 	Parts   []string `yaml:"parts"` // that stand behind the head, in their order; none: body
 	Lengths []Length `yaml:"lengths"`
+	Tail    int      `yaml:"tail"`   // bytes behind the parts that are of none
 	Answer  Layout   `yaml:"answer"` // where heads of answers are others
+
+	Checksums []Checksum `yaml:"checksums"`
 
 	ID       Field    `yaml:"id"` // of a request, which its answer has too
 	Kind     Kind     `yaml:"kind"`
@@ -39,18 +42,32 @@ type Field struct {
 	Width int `yaml:"width"` // bytes
 }
 
-// Length is a number that says how long something is.
+// Length is a number that says how long something is. One of variable length has no place: they stand behind the head, in their order.
 type Length struct {
-	At    int    `yaml:"at"`
-	Width int    `yaml:"width"`
-	Of    string `yaml:"of"`   // frame, rest (all behind the head), or one of the parts
-	Adds  int    `yaml:"adds"` // what the number is more than that has bytes
+	At     int    `yaml:"at"`
+	Width  int    `yaml:"width"`
+	Varint string `yaml:"varint"` // leb128, base128; empty: its length is Width
+	Of     string `yaml:"of"`     // frame, rest (all behind the head and the numbers of variable length), or one of the parts
+	Adds   int    `yaml:"adds"`   // what the number is more than that has bytes
+}
+
+// Checksum is a number that is made of bytes of the frame, in which its own count as zeros. Those that are of what a proxy changes are made anew.
+type Checksum struct {
+	At     int    `yaml:"at"`     // bytes from the frame's beginning, within its head; below 0: from its end, within Tail
+	Width  int    `yaml:"width"`  // bytes
+	Sum    string `yaml:"sum"`    // crc32 (IEEE), crc32c, adler32, or sum (of the bytes, as far as it fits)
+	Of     string `yaml:"of"`     // frame, head (all before the parts), rest (all behind that), or one of the parts; empty: frame
+	From   int    `yaml:"from"`   // bytes of that which are passed over
+	To     int    `yaml:"to"`     // bytes of that from its beginning, where it ends; 0, and below: from its end
+	Verify bool   `yaml:"verify"` // a frame in which it is wrong is none. Those that are made anew are verified in any case
 }
 
 // Layout is of a kind of heads.
 type Layout struct {
-	Head    int      `yaml:"head"` // 0: they are as requests'
-	Lengths []Length `yaml:"lengths"`
+	Head      int        `yaml:"head"` // 0: they are as requests'
+	Lengths   []Length   `yaml:"lengths"`
+	Tail      int        `yaml:"tail"`
+	Checksums []Checksum `yaml:"checksums"`
 }
 
 // Kind is the number that says what a frame is. The first of several values is the one that is sent.
@@ -90,6 +107,8 @@ type Metadata struct {
 	Count int    `yaml:"count"` // bytes of the number of pairs in front of them; 0: they go to the part's end
 	Key   int    `yaml:"key"`   // bytes of a key's length
 	Value int    `yaml:"value"` // and of a value's
+	// Varint is how all these numbers are written, in place of Key and Value, and of Count where that is not 0: leb128, base128; empty: as these say.
+	Varint string `yaml:"varint"`
 
 	// The keys that stand for what a proxy has to know or tell; empty: none does.
 	Service     string `yaml:"service"`
@@ -131,6 +150,7 @@ var units = map[string]time.Duration{"": time.Millisecond, "us": time.Microsecon
 const (
 	frame = "frame"
 	rest  = "rest"
+	head  = "head" // of checksums alone
 )
 
 // Error is what is wrong with a frame, or with what it asks.

@@ -63,25 +63,35 @@ func (p *Protocol) put(b []byte, f Field, v uint64) {
 // Split takes a frame of at most limit bytes from the front of b, and says how long it is, as far as that is known; it is nil while it is not whole. The
 // error is an *Error: nothing behind it can be read either.
 func (p *Protocol) Split(b []byte, limit int) (f []byte, size int, err error) {
-	m := p.starts
-	if n := min(len(b), len(m)); !bytes.Equal(b[:n], m[:n]) {
-		return nil, 0, bad("what begins with % x is no frame of %s", b[:n], p.Name)
+	f, m, l, err := p.cut(b, limit)
+	if f != nil {
+		if err := p.verify(l, f, &m); err != nil {
+			return nil, 0, err
+		}
 	}
-	if len(b) < p.decisive {
-		return nil, p.decisive, nil
+	return f, m.size, err
+}
+
+// cut is Split that looks at no checksums. m is what is known.
+func (p *Protocol) cut(b []byte, limit int) (f []byte, m measured, l *layout, err error) {
+	s := p.starts
+	if n := min(len(b), len(s)); !bytes.Equal(b[:n], s[:n]) {
+		return nil, m, nil, bad("what begins with % x is no frame of %s", b[:n], p.Name)
 	}
-	l, err := p.laid(b)
-	if err != nil {
-		return nil, 0, err
+	if m.size = p.decisive; len(b) < m.size {
+		return nil, m, nil, nil
 	}
-	if len(b) < l.head {
-		return nil, l.head, nil
+	if l, err = p.laid(b); err != nil {
+		return nil, measured{}, nil, err
 	}
-	_, size, err = p.measure(l, b, limit)
-	if err != nil || len(b) < size {
-		return nil, size, err
+	if m.size = l.head; len(b) < m.size {
+		return nil, m, l, nil
 	}
-	return b[:size:size], size, nil
+	m, whole, err := p.measure(l, b, limit)
+	if err != nil || !whole || len(b) < m.size {
+		return nil, m, l, err
+	}
+	return b[:m.size:m.size], m, l, nil
 }
 
 // laid is the layout of a frame whose kind has come.
@@ -112,79 +122,130 @@ func (p *Protocol) Kind(f []byte) FrameKind {
 	return kind
 }
 
-// measure finds how long the parts behind a head are, and the frame.
-func (p *Protocol) measure(l *layout, b []byte, limit int) (sizes [maxParts]int, size int, err error) {
-	all, known, told := int64(-1), int64(0), 0
-	for i := range sizes {
-		sizes[i] = -1
-	}
+// measured is how long a frame is.
+type measured struct {
+	start int // of its parts
+	sizes [maxParts]int
+	size  int
+}
+
+// measure finds how long the parts behind a head are, and the frame. known is false while not all numbers of variable length have come: size is what has to,
+// at least.
+func (p *Protocol) measure(l *layout, b []byte, limit int) (m measured, known bool, err error) {
+	var values [maxParts + 1]uint64
+	m.start = l.head
 	for i := range l.lengths {
 		n := &l.lengths[i]
-		v := p.get(b, n.field)
-		if v > uint64(limit)+maxHead {
-			return sizes, 0, bad("a length of %d bytes is longer than may be", v)
+		if n.varint == fixed {
+			values[i] = p.get(b, n.field)
+		} else {
+			v, size, err := n.varint.take(b[m.start:])
+			if err != nil {
+				return measured{}, false, err
+			}
+			if size == 0 {
+				return measured{size: len(b) + 1}, false, nil
+			}
+			values[i] = v
+			m.start += size
 		}
+		if values[i] > uint64(limit)+maxHead {
+			return measured{}, false, bad("a length of %d bytes is longer than may be", values[i])
+		}
+	}
+	if err := m.parts(l, values[:len(l.lengths)], len(p.rule.Parts)); err != nil {
+		return measured{}, false, err
+	}
+	if m.size > limit {
+		return measured{}, false, bad("a frame of %d bytes is longer than may be", m.size)
+	}
+	return m, true, nil
+}
+
+// parts finds how long each of so many parts is, by what the lengths say.
+func (m *measured) parts(l *layout, values []uint64, parts int) error {
+	all, known, told := int64(-1), int64(0), 0
+	for i := range m.sizes {
+		m.sizes[i] = -1
+	}
+	for i, v := range values {
+		n := &l.lengths[i]
 		bytes := int64(v) - n.adds
-		if n.of == ofFrame {
-			bytes -= int64(l.head)
+		switch n.of {
+		case ofFrame:
+			bytes -= int64(m.start + l.tail)
+		case ofRest:
+			bytes -= int64(l.tail)
 		}
 		switch {
 		case bytes < 0:
-			return sizes, 0, bad("a length of %d is less than what it is of has at least", v)
+			return bad("a length of %d is less than what it is of has at least", v)
 		case n.of >= 0:
-			sizes[n.of] = int(bytes)
+			m.sizes[n.of] = int(bytes)
 			known += bytes
 			told++
 		default:
 			all = bytes
 		}
 	}
-	parts := len(p.rule.Parts)
 	if all < 0 {
 		all = known
 	}
 	if all < known || told == parts && all != known {
-		return sizes, 0, bad("a frame's parts are not as long as it is")
+		return bad("a frame's parts are not as long as it is")
 	}
 	for i := range parts {
-		if sizes[i] < 0 {
-			sizes[i] = int(all - known)
+		if m.sizes[i] < 0 {
+			m.sizes[i] = int(all - known)
 		}
 	}
-	if size = l.head + int(all); size > limit {
-		return sizes, 0, bad("a frame of %d bytes is longer than may be", size)
-	}
-	return sizes, size, nil
+	m.size = m.start + int(all) + l.tail
+	return nil
 }
 
-// tell has a head say how long the parts behind it are. The error is that it cannot.
-func (p *Protocol) tell(l *layout, head []byte, sizes [maxParts]int) error {
-	all := 0
+// tell has the head with which a frame ends, at from, say how long the parts behind it are, and writes the numbers of variable length behind it. The error is
+// that it cannot.
+func (p *Protocol) tell(l *layout, out []byte, from int, sizes [maxParts]int) ([]byte, error) {
+	all := l.tail
 	for _, n := range sizes {
 		all += n
 	}
-	for i := range l.lengths {
-		n := &l.lengths[i]
-		v := int64(all)
-		switch n.of {
-		case ofFrame:
-			v += int64(l.head)
-		case ofRest:
-		default:
-			v = int64(sizes[n.of])
+	var values [maxParts + 1]uint64
+	for start, before := l.head, -1; start != before; { // the length of a frame may be of variable length too
+		before = start
+		start = l.head
+		for i := range l.lengths {
+			n := &l.lengths[i]
+			v := int64(all)
+			switch n.of {
+			case ofFrame:
+				v += int64(before)
+			case ofRest:
+			default:
+				v = int64(sizes[n.of])
+			}
+			if v += n.adds; v < 0 || n.varint == fixed && uint64(v) > most(n.field.Width) {
+				return out, bad("%d bytes do not fit into a length of %d", v, n.field.Width)
+			}
+			if values[i] = uint64(v); n.varint != fixed {
+				start += n.varint.size(values[i])
+			}
 		}
-		if v += n.adds; v < 0 || uint64(v) > most(n.field.Width) {
-			return bad("%d bytes do not fit into a length of %d", v, n.field.Width)
-		}
-		p.put(head, n.field, uint64(v))
 	}
-	return nil
+	for i := range l.lengths {
+		if n := &l.lengths[i]; n.varint == fixed {
+			p.put(out[from:], n.field, values[i])
+		} else {
+			out = n.varint.append(out, values[i])
+		}
+	}
+	return out, nil
 }
 
 // ID tells requests of a connection apart that are under way; an answer has its request's.
 func (p *Protocol) ID(f []byte) uint64 { return p.get(f, p.rule.ID) }
 
-// SetID gives a frame another.
+// SetID gives a frame another. Its checksums are right when Seal has made them so, as after every change.
 func (p *Protocol) SetID(f []byte, id uint64) { p.put(f, p.rule.ID, id) }
 
 // longest is as long as any caller waits.
@@ -248,6 +309,7 @@ func (p *Protocol) AppendFailure(out []byte, id uint64, status int) []byte {
 		}
 		p.put(out[from:], Field{s.At, s.Width}, v)
 	}
+	p.Seal(out[from:])
 	return out
 }
 
@@ -270,6 +332,7 @@ func (p *Protocol) numbered(out, f []byte, id uint64) []byte {
 	from := len(out)
 	out = append(out, f...)
 	p.SetID(out[from:], id)
+	p.Seal(out[from:])
 	return out
 }
 

@@ -21,22 +21,22 @@ func (p *Protocol) AppendPairs(pairs []mux.Pair, f []byte) ([]mux.Pair, error) {
 	if !p.Tells() {
 		return pairs, nil
 	}
-	sizes, _, err := p.measure(&p.request, f, len(f))
+	l, _, err := p.measure(&p.request, f, len(f))
 	if err != nil {
 		return pairs, err
 	}
-	from := p.request.head
-	for _, n := range sizes[:p.part] {
+	from := l.start
+	for _, n := range l.sizes[:p.part] {
 		from += n
 	}
-	text := f[from : from+sizes[p.part]]
+	text := f[from : from+l.sizes[p.part]]
 	m := &p.rule.Metadata
 	count := uint64(len(text)) // more than there can be
 	if m.Count > 0 && len(text) > 0 {
-		if len(text) < m.Count {
+		var ok bool
+		if count, text, ok = p.number(text, m.Count); !ok {
 			return pairs, bad("the metadata is cut")
 		}
-		count, text = p.get(text, Field{0, m.Count}), text[m.Count:]
 	}
 	for n := uint64(0); n < count; n++ {
 		if len(text) == 0 && m.Count == 0 {
@@ -58,13 +58,22 @@ func (p *Protocol) AppendPairs(pairs []mux.Pair, f []byte) ([]mux.Pair, error) {
 	return pairs, nil
 }
 
+// number takes one from the front, of so many bytes, or of variable length.
+func (p *Protocol) number(b []byte, width int) (n uint64, rest []byte, ok bool) {
+	if p.pairs != fixed {
+		n, size, err := p.pairs.take(b)
+		return n, b[size:], err == nil && size > 0
+	}
+	if len(b) < width {
+		return 0, nil, false
+	}
+	return p.get(b, Field{0, width}), b[width:], true
+}
+
 // text takes one from the front, which is behind its length.
 func (p *Protocol) text(b []byte, width int) (s, rest []byte, ok bool) {
-	if len(b) < width {
-		return nil, nil, false
-	}
-	n := p.get(b, Field{0, width})
-	if b = b[width:]; n > uint64(len(b)) {
+	n, b, ok := p.number(b, width)
+	if !ok || n > uint64(len(b)) {
 		return nil, nil, false
 	}
 	return b[:n:n], b[n:], true
@@ -73,15 +82,13 @@ func (p *Protocol) text(b []byte, width int) (s, rest []byte, ok bool) {
 // Writing is metadata that is being written.
 type Writing struct {
 	p     *Protocol
-	out   []byte
+	out   []byte // behind the number of pairs
 	pairs uint64
 	err   error
 }
 
 // Write begins metadata, in room.
-func (p *Protocol) Write(room []byte) Writing {
-	return Writing{p: p, out: append(room[:0], make([]byte, p.rule.Metadata.Count)...)}
-}
+func (p *Protocol) Write(room []byte) Writing { return Writing{p: p, out: room[:0]} }
 
 // Add writes a pair.
 func (w *Writing) Add(key, value []byte) {
@@ -92,12 +99,21 @@ func (w *Writing) Add(key, value []byte) {
 }
 
 func (w *Writing) text(s []byte, width int) {
-	if uint64(len(s)) > most(width) {
+	if w.p.pairs == fixed && uint64(len(s)) > most(width) {
 		w.err = bad("%d bytes are longer than metadata can have", len(s))
 	}
-	at := len(w.out)
-	w.out = append(append(w.out, make([]byte, width)...), s...)
-	w.p.put(w.out[at:], Field{0, width}, uint64(len(s)))
+	w.out = append(w.p.appendNumber(w.out, uint64(len(s)), width), s...)
+}
+
+// appendNumber writes one, of so many bytes, or of variable length.
+func (p *Protocol) appendNumber(out []byte, n uint64, width int) []byte {
+	if p.pairs != fixed {
+		return p.pairs.append(out, n)
+	}
+	at := len(out)
+	out = append(out, zeros[:width]...)
+	p.put(out[at:], Field{0, width}, n)
+	return out
 }
 
 // Room is what has been written, to be used again.
@@ -106,26 +122,34 @@ func (w *Writing) Room() []byte { return w.out }
 // AppendTo writes a request's frame with this metadata in place of its own. The error is that it is longer than can be told.
 func (w *Writing) AppendTo(out, f []byte) ([]byte, error) {
 	p, m := w.p, &w.p.rule.Metadata
-	if w.pairs > most(m.Count) && m.Count > 0 {
-		return out, bad("there are more pairs than metadata can have")
-	}
-	if w.err != nil {
+	var room [longestVarint]byte
+	count := room[:0]
+	switch {
+	case w.err != nil:
 		return out, w.err
+	case m.Count == 0:
+	case p.pairs == fixed && w.pairs > most(m.Count):
+		return out, bad("there are more pairs than metadata can have")
+	default:
+		count = p.appendNumber(count, w.pairs, m.Count)
 	}
-	p.put(w.out, Field{0, m.Count}, w.pairs)
-	sizes, _, err := p.measure(&p.request, f, len(f))
+	l, _, err := p.measure(&p.request, f, len(f))
 	if err != nil {
 		return out, err
 	}
-	from, at := len(out), p.request.head
-	for _, n := range sizes[:p.part] {
+	at := l.start
+	for _, n := range l.sizes[:p.part] {
 		at += n
 	}
-	behind := f[at+sizes[p.part]:]
-	out = append(append(append(out, f[:at]...), w.out...), behind...)
+	behind := f[at+l.sizes[p.part]:]
 	for i := len(p.rule.Parts); i < maxParts; i++ {
-		sizes[i] = 0
+		l.sizes[i] = 0
 	}
-	sizes[p.part] = len(w.out)
-	return out, p.tell(&p.request, out[from:], sizes)
+	l.sizes[p.part] = len(count) + len(w.out)
+	from := len(out)
+	if out, err = p.tell(&p.request, append(out, f[:p.request.head]...), from, l.sizes); err != nil {
+		return out, err
+	}
+	out = append(append(append(out, f[l.start:at]...), count...), w.out...)
+	return append(out, behind...), nil
 }

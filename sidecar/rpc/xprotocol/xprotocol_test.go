@@ -2,7 +2,9 @@ package xprotocol_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +16,7 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/rpc/xprotocol"
 )
 
-// The same frames in four descriptions: what is behind the head, by whose length the frame ends, in which order numbers are.
+// The same frames in six descriptions: what is behind the head, by whose length the frame ends, in which order numbers are.
 var rules = map[string]string{
 	"parts": `
 magic: "ca fe"
@@ -58,6 +60,34 @@ id: {at: 4, width: 4}
 kind: {at: 1, width: 1, request: [1], answer: [2]}
 service: com.shop.Stock
 `,
+	"varints, sums": `
+magic: "c5 ec"
+head: 20
+parts: [meta, body]
+tail: 6
+lengths: [{varint: leb128, of: meta}, {varint: base128, of: frame}]
+id: {at: 4, width: 4}
+kind: {at: 3, width: 1, request: [1], answer: [2]}
+status: {at: 8, width: 1, failed: 70}
+deadline: {at: 16, width: 4}
+checksums:
+  - {at: 9, width: 1, sum: sum, of: body, verify: true}
+  - {at: 12, width: 4, sum: crc32c, of: head, from: 2}
+  - {at: -6, width: 2, sum: sum, of: body, from: 1, to: -1}
+  - {at: -4, width: 4, sum: crc32}
+metadata: {part: meta, varint: leb128, count: 1, service: service}
+`,
+	"answers' sums, little": `
+magic: "c6"
+order: little
+head: 12
+lengths: [{varint: leb128, of: rest, adds: 1}]
+answer: {head: 16, tail: 4, lengths: [{varint: base128, of: body}], checksums: [{at: 12, width: 4, sum: adler32, of: body}, {at: -4, width: 4, sum: crc32, of: rest, to: -4}]}
+id: {at: 4, width: 4}
+kind: {at: 1, width: 1, request: [1], answer: [2]}
+status: {at: 2, width: 1, failed: 70}
+deadline: {at: 8, width: 4}
+`,
 }
 
 func compiled(t testing.TB, text string) (p *xprotocol.Protocol, problems []xprotocol.Problem) {
@@ -67,6 +97,23 @@ func compiled(t testing.TB, text string) (p *xprotocol.Protocol, problems []xpro
 		t.Fatal(err)
 	}
 	return xprotocol.Compile("x-stock", r)
+}
+
+// summed makes the checksums of a frame of "varints, sums" without metadata right, by the book.
+func summed(b []byte) []byte {
+	const start, body = 22, 22
+	sum := func(b []byte) (n int) {
+		for _, c := range b {
+			n += int(c)
+		}
+		return n
+	}
+	end := len(b) - 6
+	b[9] = byte(sum(b[body:end]))
+	binary.BigEndian.PutUint32(b[12:], crc32.Checksum(b[2:start], crc32.MakeTable(crc32.Castagnoli)))
+	binary.BigEndian.PutUint16(b[end:], uint16(sum(b[body+1:end-1])))
+	binary.BigEndian.PutUint32(b[end+2:], crc32.ChecksumIEEE(b))
+	return b
 }
 
 // frames are a request with pairs and an answer, of each rule.
@@ -87,6 +134,7 @@ func frames(t testing.TB) map[string][3][]byte {
 		if err != nil {
 			t.Fatal(name, err)
 		}
+		p.Seal(out)
 		return out
 	}
 	for name, bare := range map[string][2][]byte{
@@ -94,6 +142,14 @@ func frames(t testing.TB) map[string][3][]byte {
 		"rest, little": {[]byte("\x80\x01\x02\x01\x07\x01\x00\x00\x00\x00\x00\x00\x0a\x00\x00\x00\x02\x00\x00\x00\xc0\xc6\x2d\x00\x00\x00\x00\x00what\x00\x00"), []byte("\x80\x01\x02\x03\x07\x01\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00that")},
 		"frame":        {[]byte("PRP\x20\x00\x00\x00\x14\x00\x00\x01\x07\x00\x00\x00\x00\x00\x03\x00\x00"), []byte("PRP\x21\x00\x00\x00\x0c\x00\x00\x01\x07that")},
 		"no metadata":  {[]byte("\xf0\x01\x00\x00\x00\x00\x01\x07\x00\x04what"), []byte("\xf0\x02\x00\x00\x00\x00\x01\x07\x00\x04that")},
+		"varints, sums": {
+			summed([]byte("\xc5\xec\x00\x01\x00\x00\x01\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0b\xb8\x00\x20what\x00\x00\x00\x00\x00\x00")),
+			summed([]byte("\xc5\xec\x00\x02\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x20that\x00\x00\x00\x00\x00\x00")),
+		},
+		"answers' sums, little": {
+			[]byte("\xc6\x01\x00\x00\x07\x01\x00\x00\xb8\x0b\x00\x00\x05what"),
+			[]byte("\xc6\x02\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\xb2\x01\x42\x04\x04that\x8c\x9d\x53\xa8"),
+		},
 	} {
 		all[name] = [3][]byte{meta(name, bare[0]), bare[1], bare[0]}
 	}
@@ -191,6 +247,11 @@ func TestNoFrames(t *testing.T) {
 		},
 		"rest, little": {"at least": func(b []byte) { b[12] = 3 }, "not as long": func(b []byte) { b[12] = 5 }},
 		"frame":        {"is of has at least": func(b []byte) { b[7] = 19 }},
+		"varints, sums": {
+			"sum of a frame is wrong": func(b []byte) { b[len(b)-7]++ }, "crc32 of a frame is wrong": func(b []byte) { b[0+len(b)-1]++ }, "crc32c of a frame is wrong": func(b []byte) { b[2]++ },
+			"more than 10 bytes": func(b []byte) { copy(b[20:], "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80") }, "more than 64 bits": func(b []byte) { copy(b[20:], "\x00\x82\x80\x80\x80\x80\x80\x80\x80\x80\x00") },
+			"longer than may be": func(b []byte) { copy(b[20:], "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01") },
+		},
 	} {
 		for what, change := range changes {
 			p, _ := compiled(t, rules[name])
@@ -222,6 +283,53 @@ func TestNoFrames(t *testing.T) {
 	w.Add(make([]byte, 300), nil)
 	if _, err := w.AppendTo(nil, q); err == nil {
 		t.Error("a key is longer than can be told")
+	}
+}
+
+// Checksums that are of what has been changed are made right; the others are as they came, and a frame in which one is wrong that is verified is none.
+func TestChecksums(t *testing.T) {
+	p, _ := compiled(t, rules["varints, sums"])
+	q := frames(t)["varints, sums"][0]
+	p.SetID(q, 99)
+	p.SetDeadline(q, time.Minute)
+	if _, _, err := p.Split(q, 1000); err == nil {
+		t.Error("a frame with another number has the checksum of before")
+	}
+	p.Seal(q)
+	if f, _, err := p.Split(q, 1000); f == nil || err != nil {
+		t.Fatalf("% x, %v", f, err)
+	}
+	w := p.Write(nil)
+	w.Add([]byte("key"), bytes.Repeat([]byte("v"), 300)) // with which the lengths have more bytes
+	out, err := w.AppendTo(nil, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Seal(out)
+	f, size, err := p.Split(out, 1000)
+	if err != nil || size != len(out) || !bytes.Equal(f[20:24], []byte{1 + 1 + 3 + 2 + 300 - 256 + 0x80, 2, 0x82, byte(len(out)) & 0x7f}) {
+		t.Fatalf("% x of %d bytes, %v", out, len(out), err)
+	}
+	if pairs, err := p.AppendPairs(nil, f); err != nil || len(pairs) != 1 || len(pairs[0].Value) != 300 {
+		t.Errorf("%q, %v", pairs, err)
+	}
+	unverified := strings.Replace(rules["varints, sums"], ", verify: true", "", 1)
+	p, problems := compiled(t, unverified)
+	if p == nil {
+		t.Fatal(problems)
+	}
+	q = frames(t)["varints, sums"][0]
+	q[9]++ // of the body alone; and of the head, whose checksum is of it
+	q[len(q)-6]++
+	if f, _, err := p.Split(q, 1000); f != nil || err == nil {
+		t.Error("the checksum of the head is not looked at, which is made anew")
+	}
+	p.Seal(q)
+	if f, _, err := p.Split(q, 1000); f == nil || err != nil {
+		t.Error(err)
+	}
+	if was := frames(t)["varints, sums"][0]; q[9] != was[9]+1 || q[len(q)-6] != was[len(q)-6]+1 {
+		t.Error("a wrong checksum of what nobody has changed is made right")
 	}
 }
 
@@ -269,7 +377,7 @@ func TestProblems(t *testing.T) {
 		"parting: [6]}|}\nparting: \"ca fe\"":                                ".parting: it is not said by which kind",
 		"head: 24|head: 24\nfailure: \"ca ff 00\"":                           ".failure: what begins with",
 		"head: 24|head: 24\nfailure: \"ca fe 01" + strings.Repeat(" 00", 21) + "\"":     ".failure: its kind is 0x1, and has to be 0x3",
-		"head: 24|head: 24\nanswer: {lengths: []}":                                      ".answer: lengths of answers",
+		"head: 24|head: 24\nanswer: {lengths: []}":                                      ".answer: what is said of answers' lengths",
 		"head: 24|head: 24\nanswer: {head: 10, lengths: [{at: 4, width: 4, of: rest}]}": ".id: a number has 1 to 8 bytes within the 10",
 	} {
 		from, to, _ := strings.Cut(change, "|")
@@ -282,10 +390,33 @@ func TestProblems(t *testing.T) {
 			t.Errorf("%s: %v, want %s", change, problems, want)
 		}
 	}
+	for change, want := range map[string]string{
+		"sum: crc32c|sum: crc":                                     ".checksums[1].sum: \"crc\" is none of",
+		"width: 4, sum: crc32c|width: 2, sum: crc32c":              ".checksums[1].width: a checksum has 1 to 8 bytes, and crc32",
+		"of: head, from: 2|of: heads":                              ".checksums[1].of: \"heads\" is none of frame, head, rest",
+		"of: head, from: 2|of: head, from: 2, to: 1":               ".checksums[1]: it is of nothing",
+		"of: head, from: 2|of: frame":                              ".checksums[1]: it is of a checksum that is made behind it",
+		"at: -6, width: 2|at: -5, width: 2":                        ".checksums[3]: it stands where checksums[2] does",
+		"at: -6, width: 2|at: -7, width: 2":                        ".checksums[2]: a number has 1 to 8 bytes within the 6 bytes behind",
+		"at: 12, width: 4, sum|at: 14, width: 4, sum":              ".checksums[1]: it stands where deadline does",
+		"tail: 6|tail: 300":                                        ".tail: behind the parts there are",
+		"varint: leb128, of: meta|varint: leb64, of: meta":         ".lengths[0].varint: \"leb64\" is none of",
+		"varint: leb128, of: meta|at: 3, varint: leb128, of: meta": ".lengths[0]: numbers of variable length stand behind",
+		"varint: leb128, count|varint: leb, count":                 ".metadata.varint: \"leb\" is none of",
+		"varint: leb128, count|varint: leb128, key: 1, count":      ".metadata: its numbers are of variable length",
+		"tail: 6|answer: {tail: 1}\ntail: 6":                       ".answer: what is said of",
+	} {
+		from, to, _ := strings.Cut(change, "|")
+		text := strings.Replace(rules["varints, sums"], from, to, 1)
+		p, problems := compiled(t, text)
+		if p != nil || text == rules["varints, sums"] || !slices.ContainsFunc(problems, func(p xprotocol.Problem) bool { return strings.HasPrefix(p.At+": "+p.Message, want) }) {
+			t.Errorf("%s: %v, want %s", change, problems, want)
+		}
+	}
 	a, _ := compiled(t, rules[good])
 	b, _ := compiled(t, rules[good])
 	c, _ := compiled(t, rules["frame"])
-	if !a.Same(b) || a.Same(c) || a.Same(nil) || a.Identity() == c.Identity() || a.MayCollide(c.Magic()) || !a.MayCollide([]byte{0xca}) {
+	if !a.Same(b) || a.Same(c) || a.Same(nil) || a.MayCollide(c.Magic()) || !a.MayCollide([]byte{0xca}) {
 		t.Error("what is described alike is another, or the other way round")
 	}
 }
@@ -328,6 +459,10 @@ func FuzzFrame(f *testing.F) {
 		if p.SetID(frame, 7); p.ID(frame) != 7 {
 			t.Fatal("another number")
 		}
+		p.Seal(frame)
+		if _, n, err := p.Split(frame, limit); err != nil || n != size {
+			t.Fatalf("with another number: %v", err)
+		}
 		if kind == xprotocol.Answer || kind == xprotocol.HeartbeatAnswer {
 			if counted = p.Counts(frame); counted < 200 || counted > 599 {
 				t.Fatalf("a status of %d", counted)
@@ -351,6 +486,7 @@ func FuzzFrame(f *testing.F) {
 		if err != nil {
 			return
 		}
+		p.Seal(out)
 		again, n, err := p.Split(out, 2*limit)
 		if err != nil || n != len(out) || p.Kind(again) != kind || p.ID(again) != 7 {
 			t.Fatalf("with its metadata written again: %v", err)
