@@ -63,7 +63,7 @@ func (c *conn) servePlain() {
 		c.serveOnly()
 		return
 	}
-	if c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || !c.setIdle(true) || c.client.More() != nil {
+	if c.client.SetReadDeadline(time.Now().Add(c.server.settings.Load().IdleTimeout)) != nil || !c.setIdle(true) || len(c.client.Waiting()) == 0 && c.client.More() != nil {
 		return
 	}
 	for {
@@ -106,9 +106,20 @@ func (c *conn) serveCalls() {
 			return
 		}
 		if len(c.client.Waiting()) == 0 {
-			c.client.Release() // an idle connection holds no buffers
+			c.rest()
 		}
 	}
+}
+
+// rest has an idle connection hold no buffers, and nothing of its last call, which lay in them.
+func (c *conn) rest() {
+	c.client.Release()
+	x := &c.call
+	x.method, x.hostport, x.path, x.query = nil, nil, nil, nil
+	x.request.Method, x.request.Target = nil, nil
+	x.request.Forget()
+	c.transfer.response.Reason = nil
+	c.transfer.response.Forget()
 }
 
 // secure has the connection be encrypted where it is to be. It returns false where the connection is over.
@@ -120,14 +131,13 @@ func (c *conn) secure() bool {
 	if c.socket.SetReadDeadline(time.Now().Add(s.IdleTimeout)) != nil || !c.setIdle(true) {
 		return false
 	}
-	peeked, isTLS, err := secure.Peek(c.socket)
+	first, isTLS, err := secure.Peek(c.socket)
 	if err != nil {
 		return false
 	}
 	c.setIdle(false)
-	speaks := net.Conn(peeked)
 	if isTLS {
-		secured := tls.Server(peeked, c.accepts.offers(s.TLS))
+		secured := tls.Server(&secure.Peeked{Conn: c.socket, First: first}, c.accepts.offers(s.TLS))
 		_ = c.socket.SetDeadline(time.Now().Add(s.HeadTimeout)) // fails only on a closed connection
 		if err := secured.Handshake(); err != nil {
 			c.server.observer.Handshake(err)
@@ -139,10 +149,11 @@ func (c *conn) secure() bool {
 		c.mu.Lock()
 		c.isTLS = true
 		c.mu.Unlock()
-		speaks = secured
+		c.client = http1.NewConn(secured)
+		return true
 	}
-	c.client = http1.NewConn(speaks)
-	if !isTLS && s.Strict {
+	c.client.Give(first)
+	if s.Strict {
 		c.refuse(&http1.Error{Status: http.StatusForbidden, Why: "calls have to come by TLS"})
 		return false
 	}

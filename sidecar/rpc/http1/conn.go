@@ -2,22 +2,31 @@ package http1
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/heddle-mesh/heddle/internal/tcp"
 )
 
 // Conn is a connection with what it has sent and nobody has taken yet. Its reading half and its writing half may be used by
 // a goroutine each.
 type Conn struct {
 	net.Conn
-	in  []byte // a buffer of bufferSize, or longer for a long head
-	r   int    // in[r:w] is not taken yet
+	raw syscall.RawConn // nil: it is not read as it is
+	in  []byte          // a buffer of bufferSize, or longer for a long head; nil while nothing waits and the next is waited for
+	r   int             // in[r:w] is not taken yet
 	w   int
 	out []byte
+
+	first    func(fd uintptr) bool // the first of what comes, into a buffer that is had for it
+	firstErr error
+	one      [1]byte // likewise, where the socket is not read as it is
 
 	patience time.Duration // how long the other end may neither send nor take anything; 0: for ever
 	read     time.Time     // when the deadline of reading was set
@@ -29,7 +38,19 @@ const bufferSize = 16 << 10
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // NewConn returns the connection with nothing taken yet.
-func NewConn(c net.Conn) *Conn { return &Conn{Conn: c} }
+func NewConn(conn net.Conn) *Conn {
+	c := &Conn{Conn: conn, raw: tcp.Plain(conn)}
+	if c.raw != nil {
+		c.first = c.readFirst
+	}
+	return c
+}
+
+// Give has bytes wait that have been read of the connection already. Nothing else waits, and they fit a buffer.
+func (c *Conn) Give(read []byte) {
+	c.in = buffers.Get().(*[bufferSize]byte)[:]
+	c.r, c.w = 0, copy(c.in, read)
+}
 
 // SetPatience bounds how long the other end may be silent, in More, or take nothing, in Flush, from now on. No other goroutine
 // may use the connection meanwhile.
@@ -89,7 +110,7 @@ func (c *Conn) Back(mark int) { c.r = mark }
 // More reads at least one byte. io.EOF is the connection's end.
 func (c *Conn) More() error {
 	if c.in == nil {
-		c.in = buffers.Get().(*[bufferSize]byte)[:]
+		return c.begin()
 	}
 	if c.r == c.w {
 		c.r, c.w = 0, 0
@@ -113,6 +134,42 @@ func (c *Conn) More() error {
 		return io.ErrNoProgress
 	}
 	return err
+}
+
+// begin reads where nothing waits: of many connections most are idle, and wait without a buffer.
+func (c *Conn) begin() error {
+	if err := c.extend(&c.read, c.Conn.SetReadDeadline); err != nil {
+		return err
+	}
+	if c.raw == nil { // what is encrypted comes in whole records, of which the rest is there
+		n, err := c.Conn.Read(c.one[:])
+		if n > 0 {
+			c.in = buffers.Get().(*[bufferSize]byte)[:]
+			c.w = copy(c.in, c.one[:])
+			return nil
+		}
+		return cmp.Or(err, io.ErrNoProgress)
+	}
+	switch err := c.raw.Read(c.first); {
+	case err != nil: // a deadline, or a Close
+		return err
+	case c.firstErr != nil:
+		return c.firstErr
+	case c.w == 0:
+		return io.EOF
+	}
+	return nil
+}
+
+// readFirst reads once, as syscall.RawConn has it.
+func (c *Conn) readFirst(fd uintptr) (done bool) {
+	buffer := buffers.Get().(*[bufferSize]byte)
+	if c.w, c.firstErr = tcp.TryRead(fd, buffer[:]); c.w > 0 {
+		c.in = buffer[:]
+		return true
+	}
+	buffers.Put(buffer)
+	return c.firstErr != syscall.EAGAIN
 }
 
 var headEnd = []byte("\r\n\r\n")

@@ -35,6 +35,19 @@ type Head struct {
 	Fields []Field
 }
 
+// fewFields are as many as a head keeps room for that nothing is read into for a while.
+const fewFields = 32
+
+// Forget has the head hold nothing of the bytes that it was parsed of.
+func (h *Head) Forget() {
+	if cap(h.Fields) > fewFields {
+		h.Fields = nil
+	}
+	h.Fields = h.Fields[:cap(h.Fields)]
+	clear(h.Fields)
+	h.Fields = h.Fields[:0]
+}
+
 // Get is the first value of a field, whose name is given in lower case; nil where there is none.
 func (h *Head) Get(name string) []byte {
 	for i := range h.Fields {

@@ -55,6 +55,7 @@ type Conn struct {
 	partialSince time.Time             // that a frame is incomplete
 	first        func(fd uintptr) bool // the first of what comes, into a buffer that is had for it
 	readErr      error
+	one          [1]byte // likewise, of what is encrypted
 
 	// What follows is who writes' (the one who has set writing).
 	write func(fd uintptr) bool
@@ -105,8 +106,11 @@ var drainPing = []byte("heddle:)")
 func Accept(conn net.Conn, waiting []byte, s Settings, open Opener) *Conn {
 	c := newConn(conn, s)
 	c.open = open
-	c.in = append(make([]byte, 0, max(bufferSize, len(waiting))), waiting...)
-	c.w, c.in = len(waiting), c.in[:cap(c.in)]
+	if c.in = waiting; len(waiting) < bufferSize {
+		c.in = buffers.Get().(*[bufferSize]byte)[:]
+		copy(c.in, waiting)
+	}
+	c.w = len(waiting)
 	out := appendFrameHead(c.out, 3*6, frameSettings, 0, 0)
 	out = appendSetting(out, setStreams, s.Streams)
 	out = appendSetting(out, setWindow, StreamWindow)
@@ -266,6 +270,7 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // empty gives the buffer back, of which nothing is left.
 func (c *Conn) empty() {
+	c.decoder.rest()
 	if len(c.in) == bufferSize {
 		buffers.Put((*[bufferSize]byte)(c.in))
 	}
@@ -286,8 +291,12 @@ func (c *Conn) take() (n int, err error) {
 		}
 		return c.w, nil
 	}
-	if c.in == nil {
-		c.in = buffers.Get().(*[bufferSize]byte)[:]
+	if c.in == nil { // records come whole: the rest is there
+		if n, err = c.conn.Read(c.one[:]); n > 0 {
+			c.in = buffers.Get().(*[bufferSize]byte)[:]
+			c.w = copy(c.in, c.one[:])
+		}
+		return n, err
 	}
 	n, err = c.conn.Read(c.in[c.w:])
 	c.w += n

@@ -17,6 +17,7 @@ type decoder struct {
 	fields []Field
 	size   int
 	limit  int
+	holds  bool // the library has the end of a block still
 	long   bool // the head has more than it may: what is left of it is read, as the next one depends on it, and not kept
 }
 
@@ -36,7 +37,7 @@ func newDecoder(limit int) *decoder {
 
 // read decodes a whole block. fields are valid until the next.
 func (d *decoder) read(block []byte) (fields []Field, long bool, err error) {
-	d.fields, d.size, d.long = d.fields[:0], 0, false
+	d.fields, d.size, d.long, d.holds = d.fields[:0], 0, false, true
 	d.hpack.SetEmitEnabled(true)
 	if _, err := d.hpack.Write(block); err != nil {
 		return nil, false, wrong(CompressionError, "%v", err)
@@ -45,6 +46,20 @@ func (d *decoder) read(block []byte) (fields []Field, long bool, err error) {
 		return nil, false, wrong(CompressionError, "%v", err)
 	}
 	return d.fields, d.long, nil
+}
+
+// get is a block of one field, which is in the table that never changes.
+var get = []byte{0x82}
+
+// rest has it hold nothing of a block that it has read: the library keeps the end of the last, and so the buffer that it lay in.
+func (d *decoder) rest() {
+	if !d.holds {
+		return
+	}
+	d.holds = false
+	d.hpack.SetEmitEnabled(false)
+	_, _ = d.hpack.Write(get) // it cannot fail, and changes nothing
+	_ = d.hpack.Close()       // likewise
 }
 
 // checkFields sees that fields are some (RFC 9113, sections 8.2 and 8.3) and says what is wrong, "" where nothing is. pseudo

@@ -197,11 +197,11 @@ func TestPeek(t *testing.T) {
 			_, _ = io.WriteString(theirs, "rest")
 			_ = theirs.Close()
 		}()
-		c, isTLS, err := Peek(ours)
+		got, isTLS, err := Peek(ours)
 		if err != nil || isTLS != want {
 			t.Fatalf("%q: TLS %t, %v", first, isTLS, err)
 		}
-		if all, err := io.ReadAll(c); string(all) != first+"rest" || err != nil {
+		if all, err := io.ReadAll(&Peeked{ours, got}); string(all) != first+"rest" || err != nil {
 			t.Errorf("%q, %v", all, err)
 		}
 	}
