@@ -39,14 +39,15 @@ func TestTroublesInMetrics(t *testing.T) {
 		Away:    func() string { return away },
 		Refused: func() []Refused { return refused },
 		Alarms:  func() map[string]bool { return map[string]bool{"ds_0": true, "ds_1": false} },
+		DDL:     func() []UnfinishedDDL { return []UnfinishedDDL{{State: "unfinished", Entries: 2, Oldest: time.Minute}} },
 	}))
 	if got, want := numbers(t, r), []string{
-		"heddle_document_refused rules/shop invalid version 1", "heddle_replication_alarm ds_0 1", "heddle_replication_alarm ds_1 0", "heddle_store_away 0",
+		"heddle_ddl_unfinished unfinished 2", "heddle_ddl_unfinished_age_seconds unfinished 60", "heddle_document_refused rules/shop invalid version 1", "heddle_replication_alarm ds_0 1", "heddle_replication_alarm ds_1 0", "heddle_store_away 0",
 	}; !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
 	away, refused = "for a second", nil
-	if got, want := numbers(t, r), []string{"heddle_replication_alarm ds_0 1", "heddle_replication_alarm ds_1 0", "heddle_store_away 1"}; !slices.Equal(got, want) {
+	if got, want := numbers(t, r), []string{"heddle_ddl_unfinished unfinished 2", "heddle_ddl_unfinished_age_seconds unfinished 60", "heddle_replication_alarm ds_0 1", "heddle_replication_alarm ds_1 0", "heddle_store_away 1"}; !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
 }
