@@ -156,9 +156,9 @@ fault-sweep: build-race ## Try every fault at every moment of every kind of stat
 	HEDDLE_FAULT_SWEEP=$(CURDIR)/bin/fault-sweep.md $(LAYER_ENV) go test $(RACE) -timeout 0 -count=1 -v -run '^TestFaultSweep$$' ./tests/fault
 
 .PHONY: xa
-xa: ## Let distributed transactions die everywhere over real servers, and recover them.
+xa: ## Let distributed transactions die everywhere over real servers, and recover them; SEED= what chance decides, as a run has printed it.
 	@scripts/need server
-	$(GOTEST) $(RACE) -count=1 -v ./tests/xa
+	HEDDLE_SEED=$(SEED) $(GOTEST) $(RACE) -count=1 -v ./tests/xa
 	$(GOTEST) -v -run '^Test(EveryPath|CrashPoints|TheExplorerSees|Walks|Pairs|PairsSee)$$' ./txn/xa
 
 .PHONY: xa-spells
@@ -176,6 +176,13 @@ torture: ## Let drivers of XA transactions die at INJECTIONS (10000) failpoints,
 	mkdir -p bin
 	HEDDLE_TORTURE=$(CURDIR)/bin/torture.txt HEDDLE_TORTURE_COUNT=$(INJECTIONS) HEDDLE_SEED=$(SEED) go test -timeout 0 -count=1 -v -run '^TestTorture$$' ./tests/xa
 	@$(MAKE) torture-processes
+
+DEATHS ?= 10000
+.PHONY: torture-deaths
+torture-deaths: ## Let drivers of XA transactions die at DEATHS (10000) failpoints, over servers without a binary log; goes on from bin/torture-deaths.txt; SEED= another run.
+	@scripts/need server
+	mkdir -p bin
+	HEDDLE_XA_FLAGS= HEDDLE_TORTURE=$(CURDIR)/bin/torture-deaths.txt HEDDLE_TORTURE_DEATHS=$(DEATHS) HEDDLE_SEED=$(SEED) go test -timeout 0 -count=1 -v -run '^TestTorture$$' ./tests/xa
 
 .PHONY: torture-processes
 torture-processes: ## Its second half: kill, freeze and cut off real processes FAULTS (1000) times; goes on from bin/torture-processes.json; SEED= another run; THEMES="stand mend" of these only.

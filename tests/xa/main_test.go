@@ -129,7 +129,7 @@ func clean(t testing.TB) {
 		if x := ask(t, i, "XA RECOVER"); x != "" {
 			t.Errorf("%s: a branch is prepared", env.Shards[i].Name())
 		}
-		for range 50 {
+		for range 100 {
 			<-time.After(120 * time.Millisecond) // a server that is asked more often shows the same picture
 			if open = ask(t, i, openTransactions); open == "" {
 				break

@@ -257,8 +257,8 @@ func (b *batch) recover(rnd *rand.Rand) {
 	b.t.Error("IN DOUBT: branches are still prepared")
 }
 
-// chance makes a victim of what the numbers say.
-func chance(rnd *rand.Rand) *victim {
+// chance makes a victim of what the numbers say; a mortal one's owner dies, if it comes to where it is to.
+func chance(rnd *rand.Rand, mortal bool) *victim {
 	lastTransfer++
 	v := &victim{id: lastTransfer, on: rnd.Perm(len(env.Shards))[:2+rnd.IntN(len(env.Shards)-1)]}
 	for _, shard := range v.on {
@@ -271,7 +271,11 @@ func chance(rnd *rand.Rand) *victim {
 	if rnd.IntN(3) > 0 { // where most transactions come by
 		point = func() string { return points("", "prepare", "decide", "deliver")[rnd.IntN(6)] }
 	}
-	switch rnd.IntN(8) {
+	how := rnd.IntN(8)
+	if mortal {
+		how = []int{0, 0, 0, 5}[how/2]
+	}
+	switch how {
 	case 0, 1, 2:
 		v.fate.die = point()
 	case 3:
@@ -364,56 +368,98 @@ func (y *tally) write(t *testing.T) {
 	}
 }
 
-// TestTorture has chance decide who dies where, for some batches; for many where HEDDLE_TORTURE names a file for the tally:
-// HEDDLE_TORTURE_COUNT injections, by HEDDLE_SEED. A batch of a seed and a number has the same fates each time.
+// goal is how long chance decides.
+type goal struct {
+	seed               uint64
+	injections, deaths int           // until there are so many of either
+	spell              time.Duration // or for so long
+}
+
+// goalOf is what the environment says: HEDDLE_TORTURE_COUNT injections, or HEDDLE_TORTURE_DEATHS owners that die, in a run that is kept, which HEDDLE_SEED repeats; else
+// HEDDLE_TORTURE_SPELL, a quarter of a minute if it is not said, by a seed of its own.
+func goalOf(t *testing.T, kept bool) (g goal) {
+	number := func(name string, otherwise uint64) uint64 {
+		text := os.Getenv(name)
+		if text == "" {
+			return otherwise
+		}
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return n
+	}
+	g.seed = 1
+	if !kept {
+		g.seed, g.spell = rand.Uint64(), 15*time.Second
+		if text := os.Getenv("HEDDLE_TORTURE_SPELL"); text != "" {
+			var err error
+			if g.spell, err = time.ParseDuration(text); err != nil {
+				t.Fatalf("HEDDLE_TORTURE_SPELL: %v", err)
+			}
+		}
+	}
+	g.seed = number("HEDDLE_SEED", g.seed)
+	g.injections, g.deaths = int(number("HEDDLE_TORTURE_COUNT", 0)), int(number("HEDDLE_TORTURE_DEATHS", 0))
+	if logs := ask(t, 0, "SELECT @@log_bin"); g.deaths > 0 && logs != "0" {
+		t.Fatalf("deaths are counted of servers without a binary log: log_bin is %s", logs)
+	}
+	if kept == (g.injections == 0 && g.deaths == 0) {
+		t.Fatal("HEDDLE_TORTURE goes with HEDDLE_TORTURE_COUNT or HEDDLE_TORTURE_DEATHS")
+	}
+	return g
+}
+
+// TestTorture has chance decide who dies where, for a spell by a seed that it prints; for longer where HEDDLE_TORTURE names a file for the tally. A batch of a seed and a
+// number has the same fates each time.
 func TestTorture(t *testing.T) {
 	y := tally{path: os.Getenv("HEDDLE_TORTURE")}
-	seed, goal, size := uint64(1), 80, 24
+	g, size := goalOf(t, y.path != ""), 24
 	if y.path != "" {
 		y.read(t)
-		var err error
-		if goal, err = strconv.Atoi(os.Getenv("HEDDLE_TORTURE_COUNT")); err != nil {
-			t.Fatalf("HEDDLE_TORTURE_COUNT: %v", err)
-		}
-		if s := os.Getenv("HEDDLE_SEED"); s != "" {
-			if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-				t.Fatal(err)
-			}
-		}
 		size = 32
 	}
-	if y.batches > 0 && y.seed != seed {
-		t.Fatalf("%s is of seed %d, not %d: take it away, or go on with its own", y.path, y.seed, seed)
+	if g.deaths > 0 {
+		size = 64
 	}
-	y.seed = seed
-	for !t.Failed() && y.injections < goal {
-		rnd := rand.New(rand.NewPCG(seed, uint64(y.batches)))
-		b := &batch{t: t}
-		for range size {
-			b.victims = append(b.victims, chance(rnd))
-		}
-		sc := scene{hot: rnd.IntN(3) == 0, restarts: y.batches%5 == 3}
-		took := b.run(rnd, sc)
-		y.batches++
-		y.transactions += len(b.victims)
-		for _, v := range b.victims {
-			y.injections += len(v.struck)
-			if v.fate.die != "" && slices.Contains(v.struck, v.fate.die) {
-				y.deaths++
-			}
-		}
-		if sc.restarts {
-			y.restarts++
-		}
-		y.recovered++
-		y.worst = max(y.worst, took.Round(time.Millisecond))
-		if t.Failed() {
-			t.Errorf("seed %d, batch %d", seed, y.batches-1)
-		} else {
-			y.write(t)
-		}
+	if y.batches > 0 && y.seed != g.seed {
+		t.Fatalf("%s is of seed %d, not %d: take it away, or go on with its own", y.path, y.seed, g.seed)
+	}
+	y.seed = g.seed
+	t.Logf("HEDDLE_SEED=%d", g.seed)
+	for began := time.Now(); !t.Failed() && (y.injections < g.injections || y.deaths < g.deaths || time.Since(began) < g.spell); {
+		y.batch(t, size, g.deaths > 0)
 	}
 	t.Logf("%+v", y)
+}
+
+// batch is the next one.
+func (y *tally) batch(t *testing.T, size int, mortal bool) {
+	rnd := rand.New(rand.NewPCG(y.seed, uint64(y.batches)))
+	b := &batch{t: t}
+	for range size {
+		b.victims = append(b.victims, chance(rnd, mortal))
+	}
+	sc := scene{hot: rnd.IntN(3) == 0, restarts: y.batches%5 == 3}
+	took := b.run(rnd, sc)
+	y.batches++
+	y.transactions += len(b.victims)
+	for _, v := range b.victims {
+		y.injections += len(v.struck)
+		if v.fate.die != "" && slices.Contains(v.struck, v.fate.die) {
+			y.deaths++
+		}
+	}
+	if sc.restarts {
+		y.restarts++
+	}
+	y.recovered++
+	y.worst = max(y.worst, took.Round(time.Millisecond))
+	if t.Failed() {
+		t.Errorf("HEDDLE_SEED=%d, batch %d", y.seed, y.batches-1)
+	} else {
+		y.write(t)
+	}
 }
 
 // sink hears what a judge says.
