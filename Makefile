@@ -70,7 +70,7 @@ need: ## Check that all programs the tests use are there; with CI=true install t
 .PHONY: test
 test: need build-race ## Run every test layer with the race detector.
 	$(GOTEST) $(RACE) $(UNIT)
-	$(GOTEST) -run '^Test(EveryPath|TheSweepSees|CrashPoints|TheExplorerSees|Walks|Pairs|PairsSee)$$' ./governance/reload/barrier ./txn/xa
+	$(GOTEST) -run '^Test(EveryPath|TheSweepSees|CrashPoints|TheExplorerSees|Walks|Pairs|PairsSee|ClientPaths|ClientPathsSee)$$' ./governance/reload/barrier ./txn/xa
 	$(LAYER_ENV) $(GOTEST) $(RACE) -count=1 ./tests/...
 
 .PHONY: unit
@@ -159,7 +159,7 @@ fault-sweep: build-race ## Try every fault at every moment of every kind of stat
 xa: ## Let distributed transactions die everywhere over real servers, and recover them; SEED= what chance decides, as a run has printed it.
 	@scripts/need server
 	HEDDLE_SEED=$(SEED) $(GOTEST) $(RACE) -count=1 -v ./tests/xa
-	$(GOTEST) -v -run '^Test(EveryPath|CrashPoints|TheExplorerSees|Walks|Pairs|PairsSee)$$' ./txn/xa
+	$(GOTEST) -v -run '^Test(EveryPath|CrashPoints|TheExplorerSees|Walks|Pairs|PairsSee|ClientPaths|ClientPathsSee)$$' ./txn/xa
 
 .PHONY: xa-spells
 xa-spells: build-race ## Freeze servers for 20 s in every step of a commit, a proxy and the etcd for 60 s: what make xa has for as long as it takes.

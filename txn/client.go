@@ -216,8 +216,8 @@ func (t *Txn) keep(ctx context.Context, committed bool) error {
 	if err != nil {
 		return t.undoFor(ctx, err)
 	}
-	since := time.Now()
-	var found xa.Finding
+	var m xa.Holding
+	since, found := time.Now(), xa.Away
 	err = t.act(ctx, "hold", func() (err error) {
 		ctx, cancel := context.WithTimeout(ctx, t.manager.cfg.Limits.Decide)
 		defer cancel()
@@ -229,17 +229,17 @@ func (t *Txn) keep(ctx context.Context, committed bool) error {
 		})
 		return err
 	})
-	switch {
-	case errors.Is(err, ErrDied):
+	if errors.Is(err, ErrDied) {
 		return err
-	case found == xa.Away || found == xa.Busy: // it may have been done
-		found, err = t.askHeld(ctx, home, since)
 	}
-	switch found {
-	case xa.Fine:
+	if m.Step(m.Begin(), found) != xa.Done { // it may have been done
+		err = t.askHeld(ctx, home, &m, since)
+	}
+	switch m.Outcome() {
+	case xa.Kept:
 		t.client.prepared = true
 		return nil
-	case xa.Taken:
+	case xa.DecidedAbort:
 		return t.undoFor(ctx, &AbortedError{DataSource: home.DataSource, Err: ErrFenced, Lost: true})
 	}
 	t.discardAll() // whoever comes next finds out
@@ -311,32 +311,28 @@ func diedOf(errs []error) error {
 }
 
 // askHeld has the log say whether a transaction is kept; if it is not, nobody may keep it any more. What others have committed was kept. An answer
-// that comes so late that a decision could have been swept is not taken.
-func (t *Txn) askHeld(ctx context.Context, home *txnlog.Server, since time.Time) (xa.Finding, error) {
-	limit := t.manager.cfg.Limits.Ask
+// that comes so late that a decision could have been swept is not taken: then there is an error, and no outcome.
+func (t *Txn) askHeld(ctx context.Context, home *txnlog.Server, m *xa.Holding, since time.Time) (err error) {
+	limit, pause := t.manager.cfg.Limits.Ask, firstPause
 	ctx, cancel := context.WithTimeout(ctx, limit-time.Since(since))
 	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, longPause) {
-		found, err := home.Decision(ctx, t.gtrid)
-		if found == xa.Undecided {
-			if found, err = home.Fence(ctx, t.gtrid, 0); found == xa.Fine {
-				found = xa.DecidedAbort
-			}
-		}
-		late := time.Since(since) > limit
-		switch {
-		case late:
-		case found == xa.Kept || found == xa.DecidedCommit:
-			return xa.Fine, nil
-		case found == xa.DecidedAbort:
-			return xa.Taken, nil
-		default:
+	for move := xa.Read; move != xa.Done; {
+		var found xa.Finding
+		switch move {
+		case xa.Read:
+			found, err = home.Decision(ctx, t.gtrid)
+		case xa.Fence:
+			found, err = home.Fence(ctx, t.gtrid, 0)
+		case xa.Pause:
 			wait(ctx, pause)
+			pause = min(2*pause, longPause)
 		}
-		if late || ctx.Err() != nil {
-			return xa.Away, errors.Join(err, context.DeadlineExceeded)
+		if time.Since(since) > limit || ctx.Err() != nil {
+			return errors.Join(err, context.DeadlineExceeded)
 		}
+		move = m.Step(move, found)
 	}
+	return nil
 }
 
 // logs are those of all branches.
@@ -500,33 +496,37 @@ func (t *Txn) deliver(ctx context.Context, commit bool) error {
 func (m *Manager) settle(ctx context.Context, home *txnlog.Server, c txnlog.Client, commit bool) error {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Limits.Ask)
 	defer cancel()
-	want := map[bool]xa.Finding{true: xa.DecidedCommit, false: xa.DecidedAbort}[commit]
-	sent := false // the answer to an attempt was lost: the decision that is found may be this one
-	for pause := firstPause; ; pause = min(2*pause, longPause) {
+	var s xa.Settling
+	var last error
+	pause := firstPause
+	for move := s.Begin(commit); move != xa.Done; {
 		var found xa.Finding
-		err := m.cfg.At.act(ctx, "settle", func() (err error) {
-			found, err = home.Settle(ctx, c.GTRID, c.Parts, commit)
-			return err
-		})
-		if errors.Is(err, ErrDied) {
-			return err
-		}
-		switch found {
-		case xa.Fine:
-			return nil
-		case xa.Taken:
-			decided, err := home.Decision(ctx, c.GTRID)
-			if err == nil && sent && decided == want {
-				return nil
+		var err error
+		switch move {
+		case xa.Settle:
+			err = m.cfg.At.act(ctx, "settle", func() (err error) {
+				found, err = home.Settle(ctx, c.GTRID, c.Parts, commit)
+				return err
+			})
+			if errors.Is(err, ErrDied) {
+				return err
 			}
-			if err == nil && decided != xa.Kept {
-				return ErrUnknown
+		case xa.Read:
+			found, err = home.Decision(ctx, c.GTRID)
+		case xa.Pause:
+			wait(ctx, pause)
+			pause = min(2*pause, longPause)
+			if ctx.Err() != nil {
+				return &InDoubtError{GTRID: c.GTRID.String(), DataSource: home.DataSource, Err: errors.Join(last, ctx.Err())}
 			}
-		case xa.Away:
-			sent = true
 		}
-		if wait(ctx, pause); ctx.Err() != nil {
-			return &InDoubtError{GTRID: c.GTRID.String(), DataSource: home.DataSource, Err: errors.Join(err, ctx.Err())}
+		if err != nil {
+			last = err
 		}
+		move = s.Step(move, found)
 	}
+	if s.Outcome() == xa.Unknown {
+		return ErrUnknown
+	}
+	return nil
 }

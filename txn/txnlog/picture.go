@@ -22,7 +22,8 @@ type looks struct {
 
 // scene is what a picture shows.
 type scene struct {
-	since map[uint32]float64 // the connections that have a transaction, and for how many seconds
+	since map[uint32]float64 // the connections that have a transaction, and for how many seconds, without the one that asked
+	self  uint32             // the connection that asked
 	loose map[string]bool    // transactions that have written and that no connection has, by the server's names
 
 	restarted bool // it is rolling back what a crash has left
@@ -124,5 +125,7 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 		pic.since[id] = max(age, pic.since[id])
 	}
 	_, own = pic.since[self]
+	delete(pic.since, self)
+	pic.self = self
 	return pic, own, rows.Err()
 }

@@ -305,11 +305,11 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 	since, has := pic.since[x.Branch.Conn]
 	seen.Has = has
 	old := has && p.known && since+clockSlack >= p.age
-	younger := p.known && p.up+clockSlack < p.age // the server is: whoever has the number now is another
+	younger := p.known && p.up+clockSlack < p.age // the server is
 	switch {
 	case old:
 		return xa.Attached, seen, nil
-	case younger || !listed && !has:
+	case younger || !listed && !has, x.Branch.Conn == pic.self: // who has the number now is another
 		return xa.Fine, seen, nil
 	}
 	seen.Stranger = true

@@ -17,11 +17,14 @@ const (
 	Pause        // wait, longer each time: Fine
 	Raise        // tell the operators of the Trouble: only they, or a restart of the server, can help
 	Done         // nothing is left to do
+	Hold         // of who prepares for a client: say that all branches are prepared, if its name is there still: Fine, Taken, Busy, Away
+	Settle       // of who ends that: put the decision in its place: Fine, Taken, Busy, Away
 )
 
 // String names the move.
 func (m Move) String() string {
-	return [...]string{"no move", "read", "fence", "look", "again", "kill", "commit", "abort", "inspect", "pause", "raise", "done"}[m]
+	return [...]string{"no move", "read", "fence", "look", "again", "kill", "commit", "abort", "inspect", "pause", "raise", "done", "hold",
+		"settle"}[m]
 }
 
 // Finding is what came of a move.
