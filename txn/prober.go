@@ -266,7 +266,7 @@ func allowed(ctx context.Context, db *sql.DB, server *txnlog.Server) error {
 	if err := victim.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id); err != nil {
 		return fmt.Errorf("open a connection to be killed: %w", err)
 	}
-	if err := server.Kill(ctx, id, 0); err != nil {
+	if err := server.Kill(ctx, id, nil); err != nil {
 		return fmt.Errorf("the account cannot end its own connections: %w", err)
 	}
 	if err := victim.PingContext(ctx); err == nil {

@@ -95,17 +95,18 @@ func (r resolver) deliver(ctx context.Context, x xa.XID) (Resolved, error) {
 // recovery is the work at one branch.
 type recovery struct {
 	resolver
-	server  *txnlog.Server // where the branch is
-	xid     xa.XID
-	machine xa.Recovery
-	pause   time.Duration
-	age     time.Duration // of the branch since it was marked, when it was looked at last
-	looked  time.Time
-	marked  bool      // it was, when it was looked at last
-	other   time.Time // since when the number of its connection is a stranger's; zero: it is not
-	unknown bool      // to its server, which has not been asked since whether it lists the branch
-	refused int       // how often it was unknown, and listed
-	last    error
+	server   *txnlog.Server // where the branch is
+	xid      xa.XID
+	machine  xa.Recovery
+	pause    time.Duration
+	age      time.Duration // of the branch since it was marked, as far as known, at aged or before
+	aged     time.Time
+	marked   bool      // it was, when it was looked at last
+	other    time.Time // since when the number of its connection is a stranger's; zero: it is not
+	stranger bool      // whoever has that number has another transaction, and so not the branch
+	unknown  bool      // to its server, which has not been asked since whether it lists the branch
+	refused  int       // how often it was unknown, and listed
+	last     error
 }
 
 // strangerPatience is how long a connection with the branch's number and without its transaction is taken for the branch's own, which is about to go.
@@ -118,9 +119,14 @@ const refusals = 2
 func (w *recovery) look(ctx context.Context, at *txnlog.Server) (xa.Finding, error) {
 	found, seen, err := at.Look(ctx, w.xid)
 	if err == nil {
-		w.age, w.looked, w.marked = max(w.aged(), seen.Age), time.Now(), seen.Marked
+		w.marked = seen.Marked
+	}
+	if seen.Age > 0 {
+		w.age, w.aged = seen.Age, seen.At
 	}
 	switch {
+	case err == nil && w.stranger:
+		return xa.Fine, nil
 	case err == nil && seen.Has && w.refused >= refusals:
 		return xa.Attached, nil
 	case err != nil || found != xa.Attached || !seen.Stranger:
@@ -133,26 +139,13 @@ func (w *recovery) look(ctx context.Context, at *txnlog.Server) (xa.Finding, err
 	return found, err
 }
 
-// aged is how old the branch is, as far as known; 0: it is not.
-func (w *recovery) aged() time.Duration {
-	if w.age == 0 {
-		return 0
-	}
-	return w.age + time.Since(w.looked)
-}
-
-// kill ends the connection that has the branch. Where the mark has gone since it was listed, none has: who has the number may be whoever the owner has given it to.
+// kill ends the connection that has the branch.
 func (w *recovery) kill(ctx context.Context, at *txnlog.Server) (xa.Finding, error) {
-	age := w.aged()
-	switch {
-	case w.refused >= refusals:
-		age = 0
-	case !w.marked:
-		return xa.Fine, nil
-	}
-	if err := at.Kill(ctx, w.xid.Branch.Conn, age); err != nil {
+	who, err := at.Detach(ctx, w.xid)
+	if err != nil {
 		return xa.Away, err
 	}
+	w.stranger = who == txnlog.Stranger
 	return xa.Fine, nil
 }
 
@@ -170,7 +163,11 @@ func (w *recovery) inspect(ctx context.Context, at *txnlog.Server) (xa.Finding, 
 
 func (w *recovery) perform(ctx context.Context, m xa.Move) (xa.Finding, error) {
 	if m == xa.Pause {
-		wait(ctx, w.pause)
+		pause := w.pause
+		if !w.other.IsZero() { // then there is something new to try
+			pause = min(pause, max(firstPause, strangerPatience-time.Since(w.other)))
+		}
+		wait(ctx, pause)
 		w.pause = min(2*w.pause, longPause)
 		return xa.Fine, nil
 	}
@@ -233,7 +230,7 @@ func (w *recovery) nameless(ctx context.Context, m xa.Move) (answered bool, foun
 func (w *recovery) finishBranch(ctx context.Context, at, home *txnlog.Server, commit bool) (xa.Finding, error) {
 	var err error
 	if !commit && w.marked && w.age > 0 {
-		err = home.Kill(ctx, w.xid.Branch.Home, w.aged())
+		err = home.KillHome(ctx, w.xid.Branch.Home, w.age, w.aged)
 	}
 	found, err2 := at.Finish(ctx, w.xid, commit)
 	return found, errors.Join(err, err2)

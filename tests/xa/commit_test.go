@@ -133,11 +133,11 @@ func TestSavepoints(t *testing.T) {
 	clean(t)
 }
 
-// TestVictim: a branch that was a deadlock's victim, one that is in the way of a lock, and one whose server ends its connection: all
-// is rolled back.
-func TestVictim(t *testing.T) {
+// deadlocked is a transaction over two shards whose branch on the second is a deadlock's victim.
+func deadlocked(t *testing.T) (x *txn.Txn, b []*branch, id int64) {
+	t.Helper()
 	ctx := t.Context()
-	x, b, id := transfer(t, manager(nil), txn.Options{}, []int{0, 1})
+	x, b, id = transfer(t, manager(nil), txn.Options{}, []int{0, 1})
 	b[1].run(t, "UPDATE bank.acc SET bal = bal + 1 WHERE id = 1")
 	other := connect(t, 1)
 	other.run(t, "BEGIN")
@@ -151,11 +151,29 @@ func TestVictim(t *testing.T) {
 	if e := sqlerr.As(err); e == nil || e.Code != sqlerr.CodeDeadlock {
 		t.Fatalf("no deadlock: %v", err)
 	}
-	if err := errors.Join(x.Rollback(ctx), <-waits, other.Exec(ctx, "ROLLBACK")); err != nil {
+	if err := errors.Join(<-waits, other.Exec(ctx, "ROLLBACK")); err != nil {
+		t.Error(err)
+	}
+	return x, b, id
+}
+
+// TestVictim: a branch that was a deadlock's victim, one that is in the way of a lock, and one whose server ends its connection: all
+// is rolled back.
+func TestVictim(t *testing.T) {
+	ctx := t.Context()
+	x, b, id := deadlocked(t)
+	if err := x.Rollback(ctx); err != nil {
 		t.Error(err)
 	}
 	if on := there(t, id); len(on) > 0 || !b[1].Alive() {
 		t.Errorf("there on %v", on)
+	}
+
+	// Servers, MySQL's too, set a savepoint in what is left of a victim. That makes no transaction of it: what it had done is not committed.
+	x, b, id = deadlocked(t)
+	b[1].run(t, "SAVEPOINT s")
+	if aborted, ok := errors.AsType[*txn.AbortedError](x.Commit(ctx)); !ok || aborted.Lost || aborted.DataSource != b[1].name || len(there(t, id)) > 0 {
+		t.Errorf("a victim with a savepoint: %v, there on %v", aborted, there(t, id))
 	}
 
 	x, b, id = transfer(t, manager(nil), txn.Options{}, []int{0, 1, 2})

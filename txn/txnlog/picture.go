@@ -18,6 +18,12 @@ type looks struct {
 	turn  chan struct{} // held by who looks
 	began time.Time     // of the last picture; owned by who has the turn
 	last  *scene
+
+	killers chan struct{} // a place for each that ends a connection
+}
+
+func (l *looks) init() {
+	l.turn, l.killers = make(chan struct{}, 1), make(chan struct{}, killers)
 }
 
 // scene is what a picture shows.
@@ -25,6 +31,9 @@ type scene struct {
 	since map[uint32]float64 // the connections that have a transaction, and for how many seconds, without the one that asked
 	self  uint32             // the connection that asked
 	loose map[string]bool    // transactions that have written and that no connection has, by the server's names
+	asked time.Time          // it is of this moment, or later
+	// awaited are, by connection that waits for a lock of rows, those that have it and wait for none. On MySQL there are none.
+	awaited map[uint32]map[uint32]bool
 
 	restarted bool // it is rolling back what a crash has left
 }
@@ -37,7 +46,7 @@ const (
 // picture is of a moment after the call. It takes a tenth of a second at least.
 func (s *Server) picture(ctx context.Context) (*scene, error) {
 	l := &s.looks
-	l.once.Do(func() { l.turn = make(chan struct{}, 1) })
+	l.once.Do(l.init)
 	arrived := time.Now()
 	select {
 	case l.turn <- struct{}{}:
@@ -99,21 +108,36 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 		return nil, false, ctx.Err()
 	case <-timer.C:
 	}
+	pic = &scene{since: map[uint32]float64{}, loose: map[string]bool{}, asked: time.Now(), awaited: map[uint32]map[uint32]bool{}}
+	if err := pic.transactions(ctx, tx); err != nil {
+		return nil, false, err
+	}
+	if !s.Detaches {
+		if err := pic.waits(ctx, tx); err != nil {
+			return nil, false, err
+		}
+	}
+	_, own = pic.since[self]
+	delete(pic.since, self)
+	pic.self = self
+	return pic, own, nil
+}
+
+func (pic *scene) transactions(ctx context.Context, tx *sql.Tx) error {
 	// trx_started is in the zone that the server lives in, whatever the session's is.
 	rows, err := tx.QueryContext(ctx, "SELECT trx_id, trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()), "+
 		"trx_rows_modified, trx_state FROM information_schema.INNODB_TRX")
 	if err != nil {
-		return nil, false, err
+		return err
 	}
 	defer func() { _ = rows.Close() }()
-	pic = &scene{since: map[uint32]float64{}, loose: map[string]bool{}}
 	for rows.Next() {
 		var trx, state string
 		var id uint32
 		var age float64
 		var written uint64
 		if err := rows.Scan(&trx, &id, &age, &written, &state); err != nil {
-			return nil, false, err
+			return err
 		}
 		switch {
 		case id != 0 || written == 0 || state == "COMMITTING": // by somebody, or by the server itself, which keeps statistics of tables: it can take seconds
@@ -124,8 +148,26 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 		}
 		pic.since[id] = max(age, pic.since[id])
 	}
-	_, own = pic.since[self]
-	delete(pic.since, self)
-	pic.self = self
-	return pic, own, rows.Err()
+	return rows.Err()
+}
+
+// waits asks for what the same picture shows of who waits for whom.
+func (pic *scene) waits(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "SELECT r.trx_mysql_thread_id, b.trx_mysql_thread_id FROM information_schema.INNODB_LOCK_WAITS w "+
+		"JOIN information_schema.INNODB_TRX r ON r.trx_id = w.requesting_trx_id JOIN information_schema.INNODB_TRX b ON b.trx_id = w.blocking_trx_id WHERE b.trx_state <> 'LOCK WAIT'")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var waiter, holder uint32
+		if err := rows.Scan(&waiter, &holder); err != nil {
+			return err
+		}
+		if pic.awaited[waiter] == nil {
+			pic.awaited[waiter] = map[uint32]bool{}
+		}
+		pic.awaited[waiter][holder] = true
+	}
+	return rows.Err()
 }

@@ -121,7 +121,11 @@ func (s *Server) Force(ctx context.Context, g xa.GTRID, parts []xa.Log) error {
 
 // Prepared lists Heddle's branches in XA RECOVER, and counts those of others.
 func (s *Server) Prepared(ctx context.Context) (ours []xa.XID, others int, err error) {
-	rows, err := s.DB.QueryContext(ctx, "XA RECOVER")
+	return listPrepared(ctx, s.DB)
+}
+
+func listPrepared(ctx context.Context, on asker) (ours []xa.XID, others int, err error) {
+	rows, err := on.QueryContext(ctx, "XA RECOVER")
 	if err != nil {
 		return nil, 0, fmt.Errorf("XA RECOVER: %w", err)
 	}
@@ -274,6 +278,7 @@ func (s *Server) Ages(ctx context.Context, of []xa.XID) (map[xa.GTRID]time.Durat
 // Seen is what a look at a branch's connection has shown beside its finding.
 type Seen struct {
 	Age time.Duration // of the branch, since it was marked; 0: not known
+	At  time.Time     // when it was that old, or some time after
 	// Marked: the branch's mark is there, and Age is known. Without it nobody has the branch, for none is prepared before it is marked.
 	Marked bool
 	// Stranger: there is a connection of that number, and it is in no transaction as old as the branch. It is another's, as after a failover, whose
@@ -290,7 +295,8 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 	if err != nil {
 		return xa.Away, seen, err
 	}
-	seen.Age, seen.Marked = time.Duration(p.age*float64(time.Second)), p.known
+	seen.Age, seen.At = time.Duration(p.age*float64(time.Second)), time.Now()
+	seen.Marked = p.known
 	if s.Detaches {
 		return xa.Fine, seen, nil
 	}
@@ -320,39 +326,7 @@ const clockSlack = 2.0 // seconds: Uptime and trx_started have no fractions
 
 // listed reports whether the server lists a connection, and whether it is of the account that asks.
 func (s *Server) listed(ctx context.Context, conn uint32) (there, ours bool, err error) {
-	err = s.DB.QueryRowContext(ctx, "SELECT USER = SUBSTRING_INDEX(USER(), '@', 1) FROM information_schema.PROCESSLIST WHERE ID = ?", conn).Scan(&ours)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, false, nil
-	}
-	if err != nil {
-		return false, false, fmt.Errorf("look for connection %d: %w", conn, err)
-	}
-	return true, ours, nil
-}
-
-// Kill ends a connection of the account's. With an age, only if it is in a transaction that old: one that has since been given
-// to other work is left alone.
-func (s *Server) Kill(ctx context.Context, conn uint32, age time.Duration) error {
-	there, ours, err := s.listed(ctx, conn)
-	switch {
-	case err != nil || !there:
-		return err
-	case !ours:
-		return fmt.Errorf("kill connection %d: it is of another account than recovery's", conn)
-	}
-	if age > 0 {
-		pic, err := s.picture(ctx)
-		if err != nil {
-			return err
-		}
-		if since, has := pic.since[conn]; !has || since+1 < age.Seconds() {
-			return nil
-		}
-	}
-	if _, err = s.DB.ExecContext(ctx, fmt.Sprintf("KILL CONNECTION %d", conn)); err != nil && Code(err) != CodeNoThread {
-		return fmt.Errorf("kill connection %d: %w", conn, err)
-	}
-	return nil
+	return listedBy(ctx, s.DB, conn)
 }
 
 // placeholders are n question marks for IN.

@@ -1,0 +1,134 @@
+package xa
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/heddle-mesh/heddle/tests/harness"
+	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/txnlog"
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// bystander is a connection of recovery's account that is in a transaction, and its number.
+func bystander(t *testing.T, shard int) (c *sql.Conn, id uint32) {
+	t.Helper()
+	c, err := harness.Open(t, env.Shards[shard].Config("bank")).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lastTransfer++
+	for _, s := range []string{"BEGIN", fmt.Sprintf("INSERT INTO bank.ledger VALUES (%d, 0)", lastTransfer)} {
+		if _, err := c.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	return c, id
+}
+
+// stands ends a bystander's transaction, which has to be there: a connection that was ended has another, or none.
+func stands(t *testing.T, c *sql.Conn, id uint32) {
+	t.Helper()
+	var now uint32
+	if err := c.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&now); err != nil || now != id {
+		t.Errorf("the bystander of connection %d has %d: %v", id, now, err)
+	}
+	if _, err := c.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Error(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNumberIsInATransaction: whoever has the number of a branch's connection, as after a restart of its server, and has been in a transaction for longer than the
+// branch, is not taken for its owner by that: his connection and his transaction stay, and the branch is committed beside him.
+func TestNumberIsInATransaction(t *testing.T) {
+	if shards.Server(env.Shards[1].Name()).Detaches {
+		return // no connection has a branch there, and none is ended
+	}
+	other, id := bystander(t, 1)
+	m := manager(once("deliver.before", func() error { return errors.New("dies") }))
+	lastTransfer++
+	x, branches := m.Begin(txn.Options{}), []*branch{connect(t, 0), connect(t, 1)}
+	branches[1].id = id
+	for i, b := range branches {
+		if err := x.Enlist(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		b.run(t, fmt.Sprintf("INSERT INTO bank.ledger VALUES (%d, %d)", lastTransfer, i))
+		x.Touched(b, true)
+	}
+	if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+		t.Fatal(err)
+	}
+	named := func() xa.XID {
+		ours, _, err := shards.Server(env.Shards[1].Name()).Prepared(t.Context())
+		if err != nil || len(ours) != 1 {
+			t.Fatalf("%v, %v", ours, err)
+		}
+		if ours[0].Branch.Conn != id {
+			t.Fatalf("%v is not of connection %d", ours[0], id)
+		}
+		return ours[0]
+	}
+	for range 2 { // while its owner is there, and when it has gone
+		if who, err := shards.Server(env.Shards[1].Name()).Detach(t.Context(), named()); who != txnlog.Stranger || err != nil {
+			t.Errorf("a bystander is taken for %v, %v", who, err)
+		}
+		discard(branches)
+	}
+	recoverAll(t, recoverer(t, nil))
+	if on := there(t, lastTransfer); len(on) != 2 {
+		t.Errorf("it is there on %v", on)
+	}
+	stands(t, other, id)
+	clean(t)
+}
+
+// TestOwnerIsDetached: an owner that stands still loses its connection, and at once.
+func TestOwnerIsDetached(t *testing.T) {
+	server := shards.Server(env.Shards[1].Name())
+	if server.Detaches {
+		return
+	}
+	branches, id := dying(t, "decide.after")
+	ours, _, err := server.Prepared(t.Context())
+	if err != nil || len(ours) != 1 {
+		t.Fatalf("%v, %v", ours, err)
+	}
+	if who, err := server.Detach(t.Context(), ours[0]); who != txnlog.Has || err != nil {
+		t.Errorf("the owner is taken for %v, %v", who, err)
+	}
+	if err := branches[1].Exec(t.Context(), "DO 1"); err == nil {
+		t.Error("the owner has its connection still")
+	}
+	recoverAll(t, recoverer(t, nil))
+	if on := there(t, id); len(on) != 2 {
+		t.Errorf("it is there on %v", on)
+	}
+	discard(branches)
+	clean(t)
+}
+
+// TestHomeIsInAnotherTransaction: home's connection is left alone where it has begun another transaction since, however long it took to get at it.
+func TestHomeIsInAnotherTransaction(t *testing.T) {
+	other, id := bystander(t, 0)
+	server := shards.Server(env.Shards[0].Name())
+	for _, c := range []struct {
+		age  time.Duration
+		seen time.Time
+	}{{time.Hour, time.Now()}, {time.Second, time.Now().Add(-time.Hour)}} {
+		if err := server.KillHome(context.WithoutCancel(t.Context()), id, c.age, c.seen); err != nil {
+			t.Error(err)
+		}
+	}
+	stands(t, other, id)
+}
