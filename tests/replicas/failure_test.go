@@ -181,3 +181,22 @@ func TestNoReplicas(t *testing.T) {
 		t.Errorf("a locking read is answered by %s", got)
 	}
 }
+
+// TestReplicaThatAnswersErrors: what a replica answers by an error, as one does whose table is broken, the primary is asked, and it is counted.
+func TestReplicaThatAnswersErrors(t *testing.T) {
+	c := cluster(t, 1)
+	h := serve(t, "{}", c)
+	conn, dba := one(t, h), h.Open(t, "dba", "", "shop")
+	eventually(t, "the replica is read", func() bool { return value(t, conn, "SELECT id FROM whoami") == "1" })
+	const failed = "SELECT failed FROM heddle.replicas WHERE role = 'replica'"
+	before := value(t, dba, failed)
+	run(t, c, 1, "SET sql_log_bin=0", "DROP TABLE shop.whoami")
+	for range 20 {
+		if got := value(t, conn, "SELECT id FROM whoami"); got != "0" {
+			t.Fatalf("answered by %s", got)
+		}
+	}
+	if after := value(t, dba, failed); after == before {
+		t.Errorf("of the replica %s errors were counted, and are now", after)
+	}
+}
