@@ -78,6 +78,8 @@ func (x *call) limited() *failure {
 			key = value
 		case l.By == "client":
 			key = []byte(x.done.Client)
+		case l.By == "identity":
+			key = []byte(x.done.Identity) // of those without one, all together
 		}
 		if wait := k.Take(key, now); wait > 0 {
 			return &failure{status: http.StatusTooManyRequests, why: "too many calls, by " + l.By, after: wait}

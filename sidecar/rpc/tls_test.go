@@ -167,6 +167,30 @@ routes:
 	w.told(t, "a call that was not allowed", func(d *Done) bool { return d.Status == 403 && d.Why != "" && d.Route == "1" && d.Identity == "" })
 }
 
+// A caller is limited by who it is, wherever it calls from; who does not say it shares what there is with all who do not.
+func TestLimitsByIdentity(t *testing.T) {
+	a := certstest.New(t)
+	settings := testSettings
+	settings.TLS = listening(t, a, false)
+	addr, _, w := proxy(t, settings, "clusters: {web: {endpoints: [\""+backend(t, who)+`"]}}
+routes: [{to: web, limits: [{by: identity, rate: 0.001, burst: 2}]}]
+`)
+	shop, again, bank := callerAs(t, a, "spiffe://mesh/shop"), callerAs(t, a, "spiffe://mesh/shop"), callerAs(t, a, "spiffe://mesh/bank")
+	for i, c := range []struct {
+		client *http.Client
+		scheme string
+		status int
+	}{
+		{shop, "https", 200}, {again, "https", 200}, {shop, "https", 429}, {again, "https", 429},
+		{bank, "https", 200}, {callerAs(t, a, ""), "https", 200}, {shop, "http", 200}, {bank, "http", 429},
+	} {
+		if status, text := fetch(t, c.client, c.scheme+"://"+addr); status != c.status {
+			t.Errorf("%d: %d %s, want %d", i, status, text, c.status)
+		}
+	}
+	w.told(t, "who is too many", func(d *Done) bool { return d.Status == 429 && d.Why == "too many calls, by identity" })
+}
+
 // Servers that demand certificates are called with one, and are seen to be whom they ought to be.
 func TestCallsOfServersByTLS(t *testing.T) {
 	a := certstest.New(t)

@@ -88,7 +88,7 @@ func (b *Budget) WithDefaults() (percent int, perSecond float64) {
 
 // Limit bounds how many calls a route takes in this process.
 type Limit struct {
-	By    string  `yaml:"by"`    // route, client (its address) or header:NAME (each value of it); a call without the field is not limited
+	By    string  `yaml:"by"`    // route, client (its address), identity (of its certificate; those without share a bucket) or header:NAME (each value of it); a call without the field is not limited
 	Rate  float64 `yaml:"rate"`  // calls a second
 	Burst float64 `yaml:"burst"` // at once; 0: Rate, and at least 1
 }
@@ -122,8 +122,8 @@ func (c *checker) resilience(at string, r *Rule) {
 	}
 	for i, l := range r.Limits {
 		at := fmt.Sprintf("%s.limits[%d]", at, i)
-		if l.By != "route" && l.By != "client" && l.Header() == "" {
-			c.problem(at+".by", "a limit is by route, client or header:NAME, not %q", l.By)
+		if l.By != "route" && l.By != "client" && l.By != "identity" && l.Header() == "" {
+			c.problem(at+".by", "a limit is by route, client, identity or header:NAME, not %q", l.By)
 		}
 		if l.Rate <= 0 {
 			c.problem(at+".rate", "a limit has a rate above 0")

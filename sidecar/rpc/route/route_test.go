@@ -176,7 +176,7 @@ func TestProblems(t *testing.T) {
 		{on("retry: {when: [timeout]}"), "3:25: there is no timeout but the call's"},
 		{on("retry: {methods: [get]}"), "capitals"},
 		{on("retry: {backoff: -1s}"), "backoff is not below 0"},
-		{on("limits: [{by: luck, rate: 1}]"), "3:25: a limit is by route, client or header:NAME"},
+		{on("limits: [{by: luck, rate: 1}]"), "3:25: a limit is by route, client, identity or header:NAME"},
 		{on("limits: [{by: route}]"), "a rate above 0"},
 		{on("limits: [{by: route, rate: 1}, {by: route, rate: 2}]"), "two limits by route"},
 		{"routes: [{respond: {status: 200}, least_time: 1s}]", "of routes to a cluster"},
