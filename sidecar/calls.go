@@ -86,7 +86,7 @@ func inFile(file string, err error) error {
 }
 
 // startCalls begins to take calls, if the configuration has any be taken.
-func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer rpc.Tracer, log *zap.Logger) (*calls, error) {
+func startCalls(c *config.Config, d callDocuments, observer *observe.Calls, tracer rpc.Tracer, log *zap.Logger) (*calls, error) {
 	if len(c.RPC.Address) == 0 {
 		return nil, nil
 	}
@@ -119,7 +119,7 @@ func startCalls(c *config.Config, d documents, observer *observe.Calls, tracer r
 			for _, l := range listeners {
 				_ = l.Close() // nobody has been let in
 			}
-			return nil, errors.Join(fmt.Errorf("rpc.address: listen for calls: %w", err), s.stop(context.Background()))
+			return nil, errors.Join(fmt.Errorf("rpc.address: listen for calls: %w", err), s.stop(context.Background(), false))
 		}
 		listeners = append(listeners, l)
 		s.addrs = append(s.addrs, l.Addr().String())
@@ -223,12 +223,9 @@ func (s *calls) registry(c *config.Config) *discovery.Registrar {
 	return s.registrar
 }
 
-// stop takes no more calls and waits for those under way, for half of the time until ctx ends: the rest is for statements.
-func (s *calls) stop(ctx context.Context) error {
-	if s == nil {
-		return nil
-	}
-	if end, ok := ctx.Deadline(); ok {
+// stop takes no more calls and waits for those under way; with statements for half of the time until ctx ends: the rest is for these.
+func (s *calls) stop(ctx context.Context, statements bool) error {
+	if end, ok := ctx.Deadline(); ok && statements {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
 		defer cancel()

@@ -30,6 +30,7 @@ import (
 // documents are where the rules and accounts come from, and the claims that go with it: etcd, or files for an instance
 // that stands alone.
 type documents interface {
+	callDocuments
 	connectionIDs() server.ConnectionIDs
 	// door is the gate of statements; nil where rules never change.
 	door() session.Gate
@@ -40,10 +41,6 @@ type documents interface {
 	tables() map[string]sysview.Source
 	generators() *keygen.Set
 	ddl() *journal.Journal
-	// away says that the store of the documents is not reached; "": it is, or there is none.
-	away() string
-	// refused are the documents of which this instance does not run what is in force.
-	refused() []observe.Refused
 	// unfinishedDDL are the entries of the journal that somebody has to finish, or that run, by state.
 	unfinishedDDL() []observe.UnfinishedDDL
 	// others are the sessions of the other instances; nil where there are none.
@@ -54,13 +51,8 @@ type documents interface {
 	answer(sessions *server.Server)
 	// versions are those of the rules in force, by database.
 	versions() map[string]int64
-	// calls are the routes of calls; nil where a configuration takes none.
-	calls(c *config.Config) (*route.Table, error)
-	// callRegistry is where servers of calls register; nil: nowhere.
-	callRegistry() store.Store
 	// reload puts into force what c says of documents and data sources, or changes nothing.
 	reload(c *config.Config) error
-	close(ctx context.Context) error
 }
 
 func openDocuments(ctx context.Context, p *Process) (documents, error) {

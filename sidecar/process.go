@@ -34,7 +34,6 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/sidecar/rpc"
-	"github.com/heddle-mesh/heddle/sidecar/rpc/discovery"
 	"github.com/heddle-mesh/heddle/sidecar/trace"
 )
 
@@ -54,7 +53,8 @@ type Process struct {
 	servers      *servers
 	catalogs     *catalogs
 	accounts     *accounts
-	documents    documents
+	documents    documents     // nil: no statements are taken
+	routes       callDocuments // documents, where there are such
 	observer     *observe.Server
 	tracer       *trace.Tracer // nil: nothing is traced
 	transactions *transactions
@@ -91,6 +91,9 @@ func (p *Process) start(ctx context.Context) error {
 			return err
 		}
 	}
+	if !p.config.TakesStatements() {
+		return p.startAlone(ctx)
+	}
 	buffers := wire.NewPool(0)
 	p.servers = &servers{config: p.config, log: p.log}
 	p.pools = backend.NewPools(backend.Options{Buffers: buffers, Met: p.servers.met, Turned: p.turned})
@@ -117,35 +120,39 @@ func (p *Process) start(ctx context.Context) error {
 	p.observer.Read(observe.Sources{
 		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
 		Away: p.documents.away, Versions: p.documents.versions, Prepared: p.transactions.prepared, Servers: p.serverStates,
-		Mesh:      func() *rpc.View { return p.calls.Load().view() },
-		Registrar: func() *discovery.Registrar { return p.calls.Load().registry(p.live.Load()) },
-		Refused:   p.documents.refused, Alarms: p.replication.alarms, DDL: p.documents.unfinishedDDL,
+		Mesh: p.mesh, Registrar: p.registrar, Refused: p.documents.refused, Alarms: p.replication.alarms, DDL: p.documents.unfinishedDDL,
 	})
 	p.documents.answer(p.server)
 	if err := p.listen(); err != nil {
 		return err
 	}
+	if err := p.beginCalls(); err != nil {
+		return err
+	}
+	if calls := p.calls.Load(); calls != nil {
+		calls.serving.Go(func() error { p.tellCalls(calls.ended); return nil })
+	}
+	p.observer.Ready()
+	p.calls.Load().opened()
+	return nil
+}
+
+// beginCalls begins to take calls, if any are taken.
+func (p *Process) beginCalls() error {
 	var tracer rpc.Tracer // not one that holds nil
 	if p.tracer != nil {
 		tracer = p.tracer
 	}
-	calls, err := startCalls(p.config, p.documents, p.observer.Calls, tracer, p.log)
+	calls, err := startCalls(p.config, p.routes, p.observer.Calls, tracer, p.log)
 	if err != nil {
 		return err
 	}
-	if p.calls.Store(calls); calls != nil {
-		calls.serving.Go(func() error { p.tellCalls(calls.ended); return nil })
-	}
-	routes, err := p.documents.calls(p.config) // which may have changed meanwhile
+	p.calls.Store(calls)
+	routes, err := p.routes.calls(p.config) // which may have changed meanwhile
 	if err == nil {
 		err = calls.adopt(routes)
 	}
-	if err != nil {
-		return err
-	}
-	p.observer.Ready()
-	calls.opened()
-	return nil
+	return err
 }
 
 // overhead is what the process needs beside what clients make it hold and its plans.
@@ -185,7 +192,9 @@ func (p *Process) open(ctx context.Context) error {
 	p.transactions = newTransactions(p.config.Etcd.Prefix, p.config.Transactions.KeepStatements, p.replication.primary, p.observer.Transactions, p.log)
 	p.transactions.none = transactionType(p.config) == session.TransactionLocal
 	p.replication.moved = p.transactions.moved
-	p.documents, err = openDocuments(ctx, p)
+	if p.documents, err = openDocuments(ctx, p); err == nil {
+		p.routes = p.documents
+	}
 	return err
 }
 
@@ -249,13 +258,10 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 		Config:     sessionConfig(c),
 		Start:      time.Now(),
 	}
-	if c.Tracing.Endpoint != "" {
-		p.tracer, err = trace.New(ctx, trace.Settings{
-			Endpoint: c.Tracing.Endpoint, TLS: c.Tracing.TLS, OneIn: c.Tracing.OneIn, Instance: c.Instance.Name, Version: version,
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := p.trace(ctx, version); err != nil {
+		return nil, err
+	}
+	if p.tracer != nil {
 		srv.Tracer = p.tracer
 	}
 	if len(c.RPC.Address) > 0 {
@@ -270,6 +276,18 @@ func (p *Process) share(ctx context.Context) (*session.Server, error) {
 	}
 	srv.Init()
 	return srv, nil
+}
+
+// trace begins to send traces, if any are sent. version is the servers' that clients of statements are told; "": there are none.
+func (p *Process) trace(ctx context.Context, version string) (err error) {
+	c := p.config
+	if c.Tracing.Endpoint == "" {
+		return nil
+	}
+	p.tracer, err = trace.New(ctx, trace.Settings{
+		Endpoint: c.Tracing.Endpoint, TLS: c.Tracing.TLS, OneIn: c.Tracing.OneIn, Instance: c.Instance.Name, Version: version,
+	})
+	return err
 }
 
 func sessionConfig(c *config.Config) session.Config {
@@ -435,21 +453,28 @@ func (p *Process) turned(dataSource string, why error) {
 	}
 }
 
-// Addr is the address of the first listener.
-func (p *Process) Addr() string { return p.listeners[0].Addr().String() }
+// Addr is the address of the first listener of statements; "": there is none.
+func (p *Process) Addr() string {
+	if len(p.listeners) == 0 {
+		return ""
+	}
+	return p.listeners[0].Addr().String()
+}
 
 // Stop drains and ends the process: clients first, until ctx ends, then what served them.
 func (p *Process) Stop(ctx context.Context) error {
 	var errs []error
 	p.observer.NotReady("draining")
+	if calls := p.calls.Load(); calls != nil {
+		errs = append(errs, calls.stop(ctx, p.server != nil)) // first: a call may still ask for rows
+	}
 	if p.server != nil {
-		errs = append(errs, p.calls.Load().stop(ctx)) // first: a call may still ask for rows
 		errs = append(errs, p.server.Shutdown(ctx), p.serving.Wait())
 	}
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if p.documents != nil {
-		errs = append(errs, p.documents.close(rest))
+	if p.routes != nil {
+		errs = append(errs, p.routes.close(rest))
 	}
 	if p.replication != nil {
 		p.replication.close()
@@ -468,7 +493,11 @@ func (p *Process) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Ready writes the line that says that statements are accepted.
+// Ready writes the line that says that statements are accepted, or calls where these are all.
 func (p *Process) Ready(w io.Writer) {
+	if p.server == nil {
+		fmt.Fprintf(w, "ready: calls are accepted on %s\n", strings.Join(p.calls.Load().addrs, ", "))
+		return
+	}
 	fmt.Fprintf(w, "ready: statements are accepted on %s\n", p.Addr())
 }

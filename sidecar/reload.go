@@ -26,7 +26,7 @@ func (p *Process) Reload(next *config.Config) error {
 	if err != nil {
 		return err
 	}
-	routes, err := p.documents.calls(next)
+	routes, err := p.routes.calls(next)
 	if err != nil {
 		return err
 	}
@@ -38,20 +38,22 @@ func (p *Process) Reload(next *config.Config) error {
 		return err
 	}
 	p.live.Store(next)
-	if err := p.documents.reload(next); err != nil {
+	if err := p.reloadDocuments(next); err != nil {
 		p.live.Store(was)
 		return errors.Join(err, p.observer.Slow.Set(slowSettings(was)))
 	}
 	if err := p.calls.Load().reload(next, called, routes); err != nil {
 		return err // of a document that was checked: nothing else has to be undone
 	}
-	p.server.Set(settings)
-	p.shared.SetConfig(sessionConfig(next))
 	limitHeap(next)
-	p.plans.Resize(int(next.PlanCache.Size))
-	p.shared.Memory.SetLimit(int64(next.Memory.Process))
-	if p.shared.Spill != nil {
-		p.shared.Spill.Quota.SetLimit(spillQuota(next))
+	if p.server != nil {
+		p.server.Set(settings)
+		p.shared.SetConfig(sessionConfig(next))
+		p.plans.Resize(int(next.PlanCache.Size))
+		p.shared.Memory.SetLimit(int64(next.Memory.Process))
+		if p.shared.Spill != nil {
+			p.shared.Spill.Quota.SetLimit(spillQuota(next))
+		}
 	}
 	for _, change := range config.Diff(was, next) {
 		p.log.Info("the configuration changes", zap.String("field", change.Field.Name), zap.String("from", change.Old), zap.String("to", change.New))
@@ -61,6 +63,14 @@ func (p *Process) Reload(next *config.Config) error {
 
 // Reloaded has metrics tell how an attempt at a reload ended, also where it failed before there was anything for Reload to put into force.
 func (p *Process) Reloaded(err error) { p.observer.Reloads.Reloaded(err) }
+
+// reloadDocuments is documents' reload, where there are others than of calls.
+func (p *Process) reloadDocuments(c *config.Config) error {
+	if p.documents == nil {
+		return nil
+	}
+	return p.documents.reload(c)
+}
 
 // DrainDeadline is how long Stop may take, as it is configured now.
 func (p *Process) DrainDeadline() time.Duration { return p.live.Load().Drain.Deadline }

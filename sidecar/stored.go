@@ -382,21 +382,27 @@ func version() string {
 func (s *stored) reload(c *config.Config) error { return s.adoption.repool(c) }
 
 // away tells that etcd is not reached.
-func (s *stored) away() string {
-	age := s.rules.Age()
+func (s *stored) away() string { return awayFor(s.rules.Age(), "rules") }
+
+func awayFor(age time.Duration, what string) string {
 	if age == 0 {
 		return ""
 	}
-	return fmt.Sprintf("etcd is away for %v: the last rules that were read are served, and cannot change", age.Round(time.Second))
+	return fmt.Sprintf("etcd is away for %v: the last %s that were read are served, and cannot change", age.Round(time.Second), what)
 }
 
 func (s *stored) refused() (out []observe.Refused) {
 	for kind, status := range map[string]layout.Status{layout.Rules: s.rules.Status(), layout.Users: s.users.Status(), layout.Routes: s.routes.Status()} {
-		for name, d := range status.Documents {
-			if d.Problem != "" {
-				reason, _, _ := strings.Cut(d.Problem, ":")
-				out = append(out, observe.Refused{Document: layout.Document{Kind: kind, Name: name}.String(), Reason: reason})
-			}
+		out = append(out, refusedIn(kind, status)...)
+	}
+	return out
+}
+
+func refusedIn(kind string, status layout.Status) (out []observe.Refused) {
+	for name, d := range status.Documents {
+		if d.Problem != "" {
+			reason, _, _ := strings.Cut(d.Problem, ":")
+			out = append(out, observe.Refused{Document: layout.Document{Kind: kind, Name: name}.String(), Reason: reason})
 		}
 	}
 	return out

@@ -36,7 +36,7 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve clients",
-		Long: "Serve clients until SIGTERM or SIGINT; then finish statements and transactions for up to drain.deadline. A second\n" +
+		Long: "Serve clients, of statements and of calls (rpc.address), or, with listen.address: [], of calls alone, until SIGTERM or SIGINT; then finish statements and transactions for up to drain.deadline. A second\n" +
 			"signal ends them at once, in order; a third one ends the process wherever it is.\n\n" +
 			"On SIGHUP, and when one of its files changes, the configuration is read again: fields that are live take effect.\n\n" +
 			"Rules in files that place rows of tables elsewhere than those served last from the same state.dir are refused without\n" +
@@ -120,7 +120,7 @@ func checkCommand() *cobra.Command {
 			err = c.Check()
 		}
 		var docs []*rule.Document
-		if err == nil && !c.UsesEtcd() {
+		if err == nil && !c.UsesEtcd() && c.TakesStatements() {
 			docs, _, err = sidecar.ReadRules(c.Rules.File)
 		}
 		if err == nil && len(c.RPC.Address) > 0 && !c.UsesEtcd() {
@@ -130,6 +130,9 @@ func checkCommand() *cobra.Command {
 			return err
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
+		if !c.TakesStatements() {
+			return nil // there is nothing to ask of data sources
+		}
 		if err := sidecar.Misplaced(cmd.Context(), c, docs, *online); err != nil {
 			return err
 		}

@@ -42,8 +42,8 @@ func (k *checker) fail(field, format string, args ...any) {
 
 func (k *checker) listen() {
 	l := k.c.Listen
-	if len(l.Address) == 0 {
-		k.fail("listen.address", "no address: nobody could connect")
+	if len(l.Address) == 0 && len(k.c.RPC.Address) == 0 {
+		k.fail("listen.address", "no address, and no rpc.address: nobody could connect")
 	}
 	for i, a := range l.Address {
 		if slices.Contains(l.Address[:i], a) && !strings.HasSuffix(a, ":0") {
@@ -154,6 +154,10 @@ func (k *checker) authorities(field, path string) {
 // documents: rules come from etcd or from files, from exactly one of them.
 func (k *checker) documents() {
 	c := k.c
+	if !c.TakesStatements() {
+		k.alone()
+		return
+	}
 	switch {
 	case c.UsesEtcd() && len(c.Rules.File) > 0:
 		k.fail("rules.file", "rules come from etcd (etcd.endpoints is set): use `heddle rules apply`, or leave etcd.endpoints out")
@@ -168,6 +172,22 @@ func (k *checker) documents() {
 	}
 	if c.Users.File != "" {
 		k.readable("users.file", c.Users.File)
+	}
+}
+
+// alone: what is about statements is nothing to a process that takes calls alone, and who has set it has taken it for another.
+func (k *checker) alone() {
+	c := k.c
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"rules.file", len(c.Rules.File) > 0}, {"users.file", c.Users.File != ""}, {"switchover.user", c.Switchover.User != ""},
+		{"rpc.tie_statements", c.RPC.TieStatements == "trace" || c.RPC.TieStatements == "all"},
+	} {
+		if f.set {
+			k.fail(f.name, "no statements are taken without a listen.address")
+		}
 	}
 }
 

@@ -84,6 +84,33 @@ func TestCheckFindsEverything(t *testing.T) {
 	}
 }
 
+// Without an address for statements the process takes calls alone, and what is about statements is a mistake.
+func TestCheckCallsAlone(t *testing.T) {
+	alone := func() *Config {
+		c := right(t)
+		c.Listen.Address, c.Rules.File = nil, nil
+		c.RPC.Address, c.RPC.File = []string{"a:1"}, write(t, "routes.yaml", "")
+		return c
+	}
+	if c := alone(); c.Check() != nil || c.TakesStatements() {
+		t.Error(c.Check())
+	}
+	for field, spoil := range map[string]func(*Config){
+		"listen.address":     func(c *Config) { c.RPC.Address = nil },
+		"rules.file":         func(c *Config) { c.Rules.File = []string{c.RPC.File} },
+		"users.file":         func(c *Config) { c.Users.File = c.RPC.File },
+		"rpc.file":           func(c *Config) { c.RPC.File = "" },
+		"rpc.tie_statements": func(c *Config) { c.RPC.TieStatements = "all" },
+	} {
+		c := alone()
+		spoil(c)
+		var problems Problems
+		if err := c.Check(); !errors.As(err, &problems) || len(problems) != 1 || problems[0].Field != field {
+			t.Errorf("got %v, want one problem of %s", err, field)
+		}
+	}
+}
+
 // What listeners accept is of listeners that there are, names are told apart by spaces, and tcp stands alone.
 func TestCheckListenersProtocols(t *testing.T) {
 	routes := write(t, "routes.yaml", "")

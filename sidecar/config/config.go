@@ -201,6 +201,9 @@ type Tracing struct {
 	OneIn    int
 }
 
+// TakesStatements says whether clients of the MySQL protocol are served. Where they are not, the process carries calls alone: it has no rules, users and data sources.
+func (c *Config) TakesStatements() bool { return len(c.Listen.Address) > 0 }
+
 // UsesEtcd reports whether documents come from etcd rather than from files.
 func (c *Config) UsesEtcd() bool { return len(c.Etcd.Endpoints) > 0 }
 

@@ -62,7 +62,7 @@ var table = []section{
 	}},
 	{"listen", "Where clients come in.", []Field{
 		{Name: "listen.address", Kind: Address, List: true, Default: "127.0.0.1:3307",
-			Doc: "Addresses (host:port, or the absolute path of a unix socket) on which the MySQL protocol is spoken.",
+			Doc: "Addresses (host:port, or the absolute path of a unix socket) on which the MySQL protocol is spoken. None ([]): no statements are taken, there are no rules, users and data sources, and the process carries calls alone.",
 			at:  func(c *Config) any { return &c.Listen.Address }},
 		{Name: "listen.tls.cert", Kind: Path, Reload: true, Example: "/etc/heddle/tls.crt",
 			Doc: "Certificate chain (PEM) shown to clients. Set together with the key; empty: no TLS is offered.",

@@ -3,6 +3,7 @@ package mesh
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -210,4 +211,57 @@ func TestRegistrationOverHTTP(t *testing.T) {
 	for _, kv := range left.KVs {
 		t.Errorf("the sidecar has ended, and registered is %s", kv.Value)
 	}
+}
+
+// A process that takes calls alone has its routes from etcd and lets servers register themselves; changes of rules do not wait for it.
+func TestCallsAlone(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, env.Etcd.Endpoint())
+	addr, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := l.start("alone", "", "listen.address", "", "rpc.address", addr, "admin.address", admin, "rpc.registration", "true")
+	if c, err := net.Dial("tcp", alone.Addr); err == nil {
+		_ = c.Close()
+		t.Error("something listens where statements would come in")
+	}
+	asks := func() (int, string) {
+		res, err := http.Get("http://" + addr + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(body)
+	}
+	if status, _ := asks(); status != http.StatusNotFound {
+		t.Errorf("without routes: %d", status)
+	}
+	l.must(0, []string{"routes/mesh: version 1 is in force"}, "apply", "-f", l.file("clusters: {web: {discover: {registry: true}}}\nroutes: [{to: web}]\n"))
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+admin+"/mesh/clusters/web/endpoints/"+service(t, "one"), strings.NewReader(`{"ttl": "1h"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("the registration is answered %d", res.StatusCode)
+	}
+	eventually(t, 30*time.Second, "the server is called", func() bool {
+		status, body := asks()
+		return status == http.StatusOK && body == "one"
+	})
+	l.must(0, []string{"routes/mesh: version 2 is in force"}, "apply", "-f", l.file("clusters: {web: {discover: {registry: true}}}\nroutes: [{path: {prefix: /x}, to: web}]\n"))
+	eventually(t, 30*time.Second, "other routes are followed", func() bool { status, _ := asks(); return status == http.StatusNotFound })
 }
