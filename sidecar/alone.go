@@ -51,7 +51,7 @@ func (p *Process) startAlone(ctx context.Context) error {
 		Sessions: func() []session.Info { return nil }, Pools: func() []backend.Stats { return nil }, Plans: func() plancache.Stats { return plancache.Stats{} },
 		Versions: func() map[string]int64 { return nil }, Memory: merge.NewBudget(int64(p.config.Memory.Process), "memory.process", nil),
 		Prepared: func() []observe.Prepared { return nil }, Servers: func() []observe.Endpoint { return nil }, Alarms: func() map[string]bool { return nil },
-		DDL: func() []observe.UnfinishedDDL { return nil },
+		DDL:  func() []observe.UnfinishedDDL { return nil },
 		Mesh: p.mesh, Registrar: p.registrar, Away: p.routes.away, Refused: p.routes.refused,
 	})
 	if err := p.beginCalls(); err != nil {
