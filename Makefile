@@ -238,6 +238,10 @@ bench-rpc: build ## Measure what the hop of a call costs beside nginx, HAProxy, 
 	@scripts/need server haproxy
 	go run ./bench/rpc $(ARGS)
 
+.PHONY: bench-hedge
+bench-hedge: build ## Measure the slowest calls where one server of ten is slow for some, with and without hedging, by round robin and peak EWMA; flags in ARGS.
+	go run ./bench/hedge $(ARGS)
+
 .PHONY: bench-compare
 bench-compare: ## Measure two commits in one run: OLD=main~5 NEW=main; flags in ARGS.
 	@scripts/need server haproxy
