@@ -36,6 +36,9 @@ func (p *planning) planDDL() error {
 		}
 		return p.ddlOnePlace()
 	}
+	if err := p.likeElsewhere(lead); err != nil {
+		return err
+	}
 	if why := p.ddlRefusal(lead); why != "" {
 		return p.refuse(why)
 	}

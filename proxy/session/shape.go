@@ -33,7 +33,11 @@ func (s *Session) ownShape(ctx context.Context, stmt *prepared, params []sqltype
 	if asks, err := s.asksSystem(parsed); err == nil && asks {
 		return s.systemShape(ctx, stmt, params)
 	}
-	again, err := parser.Parse(s.substitute(parsed), s.mode)
+	text, err := s.replaced(ctx, stmt.st, parsed)
+	if err != nil {
+		return nil, nil, err
+	}
+	again, err := parser.Parse(text, s.mode)
 	if err != nil {
 		return nil, nil, syntaxError(err)
 	}

@@ -109,7 +109,10 @@ func (s *Session) answered(ctx context.Context, x *execution) (*execution, error
 	if err := s.answerable(parsed); err != nil {
 		return nil, err
 	}
-	replaced := s.substitute(parsed)
+	replaced, err := s.replaced(ctx, x.st, parsed)
+	if err != nil {
+		return nil, err
+	}
 	again, err := parser.Parse(replaced, s.mode)
 	if err != nil {
 		return nil, syntaxError(err)
@@ -124,6 +127,14 @@ func (s *Session) answered(ctx context.Context, x *execution) (*execution, error
 		return nil, syntaxError(err)
 	}
 	return &execution{st: st, plan: st.plan, args: &args{scan: &scan, text: body}, form: x.form}, nil
+}
+
+// replaced is the text that is run in the place of a statement which is not planned as it is.
+func (s *Session) replaced(ctx context.Context, st *Statement, parsed *parser.Statement) (string, error) {
+	if st.like != nil {
+		return s.definedLike(ctx, parsed, st.like)
+	}
+	return s.substitute(parsed), nil
 }
 
 // substitute replaces each question by its answer. A select item without an alias keeps the label that its text gave it.
