@@ -237,9 +237,11 @@ func (m *member) stopped() bool {
 
 // close ends a process in order, if it lives, and removes what it had. The error tells of what no process may print.
 func (m *member) close() error {
-	for _, r := range m.relays {
-		r.Close()
-	}
+	defer func() { // then: a process that reaches no server any more ends when its commits have given up
+		for _, r := range m.relays {
+			r.Close()
+		}
+	}()
 	if m.Heddle == nil {
 		return nil
 	}
