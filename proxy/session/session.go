@@ -69,6 +69,7 @@ type Session struct {
 	atomic          bool            // SET heddle_read = 'atomic'
 	xa              *clientXA       // that the client has begun by XA START
 	viewed          *txn.Txn        // a READ ONLY transaction whose snapshots are known to fit
+	viewedByLocks   bool            // viewed has none: what it reads is locked
 	held            []*held         // in data source order
 	writes          *replica.User   // what the user has written; nil: no data source has replicas
 	reading         bool            // the statement under way may be answered by replicas
