@@ -80,7 +80,7 @@ func TestLockPatienceOfAtomicReads(t *testing.T) {
 	seemHalf(t, on)
 	block := conn(t, on[1])
 	exec(t, block, "BEGIN")
-	exec(t, block, "UPDATE shop.accounts SET v = v + 10 WHERE id = (SELECT MIN(id) FROM shop.accounts)")
+	exec(t, block, "UPDATE shop.accounts SET v = v + 10 ORDER BY id LIMIT 1")
 	const read = "SET @sum = (SELECT SUM(v) FROM accounts)"
 	patient, hasty := conn(t, long), conn(t, short)
 	exec(t, patient, "SET heddle_read = 'atomic'")
@@ -114,7 +114,7 @@ func TestLockPatienceOfReadOnlyTransactions(t *testing.T) {
 	seemHalf(t, on)
 	block := conn(t, on[1])
 	exec(t, block, "BEGIN")
-	exec(t, block, "UPDATE shop.accounts SET v = v + 10 WHERE id = (SELECT MIN(id) FROM shop.accounts)")
+	exec(t, block, "UPDATE shop.accounts SET v = v + 10 ORDER BY id LIMIT 1")
 	const read = "SELECT SUM(v) FROM accounts"
 	patient, hasty := conn(t, long), conn(t, short)
 	for _, c := range []*sql.Conn{patient, hasty} {
