@@ -58,8 +58,7 @@ func (s *Session) ownSetting(ctx context.Context, x *execution, name, initial st
 // runAtomic runs a statement that reads, where heddle_read is atomic; done is false for one that needs nothing of that kind, and for one that is
 // ready to run as any other.
 func (s *Session) runAtomic(ctx context.Context, x *execution) (done bool, err error) {
-	switch kind := x.st.parsed.Kind; {
-	case kind != parser.Select && kind != parser.Do && kind != parser.Set, len(x.plan.Tables) == 0:
+	if !queriesTables(x) {
 		return false, nil
 	}
 	reached, units, err := s.reaches(ctx, x)
@@ -82,6 +81,17 @@ func (s *Session) runAtomic(ctx context.Context, x *execution) (done bool, err e
 		return true, sqlerr.AtomicProgram()
 	}
 	return true, s.readAtomically(ctx, x, reached)
+}
+
+// queriesTables reports whether a statement is a query of tables, or has some.
+func queriesTables(x *execution) bool {
+	kind := x.st.parsed.Kind
+	return (kind == parser.Select || kind == parser.Do || kind == parser.Set) && len(x.plan.Tables) > 0
+}
+
+// readsByLocks reports whether a statement reads in a READ ONLY transaction whose snapshots could not be had.
+func (s *Session) readsByLocks(x *execution) bool {
+	return s.txn != nil && s.viewed == s.txn && s.viewedByLocks && queriesTables(x) && !x.plan.Write
 }
 
 // isolation is the level that the client has given its transaction; "" where it has said nothing.
@@ -161,7 +171,7 @@ func (s *Session) readLocked(ctx context.Context, x *execution) error {
 	} else if s.number(name, longest+1) > longest {
 		defer s.override(name, strconv.FormatInt(longest, 10))()
 	}
-	err := s.runNode(ctx, x)
+	err := s.runRoot(ctx, x)
 	if e := sqlerr.As(err); e != nil && e.Code == sqlerr.CodeLockWaitTimeout {
 		return sqlerr.ReadUnsettled()
 	}
@@ -242,7 +252,8 @@ func (s *Session) openView(ctx context.Context, x *execution, reached []plan.Tar
 	if err == nil {
 		err = s.srv.Transactions.Atomic(ctx, s.txn, s.column)
 	}
-	if errors.Is(err, txn.ErrUnsettled) {
+	byLocks := errors.Is(err, txn.ErrUnsettled)
+	if byLocks {
 		err = s.txn.ByLocks(ctx)
 	}
 	if err != nil { // it is as if it had not begun to read
@@ -250,6 +261,6 @@ func (s *Session) openView(ctx context.Context, x *execution, reached []plan.Tar
 		s.txn = s.newTransaction(asked)
 		return s.atomicError(err)
 	}
-	s.viewed = s.txn
+	s.viewed, s.viewedByLocks = s.txn, byLocks
 	return nil
 }

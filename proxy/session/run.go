@@ -227,7 +227,15 @@ func (s *Session) runNode(ctx context.Context, x *execution) error {
 		if done, err := s.runAtomic(ctx, x); done {
 			return err
 		}
+		if s.readsByLocks(x) {
+			return s.readLocked(ctx, x)
+		}
 	}
+	return s.runRoot(ctx, x)
+}
+
+// runRoot runs the node that is the whole plan.
+func (s *Session) runRoot(ctx context.Context, x *execution) error {
 	switch root := x.plan.Root.(type) {
 	case *plan.Route:
 		return s.runRoute(ctx, x, root)

@@ -69,6 +69,7 @@ type Session struct {
 	atomic          bool            // SET heddle_read = 'atomic'
 	xa              *clientXA       // that the client has begun by XA START
 	viewed          *txn.Txn        // a READ ONLY transaction whose snapshots are known to fit
+	viewedByLocks   bool            // viewed has none: what it reads is locked
 	held            []*held         // in data source order
 	turn            uint64          // counts statements
 	known           []temporary     // that the statement under way names, where its planning had to know of them

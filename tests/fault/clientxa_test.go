@@ -57,7 +57,8 @@ func TestClientXAAsOneServer(t *testing.T) {
 	db := startWide(t, 1)[0].Open(t, "root", "", "wide")
 	fill(t, db)
 	one := harness.Open(t, env.Shards[0].Config("shop"))
-	exec(t, one, "CREATE OR REPLACE DATABASE one")
+	exec(t, one, "DROP DATABASE IF EXISTS one")
+	exec(t, one, "CREATE DATABASE one")
 	plain := conn(t, one)
 	exec(t, plain, "USE one")
 	exec(t, plain, "CREATE TABLE accounts (id INT PRIMARY KEY, v INT NOT NULL)")
@@ -156,8 +157,9 @@ func TestClientXAOutlives(t *testing.T) {
 	}
 	first := banks[0].Open(t, "root", "", "wide")
 	gone := prepare(first, "'gone','b',3", "id > 0", 1)
+	// MariaDB's servers leave what is prepared to its session for as long as that is there; to MySQL's the format is a part of the name.
 	if got := answerTo(t.Context(), conn(t, other), "XA COMMIT 'gone','b'"); !strings.HasPrefix(got, "1397 ") {
-		t.Errorf("another session commits what its owner has prepared and is there: %s", got)
+		t.Errorf("another session commits what its owner has prepared and is there, or another name: %s", got)
 	}
 	if got := answerTo(t.Context(), conn(t, other), "XA START 'gone','b'"); !strings.HasPrefix(got, "1440 ") {
 		t.Errorf("a name that is prepared is given again: %s", got)
@@ -168,7 +170,7 @@ func TestClientXAOutlives(t *testing.T) {
 	first.SetMaxIdleConns(0)
 	_ = gone.Close() // and its connection with it
 	eventually(t, "another session commits it", func() bool {
-		return answerTo(t.Context(), conn(t, other), "XA COMMIT 'gone','b'") == ""
+		return answerTo(t.Context(), conn(t, other), "XA COMMIT 'gone','b'"+by("", ",3")) == ""
 	})
 	if total := sum(t, other); total != 4040 {
 		t.Errorf("it is committed, and there are %d", total)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,19 @@ func code(err error) uint16 {
 		return e.Number
 	}
 	return 0
+}
+
+// by is a text for the servers that the tests run over.
+func by(mariadb, mysql string) string {
+	if strings.Contains(env.ServerVersion(), "MariaDB") {
+		return mariadb
+	}
+	return mysql
+}
+
+// statusOf asks a server for one of its global counters.
+func statusOf(name string) string {
+	return "SELECT VARIABLE_VALUE FROM " + by("information_schema.GLOBAL_STATUS", "performance_schema.global_status") + " WHERE VARIABLE_NAME = '" + name + "'"
 }
 
 func addrs() []string { return []string{env.Shards[0].Addr(), env.Shards[1].Addr()} }

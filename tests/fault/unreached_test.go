@@ -112,7 +112,8 @@ func drainEndsSilentCommit(t *testing.T, hang string) {
 // A table that no rule names is where it is found: while a data source is down, the error says why that one matters to a
 // table of another, and how the rules make the place known.
 func TestUnnamedTableWhileAShardIsDown(t *testing.T) {
-	exec(t, harness.Open(t, env.Shards[0].Config("shop")), "CREATE OR REPLACE TABLE lone (id INT PRIMARY KEY)")
+	exec(t, harness.Open(t, env.Shards[0].Config("shop")), "DROP TABLE IF EXISTS lone")
+	exec(t, harness.Open(t, env.Shards[0].Config("shop")), "CREATE TABLE lone (id INT PRIMARY KEY)")
 	link := harness.NewRelay(t, env.Shards[1].Addr())
 	link.Refuse(true)
 	h := startHeddleWith(t, nil, env.Shards[0].Addr(), link.Addr())

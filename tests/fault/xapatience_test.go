@@ -80,7 +80,7 @@ func TestLockPatienceOfAtomicReads(t *testing.T) {
 	seemHalf(t, on)
 	block := conn(t, on[1])
 	exec(t, block, "BEGIN")
-	exec(t, block, "UPDATE shop.accounts SET v = v + 10 WHERE id = (SELECT MIN(id) FROM shop.accounts)")
+	exec(t, block, "UPDATE shop.accounts SET v = v + 10 ORDER BY id LIMIT 1")
 	const read = "SET @sum = (SELECT SUM(v) FROM accounts)"
 	patient, hasty := conn(t, long), conn(t, short)
 	exec(t, patient, "SET heddle_read = 'atomic'")
@@ -105,6 +105,44 @@ func TestLockPatienceOfAtomicReads(t *testing.T) {
 	if own := count(t, on[1], "SELECT @@innodb_lock_wait_timeout"); limit != own {
 		t.Errorf("its session waits for %d s after it, and for %d s before", limit, own)
 	}
+}
+
+// A READ ONLY transaction that finds one which does not become whole reads by locks too, each statement for as long as a read in autocommit.
+func TestLockPatienceOfReadOnlyTransactions(t *testing.T) {
+	short, long := impatient(t)
+	on := shards(t)
+	seemHalf(t, on)
+	block := conn(t, on[1])
+	exec(t, block, "BEGIN")
+	exec(t, block, "UPDATE shop.accounts SET v = v + 10 ORDER BY id LIMIT 1")
+	const read = "SELECT SUM(v) FROM accounts"
+	patient, hasty := conn(t, long), conn(t, short)
+	for _, c := range []*sql.Conn{patient, hasty} {
+		exec(t, c, "SET heddle_read = 'atomic'")
+		exec(t, c, "START TRANSACTION READ ONLY")
+	}
+	waiting := inBackground(t, patient, on[1], read)
+	for _, read := range []string{read, "SELECT v FROM accounts ORDER BY v"} {
+		if _, err := hasty.ExecContext(t.Context(), read); code(err) != sqlerr.CodeLockWaitTimeout { // within a second, where a server waits for 50
+			t.Errorf("%s: %v", read, err)
+		}
+	}
+	near := count(t, on[0], "SELECT MIN(id) FROM shop.accounts")
+	exec(t, hasty, fmt.Sprintf("SELECT v FROM accounts WHERE id = %d", near)) // it goes on
+	exec(t, hasty, "COMMIT")
+	eventually(t, "the other one waits for longer than by default", func() bool { return count(t, on[1], waitedFor) >= 7 })
+	exec(t, block, "COMMIT")
+	if err := <-waiting; err != nil {
+		t.Errorf("a read that waits for as long as it takes: %v", err)
+	}
+	var sum, limit int
+	if err := patient.QueryRowContext(t.Context(), "SELECT SUM(v), @@innodb_lock_wait_timeout FROM accounts").Scan(&sum, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if own := count(t, on[1], "SELECT @@innodb_lock_wait_timeout"); sum != 4010 || limit != own {
+		t.Errorf("it has read %d, not 4010; its session waits for %d s after it, and for %d s before", sum, limit, own)
+	}
+	exec(t, patient, "COMMIT")
 }
 
 // seemHalf leaves a transaction of another mesh that is decided, committed on the second server, and prepared on the first, as long as the test runs.

@@ -17,7 +17,8 @@ import (
 func startPlain(t *testing.T) (db *sql.DB, ids [2]int) {
 	t.Helper()
 	plain := shards(t)[0]
-	exec(t, plain, "CREATE OR REPLACE DATABASE plain")
+	exec(t, plain, "DROP DATABASE IF EXISTS plain")
+	exec(t, plain, "CREATE DATABASE plain")
 	exec(t, plain, "CREATE TABLE plain.notes (id INT PRIMARY KEY AUTO_INCREMENT, v INT)")
 	db = env.Heddle(t, harness.HeddleOptions{
 		Rules: []string{fmt.Sprintf(`database: shop
@@ -52,7 +53,7 @@ func TestMarksTellTheTime(t *testing.T) {
 		text string
 		args []any
 	}{
-		{"SET STATEMENT timestamp = 1 FOR UPDATE accounts SET v = v + 1" + both, nil},
+		{by("SET STATEMENT timestamp = 1 FOR UPDATE", "UPDATE") + " accounts SET v = v + 1" + both, nil},
 		{"UPDATE accounts SET v = v + ? + (NOW() IS NULL)" + both, []any{1}},
 	} {
 		exec(t, c, "BEGIN")
