@@ -140,10 +140,11 @@ rpc: build-race ## Run heddle between stock clients and servers of HTTP.
 	$(LAYER) ./tests/rpc/...
 
 SWITCHES ?= 20
+# Over MySQL: make switches HEDDLE_TEST_SERVER="$(scripts/mysql)/mysqld".
 .PHONY: switches
-switches: build ## Move a primary SWITCHES (20) times under sysbench and other load: no client sees an error; then let every step of a switch fail, and its command die there.
+switches: build ## Move a primary SWITCHES (20) times under sysbench and other load: no client sees an error; then let every step fail, and commands and instances die there.
 	@scripts/need server load
-	HEDDLE_SWITCHES=$(SWITCHES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^Test(PlannedSwitches|SwitchFails|PrimaryKilledInSwitch)$$' ./tests/replicas
+	HEDDLE_SWITCHES=$(SWITCHES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^Test(PlannedSwitches|SwitchFails|PrimaryKilledInSwitch|InstanceDiesInSwitch|SuccessorDiesInSwitch)$$' ./tests/replicas
 
 .PHONY: xa-mysql
 xa-mysql: ## Let distributed transactions die everywhere over MySQL's servers, and recover them (65 MB to fetch).
