@@ -122,10 +122,9 @@ replicas: build-race ## Run heddle before real replication: late, killed, frozen
 	$(LAYER) ./tests/replicas/...
 
 .PHONY: replicas-mysql
-# Left out are what MariaDB's binary log does to XA, and the demo, whose killed primary is let back as it is: on MySQL it may have come back with
-# what it had not acknowledged, and is fenced then.
-replicas-mysql: build ## Run heddle before real replication of MySQL's servers (65 MB to fetch).
-	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -tags mysql -skip '^(TestBinaryLog.*|TestDemo)$$' ./tests/replicas
+# Left out is what MariaDB's binary log does to XA.
+replicas-mysql: build-race ## Run heddle before real replication of MySQL's servers (65 MB to fetch).
+	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" $(LAYER) -tags mysql -skip '^TestBinaryLog.*$$' ./tests/replicas
 
 PAIRS ?= 10000
 # Over MySQL: make replicas-pairs HEDDLE_TEST_SERVER="$(scripts/mysql)/mysqld".
