@@ -122,10 +122,9 @@ replicas: build-race ## Run heddle before real replication: late, killed, frozen
 	$(LAYER) ./tests/replicas/...
 
 .PHONY: replicas-mysql
-# Left out are what MariaDB's binary log does to XA, and the demo, whose killed primary is let back as it is: on MySQL it may have come back with
-# what it had not acknowledged, and is fenced then.
-replicas-mysql: build ## Run heddle before real replication of MySQL's servers (65 MB to fetch).
-	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -timeout 20m -tags mysql -skip '^(TestBinaryLog.*|TestDemo)$$' ./tests/replicas
+# Left out is what MariaDB's binary log does to XA.
+replicas-mysql: build-race ## Run heddle before real replication of MySQL's servers (65 MB to fetch).
+	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" $(LAYER) -tags mysql -skip '^TestBinaryLog.*$$' ./tests/replicas
 
 PAIRS ?= 10000
 # Over MySQL: make replicas-pairs HEDDLE_TEST_SERVER="$(scripts/mysql)/mysqld".
@@ -140,10 +139,11 @@ rpc: build-race ## Run heddle between stock clients and servers of HTTP.
 	$(LAYER) ./tests/rpc/...
 
 SWITCHES ?= 20
+# Over MySQL: make switches HEDDLE_TEST_SERVER="$(scripts/mysql)/mysqld".
 .PHONY: switches
-switches: build ## Move a primary SWITCHES (20) times under sysbench and other load: no client sees an error; then let every step of a switch fail, and its command die there.
+switches: build ## Move a primary SWITCHES (20) times under sysbench and other load: no client sees an error; then let every step fail, and commands and instances die there.
 	@scripts/need server load
-	HEDDLE_SWITCHES=$(SWITCHES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^Test(PlannedSwitches|SwitchFails|PrimaryKilledInSwitch)$$' ./tests/replicas
+	HEDDLE_SWITCHES=$(SWITCHES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^Test(PlannedSwitches|SwitchFails|PrimaryKilledInSwitch|InstanceDiesInSwitch|SuccessorDiesInSwitch)$$' ./tests/replicas
 
 .PHONY: xa-mysql
 xa-mysql: ## Let distributed transactions die everywhere over MySQL's servers, and recover them (65 MB to fetch).

@@ -315,6 +315,7 @@ func (j *judge) several(contenders []*Member, incumbent *Member) {
 		} else {
 			j.keep(incumbent) // what it has written since it was asked is not known
 		}
+		j.next.open = j.next.Primary == ""
 		return
 	}
 	if winner == nil {

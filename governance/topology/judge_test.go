@@ -137,10 +137,13 @@ func (s *story) summary() string {
 	if s.view.Alarm != "" {
 		b.WriteString(" alarm")
 	}
+	if s.view.open {
+		b.WriteString(" open")
+	}
 	return b.String()
 }
 
-// expect compares "primary: states [refused] [alarm]".
+// expect compares "primary: states [refused] [alarm] [open]".
 func (s *story) expect(want string) {
 	s.t.Helper()
 	if got := s.summary(); got != want {
@@ -164,7 +167,7 @@ func TestJudge(t *testing.T) {
 		"another than declared": `ro of=b has=0-2-9 | rw gtid=0-2-9 | ro of=b has=0-2-9
 			=> b: up up up`,
 		"who begins to look beside two that take writes takes neither before it knows": `rw gtid=0-1-9 | rw gtid=0-2-12 wrote=0-1-9 | ro of=b has=0-2-12
-			=> : fenced fenced down refused
+			=> : fenced fenced down refused open
 			rw gtid=0-1-9 | rw gtid=0-2-12 wrote=0-1-9 | ro of=b has=0-2-12
 			=> b: fenced up down alarm`,
 		"replicas that take writes are replicas": `rw gtid=0-1-9 | rw of=a has=0-1-9 | rw of=a has=0-1-9

@@ -123,6 +123,7 @@ type View struct {
 
 	last  string // the primary that was, while there is none
 	trail []step // how far the primary has come when, oldest first
+	open  bool   // who is to be the primary will be known when one that takes writes has been asked once more
 }
 
 // step is the primary's position at a time.

@@ -28,7 +28,7 @@ type Target struct {
 type Watcher struct {
 	target  Target
 	current atomic.Pointer[View]
-	first   chan struct{}   // closed when every server has been asked once
+	first   chan struct{}   // closed when every server has been asked once, and nothing is open
 	servers chan []Server   // what they are declared as now
 	ask     []chan struct{} // one for each server: it is to be asked now
 	stop    context.CancelFunc
@@ -59,7 +59,7 @@ func Watch(t Target) *Watcher {
 // View is what is concluded now.
 func (w *Watcher) View() View { return *w.current.Load() }
 
-// First waits until every server has been asked once, or ctx ends.
+// First waits until every server has been asked once, and once more where that leaves open which of several is the primary, or ctx ends.
 func (w *Watcher) First(ctx context.Context) {
 	select {
 	case <-w.first:
@@ -156,6 +156,7 @@ func send(ctx context.Context, to chan<- Observation, o Observation) bool {
 func (w *Watcher) judge(ctx context.Context, seen <-chan Observation) {
 	servers := w.target.Servers
 	newest := make([]Observation, 0, len(servers))
+	begun := false // first is closed
 	for {
 		var at time.Time
 		select {
@@ -174,14 +175,17 @@ func (w *Watcher) judge(ctx context.Context, seen <-chan Observation) {
 		if len(newest) < len(servers) {
 			continue // of a part of them nothing is concluded
 		}
-		view := Judge(*w.current.Load(), servers, newest, w.target.Policy, at)
+		prev := *w.current.Load()
+		if prev.open && !begun { // the look is still the first
+			prev = View{DataSource: prev.DataSource}
+		}
+		view := Judge(prev, servers, newest, w.target.Policy, at)
 		w.current.Store(&view)
 		if w.target.Changed != nil {
 			w.target.Changed(view)
 		}
-		select {
-		case <-w.first:
-		default:
+		if !view.open && !begun {
+			begun = true
 			close(w.first)
 		}
 	}

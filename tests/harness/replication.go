@@ -3,11 +3,14 @@ package harness
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/heddle-mesh/heddle/internal/gtid"
 	"github.com/heddle-mesh/heddle/sidecar/dev"
@@ -28,6 +31,9 @@ type ReplicationWords struct {
 	Stop, StopFetching, StopApplying, Start, StartApplying, Reset string
 	Position                                                      string // asks for all that a server has
 	Source, Replica                                               string // words in the names of what semi-synchronous replication sets and tells
+	// Forget are arguments by which a server that has been killed as a primary comes back without what no replica has confirmed. MySQL's has none: Rejoin
+	// makes it anew.
+	Forget []string
 
 	change, prefix, follow, status, statuses string
 	flags                                    []string
@@ -39,6 +45,7 @@ var mariaDBWords = &ReplicationWords{
 	Position: "SELECT @@gtid_binlog_pos", Source: "master", Replica: "slave",
 	change: "CHANGE MASTER TO ", prefix: "MASTER_", follow: "MASTER_USE_GTID=slave_pos", status: "SHOW SLAVE STATUS",
 	statuses: "information_schema.GLOBAL_STATUS",
+	Forget:   []string{"--init-rpl-role=SLAVE", "--rpl-semi-sync-slave-enabled"},
 	flags:    []string{"--log-slave-updates=1", "--gtid-strict-mode=1", "--slave-net-timeout=4", "--slave-max-allowed-packet=64M"},
 }
 
@@ -50,15 +57,20 @@ var mySQLWords = &ReplicationWords{
 	change: "CHANGE REPLICATION SOURCE TO ", prefix: "SOURCE_", follow: "SOURCE_AUTO_POSITION=1,GET_SOURCE_PUBLIC_KEY=1", status: "SHOW REPLICA STATUS",
 	statuses: "performance_schema.global_status",
 	flags: []string{"--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--replica-net-timeout=4", "--replica-parallel-workers=16",
-		"--plugin-load-add=semisync_source.so", "--plugin-load-add=semisync_replica.so"},
+		"--plugin-load-add=semisync_source.so", "--plugin-load-add=semisync_replica.so", "--plugin-load-add=mysql_clone.so"},
+}
+
+// ReplicationWords are those of the servers that StartReplicated starts.
+func (e *Env) ReplicationWords() *ReplicationWords {
+	if strings.Contains(e.ServerVersion(), "MariaDB") {
+		return mariaDBWords
+	}
+	return mySQLWords
 }
 
 // StartReplicated starts a primary with n replicas, with further arguments, and returns when they replicate.
 func (e *Env) StartReplicated(ctx context.Context, name string, n int, flags ...string) (*Replicated, error) {
-	words := mariaDBWords
-	if !strings.Contains(e.ServerVersion(), "MariaDB") {
-		words = mySQLWords
-	}
+	words := e.ReplicationWords()
 	var specs []dev.Spec
 	for i := range n + 1 {
 		args := append([]string{
@@ -141,15 +153,43 @@ func (r *Replicated) Follow(ctx context.Context, server, primary int) error {
 		w.prefix+"USER='root',"+w.follow+","+w.prefix+"CONNECT_RETRY=1,"+w.prefix+"HEARTBEAT_PERIOD=1", w.Start)
 }
 
-// Rejoin makes a former primary of MariaDB's a replica. One that was killed before a replica had its last writes must have been started
-// with --init-rpl-role=SLAVE and --rpl-semi-sync-slave-enabled, so that it forgets them: no client was told that they are there, and the
-// others do not have them.
+// Rejoin makes a former primary, which runs, a replica, without what it had written and no replica had confirmed when it was killed: no
+// client was told that it is there, and the others do not have it. MariaDB's must have been started with Forget. MySQL's gives up all that
+// it has for a clone of the primary, and is started anew.
 func (r *Replicated) Rejoin(ctx context.Context, server, primary int) error {
-	if err := r.Run(ctx, server, "SET GLOBAL gtid_slave_pos=@@gtid_binlog_pos"); err != nil {
+	if r.Words.MySQL {
+		if err := r.clone(ctx, server, primary); err != nil {
+			return err
+		}
+	} else if err := r.Run(ctx, server, "SET GLOBAL gtid_slave_pos=@@gtid_binlog_pos"); err != nil {
 		return err
 	}
 	return r.Follow(ctx, server, primary)
 }
+
+// clone has a server of MySQL's take all that another has in place of what it has itself.
+func (r *Replicated) clone(ctx context.Context, server, donor int) error {
+	host, port, err := net.SplitHostPort(r.Servers[donor].Addr())
+	if err != nil {
+		return err
+	}
+	s := r.Servers[server]
+	ended := s.Done()
+	err = r.Run(ctx, server, "SET GLOBAL clone_valid_donor_list='"+host+":"+port+"'", "CLONE INSTANCE FROM 'root'@'"+host+"':"+port+" IDENTIFIED BY ''")
+	var refused *mysql.MySQLError
+	if !errors.As(err, &refused) || refused.Number != codeNoSupervisor {
+		return fmt.Errorf("clone %s: it was to end itself at that, and said: %w", s.Name(), err)
+	}
+	select { // to be started by whom it takes for missing
+	case <-ended:
+		return s.Start(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// codeNoSupervisor is ER_RESTART_SERVER_FAILED: a server that has been cloned, and that nobody would start again, shuts down.
+const codeNoSupervisor = 3707
 
 // CaughtUp waits until a server has applied all that another has written up to now.
 func (r *Replicated) CaughtUp(ctx context.Context, server, primary int) error {

@@ -104,15 +104,23 @@ func value(t *testing.T, on interface {
 // eventually waits until done is true.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
-	tick := time.NewTicker(20 * time.Millisecond)
+	if !within(15*time.Second, 20*time.Millisecond, done) {
+		t.Fatalf("%s: not within 15 seconds", what)
+	}
+}
+
+// within asks every so often, and reports whether done was true before the time was over.
+func within(limit, every time.Duration, done func() bool) bool {
+	deadline := time.Now().Add(limit)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 15 seconds", what)
+			return false
 		}
 		<-tick.C
 	}
+	return true
 }
 
 // code is the number of a server's error; 0: another error, or none.
