@@ -226,8 +226,11 @@ func (m *member) dies(within time.Duration) {
 }
 
 // stopped reports whether the process has stopped itself: what the kernel says of it.
-func (m *member) stopped() bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.PID()))
+func (m *member) stopped() bool { return standing(fmt.Sprintf("/proc/%d/stat", m.PID())) }
+
+// standing is what a file stat of the kernel's says of a process, or of one of its threads.
+func standing(stat string) bool {
+	text, err := os.ReadFile(stat)
 	if err != nil {
 		return false
 	}

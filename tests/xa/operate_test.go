@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/failpoint"
+	"github.com/heddle-mesh/heddle/sidecar/dev"
 	"github.com/heddle-mesh/heddle/tests/harness"
 	"github.com/heddle-mesh/heddle/txn"
 	"github.com/heddle-mesh/heddle/txn/txnlog"
@@ -486,6 +489,23 @@ func TestForcedWhileItsOwnerStands(t *testing.T) {
 	clean(t)
 }
 
+// freeze stops a server, and returns when all its threads stand: a signal alone comes to them while they go on.
+func freeze(s *dev.Server) error {
+	if err := s.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.PID()))
+		if err != nil {
+			return err
+		}
+		if len(threads) > 0 && !slices.ContainsFunc(threads, func(path string) bool { return !standing(path) }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s goes on", s.Name())
+}
+
 // TestToldInTime: a client waits for a branch whose server stands still no longer than the limit, whatever is tried within it.
 func TestToldInTime(t *testing.T) {
 	const limit = 4 * time.Second
@@ -502,7 +522,7 @@ func TestToldInTime(t *testing.T) {
 				last = s.Began.Add(s.Took)
 			}
 		},
-		At: once("deliver.before", func() error { return env.Shards[1].Signal(syscall.SIGSTOP) })})
+		At: once("deliver.before", func() error { return freeze(env.Shards[1]) })})
 	x, branches, id := transfer(t, m, txn.Options{}, []int{0, 1})
 	err := x.Commit(t.Context())
 	if again := env.Shards[1].Signal(syscall.SIGCONT); again != nil {
