@@ -52,7 +52,7 @@ func (p *Process) startAlone(ctx context.Context) error {
 		Versions: func() map[string]int64 { return nil }, Memory: merge.NewBudget(int64(p.config.Memory.Process), "memory.process", nil),
 		Prepared: func() []observe.Prepared { return nil }, Servers: func() []observe.Endpoint { return nil }, Alarms: func() map[string]bool { return nil },
 		DDL:  func() []observe.UnfinishedDDL { return nil },
-		Mesh: p.mesh, Registrar: p.registrar, Away: p.routes.away, Refused: p.routes.refused,
+		Mesh: p.mesh, Registrar: p.registrar, Settings: p.settings, Away: p.routes.away, Refused: p.routes.refused,
 	})
 	if err := p.beginCalls(); err != nil {
 		return err
@@ -76,6 +76,19 @@ func (p *Process) openAlone(ctx context.Context) error {
 	}
 	return err
 }
+
+// settings is the configuration that is in force.
+func (p *Process) settings() []observe.Setting {
+	c, byDefault := p.live.Load(), config.Default()
+	var out []observe.Setting
+	for _, f := range config.Fields() {
+		out = append(out, observe.Setting{Name: f.Name, Value: c.Value(f.Name), Default: byDefault.Value(f.Name), Live: f.Reload})
+	}
+	return out
+}
+
+// LogBy has operators be told, and change, how much is logged.
+func (p *Process) LogBy(level *observe.LogLevel) { p.observer.LogBy(level) }
 
 func (p *Process) mesh() *rpc.View { return p.calls.Load().view() }
 

@@ -138,7 +138,7 @@ func rpcSettings(c *config.Config) (rpc.Settings, error) {
 	s := rpc.Settings{
 		Zone:           c.Instance.Zone,
 		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize), FrameSize: int(c.RPC.FrameSize),
-		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout, Colour: strings.ToLower(c.RPC.Colour),
+		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout, Colour: strings.ToLower(c.RPC.Colour), Tell: lowered(c.RPC.LogFields),
 	}
 	for address, names := range c.RPC.Protocols {
 		if s.Protocols == nil {
@@ -154,6 +154,15 @@ func rpcSettings(c *config.Config) (rpc.Settings, error) {
 		}
 	}
 	return s, nil
+}
+
+// lowered are names as calls are asked for them.
+func lowered(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = strings.ToLower(name)
+	}
+	return out
 }
 
 // watch has calls be logged as the configuration says.

@@ -120,7 +120,7 @@ func (p *Process) start(ctx context.Context) error {
 	p.observer.Read(observe.Sources{
 		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
 		Away: p.documents.away, Versions: p.documents.versions, Prepared: p.transactions.prepared, Servers: p.serverStates,
-		Mesh: p.mesh, Registrar: p.registrar, Refused: p.documents.refused, Alarms: p.replication.alarms, DDL: p.documents.unfinishedDDL,
+		Mesh: p.mesh, Registrar: p.registrar, Settings: p.settings, Refused: p.documents.refused, Alarms: p.replication.alarms, DDL: p.documents.unfinishedDDL,
 	})
 	p.documents.answer(p.server)
 	if err := p.listen(); err != nil {

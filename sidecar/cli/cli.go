@@ -18,7 +18,7 @@ func Main(args []string, out, errOut io.Writer) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), checkCommand(), devCommand(), rulesCommand(), explainCommand(), ddlCommand(), rwCommand(), txnCommand(), meshCommand(), registerCommand(), digestCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), devCommand(), rulesCommand(), explainCommand(), ddlCommand(), rwCommand(), txnCommand(), meshCommand(), registerCommand(), digestCommand(), instanceCommand(), versionCommand())
 	root.SetVersionTemplate("heddle {{.Version}}\n")
 	root.SetArgs(args)
 	root.SetOut(out)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,12 +82,17 @@ func readDigests(ctx context.Context, c *config.Config) (*observe.Digests, error
 
 // askAdmin reads what the instance at an admin.address answers at a path.
 func askAdmin(ctx context.Context, address, path string, into any) error {
+	return callAdmin(ctx, http.MethodGet, address, path, "", into)
+}
+
+// callAdmin is askAdmin by any method, with a body.
+func callAdmin(ctx context.Context, method, address, path, body string, into any) error {
 	if address == "" {
 		return errors.New("admin.address is empty: the instance tells nothing")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, strings.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("ask for %s: %w", path, err)
 	}

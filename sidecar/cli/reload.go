@@ -15,6 +15,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/sidecar"
 	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/observe"
 )
 
 // lookEvery is how often files are looked at. Rejected: notifications of the kernel, which miss what network file systems
@@ -26,7 +27,7 @@ type reloader struct {
 	process *sidecar.Process
 	load    func() (*config.Config, error)
 	file    string
-	level   zap.AtomicLevel
+	level   *observe.LogLevel
 	log     *zap.Logger
 	config  *config.Config // that was read last and is in force
 	last    string         // how the files looked then
@@ -76,7 +77,7 @@ func (r *reloader) reload(why string) {
 		return
 	}
 	if level, err := zapcore.ParseLevel(next.Log.Level); err == nil { // checked
-		r.level.SetLevel(level)
+		r.level.Configure(level)
 	}
 	r.config = next
 	r.log.Info("reloaded", zap.String("because", why))

@@ -18,6 +18,7 @@ import (
 	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar"
 	"github.com/heddle-mesh/heddle/sidecar/config"
+	"github.com/heddle-mesh/heddle/sidecar/observe"
 )
 
 // configFlags declares --config and a flag for each field of the configuration.
@@ -60,7 +61,7 @@ func serveCommand() *cobra.Command {
 		for _, name := range config.UnknownEnv(os.Environ()) {
 			log.Warn("no field of the configuration has this environment variable; one that a secret refers to is fine", zap.String("variable", name))
 		}
-		r := &reloader{load: load, file: *file, level: level, log: log, config: c}
+		r := &reloader{load: load, file: *file, level: observe.NewLogLevel(level), log: log, config: c}
 		r.listen()
 		r.last = r.appearance() // what changes while the process starts has changed
 		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
@@ -69,6 +70,7 @@ func serveCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		p.LogBy(r.level)
 		p.Ready(cmd.OutOrStdout())
 		r.process = p
 		r.follow(ctx)

@@ -71,6 +71,7 @@ func (k *checker) rpc() {
 		}
 	}
 	k.rpcProtocols()
+	k.rpcLogFields()
 	if name := strings.ToLower(r.Colour); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || slices.Contains(spoken, name) {
 		k.fail("rpc.colour", "%q is no name of a field that stands for nothing else", r.Colour)
 	}
@@ -84,6 +85,16 @@ func (k *checker) rpc() {
 		k.fail("rpc.file", "nothing says where calls go")
 	default:
 		k.readable("rpc.file", r.File)
+	}
+}
+
+// rpcLogFields checks what is logged of calls.
+func (k *checker) rpcLogFields() {
+	for _, name := range k.c.RPC.LogFields {
+		kind, field, named := strings.Cut(name, ":")
+		if !(kind == "header" && field != "") && (named || !slices.Contains([]string{"trace", "protocol", "colour", "query"}, kind)) {
+			k.fail("rpc.log_fields", "%q is none of trace, protocol, colour, query and header:NAME", name)
+		}
 	}
 }
 

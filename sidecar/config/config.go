@@ -169,10 +169,11 @@ type RPC struct {
 	IdleTimeout    time.Duration
 	HeadTimeout    time.Duration
 	SilenceTimeout time.Duration
-	Log            string // "none", "failed" or "all"
-	Registration   bool   // of servers, over HTTP at admin.address
-	Colour         string // the field by which calls tell theirs; "": they have none
-	TieStatements  string // to calls: "none", "trace" or "all"
+	Log            string   // "none", "failed" or "all"
+	LogFields      []string // what is logged of a call beside: trace, protocol, colour, query, header:NAME
+	Registration   bool     // of servers, over HTTP at admin.address
+	Colour         string   // the field by which calls tell theirs; "": they have none
+	TieStatements  string   // to calls: "none", "trace" or "all"
 	TLS            RPCTLS
 }
 

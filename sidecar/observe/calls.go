@@ -135,6 +135,9 @@ func (c *Calls) Call(d *rpc.Done) {
 	if d.Why != "" {
 		fields = append(fields, zap.String("why", d.Why))
 	}
+	for _, t := range d.Told {
+		fields = append(fields, zap.String(t.Name, t.Value))
+	}
 	l.to.Info("call", fields...)
 }
 

@@ -27,6 +27,7 @@ type Sources struct {
 	Mesh     func() *rpc.View  // where calls go; nil: none are taken
 	// Registrar is where servers of calls may have themselves registered over HTTP; nil: nowhere.
 	Registrar func() *discovery.Registrar
+	Settings  func() []Setting
 	Away      func() string // of the store of the rules, a sentence; "": it is reached, or there is none
 	Refused   func() []Refused
 	DDL       func() []UnfinishedDDL

@@ -1,6 +1,6 @@
 // Package observe is the HTTP side for operators: whether the process lives and accepts statements, what it has counted,
 // which statements it ran, where calls go, and profiles of it. It only looks, and has no word of rules, nor of values in statements. Nothing can be changed
-// through it, but for this: where the configuration says so, servers of calls on the same machine have themselves registered.
+// through it, but for this, on the same machine: how much is logged, for a while; and where the configuration says so, servers of calls have themselves registered.
 // Level: sidecar, below the process that fills it in.
 package observe
 
@@ -23,7 +23,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/digest"
 )
 
-// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests, /mesh, /mesh/tap and /debug/pprof/.
+// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests, /config, /log, /mesh, /mesh/tap and /debug/pprof/.
 type Server struct {
 	*Meter
 	Transactions *Transactions
@@ -33,6 +33,7 @@ type Server struct {
 	registry *prometheus.Registry
 	why      atomic.Pointer[string]  // it is not ready; nil: it is
 	sources  atomic.Pointer[Sources] // nil: not there yet
+	level    atomic.Pointer[LogLevel]
 	listener net.Listener
 	http     http.Server
 	serving  errgroup.Group
@@ -48,6 +49,9 @@ func New(version string) *Server {
 	s.NotReady("starting")
 	return s
 }
+
+// LogBy has /log tell, and change, how much is logged.
+func (s *Server) LogBy(level *LogLevel) { s.level.Store(level) }
 
 // Listen begins to answer on address.
 func (s *Server) Listen(address string) error {
@@ -132,6 +136,9 @@ func (s *Server) handler() http.Handler {
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /digests", local(s.digests))
+	mux.HandleFunc("GET /config", local(s.config))
+	mux.HandleFunc("GET /log", local(s.logLevel))
+	mux.HandleFunc("PUT /log", local(s.logLevel))
 	mux.HandleFunc("GET /mesh", local(s.mesh))
 	mux.HandleFunc("GET /mesh/tap", local(s.Calls.taps.serve))
 	mux.HandleFunc("GET /mesh/registrations", local(s.registrations))
@@ -159,13 +166,29 @@ func (s *Server) digests(w http.ResponseWriter, _ *http.Request) {
 	answer(w, Digests{s.Digests.List(), stats.Bytes, stats.Capacity, stats.Evicted, stats.Dropped})
 }
 
+// Setting is a field of the configuration that is in force.
+type Setting struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"` // in its one-line form; a secret's reference
+	Default string `json:"default"`
+	Live    bool   `json:"live"` // it changes at a reload
+}
+
+func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
+	if from := s.sources.Load(); from != nil && from.Settings != nil {
+		answer(w, from.Settings())
+		return
+	}
+	http.Error(w, "the process is starting", http.StatusServiceUnavailable)
+}
+
 // local lets only clients on this machine in: a profile costs time, and a dump of goroutines or a list of statements tells what
 // nobody outside has to know.
 func local(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-			http.Error(w, "profiles, digests and the mesh are for clients on the same machine", http.StatusForbidden)
+			http.Error(w, "this is for clients on the same machine", http.StatusForbidden)
 			return
 		}
 		next(w, r)

@@ -76,8 +76,7 @@ func (s *Server) registrations(w http.ResponseWriter, r *http.Request) {
 
 // registrar is where servers register; nil: nowhere, which the client has been told.
 func (s *Server) registrar(w http.ResponseWriter, r *http.Request) *discovery.Registrar {
-	if host, _, err := net.SplitHostPort(r.Host); err != nil || host != "localhost" && net.ParseIP(host) == nil {
-		http.Error(w, "this is asked by address: a page whose name has been made this machine's must not register anybody", http.StatusForbidden)
+	if !byAddress(w, r) {
 		return nil
 	}
 	var from *discovery.Registrar
@@ -88,6 +87,16 @@ func (s *Server) registrar(w http.ResponseWriter, r *http.Request) *discovery.Re
 		http.Error(w, "nobody is registered here: rpc.registration is off, or no calls are taken", http.StatusNotFound)
 	}
 	return from
+}
+
+// byAddress says whether a request that changes something names this machine by an address; else its client has been told.
+func byAddress(w http.ResponseWriter, r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil || host != "localhost" && net.ParseIP(host) == nil {
+		http.Error(w, "this is asked by address: a page whose name has been made this machine's must not change anything", http.StatusForbidden)
+		return false
+	}
+	return true
 }
 
 func readRegistration(body io.Reader) (*registration, error) {

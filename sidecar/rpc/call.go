@@ -69,13 +69,14 @@ func (x *call) end() {
 // known notes what a head said that has been read. fields has its fields, and is the call for the table of routes.
 func (x *call) known(fields route.Call) {
 	var parent string
-	if x.server.tracer != nil || x.server.settings.Load().Colour != "" {
+	if x.server.tracer != nil || x.asksTrace() {
 		parent, x.spelt = parentOf(fields)
 	}
 	if x.server.tracer != nil {
 		x.trace = x.server.tracer.Call(parent, x.done.Began)
 	}
 	fields = x.dye(fields, parent)
+	x.tellOf(fields, parent)
 	x.done.Method, x.done.Host, x.done.Path = string(x.method), string(x.hostport), string(x.path)
 	table := x.server.table.Load()
 	if x.route = table.Match(fields); x.route != nil {

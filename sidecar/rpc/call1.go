@@ -40,6 +40,7 @@ func (x *call1) Header(name string) ([]byte, bool) {
 func (c *conn) answer(head []byte) (goesOn bool) {
 	x := &c.call
 	x.begin(c)
+	x.protocol = route.HTTP1
 	defer x.end()
 	c.client.SetPatience(c.server.settings.Load().Silence)
 	err := x.read(head)

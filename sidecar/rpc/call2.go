@@ -42,6 +42,7 @@ type call2 struct {
 func (c *conn) open(s *http2.Stream, fields []http2.Field, end, long bool) {
 	x := &call2{conn: c, stream: s, whole: end}
 	x.begin(c)
+	x.protocol = route.HTTP2
 	if long {
 		x.refuse(http.StatusRequestHeaderFieldsTooLarge, "the head is too long")
 		return

@@ -43,12 +43,7 @@ func (x *call) dye(fields route.Call, parent string) route.Call {
 	if x.colour.field == "" {
 		return fields
 	}
-	if x.trace != nil {
-		parent = x.trace.Parent()
-	}
-	if len(parent) >= len("00-")+32 {
-		x.colour.trace = parent[len("00-"):][:32]
-	}
+	x.colour.trace = x.traceID(parent)
 	if v, ok := fields.Header(x.colour.field); ok {
 		if isColour(string(v)) {
 			x.colour.is = string(v)

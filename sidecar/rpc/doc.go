@@ -22,6 +22,7 @@ type Settings struct {
 	FrameSize      int           // bytes of a frame of Bolt, Dubbo or a protocol that is described; a longer one ends its connection
 	TLS            *tls.Config   // for those who want to speak it; nil: nobody may
 	Strict         bool          // all have to
+	Tell           []string      // what Done is to have beside: trace, protocol, colour, query, header:NAME (in lower case)
 	Colour         string        // the field, in lower case, by which calls tell their colour; "": they have none
 	// Protocols are what clients of a listener may speak, by its name: those of route, and such as the document of routes describes. Not there: all but
 	// route.TCP, which stands alone. Connections that there are go on as they began.
@@ -44,7 +45,11 @@ type Done struct {
 	Shed                     string        // the priority of a call that was turned away by what is under way; empty: it was not
 	Hedged, HedgeWon         bool          // a second server was asked; its answer is the call's
 	Aborted                  bool          // likewise
+	Told                     []Told        // what Settings.Tell asks for, as far as it is known
 }
+
+// Told is something of a call by its name.
+type Told struct{ Name, Value string }
 
 // Observer is told of calls. Its methods are called by many goroutines and do not wait.
 type Observer interface {

@@ -190,3 +190,53 @@ routes:
 		t.Errorf("an interrupt is how it ends: %v", err)
 	}
 }
+
+// Operators see the configuration that is in force, and have more be logged for a while; a call's line has what was asked for.
+func TestInstanceOnThisMachine(t *testing.T) {
+	binary, err := env.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := start(t, routes(server(t, says("a"))), "rpc.log_fields", "trace,header:x-tenant", "log.level", "warn")
+	command := func(args ...string) string {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), binary, append(append([]string{"instance"}, args...), "--admin-address", m.admin)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("heddle instance %q: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	if out := command("config", "--changed"); !strings.Contains(out, "rpc.log_fields") || !strings.Contains(out, "trace,header:x-tenant") || strings.Contains(out, "rpc.silence_timeout") {
+		t.Errorf("what is not as by default:\n%s", out)
+	}
+	ask := func(tenant string) {
+		t.Helper()
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+m.addr+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("x-tenant", tenant)
+		q.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+		res, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	ask("quiet")
+	if out := command("log", "info", "--for", "1h"); !strings.Contains(out, "logged is info and above, until ") || !strings.Contains(out, "; then warn") {
+		t.Errorf("more is logged:\n%s", out)
+	}
+	ask("loud")
+	eventually(t, "the call is logged", func() bool {
+		return strings.Contains(m.Log(), `"header:x-tenant": "loud"`) && strings.Contains(m.Log(), `"trace": "0af7651916cd43dd8448eb211c80319c"`)
+	})
+	if strings.Contains(m.Log(), "quiet") {
+		t.Error("a call is logged below the level")
+	}
+	if out := command("log", "--reset"); out != "logged is warn and above\n" {
+		t.Errorf("less is logged: %s", out)
+	}
+}
