@@ -35,7 +35,8 @@ type traffic struct {
 	Failed    float64  `json:"failed_per_second"` // answered with 500 and above, or not at all
 	P50       *float64 `json:"p50_seconds,omitempty"`
 	P99       *float64 `json:"p99_seconds,omitempty"`
-	Active    *float64 `json:"active,omitempty"` // that the server has to answer
+	Mean      *float64 `json:"mean_seconds,omitempty"` // of the server's calls
+	Active    *float64 `json:"active,omitempty"`       // that the server has to answer
 }
 
 // trafficOrders are what it can be sorted by, largest first.
@@ -57,7 +58,7 @@ func callsTopCommand(load func() (*config.Config, error), out *output) *cobra.Co
 			"from one look at /metrics of admin.address to the next; durations are estimated within the histogram's buckets. With -o json each look is a line.",
 	}
 	admin := cmd.Flags().String("admin", "", "admin.address of the instance (host:port)")
-	servers := cmd.Flags().Bool("servers", false, "by server; without durations, which are not counted by server")
+	servers := cmd.Flags().Bool("servers", false, "by server; of durations the mean is counted by server")
 	by := cmd.Flags().String("by", "calls", "calls, failed or p99")
 	limit := cmd.Flags().Int("limit", 20, "most lines; 0: all")
 	count := cmd.Flags().Int("count", 0, "end after so many looks; 0: never")
@@ -119,12 +120,12 @@ func printTraffic(w io.Writer, out *output, all []*traffic, servers bool) error 
 	}
 	t := newTable("route", "cluster", "calls/s", "failed/s", "p50", "p99")
 	if servers {
-		t = newTable("cluster", "server", "calls/s", "failed/s", "under way")
+		t = newTable("cluster", "server", "calls/s", "failed/s", "mean", "under way")
 	}
 	for _, one := range all {
 		rate, failed := fmt.Sprintf("%.1f", one.PerSecond), fmt.Sprintf("%.1f", one.Failed)
 		if servers {
-			t.AppendRow([]any{one.Cluster, one.Endpoint, rate, failed, numberText(one.Active)})
+			t.AppendRow([]any{one.Cluster, one.Endpoint, rate, failed, secondsText(one.Mean), numberText(one.Active)})
 		} else {
 			t.AppendRow([]any{one.Route, one.Cluster, rate, failed, secondsText(one.P50), secondsText(one.P99)})
 		}
@@ -205,6 +206,7 @@ func (c *counts) since(was *counts, servers bool) []*traffic {
 	before, now := was.of(family, labels...), c.of(family, labels...)
 	durations, durationsBefore := c.of("heddle_rpc_call_seconds", labels...), was.of("heddle_rpc_call_seconds", labels...)
 	active := c.of("heddle_rpc_endpoint_active", labels...)
+	spent, spentBefore := c.of("heddle_rpc_endpoint_seconds_total", labels...), was.of("heddle_rpc_endpoint_seconds_total", labels...)
 	all := []*traffic{}
 	for _, key := range slices.Sorted(maps.Keys(now)) {
 		names := strings.Split(key, "\x00")
@@ -213,6 +215,12 @@ func (c *counts) since(was *counts, servers bool) []*traffic {
 		t := &traffic{Route: names[0], Cluster: names[1], PerSecond: max(0, calls-callsBefore) / took, Failed: max(0, failed-failedBefore) / took}
 		if servers {
 			t.Route, t.Cluster, t.Endpoint = "", names[0], names[1]
+			is, _ := countCalls(spent[key], status)
+			were, _ := countCalls(spentBefore[key], status)
+			if calls > callsBefore && is >= were {
+				mean := (is - were) / (calls - callsBefore)
+				t.Mean = &mean
+			}
 			if a := active[key]; len(a) > 0 {
 				n := a[0].GetGauge().GetValue()
 				t.Active = &n

@@ -19,6 +19,8 @@ heddle_rpc_call_seconds_sum{route="api",cluster="shop"} 1
 heddle_rpc_call_seconds_count{route="api",cluster="shop"} 105
 # TYPE heddle_rpc_endpoint_calls_total counter
 heddle_rpc_endpoint_calls_total{cluster="shop",endpoint="a:1",class="2"} 100
+# TYPE heddle_rpc_endpoint_seconds_total counter
+heddle_rpc_endpoint_seconds_total{cluster="shop",endpoint="a:1",class="2"} 1
 `
 
 const metricsAfter = `# TYPE heddle_rpc_calls_total counter
@@ -35,6 +37,9 @@ heddle_rpc_call_seconds_count{route="api",cluster="shop"} 205
 # TYPE heddle_rpc_endpoint_calls_total counter
 heddle_rpc_endpoint_calls_total{cluster="shop",endpoint="a:1",class="2"} 180
 heddle_rpc_endpoint_calls_total{cluster="shop",endpoint="a:1",class="5"} 10
+# TYPE heddle_rpc_endpoint_seconds_total counter
+heddle_rpc_endpoint_seconds_total{cluster="shop",endpoint="a:1",class="2"} 2
+heddle_rpc_endpoint_seconds_total{cluster="shop",endpoint="a:1",class="5"} 8
 # TYPE heddle_rpc_endpoint_active gauge
 heddle_rpc_endpoint_active{cluster="shop",endpoint="a:1"} 3
 `
@@ -78,4 +83,5 @@ func TestTrafficSince(t *testing.T) {
 	near("the server's rate", servers[0].PerSecond, 9)
 	near("the server's failures", servers[0].Failed, 1)
 	near("the server's calls", *servers[0].Active, 3)
+	near("the server's mean", *servers[0].Mean, 0.1)
 }

@@ -26,6 +26,7 @@ type Calls struct {
 	mirrored    *prometheus.CounterVec
 	hedged      *prometheus.CounterVec
 	shed        *prometheus.CounterVec
+	spent       *prometheus.CounterVec
 	log         atomic.Pointer[callLog]
 	taps        *taps
 }
@@ -43,6 +44,9 @@ func newCalls() *Calls {
 		}, []string{"route", "cluster", "status"}),
 		upstream: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "heddle_rpc_endpoint_calls_total", Help: "Calls that are over, by the last server that had them and the class of the status: 1 to 5; 0: the client was told nothing.",
+		}, []string{"cluster", "endpoint", "class"}),
+		spent: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heddle_rpc_endpoint_seconds_total", Help: "How long these calls took, from their heads to the last bytes of their answers, likewise: divided by their number it is what one takes.",
 		}, []string{"cluster", "endpoint", "class"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "heddle_rpc_call_seconds", Help: "From a call's head to the last byte of its answer, by route and cluster.",
@@ -76,7 +80,7 @@ func newCalls() *Calls {
 }
 
 func (c *Calls) all() []prometheus.Collector {
-	return []prometheus.Collector{c.calls, c.upstream, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.barred, c.grpc, c.injected, c.mirrored, c.hedged, c.shed}
+	return []prometheus.Collector{c.calls, c.upstream, c.spent, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.barred, c.grpc, c.injected, c.mirrored, c.hedged, c.shed}
 }
 
 // Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
@@ -96,7 +100,9 @@ func (c *Calls) Call(d *rpc.Done) {
 		c.grpc.WithLabelValues(d.Route, d.Cluster, d.Code).Inc()
 	}
 	if d.Endpoint != "" {
-		c.upstream.WithLabelValues(d.Cluster, d.Endpoint, strconv.Itoa(d.Status/100)).Inc()
+		class := strconv.Itoa(d.Status / 100)
+		c.upstream.WithLabelValues(d.Cluster, d.Endpoint, class).Inc()
+		c.spent.WithLabelValues(d.Cluster, d.Endpoint, class).Add(d.Took.Seconds())
 	}
 	if d.Shed != "" {
 		c.shed.WithLabelValues(d.Route, d.Cluster, d.Shed).Inc()
