@@ -89,7 +89,15 @@ func TestZoneFirst(t *testing.T) {
 	if got := picks(t, "zone_first", p, endpoints, 9); got[0] != 3 || got[1] != 3 || got[2] != 3 {
 		t.Errorf("where none is near: %v", got)
 	}
-	for _, wrong := range []balance.Properties{{"then": "zone_first"}, {"then": "luck"}} {
+	four := balancetest.Endpoints(4) // of which two are near
+	four[0].Zone, four[1].Zone = "south", "south"
+	for declared, near := range map[string]float64{"2": 1, "3": 0.93, "7": 0.4} {
+		got := picks(t, "zone_first", balance.Properties{"zone": "south", "then": "round_robin", "declared": declared}, four, 20_000)
+		if is := float64(got[0]+got[1]) / 20_000; is < near-0.03 || is > near+0.03 {
+			t.Errorf("of %s in the zone two are up, and get %.2f of the calls: %v", declared, is, got)
+		}
+	}
+	for _, wrong := range []balance.Properties{{"then": "zone_first"}, {"then": "luck"}, {"then": "maglev"}, {"declared": "some"}} {
 		if _, err := balance.New("zone_first", wrong, endpoints); err == nil {
 			t.Errorf("%v is taken", wrong)
 		}

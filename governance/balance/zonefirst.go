@@ -1,47 +1,86 @@
 package balance
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+)
 
-// zoneFirst takes endpoints of the caller's own zone as long as there are any, else any. Properties: zone, the caller's own;
-// then, the balancer among those (least_active).
+// zoneFirst takes endpoints of the caller's own zone as long as enough of them are up, else others too. Properties: zone, the caller's own;
+// declared, how many endpoints the zone has when all are up (as many as there are); then, the balancer among those (least_active), which goes by no key.
+//
+// What is left of a zone must not get all that the whole had: while fewer than five of seven endpoints are up (zoneSpare), the zone keeps that
+// part of the calls for which it has endpoints, and the others get the rest.
 type zoneFirst struct {
-	near  []int // nil: all
-	among Picker
+	near, far     []int  // as numbers of the endpoints
+	among, beyond Picker // of near and of far; nil: there are none
+	keeps         float64
 }
 
+// zoneSpare is how much more than its usual share an endpoint takes before calls go to another zone.
+const zoneSpare = 1.4
+
 func newZoneFirst(p Properties, endpoints []Endpoint) (Picker, error) {
-	if err := p.only("zone", "then"); err != nil {
+	if err := p.only("zone", "then", "declared"); err != nil {
 		return nil, err
 	}
-	z := &zoneFirst{}
-	var chosen []Endpoint
+	z := &zoneFirst{keeps: 1}
+	var chosen, rest []Endpoint
 	for i, e := range endpoints {
 		if zone := p["zone"]; zone != "" && e.Zone == zone {
 			z.near, chosen = append(z.near, i), append(chosen, e)
+		} else {
+			z.far, rest = append(z.far, i), append(rest, e)
 		}
 	}
-	if chosen == nil {
-		chosen = endpoints
+	declared := len(z.near)
+	if text, given := p["declared"]; given {
+		var err error
+		if declared, err = strconv.Atoi(text); err != nil || declared < 0 {
+			return nil, fmt.Errorf("property declared: %q is no number of endpoints", text)
+		}
 	}
+	if len(z.near) < declared {
+		z.keeps = min(1, zoneSpare*float64(len(z.near))/float64(declared))
+	}
+	var err error
+	if z.among, err = thenOf(p, chosen); err == nil {
+		z.beyond, err = thenOf(p, rest)
+	}
+	return z, err
+}
+
+// thenOf is the balancer among endpoints; nil where there are none.
+func thenOf(p Properties, endpoints []Endpoint) (Picker, error) {
 	then := p["then"]
 	switch then {
 	case "":
 		then = Default
 	case "zone_first":
-		return nil, fmt.Errorf("property then: zone_first cannot come after itself")
+		return nil, errors.New("property then: zone_first cannot come after itself")
 	}
-	var err error
-	if z.among, err = New(then, nil, chosen); err != nil {
+	some := endpoints
+	if len(some) == 0 {
+		some = []Endpoint{{Load: &Load{}}} // to see whether there is such a balancer
+	}
+	picker, err := New(then, nil, some)
+	if err != nil {
 		return nil, fmt.Errorf("property then: %w", err)
 	}
-	return z, nil
+	if _, keyed := picker.(Keyed); keyed {
+		return nil, fmt.Errorf("property then: %s goes by a key, of which zone_first knows nothing", then)
+	}
+	if len(endpoints) == 0 {
+		return nil, nil
+	}
+	return picker, nil
 }
 
 // Pick implements Picker.
 func (z *zoneFirst) Pick() int {
-	i := z.among.Pick()
-	if z.near == nil {
-		return i
+	if z.among == nil || z.beyond != nil && z.keeps < 1 && rand.Float64() >= z.keeps {
+		return z.far[z.beyond.Pick()]
 	}
-	return z.near[i]
+	return z.near[z.among.Pick()]
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,11 +140,31 @@ func (c *Cluster) refresh(now time.Time) error {
 		all[i] = balance.Endpoint{Name: r.Address, Zone: r.Zone, Weight: r.Weight, Load: e.Load}
 	}
 	var err error
-	if next.picker, err = balance.New(c.policy, c.balance, all); err != nil {
+	if next.picker, err = balance.New(c.policy, c.properties(chosen), all); err != nil {
 		return err
 	}
 	c.chosen.Store(next)
 	return nil
+}
+
+// properties are the balancer's, among the endpoints chosen. It is told how many of the process's own zone there would be.
+func (c *Cluster) properties(chosen []int) balance.Properties {
+	if c.policy != "zone_first" {
+		return c.balance
+	}
+	last := 0
+	for _, i := range chosen {
+		last = max(last, c.rule.Endpoints[i].Priority)
+	}
+	declared := 0
+	for _, r := range c.rule.Endpoints {
+		if r.Zone == c.balance["zone"] && r.Priority <= last {
+			declared++
+		}
+	}
+	p := maps.Clone(c.balance)
+	p["declared"] = strconv.Itoa(declared)
+	return p
 }
 
 // choose are the endpoints that are up, of the first priority of which enough are, and of those before it. nil: there is no such.

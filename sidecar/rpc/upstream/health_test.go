@@ -295,6 +295,25 @@ func TestKeysFollowHealth(t *testing.T) {
 	})
 }
 
+// TestZonesSpill: what is left of a zone gets what it has endpoints for.
+func TestZonesSpill(t *testing.T) {
+	c := cluster(t, 4, func(r *route.Cluster) {
+		r.Balance.Policy, r.Balance.Properties = "zone_first", map[string]string{"zone": "south"}
+		for _, e := range r.Endpoints[:3] {
+			e.Zone = "south"
+		}
+		r.Breaker = &route.Breaker{Least: 2, Open: time.Hour, Window: time.Hour}
+	})
+	if got := portions(c, 300); got["e3:1"] != 0 {
+		t.Errorf("all of the zone are up: %v", got)
+	}
+	fails(c.Endpoints[0], 2)
+	fails(c.Endpoints[1], 2)
+	if got := portions(c, 10_000); got["e2:1"] < 4_300 || got["e2:1"] > 5_000 || got["e2:1"]+got["e3:1"] != 10_000 { // 1.4 times the third that it usually gets
+		t.Errorf("one of three is left: %v", got)
+	}
+}
+
 // zone_first is about the zone of this process, unless the document names one.
 func TestZones(t *testing.T) {
 	for named, want := range map[string]string{"": "e1:1", "north": "e0:1"} {
