@@ -32,6 +32,7 @@ type calls struct {
 	serving   errgroup.Group
 	addrs     []string
 	clients   addressFile
+	tickets   *secure.Tickets
 	ended     chan struct{} // closed by stop
 }
 
@@ -94,11 +95,12 @@ func startCalls(c *config.Config, d callDocuments, observer *observe.Calls, trac
 	if err != nil {
 		return nil, err
 	}
-	settings, err := rpcSettings(c)
+	tickets := &secure.Tickets{}
+	settings, err := rpcSettings(c, tickets)
 	if err != nil {
 		return nil, err
 	}
-	s := &calls{observer: observer, log: log, clients: addressFile{c.RPC.AddressFile, c.RPC.Pool}, ended: make(chan struct{})}
+	s := &calls{observer: observer, tickets: tickets, log: log, clients: addressFile{c.RPC.AddressFile, c.RPC.Pool}, ended: make(chan struct{})}
 	if s.server, err = rpc.New(routes, settings, observer, tracer, log); err != nil {
 		return nil, err
 	}
@@ -134,7 +136,7 @@ func startCalls(c *config.Config, d callDocuments, observer *observe.Calls, trac
 	return s, nil
 }
 
-func rpcSettings(c *config.Config) (rpc.Settings, error) {
+func rpcSettings(c *config.Config, tickets *secure.Tickets) (rpc.Settings, error) {
 	s := rpc.Settings{
 		Zone:           c.Instance.Zone,
 		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize), FrameSize: int(c.RPC.FrameSize),
@@ -149,11 +151,19 @@ func rpcSettings(c *config.Config) (rpc.Settings, error) {
 	if t := c.RPC.TLS; len(t.Cert) > 0 {
 		s.Strict = t.Mode == "strict"
 		var err error
-		if s.TLS, err = secure.Listener(t.Cert, t.Key, t.CA, s.Strict); err != nil {
+		if s.TLS, err = secure.Listener(t.Cert, t.Key, t.CA, s.Strict, tickets); err != nil {
 			return s, fmt.Errorf("rpc.tls: %w", err)
 		}
 	}
 	return s, nil
+}
+
+// settings are what a configuration says of calls, for the next reload.
+func (s *calls) settings(c *config.Config) (rpc.Settings, error) {
+	if s == nil {
+		return rpcSettings(c, &secure.Tickets{})
+	}
+	return rpcSettings(c, s.tickets)
 }
 
 // lowered are names as calls are asked for them.

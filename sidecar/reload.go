@@ -30,7 +30,7 @@ func (p *Process) Reload(next *config.Config) error {
 	if err != nil {
 		return err
 	}
-	called, err := rpcSettings(next)
+	called, err := p.calls.Load().settings(next)
 	if err != nil {
 		return err
 	}

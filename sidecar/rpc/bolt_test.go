@@ -604,7 +604,7 @@ func TestBoltHostileClients(t *testing.T) {
 func TestBoltIdentityAndTrace(t *testing.T) {
 	a := certstest.New(t)
 	cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1"})
-	serving, err := secure.Listener([]string{cert}, []string{key}, "", false)
+	serving, err := secure.Listener([]string{cert}, []string{key}, "", false, &secure.Tickets{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ import (
 func listening(t *testing.T, a *certstest.Authority, strict bool) *tls.Config {
 	t.Helper()
 	cert, key := a.Issue(t, "proxy", certstest.Leaf{Name: "127.0.0.1", URI: "spiffe://mesh/proxy"})
-	c, err := secure.Listener([]string{cert}, []string{key}, a.File, strict)
+	c, err := secure.Listener([]string{cert}, []string{key}, a.File, strict, &secure.Tickets{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestCallsOfServersByTLS(t *testing.T) {
 		fmt.Fprint(w, secure.Identity(*r.TLS), " ", string(body))
 	}))
 	cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1", URI: "spiffe://mesh/stock"})
-	c, err := secure.Listener([]string{cert}, []string{key}, a.File, true)
+	c, err := secure.Listener([]string{cert}, []string{key}, a.File, true, &secure.Tickets{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestCertificatesAreRotatedUnderLoad(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(who))
 	cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1"})
 	var err error
-	if server.TLS, err = secure.Listener([]string{cert}, []string{key}, a.File, true); err != nil {
+	if server.TLS, err = secure.Listener([]string{cert}, []string{key}, a.File, true, &secure.Tickets{}); err != nil {
 		t.Fatal(err)
 	}
 	server.StartTLS()
@@ -322,7 +322,7 @@ func TestHTTP2ByTLS(t *testing.T) {
 	}))
 	cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1"})
 	var err error
-	if server.TLS, err = secure.Listener([]string{cert}, []string{key}, a.File, true); err != nil {
+	if server.TLS, err = secure.Listener([]string{cert}, []string{key}, a.File, true, &secure.Tickets{}); err != nil {
 		t.Fatal(err)
 	}
 	server.EnableHTTP2 = true

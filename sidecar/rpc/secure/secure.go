@@ -14,13 +14,16 @@ import (
 )
 
 // Listener returns the TLS of those who take calls: the first of the certificates that a client can do with. With a file of
-// authorities a client's certificate has to be from one of them; without strict it may show none.
-func Listener(chains, keys []string, authorities string, strict bool) (*tls.Config, error) {
+// authorities a client's certificate has to be from one of them; without strict it may show none. Sessions go on with tickets.
+func Listener(chains, keys []string, authorities string, strict bool, tickets *Tickets) (*tls.Config, error) {
 	pairs, err := certs.Pairs(chains, keys)
 	if err != nil {
 		return nil, err
 	}
 	c := &tls.Config{Certificates: pairs, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	if err := tickets.issue(c, authorities); err != nil {
+		return nil, err
+	}
 	if authorities == "" {
 		return c, nil
 	}

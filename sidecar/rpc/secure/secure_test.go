@@ -87,7 +87,7 @@ func outgoing(t *testing.T, f Files) *Outgoing {
 func TestBothEndsAreKnown(t *testing.T) {
 	mesh, strangers := certstest.New(t), certstest.New(t)
 	cert, key := mesh.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1", URI: "spiffe://mesh/ns/shop/sa/stock"})
-	listener, err := Listener([]string{cert}, []string{key}, mesh.File, true)
+	listener, err := Listener([]string{cert}, []string{key}, mesh.File, true, &Tickets{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestTheCertificateThatAClientCanDoWith(t *testing.T) {
 	a := certstest.New(t)
 	cert, key := a.Issue(t, "ecdsa", certstest.Leaf{Name: "127.0.0.1"})
 	old, oldKey := a.Issue(t, "rsa", certstest.Leaf{Name: "127.0.0.1", RSA: true})
-	listener, err := Listener([]string{cert, old}, []string{key, oldKey}, "", false)
+	listener, err := Listener([]string{cert, old}, []string{key, oldKey}, "", false, &Tickets{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestTheCertificateThatAClientCanDoWith(t *testing.T) {
 func TestRefresh(t *testing.T) {
 	a := certstest.New(t)
 	cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1"})
-	listener, err := Listener([]string{cert}, []string{key}, a.File, true)
+	listener, err := Listener([]string{cert}, []string{key}, a.File, true, &Tickets{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,6 +203,53 @@ func TestPeek(t *testing.T) {
 		}
 		if all, err := io.ReadAll(&Peeked{ours, got}); string(all) != first+"rest" || err != nil {
 			t.Errorf("%q, %v", all, err)
+		}
+	}
+}
+
+// A client's session goes on when the certificate has changed, and with it who the client is; not when others say who clients are.
+func TestSessionsOutliveCertificates(t *testing.T) {
+	a, others := certstest.New(t), certstest.New(t)
+	tickets := &Tickets{}
+	chain, own := a.Issue(t, "client", certstest.Leaf{URI: "spiffe://mesh/web"})
+	pairs, err := certs.Pairs([]string{chain}, []string{own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, err := certs.Authorities(a.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		client := &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", Certificates: pairs, ClientSessionCache: tls.NewLRUClientSessionCache(0), MaxVersion: version}
+		for i, c := range []struct {
+			authorities string
+			strict      bool
+			resumed     bool
+			identity    string
+		}{
+			{a.File, true, false, "spiffe://mesh/web"}, {a.File, true, true, "spiffe://mesh/web"}, {a.File, false, true, "spiffe://mesh/web"},
+			{others.File, false, false, "fails"}, {"", false, false, ""},
+		} {
+			cert, key := a.Issue(t, "server", certstest.Leaf{Name: "127.0.0.1"}) // another each time
+			listener, err := Listener([]string{cert}, []string{key}, c.authorities, c.strict, tickets)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := tls.Dial("tcp", serving(t, listener), client)
+			said := []byte("fails")
+			if err == nil {
+				if text, failed := io.ReadAll(conn); failed == nil { // the ticket comes before it
+					said = text
+				}
+				if resumed := conn.ConnectionState().DidResume; resumed != c.resumed {
+					t.Errorf("version %x, %d: resumed is %v", version, i, resumed)
+				}
+				_ = conn.Close() // it is read to its end
+			}
+			if string(said) != c.identity {
+				t.Errorf("version %x, %d: the client is %q", version, i, said)
+			}
 		}
 	}
 }
