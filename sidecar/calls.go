@@ -149,7 +149,7 @@ func rpcSettings(c *config.Config, tickets *secure.Tickets) (rpc.Settings, error
 		s.Protocols[address] = strings.Fields(names)
 	}
 	if t := c.RPC.TLS; len(t.Cert) > 0 {
-		s.Strict = t.Mode == "strict"
+		s.Strict, s.StrictOn = t.Mode == "strict", t.StrictOn
 		var err error
 		if s.TLS, err = secure.Listener(t.Cert, t.Key, t.CA, s.Strict, tickets); err != nil {
 			return s, fmt.Errorf("rpc.tls: %w", err)

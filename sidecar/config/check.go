@@ -127,10 +127,15 @@ func (k *checker) rpcProtocols() {
 func (k *checker) rpcTLS() {
 	t := k.c.RPC.TLS
 	if len(t.Cert) == 0 && len(t.Key) == 0 {
-		if t.CA != "" || t.Mode == "strict" {
-			k.fail("rpc.tls.cert", "rpc.tls.ca and rpc.tls.mode need a certificate: set rpc.tls.cert and rpc.tls.key")
+		if t.CA != "" || t.Mode == "strict" || len(t.StrictOn) > 0 {
+			k.fail("rpc.tls.cert", "rpc.tls.ca, rpc.tls.mode and rpc.tls.strict_on need a certificate: set rpc.tls.cert and rpc.tls.key")
 		}
 		return
+	}
+	for _, address := range t.StrictOn {
+		if !slices.Contains(k.c.RPC.Address, address) {
+			k.fail("rpc.tls.strict_on", "%s is no rpc.address", address)
+		}
 	}
 	if _, err := certs.Pairs(t.Cert, t.Key); err != nil {
 		k.fail("rpc.tls.cert", "%v", err)

@@ -181,7 +181,8 @@ type RPC struct {
 type RPCTLS struct {
 	Cert, Key []string // none: they are not
 	CA        string
-	Mode      string // "permissive" or "strict"
+	Mode      string   // "permissive" or "strict"
+	StrictOn  []string // of RPC.Address, where the mode is permissive
 }
 
 // Digests bounds what is counted of statements by shape.

@@ -318,6 +318,9 @@ var table = []section{
 		{Name: "rpc.tls.mode", Kind: Choice, Choices: []string{"permissive", "strict"}, Default: "permissive", Reload: true,
 			Doc: "With permissive, on one port whoever likes speaks TLS, and shows a certificate: the first byte tells. With strict, all have to speak it, and where rpc.tls.ca is set, with a certificate from it.",
 			at:  func(c *Config) any { return &c.RPC.TLS.Mode }},
+		{Name: "rpc.tls.strict_on", Kind: Address, List: true, Reload: true, Example: "10.0.0.1:8081",
+			Doc: "Addresses of rpc.address that are strict, in permissive mode: those that others reach, while the service beside the process is spoken with as it likes.",
+			at:  func(c *Config) any { return &c.RPC.TLS.StrictOn }},
 	}},
 	{"switchover", "Planned switches of primaries (heddle rw promote), and who finishes one that its command has left.", []Field{
 		{Name: "switchover.user", Kind: Text, Example: "switcher",

@@ -15,19 +15,22 @@ import (
 // accepts is what clients of a listener may speak. A nil accepts has all, but for connections that are passed on as they are.
 type accepts struct {
 	listener  string
-	protocols []string
+	protocols []string    // none: all but connections as they are
 	tls       *tls.Config // that offers just these; nil: nobody may speak it
 }
 
 // listening makes a listener's ready; nil: nothing is said of it.
 func (s *Settings) listening(listener string) *accepts {
 	protocols := s.Protocols[listener]
-	if len(protocols) == 0 {
+	if len(protocols) == 0 && !slices.Contains(s.StrictOn, listener) {
 		return nil
 	}
 	a := &accepts{listener: listener, protocols: protocols}
 	if s.TLS != nil {
 		a.tls = s.TLS.Clone()
+		if s.strict(listener) && a.tls.ClientCAs != nil {
+			a.tls.ClientAuth = tls.RequireAndVerifyClientCert
+		}
 		a.tls.NextProtos = nil
 		if a.has2() {
 			a.tls.NextProtos = append(a.tls.NextProtos, "h2")
@@ -39,6 +42,11 @@ func (s *Settings) listening(listener string) *accepts {
 	return a
 }
 
+// strict says whether clients of a listener have to speak TLS.
+func (s *Settings) strict(listener string) bool {
+	return s.Strict || slices.Contains(s.StrictOn, listener)
+}
+
 // offers is the TLS of a listener of which all is said that is not about protocols by all.
 func (a *accepts) offers(all *tls.Config) *tls.Config {
 	if a == nil || a.tls == nil {
@@ -48,7 +56,7 @@ func (a *accepts) offers(all *tls.Config) *tls.Config {
 }
 
 func (a *accepts) has(protocol string) bool {
-	return a == nil || slices.Contains(a.protocols, protocol)
+	return a == nil || len(a.protocols) == 0 || slices.Contains(a.protocols, protocol)
 }
 
 func (a *accepts) has2() bool { return a.has(route.HTTP2) || a.has(route.GRPC) }

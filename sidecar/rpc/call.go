@@ -20,6 +20,7 @@ import (
 // has, it is a route.Call.
 type call struct {
 	server   *Server
+	listener string // where it came in
 	isTLS    bool   // it came encrypted
 	protocol string // as clusters have it
 	method   []byte
@@ -50,7 +51,7 @@ type call struct {
 }
 
 func (x *call) begin(c *conn) {
-	*x = call{server: c.server, isTLS: c.isTLS, host: x.host[:0], done: Done{Began: time.Now(), Client: c.addr, Identity: c.identity}}
+	*x = call{server: c.server, listener: c.listener, isTLS: c.isTLS, host: x.host[:0], done: Done{Began: time.Now(), Client: c.addr, Identity: c.identity}}
 }
 
 func (x *call) end() {
@@ -334,6 +335,8 @@ func (x *call) readHost() error {
 }
 
 // The methods that route.Call wants, but for Header.
+
+func (x *call) Listener() string { return x.listener }
 
 func (x *call) Host() []byte   { return x.host }
 func (x *call) Path() []byte   { return x.path }

@@ -20,6 +20,7 @@ import (
 // conn is a client's connection.
 type conn struct {
 	server   *Server
+	listener string // where it came in, as the configuration has it
 	accepts  *accepts
 	socket   net.Conn // without its encryption
 	client   *http1.Conn
@@ -40,12 +41,12 @@ type conn struct {
 	left     bool // the client has, while its call waited
 }
 
-func newConn(s *Server, c net.Conn, a *accepts) *conn {
+func newConn(s *Server, c net.Conn, listener string) *conn {
 	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
 	if err != nil {
 		host = c.RemoteAddr().String()
 	}
-	return &conn{server: s, accepts: a, socket: c, client: http1.NewConn(c), addr: host}
+	return &conn{server: s, listener: listener, accepts: s.accepted(listener), socket: c, client: http1.NewConn(c), addr: host}
 }
 
 func (c *conn) serve() {
@@ -125,7 +126,7 @@ func (c *conn) rest() {
 // secure has the connection be encrypted where it is to be. It returns false where the connection is over.
 func (c *conn) secure() bool {
 	s := c.server.settings.Load()
-	if s.TLS == nil || c.accepts.opaque() && !s.Strict {
+	if s.TLS == nil || c.accepts.opaque() && !s.strict(c.listener) {
 		return true
 	}
 	if c.socket.SetReadDeadline(time.Now().Add(s.IdleTimeout)) != nil || !c.setIdle(true) {
@@ -153,7 +154,7 @@ func (c *conn) secure() bool {
 		return true
 	}
 	c.client.Give(first)
-	if s.Strict {
+	if s.strict(c.listener) {
 		c.refuse(&http1.Error{Status: http.StatusForbidden, Why: "calls have to come by TLS"})
 		return false
 	}

@@ -22,6 +22,7 @@ type Settings struct {
 	FrameSize      int           // bytes of a frame of Bolt, Dubbo or a protocol that is described; a longer one ends its connection
 	TLS            *tls.Config   // for those who want to speak it; nil: nobody may
 	Strict         bool          // all have to
+	StrictOn       []string      // those of these listeners have to
 	Tell           []string      // what Done is to have beside: trace, protocol, colour, query, header:NAME (in lower case)
 	Colour         string        // the field, in lower case, by which calls tell their colour; "": they have none
 	// Protocols are what clients of a listener may speak, by its name: those of route, and such as the document of routes describes. Not there: all but

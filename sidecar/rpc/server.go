@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,20 +66,20 @@ func New(t *route.Table, s Settings, o Observer, tracer Tracer, log *zap.Logger)
 // Set changes the settings, for the next call of each connection.
 func (s *Server) Set(settings Settings) {
 	accepted := map[string]*accepts{}
-	for listener := range settings.Protocols {
+	for _, listener := range slices.Concat(slices.Collect(maps.Keys(settings.Protocols)), settings.StrictOn) {
 		if a := settings.listening(listener); a != nil {
 			accepted[listener] = a
 		}
 	}
 	s.accepts.Store(&accepted)
 	before := s.settings.Swap(&settings)
-	if before == nil || !settings.Strict || before.Strict {
+	if before == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if !c.encrypted() {
+		if settings.strict(c.listener) && !before.strict(c.listener) && !c.encrypted() {
 			c.hurry() // its call is its last
 		}
 	}
@@ -113,7 +115,7 @@ func (s *Server) Serve(l net.Listener, name string) error {
 	err := tcp.Accept(l, s.drain, func(why error, pause time.Duration) {
 		s.log.Warn("cannot accept calls", zap.Error(why), zap.Duration("pause", pause))
 	}, func(accepted net.Conn) {
-		c := newConn(s, tcp.Direct(accepted), s.accepted(name))
+		c := newConn(s, tcp.Direct(accepted), name)
 		if full, ok := s.enter(c); ok {
 			go s.serve(c)
 		} else {

@@ -75,6 +75,9 @@ func (s *Server) View() *View {
 // matches says which calls a route is for.
 func matches(r *route.Route) string {
 	var parts []string
+	if len(r.Listeners) > 0 {
+		parts = append(parts, "at "+strings.Join(r.Listeners, "|"))
+	}
 	if len(r.Methods) > 0 {
 		parts = append(parts, strings.Join(r.Methods, "|"))
 	}

@@ -233,6 +233,11 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 			c.problem(at+".methods", "the method %q is not in capitals", m)
 		}
 	}
+	for _, l := range r.Listeners {
+		if _, port, err := net.SplitHostPort(l); err != nil || port == "" {
+			c.problem(at+".listeners", "the listener %q is neither host:port, as in rpc.address, nor :PORT", l)
+		}
+	}
 	weights := 0
 	for _, s := range r.To {
 		if s.Weight < 0 {

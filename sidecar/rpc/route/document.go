@@ -153,12 +153,14 @@ func (b *Balance) UnmarshalYAML(decode func(any) error) error {
 
 // Rule is a route: which calls, and what becomes of them: To, Redirect or Respond.
 type Rule struct {
-	Name    string            `yaml:"name"`  // in logs and metrics; empty: its number
-	Hosts   []string          `yaml:"hosts"` // "shop.example", or "*.example" for all names below; none: all
-	Path    *Path             `yaml:"path"`  // nil: every path
-	Methods []string          `yaml:"methods"`
-	Headers map[string]string `yaml:"headers"` // the field has that value; "*": it is there
-	Query   map[string]string `yaml:"query"`   // likewise, of the target's parameters
+	Name    string   `yaml:"name"`  // in logs and metrics; empty: its number
+	Hosts   []string `yaml:"hosts"` // "shop.example", or "*.example" for all names below; none: all
+	Path    *Path    `yaml:"path"`  // nil: every path
+	Methods []string `yaml:"methods"`
+
+	Listeners []string          `yaml:"listeners"` // where the call came in: as in rpc.address, or :PORT; none: anywhere
+	Headers   map[string]string `yaml:"headers"`   // the field has that value; "*": it is there
+	Query     map[string]string `yaml:"query"`     // likewise, of the target's parameters
 
 	Allow *Allow `yaml:"allow"` // nil: everybody; who is not allowed is answered 403
 

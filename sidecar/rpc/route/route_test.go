@@ -24,6 +24,8 @@ func (a *asked) Header(name string) ([]byte, bool) {
 	v, ok := a.headers[name]
 	return []byte(v), ok
 }
+func (a *asked) Listener() string { return "10.0.0.1:8081" }
+
 func (a *asked) Query(name string) (string, bool) {
 	return a.url.Query().Get(name), a.url.Query().Has(name)
 }
@@ -351,6 +353,7 @@ func TestSubsetsAreChecked(t *testing.T) {
 		"clusters: {a: {endpoints: ['x:1'], fallback: c}}\nroutes: [{to: a}]\n":                                           "1:46: there is no cluster c",
 		"clusters: {a: {endpoints: ['x:1'], fallback: a}}\nroutes: [{to: a}]\n":                                           "has a fallback itself",
 		"clusters: {a: {endpoints: ['x:1'], fallback: b}, b: {protocol: http2, endpoints: ['x:1']}}\nroutes: [{to: a}]\n": "speaks another protocol",
+		head + "routes: [{to: b, listeners: [inbound]}]\n":                                                                "4:29: the listener \"inbound\" is neither host:port",
 		head + "routes: [{to: {a/v1: 1, a: 2}, subset_by: 'header:x', mirror: {cluster: a/v1}}]\n":                        "",
 	} {
 		if _, err := Parse([]byte(text)); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

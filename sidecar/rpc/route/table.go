@@ -16,9 +16,10 @@ import (
 
 // Call is what a protocol knows of a call before its body. Slices are the protocol's own.
 type Call interface {
-	Host() []byte   // without a port, in lower case
-	Path() []byte   // without parameters
-	Method() []byte // in capitals
+	Listener() string // where it came in, as the configuration of the process has it
+	Host() []byte     // without a port, in lower case
+	Path() []byte     // without parameters
+	Method() []byte   // in capitals
 	// Header and Query are the first value of that name; Header's is in lower case.
 	Header(name string) (value []byte, ok bool)
 	Query(name string) (value string, ok bool)
@@ -206,6 +207,9 @@ func (t *Table) firstOf(numbers []int, c Call, best int) int {
 
 // meets says whether all holds that no index has looked at.
 func (r *Route) meets(c Call) bool {
+	if len(r.Listeners) > 0 && !slices.ContainsFunc(r.Listeners, func(l string) bool { return at(l, c.Listener()) }) {
+		return false
+	}
 	if len(r.Methods) > 0 && !slices.ContainsFunc(r.Methods, func(m string) bool { return m == string(c.Method()) }) {
 		return false
 	}
@@ -218,6 +222,11 @@ func (r *Route) meets(c Call) bool {
 		}
 	}
 	return r.regex == nil || r.regex.Match(c.Path())
+}
+
+// at says whether a listener is the one that a rule names: by its address, or for all of a port.
+func at(named, listener string) bool {
+	return named == listener || named[0] == ':' && strings.HasSuffix(listener, named)
 }
 
 // hold says whether a call's fields are as the conditions have them.
