@@ -22,7 +22,8 @@ type catalogs struct {
 	pools   *backend.Pools
 	current atomic.Pointer[catalog.Snapshot]
 	epoch   atomic.Uint64
-	mu      sync.Mutex // serialises changes of current
+	mu      sync.Mutex // serialises changes of current, and guards forgets
+	forgets uint64     // calls of Forget
 }
 
 func newCatalogs(pools *backend.Pools, lowerCaseTables int) *catalogs {
@@ -48,24 +49,30 @@ func (c *catalogs) change(f func(*catalog.Snapshot) *catalog.Snapshot) *catalog.
 
 // Forget drops what is known of tables.
 func (c *catalogs) Forget(database string, tables ...string) {
-	c.change(func(s *catalog.Snapshot) *catalog.Snapshot { return s.Forget(database, tables...) })
+	c.change(func(s *catalog.Snapshot) *catalog.Snapshot {
+		c.forgets++
+		return s.Forget(database, tables...)
+	})
 	c.epoch.Add(1)
 }
+
+// maxReads bounds how often a table is read anew because DDL, of whatever table, has ended meanwhile.
+const maxReads = 4
 
 // Load reads the schemas of tables from their servers.
 func (c *catalogs) Load(ctx context.Context, names []router.Name) (*catalog.Snapshot, error) {
 	for _, name := range names {
-		for known := false; !known; {
-			rules := c.Current().RulesVersion()
+		for known, reads := false, 1; !known; reads++ {
+			rules, forgets := c.versions()
 			schema, found, err := c.read(ctx, name)
 			if err != nil {
 				return nil, err
 			}
 			c.change(func(s *catalog.Snapshot) *catalog.Snapshot {
-				known = s.RulesVersion() == rules
+				known = s.RulesVersion() == rules && (c.forgets == forgets || reads >= maxReads)
 				switch {
 				case !known:
-					return s // read where the rules of before had it
+					return s // read where the rules of before had it, or as it was before DDL
 				case !found:
 					return s.WithoutTable(name.Database, name.Table)
 				}
@@ -74,6 +81,13 @@ func (c *catalogs) Load(ctx context.Context, names []router.Name) (*catalog.Snap
 		}
 	}
 	return c.Current(), nil
+}
+
+// versions are what a read must not be older than.
+func (c *catalogs) versions() (rules, forgets uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current.Load().RulesVersion(), c.forgets
 }
 
 // read asks the servers that can have the table: its nodes, or all data sources if no rule names it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -353,6 +354,7 @@ func (s *Session) planKnowing(ctx context.Context, parsed *parser.Statement, sca
 		env.Temporary = append(env.Temporary, s.known[i].Temporary)
 	}
 	reread := false
+	var loaded []router.Name // by this planning
 	for range maxPlanningRounds {
 		p, err := s.planAlone(ctx, parsed, env, snap, facts)
 		if err == nil {
@@ -373,6 +375,7 @@ func (s *Session) planKnowing(ctx context.Context, parsed *parser.Statement, sca
 		var programs *router.NeedPrograms
 		switch {
 		case errors.As(err, &tables):
+			loaded = append(loaded, tables.Names...)
 			snap, err = s.loadTables(ctx, tables.Names)
 		case errors.As(err, &programs):
 			facts.Reread[programs.Database] = true
@@ -384,12 +387,40 @@ func (s *Session) planKnowing(ctx context.Context, parsed *parser.Statement, sca
 			snap, err = s.loadTables(ctx, []router.Name{drifted.Table})
 		case errors.As(err, &drifted):
 			err = s.differBy(ctx, drifted.Table, drifted.Detail)
+		default:
+			if names := s.absentBefore(parsed, snap, err, loaded); len(names) > 0 {
+				loaded = append(loaded, names...)
+				snap, err = s.loadTables(ctx, names)
+			}
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	return nil, sqlerr.Internal("planning asked for facts without end")
+}
+
+// absentBefore are the tables that err may miss because they were not there when they were looked for, by another statement. Others may
+// have made them since: another instance tells of DDL on several nodes alone, and of that late; who is beside the instances tells nobody.
+func (s *Session) absentBefore(parsed *parser.Statement, snap *catalog.Snapshot, err error, loaded []router.Name) (names []router.Name) {
+	if e := sqlerr.As(err); e == nil || e.Code != sqlerr.CodeNoSuchTable {
+		return nil
+	}
+	for i := range parsed.Tables {
+		ref := &parsed.Tables[i]
+		if ref.CTE || ref.DeleteRef {
+			continue
+		}
+		name := router.Name{Database: ref.Schema, Table: ref.Name}
+		if name.Database == "" {
+			name.Database = s.db
+		}
+		schema, known := snap.Table(name.Database, name.Table)
+		if known && schema == nil && !slices.Contains(loaded, name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // describeAll puts the columns of drafts into the facts.

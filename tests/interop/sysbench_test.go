@@ -51,6 +51,9 @@ func sysbench(t *testing.T, addr, database, verb, script string, args ...string)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, lastLines(out, 5))
 	}
+	if bytes.Contains(out, []byte("FATAL")) { // the exit code tells nothing of what fails in one of several threads of a preparation
+		return fmt.Errorf("it has failed: %s", lastLines(out, 5))
+	}
 	if verb != "run" {
 		return nil
 	}

@@ -186,3 +186,27 @@ func TestNewTableAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestNewTableOfAnother: an instance that was asked for a table before it was there has it, prepared and not, when another has made it.
+func TestNewTableOfAnother(t *testing.T) {
+	c := cluster(t, 1)
+	m := newMesh(t, "{}", c)
+	maker, other := m.start(t, "a"), m.start(t, "b")
+	conn := one(t, other)
+	if _, err := conn.ExecContext(t.Context(), "INSERT INTO notes VALUES (1, 1)"); code(err) != 1146 {
+		t.Fatalf("before it is there: %v", err)
+	}
+	exec(t, maker.Open(t, "root", "", "shop"), "CREATE TABLE notes (id INT PRIMARY KEY, n INT)")
+	stmt, err := conn.PrepareContext(t.Context(), "INSERT INTO notes VALUES (?, 1)")
+	if err != nil {
+		t.Fatalf("prepared: %v", err)
+	}
+	defer stmt.Close()
+	if _, err := stmt.ExecContext(t.Context(), 2); err != nil {
+		t.Errorf("run as prepared: %v", err)
+	}
+	exec(t, conn, "INSERT INTO notes VALUES (1, 1)")
+	if got := value(t, conn, "SELECT COUNT(*) FROM notes FOR UPDATE"); got != "2" {
+		t.Errorf("it has %s rows", got)
+	}
+}
