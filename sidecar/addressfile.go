@@ -1,9 +1,11 @@
 package sidecar
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 
@@ -18,16 +20,31 @@ type addressFile struct {
 }
 
 // open tells that calls are taken at addresses.
-func (f addressFile) open(addresses []string) error {
+func (f addressFile) open(addresses []string) error { return f.write(f.whole(addresses)) }
+
+// leave tells that none are taken at addresses any more, unless another process has told since where they are taken.
+func (f addressFile) leave(addresses []string) error {
+	if f.path == "" {
+		return nil
+	}
+	if now, err := os.ReadFile(f.path); err == nil && !bytes.Equal(now, lines(f.whole(addresses))) {
+		return nil
+	}
+	return f.write(f.pool)
+}
+
+// whole are the lines of the file while calls are taken at addresses.
+func (f addressFile) whole(addresses []string) []string {
 	var own []string
 	for _, a := range addresses {
 		own = append(own, fromHere(a))
 	}
-	return f.write(append(own, f.pool...))
+	return append(own, f.pool...)
 }
 
-// leave tells that none are taken here any more.
-func (f addressFile) leave() error { return f.write(f.pool) }
+func lines(addresses []string) []byte {
+	return []byte(strings.Join(append(slices.Clone(addresses), ""), "\n"))
+}
 
 // fromHere is an address as somebody on the same machine asks for it.
 func fromHere(address string) string {
@@ -47,7 +64,7 @@ func (f addressFile) write(addresses []string) error {
 	if f.path == "" {
 		return nil
 	}
-	if err := durable.Replace(f.path, []byte(strings.Join(append(slices.Clone(addresses), ""), "\n")), 0o644); err != nil {
+	if err := durable.Replace(f.path, lines(addresses), 0o644); err != nil {
 		return fmt.Errorf("rpc.address_file: %w", err)
 	}
 	return nil

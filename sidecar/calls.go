@@ -250,7 +250,7 @@ func (s *calls) stop(ctx context.Context, statements bool) error {
 		defer cancel()
 	}
 	close(s.ended)
-	err := s.clients.leave() // before all else: others' calls go elsewhere from now on
+	err := s.clients.leave(s.addrs) // before all else: others' calls go elsewhere from now on
 	s.registrar.Close()
 	s.finder.Close()
 	return errors.Join(err, s.server.Shutdown(ctx), s.serving.Wait())

@@ -34,7 +34,7 @@ func (s *Session) definedLike(ctx context.Context, parsed *parser.Statement, lik
 	if len(rows) != 1 || len(rows[0]) < 2 || !strings.HasPrefix(string(rows[0][1]), "CREATE TABLE ") {
 		return "", like.Refusal // a sequence, or a temporary table that has just been made
 	}
-	body, ok := likeBody(string(rows[0][1]))
+	body, ok := likeBody(string(rows[0][1]), s.srv.Flavour.MariaDB)
 	at := slices.IndexFunc(parsed.Tables, func(t parser.TableRef) bool { return t.Role == parser.RoleDDL })
 	if !ok || at < 0 {
 		return "", sqlerr.NotSupported("CREATE TABLE … LIKE a table of another data source whose definition has texts or names beyond ASCII, or backslashes")
@@ -47,7 +47,7 @@ var madeCounter = regexp.MustCompile(`^(\) ENGINE=\w+) AUTO_INCREMENT=\d+`)
 
 // likeBody is what LIKE takes over of a definition: all but its foreign keys and its counter. What reads otherwise in another charset or
 // sql_mode is not taken over.
-func likeBody(definition string) (body string, ok bool) {
+func likeBody(definition string, mariaDB bool) (body string, ok bool) {
 	if strings.ContainsFunc(definition, func(r rune) bool { return r > '~' || r == '\\' }) {
 		return "", false
 	}
@@ -60,6 +60,8 @@ func likeBody(definition string) (body string, ok bool) {
 		switch {
 		case strings.HasPrefix(line, "  CONSTRAINT ") && strings.Contains(line, " FOREIGN KEY ("):
 			continue
+		case !mariaDB && strings.HasPrefix(line, "  CONSTRAINT `") && strings.Contains(line, "` CHECK ("):
+			line = "  CHECK (" + line[strings.Index(line, "` CHECK (")+len("` CHECK ("):] // MySQL's names are a schema's, and LIKE makes new ones
 		case strings.HasPrefix(line, ") ENGINE="):
 			line = madeCounter.ReplaceAllString(line, "$1")
 			if n := len(lines) - 1; n >= 0 {

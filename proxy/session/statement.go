@@ -510,7 +510,7 @@ func (s *Session) aside(ctx context.Context, t *plan.Target, flags backend.Flags
 		err = lease.Apply(ctx, state, need)
 	}
 	if err == nil {
-		err = s.lendTemporaries(ctx, lease)
+		err = s.lendTemporaries(ctx, lease, t.DataSource)
 	}
 	if err != nil {
 		lease.Destroy()

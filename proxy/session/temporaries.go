@@ -154,13 +154,14 @@ func shownSchema(db, name string, columns, indexes []sqltypes.Row, body string) 
 	return &schema, err
 }
 
-// lendTemporaries makes the temporary tables that the statement under way names on a connection on which drafts are described.
-func (s *Session) lendTemporaries(ctx context.Context, l *backend.Lease) error {
-	if len(s.known) == 0 {
-		return nil
-	}
-	l.Taint("a temporary table") // and so closed when it is given back
+// lendTemporaries makes the temporary tables that the statement under way names on a connection to their data source on which drafts are
+// described. No plan reads them elsewhere.
+func (s *Session) lendTemporaries(ctx context.Context, l *backend.Lease, dataSource string) error {
 	for i := range s.known {
+		if s.known[i].DataSource != dataSource {
+			continue
+		}
+		l.Taint("a temporary table") // and so closed when it is given back
 		sql := s.known[i].definition
 		if s.srv.Flavour.MariaDB {
 			sql = "SET STATEMENT sql_mode='' FOR " + sql

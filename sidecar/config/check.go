@@ -99,7 +99,9 @@ func (k *checker) rpcLogFields() {
 }
 
 // spoken are fields of calls that say something to either end.
-var spoken = []string{"authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive", "te", "traceparent", "trailer", "transfer-encoding", "upgrade"}
+var spoken = []string{"authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive", "te", "traceparent", "trailer", "transfer-encoding", "upgrade",
+	"b3", "baggage", "grpc-timeout", "group", "interface", "path", "sw8", "tracestate", "version", "x-b3-flags", "x-b3-parentspanid", "x-b3-sampled", "x-b3-spanid", "x-b3-traceid",
+	"x-forwarded-client-cert", "x-forwarded-for", "x-forwarded-proto", "x-heddle-mirror", "x-request-timeout-ms"}
 
 // rpcProtocols checks what listeners accept. Which protocols are described only the document of routes says.
 func (k *checker) rpcProtocols() {

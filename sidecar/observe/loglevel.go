@@ -3,6 +3,7 @@ package observe
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -110,7 +111,7 @@ func (s *Server) logLevel(w http.ResponseWriter, r *http.Request) {
 	answer(w, l.Set(level, lasts))
 }
 
-func readLevel(body interface{ Read([]byte) (int, error) }) (level zapcore.Level, lasts time.Duration, err error) {
+func readLevel(body io.Reader) (level zapcore.Level, lasts time.Duration, err error) {
 	var said struct {
 		Level string `json:"level"`
 		For   string `json:"for"`

@@ -3,11 +3,13 @@ package rpc
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/heddle-mesh/heddle/internal/certs/certstest"
@@ -229,7 +231,7 @@ func greeter(t *testing.T) string {
 // A listener of tcp waits for nothing: a server may speak first, and what a client says is the server's as it is, be it TLS.
 func TestConnectionsAsTheyAre(t *testing.T) {
 	server := greeter(t)
-	document := fmt.Sprintf("clusters: {any: {protocol: tcp, connect_timeout: 60s, endpoints: [%q], health: {check: {interval: 10ms}}}}\nroutes: [{path: {exact: /"+testListener+"}, methods: [TCP], to: any}]\n", server)
+	document := fmt.Sprintf("clusters: {any: {protocol: tcp, local: true, connect_timeout: 60s, endpoints: [%q], health: {check: {interval: 10ms}}}}\nroutes: [{path: {exact: /"+testListener+"}, methods: [TCP], to: any}]\n", server)
 	settings := testSettings
 	settings.TLS = listening(t, certstest.New(t), false) // which has clients be waited for elsewhere
 	settings.Protocols = map[string][]string{testListener: {"tcp"}}
@@ -238,6 +240,9 @@ func TestConnectionsAsTheyAre(t *testing.T) {
 	r := bufio.NewReader(c)
 	if line, err := r.ReadString('\n'); err != nil || line != "hello\n" {
 		t.Fatalf("%q, %v", line, err)
+	}
+	if only, tied := s.Only(); !tied || !only.Until.IsZero() {
+		t.Errorf("a connection that lasts for ever is over at %v", only.Until)
 	}
 	for _, text := range []string{"\x16\x03\x01 as it is\n", "GET / HTTP/1.1\r\n"} {
 		if _, err := c.Write([]byte(text)); err != nil {
@@ -256,6 +261,17 @@ func TestConnectionsAsTheyAre(t *testing.T) {
 	if d := w.nth(t, 1); d.Status != 200 || d.Method != "TCP" || d.Path != "/"+testListener || d.Endpoint != server || d.Why != "" {
 		t.Errorf("%+v", d)
 	}
+	settings.StrictOn = []string{testListener}
+	s.Set(settings)
+	plain := dial(t, addr)
+	if _, err := plain.Write([]byte("hello\n")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(plain); err != nil && !errors.Is(err, syscall.ECONNRESET) || len(got) > 0 {
+		t.Errorf("a client that has to speak TLS is told %q, %v", got, err)
+	}
+	settings.StrictOn = nil
+	s.Set(settings)
 	for text, want := range map[string]string{strings.Replace(document, server, "127.0.0.1:1", 1): "127.0.0.1:1", strings.Replace(document, "/"+testListener, "/elsewhere", 1): "no route"} {
 		if err := s.Adopt(table(t, text)); err != nil {
 			t.Fatal(err)

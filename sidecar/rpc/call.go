@@ -80,7 +80,7 @@ func (x *call) known(fields route.Call) {
 	x.tellOf(fields, parent)
 	x.done.Method, x.done.Host, x.done.Path = string(x.method), string(x.hostport), string(x.path)
 	table := x.server.table.Load()
-	if x.route = table.Match(fields); x.route != nil {
+	if x.route = table.Match(fields, x.listener); x.route != nil {
 		x.done.Route = x.route.Name
 		x.fields, x.table = fields, table
 		x.dyeByRoute()
@@ -335,8 +335,6 @@ func (x *call) readHost() error {
 }
 
 // The methods that route.Call wants, but for Header.
-
-func (x *call) Listener() string { return x.listener }
 
 func (x *call) Host() []byte   { return x.host }
 func (x *call) Path() []byte   { return x.path }

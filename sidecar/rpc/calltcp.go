@@ -50,27 +50,30 @@ func (x *callTCP) forward() *failure {
 		if e, failed = x.next(failed); failed != nil {
 			return failed
 		}
+		began := time.Now()
 		up, _, err := e.Get(x.deadline, x.server.done)
 		if err == nil {
-			x.join(e, up)
+			x.join(e, up, time.Since(began))
 			return nil
 		}
 		failed = x.unreached(e, err)
 	}
 }
 
-// join passes on what the client and its server send. The call's time is over with the connection's beginning.
-func (x *callTCP) join(e *upstream.Endpoint, up *upstream.Conn) {
-	began := time.Now()
+// join passes on what the client and its server send. The call's time is over with the connection's beginning, and so is what its endpoint is
+// judged by: took is how long it was connected to.
+func (x *callTCP) join(e *upstream.Endpoint, up *upstream.Conn, took time.Duration) {
 	e.Load.Begin()
-	defer func() { e.Load.End(time.Since(began)) }()
+	defer e.Load.End(took)            // how long clients stay says nothing of the server
 	defer func() { _ = up.Close() }() // both have ended
 	if !x.conn.holds(up.Conn) {
 		return // the call is cut
 	}
 	defer x.conn.holds(nil)
 	x.leave() // it may last for ever
+	x.endless()
 	x.done.Status = http.StatusOK
+	x.tell(nil)
 	server := http1.NewConn(up.Conn)
 	if bridge(x.conn.client, server) != nil {
 		x.done.Why = "the connection was lost before anything could be passed on"

@@ -1,10 +1,6 @@
 package rpc
 
-import (
-	"strings"
-
-	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
-)
+import "github.com/heddle-mesh/heddle/sidecar/rpc/route"
 
 // colour is of which sort a call is: it sticks to the calls that are made for its sake.
 type colour struct {
@@ -28,14 +24,6 @@ func (c coloured) Header(name string) ([]byte, bool) {
 	return c.Call.Header(name)
 }
 
-// maxColour is how long a colour may be, in bytes.
-const maxColour = 64
-
-// isColour says whether a text can be told in every protocol.
-func isColour(text string) bool {
-	return text != "" && len(text) <= maxColour && strings.Trim(text, route.ColourSet) == ""
-}
-
 // dye finds a call's colour: that which it tells, or that of the one call of its trace that the service beside the process has under way. It returns
 // what routes are to see. parent is the caller's traceparent.
 func (x *call) dye(fields route.Call, parent string) route.Call {
@@ -45,7 +33,7 @@ func (x *call) dye(fields route.Call, parent string) route.Call {
 	}
 	x.colour.trace = x.traceID(parent)
 	if v, ok := fields.Header(x.colour.field); ok {
-		if isColour(string(v)) {
+		if route.IsColour(string(v)) {
 			x.colour.is = string(v)
 		}
 		return fields
@@ -91,7 +79,7 @@ func (t *ties) colour(trace string) string {
 	return ""
 }
 
-// begin notes the colour of a call that a service gets. mu is held.
+// beginColour notes the colour of a call that a service gets. mu is held.
 func (t *ties) beginColour(c *colour) {
 	if c.trace == "" {
 		return

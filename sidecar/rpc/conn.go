@@ -19,17 +19,18 @@ import (
 
 // conn is a client's connection.
 type conn struct {
-	server   *Server
-	listener string // where it came in, as the configuration has it
-	accepts  *accepts
-	socket   net.Conn // without its encryption
-	client   *http1.Conn
-	addr     string // of the client, without its port
-	identity string // of the client, by its certificate
-	isTLS    bool
-	call     call1          // the one under way
-	transfer transfer       // of it, to a server
-	calls    sync.WaitGroup // of HTTP/2, that goroutines of their own work for
+	server    *Server
+	listener  string // where it came in, as the configuration has it
+	accepts   *accepts
+	socket    net.Conn // without its encryption
+	client    *http1.Conn
+	addr      string // of the client, without its port
+	identity  string // of the client, by its certificate
+	isTLS     bool
+	certified bool           // the client has shown a certificate
+	call      call1          // the one under way
+	transfer  transfer       // of it, to a server
+	calls     sync.WaitGroup // of HTTP/2, that goroutines of their own work for
 
 	mu       sync.Mutex // guards what follows, which Shutdown asks
 	idle     bool
@@ -148,24 +149,29 @@ func (c *conn) secure() bool {
 		_ = c.socket.SetDeadline(time.Time{}) // fails only on a closed connection
 		c.identity = secure.Identity(secured.ConnectionState())
 		c.mu.Lock()
-		c.isTLS = true
+		c.isTLS, c.certified = true, len(secured.ConnectionState().PeerCertificates) > 0
 		c.mu.Unlock()
 		c.client = http1.NewConn(secured)
 		return true
 	}
 	c.client.Give(first)
 	if s.strict(c.listener) {
-		c.refuse(&http1.Error{Status: http.StatusForbidden, Why: "calls have to come by TLS"})
+		const why = "calls have to come by TLS"
+		if c.accepts.has(route.HTTP1) || c.accepts.has2() {
+			c.refuse(&http1.Error{Status: http.StatusForbidden, Why: why})
+		} else {
+			c.bar(c.accepts.list(), why) // its client cannot be told
+		}
 		return false
 	}
 	return true
 }
 
-// encrypted says whether the client speaks TLS; before it is known that it does, it does not.
-func (c *conn) encrypted() bool {
+// proven says whether the client has spoken TLS, and shown a certificate where strict listeners ask for one.
+func (c *conn) proven(s *Settings) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.isTLS
+	return c.isTLS && (c.certified || s.TLS == nil || s.TLS.ClientCAs == nil)
 }
 
 // readHead waits for a call.

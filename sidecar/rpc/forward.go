@@ -356,6 +356,7 @@ func (t *transfer) tunnel() (goesOn bool, failed *failure) {
 		return false, &failure{status: http.StatusBadGateway, why: "the server changes to another protocol unasked", fault: true}
 	}
 	t.leave() // it may last for ever
+	t.endless()
 	client := t.conn.client
 	t.done.Status = t.response.Status
 	out := appendStatus(client.Out(), &t.response)

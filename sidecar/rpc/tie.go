@@ -59,6 +59,17 @@ func (x *call) tie() {
 	t.beginColour(&x.colour)
 }
 
+// endless has a tied call, which lasts as long as its connection, bound no statement in time; who else is under way is as ambiguous as before.
+func (x *call) endless() {
+	t := &x.server.ties
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if is, tied := t.calls[x.tied]; tied {
+		is.Until = time.Time{}
+		t.calls[x.tied] = is
+	}
+}
+
 // untie notes that the call is over.
 func (x *call) untie() {
 	if x.tied == 0 {

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
@@ -47,5 +48,5 @@ func (x *call) traceID(parent string) string {
 // asksTrace says whether somebody asks for the trace of calls, where nobody makes traces.
 func (x *call) asksTrace() bool {
 	s := x.server.settings.Load()
-	return s.Colour != "" || len(s.Tell) > 0
+	return s.Colour != "" || slices.Contains(s.Tell, "trace")
 }

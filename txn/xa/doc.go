@@ -1,4 +1,4 @@
-// Package xa holds the two state machines of an atomic commit over several servers, and the names that its transactions
+// Package xa holds the state machines of an atomic commit over several servers, and the names that its transactions
 // have there. Owner is the commit or rollback of whoever began the transaction; Recovery finishes one prepared branch for
 // whoever finds it, any number of them at once. Holding and Settling prepare and end what a client prepares itself.
 //

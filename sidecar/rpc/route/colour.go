@@ -8,8 +8,16 @@ type Colour struct {
 	Percent *float64 `yaml:"percent"` // of the calls, by chance; nil: 100
 }
 
-// ColourSet are the characters of colours.
-const ColourSet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+// colourSet are the characters of colours, and mostColour how long one may be, so that each protocol can tell it.
+const (
+	mostColour = 64
+	colourSet  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+)
+
+// IsColour says whether a text is the name of a colour.
+func IsColour(text string) bool {
+	return text != "" && len(text) <= mostColour && strings.Trim(text, colourSet) == ""
+}
 
 // Dyed says by chance whether a call without a colour gets the route's.
 func (r *Route) Dyed() bool { return r.Colour != nil && falls(r.Colour.Percent) }
@@ -22,8 +30,8 @@ func (c *checker) colour(at string, r *Rule) {
 	if r.To == nil {
 		c.problem(at, "colours are of calls to a cluster")
 	}
-	if name := r.Colour.Name; name == "" || len(name) > 64 || strings.Trim(name, ColourSet) != "" {
-		c.problem(at+".name", "the name of a colour has 1 to 64 letters, figures, - _ and ., not %q", name)
+	if name := r.Colour.Name; !IsColour(name) {
+		c.problem(at+".name", "the name of a colour has 1 to %d letters, figures, - _ and ., not %q", mostColour, name)
 	}
 	c.share(at, r.Colour.Percent)
 }

@@ -24,7 +24,6 @@ func (a *asked) Header(name string) ([]byte, bool) {
 	v, ok := a.headers[name]
 	return []byte(v), ok
 }
-func (a *asked) Listener() string { return "10.0.0.1:8081" }
 
 func (a *asked) Query(name string) (string, bool) {
 	return a.url.Query().Get(name), a.url.Query().Has(name)
@@ -58,6 +57,9 @@ func TestTheFirstRouteThatMatches(t *testing.T) {
 	table := compiled(t, `
 clusters: {c: {endpoints: ["127.0.0.1:80"]}}
 routes:
+  - {name: elsewhere, listeners: ["10.0.0.2:8081", ":81"], to: c}
+  - {name: inbound, path: {prefix: /in}, listeners: ["10.0.0.2:8081", "10.0.0.1:8081"], to: c}
+  - {name: port, path: {prefix: /port}, listeners: [":8081"], to: c}
   - {name: exact, hosts: [shop.example], path: {exact: /a}, to: c}
   - {name: canary, path: {prefix: /a}, headers: {X-Canary: "yes"}, to: c}
   - {name: any-trace, path: {prefix: /a}, headers: {x-trace: "*"}, to: c}
@@ -70,6 +72,8 @@ routes:
 `)
 	for _, c := range []struct{ method, url, header, want string }{
 		{"GET", "http://shop.example/a", "", "exact"},
+		{"GET", "http://shop.example/in", "", "inbound"},
+		{"GET", "http://shop.example/port", "", "port"},
 		{"GET", "http://other.example/a", "", "a"},
 		{"GET", "http://other.example/a", "x-canary=yes", "canary"},
 		{"GET", "http://other.example/a", "x-canary=no", "a"},
@@ -91,7 +95,7 @@ routes:
 			headers[name] = value
 		}
 		got := ""
-		if r := table.Match(ask(t, c.method, c.url, headers)); r != nil {
+		if r := table.Match(ask(t, c.method, c.url, headers), "10.0.0.1:8081"); r != nil {
 			got = r.Name
 		}
 		if got != c.want {
@@ -105,7 +109,7 @@ func TestWeights(t *testing.T) {
 clusters: {a: {endpoints: ["127.0.0.1:80"]}, b: {endpoints: ["127.0.0.1:81"]}, never: {endpoints: ["127.0.0.1:82"]}}
 routes: [{to: {a: 90, b: 10, never: 0}}]
 `)
-	r := table.Match(ask(t, "GET", "http://x/", nil))
+	r := table.Match(ask(t, "GET", "http://x/", nil), "10.0.0.1:8081")
 	count := map[string]int{}
 	for range 10000 {
 		count[r.Cluster()]++
@@ -123,12 +127,12 @@ func TestManyRoutesAreNotTriedOneByOne(t *testing.T) {
 		fmt.Fprintf(&b, "- {hosts: [h%d.example], path: {prefix: /p%d}, to: c}\n", i%100, i)
 	}
 	table := compiled(t, b.String())
-	if r := table.Match(ask(t, "GET", "http://h99.example/p9999/x", nil)); r == nil || r.Name != "10000" {
+	if r := table.Match(ask(t, "GET", "http://h99.example/p9999/x", nil), "10.0.0.1:8081"); r == nil || r.Name != "10000" {
 		t.Fatalf("the last route is not found: %+v", r)
 	}
 	call := ask(t, "GET", "http://h99.example/p9999/x", nil)
 	tried := 0
-	table.Match(&counting{call, &tried})
+	table.Match(&counting{call, &tried}, "10.0.0.1:8081")
 	if tried > 3 {
 		t.Errorf("the path was asked for %d times", tried)
 	}
@@ -273,7 +277,7 @@ func TestKeys(t *testing.T) {
 func TestFaultsHaveShares(t *testing.T) {
 	table := compiled(t, on("fault: {delay: {for: 1s, percent: 25}, abort: {status: 500, percent: 0.5}}"))
 	call := ask(t, "GET", "http://x/", nil)
-	r := table.Match(call)
+	r := table.Match(call, "10.0.0.1:8081")
 	delayed, aborted := 0, 0
 	const all = 100_000
 	for range all {
@@ -304,7 +308,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		u, _ := url.Parse("http://a.x/a/b?q=1")
-		if r := Compile(d).Match(&asked{"GET", u, nil}); r != nil && r.To != nil && d.Clusters[r.Cluster()] == nil {
+		if r := Compile(d).Match(&asked{"GET", u, nil}, "10.0.0.1:8081"); r != nil && r.To != nil && d.Clusters[r.Cluster()] == nil {
 			t.Errorf("%q: a call goes to a cluster that is none", text)
 		}
 	})

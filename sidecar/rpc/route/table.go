@@ -16,13 +16,18 @@ import (
 
 // Call is what a protocol knows of a call before its body. Slices are the protocol's own.
 type Call interface {
-	Listener() string // where it came in, as the configuration of the process has it
-	Host() []byte     // without a port, in lower case
-	Path() []byte     // without parameters
-	Method() []byte   // in capitals
+	Host() []byte   // without a port, in lower case
+	Path() []byte   // without parameters
+	Method() []byte // in capitals
 	// Header and Query are the first value of that name; Header's is in lower case.
 	Header(name string) (value []byte, ok bool)
 	Query(name string) (value string, ok bool)
+}
+
+// arrival is a call, and where it came in.
+type arrival struct {
+	Call
+	listener string
 }
 
 // Table finds the route of a call. It does not change.
@@ -150,8 +155,9 @@ func (x *index) add(i int, p *Path) {
 	}
 }
 
-// Match is the first route that the call meets; nil: none.
-func (t *Table) Match(c Call) *Route {
+// Match is the first route that the call meets which came in at a listener, as rpc.address has it; nil: none.
+func (t *Table) Match(call Call, listener string) *Route {
+	c := arrival{call, listener}
 	best := len(t.routes)
 	host := c.Host()
 	if x := t.names[string(host)]; x != nil {
@@ -176,7 +182,7 @@ func (t *Table) Match(c Call) *Route {
 }
 
 // first is the lowest number below best of a route in x that the call meets, or best.
-func (t *Table) first(x *index, c Call, best int) int {
+func (t *Table) first(x *index, c arrival, best int) int {
 	path := c.Path()
 	best = t.firstOf(x.exact[string(path)], c, best)
 	if len(x.prefixes) > 0 {
@@ -193,7 +199,7 @@ func (t *Table) first(x *index, c Call, best int) int {
 	return t.firstOf(x.rest, c, best)
 }
 
-func (t *Table) firstOf(numbers []int, c Call, best int) int {
+func (t *Table) firstOf(numbers []int, c arrival, best int) int {
 	for _, i := range numbers {
 		if i >= best {
 			break
@@ -206,14 +212,14 @@ func (t *Table) firstOf(numbers []int, c Call, best int) int {
 }
 
 // meets says whether all holds that no index has looked at.
-func (r *Route) meets(c Call) bool {
-	if len(r.Listeners) > 0 && !slices.ContainsFunc(r.Listeners, func(l string) bool { return at(l, c.Listener()) }) {
+func (r *Route) meets(c arrival) bool {
+	if len(r.Listeners) > 0 && !slices.ContainsFunc(r.Listeners, func(l string) bool { return at(l, c.listener) }) {
 		return false
 	}
 	if len(r.Methods) > 0 && !slices.ContainsFunc(r.Methods, func(m string) bool { return m == string(c.Method()) }) {
 		return false
 	}
-	if !hold(r.headers, c) {
+	if !hold(r.headers, c.Call) {
 		return false
 	}
 	for i := range r.query {

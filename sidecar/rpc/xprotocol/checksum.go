@@ -100,7 +100,7 @@ func (c *compiling) touched(l *layout, s *checksum, mutable []Field) bool {
 	case s.part == ofRest:
 		return c.part >= 0 && l == &c.request
 	}
-	if s.part == ofFrame && c.part >= 0 && l == &c.request && (s.To <= 0 || s.To > l.head) {
+	if (s.part == ofFrame || s.part == ofHead) && c.part >= 0 && l == &c.request && (s.To <= 0 || s.To > l.head) {
 		return true
 	}
 	return slices.ContainsFunc(mutable, func(f Field) bool { return s.From < f.At+f.Width && (s.To <= 0 || s.To > f.At) })
