@@ -23,8 +23,14 @@ func TestColours(t *testing.T) {
 			return 200
 		})
 		held := func(*said) int {
-			ready <- struct{}{}
-			<-both
+			select { // who has given up reads nothing
+			case ready <- struct{}{}:
+			case <-t.Context().Done():
+			}
+			select {
+			case <-both:
+			case <-t.Context().Done():
+			}
 			return 200
 		}
 		one, other := d.serve(t, held), d.serve(t, held)
@@ -94,7 +100,11 @@ routes:
 		for _, colour := range []string{"blue", "green"} { // of one trace, at once
 			mine := d.dial(t, addr)
 			calls.Go(func() { mine(colour, time.Minute, "x-colour", colour, trace, parent("1")) })
-			<-ready
+			select {
+			case <-ready:
+			case <-time.After(20 * time.Second):
+				t.Fatal("the call does not come there")
+			}
 		}
 		if ask("back", time.Minute, trace, parent("1")); last().Endpoint != base {
 			t.Error("a colour was guessed")
