@@ -95,10 +95,10 @@ func matches(r *route.Route) string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
-		parts = append(parts, name+": "+r.Headers[name])
+		parts = append(parts, name+": "+r.Headers[name].String())
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Query)) {
-		parts = append(parts, "?"+name+"="+r.Query[name])
+		parts = append(parts, "?"+name+"="+r.Query[name].String())
 	}
 	return strings.Join(parts, " ")
 }

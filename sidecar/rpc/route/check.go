@@ -233,6 +233,8 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 			c.problem(at+".methods", "the method %q is not in capitals", m)
 		}
 	}
+	c.values(at+".headers", r.Headers)
+	c.values(at+".query", r.Query)
 	for _, l := range r.Listeners {
 		if _, port, err := net.SplitHostPort(l); err != nil || port == "" {
 			c.problem(at+".listeners", "the listener %q is neither host:port, as in rpc.address, nor :PORT", l)

@@ -158,9 +158,9 @@ type Rule struct {
 	Path    *Path    `yaml:"path"`  // nil: every path
 	Methods []string `yaml:"methods"`
 
-	Listeners []string          `yaml:"listeners"` // where the call came in: as in rpc.address, or :PORT; none: anywhere
-	Headers   map[string]string `yaml:"headers"`   // the field has that value; "*": it is there
-	Query     map[string]string `yaml:"query"`     // likewise, of the target's parameters
+	Listeners []string         `yaml:"listeners"` // where the call came in: as in rpc.address, or :PORT; none: anywhere
+	Headers   map[string]Value `yaml:"headers"`
+	Query     map[string]Value `yaml:"query"` // of the target's parameters
 
 	Allow *Allow `yaml:"allow"` // nil: everybody; who is not allowed is answered 403
 

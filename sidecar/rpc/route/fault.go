@@ -7,9 +7,9 @@ import (
 
 // Fault is what is done to a share of a route's calls on purpose, so that it can be seen what callers make of it.
 type Fault struct {
-	Headers map[string]string `yaml:"headers"` // only to calls with these fields, as Rule.Headers has them
-	Delay   *Delay            `yaml:"delay"`
-	Abort   *Abort            `yaml:"abort"` // behind the delay, where a call gets both
+	Headers map[string]Value `yaml:"headers"` // only to calls with these fields, as Rule.Headers has them
+	Delay   *Delay           `yaml:"delay"`
+	Abort   *Abort           `yaml:"abort"` // behind the delay, where a call gets both
 }
 
 // Delay has calls wait before they are sent on.
@@ -49,6 +49,7 @@ func (c *checker) fault(at string, r *Rule) {
 		return
 	}
 	at += ".fault"
+	c.values(at+".headers", f.Headers)
 	if r.To == nil {
 		c.problem(at, "faults are of routes to a cluster")
 	}

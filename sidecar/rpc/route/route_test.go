@@ -60,6 +60,7 @@ routes:
   - {name: elsewhere, listeners: ["10.0.0.2:8081", ":81"], to: c}
   - {name: inbound, path: {prefix: /in}, listeners: ["10.0.0.2:8081", "10.0.0.1:8081"], to: c}
   - {name: port, path: {prefix: /port}, listeners: [":8081"], to: c}
+  - {name: kind, path: {prefix: /kind}, headers: {x-user: {prefix: "shop-"}, x-age: {regex: "[0-9]+"}, x-none: {absent: true}, x-exact: {exact: "*"}}, query: {q: {prefix: a}}, to: c}
   - {name: exact, hosts: [shop.example], path: {exact: /a}, to: c}
   - {name: canary, path: {prefix: /a}, headers: {X-Canary: "yes"}, to: c}
   - {name: any-trace, path: {prefix: /a}, headers: {x-trace: "*"}, to: c}
@@ -74,6 +75,12 @@ routes:
 		{"GET", "http://shop.example/a", "", "exact"},
 		{"GET", "http://shop.example/in", "", "inbound"},
 		{"GET", "http://shop.example/port", "", "port"},
+		{"GET", "http://x/kind?q=abc", "x-user=shop-7&x-age=31&x-exact=*", "kind"},
+		{"GET", "http://x/kind?q=bc", "x-user=shop-7&x-age=31&x-exact=*", ""},
+		{"GET", "http://x/kind?q=a", "x-user=bank-7&x-age=31&x-exact=*", ""},
+		{"GET", "http://x/kind?q=a", "x-user=shop-7&x-age=31a&x-exact=*", ""},
+		{"GET", "http://x/kind?q=a", "x-user=shop-7&x-age=31&x-exact=*&x-none=", ""},
+		{"GET", "http://x/kind?q=a", "x-user=shop-7&x-age=31&x-exact=a", ""},
 		{"GET", "http://other.example/a", "", "a"},
 		{"GET", "http://other.example/a", "x-canary=yes", "canary"},
 		{"GET", "http://other.example/a", "x-canary=no", "a"},
@@ -91,8 +98,10 @@ routes:
 		{"GET", "http://deep.example/", "", ""},
 	} {
 		headers := map[string]string{}
-		if name, value, ok := strings.Cut(c.header, "="); ok {
-			headers[name] = value
+		for field := range strings.SplitSeq(c.header, "&") {
+			if name, value, ok := strings.Cut(field, "="); ok {
+				headers[name] = value
+			}
 		}
 		got := ""
 		if r := table.Match(ask(t, c.method, c.url, headers), "10.0.0.1:8081"); r != nil {
@@ -354,6 +363,9 @@ func TestSubsetsAreChecked(t *testing.T) {
 		"clusters: {a/b: {endpoints: ['x:1']}}\nroutes: [{to: a/b}]\n":                                                    "the name of a cluster has no /",
 		"clusters: {a: {endpoints: ['x:1'], subsets: {v: {}}}}\nroutes: [{to: a}]\n":                                      "the subset v has no labels",
 		"clusters: {a: {endpoints: ['x:1'], subsets: {v/w: {a: b}}}}\nroutes: [{to: a}]\n":                                "the name of a subset is not empty, and has no /",
+		head + "routes: [{to: b, headers: {x: {prefix: a, exact: b}}}]\n":                                                 "x is to be a text, or one of exact, prefix, regex and absent",
+		head + "routes: [{to: b, headers: {x: {}}}]\n":                                                                    "x is to be a text, or one of exact",
+		head + "routes: [{to: b, query: {x: {regex: \"[\"}}}]\n":                                                          "missing closing ]",
 		"clusters: {a: {endpoints: ['x:1'], fallback: c}}\nroutes: [{to: a}]\n":                                           "1:46: there is no cluster c",
 		"clusters: {a: {endpoints: ['x:1'], fallback: a}}\nroutes: [{to: a}]\n":                                           "has a fallback itself",
 		"clusters: {a: {endpoints: ['x:1'], fallback: b}, b: {protocol: http2, endpoints: ['x:1']}}\nroutes: [{to: a}]\n": "speaks another protocol",

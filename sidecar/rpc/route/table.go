@@ -56,8 +56,6 @@ type Route struct {
 	subsetBy string // the field that names the subset; "": none does
 }
 
-type condition struct{ name, value string }
-
 // index are the routes of a host, as numbers in the document's order.
 type index struct {
 	exact    map[string][]int
@@ -82,7 +80,7 @@ func Compile(d *Document) *Table {
 			r.faulted = conditions(rule.Fault.Headers, true)
 		}
 		if rule.Path != nil && rule.Path.Regex != "" {
-			r.regex = regexp.MustCompile("^(?:" + rule.Path.Regex + ")$") // Parse has seen that it is one
+			r.regex = regexp.MustCompile(whole(rule.Path.Regex)) // Parse has seen that it is one
 		}
 		if name, by := strings.CutPrefix(rule.SubsetBy, "header:"); by {
 			r.subsetBy = strings.ToLower(name)
@@ -126,18 +124,6 @@ func (r *Route) Cluster() string {
 		}
 	}
 	panic("weights do not add up")
-}
-
-func conditions(of map[string]string, lower bool) []condition {
-	all := make([]condition, 0, len(of))
-	for name, value := range of {
-		if lower {
-			name = strings.ToLower(name)
-		}
-		all = append(all, condition{name, value})
-	}
-	slices.SortFunc(all, func(a, b condition) int { return strings.Compare(a.name, b.name) })
-	return all
 }
 
 func newIndex() *index { return &index{exact: map[string][]int{}, prefixes: map[string][]int{}} }
@@ -223,7 +209,7 @@ func (r *Route) meets(c arrival) bool {
 		return false
 	}
 	for i := range r.query {
-		if v, ok := c.Query(r.query[i].name); !ok || r.query[i].value != "*" && v != r.query[i].value {
+		if v, ok := c.Query(r.query[i].name); !meets(&r.query[i], v, ok) {
 			return false
 		}
 	}
@@ -238,7 +224,7 @@ func at(named, listener string) bool {
 // hold says whether a call's fields are as the conditions have them.
 func hold(all []condition, c Call) bool {
 	for i := range all {
-		if v, ok := c.Header(all[i].name); !ok || all[i].value != "*" && string(v) != all[i].value {
+		if v, ok := c.Header(all[i].name); !meets(&all[i], v, ok) {
 			return false
 		}
 	}
