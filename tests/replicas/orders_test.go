@@ -206,7 +206,7 @@ func TestOrders(t *testing.T) {
 		s := now[0].Servers[1]
 		return s.PerSecond != nil && *s.PerSecond > 0 && s.FailedPer != nil
 	})
-	if out := m.must(t, "status"); !strings.Contains(out, " /s │ errors/s │ reason") {
+	if out := m.must(t, "status"); !strings.Contains(out, " errors/s │ reason") {
 		t.Errorf("the table has no rates:\n%s", out)
 	}
 	lines := strings.Split(strings.TrimSpace(m.must(t, "watch", "--count", "4", "-o", "json")), "\n")
