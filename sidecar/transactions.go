@@ -57,7 +57,8 @@ type control struct {
 	ended  chan struct{} // closed when it is of no use any more
 }
 
-// controlConnections are as many as eight recoveries of branches and what lists them need.
+// controlConnections are those that recovery asks a server over: two each for the three branches whose connections are ended at a time, and the rest for the lead, the lists
+// and pictures, atomic readers, and the other branches, which wait for one. They are kept while there is work, and for a minute.
 const controlConnections = 12
 
 // probeEvery is how often a server is asked that could not be, and one that could or is unfit.
@@ -221,7 +222,7 @@ func open(ds backend.DataSource) (*control, error) {
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(controlConnections)
-	db.SetMaxIdleConns(2)
+	db.SetMaxIdleConns(controlConnections)
 	db.SetConnMaxIdleTime(time.Minute)
 	return &control{source: ds, db: db, prober: txn.Prober{DB: db, DataSource: ds.Name}, ended: make(chan struct{})}, nil
 }

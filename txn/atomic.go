@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/txn/txnlog"
 	"github.com/heddle-mesh/heddle/txn/xa"
 )
@@ -134,12 +133,25 @@ func (m *Manager) prepared(ctx context.Context, v *view) (map[xa.GTRID]bool, err
 	return out, v.away(ctx, err)
 }
 
-// away is what a reader is told of a server that does not say what it has.
+// UnansweredError is a reader whose data source does not say which transactions are prepared there.
+type UnansweredError struct {
+	DataSource string
+	Err        error // of the server or its connection, which no client is to see
+}
+
+// Error is for the log.
+func (e *UnansweredError) Error() string {
+	return fmt.Sprintf("data source %s does not say what is prepared there: %v", e.DataSource, e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *UnansweredError) Unwrap() error { return e.Err }
+
 func (v *view) away(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return sqlerr.BackendUnavailable(v.branch.DataSource(), err.Error())
+	return &UnansweredError{DataSource: v.branch.DataSource(), Err: err}
 }
 
 // suspects are all transactions that may be in one view and not in another, with the branches that they have among them.

@@ -297,17 +297,22 @@ func (r *Recoverer) zombies(ctx context.Context, dataSource string, server *txnl
 	left := 0
 	began := time.Now()
 	for looks := 0; (looks < 3 || time.Since(began) < straysFor) && ctx.Err() == nil; looks++ {
-		n, err := seen.Look(ctx, server)
-		if err != nil {
+		var err error
+		if left, err = seen.Look(ctx, server); err != nil || left == 0 {
 			return err
-		}
-		if left = n; n == 0 {
-			return nil
 		}
 		wait(ctx, 2*oldPicture)
 	}
+	name := ""
+	if left -= seen.Foreign(); left <= 0 { // it may be all theirs
+		hidden, err := server.Hidden(ctx, straysFor)
+		if left = len(hidden); err != nil || left == 0 {
+			return err
+		}
+		name = hidden[0].GTRID.String()
+	}
 	if ctx.Err() == nil {
-		r.cfg.Alarm(Alarm{DataSource: dataSource, Trouble: xa.Zombie,
+		r.cfg.Alarm(Alarm{DataSource: dataSource, Trouble: xa.Zombie, XID: name,
 			Detail: fmt.Sprintf("%d transactions that no connection has are not listed by XA RECOVER; restart the server, and they are", left)})
 	}
 	return nil

@@ -54,6 +54,11 @@ func ReadUnsettled() *Error {
 	return newf(CodeLockWaitTimeout, "HY000", "Lock wait timeout exceeded: heddle_read is atomic, and transactions that are not on all of their shards yet are in the way; try again")
 }
 
+// ReadUnanswered is a read that is to see no half of a transaction, and a data source that does not say which are prepared there.
+func ReadUnanswered(dataSource string) *Error {
+	return newf(CodeConnectToForeign, "HY000", "heddle_read is atomic, and data source '%s' does not say which transactions are prepared there; try again", dataSource)
+}
+
 // CommitUndelivered is the warning of a transaction that is committed and is to be seen on a data source only when its server lets it.
 func CommitUndelivered(dataSource string) *Error {
 	return newf(CodeErrorDuringComm, "HY000", "COMMIT on data source '%s': it is decided, and done when the server lets it", dataSource)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/plan"
@@ -182,6 +184,10 @@ func (s *Session) readLocked(ctx context.Context, x *execution) error {
 func (s *Session) atomicError(err error) error {
 	if unfit, ok := errors.AsType[*txn.UnfitError](err); ok {
 		return sqlerr.Unfit("a read while "+readVar+" is atomic,", unfit.DataSource, unfit.Told())
+	}
+	if silent, ok := errors.AsType[*txn.UnansweredError](err); ok {
+		s.srv.Log.Warn("an atomic read is refused", zap.Uint32("connection", s.id), zap.Error(err))
+		return sqlerr.ReadUnanswered(silent.DataSource)
 	}
 	return err
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/txn"
 	"github.com/heddle-mesh/heddle/txn/txnlog"
@@ -84,6 +86,7 @@ func commits() []told {
 
 // statements are what other statements are answered with.
 func statements() []told {
+	silent := &Session{srv: &Server{Log: zap.NewNop()}}
 	return []told{
 		{"a transaction with locks on two servers has waited for transactions.lock_patience", sqlerr.DeadlockSuspected()},
 		{"an atomic read by locks has", sqlerr.ReadUnsettled()},
@@ -113,6 +116,7 @@ func statements() []told {
 		{"CALL of a program that commits, in a transaction of several data sources", sqlerr.ProgramEnds()},
 		{"MySQL: a temporary table in a distributed transaction", sqlerr.XATemporary()},
 		{"heddle_read is atomic: a data source was not reached yet", (&Session{}).atomicError(&txn.UnfitError{DataSource: "ds_1", Why: errors.New("dial tcp 10.0.0.1:3306: refused"), Away: true})},
+		{"heddle_read is atomic: a data source does not answer, or not so", silent.atomicError(&txn.UnansweredError{DataSource: "ds_1", Err: errors.New("XA RECOVER: dial tcp 10.0.0.3:3306: refused")})},
 		{"heddle_read is atomic: under LOCK TABLES", sqlerr.AtomicUnderLocks("a read of several shards")},
 		{"heddle_read is atomic: START TRANSACTION READ ONLY under LOCK TABLES", sqlerr.AtomicUnderLocks("a READ ONLY transaction")},
 		{"heddle_read is atomic: in a transaction that may write", sqlerr.AtomicInWriting()},

@@ -134,7 +134,7 @@ func (y *account) places(b *strings.Builder) {
 	never := [3][]string{}
 	for _, at := range slices.Concat(commitPoints, recoverAt, []string{nowhere}) {
 		var n [3]int
-		for i, kinds := range [3][]string{{byOwner, byRecovery, byMending, byChance}, {frozen}, {byStanding, inMending}} {
+		for i, kinds := range [3][]string{{byOwner, byRecovery, byMending, byChance}, {frozen, inVain}, {byStanding, inMending}} {
 			for _, kind := range kinds {
 				if k := y.Kinds[kind]; k != nil {
 					n[i] += k.At[at]

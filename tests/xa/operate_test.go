@@ -2,7 +2,6 @@ package xa
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -272,41 +271,6 @@ func TestZombie(t *testing.T) {
 	if done := recoverAll(t, r); len(done) != 1 || !done[0].Committed || !slices.Equal(there(t, id), []int{0, 1}) {
 		t.Errorf("after the restart: %+v, on %v", done, there(t, id))
 	}
-	clean(t)
-}
-
-// TestSweepWhileAServerRollsBack: what a server that was killed has yet to roll back is no connection's, and no zombie either.
-func TestSweepWhileAServerRollsBack(t *testing.T) {
-	run := func(on interface {
-		ExecContext(context.Context, string, ...any) (sql.Result, error)
-	}, text string) {
-		t.Helper()
-		if _, err := on.ExecContext(t.Context(), text); err != nil {
-			t.Fatalf("%s: %v", text, err)
-		}
-	}
-	run(control[1], "CREATE TABLE bank.big (id INT PRIMARY KEY AUTO_INCREMENT, v INT NOT NULL) ENGINE=InnoDB")
-	tx, err := control[1].BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(tx, "INSERT INTO bank.big (v) SELECT 1 FROM bank.acc a, bank.acc b, (SELECT id FROM bank.acc LIMIT 20) c")
-	run(control[1], "INSERT INTO bank.ledger VALUES (-1, 0)") // with which the log is written as far as this
-	run(control[1], "DELETE FROM bank.ledger WHERE t = -1")
-	if err := errors.Join(env.Shards[1].Kill(), env.Shards[1].Start(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	_ = tx.Rollback() // its connection is gone
-	r, alarms := alarmed()
-	if err := r.Sweep(t.Context(), env.Shards[1].Name()); err != nil {
-		t.Error(err)
-	}
-	if got := alarms(); len(got) > 0 {
-		t.Errorf("%+v", got)
-	}
-	for deadline := time.Now().Add(time.Minute); ask(t, 1, openTransactions) != "" && time.Now().Before(deadline); <-time.After(200 * time.Millisecond) {
-	}
-	run(control[1], "DROP TABLE bank.big")
 	clean(t)
 }
 

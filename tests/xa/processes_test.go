@@ -84,6 +84,7 @@ const (
 	byChance   = "proxy killed, at any moment"
 	byAll      = "all proxies killed, one started again"
 	frozen     = "proxy frozen until others had recovered, then thawed"
+	inVain     = "proxy frozen while no other lived that could recover; from when one did"
 	linkCut    = "link closed in the middle of a packet, or at any moment"
 	linkReset  = "link reset"
 	linkSlow   = "link delayed by 50 to 300 ms"
@@ -100,7 +101,7 @@ const (
 func bounds() map[string]time.Duration {
 	return map[string]time.Duration{
 		byOwner: 5 * time.Second, byRecovery: 5 * time.Second, byChance: 5 * time.Second, byAll: 3 * time.Second, oneServer: 5 * time.Second,
-		byStanding: 20 * time.Second, byMending: 20 * time.Second, inMending: 20 * time.Second, // owners are frozen meanwhile
+		byStanding: 20 * time.Second, byMending: 20 * time.Second, inMending: 20 * time.Second, inVain: 20 * time.Second, // owners are frozen meanwhile
 		frozen: 20 * time.Second, linkCut: 20 * time.Second, linkReset: 20 * time.Second, linkSlow: 20 * time.Second, linkHole: 20 * time.Second,
 		iceServer: 20 * time.Second, noStore: 20 * time.Second, newStore: 20 * time.Second,
 	}
@@ -222,15 +223,20 @@ func (r *round) freeze() func() {
 }
 
 func (r *round) frozen(m *member) {
-	at := m.point()
+	r.strikeAt(frozen, r.ice(m), time.Now(), m.of)
+}
+
+// ice freezes a process that has not come to its failpoint, until all is recovered, and returns where it was.
+func (r *round) ice(m *member) (at string) {
+	at = m.point()
 	if !m.stopped() {
 		at = nowhere
 		if err := m.Signal(syscall.SIGSTOP); err != nil {
 			r.t.Error(err)
 		}
 	}
-	r.strikeAt(frozen, at, time.Now(), m.of)
 	r.back = append(r.back, func() { r.thaw(m) })
+	return at
 }
 
 func (r *round) thaw(m *member) {

@@ -138,9 +138,10 @@ func (r *round) mend() func() {
 	chance := rand.New(rand.NewPCG(r.rnd.Uint64(), 0))
 	return func() {
 		until := time.Now().Add(10 * time.Second)
-		for _, m := range owners {
+		stand := make([]string, len(owners))
+		for i, m := range owners {
 			comes(m, until, func() bool { return false })
-			r.frozen(m)
+			stand[i] = r.ice(m)
 		}
 		since := time.Now()
 		until = since.Add(20 * time.Second)
@@ -162,6 +163,9 @@ func (r *round) mend() func() {
 			r.t.Fatal(err)
 		}
 		r.stays = []*member{m}
+		for i, at := range stand {
+			r.strikeAt(inVain, at, time.Now(), owners[i].of)
+		}
 		for _, at := range died {
 			r.strikeAt(byMending, at, time.Now(), left)
 		}

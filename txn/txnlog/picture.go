@@ -30,12 +30,13 @@ func (l *looks) init() {
 type scene struct {
 	since map[uint32]float64 // the connections that have a transaction, and for how many seconds, without the one that asked
 	self  uint32             // the connection that asked
-	loose map[string]bool    // transactions that have written and that no connection has, by the server's names
+	wrote map[uint32]bool    // those whose transaction has written
+	loose map[string]float64 // transactions that have written and that no connection has, by the server's names, and for how many seconds they have been there
 	asked time.Time          // it is of this moment, or later
 	// awaited are, by connection that waits for a lock of rows, those that have it and wait for none. On MySQL there are none.
 	awaited map[uint32]map[uint32]bool
 
-	restarted bool // it is rolling back what a crash has left
+	rollbacks []float64 // of no connection, and being rolled back: what a crash has left, or a branch; for how many seconds they have been there
 }
 
 const (
@@ -108,7 +109,7 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 		return nil, false, ctx.Err()
 	case <-timer.C:
 	}
-	pic = &scene{since: map[uint32]float64{}, loose: map[string]bool{}, asked: time.Now(), awaited: map[uint32]map[uint32]bool{}}
+	pic = &scene{since: map[uint32]float64{}, wrote: map[uint32]bool{}, loose: map[string]float64{}, asked: time.Now(), awaited: map[uint32]map[uint32]bool{}}
 	if err := pic.transactions(ctx, tx); err != nil {
 		return nil, false, err
 	}
@@ -142,10 +143,11 @@ func (pic *scene) transactions(ctx context.Context, tx *sql.Tx) error {
 		switch {
 		case id != 0 || written == 0 || state == "COMMITTING": // by somebody, or by the server itself, which keeps statistics of tables: it can take seconds
 		case state == "ROLLING BACK":
-			pic.restarted = true
+			pic.rollbacks = append(pic.rollbacks, age)
 		default:
-			pic.loose[trx] = true
+			pic.loose[trx] = age
 		}
+		pic.wrote[id] = pic.wrote[id] || written > 0
 		pic.since[id] = max(age, pic.since[id])
 	}
 	return rows.Err()

@@ -233,47 +233,6 @@ func (s *Server) drop(ctx context.Context, statement string, args []any, of int)
 	return nil
 }
 
-// Strays are transactions that no connection has and that XA RECOVER does not explain, as several looks have shown them. The zero value has seen nothing.
-type Strays struct {
-	loose  map[string]bool // in all pictures
-	listed map[xa.XID]bool // at any time
-	others int             // of those that are not Heddle's, the most
-}
-
-// Look counts those that were there in each look so far: zombies, which only a restart of the server ends, once there were enough. Branches that are finished meanwhile
-// are listed before the picture that shows them, and not behind it; and one whose COMMIT is being written to the disk is in neither list for an instant.
-// A server that rolls back what a crash has left is not judged: it has a row of such transactions, one after the other.
-func (z *Strays) Look(ctx context.Context, s *Server) (int, error) {
-	if err := z.list(ctx, s); err != nil {
-		return 0, err
-	}
-	pic, err := s.picture(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if pic.restarted {
-		return 0, nil
-	}
-	if z.loose == nil {
-		z.loose = maps.Clone(pic.loose)
-	}
-	maps.DeleteFunc(z.loose, func(trx string, _ bool) bool { return !pic.loose[trx] })
-	err = z.list(ctx, s)
-	return max(0, len(z.loose)-len(z.listed)-z.others), err
-}
-
-func (z *Strays) list(ctx context.Context, s *Server) error {
-	if z.listed == nil {
-		z.listed = map[xa.XID]bool{}
-	}
-	ours, others, err := s.Prepared(ctx)
-	for _, x := range ours {
-		z.listed[x] = true
-	}
-	z.others = max(z.others, others)
-	return err
-}
-
 func names(of []xa.GTRID) []any {
 	args := make([]any, len(of), len(of)+1)
 	for i, g := range of {

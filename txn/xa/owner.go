@@ -85,6 +85,7 @@ type part struct {
 	Part
 	doing Op   // what is not answered yet
 	gone  bool // its connection is closed or lost, or nothing is left to do on it
+	ended bool // it is rolled back, and its connection lives: it can be dropped yet
 	bad   bool // the reply to the phase's action was not OK
 	late  bool // decided, and not known to be delivered
 	open  bool // its prepare was sent, and it is not known to be rolled back: it may be prepared yet
@@ -171,6 +172,7 @@ func (o *Owner) Step(a Action, r Reply) []Action {
 	}
 	p := &o.parts[a.Part]
 	p.doing, p.bad = None, r != OK
+	p.ended = p.ended || a.Op == Undo && r == OK
 	p.open = a.Op == Prepare && r != Unsent || p.open && !(a.Op == Undo && r == OK)
 	o.pending--
 	var acts []Action
@@ -255,7 +257,6 @@ func (o *Owner) decided(at int, r Reply) []Action {
 }
 
 func (o *Owner) asked(r Reply) []Action {
-	o.parts[o.home].gone = true
 	switch r {
 	case IsCommitted:
 		o.failed = -1
@@ -356,7 +357,7 @@ func (o *Owner) do(op Op, at int) []Action {
 // each has an action performed on the parts that are wanted and that still have a connection; Rescue needs none.
 func (o *Owner) each(op Op, want func(*part) bool) (acts []Action) {
 	for i := range o.parts {
-		if p := &o.parts[i]; want(p) && (!p.gone || op == Rescue) {
+		if p := &o.parts[i]; want(p) && (!p.gone && !p.ended || op == Rescue) {
 			acts = append(acts, o.do(op, i)...)
 		}
 	}

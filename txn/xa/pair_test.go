@@ -82,12 +82,23 @@ func (p *pair) begin() {
 		switch {
 		case p.pooled && !s.broken && s.conn == connOpen:
 			p.heirs[at], s.conn, s.broken = part, connGone, true
+			if first.parts[at].Home {
+				first.near(p.restarted)
+			}
 			if s.trx == trxActive || s.trx == trxPrepared {
 				p.harm = fmt.Sprintf("the connection of part %d is given back in its transaction", at)
 			}
 		case p.restarted[at] && s.conn == connGone && !preparing:
 			p.heirs[at] = part
 		}
+	}
+}
+
+// near notes the branches that are prepared while home's connection is given back. A recoverer that is at one of them has let it be for longer than ages need to
+// differ; what a server that was restarted has brought back, rolled back before, is what DESIGN.md says cannot be told apart.
+func (w *world) near(restarted [2]bool) {
+	for i := range w.parts {
+		w.branches[i].near = w.branches[i].trx == trxPrepared && !restarted[i] && (len(w.recs) == 0 || w.recs[0].at != i)
 	}
 }
 
@@ -166,7 +177,7 @@ func (w *world) alone() *world {
 	c := w.clone()
 	c.followed = false
 	for i := range c.branches {
-		c.branches[i].late = false
+		c.branches[i].late, c.branches[i].near = false, false
 	}
 	return c
 }
@@ -252,6 +263,8 @@ func TestPairs(t *testing.T) {
 		{meeting{pooled: true}, faults{cut: 1}},
 		{meeting{pooled: true}, faults{lose: 1}},
 		{meeting{pooled: true}, faults{refuse: 1}},
+		{meeting{pooled: true}, faults{refuse: 1, cut: 1}},
+		{meeting{pooled: true}, faults{refuse: 1, lose: 1}},
 		{meeting{pooled: true}, faults{die: 1}},
 		{meeting{pooled: true}, faults{restart: 1}},
 		{meeting{waits: true}, faults{die: 1}},

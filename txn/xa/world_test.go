@@ -89,6 +89,7 @@ type branchState struct {
 
 	heir   heir // another transaction's connection that has the number now
 	late   bool // the mark was written when that one's transaction had begun
+	near   bool // the mark was young when home's connection was given to that one: their ages do not tell them apart
 	struck bool // somebody has ended it
 }
 
@@ -177,6 +178,7 @@ func (w *world) key() string {
 		flag(s.request.done)
 		flag(s.soft)
 		flag(s.late)
+		flag(s.near)
 		b = append(b, byte(s.heir))
 	}
 	b = append(b, byte(w.decision))
@@ -189,6 +191,7 @@ func (w *world) key() string {
 			p := &o.parts[i]
 			b = append(b, byte(p.doing))
 			flag(p.gone)
+			flag(p.ended)
 			flag(p.bad)
 			flag(p.late)
 			flag(p.open)

@@ -116,7 +116,7 @@ func (w *world) kill(at, of int, aged bool) {
 	s := &w.branches[at]
 	switch blind := w.flaw == killNumbers || w.flaw == markGoneIsOld && !aged; {
 	case s.heir != noHeir:
-		s.struck = blind || aged && s.heir == busyHeir && w.branches[of].late
+		s.struck = blind || aged && s.heir == busyHeir && (w.branches[of].late || at != of && w.branches[of].near)
 	case s.conn == connOpen && (blind || s.trx == trxActive || s.trx == trxPrepared):
 		w.down(at)
 	}

@@ -1,0 +1,210 @@
+package txnlog
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/heddle-mesh/heddle/txn/xa"
+)
+
+// Strays are transactions that no connection has and that XA RECOVER does not explain, as several looks have shown them. The zero value has seen nothing.
+type Strays struct {
+	loose   map[string]bool // in all pictures
+	looks   int
+	left    int // the least of all looks
+	foreign int // the most
+}
+
+// Look counts what was there in each look so far, and that no branch of Heddle's explains: zombies, which only a restart of the server ends, once there were enough looks, or
+// what strangers have prepared and left (Foreign).
+//
+// A branch explains one if it is listed both before the picture and behind it, and no connection has it; so that one which lives, or is finished meanwhile, hides no other. One
+// whose COMMIT is being written to the disk, or that its server is just letting go of, is for an instant in neither list: so it is the least of several looks that counts.
+func (z *Strays) Look(ctx context.Context, s *Server) (int, error) {
+	before, foreign, err := s.Prepared(ctx)
+	if err != nil {
+		return 0, err
+	}
+	pic, err := s.picture(ctx)
+	if err != nil {
+		return 0, err
+	}
+	loose, err := s.loose(ctx, pic)
+	if err != nil {
+		return 0, err
+	}
+	behind, _, err := s.Prepared(ctx)
+	if err != nil {
+		return 0, err
+	}
+	detached, err := s.detached(ctx, pic, both(before, behind))
+	if err != nil {
+		return 0, err
+	}
+	z.see(loose, detached, foreign)
+	return z.left, nil
+}
+
+// Foreign is how many strangers' transactions were listed as prepared, at the most. Whether one of them has a connection is not known.
+func (z *Strays) Foreign() int { return z.foreign }
+
+// see takes a look's transactions that no connection has, how many of them branches explain, and how many strangers have prepared.
+func (z *Strays) see(loose map[string]bool, detached, foreign int) {
+	if z.looks == 0 {
+		z.loose = loose
+	}
+	for trx := range z.loose {
+		if !loose[trx] {
+			delete(z.loose, trx)
+		}
+	}
+	left := max(0, len(z.loose)-detached)
+	if z.looks == 0 || left < z.left {
+		z.left = left
+	}
+	z.looks, z.foreign = z.looks+1, max(z.foreign, foreign)
+}
+
+// both are the branches that are in two lists.
+func both(a, b []xa.XID) (out []xa.XID) {
+	in := map[xa.XID]bool{}
+	for _, x := range a {
+		in[x] = true
+	}
+	for _, x := range b {
+		if in[x] {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// loose are the transactions of a picture that no connection has, and that a crash has not left: while one of those is rolled back, the others wait, as old as it, or
+// as the server.
+func (s *Server) loose(ctx context.Context, pic *scene) (map[string]bool, error) {
+	out := map[string]bool{}
+	up := 0.0
+	if len(pic.loose) > 0 && len(pic.rollbacks) > 0 {
+		now, err := s.uptime(ctx)
+		if err != nil {
+			return nil, err
+		}
+		up = now - time.Since(pic.asked).Seconds()
+	}
+	for trx, age := range pic.loose {
+		if !crashed(age, up, pic.rollbacks) {
+			out[trx] = true
+		}
+	}
+	return out, nil
+}
+
+// crashed reports whether a transaction may be one that a crash has left and that waits to be rolled back: all in seconds.
+func crashed(age, up float64, rollbacks []float64) bool {
+	return slices.ContainsFunc(rollbacks, func(of float64) bool { return age+clockSlack >= up || math.Abs(age-of) <= clockSlack })
+}
+
+func (s *Server) uptime(ctx context.Context) (up float64, err error) {
+	var name string
+	if err := s.DB.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Uptime'").Scan(&name, &up); err != nil {
+		return 0, fmt.Errorf("ask for how long the server has been there: %w", err)
+	}
+	return up, nil
+}
+
+// detached counts the branches that no connection has. Who has a branch's number is its owner if he is in a transaction that has written and is as old as its mark.
+func (s *Server) detached(ctx context.Context, pic *scene, listed []xa.XID) (n int, err error) {
+	var numbered []xa.XID
+	for _, x := range listed {
+		if pic.wrote[x.Branch.Conn] {
+			numbered = append(numbered, x)
+		}
+	}
+	ages, err := s.Ages(ctx, numbered)
+	if err != nil {
+		return 0, err
+	}
+	since := time.Since(pic.asked)
+	n = len(listed)
+	for _, x := range numbered {
+		if age, known := ages[x.GTRID]; known && pic.since[x.Branch.Conn]+clockSlack >= (age-since).Seconds() {
+			n--
+		}
+	}
+	return n, nil
+}
+
+// marked is a mark of a branch.
+type marked struct{ gtrid, branch string }
+
+// Hidden finds the branches that are marked, and not committed, and that are neither listed nor any connection's: zombies, whoever else has prepared what. It reads the marks that
+// were written since the server began and are older than age.
+func (s *Server) Hidden(ctx context.Context, age time.Duration) (out []xa.XID, err error) {
+	up, err := s.uptime(ctx)
+	if err != nil {
+		return nil, err
+	}
+	committed, err := s.markedBetween(ctx, sql.LevelReadCommitted, up, age)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.markedBetween(ctx, sql.LevelReadUncommitted, up, age)
+	if err != nil {
+		return nil, err
+	}
+	for m := range all {
+		g, bad := xa.ParseGTRID(m.gtrid)
+		log, worse := xa.ParseLog(m.branch)
+		if committed[m] || bad != nil || worse != nil {
+			continue
+		}
+		x := xa.XID{GTRID: g, Branch: xa.Qualifier{Log: log}} // of connection 0, which is none
+		_, listed, err := s.Branch(ctx, g, log)
+		if err != nil {
+			return nil, err
+		}
+		if listed {
+			continue
+		}
+		who, err := s.holdsMark(ctx, x)
+		if err != nil {
+			return nil, err
+		}
+		if who != Has {
+			continue
+		}
+		if _, listed, err = s.Branch(ctx, g, log); err != nil { // it may have been in no list for an instant
+			return nil, err
+		}
+		if !listed {
+			out = append(out, x)
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) markedBetween(ctx context.Context, as sql.IsolationLevel, up float64, age time.Duration) (map[marked]bool, error) {
+	tx, err := s.DB.BeginTx(ctx, &sql.TxOptions{Isolation: as})
+	if err != nil {
+		return nil, fmt.Errorf("list marks: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	rows, err := tx.QueryContext(ctx, "SELECT gtrid, branch FROM "+Schema+".txn_mark WHERE at > NOW(3) - INTERVAL ? SECOND AND at < NOW(3) - INTERVAL ? MICROSECOND", int(up), age.Microseconds())
+	if err != nil {
+		return nil, fmt.Errorf("list marks: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[marked]bool{}
+	for rows.Next() {
+		var m marked
+		if err := rows.Scan(&m.gtrid, &m.branch); err != nil {
+			return nil, fmt.Errorf("list marks: %w", err)
+		}
+		out[m] = true
+	}
+	return out, rows.Err()
+}
