@@ -3,7 +3,6 @@ package txnlog
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -108,7 +107,7 @@ func (s *Server) holdsMark(ctx context.Context, x xa.XID) (Owner, error) {
 	if err != nil {
 		return NotSeen, fmt.Errorf("look who has %s: %w", x, err)
 	}
-	defer func() { _ = waiter.Raw(func(any) error { return driver.ErrBadConn }) }() // what ends its wait may come late, and end what it does next
+	defer discard(waiter) // what ends its wait may come late, and end what it does next
 	var id uint32
 	if err := waiter.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id); err != nil {
 		return NotSeen, fmt.Errorf("look who has %s: %w", x, err)

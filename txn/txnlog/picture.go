@@ -3,6 +3,7 @@ package txnlog
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -42,6 +43,8 @@ type scene struct {
 const (
 	idle     = 120 * time.Millisecond // what a server's picture is old after
 	lookLock = "heddle.txn.look"
+
+	lookSilence = 2 * time.Second // that a server takes from who has that lock
 )
 
 // picture is of a moment after the call. It takes a tenth of a second at least.
@@ -76,11 +79,10 @@ func (s *Server) look(ctx context.Context) (*scene, error) {
 		return nil, err
 	}
 	defer func() { _ = conn.Close() }()
-	var locked sql.NullInt64 // without it, others may look too: that is seen
-	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 3)", lookLock).Scan(&locked); err != nil {
+	defer letLook(ctx, conn)
+	if err := takeLook(ctx, conn); err != nil {
 		return nil, err
 	}
-	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(?)", lookLock) }()
 	for pause := idle; ; pause = idle + rand.N(2*pause) {
 		if pic, own, err := s.look1(ctx, conn, pause); err != nil || own {
 			return pic, err
@@ -90,6 +92,37 @@ func (s *Server) look(ctx context.Context) (*scene, error) {
 		}
 	}
 }
+
+// takeLook waits for the lock of those who look. Who has it may stand still: so a server ends the connection of a looker that is silent for two seconds, or
+// takes nothing for as long, and nobody waits for more than half a second (one, on MySQL, which rounds) for one and the same. Who goes without the lock may
+// have others look anew: that is seen.
+func takeLook(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("SET wait_timeout = %[1]d, net_write_timeout = %[1]d", lookSilence/time.Second)); err != nil {
+		return err
+	}
+	var before, locked, after sql.NullInt64
+	err := conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?), GET_LOCK(?, 0.5), IS_USED_LOCK(?)", lookLock, lookLock, lookLock).Scan(&before, &locked, &after)
+	if err != nil || locked.Int64 == 1 || before == after {
+		return err
+	}
+	return conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 2)", lookLock).Scan(&locked) // it goes round
+}
+
+// letLook has a connection be as any other again, or end.
+func letLook(ctx context.Context, conn *sql.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookSilence)
+	defer cancel()
+	_, err := conn.ExecContext(ctx, "DO RELEASE_LOCK(?)", lookLock)
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "SET wait_timeout = DEFAULT, net_write_timeout = DEFAULT")
+	}
+	if err != nil {
+		discard(conn)
+	}
+}
+
+// discard ends a connection in place of giving it back.
+func discard(conn *sql.Conn) { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }
 
 // look1 reports also whether the picture has the transaction in which it was asked for.
 func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration) (pic *scene, own bool, err error) {
@@ -102,12 +135,8 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 	if err := tx.QueryRowContext(ctx, "SELECT CONNECTION_ID() FROM "+Schema+".txn_log LIMIT 1").Scan(&self); err != nil { // it begins here
 		return nil, false, err
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return nil, false, ctx.Err()
-	case <-timer.C:
+	if _, err := tx.ExecContext(ctx, "DO SLEEP(?)", pause.Seconds()); err != nil { // there, for here the server would have to take it for silence
+		return nil, false, err
 	}
 	pic = &scene{since: map[uint32]float64{}, wrote: map[uint32]bool{}, loose: map[string]float64{}, asked: time.Now(), awaited: map[uint32]map[uint32]bool{}}
 	if err := pic.transactions(ctx, tx); err != nil {
