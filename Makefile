@@ -242,6 +242,12 @@ bench-rpc: build ## Measure what the hop of a call costs beside nginx, HAProxy, 
 bench-hedge: build ## Measure the slowest calls where one server of ten is slow for some, with and without hedging, by round robin and peak EWMA; flags in ARGS.
 	go run ./bench/hedge $(ARGS)
 
+CALLS ?= 500
+.PHONY: deadlines
+deadlines: build ## Measure by how much callers and statements outlive the time of CALLS (500) calls through three services, one after the other.
+	@scripts/need server
+	HEDDLE_DEADLINES=$(CALLS) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestDeadlines$$' ./tests/rpc
+
 .PHONY: bench-compare
 bench-compare: ## Measure two commits in one run: OLD=main~5 NEW=main; flags in ARGS.
 	@scripts/need server haproxy

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -149,79 +151,129 @@ func TestALimitOfAConnection(t *testing.T) {
 // Three services call each other through Heddle, and the last asks for rows: a budget of 500 ms falls at each hop, and the
 // statement ends with it.
 func TestOneDeadlineFromTheCallToTheRows(t *testing.T) {
-	m := start(t, "routes: [{respond: {status: 200}}]")
-	db := orders(t, m)
-	left := make(chan int, 3)
-	remaining := func(r *http.Request) time.Time {
-		ms, err := strconv.Atoi(r.Header.Get(timeoutHeader))
-		if err != nil {
-			t.Errorf("%s has %q", r.URL, r.Header.Get(timeoutHeader))
+	c := newDeadlineChain(t)
+	caller, statement := c.call()
+	for what, late := range map[string]time.Duration{"the caller waited": caller, "the statement went on": statement} {
+		if late > 5*time.Second || late < -100*time.Millisecond {
+			t.Errorf("%s for %v longer than the call may take", what, late)
 		}
-		left <- ms
-		return time.Now().Add(time.Duration(ms) * time.Millisecond)
 	}
-	ended := make(chan time.Time, 1)
+	quiet(t)
+}
+
+// TestDeadlines measures by how much callers and statements outlive the time of HEDDLE_DEADLINES calls, one after the other.
+func TestDeadlines(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv("HEDDLE_DEADLINES"))
+	if err != nil {
+		n = 3
+	}
+	c := newDeadlineChain(t)
+	var callers, statements []time.Duration
+	for range n {
+		caller, statement := c.call()
+		callers, statements = append(callers, caller), append(statements, statement)
+	}
+	for _, of := range []struct {
+		what string
+		late []time.Duration
+	}{{"callers", callers}, {"statements on their shards", statements}} {
+		slices.Sort(of.late)
+		p99, most := of.late[len(of.late)*99/100], of.late[len(of.late)-1]
+		t.Logf("%d %s outlive the call's time by %.1f ms (median), %.1f ms (99 %%), %.1f ms (the longest)", n, of.what,
+			of.late[len(of.late)/2].Seconds()*1000, p99.Seconds()*1000, most.Seconds()*1000)
+		if os.Getenv("HEDDLE_DEADLINES") != "" && (p99 > 20*time.Millisecond || most > 100*time.Millisecond) {
+			t.Errorf("%s outlive it by more than 20 ms (99 %%) or 100 ms", of.what)
+		}
+	}
+	quiet(t)
+}
+
+// deadlineChain is three services, each of which calls the next with what is left to it of the caller's time, and the last of which asks the shards for something that
+// takes longer.
+type deadlineChain struct {
+	t     *testing.T
+	m     *mesh
+	left  chan int       // that each service was told, in ms
+	ended chan time.Time // when the last one's statement did
+}
+
+func newDeadlineChain(t *testing.T) *deadlineChain {
+	t.Helper()
+	c := &deadlineChain{t: t, m: start(t, "routes: [{respond: {status: 200}}]"), left: make(chan int, 3), ended: make(chan time.Time, 1)}
+	db := orders(t, c.m)
 	last := server(t, func(w http.ResponseWriter, r *http.Request) {
-		deadline := remaining(r)
+		deadline := c.remaining(r)
 		_, err := db.ExecContext(context.WithoutCancel(r.Context()), fmt.Sprintf("SELECT SLEEP(20) FROM orders /*request_timeout_ms='%d'*/", time.Until(deadline).Milliseconds()))
+		c.ended <- time.Now()
 		if number(err) != tooLate {
 			t.Errorf("the statement: %v", err)
 		}
-		ended <- time.Now()
 	})
-	calls := func(path string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			deadline := remaining(r)
-			next, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), "GET", "http://"+m.addr+path, nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			next.Header.Set(timeoutHeader, strconv.FormatInt(time.Until(deadline).Milliseconds(), 10))
-			res, err := http.DefaultClient.Do(next)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer res.Body.Close()
-			w.WriteHeader(res.StatusCode)
-			_, _ = io.Copy(w, res.Body)
-		}
-	}
-	m.write(fmt.Sprintf("clusters: {a: {endpoints: [%q]}, b: {endpoints: [%q]}, c: {endpoints: [%q]}}\n"+
-		"routes: [{path: {exact: /a}, to: a}, {path: {exact: /b}, to: b}, {path: {exact: /c}, to: c}]\n", server(t, calls("/b")), server(t, calls("/c")), last))
+	c.m.write(fmt.Sprintf("clusters: {a: {endpoints: [%q]}, b: {endpoints: [%q]}, c: {endpoints: [%q]}}\n"+
+		"routes: [{path: {exact: /a}, to: a}, {path: {exact: /b}, to: b}, {path: {exact: /c}, to: c}]\n", server(t, c.calls("/b")), server(t, c.calls("/c")), last))
 	eventually(t, "the routes are there", func() bool {
-		res, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+m.addr+"/nothing", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := http.DefaultClient.Do(res)
+		got, err := http.Get("http://" + c.m.addr + "/nothing")
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = got.Body.Close()
 		return got.StatusCode == http.StatusNotFound
 	})
-	first, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+m.addr+"/a", nil)
+	return c
+}
+
+// remaining is until when the caller waits.
+func (c *deadlineChain) remaining(r *http.Request) time.Time {
+	ms, err := strconv.Atoi(r.Header.Get(timeoutHeader))
 	if err != nil {
-		t.Fatal(err)
+		c.t.Errorf("%s has %q", r.URL, r.Header.Get(timeoutHeader))
 	}
-	first.Header.Set(timeoutHeader, "500")
-	began := time.Now()
+	c.left <- ms
+	return time.Now().Add(time.Duration(ms) * time.Millisecond)
+}
+
+// calls is a service that calls another.
+func (c *deadlineChain) calls(path string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		deadline := c.remaining(r)
+		next, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), "GET", "http://"+c.m.addr+path, nil)
+		if err != nil {
+			c.t.Error(err)
+			return
+		}
+		next.Header.Set(timeoutHeader, strconv.FormatInt(time.Until(deadline).Milliseconds(), 10))
+		res, err := http.DefaultClient.Do(next)
+		if err != nil {
+			c.t.Error(err)
+			return
+		}
+		defer func() { _ = res.Body.Close() }() // it is read
+		w.WriteHeader(res.StatusCode)
+		_, _ = io.Copy(w, res.Body) // who called may have left
+	}
+}
+
+// call makes one, of half a second, and returns by how much the caller's answer and the end of the statement came later than that.
+func (c *deadlineChain) call() (caller, statement time.Duration) {
+	c.t.Helper()
+	const budget = 500 * time.Millisecond
+	first, err := http.NewRequestWithContext(c.t.Context(), "GET", "http://"+c.m.addr+"/a", nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	first.Header.Set(timeoutHeader, strconv.FormatInt(budget.Milliseconds(), 10))
+	over := time.Now().Add(budget)
 	res, err := http.DefaultClient.Do(first)
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	_ = res.Body.Close()
+	caller = time.Since(over)
+	_ = res.Body.Close() // it is of Heddle's own
 	if res.StatusCode != http.StatusGatewayTimeout {
-		t.Errorf("the caller was answered %d", res.StatusCode)
+		c.t.Errorf("the caller was answered %d", res.StatusCode)
 	}
-	a, b, c := <-left, <-left, <-left
-	if a > 500 || b > a || c > b || c <= 0 {
-		t.Errorf("the hops had %d, %d and %d ms", a, b, c)
+	if at, b, last := <-c.left, <-c.left, <-c.left; at > 500 || b > at || last > b || last <= 0 {
+		c.t.Errorf("the hops had %d, %d and %d ms", at, b, last)
 	}
-	if late := (<-ended).Sub(began.Add(500 * time.Millisecond)); late > 5*time.Second {
-		t.Errorf("the statement went on for %v", late)
-	}
-	quiet(t)
+	return caller, (<-c.ended).Sub(over)
 }
