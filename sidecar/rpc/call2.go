@@ -32,6 +32,7 @@ type call2 struct {
 	over    bool // told of
 	timer   *time.Timer
 	hedger  *time.Timer   // for a second server; nil: none is asked
+	slow    bool          // its time is over: a second server may be asked
 	woken   chan struct{} // closed when the call is over while it is delayed; nil: it is not
 	// Of a call to a server of HTTP/1: its connection, and why nobody wants the answer.
 	server1 io.Closer

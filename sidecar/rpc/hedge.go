@@ -267,11 +267,21 @@ func (r *rival) discard(o breaker.Outcome, why string) {
 // unload has its endpoint no longer be busy with the call.
 func (r *rival) unload() { r.endpoint.Load.End(time.Since(r.began)) }
 
-// hedge2 has a call by HTTP/2 be sent to a second server, if it has not begun to be answered. The first has all of it.
+// hedge2 has a call by HTTP/2 be sent to a second server.
 func (x *call2) hedge2() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.slow = true
+	x.hedgeSlow()
+}
+
+// hedgeSlow has a call that takes long be sent to a second server, if it has not begun to be answered, and the first has all of it: else that is seen to when
+// it has. mu is held.
+func (x *call2) hedgeSlow() {
 	r := &x.relay
+	if !x.slow {
+		return
+	}
 	if x.over || r.begun || r.server == nil || x.done.Hedged || !(x.whole || r.ended && !r.forgets && r.trailers == nil && !x.parted) {
 		return
 	}

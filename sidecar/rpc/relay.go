@@ -82,6 +82,7 @@ func (x *call2) attach(e *upstream.Endpoint, two *http2.Conn) bool {
 	if !ok {
 		return false
 	}
+	defer x.hedgeSlow() // when all of it is sent that there is
 	r.server, r.endpoint, r.sentAt = s, e, time.Now()
 	e.Load.Begin()
 	if x.tryBy.Before(x.deadline) || x.deadline.IsZero() && !x.tryBy.IsZero() {
@@ -258,6 +259,7 @@ func (f fromClient) Data(s *http2.Stream, p []byte, end bool) {
 		x.keep(p)
 		x.giveBack(r.server.SendData(p, end))
 		s.Conn().Touch(r.server.Conn())
+		x.hedgeSlow()
 	case !x.over:
 		r.waiting = append(r.waiting, p...)
 	}
