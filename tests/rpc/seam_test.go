@@ -208,6 +208,7 @@ func newDeadlineChain(t *testing.T) *deadlineChain {
 		if number(err) != tooLate {
 			t.Errorf("the statement: %v", err)
 		}
+		w.WriteHeader(http.StatusGatewayTimeout) // statements are told whole milliseconds, and may end before the call
 	})
 	c.m.write(fmt.Sprintf("clusters: {a: {endpoints: [%q]}, b: {endpoints: [%q]}, c: {endpoints: [%q]}}\n"+
 		"routes: [{path: {exact: /a}, to: a}, {path: {exact: /b}, to: b}, {path: {exact: /c}, to: c}]\n", server(t, c.calls("/b")), server(t, c.calls("/c")), last))
