@@ -14,7 +14,6 @@ import (
 
 // accepts is what clients of a listener may speak. A nil accepts has all, but for connections that are passed on as they are.
 type accepts struct {
-	listener  string
 	protocols []string    // none: all but connections as they are
 	tls       *tls.Config // that offers just these; nil: nobody may speak it
 }
@@ -25,7 +24,7 @@ func (s *Settings) listening(listener string) *accepts {
 	if len(protocols) == 0 && !slices.Contains(s.StrictOn, listener) {
 		return nil
 	}
-	a := &accepts{listener: listener, protocols: protocols}
+	a := &accepts{protocols: protocols}
 	if s.TLS != nil {
 		a.tls = s.TLS.Clone()
 		if s.strict(listener) && a.tls.ClientCAs != nil {
@@ -113,7 +112,7 @@ const unknown = "unknown"
 
 // bar notes that a client speaks what its listener does not accept.
 func (c *conn) bar(protocol, why string) {
-	c.server.observer.Barred(c.accepts.listener, protocol, why, c.addr)
+	c.server.observer.Barred(c.listener, protocol, why, c.addr)
 }
 
 // barred is what a client is told whose protocol its listener does not accept.

@@ -23,7 +23,7 @@ func (c *conn) serveTCP() {
 	x := &callTCP{conn: c}
 	x.begin(c)
 	defer x.end()
-	x.protocol, x.method, x.path = route.TCP, []byte(route.FramedMethod(route.TCP)), []byte("/"+c.accepts.listener)
+	x.protocol, x.method, x.path = route.TCP, []byte(route.FramedMethod(route.TCP)), []byte("/"+c.listener)
 	if failed := x.forward(); failed != nil { // of which the client hears that it is over
 		x.tell(failed)
 		x.done.Status, x.done.Why = failed.status, failed.why

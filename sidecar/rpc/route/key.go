@@ -40,6 +40,10 @@ func cookie(field []byte, name string) (key uint64, ok bool) {
 }
 
 func (c *checker) balance(at string, b *Balance) {
+	if _, given := b.Properties["declared"]; given {
+		c.problem(at+".properties", "declared is counted among the cluster's endpoints")
+		return
+	}
 	p, err := balance.New(b.policy(), b.Properties, []balance.Endpoint{{Load: &balance.Load{}}})
 	if err != nil {
 		c.problem(at, "%v", err)
