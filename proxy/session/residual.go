@@ -201,6 +201,9 @@ func (t *tree) fill(ctx context.Context, h *held, table string, from *collected)
 			columns[i].Type = sqltypes.LongLong // an expression of BITs reads as a number
 		}
 	}
+	if err := tellsMembers(ctx, h, table, columns, from.rows); err != nil {
+		return err
+	}
 	sql := []byte(head)
 	for i, row := range from.rows {
 		if err := tellsJSON(columns, row); err != nil {
@@ -231,12 +234,66 @@ func (t *tree) asStored(columns []sqltypes.Column, rows []sqltypes.Row) string {
 		return ""
 	}
 	mode := "STRICT_ALL_TABLES,ALLOW_INVALID_DATES"
-	for i := range columns {
-		if columns[i].Flags&sqltypes.FlagEnum != 0 && slices.ContainsFunc(rows, func(row sqltypes.Row) bool { return row[i] != nil && len(row[i]) == 0 }) {
-			mode = "ALLOW_INVALID_DATES"
-		}
+	if len(emptyMembers(columns, rows)) > 0 {
+		mode = "ALLOW_INVALID_DATES"
 	}
 	return "SET STATEMENT sql_mode='" + mode + "' FOR "
+}
+
+// emptyMembers are the columns of ENUM in which a row has ”: a member of that text, or the value 0 that is no member.
+func emptyMembers(columns []sqltypes.Column, rows []sqltypes.Row) []int {
+	var out []int
+	for i := range columns {
+		if columns[i].Flags&sqltypes.FlagEnum != 0 && slices.ContainsFunc(rows, func(row sqltypes.Row) bool { return row[i] != nil && len(row[i]) == 0 }) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// tellsMembers refuses rows in which an ENUM's text leaves open which of its values is meant: ” where that is a member too.
+func tellsMembers(ctx context.Context, h *held, table string, columns []sqltypes.Column, rows []sqltypes.Row) error {
+	empty := emptyMembers(columns, rows)
+	if len(empty) == 0 {
+		return nil
+	}
+	_, types, err := h.lease.Conn().QueryRows(ctx, "SHOW COLUMNS FROM `"+table+"`")
+	if err != nil {
+		return err
+	}
+	for _, i := range empty {
+		if i < len(types) && hasEmptyMember(string(types[i][1])) {
+			return sqlerr.NotSupported("an ENUM's '' in what a shard finishes, where '' is a member: it may be the value that is no member as well")
+		}
+	}
+	return nil
+}
+
+// hasEmptyMember reads an ENUM's type as a server writes it, in which a quote within a member stands twice.
+func hasEmptyMember(columnType string) bool {
+	rest, ok := strings.CutPrefix(columnType, "enum(")
+	for ok {
+		member := ""
+		if rest, ok = strings.CutPrefix(rest, "'"); !ok {
+			return false
+		}
+		for {
+			before, after, closed := strings.Cut(rest, "'")
+			if !closed {
+				return false
+			}
+			member += before
+			if rest, ok = strings.CutPrefix(after, "'"); !ok {
+				break
+			}
+			member += "'"
+		}
+		if member == "" {
+			return true
+		}
+		rest, ok = strings.CutPrefix(rest, ",")
+	}
+	return false
 }
 
 // tooLong reports whether a sum has more digits than a column of DECIMAL, which a server would cut, in some modes without a word.

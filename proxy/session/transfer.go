@@ -162,6 +162,9 @@ func (t *transfer) value(cell []byte, i int) (sqltypes.Value, error) {
 	if t.node.Numeric[i] && (member || c.Collation == sqltypes.CollationBinary && byteString(c.Type)) {
 		return sqltypes.Value{}, sqlerr.NotSupported("INSERT … SELECT of an ENUM, a SET or a byte string into a column of numbers over several shards")
 	}
+	if len(cell) == 0 && (c.Type == sqltypes.Enum || c.Flags&sqltypes.FlagEnum != 0) {
+		return sqltypes.Value{}, sqlerr.NotSupported("INSERT … SELECT of an ENUM's '' over several shards: it may be the value that is no member")
+	}
 	switch {
 	case t.node.Divides && c.Type.IsDecimal() && t.node.Numeric[i]:
 		return sqltypes.Value{}, sqlerr.NotSupported("INSERT … SELECT of a quotient over several shards: a server stores more of its digits than it shows")

@@ -232,6 +232,10 @@ INSERT INTO b1 (id, v) SELECT id + 10, a FROM s1 ORDER BY id LIMIT 3;
 INSERT INTO k2 SELECT k, 9, v FROM k1;
 INSERT INTO s2 (id, v) SELECT id + 300, v FROM s2 UNION ALL SELECT id + 400, v FROM s2;
 INSERT INTO s2 (id, v) VALUES (501, (SELECT MAX(a) FROM s1));
+--@ case insert select of an enum
+INSERT INTO m1 (id, ee) SELECT id + 20, ee FROM m1 WHERE id < 3;
+SELECT id, ee, ee + 0 FROM m1 ORDER BY id;
+INSERT INTO m1 (id, ee) SELECT id + 10, ee FROM m1 WHERE id = 4;
 --@ case keys of text
 SELECT * FROM k1 WHERE k = 'A';
 SELECT * FROM k1 WHERE k = 'c';
