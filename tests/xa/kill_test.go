@@ -14,10 +14,27 @@ import (
 	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
-// bystander is a connection of recovery's account that is in a transaction, and its number.
-func bystander(t *testing.T, shard int) (c *sql.Conn, id uint32) {
+// bystanders are recovery's, "", and another one.
+var bystanders = []string{"", "bystander"}
+
+// bystander is a connection of an account that is in a transaction, and its number.
+func bystander(t *testing.T, shard int, account string) (c *sql.Conn, id uint32) {
 	t.Helper()
-	c, err := harness.Open(t, env.Shards[shard].Config("bank")).Conn(t.Context())
+	cfg := env.Shards[shard].Config("bank")
+	if account != "" {
+		cfg.User, cfg.Passwd = account, ""
+		for _, s := range []string{"CREATE USER " + account, "GRANT INSERT ON bank.* TO " + account} {
+			if _, err := control[shard].ExecContext(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Cleanup(func() {
+			if _, err := control[shard].ExecContext(context.Background(), "DROP USER "+account); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	c, err := harness.Open(t, cfg).Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +71,13 @@ func TestNumberIsInATransaction(t *testing.T) {
 	if shards.Server(env.Shards[1].Name()).Detaches {
 		return // no connection has a branch there, and none is ended
 	}
-	other, id := bystander(t, 1)
+	for _, account := range bystanders {
+		t.Run(account, func(t *testing.T) { numberIsInATransaction(t, account) })
+	}
+}
+
+func numberIsInATransaction(t *testing.T, account string) {
+	other, id := bystander(t, 1, account)
 	m := manager(once("deliver.before", func() error { return errors.New("dies") }))
 	lastTransfer++
 	x, branches := m.Begin(txn.Options{}), []*branch{connect(t, 0), connect(t, 1)}
@@ -80,7 +103,11 @@ func TestNumberIsInATransaction(t *testing.T) {
 		return ours[0]
 	}
 	for range 2 { // while its owner is there, and when it has gone
-		if who, err := shards.Server(env.Shards[1].Name()).Detach(t.Context(), named()); who != txnlog.Stranger || err != nil {
+		server := shards.Server(env.Shards[1].Name())
+		if has, err := server.Has(t.Context(), named()); has || err != nil {
+			t.Errorf("a bystander has it: %v, %v", has, err)
+		}
+		if who, err := server.Detach(t.Context(), named()); who != txnlog.Stranger || err != nil {
 			t.Errorf("a bystander is taken for %v, %v", who, err)
 		}
 		discard(branches)
@@ -104,6 +131,9 @@ func TestOwnerIsDetached(t *testing.T) {
 	if err != nil || len(ours) != 1 {
 		t.Fatalf("%v, %v", ours, err)
 	}
+	if has, err := server.Has(t.Context(), ours[0]); !has || err != nil {
+		t.Errorf("the owner has it: %v, %v", has, err)
+	}
 	if who, err := server.Detach(t.Context(), ours[0]); who != txnlog.Has || err != nil {
 		t.Errorf("the owner is taken for %v, %v", who, err)
 	}
@@ -120,7 +150,7 @@ func TestOwnerIsDetached(t *testing.T) {
 
 // TestHomeIsInAnotherTransaction: home's connection is left alone where it has begun another transaction since, however long it took to get at it.
 func TestHomeIsInAnotherTransaction(t *testing.T) {
-	other, id := bystander(t, 0)
+	other, id := bystander(t, 0, "")
 	server := shards.Server(env.Shards[0].Name())
 	for _, c := range []struct {
 		age  time.Duration
@@ -129,6 +159,15 @@ func TestHomeIsInAnotherTransaction(t *testing.T) {
 		if err := server.KillHome(context.WithoutCancel(t.Context()), id, c.age, c.seen); err != nil {
 			t.Error(err)
 		}
+	}
+	stands(t, other, id)
+}
+
+// TestHomeOfAnotherAccount: who has the number of home's connection and is of another account than recovery's is not home.
+func TestHomeOfAnotherAccount(t *testing.T) {
+	other, id := bystander(t, 0, "bystander")
+	if err := shards.Server(env.Shards[0].Name()).KillHome(t.Context(), id, time.Microsecond, time.Now()); err != nil {
+		t.Error(err)
 	}
 	stands(t, other, id)
 }

@@ -2,6 +2,7 @@ package xa
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,30 @@ func TestLookerStandsStill(t *testing.T) {
 		<-time.After(10 * time.Millisecond)
 	}
 	t.Logf("it had the lock for %v", time.Since(began).Round(10*time.Millisecond))
+}
+
+// TestLookersAskForNoWaits: who waits for whom, which is a list of all before all behind a row that many want, is asked only where somebody has to know it.
+func TestLookersAskForNoWaits(t *testing.T) {
+	run := func(sql string) {
+		t.Helper()
+		if _, err := control[1].ExecContext(context.WithoutCancel(t.Context()), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const asked = "SELECT COUNT(*) FROM mysql.general_log WHERE command_type = 'Query' AND argument LIKE '%INNODB\\_TRX%' AND argument NOT LIKE '%general%'"
+	run("TRUNCATE mysql.general_log")
+	run("SET GLOBAL log_output = 'TABLE'")
+	run("SET GLOBAL general_log = 1")
+	defer run("SET GLOBAL general_log = 0")
+	if _, err := new(txnlog.Strays).Look(t.Context(), shards.Server(env.Shards[1].Name())); err != nil {
+		t.Fatal(err)
+	}
+	if n := ask(t, 1, asked); n == "0" {
+		t.Error("nobody has looked")
+	}
+	if n := ask(t, 1, strings.ReplaceAll(asked, "TRX", "LOCK\\_WAITS")); n != "0" {
+		t.Errorf("waits are asked for %s times", n)
+	}
 }
 
 // TestRecoverWhileALookerStands: who has the lock for ever keeps nobody from recovering, nor a new process from having part in transactions: a probe of 3 s is

@@ -195,9 +195,8 @@ func (s *Server) Held(ctx context.Context, of []xa.GTRID) (map[xa.GTRID]bool, er
 	return s.found(ctx, "SELECT gtrid FROM "+Schema+".txn_decision WHERE gtrid IN ("+placeholders(len(of))+") AND verdict = '"+verdictHeld+"'", names(of), len(of))
 }
 
-// Has reports whether a branch's connection has it still: it is listed, and in a transaction as old as the mark. One of the same number that a restarted
-// server has given out since is in none, or in a younger one.
-func (s *Server) Has(ctx context.Context, x xa.XID) (bool, error) {
+// Has reports whether a branch's connection has it still: whether one of that number holds its mark.
+func (s *Server) Has(ctx context.Context, x xa.XID) (has bool, err error) {
 	if s.Detaches {
 		return false, nil
 	}
@@ -205,16 +204,19 @@ func (s *Server) Has(ctx context.Context, x xa.XID) (bool, error) {
 	if err != nil || !there {
 		return false, err
 	}
-	p, err := s.age(ctx, x)
-	if err != nil {
-		return false, err
-	}
 	pic, err := s.picture(ctx)
 	if err != nil {
 		return false, err
 	}
-	since, has := pic.since[x.Branch.Conn]
-	return has && since+clockSlack >= p.age, nil
+	if _, busy := pic.since[x.Branch.Conn]; !busy {
+		return false, nil
+	}
+	err = s.placed(ctx, x.Branch.Conn, func(on *sql.Conn) error {
+		who, err := s.holdsMark(ctx, on, x)
+		has = who == Has
+		return err
+	})
+	return has, err
 }
 
 // Lives reports whether a connection of the account's is listed.

@@ -32,40 +32,51 @@ func listedBy(ctx context.Context, on asker, conn uint32) (there, ours bool, err
 	return true, ours, nil
 }
 
+// errOtherAccount is why a connection is left alone that was to be ended.
+var errOtherAccount = errors.New("it is of another account than recovery's")
+
 // Kill ends a connection of the account's, if what sure, which is asked over the connection that then ends it, says of it holds; nil: in any case.
 func (s *Server) Kill(ctx context.Context, conn uint32, sure func(on *sql.Conn) (bool, error)) error {
+	return s.placed(ctx, conn, func(on *sql.Conn) error {
+		there, ours, err := listedBy(ctx, on, conn)
+		if err != nil || !there {
+			return err
+		}
+		if sure != nil {
+			if is, err := sure(on); err != nil || !is {
+				return err
+			}
+		}
+		if !ours {
+			return fmt.Errorf("kill connection %d: %w", conn, errOtherAccount)
+		}
+		if _, err = on.ExecContext(ctx, fmt.Sprintf("KILL CONNECTION %d", conn)); err != nil && Code(err) != CodeNoThread {
+			return fmt.Errorf("kill connection %d: %w", conn, err)
+		}
+		return nil
+	})
+}
+
+// placed gives do a connection of recovery's that is thrown away then. For a moment, others have to have one too.
+func (s *Server) placed(ctx context.Context, conn uint32, do func(on *sql.Conn) error) error {
 	s.looks.once.Do(s.looks.init)
 	select {
-	case s.looks.killers <- struct{}{}:
-		defer func() { <-s.looks.killers }()
+	case s.looks.places <- struct{}{}:
+		defer func() { <-s.looks.places }()
 	case <-ctx.Done():
-		return fmt.Errorf("kill connection %d: %w", conn, ctx.Err())
+		return fmt.Errorf("look for connection %d: %w", conn, ctx.Err())
 	}
 	on, err := s.DB.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("kill connection %d: %w", conn, err)
+		return fmt.Errorf("look for connection %d: %w", conn, err)
 	}
-	defer func() { _ = on.Close() }()
-	there, ours, err := listedBy(ctx, on, conn)
-	switch {
-	case err != nil || !there:
-		return err
-	case !ours:
-		return fmt.Errorf("kill connection %d: it is of another account than recovery's", conn)
-	}
-	if sure != nil {
-		if is, err := sure(on); err != nil || !is {
-			return err
-		}
-	}
-	if _, err = on.ExecContext(ctx, fmt.Sprintf("KILL CONNECTION %d", conn)); err != nil && Code(err) != CodeNoThread {
-		return fmt.Errorf("kill connection %d: %w", conn, err)
-	}
-	return nil
+	defer func() { discard(on); _ = on.Close() }() // an old picture would show what it waited for, and what ends a wait may come late
+	return do(on)
 }
 
-// killers is how many connections are ended at the same time: each takes up some of recovery's, and all need one more to see what goes on.
-const killers = 3
+// places is for how many connections it is seen at the same time what they have. Each takes up one of recovery's, and all need some more: for pictures, and to
+// end what waits.
+const places = 6
 
 // Owner is what a connection of the number in a branch's name is to the branch.
 type Owner uint8
@@ -81,15 +92,12 @@ const (
 // to wait for it. No clock is asked, and whoever else has the number is left alone, be it that the server was restarted or is another one now. At the end the
 // branch has to be listed still: what its owner has finished meanwhile gives its connection to others.
 func (s *Server) Detach(ctx context.Context, x xa.XID) (who Owner, err error) {
+	busy := func(pic *scene) bool { _, is := pic.since[x.Branch.Conn]; return is }
+	if pic, err := s.pictureIf(ctx, busy); err != nil || !busy(pic) { // an old one will do: if it is no more, the mark is another's, or nobody's
+		return NotSeen, err
+	}
 	err = s.Kill(ctx, x.Branch.Conn, func(on *sql.Conn) (bool, error) {
-		pic, err := s.picture(ctx)
-		if err != nil {
-			return false, err
-		}
-		if _, busy := pic.since[x.Branch.Conn]; !busy {
-			return false, nil
-		}
-		if who, err = s.holdsMark(ctx, x); err != nil || who != Has {
+		if who, err = s.holdsMark(ctx, on, x); err != nil || who != Has {
 			return false, err
 		}
 		ours, _, err := listPrepared(ctx, on)
@@ -101,75 +109,85 @@ func (s *Server) Detach(ctx context.Context, x xa.XID) (who Owner, err error) {
 	return who, err
 }
 
-// holdsMark reports whether a connection of the number in a branch's name is in the transaction that has written the branch's mark, and not committed it.
-func (s *Server) holdsMark(ctx context.Context, x xa.XID) (Owner, error) {
-	waiter, err := s.DB.Conn(ctx)
-	if err != nil {
+// holdsMark reports whether a connection of the number in a branch's name is in the transaction that has written the branch's mark, and not committed it. On
+// waits for the mark, until it is seen for whom. It has not waited for one before, and is to end soon.
+func (s *Server) holdsMark(ctx context.Context, on *sql.Conn, x xa.XID) (Owner, error) {
+	var waiter uint32
+	if err := on.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&waiter); err != nil {
 		return NotSeen, fmt.Errorf("look who has %s: %w", x, err)
 	}
-	defer discard(waiter) // what ends its wait may come late, and end what it does next
-	var id uint32
-	if err := waiter.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id); err != nil {
-		return NotSeen, fmt.Errorf("look who has %s: %w", x, err)
-	}
-	waits := make(chan error, 1)
+	defer s.looks.waiting(waiter)()
+	waiting, giveUp := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	defer func() { giveUp(); <-ended }()
+	var came error
 	go func() {
+		defer close(ended)
 		var one int
-		waits <- waiter.QueryRowContext(ctx, "SET STATEMENT innodb_lock_wait_timeout = 20 FOR SELECT 1 FROM "+Schema+".txn_mark WHERE gtrid = ? AND branch = ? LOCK IN SHARE MODE",
+		came = on.QueryRowContext(waiting, "SET STATEMENT innodb_lock_wait_timeout = 20 FOR SELECT 1 FROM "+Schema+".txn_mark WHERE gtrid = ? AND branch = ? LOCK IN SHARE MODE",
 			x.GTRID.String(), x.Branch.Log.String()).Scan(&one)
 	}()
-	who, err := s.awaits(ctx, id, x.Branch.Conn, waits)
+	pic, err := s.awaits(ctx, waiter, ended)
+	if pic != nil {
+		_, err = s.DB.ExecContext(ctx, fmt.Sprintf("KILL QUERY %d", waiter))
+	}
 	if err != nil {
 		return NotSeen, fmt.Errorf("look who has %s: %w", x, err)
 	}
-	return who, nil
-}
-
-// awaits reports whether a connection of recovery's that waits for a mark waits for another connection; it waits no longer then. ended gets an answer when it does not.
-func (s *Server) awaits(ctx context.Context, waiter, holder uint32, ended <-chan error) (Owner, error) {
-	for {
-		pic, err := s.picture(ctx)
-		select {
-		case err := <-ended: // the mark is free, or it is not there, or nobody was to be seen in time
-			if errors.Is(err, sql.ErrNoRows) || Code(err) == CodeLockTimeout {
-				err = nil
-			}
-			return NotSeen, err
-		default:
-		}
-		if err == nil && len(pic.awaited[waiter]) == 0 { // it has yet to come to it
-			continue
-		}
-		if _, kill := s.DB.ExecContext(ctx, fmt.Sprintf("KILL QUERY %d", waiter)); kill != nil {
-			err = errors.Join(err, kill)
-		}
-		if err != nil {
-			return NotSeen, err
-		}
-		<-ended
-		_, busy := pic.since[holder]
-		switch {
-		case pic.awaited[waiter][holder]:
-			return Has, nil
-		case busy:
-			return Stranger, nil
-		}
+	<-ended
+	if pic != nil && Code(came) == CodeInterrupted {
+		return pic.owner(waiter, x.Branch.Conn), nil
+	}
+	if came == nil || errors.Is(came, sql.ErrNoRows) || Code(came) == CodeLockTimeout { // the mark is free, or it is not there, or nobody was to be seen in time
 		return NotSeen, nil
 	}
+	return NotSeen, fmt.Errorf("look who has %s: %w", x, came)
+}
+
+// awaits is a picture that shows whom a connection waits for; nil: it has ended before.
+func (s *Server) awaits(ctx context.Context, waiter uint32, ended <-chan struct{}) (*scene, error) {
+	for {
+		from := time.Now()
+		pic, err := s.pictureIf(ctx, func(pic *scene) bool { return pic.asked.After(from) }) // be it begun before: it shows what was so once
+		select {
+		case <-ended:
+			return nil, nil
+		default:
+		}
+		if err != nil || len(pic.awaited[waiter]) > 0 {
+			return pic, err
+		}
+	}
+}
+
+// owner is what a connection is to a mark that another one waits for.
+func (pic *scene) owner(waiter, conn uint32) Owner {
+	_, busy := pic.since[conn]
+	switch {
+	case pic.awaited[waiter][conn]:
+		return Has
+	case busy:
+		return Stranger
+	}
+	return NotSeen
 }
 
 // KillHome ends a connection that could still decide a transaction which is aborted, and holds locks for it, if it is in a transaction as old as a branch of it, which
 // was age old at a moment, or some time before. Home writes nothing before it decides, so that there is only its age to know it by: a server that may have been started since
-// ends nobody, and a transaction that was begun on the same connection within about a second of the branch's mark is not told from it.
+// ends nobody, and a transaction that was begun on the same connection up to a second after the branch's mark is not told from it. One of another account is not home's.
 func (s *Server) KillHome(ctx context.Context, conn uint32, age time.Duration, at time.Time) error {
-	return s.Kill(ctx, conn, func(on *sql.Conn) (bool, error) {
+	old := func(pic *scene) bool { // ages are full seconds, or up to one more
+		since, has := pic.since[conn]
+		return has && since >= (age+pic.asked.Sub(at)).Seconds()
+	}
+	pic, err := s.pictureIf(ctx, func(pic *scene) bool { return pic.began.After(at.Add(-age)) }) // home is not in it again, if it is not in one since the mark
+	if err != nil || !old(pic) {
+		return err
+	}
+	err = s.Kill(ctx, conn, func(on *sql.Conn) (bool, error) {
 		pic, err := s.picture(ctx)
-		if err != nil {
+		if err != nil || !old(pic) {
 			return false, err
-		}
-		old := (age + pic.asked.Sub(at)).Seconds() // at least, as the picture was taken
-		if since, has := pic.since[conn]; !has || since+1 < old {
-			return false, nil
 		}
 		var name string
 		var up float64
@@ -178,4 +196,8 @@ func (s *Server) KillHome(ctx context.Context, conn uint32, age time.Duration, a
 		}
 		return up > (age+time.Since(at)).Seconds()+1, nil
 	})
+	if errors.Is(err, errOtherAccount) {
+		return nil
+	}
+	return err
 }

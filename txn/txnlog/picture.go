@@ -6,7 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,29 +17,53 @@ import (
 // 0.1 s: so who looks often sees old ones, and makes everybody else see them. Lookers of a process share a picture, those of
 // several wait for each other by a lock of the server, and one in which the looker's own transaction is missing is none.
 type looks struct {
-	once  sync.Once
-	turn  chan struct{} // held by who looks
-	began time.Time     // of the last picture; owned by who has the turn
-	last  *scene
+	once sync.Once
+	turn chan struct{} // held by who looks
+	mu   sync.Mutex    // guards what follows
+	last *scene
+	wait map[uint32]bool // recovery's connections that wait for a mark: of these, pictures have whom they wait for
 
-	killers chan struct{} // a place for each that ends a connection
+	places chan struct{} // see placed
 }
 
 func (l *looks) init() {
-	l.turn, l.killers = make(chan struct{}, 1), make(chan struct{}, killers)
+	l.turn, l.places, l.wait = make(chan struct{}, 1), make(chan struct{}, places), map[uint32]bool{}
+}
+
+// waiting has pictures show whom a connection waits for, until over is called.
+func (l *looks) waiting(conn uint32) (over func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wait[conn] = true
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.wait, conn)
+	}
+}
+
+// seen is the last picture, if it will do; else nil.
+func (l *looks) seen(enough func(*scene) bool) *scene {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last != nil && enough(l.last) {
+		return l.last
+	}
+	return nil
 }
 
 // scene is what a picture shows.
 type scene struct {
-	since map[uint32]float64 // the connections that have a transaction, and for how many seconds, without the one that asked
+	since map[uint32]float64 // the connections that have a transaction, and for how many seconds, or up to one more, without the one that asked
 	self  uint32             // the connection that asked
 	wrote map[uint32]bool    // those whose transaction has written
-	loose map[string]float64 // transactions that have written and that no connection has, by the server's names, and for how many seconds they have been there
-	asked time.Time          // it is of this moment, or later
-	// awaited are, by connection that waits for a lock of rows, those that have it and wait for none. On MySQL there are none.
+	loose map[string]float64 // transactions that have written and that no connection has, by the server's names, and for how many seconds they have been there, or up to one more
+	began time.Time          // it is of a moment later than this
+	asked time.Time          // ages are as of this moment, or later
+	// awaited are, by connection of recovery's that waits for a mark, those that have it and wait for none. On MySQL there are none.
 	awaited map[uint32]map[uint32]bool
 
-	rollbacks []float64 // of no connection, and being rolled back: what a crash has left, or a branch; for how many seconds they have been there
+	rollbacks []float64 // of no connection, and being rolled back: what a crash has left, or a branch; ages as above
 }
 
 const (
@@ -49,25 +75,34 @@ const (
 
 // picture is of a moment after the call. It takes a tenth of a second at least.
 func (s *Server) picture(ctx context.Context) (*scene, error) {
+	arrived := time.Now()
+	return s.pictureIf(ctx, func(pic *scene) bool { return pic.began.After(arrived) })
+}
+
+// pictureIf is the last picture that anybody in this process has had, if it is enough, or a new one.
+func (s *Server) pictureIf(ctx context.Context, enough func(*scene) bool) (*scene, error) {
 	l := &s.looks
 	l.once.Do(l.init)
-	arrived := time.Now()
+	if pic := l.seen(enough); pic != nil {
+		return pic, nil
+	}
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("look at the transactions: %w", ctx.Err())
 	}
-	if l.last != nil && l.began.After(arrived) {
-		return l.last, nil
+	if pic := l.seen(enough); pic != nil { // others waited for the same
+		return pic, nil
 	}
-	began := time.Now()
-	last, err := s.look(ctx)
+	pic, err := s.look(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look at the transactions: %w", err)
 	}
-	l.began, l.last = began, last
-	return last, nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = pic
+	return pic, nil
 }
 
 // ErrOldPicture is why it cannot be told which transactions a server has open.
@@ -126,6 +161,7 @@ func discard(conn *sql.Conn) { _ = conn.Raw(func(any) error { return driver.ErrB
 
 // look1 reports also whether the picture has the transaction in which it was asked for.
 func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration) (pic *scene, own bool, err error) {
+	pic = &scene{since: map[uint32]float64{}, wrote: map[uint32]bool{}, loose: map[string]float64{}, began: time.Now(), awaited: map[uint32]map[uint32]bool{}}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, false, err
@@ -138,14 +174,13 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 	if _, err := tx.ExecContext(ctx, "DO SLEEP(?)", pause.Seconds()); err != nil { // there, for here the server would have to take it for silence
 		return nil, false, err
 	}
-	pic = &scene{since: map[uint32]float64{}, wrote: map[uint32]bool{}, loose: map[string]float64{}, asked: time.Now(), awaited: map[uint32]map[uint32]bool{}}
-	if err := pic.transactions(ctx, tx); err != nil {
-		return nil, false, err
+	pic.asked = time.Now()
+	trxs, err := pic.transactions(ctx, tx)
+	if err == nil && !s.Detaches {
+		err = pic.waits(ctx, tx, trxs, s.looks.waiters())
 	}
-	if !s.Detaches {
-		if err := pic.waits(ctx, tx); err != nil {
-			return nil, false, err
-		}
+	if err != nil {
+		return nil, false, err
 	}
 	_, own = pic.since[self]
 	delete(pic.since, self)
@@ -153,52 +188,83 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 	return pic, own, nil
 }
 
-func (pic *scene) transactions(ctx context.Context, tx *sql.Tx) error {
+// waiters are the connections of which it is asked for whom they wait.
+func (l *looks) waiters() map[uint32]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.wait)
+}
+
+// trx is a transaction. Those that have written nothing may share the server's name for them.
+type trx struct {
+	conn  uint32 // 0: nobody's
+	waits bool   // for a lock
+}
+
+// transactions returns what is to be known for waits.
+func (pic *scene) transactions(ctx context.Context, tx *sql.Tx) (map[string][]trx, error) {
 	// trx_started is in the zone that the server lives in, whatever the session's is.
-	rows, err := tx.QueryContext(ctx, "SELECT trx_id, trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()), "+
+	rows, err := tx.QueryContext(ctx, "SELECT trx_id, trx_mysql_thread_id, TIMESTAMPDIFF(MICROSECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP(6)) / 1000000, "+
 		"trx_rows_modified, trx_state FROM information_schema.INNODB_TRX")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
+	all := map[string][]trx{}
 	for rows.Next() {
-		var trx, state string
+		var name, state string
 		var id uint32
 		var age float64
 		var written uint64
-		if err := rows.Scan(&trx, &id, &age, &written, &state); err != nil {
-			return err
+		if err := rows.Scan(&name, &id, &age, &written, &state); err != nil {
+			return nil, err
 		}
 		switch {
 		case id != 0 || written == 0 || state == "COMMITTING": // by somebody, or by the server itself, which keeps statistics of tables: it can take seconds
 		case state == "ROLLING BACK":
 			pic.rollbacks = append(pic.rollbacks, age)
 		default:
-			pic.loose[trx] = age
+			pic.loose[name] = age
 		}
 		pic.wrote[id] = pic.wrote[id] || written > 0
 		pic.since[id] = max(age, pic.since[id])
+		all[name] = append(all[name], trx{id, state == "LOCK WAIT"})
 	}
-	return rows.Err()
+	return all, rows.Err()
 }
 
-// waits asks for what the same picture shows of who waits for whom.
-func (pic *scene) waits(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, "SELECT r.trx_mysql_thread_id, b.trx_mysql_thread_id FROM information_schema.INNODB_LOCK_WAITS w "+
-		"JOIN information_schema.INNODB_TRX r ON r.trx_id = w.requesting_trx_id JOIN information_schema.INNODB_TRX b ON b.trx_id = w.blocking_trx_id WHERE b.trx_state <> 'LOCK WAIT'")
+// waits asks for whom the waiters wait: for no others, for those behind one row are each listed with all before them.
+func (pic *scene) waits(ctx context.Context, tx *sql.Tx, all map[string][]trx, waiters map[uint32]bool) error {
+	var of []any
+	for name, them := range all {
+		if slices.ContainsFunc(them, func(t trx) bool { return t.waits && waiters[t.conn] }) {
+			of = append(of, name)
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT requesting_trx_id, blocking_trx_id FROM information_schema.INNODB_LOCK_WAITS WHERE requesting_trx_id IN ("+placeholders(len(of))+")", of...)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var waiter, holder uint32
+		var waiter, holder string
 		if err := rows.Scan(&waiter, &holder); err != nil {
 			return err
 		}
-		if pic.awaited[waiter] == nil {
-			pic.awaited[waiter] = map[uint32]bool{}
+		for _, from := range all[waiter] {
+			for _, by := range all[holder] {
+				if !from.waits || !waiters[from.conn] || by.waits {
+					continue
+				}
+				if pic.awaited[from.conn] == nil {
+					pic.awaited[from.conn] = map[uint32]bool{}
+				}
+				pic.awaited[from.conn][by.conn] = true
+			}
 		}
-		pic.awaited[waiter][holder] = true
 	}
 	return rows.Err()
 }

@@ -23,6 +23,7 @@ const (
 	CodeNoThread    = 1094
 	CodeLockTimeout = 1205
 	CodeDeadlock    = 1213
+	CodeInterrupted = 1317
 	CodeNota        = 1397 // XAER_NOTA
 	CodeRolledBack  = 1402 // XA_RBROLLBACK
 	CodeRBTimeout   = 1613 // XA_RBTIMEOUT

@@ -142,8 +142,11 @@ func (s *Server) detached(ctx context.Context, pic *scene, listed []xa.XID) (n i
 type marked struct{ gtrid, branch string }
 
 // Hidden finds the branches that are marked, and not committed, and that are neither listed nor any connection's: zombies, whoever else has prepared what. It reads the marks that
-// were written since the server began and are older than age.
+// were written since the server began and are older than age. Where a branch that is prepared is no connection's, there are none.
 func (s *Server) Hidden(ctx context.Context, age time.Duration) (out []xa.XID, err error) {
+	if s.Detaches {
+		return nil, nil
+	}
 	up, err := s.uptime(ctx)
 	if err != nil {
 		return nil, err
@@ -170,7 +173,11 @@ func (s *Server) Hidden(ctx context.Context, age time.Duration) (out []xa.XID, e
 		if listed {
 			continue
 		}
-		who, err := s.holdsMark(ctx, x)
+		var who Owner
+		err = s.placed(ctx, x.Branch.Conn, func(on *sql.Conn) error {
+			who, err = s.holdsMark(ctx, on, x)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
