@@ -34,8 +34,9 @@ type Ask func(ctx context.Context, b Branch, sql string) ([]string, error)
 type view struct {
 	branch Branch
 	server *txnlog.Server
-	asked  time.Time // before what is prepared there was asked for, and it was opened
-	since  uint64    // what was known before it was opened is in it
+	places chan struct{} // of readers that ask the server
+	asked  time.Time     // before what is prepared there was asked for, and it was opened
+	since  uint64        // what was known before it was opened is in it
 	stale  bool
 	before map[xa.GTRID]bool // prepared there before it was opened
 	there  map[xa.GTRID]bool // has a branch there, now
@@ -48,11 +49,11 @@ type view struct {
 func (m *Manager) Atomic(ctx context.Context, t *Txn, ask Ask) error {
 	views := make([]*view, len(t.branches))
 	for i, b := range t.branches {
-		server := m.cfg.Shards.Server(b.DataSource())
+		server, places := m.cfg.Shards.reader(b.DataSource())
 		if server == nil {
 			return &UnfitError{DataSource: b.DataSource(), Why: errNotProbed}
 		}
-		views[i] = &view{branch: b, server: server, stale: true, anew: map[xa.GTRID]bool{}}
+		views[i] = &view{branch: b, server: server, places: places, stale: true, anew: map[xa.GTRID]bool{}}
 	}
 	o := t.options
 	o.Snapshot, o.Implicit, o.Isolation = true, false, "REPEATABLE READ"
@@ -86,9 +87,11 @@ func (m *Manager) look(ctx context.Context, t *Txn, views []*view, ask Ask) erro
 			return nil
 		}
 		v.asked, v.since = time.Now(), m.known.stamp()
-		prepared, err := m.prepared(ctx, v)
+		err := v.question(ctx, func(ctx context.Context) (err error) {
+			v.before, err = v.prepared(ctx)
+			return err
+		})
 		if err == nil {
-			v.before = prepared
 			err = t.reopen(ctx, v.branch)
 		}
 		return err
@@ -96,13 +99,22 @@ func (m *Manager) look(ctx context.Context, t *Txn, views []*view, ask Ask) erro
 	if err != nil {
 		return err
 	}
-	err = each(views, func(v *view) error {
-		prepared, err := m.prepared(ctx, v) // before what is committed: it is in one of the two
+	if err := each(views, func(v *view) error { return m.has(ctx, v) }); err != nil {
+		return err
+	}
+	all := suspects(views)
+	return each(views, func(v *view) error { return m.show(ctx, v, all, ask) })
+}
+
+// has finds what has, or lately had, a branch on a view's server.
+func (m *Manager) has(ctx context.Context, v *view) error {
+	return v.question(ctx, func(ctx context.Context) error {
+		prepared, err := v.prepared(ctx) // before what is committed: it is in one of the two
 		if err != nil {
 			return err
 		}
 		if v.there, err = v.server.Recent(ctx, m.cfg.Limits.Prepare+recentMargin+time.Since(v.asked)); err != nil {
-			return v.away(ctx, err)
+			return err
 		}
 		if time.Since(v.asked) > oldest {
 			return ErrUnsettled
@@ -114,15 +126,10 @@ func (m *Manager) look(ctx context.Context, t *Txn, views []*view, ask Ask) erro
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	all := suspects(views)
-	return each(views, func(v *view) error { return m.show(ctx, v, all, ask) })
 }
 
 // prepared are the transactions that have a prepared branch of a view's data source.
-func (m *Manager) prepared(ctx context.Context, v *view) (map[xa.GTRID]bool, error) {
+func (v *view) prepared(ctx context.Context) (map[xa.GTRID]bool, error) {
 	out := map[xa.GTRID]bool{}
 	listed, _, err := v.server.Prepared(ctx)
 	for _, x := range listed {
@@ -130,7 +137,20 @@ func (m *Manager) prepared(ctx context.Context, v *view) (map[xa.GTRID]bool, err
 			out[x.GTRID] = true
 		}
 	}
-	return out, v.away(ctx, err)
+	return out, err
+}
+
+// question asks a view's server over recovery's connections, when there is a place, and for answerTime at the most.
+func (v *view) question(ctx context.Context, ask func(ctx context.Context) error) error {
+	within, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	select {
+	case v.places <- struct{}{}:
+	case <-within.Done():
+		return v.away(ctx, within.Err())
+	}
+	defer func() { <-v.places }()
+	return v.away(ctx, ask(within))
 }
 
 // UnansweredError is a reader whose data source does not say which transactions are prepared there.
@@ -148,7 +168,7 @@ func (e *UnansweredError) Error() string {
 func (e *UnansweredError) Unwrap() error { return e.Err }
 
 func (v *view) away(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrUnsettled) {
 		return err
 	}
 	return &UnansweredError{DataSource: v.branch.DataSource(), Err: err}

@@ -29,7 +29,12 @@ type shard struct {
 	server *txnlog.Server // nil: never reached
 	unfit  error
 	away   bool // unfit is that it could not be reached
+	// readers are places for those who read atomically and ask a question over the server's connections.
+	readers chan struct{}
 }
+
+// readersAsk is how many of those ask at the same time: no more than half of the connections that a process has for recovery, which needs its own when a server is slow.
+const readersAsk = 6
 
 // NewShards returns an empty set.
 func NewShards() *Shards { return &Shards{shards: map[string]shard{}, first: errNotProbed} }
@@ -78,7 +83,11 @@ func (s *Shards) Set(name string, server *txnlog.Server, unfit error) {
 			}
 		}
 	}
-	s.shards[name] = shard{server: server, unfit: unfit}
+	readers := s.shards[name].readers
+	if readers == nil {
+		readers = make(chan struct{}, readersAsk)
+	}
+	s.shards[name] = shard{server: server, unfit: unfit, readers: readers}
 	s.look()
 }
 
@@ -148,6 +157,14 @@ func (s *Shards) Server(name string) *txnlog.Server {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.shards[name].server
+}
+
+// reader is a data source's server for those who read atomically, nil if it was never reached, and the places of those who ask it.
+func (s *Shards) reader(name string) (*txnlog.Server, chan struct{}) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	at := s.shards[name]
+	return at.server, at.readers
 }
 
 // unreached is why there are data sources without a server; nil: there are none.

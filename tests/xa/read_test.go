@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
+	"github.com/heddle-mesh/heddle/tests/harness"
 	"github.com/heddle-mesh/heddle/txn"
+	"github.com/heddle-mesh/heddle/txn/txnlog"
 )
 
 // column is txn.Ask over the branches of these tests.
@@ -280,4 +282,124 @@ func TestReaderOfAKilledServer(t *testing.T) {
 		b.Discard()
 	}
 	clean(t)
+}
+
+// TestReadersLeaveRecoveryItsConnections: readers whose server does not say which transactions are prepared there are told so within a bound, however many they are, and
+// recovery gets on all the while: there, if the server answers recovery, and with what the others have.
+func TestReadersLeaveRecoveryItsConnections(t *testing.T) {
+	t.Run("marks cannot be read", func(t *testing.T) {
+		locks := connect(t, 1)
+		crowd := newCrowd(t, env.Shards[1].Addr(), func() { locks.run(t, "LOCK TABLES heddle_mesh.txn_mark WRITE") })
+		crowd.wait(t, func() bool {
+			return ask(t, 1, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table metadata lock%'") >= "3"
+		})
+		asking, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		if _, _, err := crowd.server.Prepared(asking); err != nil {
+			t.Errorf("recovery asks what is prepared while readers wait: %v", err)
+		}
+		cancel()
+		crowd.judge(t)
+		locks.run(t, "UNLOCK TABLES")
+		locks.Discard()
+	})
+	t.Run("a link that swallows all", func(t *testing.T) {
+		link := harness.NewRelay(t, env.Shards[1].Addr())
+		crowd := newCrowd(t, link.Addr(), func() { link.Hold() })
+		crowd.wait(t, func() bool { return crowd.server.DB.Stats().InUse >= 3 })
+		x, branches, id := transfer(t, manager(func(_ context.Context, at string) error {
+			if at == "deliver.before" {
+				return errors.New("dies")
+			}
+			return nil
+		}), txn.Options{}, []int{0, 2})
+		if err := x.Commit(t.Context()); !errors.Is(err, txn.ErrDied) {
+			t.Fatal(err)
+		}
+		for _, b := range branches {
+			b.Discard()
+		}
+		r := txn.NewRecoverer(txn.RecoveryConfig{Cluster: cluster, Shards: crowd.shards, Life: func(uint64) txn.Life { return txn.Dead }})
+		if _, err := r.Scan(t.Context(), env.Shards[2].Name()); err != nil {
+			t.Errorf("recovery of a server that answers: %v", err)
+		}
+		if got := there(t, id); len(got) != 2 {
+			t.Errorf("what recovery has finished while readers wait is there on %v", got)
+		}
+		crowd.judge(t)
+		link.Release()
+	})
+	clean(t)
+}
+
+// crowd are readers of two servers, the second of which does not answer them.
+type crowd struct {
+	shards   *txn.Shards
+	server   *txnlog.Server // the second
+	branches []*branch
+	told     chan error
+}
+
+// newCrowd has twice as many read as a process has connections for recovery, which go to addr; before is done before they begin.
+func newCrowd(t *testing.T, addr string, before func()) *crowd {
+	const most = 12
+	cfg := env.Shards[1].Config("bank")
+	cfg.Addr = addr
+	db, err := open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	db.SetMaxOpenConns(most)
+	c := &crowd{shards: txn.NewShards(), told: make(chan error, 2*most)}
+	if c.server, err = txn.Probe(t.Context(), db, env.Shards[1].Name()); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range env.Shards {
+		server := shards.Server(s.Name())
+		if i == 1 {
+			server = c.server
+		}
+		c.shards.Set(s.Name(), server, nil)
+	}
+	before()
+	m := txn.NewManager(txn.Config{Cluster: cluster, Shards: c.shards})
+	for range cap(c.told) {
+		r := txn.New(txn.Options{ReadWrite: true})
+		for shard := range 2 {
+			b := connect(t, shard)
+			c.branches = append(c.branches, b)
+			r.Adopt(b)
+		}
+		go func() { c.told <- m.Atomic(t.Context(), r, column) }()
+	}
+	return c
+}
+
+// wait waits until the first of them wait.
+func (c *crowd) wait(t *testing.T, waiting func() bool) {
+	t.Helper()
+	for began := time.Now(); !waiting(); <-time.After(10 * time.Millisecond) {
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("no reader waits")
+		}
+	}
+}
+
+// judge waits for all of them to be told.
+func (c *crowd) judge(t *testing.T) {
+	t.Helper()
+	late := time.After(25 * time.Second) // a connection that is silent has 30
+	for range cap(c.told) {
+		select {
+		case err := <-c.told:
+			if e, ok := errors.AsType[*txn.UnansweredError](err); !ok || e.DataSource != env.Shards[1].Name() {
+				t.Errorf("a reader is told %v", err)
+			}
+		case <-late:
+			t.Fatal("a reader whose question is not answered is told nothing")
+		}
+	}
+	for _, b := range c.branches {
+		b.Discard()
+	}
 }
