@@ -46,6 +46,7 @@ type watched struct {
 	view    topology.View // the last that was put into force
 
 	switching *switching // nil: none is planned
+	doubt     *doubt     // nil: the view's primary is it
 }
 
 func newReplication(pools *backend.Pools, zone string, log *zap.Logger) *replication {
@@ -171,9 +172,9 @@ func (r *replication) changed(w *watched, v topology.View) {
 	}
 	switch s := w.switching; {
 	case s != nil && s.holding && s.record.Step == switchover.Released && v.Primary == s.record.To:
-		r.release(w)
+		r.release(w, time.Time{})
 	case s != nil && s.holding: // what is seen in the middle of it is no reason yet
-	case moved || before.Why != v.Why || before.Refused != v.Refused:
+	case w.doubt != nil || moved || before.Why != v.Why || before.Refused != v.Refused:
 		r.forcePrimary(w)
 	}
 	r.forceReplicas(w)
@@ -213,13 +214,19 @@ func (r *replication) force(w *watched) {
 }
 
 func (r *replication) forcePrimary(w *watched) {
-	if w.view.Primary == "" {
+	switch {
+	case w.view.Primary == "":
 		r.pools.Hold(w.rule.Name, w.view.Why, w.view.Refused)
 		return
+	case w.doubted():
+		r.pools.Hold(w.rule.Name, w.doubt.why, false)
+		return
 	}
+	w.doubt = nil
 	if err := r.pools.Move(w.rule.Name, w.view.Primary); err != nil {
 		r.log.Error("a primary that was found cannot be used", zap.String("data_source", w.rule.Name), zap.Error(err))
 	}
+	r.released(w)
 }
 
 func (r *replication) forceReplicas(w *watched) {

@@ -22,9 +22,20 @@ type switching struct {
 	record  switchover.Record
 	began   time.Time // of the hold; zero: there was none
 	holding bool
+	told    bool // for how long writes have been held
 	timer   *time.Timer
 	waiting context.CancelFunc // ends the wait for what is under way
 }
+
+// doubt is that a server may have lost the writes to a planned switch of which nothing is heard: what was seen of it before says nothing.
+type doubt struct {
+	server, why string
+	after       time.Time // a look at it that began later tells
+}
+
+// overrun is how long after the end of a hold a look at the old primary may still be overtaken by who is at work on the switch: his time is
+// over, but for the step that he has begun.
+const overrun = time.Second
 
 // switches puts into force what is planned, by data source. say is called, in a goroutine of its own, with what the instance has to
 // tell of a switch.
@@ -47,8 +58,8 @@ func (r *replication) plan(w *watched) {
 	case is && had != nil && had.record.ID == record.ID:
 		had.record = record
 	default:
-		if had != nil {
-			r.release(w)
+		if had != nil && (had.holding || w.doubt != nil) {
+			r.release(w, time.Now()) // what has become of it the servers say
 		}
 		w.switching = nil
 		if is {
@@ -60,15 +71,36 @@ func (r *replication) plan(w *watched) {
 		}
 	}
 	if s := w.switching; s != nil {
-		switch s.record.Step {
-		case switchover.Holding:
-			r.hold(w)
-		case switchover.Undoing:
-			r.release(w)
-		}
+		r.follows(w, s)
 	}
 	w.watcher.Declare(r.servers(w))
 	w.watcher.Ask()
+}
+
+// follows does what a step of a switch asks of the instance. It is called with mu.
+func (r *replication) follows(w *watched, s *switching) {
+	pending := s.holding || w.doubt != nil
+	switch s.record.Step {
+	case switchover.Chaining:
+	case switchover.Holding:
+		r.hold(w)
+	case switchover.Released:
+		if pending && !s.holding { // else the view of the new one ends the hold
+			r.release(w, time.Now())
+		}
+	case switchover.Undoing:
+		switch {
+		case !pending:
+		case s.record.Reached.Fences():
+			r.release(w, time.Now())
+		default:
+			r.release(w, time.Time{}) // nothing was done to the old one
+		}
+	default:
+		if !s.holding && w.view.Primary == s.record.From { // it holds no more, or has heard of it too late
+			r.release(w, time.Now().Add(s.record.Hold+overrun))
+		}
+	}
 }
 
 // hold keeps new work back, and tells when what is under way has ended. It is called with mu.
@@ -79,17 +111,14 @@ func (r *replication) hold(w *watched) {
 	}
 	s.began, s.holding = time.Now(), true
 	name, record := w.rule.Name, s.record
-	r.pools.Pause(name, heldBy(&record), record.Hold+time.Second)
+	r.pools.Pause(name, heldBy(&record), record.Hold+overrun+time.Second)
 	s.timer = time.AfterFunc(record.Hold, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if w.switching == s && s.holding {
-			r.log.Warn("a planned switch takes too long: writes are held no more, and wait for a primary as they would at night",
+			r.log.Warn("a planned switch takes too long: writes wait on, as they would at night, until it is seen which server takes them",
 				zap.String("data_source", name), zap.Duration("held", record.Hold))
-			r.release(w)
-			if w.view.Primary != record.To { // else that has told
-				r.sayHeld(s)
-			}
+			r.release(w, time.Now().Add(overrun))
 		}
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), record.Grace)
@@ -123,20 +152,35 @@ func (r *replication) settle(ctx context.Context, name string, record *switchove
 	return 0
 }
 
-// release ends a hold: statements go where the view says, or wait as it says. It is called with mu.
-func (r *replication) release(w *watched) {
+// release ends a hold: statements go where the view says, or wait as it says; to the old primary only when it has been looked at after a
+// time. It is called with mu.
+func (r *replication) release(w *watched, after time.Time) {
 	s := w.switching
-	if s == nil || !s.holding {
+	if s.holding {
+		s.holding = false
+		s.timer.Stop()
+		s.waiting()
+	}
+	w.doubt = &doubt{server: s.record.From, after: after,
+		why: heldBy(&s.record) + ", and whether " + s.record.From + " still takes writes is not known yet"}
+	r.forcePrimary(w)
+}
+
+// doubted reports whether the primary of the view may be none any more. It is called with mu.
+func (w *watched) doubted() bool {
+	return w.doubt != nil && w.view.Primary == w.doubt.server && !w.view.Asked(w.doubt.server).After(w.doubt.after)
+}
+
+// released tells of a hold whose statements have gone on. It is called with mu.
+func (r *replication) released(w *watched) {
+	s := w.switching
+	if s == nil || s.began.IsZero() || s.holding || s.told {
 		return
 	}
-	s.holding = false
-	s.timer.Stop()
-	s.waiting()
-	r.forcePrimary(w)
-	if w.view.Primary == s.record.To {
-		r.log.Info("writes were held for a planned switch", zap.String("data_source", w.rule.Name), zap.Duration("held", time.Since(s.began)))
-		r.sayHeld(s)
-	}
+	s.told = true
+	r.log.Info("writes were held for a planned switch", zap.String("data_source", w.rule.Name), zap.String("primary", w.view.Primary),
+		zap.Duration("held", time.Since(s.began)))
+	r.sayHeld(s)
 }
 
 // sayHeld tells for how long writes have been held. It is called with mu.

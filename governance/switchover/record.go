@@ -26,6 +26,9 @@ var order = []Step{Chaining, Holding, Fencing, Fenced, Promoting, Released}
 // reached reports whether s is at or behind other.
 func (s Step) reached(other Step) bool { return slices.Index(order, s) >= slices.Index(order, other) }
 
+// Fences reports whether the old primary may be read-only at a step, or behind it.
+func (s Step) Fences() bool { return s.reached(Fencing) }
+
 // Record is a switch that is under way.
 type Record struct {
 	ID         string        `json:"id"`

@@ -160,6 +160,18 @@ func (v *View) PrimaryPosition() (gtid.Position, time.Time) {
 	return m.seen.Written, m.seen.Began
 }
 
+// Asked is when the last question to a server began that it has answered; zero: none.
+func (v *View) Asked(address string) time.Time {
+	switch m := v.Member(address); {
+	case m == nil:
+		return time.Time{}
+	case m.denied != "":
+		return m.last
+	default:
+		return m.seen.Began
+	}
+}
+
 // Policy is what Judge goes by.
 type Policy struct {
 	MaxLag    time.Duration // beyond which a replica is not read; 0: however late it is

@@ -116,8 +116,15 @@ func (a *authentication) withPassword() bool {
 	return len(a.first) > 1 || len(a.first) == 1 && a.first[0] != 0
 }
 
-// empty lets in an account without a password, whose client must not have sent one.
+// empty lets in an account without a password, whose client must not have sent one. A client that answers with a plug-in that is not
+// known here expects to be asked to switch, and would take the OK for a part of its plug-in's own exchange: libmariadb does so with
+// "dummy_fallback_auth", when two threads of a process load a plug-in at a time.
 func (a *authentication) empty() error {
+	if a.plugins && a.plugin != "" && a.plugin != wire.AuthNative && a.plugin != wire.AuthCachingSha2 {
+		if err := a.switchTo(a.server.defaultPlugin()); err != nil {
+			return err
+		}
+	}
 	if !a.withPassword() {
 		return nil
 	}

@@ -251,6 +251,9 @@ func TestLogins(t *testing.T) {
 		code uint16 // 0: it is let in
 	}{
 		{"no password", false, false, attempt{user: "open", plugin: native}, "", 0},
+		{"no password, by a plug-in that is not known", false, false, attempt{user: "open", plugin: "dummy_fallback_auth"}, "switch ", 0},
+		{"no password, by a plug-in that is not known, before MariaDB", true, false, attempt{user: "open", plugin: "dummy_fallback_auth"}, "switch ", 0},
+		{"a password that is none, by a plug-in that is not known", false, false, attempt{user: "open", plugin: "dummy_fallback_auth", password: "x"}, "switch ", 1045},
 		{"a password that is none", false, false, attempt{user: "open", plugin: native, password: "x"}, "", 1045},
 		{"native", true, false, attempt{user: "native", plugin: native, password: password}, "", 0},
 		{"native, wrong", true, false, attempt{user: "native", plugin: native, password: "x"}, "", 1045},
