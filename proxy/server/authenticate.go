@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -61,7 +62,6 @@ type authentication struct {
 	server *Server
 	stream *wire.ServerStream
 	conn   net.Conn
-	secure bool
 	salt   []byte
 
 	user    string
@@ -207,7 +207,7 @@ const (
 )
 
 // caching checks a caching_sha2_password answer: by the cached digest, else by the password itself, which comes over
-// TLS as it is and otherwise under the server's RSA key.
+// TLS or a socket of this machine as it is and otherwise under the server's RSA key.
 func (a *authentication) caching(account *Account) (bool, error) {
 	if !a.withPassword() {
 		return false, nil
@@ -243,13 +243,19 @@ func (a *authentication) digest(account *Account, verifier string) ([sha256.Size
 	return a.server.sha2.get(account.User, verifier)
 }
 
+// private reports whether nobody else reads what a connection carries: clients then send a password as it is.
+func private(conn net.Conn) bool {
+	_, encrypted := conn.(*tls.Conn)
+	return encrypted || conn.LocalAddr().Network() == "unix"
+}
+
 // password reads the password in clear or under the RSA key.
 func (a *authentication) password() ([]byte, error) {
 	p, err := a.hear()
 	if err != nil {
 		return nil, err
 	}
-	if a.secure {
+	if private(a.conn) {
 		return wire.ParseClearPassword(p), nil
 	}
 	key, err := a.server.key()
@@ -277,9 +283,8 @@ func (a *authentication) password() ([]byte, error) {
 
 // ChangeUser implements session.Authenticator.
 func (s *Server) ChangeUser(client *wire.ServerStream, conn net.Conn, before session.Identity, salt []byte, request *wire.ChangeUser) (session.Identity, error) {
-	_, secure := conn.(interface{ NetConn() net.Conn })
 	a := authentication{
-		server: s, stream: client, conn: conn, secure: secure, salt: salt,
+		server: s, stream: client, conn: conn, salt: salt,
 		user: request.User, plugin: request.AuthPlugin, first: request.Auth,
 		plugins: client.Caps.Has(wire.CapPluginAuth),
 	}

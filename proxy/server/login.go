@@ -34,7 +34,6 @@ type login struct {
 	id       uint32
 	salt     []byte
 
-	secure    bool // TLS
 	database  string
 	collation uint16
 }
@@ -122,13 +121,13 @@ func (l *login) exchange() (who session.Identity, counted bool, err error) {
 	if err != nil {
 		return who, false, err
 	}
-	if _, local := l.conn.(*net.UnixConn); l.settings.RequireTLS && !l.secure && !local {
+	if l.settings.RequireTLS && !private(l.conn) {
 		return who, false, sqlerr.TLSRequired()
 	}
 	l.stream.Caps = answer.Capabilities & l.offered()
 	l.collation = uint16(answer.Collation)
 	a := authentication{
-		server: l.server, stream: l.stream, conn: l.conn, secure: l.secure, salt: l.salt,
+		server: l.server, stream: l.stream, conn: l.conn, salt: l.salt,
 		user: answer.User, plugin: answer.AuthPlugin, first: answer.Auth,
 		plugins: l.stream.Caps.Has(wire.CapPluginAuth),
 	}
@@ -199,7 +198,7 @@ func (l *login) encrypt() ([]byte, error) {
 	if err := secured.Handshake(); err != nil {
 		return nil, fmt.Errorf("TLS with the client: %w", err)
 	}
-	l.conn, l.secure = secured, true
+	l.conn = secured
 	return l.stream.ReadPacket()
 }
 
@@ -208,6 +207,9 @@ type prefixed struct {
 	net.Conn
 	first []byte
 }
+
+// NetConn is the connection below.
+func (p *prefixed) NetConn() net.Conn { return p.Conn }
 
 // Read gives the bytes that were read ahead before it reads on.
 func (p *prefixed) Read(b []byte) (int, error) {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +84,15 @@ func testAccounts(t *testing.T) accountsByName {
 // serve starts a server and returns its address.
 func serve(t *testing.T, mariaDB bool, settings Settings) string {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveOn(t, newServer(t, mariaDB, settings), l)
+}
+
+func newServer(t *testing.T, mariaDB bool, settings Settings) *Server {
+	t.Helper()
 	doc, problems := rule.Parse([]byte("database: shop\ndefaults: {user: x}\ndata_sources: {ds: {address: \"127.0.0.1:1\"}}\n"))
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
@@ -104,11 +114,12 @@ func serve(t *testing.T, mariaDB bool, settings Settings) string {
 		shared.Version, shared.Flavour.Version = "10.11.9-MariaDB", 101109
 	}
 	shared.Init()
-	s := New(Options{Accounts: testAccounts(t), Buffers: wire.NewPool(0), IDs: &counted{}, Log: zap.NewNop(), Settings: settings}, shared)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	return New(Options{Accounts: testAccounts(t), Buffers: wire.NewPool(0), IDs: &counted{}, Log: zap.NewNop(), Settings: settings}, shared)
+}
+
+// serveOn has a server take clients on a listener.
+func serveOn(t *testing.T, s *Server, l net.Listener) string {
+	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
@@ -123,7 +134,11 @@ func serve(t *testing.T, mariaDB bool, settings Settings) string {
 
 func dial(t *testing.T, addr string) *wiretest.Client {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
+	network := "tcp"
+	if strings.HasPrefix(addr, "/") {
+		network = "unix"
+	}
+	c, err := net.Dial(network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +185,11 @@ func (a attempt) play(c *wiretest.Client, secure bool) (way string, err error) {
 	if err := c.Play(wiretest.SendLogin(l)); err != nil {
 		return "", err
 	}
+	return a.prove(c, salt, secure || c.Conn.LocalAddr().Network() == "unix")
+}
+
+// prove plays what follows the first answer.
+func (a attempt) prove(c *wiretest.Client, salt []byte, secure bool) (way string, err error) {
 	for {
 		p, err := c.ReadPacket()
 		switch {
@@ -304,6 +324,55 @@ func TestLogins(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A client that becomes another proves it as at a login: over TLS and a socket of this machine by the password as it is, else under the RSA key.
+func TestChangeUser(t *testing.T) {
+	certificate := &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}}
+	for _, c := range []struct {
+		network, address, way string
+		tls                   bool
+	}{
+		{"tcp", "127.0.0.1:0", "RSA", false}, {"tcp", "127.0.0.1:0", "clear", true},
+		{"unix", filepath.Join(t.TempDir(), "s"), "clear", false},
+	} {
+		t.Run(fmt.Sprint(c.network, c.tls), func(t *testing.T) {
+			l, err := net.Listen(c.network, c.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := dial(t, serveOn(t, newServer(t, false, Settings{TLS: certificate}), l))
+			if _, err := (attempt{user: "open", plugin: wire.AuthNative}).play(client, c.tls); err != nil {
+				t.Fatal(err)
+			}
+			a := attempt{user: "caching", password: password, plugin: wire.AuthCachingSha2}
+			change := &wire.ChangeUser{User: a.user, Auth: a.scramble(a.plugin, client.Greeting.Salt), AuthPlugin: a.plugin}
+			if err := client.Play(wiretest.SendCommand(change)); err != nil {
+				t.Fatal(err)
+			}
+			if way, err := a.prove(client, client.Greeting.Salt, c.way == "clear"); err != nil || way != c.way {
+				t.Fatalf("%q, %v; want %q", way, err, c.way)
+			}
+			if err := usable(client); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Over a socket of this machine clients send a password as it is, and need no TLS.
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := serveOn(t, newServer(t, false, Settings{TLS: &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}}, RequireTLS: true}), l)
+	client := dial(t, addr)
+	way, err := attempt{user: "caching", plugin: wire.AuthCachingSha2, password: password}.play(client, false)
+	if err != nil || way != "clear" || usable(client) != nil {
+		t.Errorf("%q, %v", way, err)
 	}
 }
 
