@@ -57,9 +57,9 @@ type control struct {
 	ended  chan struct{} // closed when it is of no use any more
 }
 
-// controlConnections are those that recovery asks a server over: two each for the three branches whose connections are ended at a time, and the rest for the lead, the lists
-// and pictures, atomic readers, and the other branches, which wait for one. They are kept while there is work, and for a minute.
-const controlConnections = 12
+// controlConnections are those that recovery asks a server over: one each for the eight connections of which it is seen at a time what they have (twice as many while a whole probe is
+// under way), and the rest for the lead, the lists and pictures, atomic readers, and the other branches, which wait for one. They are kept while there is work, and for a minute.
+const controlConnections = 20
 
 // probeEvery is how often a server is asked that could not be, and one that could or is unfit.
 const (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -202,8 +203,9 @@ const overlap = 8
 // sweepEvery is how many looks at a data source there are to one sweep.
 const sweepEvery = 3
 
-// recoveries is how many branches of a data source, and of one home, are recovered at the same time.
-const recoveries = 32
+// recoveries is how many branches of a data source, and of one home, are recovered at the same time. They share pictures of the server's transactions: the more
+// there are, the fewer pictures there have to be.
+const recoveries = 128
 
 // answerTime is how long a server may take to answer a question that others' work hangs on. One that takes longer is asked again later.
 const answerTime = 5 * time.Second
@@ -279,6 +281,8 @@ func (r *Recoverer) ofHome(ctx context.Context, server *txnlog.Server, log xa.Lo
 	if err != nil {
 		found.add(Resolved{}, fmt.Errorf("recover %s: %w", server.DataSource, err))
 	}
+	// Recoverers come to the same branch at the same time seldom: each has an order of its own.
+	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
 	slots := make(chan struct{}, recoveries)
 	var wg sync.WaitGroup
 	for _, x := range due {

@@ -149,30 +149,61 @@ func (r *Recoverer) judge(dataSource string, rows []txnlog.Decided, marked map[x
 	return over
 }
 
+// suspicions is how many branches a sweep inspects at the same time: each may wait for the lock of a mark, over a connection that others want.
+const suspicions = 12
+
 // suspect looks for branches of committed transactions that are not marked. Those that are listed are Scan's.
 func (r *Recoverer) suspect(ctx context.Context, suspects []xa.XID) error {
 	var found looked
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, recoveries)
-	for _, x := range suspects {
-		server := r.cfg.Shards.ByLog(x.Branch.Log)
-		if server == nil {
-			continue
+	slots := make(chan struct{}, suspicions)
+	for server, of := range r.unlisted(ctx, suspects, &found) {
+		for _, x := range of {
+			slots <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				asking, cancel := context.WithTimeout(ctx, answerTime)
+				state, err := server.Inspect(asking, x)
+				cancel()
+				if err == nil && state != xa.Listed {
+					_, err = r.resolve(ctx, server, x, (*xa.Recovery).Suspect)
+				}
+				found.add(Resolved{}, err)
+			})
 		}
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			asking, cancel := context.WithTimeout(ctx, answerTime)
-			state, err := server.Inspect(asking, x)
-			cancel()
-			if err == nil && state != xa.Listed {
-				_, err = r.resolve(ctx, server, x, (*xa.Recovery).Suspect)
-			}
-			found.add(Resolved{}, err)
-		})
 	}
 	wg.Wait()
 	return errors.Join(found.errs...)
+}
+
+// unlisted are those of the branches that their servers do not list as prepared, by server. A mark is not asked for while its branch is listed: it would be waited for.
+func (r *Recoverer) unlisted(ctx context.Context, branches []xa.XID, found *looked) map[*txnlog.Server][]xa.XID {
+	of := map[*txnlog.Server][]xa.XID{}
+	for _, x := range branches {
+		if server := r.cfg.Shards.ByLog(x.Branch.Log); server != nil {
+			of[server] = append(of[server], x)
+		}
+	}
+	type branch struct {
+		gtrid xa.GTRID
+		log   xa.Log
+	}
+	for server := range of {
+		asking, cancel := context.WithTimeout(ctx, answerTime)
+		listed, _, err := server.Prepared(asking)
+		cancel()
+		if err != nil {
+			found.add(Resolved{}, fmt.Errorf("%s: %w", server.DataSource, err))
+			delete(of, server)
+			continue
+		}
+		prepared := map[branch]bool{}
+		for _, x := range listed {
+			prepared[branch{x.GTRID, x.Branch.Log}] = true
+		}
+		of[server] = slices.DeleteFunc(of[server], func(x xa.XID) bool { return prepared[branch{x.GTRID, x.Branch.Log}] })
+	}
+	return of
 }
 
 // markLog is a log's marks on a data source's server.
@@ -304,7 +335,7 @@ func (r *Recoverer) zombies(ctx context.Context, dataSource string, server *txnl
 		wait(ctx, 2*oldPicture)
 	}
 	name := ""
-	if left -= seen.Foreign(); left <= 0 { // it may be all theirs
+	if left -= seen.Doubtful(); left <= 0 { // there may be none
 		hidden, err := server.Hidden(ctx, straysFor)
 		if left = len(hidden); err != nil || left == 0 {
 			return err

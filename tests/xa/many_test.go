@@ -21,7 +21,7 @@ import (
 const (
 	manyInDoubt      = 1000
 	deadEpoch        = 1       // of the owners that have left it
-	connectionsOfOne = 12      // that a process has to a server for recovery, see sidecar
+	connectionsOfOne = 20      // that a process has to a server for recovery, see sidecar
 	memoryOfMany     = 1 << 27 // bytes, the race detector's copies of what is held among them
 	timeOfMany       = 3 * time.Minute
 )

@@ -74,9 +74,9 @@ func (s *Server) placed(ctx context.Context, conn uint32, do func(on *sql.Conn) 
 	return do(on)
 }
 
-// places is for how many connections it is seen at the same time what they have. Each takes up one of recovery's, and all need some more: for pictures, and to
-// end what waits.
-const places = 6
+// places is for how many connections it is seen at the same time, by one picture, what they have. Each takes up one of recovery's, and all need some more: for pictures, and to
+// end what waits. A probe's server has places of its own for a while.
+const places = 8
 
 // Owner is what a connection of the number in a branch's name is to the branch.
 type Owner uint8
@@ -189,12 +189,8 @@ func (s *Server) KillHome(ctx context.Context, conn uint32, age time.Duration, a
 		if err != nil || !old(pic) {
 			return false, err
 		}
-		var name string
-		var up float64
-		if err := on.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Uptime'").Scan(&name, &up); err != nil {
-			return false, fmt.Errorf("kill connection %d: %w", conn, err)
-		}
-		return up > (age+time.Since(at)).Seconds()+1, nil
+		up, err := uptimeBy(ctx, on)
+		return up > (age+time.Since(at)).Seconds()+1, err
 	})
 	if errors.Is(err, errOtherAccount) {
 		return nil

@@ -213,8 +213,8 @@ func (s *Server) Mark(ctx context.Context, g xa.GTRID, branch xa.Log) (xa.Findin
 // prepared is what is to be known of a branch that is not committed before its connection is sought.
 type prepared struct {
 	known bool
-	age   float64 // of its mark, in seconds
-	up    float64 // of the server
+	age   float64 // of its mark, in seconds, at a moment or some time before
+	at    time.Time
 }
 
 // age reads a branch's mark before it is committed.
@@ -226,18 +226,24 @@ func (s *Server) age(ctx context.Context, x xa.XID) (p prepared, err error) {
 	defer func() { _ = tx.Rollback() }()
 	err = tx.QueryRowContext(ctx, "SELECT TIMESTAMPDIFF(MICROSECOND, at, NOW(3)) / 1000000 FROM "+Schema+
 		".txn_mark WHERE gtrid = ? AND branch = ?", x.GTRID.String(), x.Branch.Log.String()).Scan(&p.age)
-	if errors.Is(err, sql.ErrNoRows) {
+	p.at = time.Now()
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return p, nil
+	case err != nil:
+		return p, fmt.Errorf("read the age of %s: %w", x, err)
 	}
-	if err == nil {
-		p.known = true
-		var name string
-		err = tx.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Uptime'").Scan(&name, &p.up)
+	p.known = true
+	return p, nil
+}
+
+// younger reports whether the server has been started since a branch was marked.
+func (s *Server) younger(ctx context.Context, than prepared) (bool, error) {
+	if !than.known {
+		return false, nil
 	}
-	if err != nil {
-		err = fmt.Errorf("read the age of %s: %w", x, err)
-	}
-	return p, err
+	up, err := s.uptime(ctx)
+	return up+clockSlack < than.age+time.Since(than.at).Seconds(), err
 }
 
 // Ages tells for how long branches that are not committed have been marked, which is as long as they are prepared, but for an instant. Those that
@@ -295,7 +301,7 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 	if err != nil {
 		return xa.Away, seen, err
 	}
-	seen.Age, seen.At = time.Duration(p.age*float64(time.Second)), time.Now()
+	seen.Age, seen.At = time.Duration(p.age*float64(time.Second)), p.at
 	seen.Marked = p.known
 	if s.Detaches {
 		return xa.Fine, seen, nil
@@ -310,12 +316,16 @@ func (s *Server) Look(ctx context.Context, x xa.XID) (xa.Finding, Seen, error) {
 	}
 	since, has := pic.since[x.Branch.Conn]
 	seen.Has = has
-	old := has && p.known && since+clockSlack >= p.age
-	younger := p.known && p.up+clockSlack < p.age // the server is
 	switch {
-	case old:
+	case has && p.known && since+clockSlack >= p.age:
 		return xa.Attached, seen, nil
-	case younger || !listed && !has, x.Branch.Conn == pic.self: // who has the number now is another
+	case !listed && !has, x.Branch.Conn == pic.self: // who has the number now is another
+		return xa.Fine, seen, nil
+	}
+	switch younger, err := s.younger(ctx, p); {
+	case err != nil:
+		return xa.Away, seen, err
+	case younger: // the same
 		return xa.Fine, seen, nil
 	}
 	seen.Stranger = true

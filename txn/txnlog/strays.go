@@ -15,8 +15,10 @@ import (
 type Strays struct {
 	loose   map[string]bool // in all pictures
 	looks   int
-	left    int // the least of all looks
-	foreign int // the most
+	left    int             // the least of all looks
+	foreign int             // the most
+	were    map[xa.XID]bool // branches that no connection had, in any look
+	ended   int             // of those, the ones that were not among them in the last look
 }
 
 // Look counts what was there in each look so far, and that no branch of Heddle's explains: zombies, which only a restart of the server ends, once there were enough looks, or
@@ -49,20 +51,25 @@ func (z *Strays) Look(ctx context.Context, s *Server) (int, error) {
 	return z.left, nil
 }
 
-// Foreign is how many strangers' transactions were listed as prepared, at the most. Whether one of them has a connection is not known.
-func (z *Strays) Foreign() int { return z.foreign }
+// Doubtful is how many of those that Look counts may be none, at the most: what strangers have prepared, of which it is not known whether it has a connection, and branches of which
+// some were being finished in each look, as while recovery has many to finish.
+func (z *Strays) Doubtful() int { return z.foreign + z.ended }
 
-// see takes a look's transactions that no connection has, how many of them branches explain, and how many strangers have prepared.
-func (z *Strays) see(loose map[string]bool, detached, foreign int) {
+// see takes a look's transactions that no connection has, the branches that explain as many of them, and how many strangers have prepared.
+func (z *Strays) see(loose map[string]bool, detached []xa.XID, foreign int) {
 	if z.looks == 0 {
-		z.loose = loose
+		z.loose, z.were = loose, map[xa.XID]bool{}
 	}
+	for _, x := range detached {
+		z.were[x] = true
+	}
+	z.ended = len(z.were) - len(detached)
 	for trx := range z.loose {
 		if !loose[trx] {
 			delete(z.loose, trx)
 		}
 	}
-	left := max(0, len(z.loose)-detached)
+	left := max(0, len(z.loose)-len(detached))
 	if z.looks == 0 || left < z.left {
 		z.left = left
 	}
@@ -108,16 +115,18 @@ func crashed(age, up float64, rollbacks []float64) bool {
 	return slices.ContainsFunc(rollbacks, func(of float64) bool { return age+clockSlack >= up || math.Abs(age-of) <= clockSlack })
 }
 
-func (s *Server) uptime(ctx context.Context) (up float64, err error) {
+func (s *Server) uptime(ctx context.Context) (up float64, err error) { return uptimeBy(ctx, s.DB) }
+
+func uptimeBy(ctx context.Context, on asker) (up float64, err error) {
 	var name string
-	if err := s.DB.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Uptime'").Scan(&name, &up); err != nil {
+	if err := on.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Uptime'").Scan(&name, &up); err != nil {
 		return 0, fmt.Errorf("ask for how long the server has been there: %w", err)
 	}
 	return up, nil
 }
 
-// detached counts the branches that no connection has. Who has a branch's number is its owner if he is in a transaction that has written and is as old as its mark.
-func (s *Server) detached(ctx context.Context, pic *scene, listed []xa.XID) (n int, err error) {
+// detached are the branches that no connection has. Who has a branch's number is its owner if he is in a transaction that has written and is as old as its mark.
+func (s *Server) detached(ctx context.Context, pic *scene, listed []xa.XID) ([]xa.XID, error) {
 	var numbered []xa.XID
 	for _, x := range listed {
 		if pic.wrote[x.Branch.Conn] {
@@ -126,16 +135,13 @@ func (s *Server) detached(ctx context.Context, pic *scene, listed []xa.XID) (n i
 	}
 	ages, err := s.Ages(ctx, numbered)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	since := time.Since(pic.asked)
-	n = len(listed)
-	for _, x := range numbered {
-		if age, known := ages[x.GTRID]; known && pic.since[x.Branch.Conn]+clockSlack >= (age-since).Seconds() {
-			n--
-		}
-	}
-	return n, nil
+	return slices.DeleteFunc(listed, func(x xa.XID) bool {
+		age, known := ages[x.GTRID]
+		return known && pic.wrote[x.Branch.Conn] && pic.since[x.Branch.Conn]+clockSlack >= (age-since).Seconds()
+	}), nil
 }
 
 // marked is a mark of a branch.
@@ -159,10 +165,16 @@ func (s *Server) Hidden(ctx context.Context, age time.Duration) (out []xa.XID, e
 	if err != nil {
 		return nil, err
 	}
+	var prepared map[marked]bool // when the marks had been read: what is not among them is looked at one by one
+	if len(all) > 0 {
+		if prepared, err = s.preparedMarks(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for m := range all {
 		g, bad := xa.ParseGTRID(m.gtrid)
 		log, worse := xa.ParseLog(m.branch)
-		if committed[m] || bad != nil || worse != nil {
+		if committed[m] || prepared[m] || bad != nil || worse != nil {
 			continue
 		}
 		x := xa.XID{GTRID: g, Branch: xa.Qualifier{Log: log}} // of connection 0, which is none
@@ -192,6 +204,16 @@ func (s *Server) Hidden(ctx context.Context, age time.Duration) (out []xa.XID, e
 		}
 	}
 	return out, nil
+}
+
+// preparedMarks are the marks of the branches that are listed.
+func (s *Server) preparedMarks(ctx context.Context) (map[marked]bool, error) {
+	listed, _, err := s.Prepared(ctx)
+	out := map[marked]bool{}
+	for _, x := range listed {
+		out[marked{x.GTRID.String(), x.Branch.Log.String()}] = true
+	}
+	return out, err
 }
 
 func (s *Server) markedBetween(ctx context.Context, as sql.IsolationLevel, up float64, age time.Duration) (map[marked]bool, error) {

@@ -1,39 +1,44 @@
 package txnlog
 
 import (
-	"maps"
 	"testing"
+
+	"github.com/heddle-mesh/heddle/txn/xa"
 )
 
 // TestStrays: what lives or is finished meanwhile hides none that stays, and what is for a look in neither list is none.
 func TestStrays(t *testing.T) {
 	type look struct {
-		loose    string
-		detached int
+		loose, detached string
 	}
 	for _, c := range []struct {
 		name  string
 		looks []look
 		left  int
+		sure  bool
 	}{
-		{"a zombie", []look{{"z", 0}, {"z", 0}, {"z", 0}}, 1},
-		{"a zombie beside one that is prepared", []look{{"za", 1}, {"za", 1}, {"za", 1}}, 1},
-		{"a zombie beside others that are finished", []look{{"zab", 2}, {"zbc", 2}, {"zc", 0}}, 0}, // the next sweep sees it
-		{"a zombie beside one that is finished", []look{{"za", 1}, {"z", 0}, {"z", 0}}, 1},
-		{"one that is in neither list at the end", []look{{"a", 1}, {"a", 1}, {"a", 0}}, 0},
-		{"one that is in neither list at first", []look{{"a", 0}, {"a", 1}, {"a", 1}}, 0},
-		{"one after the other in neither list", []look{{"a", 0}, {"b", 0}, {"c", 0}}, 0},
+		{"a zombie", []look{{"z", ""}, {"z", ""}, {"z", ""}}, 1, true},
+		{"a zombie beside one that is prepared", []look{{"za", "a"}, {"za", "a"}, {"za", "a"}}, 1, true},
+		{"a zombie beside others that are finished", []look{{"zab", "ab"}, {"zbc", "bc"}, {"zc", ""}}, 0, false}, // the next sweep sees it
+		{"a zombie beside one that is finished", []look{{"za", "a"}, {"z", ""}, {"z", ""}}, 1, false},
+		{"one that is in neither list at the end", []look{{"a", "a"}, {"a", "a"}, {"a", ""}}, 0, false},
+		{"one that is in neither list at first", []look{{"a", ""}, {"a", "a"}, {"a", "a"}}, 0, false},
+		{"one after the other in neither list", []look{{"a", ""}, {"b", ""}, {"c", ""}}, 0, false},
+		{"many, of which one is in neither list in each look", []look{{"abcd", "bcd"}, {"bcd", "cd"}, {"cd", "d"}}, 1, false},
 	} {
 		var z Strays
 		for _, l := range c.looks {
-			loose := map[string]bool{}
+			loose, detached := map[string]bool{}, []xa.XID{}
 			for _, trx := range l.loose {
 				loose[string(trx)] = true
 			}
-			z.see(maps.Clone(loose), l.detached, 0)
+			for _, branch := range l.detached {
+				detached = append(detached, xa.XID{GTRID: xa.GTRID{Seq: uint64(branch)}})
+			}
+			z.see(loose, detached, 0)
 		}
-		if z.left != c.left {
-			t.Errorf("%s: %d, want %d", c.name, z.left, c.left)
+		if sure := z.left > z.Doubtful(); z.left != c.left || sure != c.sure {
+			t.Errorf("%s: %d, and it is sure: %v, want %d, %v", c.name, z.left, sure, c.left, c.sure)
 		}
 	}
 }
