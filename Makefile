@@ -242,6 +242,11 @@ bench-rpc: build ## Measure what the hop of a call costs beside nginx, HAProxy, 
 bench-hedge: build ## Measure the slowest calls where one server of ten is slow for some, with and without hedging, by round robin and peak EWMA; flags in ARGS.
 	go run ./bench/hedge $(ARGS)
 
+.PHONY: offered-load
+offered-load: build ## Count what comes to servers that fail every request, in five ways by four protocols, beside the calls: at most 1.25 times as much; under a minute.
+	@scripts/need server
+	HEDDLE_OFFERED=2s HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestOfferedLoad$$' ./tests/rpc
+
 CALLS ?= 500
 .PHONY: deadlines
 deadlines: build ## Measure by how much callers and statements outlive the time of CALLS (500) calls through three services, one after the other.

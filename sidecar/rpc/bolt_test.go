@@ -916,3 +916,49 @@ func TestBoltRetriesEndWithTheProxy(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// A try whose time is over while it is being sent leaves its frame to the next alone: what a server gets is what the client has asked.
+func TestBoltTriesAreOverAtOnce(t *testing.T) {
+	var wrong atomic.Int64
+	server, _ := serving(t, bolttest.Serve, func(out []byte, f bolt.Frame) []byte {
+		if string(f.Content()) != "all of it" {
+			wrong.Add(1)
+		}
+		return out
+	})
+	addr, _, _ := proxy(t, testSettings, fmt.Sprintf(`
+clusters: {stock: {protocol: bolt, endpoints: [%q], max_connections: 1, retry_budget: {percent: 100}}}
+routes: [{to: stock, timeout: 5ms, retry: {methods: [BOLT], when: [timeout], per_try_timeout: 1ns, attempts: 20, backoff: 1ns}}]`, server))
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			r := bolt.NewReader(c, 1<<20, nil)
+			for id := range uint32(300) {
+				if _, err := c.Write(bolttest.Message{Type: bolt.Request, ID: id, Timeout: 30_000, Class: "com.shop.Ask", Content: []byte("all of it")}.Append(nil)); err != nil {
+					t.Error(err)
+					return
+				}
+				f, err := r.Next()
+				for err == nil && f == nil {
+					if err = r.More(); err == nil {
+						f, err = r.Next()
+					}
+				}
+				if err != nil || f.ID() != id {
+					t.Errorf("%d is answered % x, %v", id, f, err)
+					return
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if n := wrong.Load(); n > 0 {
+		t.Errorf("%d requests are not what was asked", n)
+	}
+}

@@ -108,6 +108,7 @@ type failure struct {
 	status int
 	why    string
 	again  bool          // nothing of the call has been done: another connection may try
+	sent   bool          // with again: the server may have got the call
 	fault  bool          // it is the server's, and speaks against it
 	cause  cause         // for which the route may have the call tried again
 	repeat bool          // the route has the call tried again, though something may have been done
@@ -175,10 +176,8 @@ func (x *call) choose() *failure {
 	if f := x.enter(); f != nil {
 		return f
 	}
-	if x.route.Retry != nil {
-		x.cluster.Budget.First()
-	}
 	x.hedged()
+	x.earn()
 	return x.inject()
 }
 
@@ -186,6 +185,7 @@ func (x *call) choose() *failure {
 func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 	before := x.at
 	if last != nil {
+		x.forgive(last)
 		x.tell(last)
 	}
 	switch {
@@ -223,6 +223,14 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 	return e, nil
 }
 
+// forgive has a call that a server was sent, and has done nothing of, end there, if that is a habit of the server's and there is no budget for it: else one that answers nothing but so would be sent
+// a multiple.
+func (x *call) forgive(last *failure) {
+	if last.again && last.sent && !x.at.Forgives() && !x.cluster.Budget.Again(time.Now()) {
+		last.again, last.fault = false, true
+	}
+}
+
 // pick takes an endpoint of the cluster that has not been tried.
 func (x *call) pick() *upstream.Endpoint {
 	if x.cluster.Keyed() {
@@ -255,7 +263,7 @@ func (x *call) refused(e *upstream.Endpoint, err *http2.Error) *failure {
 	if x.refusals++; x.refusals > 1 {
 		x.tried = append(x.tried, e)
 	}
-	return &failure{status: http.StatusServiceUnavailable, why: "the server took no call: " + err.Error(), again: true}
+	return &failure{status: http.StatusServiceUnavailable, why: "the server took no call: " + err.Error(), again: true, sent: true}
 }
 
 // setTarget takes a request's path apart.

@@ -18,9 +18,7 @@ func (x *call) fallBack() bool {
 	if x.place.of[1] = to.Concurrency; x.place.began.IsZero() && to.Concurrency != nil {
 		x.place.began = time.Now()
 	}
-	if x.route.Retry != nil {
-		to.Budget.First()
-	}
 	x.cluster, x.tried, x.done.Cluster = to, x.tried[:0], to.Name
+	x.earn()
 	return true
 }

@@ -191,7 +191,7 @@ func (t *transfer) send() *failure {
 	case errors.As(err, &e):
 		return &failure{status: e.Status, why: e.Why}
 	case err != nil:
-		return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used && empty && t.done.Retries == 0, fault: !t.used, cause: cause{reset: true}}
+		return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used && empty && t.done.Retries == 0, sent: true, fault: !t.used, cause: cause{reset: true}}
 	case !sent:
 		t.sendRest()
 	}
@@ -264,9 +264,9 @@ func (t *transfer) lost(err error) *failure {
 		early := t.tryBy.Before(t.deadline)
 		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: early || !t.hurried(), cause: cause{timeout: early}}
 	case errors.Is(err, io.EOF):
-		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: t.repeatable(), fault: true, cause: cause{reset: true}}
+		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: t.repeatable(), sent: true, fault: true, cause: cause{reset: true}}
 	}
-	return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: t.repeatable(), fault: true, cause: cause{reset: true}}
+	return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: t.repeatable(), sent: true, fault: true, cause: cause{reset: true}}
 }
 
 // repeatable says whether the call may be sent again, though the server may have got it: the connection was an old one, which

@@ -263,7 +263,8 @@ func (x *framedCall) repeats(f *failure) bool {
 	f.repeat = true
 	x.unload()
 	return x.client.later(func() {
-		x.speaks.moved(x.kept)
+		frame := slices.Clone(x.kept) // which may still be sent when the next try has begun
+		x.speaks.moved(frame)
 		last := x.rest(f)
 		if x.client.isGone() {
 			last.repeat = false
@@ -273,8 +274,8 @@ func (x *framedCall) repeats(f *failure) bool {
 			x.fail(failed)
 			return
 		}
-		link, failed := x.await(at, x.kept)
-		x.resume(x.kept, at, link, failed)
+		link, failed := x.await(at, frame)
+		x.resume(frame, at, link, failed)
 	})
 }
 

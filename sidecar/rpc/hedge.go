@@ -45,9 +45,9 @@ func (x *call) heard() {
 	}
 }
 
-// second is another endpoint than the one that has the call; nil: there is none, or no budget.
+// second is another endpoint than the one that has the call; nil: there is none, or no budget, neither of hedges nor of the cluster, whose servers get no more by them than by what is tried again.
 func (x *call) second() *upstream.Endpoint {
-	if !x.hedging.by.Again() {
+	if !x.hedging.by.Again() || !x.cluster.Budget.Again(time.Now()) {
 		return nil
 	}
 	e := x.cluster.Pick(append(slices.Clone(x.tried), x.at))
@@ -363,6 +363,9 @@ func (x *call2) promote(f *failure) bool {
 	x.beside(s.endpoint, f)
 	x.done.HedgeWon = true
 	r.server, r.endpoint, r.sentAt = s.stream, s.endpoint, s.sentAt
+	if y := x.route.Retry; y != nil && y.PerTry > 0 {
+		r.late = time.AfterFunc(time.Until(s.sentAt.Add(y.PerTry)), func() { x.tooLate(s.stream) })
+	}
 	return true
 }
 

@@ -50,7 +50,7 @@ func eachHedging(t *testing.T, n int, hedge string, test func(t *testing.T, c *h
 			}
 			settings := testSettings
 			settings.Silence, settings.HeadTimeout = time.Minute, time.Minute
-			addr, _, w := proxy(t, settings, fmt.Sprintf("clusters: {web: {protocol: %s, endpoints: [%s]}}\nroutes: [{to: web, timeout: 1m, hedge: {%s}}]\n",
+			addr, _, w := proxy(t, settings, fmt.Sprintf("clusters: {web: {protocol: %s, endpoints: [%s], retry_budget: {percent: 100}}}\nroutes: [{to: web, timeout: 1m, hedge: {%s}}]\n",
 				protocol, `"`+strings.Join(addrs, `", "`)+`"`, hedge))
 			test(t, c, addr, servers, w)
 		})

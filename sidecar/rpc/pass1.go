@@ -148,7 +148,7 @@ func (t *transfer1) run() (failed *failure) {
 	if t.whole {
 		t.sent <- nil
 		if err := t.server.Flush(); err != nil {
-			return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used, fault: !t.used, cause: cause{reset: true}}
+			return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used, sent: true, fault: !t.used, cause: cause{reset: true}}
 		}
 	} else {
 		go func() { t.sent <- t.sendBody(chunked) }()
@@ -243,9 +243,9 @@ func (t *transfer1) readHead() *failure {
 		early := t.tryBy.Before(t.deadline)
 		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: early || !t.hurried(), cause: cause{timeout: early}}
 	case errors.Is(err, io.EOF):
-		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: again, fault: !again, cause: cause{reset: true}}
+		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: again, sent: true, fault: !again, cause: cause{reset: true}}
 	default:
-		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: again, fault: !again, cause: cause{reset: true}}
+		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), again: again, sent: true, fault: !again, cause: cause{reset: true}}
 	}
 	if err := t.response.Parse(head); err != nil {
 		return &failure{status: http.StatusBadGateway, why: "the server's answer: " + err.Error(), fault: true}

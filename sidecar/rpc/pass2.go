@@ -154,7 +154,7 @@ func (t *transfer2) lost(e *upstream.Endpoint, err error, empty bool) *failure {
 	if ended.Unsent {
 		return t.refused(e, ended)
 	}
-	f.again = ended.Lost && safe(t.method) && t.done.Retries == 0
+	f.again, f.sent = ended.Lost && safe(t.method) && t.done.Retries == 0, true
 	return f
 }
 

@@ -477,7 +477,7 @@ func (x *call2) lost(e *upstream.Endpoint, err *http2.Error) *failure {
 	}
 	f := &failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true, cause: cause{reset: true}}
 	if err.Lost && x.whole && !r.begun && !r.lost && safe(x.method) {
-		r.lost, f.again, f.fault = true, true, false // its end says nothing of the server
+		r.lost, f.again, f.sent, f.fault = true, true, true, false // its end says nothing of the server
 	}
 	return f
 }

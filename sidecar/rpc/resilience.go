@@ -96,6 +96,13 @@ func (f *failure) retryAfter() string {
 	return strconv.Itoa(int(math.Ceil(f.after.Seconds())))
 }
 
+// earn notes a call in its cluster's budget, if the call may come to more than one server.
+func (x *call) earn() {
+	if x.route.Retry != nil || x.hedging.by != nil {
+		x.cluster.Budget.First()
+	}
+}
+
 // cause is what a call failed by, as far as a route may have it tried again for that.
 type cause struct {
 	reset, timeout bool

@@ -36,7 +36,7 @@ type Cluster struct {
 	TLS            *TLS          `yaml:"tls"`             // nil: calls are not encrypted
 	Health         Health        `yaml:"health"`
 	Breaker        *Breaker      `yaml:"breaker"`      // nil: none
-	RetryBudget    *Budget       `yaml:"retry_budget"` // of what routes have tried again
+	RetryBudget    *Budget       `yaml:"retry_budget"` // of what routes have tried again, or sent to a second server
 	Fallback       string        `yaml:"fallback"`     // the cluster, or its subset, that calls go to while no endpoint takes them; empty: they fail
 	Local          bool          `yaml:"local"`        // the service beside this process, whose statements come here
 	Concurrency    *Concurrency  `yaml:"concurrency"`  // of the calls to all endpoints together; nil: as many as there are

@@ -68,7 +68,7 @@ func (r Retry) WithDefaults() Retry {
 	return r
 }
 
-// Budget bounds what of a cluster's calls is tried again by Retry.
+// Budget bounds what of a cluster's calls is tried again by Retry, or sent to a second server by Hedge.
 type Budget struct {
 	Percent   *int     `yaml:"percent"`    // of the calls; nil: 20
 	PerSecond *float64 `yaml:"per_second"` // however few calls there are; nil: 3

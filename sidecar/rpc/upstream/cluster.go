@@ -22,7 +22,7 @@ type Cluster struct {
 	Protocol  string // as route.Cluster has it
 	Local     bool   // likewise
 	Endpoints []*Endpoint
-	Budget    *limit.Budget // of what routes have tried again
+	Budget    *limit.Budget // of what routes have tried again, or sent to a second server
 	// Concurrency bounds the calls under way; nil: nothing does.
 	Concurrency *limit.Adaptive
 

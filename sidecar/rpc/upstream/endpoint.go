@@ -37,6 +37,7 @@ type Endpoint struct {
 	cluster  atomic.Pointer[Cluster]         // whose rules it is under
 	breaker  atomic.Pointer[breaker.Breaker] // nil: none
 	failures atomic.Int32                    // calls in a row
+	lenience atomic.Int32                    // what has been forgiven since a call went well; as much as may be, once one failed
 	since    atomic.Int64                    // when it came up, Unix nanoseconds; 0: it always was
 	checking context.CancelFunc              // nil: it is not checked; the set's
 	checked  route.Check                     // as it is being checked; the set's

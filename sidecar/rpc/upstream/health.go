@@ -94,9 +94,29 @@ func (e *Endpoint) warm(now time.Time, slow time.Duration) float64 {
 	return max(least, float64(now.UnixNano()-since)/float64(slow))
 }
 
+// mostForgiven is how many calls that an endpoint has been sent may be sent again for nothing, one after the other: as many as there are on a connection that ends.
+const mostForgiven = 128
+
+// Forgives says whether a call that the endpoint was sent, and has done nothing of, may be sent again for nothing: connections of servers that are well end too, and calls
+// are refused by them. Those of one that fails its calls, or that does well with none, are not forgiven.
+func (e *Endpoint) Forgives() bool {
+	return e.lenience.Load() < mostForgiven && e.lenience.Add(1) <= mostForgiven
+}
+
+// judge notes what became of a call for Forgives.
+func (e *Endpoint) judge(o breaker.Outcome) {
+	switch {
+	case o == breaker.Failed:
+		e.lenience.Store(mostForgiven)
+	case o == breaker.Good && e.lenience.Load() != 0:
+		e.lenience.Store(0)
+	}
+}
+
 // Over tells an endpoint that Pick gave what became of the call: whether it was answered, and what was wrong. What its
 // connections told is known already.
 func (e *Endpoint) Over(o breaker.Outcome, why string) {
+	e.judge(o)
 	c, b := e.cluster.Load(), e.breaker.Load()
 	if c == nil || c.eject == nil && b == nil {
 		return

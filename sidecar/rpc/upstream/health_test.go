@@ -332,3 +332,30 @@ func TestZones(t *testing.T) {
 		}
 	}
 }
+
+// Connections of servers that are well end, and that is forgiven; a server that fails its calls, or has done none well for long, is not forgiven.
+func TestForgives(t *testing.T) {
+	e := &Endpoint{}
+	forgives := func(want int) {
+		t.Helper()
+		n := 0
+		for range 2 * mostForgiven {
+			if e.Forgives() {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%d times it is forgiven, not %d", n, want)
+		}
+	}
+	forgives(mostForgiven) // nothing is known of it
+	e.Over(breaker.Unknown, "")
+	forgives(0)
+	e.Over(breaker.Good, "")
+	forgives(mostForgiven)
+	e.Over(breaker.Good, "")
+	e.Over(breaker.Failed, "")
+	forgives(0)
+	e.Over(breaker.Good, "")
+	forgives(mostForgiven)
+}
