@@ -44,7 +44,7 @@ func (p *Process) startAlone(ctx context.Context) error {
 	if err := p.openAlone(ctx); err != nil {
 		return err
 	}
-	if err := p.trace(ctx, ""); err != nil {
+	if err := p.trace(ctx); err != nil {
 		return err
 	}
 	p.observer.Read(observe.Sources{

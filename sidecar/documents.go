@@ -31,6 +31,9 @@ import (
 // that stands alone.
 type documents interface {
 	callDocuments
+	// servable returns when there are rules in force by which statements may be served. lacks is told what that waits for, or what
+	// an error is about that may pass.
+	servable(ctx context.Context, lacks func(why error)) error
 	connectionIDs() server.ConnectionIDs
 	// door is the gate of statements; nil where rules never change.
 	door() session.Gate
@@ -48,7 +51,7 @@ type documents interface {
 	// othersRows are those that the other instances have of a table of heddle. The reader is told of instances that did not answer.
 	othersRows(ctx context.Context, name string, t *instanceTable, by sysview.Reader) []sqltypes.Row
 	// answer begins to answer other instances.
-	answer(sessions *server.Server)
+	answer()
 	// versions are those of the rules in force, by database.
 	versions() map[string]int64
 	// reload puts into force what c says of documents and data sources, or changes nothing.
@@ -62,7 +65,7 @@ func openDocuments(ctx context.Context, p *Process) (documents, error) {
 		}
 		return openStore(ctx, p)
 	}
-	return openFiles(ctx, p)
+	return openFiles(p)
 }
 
 // files are documents on disk, read at the start and at every reload.
@@ -72,10 +75,10 @@ type files struct {
 	journal *journal.Journal
 	ddlLeft filedDDL
 	lock    *os.File
-	layouts []*rule.Layout // in force; the reloading goroutine's
-	version uint64
+	layouts []*rule.Layout // guarded by process.reloading, as is version
+	version uint64         // 0: nothing is in force yet
 	routes  route.Parser
-	docs    atomic.Pointer[[]*rule.Document] // in force
+	docs    atomic.Pointer[[]*rule.Document] // of layouts
 }
 
 // calls implements documents.
@@ -89,7 +92,7 @@ func (f *files) calls(c *config.Config) (*route.Table, error) {
 // callRegistry implements documents.
 func (f *files) callRegistry() store.Store { return nil }
 
-func openFiles(ctx context.Context, p *Process) (_ documents, err error) {
+func openFiles(p *Process) (_ documents, err error) {
 	docs, layouts, users, err := readDocuments(p.config)
 	if err != nil {
 		return nil, err
@@ -103,26 +106,41 @@ func openFiles(ctx context.Context, p *Process) (_ documents, err error) {
 			err = errors.Join(err, lock.Close())
 		}
 	}()
-	if !p.forcePlacement {
-		if err := Misplaced(ctx, p.config, docs, true); err != nil {
-			return nil, err
-		}
-	}
 	p.accounts.set(users)
-	if err := p.adopt(1, layouts); err != nil {
-		return nil, err
-	}
 	claims, err := newSoleClaims(p.config.State.Dir, p.floor)
 	if err != nil {
 		return nil, err
 	}
-	if err := servedIn(p.config).write(docs); err != nil {
-		return nil, err
-	}
-	f := &files{process: p, claims: claims, journal: FileJournal(p.config), lock: lock, layouts: layouts, version: 1}
+	f := &files{process: p, claims: claims, journal: FileJournal(p.config), lock: lock, layouts: layouts}
 	f.ddlLeft.journal = f.journal
 	f.docs.Store(&docs)
 	return f, nil
+}
+
+// servable implements documents. What has rows elsewhere than it was served last is not put into force, nor is what cannot be asked whether it
+// has: no transaction must be ended by what a wrong server says.
+func (f *files) servable(ctx context.Context, lacks func(why error)) error {
+	p := f.process
+	p.reloading.Lock()
+	defer p.reloading.Unlock()
+	if f.version > 0 {
+		return nil
+	}
+	docs := f.documents()
+	if !p.forcePlacement {
+		err := Misplaced(ctx, p.live.Load(), docs, true)
+		if misplaced := (*MisplacedError)(nil); err != nil && !errors.As(err, &misplaced) {
+			lacks(err) // a data source that is down
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := p.adopt(1, f.layouts); err != nil {
+		return err
+	}
+	f.version = 1
+	return servedIn(p.config).write(docs)
 }
 
 // readDocuments reads the rules and users that the configuration names.
@@ -156,6 +174,9 @@ func (f *files) reload(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if f.version == 0 {
+		return f.replace(c, docs, layouts, users)
+	}
 	for _, was := range f.layouts {
 		at := slices.IndexFunc(layouts, func(l *rule.Layout) bool { return l.Database == was.Database })
 		if at < 0 {
@@ -183,6 +204,20 @@ func (f *files) reload(c *config.Config) error {
 	if err := servedIn(f.process.config).write(docs); err != nil {
 		f.process.log.Error("the rules are in force, but the next start does not know them", zap.Error(err))
 	}
+	return nil
+}
+
+// replace makes documents the ones that are put into force once they may be.
+func (f *files) replace(c *config.Config, docs []*rule.Document, layouts []*rule.Layout, users *rule.Users) error {
+	if _, err := sources(c, layouts); err != nil {
+		return err
+	}
+	if _, err := f.process.catalogs.Current().WithRules(1, layouts); err != nil {
+		return err
+	}
+	f.layouts = layouts
+	f.docs.Store(&docs)
+	f.process.accounts.set(users)
 	return nil
 }
 
@@ -273,7 +308,7 @@ func (f *files) others() server.Others             { return nil }
 func (f *files) othersRows(context.Context, string, *instanceTable, sysview.Reader) []sqltypes.Row {
 	return nil
 }
-func (f *files) answer(*server.Server)                  {}
+func (f *files) answer()                                {}
 func (f *files) away() string                           { return "" }
 func (f *files) refused() []observe.Refused             { return nil } // a reload that fails is told by itself
 func (f *files) unfinishedDDL() []observe.UnfinishedDDL { return f.ddlLeft.totals() }

@@ -46,7 +46,9 @@ func Examine(ctx context.Context, c *config.Config) (*Examination, error) {
 	}})
 	err = s.pools.Set(list)
 	if err == nil {
-		err = s.probe(ctx)
+		var why error
+		why, err = s.probe(ctx, newNotices(s.log))
+		err = errors.Join(err, why)
 	}
 	for _, ds := range list {
 		if err != nil && len(s.infos) == 0 {

@@ -78,7 +78,7 @@ var sessionColumns = []sqltypes.Column{
 }
 
 func (p *Process) sessionRows(by sysview.Reader) (rows []sqltypes.Row) {
-	for _, i := range p.server.Sessions() {
+	for _, i := range p.sessions() {
 		if by.Admin || i.User == by.User {
 			rows = append(rows, sysview.Cells(p.config.Instance.Name, i.ID, i.User, i.Host, i.Database, i.Command.String(),
 				int64(time.Since(i.Since).Seconds()), i.State, strings.ToValidUTF8(i.Text, "?")))

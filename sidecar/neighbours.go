@@ -4,8 +4,8 @@ import (
 	"net"
 	"os"
 
+	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/internal/sqltypes"
-	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/proxy/sysview"
 	"github.com/heddle-mesh/heddle/sidecar/config"
@@ -13,13 +13,18 @@ import (
 )
 
 // local is this instance, for others.
-type local struct {
-	*server.Server
-	process *Process
+type local struct{ process *Process }
+
+// Kill implements neighbour.Local.
+func (l local) Kill(by session.Identity, id uint32, query bool) error {
+	if s := l.process.statements.Load(); s != nil {
+		return s.server.Kill(by, id, query)
+	}
+	return sqlerr.NoSuchThread(uint64(id))
 }
 
 // List implements neighbour.Local.
-func (l local) List() []session.Info { return l.Sessions() }
+func (l local) List() []session.Info { return l.process.sessions() }
 
 // Rows implements neighbour.Local.
 func (l local) Rows(q neighbour.Question) (columns []string, rows []sqltypes.Row) {

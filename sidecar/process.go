@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +15,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/heddle-mesh/heddle/internal/certs"
 	"github.com/heddle-mesh/heddle/parser"
@@ -27,10 +24,8 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/proxy/session"
 	"github.com/heddle-mesh/heddle/proxy/wire"
-	"github.com/heddle-mesh/heddle/router"
 	"github.com/heddle-mesh/heddle/router/plancache"
 	"github.com/heddle-mesh/heddle/router/rule"
-	"github.com/heddle-mesh/heddle/router/sharding"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/sidecar/rpc"
@@ -42,12 +37,13 @@ type Process struct {
 	config *config.Config                // as it was at the start
 	live   atomic.Pointer[config.Config] // what holds now
 	log    *zap.Logger
-	shared *session.Server
+	began  time.Time
 
-	reloading sync.Mutex // one reload at a time
+	reloading sync.Mutex // one reload at a time, and none while statements begin
 
 	forcePlacement bool
 
+	buffers      *wire.Pool
 	pools        *backend.Pools
 	replication  *replication
 	servers      *servers
@@ -59,16 +55,17 @@ type Process struct {
 	tracer       *trace.Tracer // nil: nothing is traced
 	transactions *transactions
 	plans        *plancache.Cache[*session.Statement]
-	server       *server.Server
-	listeners    []net.Listener
-	serving      errgroup.Group
+	memory       *merge.Budget
+	spill        *merge.Spill
+	statements   atomic.Pointer[statements] // nil: none are taken, or not yet
+	starting     starting
 	calls        atomic.Pointer[calls] // nil: none are taken
 }
 
 // Start builds every part from the configuration and begins to accept clients; when it returns, statements are
-// accepted. The caller ends it with Stop. With forcePlacement, rules in files may have rows elsewhere than those served last.
+// accepted, or calls, and statements as soon as a data source answers. Without calls it waits for one. The caller ends it with Stop. With forcePlacement, rules in files may have rows elsewhere than those served last.
 func Start(ctx context.Context, c *config.Config, log *zap.Logger, forcePlacement bool) (*Process, error) {
-	p := &Process{config: c, log: log, accounts: &accounts{}, observer: observe.New(version()), forcePlacement: forcePlacement}
+	p := &Process{config: c, log: log, began: time.Now(), accounts: &accounts{}, observer: observe.New(version()), forcePlacement: forcePlacement}
 	p.live.Store(c)
 	if err := p.start(ctx); err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -94,36 +91,27 @@ func (p *Process) start(ctx context.Context) error {
 	if !p.config.TakesStatements() {
 		return p.startAlone(ctx)
 	}
-	buffers := wire.NewPool(0)
+	p.buffers = wire.NewPool(0)
 	p.servers = &servers{config: p.config, log: p.log}
-	p.pools = backend.NewPools(backend.Options{Buffers: buffers, Met: p.servers.met, Turned: p.turned})
+	p.pools = backend.NewPools(backend.Options{Buffers: p.buffers, Met: p.servers.met, Turned: p.turned})
 	p.servers.pools = p.pools
 	p.replication = newReplication(p.pools, p.config.Instance.Zone, p.log)
 	if err := p.open(ctx); err != nil {
 		return err
 	}
-	if err := p.servers.probe(ctx); err != nil {
+	if err := p.trace(ctx); err != nil {
 		return err
 	}
-	var err error
-	if p.shared, err = p.share(ctx); err != nil {
-		return err
-	}
-	opts := server.Options{
-		Accounts: p.accounts, Buffers: buffers, Collation: greetingCollation(p.servers), Log: p.log,
-		IDs: p.documents.connectionIDs(), Others: p.documents.others(),
-	}
-	if opts.Settings, err = serverSettings(p.config); err != nil {
-		return err
-	}
-	p.server = server.New(opts, p.shared)
+	p.plans = plancache.New(int(p.config.PlanCache.Size), (*session.Statement).Size, nil)
+	p.memory = merge.NewBudget(int64(p.config.Memory.Process), "memory.process", nil)
+	p.spill = spill(p.config)
 	p.observer.Read(observe.Sources{
-		Sessions: p.server.Sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.shared.Memory, Spill: p.shared.Spill,
+		Sessions: p.sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.memory, Spill: p.spill,
 		Away: p.documents.away, Versions: p.documents.versions, Prepared: p.transactions.prepared, Servers: p.serverStates,
 		Mesh: p.mesh, Registrar: p.registrar, Settings: p.settings, Refused: p.documents.refused, Alarms: p.replication.alarms, DDL: p.documents.unfinishedDDL,
 	})
-	p.documents.answer(p.server)
-	if err := p.listen(); err != nil {
+	p.documents.answer()
+	if err := p.beginStatements(ctx); err != nil {
 		return err
 	}
 	if err := p.beginCalls(); err != nil {
@@ -227,65 +215,14 @@ func (p *Process) setSources(list []backend.DataSource, layouts []*rule.Layout) 
 	return nil
 }
 
-// share builds what all sessions share.
-func (p *Process) share(ctx context.Context) (*session.Server, error) {
-	low := p.servers.oldest()
-	collations, err := readCollations(ctx, p.pools, low.DataSource)
-	if err != nil {
-		return nil, err
-	}
-	c := p.config
-	version, flavour := claimed(c, low)
-	weigher := &weigher{pools: p.pools}
-	keyer := sharding.Keyer{Charset: "utf8mb4", Weigher: weigher, ExactText: flavour.MariaDB}
-	p.catalogs.setLowerCase(p.servers.infos[0].LowerCaseTableNames)
-	p.plans = plancache.New(int(c.PlanCache.Size), (*session.Statement).Size, nil)
-	srv := &session.Server{
-		Catalogs: p.catalogs, Pools: p.pools, Replicas: p.replication.replicas, Cache: p.plans, Meter: p.observer,
-		Planner: &router.Planner{Generators: p.documents.generators(), Keyer: keyer},
-		Keyer:   keyer,
-		Gate:    p.documents.door(),
-		Journal: p.documents.ddl(),
-		Rules:   p.documents.rulesBySQL(),
-		Servers: p.documents.serversBySQL(),
-		Doubts:  txnAdmin{p},
-		Tables:  p.tables(),
-		Log:     p.log, Flavour: flavour, Version: version, OwnVersion: p.servers.ownVersion(version),
-		Collations: collations,
-		Initial:    p.servers.initial(),
-		Memory:     merge.NewBudget(int64(c.Memory.Process), "memory.process", nil),
-		Spill:      spill(c),
-		Config:     sessionConfig(c),
-		Start:      time.Now(),
-	}
-	if err := p.trace(ctx, version); err != nil {
-		return nil, err
-	}
-	if p.tracer != nil {
-		srv.Tracer = p.tracer
-	}
-	if len(c.RPC.Address) > 0 {
-		srv.Ties = callTies{p}
-	}
-	if !p.transactions.none {
-		srv.Transactions, srv.XA = p.transactions.manager, p.transactions.manager
-	}
-	srv.Hostname, err = os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("the machine's name: %w", err)
-	}
-	srv.Init()
-	return srv, nil
-}
-
-// trace begins to send traces, if any are sent. version is the servers' that clients of statements are told; "": there are none.
-func (p *Process) trace(ctx context.Context, version string) (err error) {
+// trace begins to send traces, if any are sent.
+func (p *Process) trace(ctx context.Context) (err error) {
 	c := p.config
 	if c.Tracing.Endpoint == "" {
 		return nil
 	}
 	p.tracer, err = trace.New(ctx, trace.Settings{
-		Endpoint: c.Tracing.Endpoint, TLS: c.Tracing.TLS, OneIn: c.Tracing.OneIn, Instance: c.Instance.Name, Version: version,
+		Endpoint: c.Tracing.Endpoint, TLS: c.Tracing.TLS, OneIn: c.Tracing.OneIn, Instance: c.Instance.Name, Version: version(),
 	})
 	return err
 }
@@ -404,46 +341,6 @@ func clientTLS(c *config.Config) (*tls.Config, error) {
 	return out, nil
 }
 
-// listen opens the listeners and serves them.
-func (p *Process) listen() error {
-	for _, address := range p.config.Listen.Address {
-		network := "tcp"
-		if strings.HasPrefix(address, "/") {
-			network = "unix"
-			if err := removeStaleSocket(address); err != nil {
-				return err
-			}
-		}
-		l, err := net.Listen(network, address)
-		if err != nil {
-			return fmt.Errorf("listen for clients: %w", err)
-		}
-		p.listeners = append(p.listeners, l)
-	}
-	for _, l := range slices.Backward(p.listeners) {
-		if addr, tcp := l.Addr().(*net.TCPAddr); tcp {
-			p.shared.Port = addr.Port
-		}
-	}
-	for _, l := range p.listeners {
-		p.serving.Go(func() error { return p.server.Serve(l) })
-	}
-	return nil
-}
-
-// removeStaleSocket removes the socket file of a process that is gone.
-func removeStaleSocket(path string) error {
-	conn, err := net.Dial("unix", path)
-	if err == nil {
-		_ = conn.Close() // it was only to see who answers
-		return fmt.Errorf("listen for clients: another process answers on %s", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("listen for clients: %w", err)
-	}
-	return nil
-}
-
 // turned is told when a data source goes down and when it is back.
 func (p *Process) turned(dataSource string, why error) {
 	if why != nil {
@@ -454,22 +351,19 @@ func (p *Process) turned(dataSource string, why error) {
 }
 
 // Addr is the address of the first listener of statements; "": there is none.
-func (p *Process) Addr() string {
-	if len(p.listeners) == 0 {
-		return ""
-	}
-	return p.listeners[0].Addr().String()
-}
+func (p *Process) Addr() string { return p.statements.Load().addr() }
 
 // Stop drains and ends the process: clients first, until ctx ends, then what served them.
 func (p *Process) Stop(ctx context.Context) error {
 	var errs []error
 	p.observer.NotReady("draining")
+	p.starting.stop()
+	s := p.statements.Load()
 	if calls := p.calls.Load(); calls != nil {
-		errs = append(errs, calls.stop(ctx, p.server != nil)) // first: a call may still ask for rows
+		errs = append(errs, calls.stop(ctx, s != nil)) // first: a call may still ask for rows
 	}
-	if p.server != nil {
-		errs = append(errs, p.server.Shutdown(ctx), p.serving.Wait())
+	if s != nil {
+		errs = append(errs, s.server.Shutdown(ctx), s.serving.Wait())
 	}
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -495,9 +389,13 @@ func (p *Process) Stop(ctx context.Context) error {
 
 // Ready writes the line that says that statements are accepted, or calls where these are all.
 func (p *Process) Ready(w io.Writer) {
-	if p.server == nil {
-		fmt.Fprintf(w, "ready: calls are accepted on %s\n", strings.Join(p.calls.Load().addrs, ", "))
+	if addr := p.Addr(); addr != "" {
+		fmt.Fprintf(w, "ready: statements are accepted on %s\n", addr)
 		return
 	}
-	fmt.Fprintf(w, "ready: statements are accepted on %s\n", p.Addr())
+	later := ""
+	if p.documents != nil {
+		later = "; statements are not yet"
+	}
+	fmt.Fprintf(w, "ready: calls are accepted on %s%s\n", strings.Join(p.calls.Load().addrs, ", "), later)
 }

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/heddle-mesh/heddle/proxy/server"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 )
 
@@ -46,15 +47,7 @@ func (p *Process) Reload(next *config.Config) error {
 		return err // of a document that was checked: nothing else has to be undone
 	}
 	limitHeap(next)
-	if p.server != nil {
-		p.server.Set(settings)
-		p.shared.SetConfig(sessionConfig(next))
-		p.plans.Resize(int(next.PlanCache.Size))
-		p.shared.Memory.SetLimit(int64(next.Memory.Process))
-		if p.shared.Spill != nil {
-			p.shared.Spill.Quota.SetLimit(spillQuota(next))
-		}
-	}
+	p.reloadStatements(next, settings)
 	for _, change := range config.Diff(was, next) {
 		p.log.Info("the configuration changes", zap.String("field", change.Field.Name), zap.String("from", change.Old), zap.String("to", change.New))
 	}
@@ -63,6 +56,22 @@ func (p *Process) Reload(next *config.Config) error {
 
 // Reloaded has metrics tell how an attempt at a reload ended, also where it failed before there was anything for Reload to put into force.
 func (p *Process) Reloaded(err error) { p.observer.Reloads.Reloaded(err) }
+
+// reloadStatements has statements, also those that begin later, be taken as c says.
+func (p *Process) reloadStatements(c *config.Config, settings server.Settings) {
+	if p.documents == nil {
+		return
+	}
+	p.plans.Resize(int(c.PlanCache.Size))
+	p.memory.SetLimit(int64(c.Memory.Process))
+	if p.spill != nil {
+		p.spill.Quota.SetLimit(spillQuota(c))
+	}
+	if s := p.statements.Load(); s != nil { // else they begin by what holds then
+		s.server.Set(settings)
+		s.shared.SetConfig(sessionConfig(c))
+	}
+}
 
 // reloadDocuments is documents' reload, where there are others than of calls.
 func (p *Process) reloadDocuments(c *config.Config) error {

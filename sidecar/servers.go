@@ -32,39 +32,77 @@ type servers struct {
 	known map[string]bool
 }
 
-// probe asks all data sources and has the pools bring their connections to one of them.
-func (s *servers) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	var failures []error
-	for _, name := range s.pools.Names() {
-		info, err := s.pools.Probe(ctx, name)
-		if err != nil {
-			s.log.Warn("data source does not answer", zap.String("data_source", name), zap.Error(err))
-			failures = append(failures, err)
+// probeWait bounds how long data sources may take to say what they are set to.
+const probeWait = 30 * time.Second
+
+// askAgain is how long after an attempt data sources are asked again of which none answers.
+const askAgain = time.Second
+
+// await returns when the pools bring their connections to what a data source is set to: one that answers, or the one that
+// the configuration names. lacks is told of each attempt for which none did.
+func (s *servers) await(ctx context.Context, lacks func(why error)) error {
+	said := newNotices(s.log)
+	for {
+		why, err := s.probe(ctx, said)
+		if why == nil || err != nil {
+			return err
+		}
+		said.problem("statements, which wait for a data source", why)
+		lacks(why)
+		if err := pause(ctx, askAgain); err != nil {
+			return err
+		}
+	}
+}
+
+// probe asks all data sources at once. lacks is why there is nothing to begin with yet.
+func (s *servers) probe(ctx context.Context, said *notices) (lacks, err error) {
+	names := s.pools.Names()
+	infos, failures := s.ask(ctx, names)
+	var answered []backend.ServerInfo // in the order of the names
+	for i, name := range names {
+		if failures[i] == nil {
+			answered = append(answered, infos[i])
 			continue
 		}
-		s.infos = append(s.infos, info)
+		said.problem("data source "+name+", which does not answer", failures[i])
 	}
-	if len(s.infos) == 0 {
-		return fmt.Errorf("no data source answers: %w", errors.Join(failures...))
+	if len(answered) == 0 {
+		return fmt.Errorf("no data source answers: %w", errors.Join(failures...)), nil
 	}
 	if first := s.config.Server.SettingsOf; first != "" {
-		at := slices.IndexFunc(s.infos, func(i backend.ServerInfo) bool { return i.DataSource == first })
-		if at < 0 {
-			return fmt.Errorf("server.settings_of: data source %s does not answer, or is none: %w", first, errors.Join(failures...))
+		if !slices.Contains(names, first) {
+			return nil, fmt.Errorf("server.settings_of: %s is no data source", first)
 		}
-		s.infos[0], s.infos[at] = s.infos[at], s.infos[0]
+		at := slices.IndexFunc(answered, func(i backend.ServerInfo) bool { return i.DataSource == first })
+		if at < 0 {
+			return fmt.Errorf("server.settings_of: data source %s does not answer: %w", first, failures[slices.Index(names, first)]), nil
+		}
+		answered[0], answered[at] = answered[at], answered[0]
+	}
+	known := map[string]bool{}
+	for _, i := range answered {
+		known[i.DataSource] = true
 	}
 	s.mu.Lock()
-	s.known = map[string]bool{}
-	for _, i := range s.infos {
-		s.known[i.DataSource] = true
-	}
+	s.infos, s.known = answered, known
 	s.mu.Unlock()
-	s.say(s.infos)
-	s.pools.SetBase(backend.BaseOf(&s.infos[0]))
-	return nil
+	s.say(answered)
+	s.pools.SetBase(backend.BaseOf(&answered[0]))
+	return nil, nil
+}
+
+// ask asks data sources what they are set to; of each there is one or the other.
+func (s *servers) ask(ctx context.Context, names []string) ([]backend.ServerInfo, []error) {
+	ctx, cancel := context.WithTimeout(ctx, probeWait)
+	defer cancel()
+	infos, failures := make([]backend.ServerInfo, len(names)), make([]error, len(names))
+	var asking sync.WaitGroup
+	for i, name := range names {
+		asking.Go(func() { infos[i], failures[i] = s.pools.Probe(ctx, name) })
+	}
+	asking.Wait()
+	return infos, failures
 }
 
 // say tells where servers differ, of which the first is the one whose settings all get.
@@ -94,16 +132,19 @@ func (s *servers) met(dataSource string, refused []backend.Refusal) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		info, err := s.pools.Probe(ctx, dataSource)
+		s.mu.Lock()
+		first := s.infos[0]
 		if err != nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
 			delete(s.known, dataSource) // at its next connection
+		}
+		s.mu.Unlock()
+		if err != nil {
 			return
 		}
 		if backend.IsEndpoint(dataSource) {
-			info.Server["read_only"] = s.infos[0].Server["read_only"] // as it should be
+			info.Server["read_only"] = first.Server["read_only"] // as it should be
 		}
-		s.say([]backend.ServerInfo{s.infos[0], info})
+		s.say([]backend.ServerInfo{first, info})
 	})
 }
 

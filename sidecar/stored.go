@@ -66,8 +66,7 @@ type stored struct {
 	running errgroup.Group
 }
 
-// openStore returns when there are rules to serve by: those of the store, or the last good ones while it is away. It
-// waits for the first rules of an empty store.
+// openStore returns when the documents are known: those of the store, or the last good ones while it is away.
 func openStore(ctx context.Context, p *Process) (documents, error) {
 	s := &stored{process: p, log: newNotices(p.log), dir: filepath.Join(p.config.State.Dir, "mesh")}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -245,7 +244,7 @@ func (s *stored) begin(ctx, run context.Context) error {
 	}
 	s.keep("the ranges of ids", func() error { return s.ranges.Run(run, s.keys.Drop) })
 	s.keep("the worker id", func() error { return s.claims.Run(run) })
-	return s.firstRules(ctx)
+	return nil
 }
 
 // keep runs a part until the end.
@@ -285,10 +284,11 @@ func (s *stored) join(ctx context.Context) error {
 	}
 }
 
-// firstRules waits until there are rules, and in mode fence for the permission to serve them.
-func (s *stored) firstRules(ctx context.Context) error {
+// servable implements documents: it waits for the first rules of an empty store, and in mode fence for the permission to serve them.
+func (s *stored) servable(ctx context.Context, lacks func(why error)) error {
 	if len(s.process.pools.Names()) == 0 {
 		s.log.Warn("the store has no rules; waiting for the first")
+		lacks(errors.New("the store has no rules"))
 	}
 	select {
 	case <-s.adoption.first:
@@ -420,7 +420,7 @@ func (s *stored) othersRows(ctx context.Context, name string, t *instanceTable, 
 	return rows
 }
 
-func (s *stored) answer(sessions *server.Server) { s.peers.Serve(local{sessions, s.process}) }
+func (s *stored) answer() { s.peers.Serve(local{s.process}) }
 
 // versions are those of the store.
 func (s *stored) versions() map[string]int64 {

@@ -156,7 +156,7 @@ func (f *files) tables() map[string]sysview.Source {
 	return map[string]sysview.Source{
 		"instances": rowsOf{instanceColumns, func(context.Context) ([]sqltypes.Row, error) {
 			c := f.process.config
-			row := sysview.Cells(c.Instance.Name, address(c), true, true, 0, c.Instance.Zone, labelList(c.Instance.Labels), version(), "", f.process.shared.Start)
+			row := sysview.Cells(c.Instance.Name, address(c), true, true, 0, c.Instance.Zone, labelList(c.Instance.Labels), version(), "", f.process.began)
 			row[4] = nil
 			return []sqltypes.Row{row}, nil
 		}},

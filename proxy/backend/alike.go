@@ -24,13 +24,26 @@ type agreed struct {
 	set     string // the assignments, for one SET
 }
 
-// SetBase has every connection made from now on start with b. It is called before the first loan; later, connections
-// that exist stay what they are until they end.
-func (p *Pools) SetBase(b *Base) { p.dialer.base.Store(b) }
+// SetBase has every connection that is lent from now on have started with b. Those that exist are not lent again; who has one, as recovery
+// may, keeps it.
+func (p *Pools) SetBase(b *Base) {
+	p.dialer.base.Store(b)
+	for _, src := range *p.current.Load() {
+		src.mu.Lock()
+		for _, c := range src.idle.all() {
+			if c.base != b {
+				src.evict(c)
+			}
+		}
+		src.dispatch()
+		src.unlock()
+	}
+}
 
 // alike brings a new connection to what all sessions start with.
 func (p *pool) alike(ctx context.Context, c *Conn) error {
 	base, alone := p.dialer.base.Load(), p.dialer.sources.Load() <= 1
+	c.base = base
 	vars := p.own(base.needed(alone), c.info.Flavour)
 	if len(vars) == 0 {
 		return nil

@@ -33,6 +33,7 @@ type Conn struct {
 	info   Info
 	ds     *DataSource
 	dialer *dialer
+	base   *Base // of what all sessions start with, when it was made
 
 	link   *link
 	net    net.Conn // link, or TLS over it

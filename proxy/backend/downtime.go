@@ -151,6 +151,19 @@ func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
 	return nil, refusal(p.ds.Name, err)
 }
 
+// learn notes what became of a login that is none of the pool's own.
+func (p *pool) learn(ctx context.Context, began time.Duration, err error) {
+	p.mu.Lock()
+	was := p.down.down()
+	defer func() { p.turned(was) }()
+	switch {
+	case err == nil && !p.down.hangs: // that one was let in does not say that statements are answered
+		p.down.succeeded()
+	case err != nil && ctx.Err() == nil:
+		p.down.failed(p.now(), p.now()-began, p.limits.RetryAfter, err)
+	}
+}
+
 // turned unlocks mu, and tells whether the server is down if it was not, and whether it lives if it was down.
 func (p *pool) turned(wasDown bool) {
 	is, last := p.down.down(), p.down.last

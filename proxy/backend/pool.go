@@ -256,7 +256,7 @@ func (p *pool) giveBack(c *Conn) {
 	now := p.now()
 	p.mu.Lock()
 	p.lent.remove(c)
-	if p.draining || p.resting || now >= c.slot.expires || p.open > p.limits.MaxOpen { // those that wait would keep it open
+	if p.draining || p.resting || now >= c.slot.expires || c.base != p.dialer.base.Load() || p.open > p.limits.MaxOpen { // those that wait would keep it open
 		p.open--
 		p.doomed = append(p.doomed, c)
 	} else {

@@ -53,7 +53,9 @@ func (p *Pools) Probe(ctx context.Context, dataSource string) (ServerInfo, error
 	if err != nil {
 		return ServerInfo{}, err
 	}
+	began := src.now()
 	c, err := p.dialer.connect(ctx, src.ds, 0, src.ds.Schema)
+	src.learn(ctx, began, err)
 	if err != nil {
 		return ServerInfo{}, fmt.Errorf("probe: %w", err)
 	}

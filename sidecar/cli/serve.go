@@ -40,6 +40,7 @@ func serveCommand() *cobra.Command {
 		Long: "Serve clients, of statements and of calls (rpc.address), or, with listen.address: [], of calls alone, until SIGTERM or SIGINT; then finish statements and transactions for up to drain.deadline. A second\n" +
 			"signal ends them at once, in order; a third one ends the process wherever it is.\n\n" +
 			"On SIGHUP, and when one of its files changes, the configuration is read again: fields that are live take effect.\n\n" +
+			"A process starts whether or not its data sources answer: it carries calls, and accepts statements as soon as one of them does.\n\n" +
 			"Rules in files that place rows of tables elsewhere than those served last from the same state.dir are refused without\n" +
 			"--force-placement: nothing moves rows.",
 		Args: cobra.NoArgs,

@@ -32,6 +32,7 @@ type Server struct {
 
 	registry *prometheus.Registry
 	why      atomic.Pointer[string]  // it is not ready; nil: it is
+	lacks    atomic.Pointer[string]  // "" and nil: nothing
 	sources  atomic.Pointer[Sources] // nil: not there yet
 	level    atomic.Pointer[LogLevel]
 	listener net.Listener
@@ -90,6 +91,9 @@ func (s *Server) Ready() { s.why.Store(nil) }
 // NotReady has /readyz say why they are not.
 func (s *Server) NotReady(why string) { s.why.Store(&why) }
 
+// Lacks has /readyz say, of a process that is ready for calls, what it cannot do yet; "": nothing.
+func (s *Server) Lacks(what string) { s.lacks.Store(&what) }
+
 // outages are the data sources that are down, and the store of the rules, a sentence each. The process stays ready: what does
 // not need those is answered.
 func (s *Server) outages() []string {
@@ -98,6 +102,9 @@ func (s *Server) outages() []string {
 		return nil
 	}
 	var lines []string
+	if what := s.lacks.Load(); what != nil && *what != "" {
+		lines = append(lines, *what)
+	}
 	if line := from.Away(); line != "" {
 		lines = append(lines, line)
 	}
