@@ -20,6 +20,8 @@ import (
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/heddle-mesh/heddle/sidecar/dev"
 )
 
 // service is a server of gRPC whose methods a test gives.
@@ -48,6 +50,16 @@ func grpcBackend(t *testing.T, addr string, s *service) (*grpc.Server, string) {
 	go func() { _ = srv.Serve(l) }() // until Stop
 	t.Cleanup(srv.Stop)
 	return srv, l.Addr().String()
+}
+
+// aPort is an address whose port outgoing connections are not given: a server that is started again finds it free.
+func aPort(t *testing.T) string {
+	t.Helper()
+	port, err := dev.FreePort(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 func grpcClient(t *testing.T, addr string) testgrpc.TestServiceClient {
@@ -176,7 +188,7 @@ func TestGRPCServerGone(t *testing.T) {
 		<-s.Context().Done()
 		return s.Context().Err()
 	}, unary: func(context.Context) error { return nil }}
-	srv, server := grpcBackend(t, "127.0.0.1:0", s)
+	srv, server := grpcBackend(t, aPort(t), s)
 	addr, _, w := proxy(t, testSettings, to2(server))
 	c := grpcClient(t, addr)
 	stream, err := c.FullDuplexCall(t.Context())
@@ -220,8 +232,8 @@ func TestGRPCServersThatGoAway(t *testing.T) {
 			}
 		}
 	}}
-	one, addr1 := grpcBackend(t, "127.0.0.1:0", s)
-	two, addr2 := grpcBackend(t, "127.0.0.1:0", s)
+	one, addr1 := grpcBackend(t, aPort(t), s)
+	two, addr2 := grpcBackend(t, aPort(t), s)
 	document := fmt.Sprintf("clusters: {web: {protocol: http2, endpoints: [%q, %q]}}\nroutes: [{to: web}]\n", addr1, addr2)
 	addr, _, _ := proxy(t, testSettings, document)
 	ctx, stop := context.WithCancel(t.Context())

@@ -190,6 +190,7 @@ func TestAnEarlyAnswerIsHeard(t *testing.T) {
 			if err != nil {
 				return
 			}
+			t.Cleanup(func() { c.Close() }) // not before: what it has not read would take its answer away
 			_, _ = c.Read(make([]byte, 1000))
 			_, _ = io.WriteString(c, "HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno")
 		}

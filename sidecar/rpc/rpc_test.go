@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -155,6 +156,9 @@ func table(t *testing.T, document string) *route.Table {
 	d, err := route.Parse([]byte(document))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, document)
+	}
+	for _, c := range d.Clusters {
+		c.ConnectTimeout = cmp.Or(c.ConnectTimeout, time.Minute) // which a busy machine may need
 	}
 	return route.Compile(d)
 }
