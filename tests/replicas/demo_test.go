@@ -63,7 +63,7 @@ func TestDemo(t *testing.T) {
 	})
 	say("%5.1fs  the old primary is back, takes writes, and gets none:\n$ heddle rw status; echo $?\n%s%d", time.Since(began).Seconds(), out, code)
 	rejoin(t, c, 0, promoted)
-	m.well(t, c)
+	m.well(t, c, writes)
 	show("somebody has made it follow")
 	next := c.Servers[3-promoted].Addr()
 	say("$ heddle rw promote ds_0 --to %s --yes\n%s", next, m.must(t, "promote", "ds_0", "--to", next, "--yes", "--grace", patience.String(), "--hold", (2*patience).String()))

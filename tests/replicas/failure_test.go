@@ -21,6 +21,7 @@ type load struct {
 	longest time.Duration
 	stop    context.CancelFunc
 	wait    sync.WaitGroup
+	rest    sync.RWMutex // held for writing while no statement is to be under way
 }
 
 // start has workers call step with a number that no other gets. A failed connection is left to the driver, which opens another.
@@ -33,9 +34,11 @@ func start(t *testing.T, h *harness.Heddle, workers int, step func(ctx context.C
 	for w := range workers {
 		l.wait.Go(func() {
 			for n := w; ctx.Err() == nil; n += workers {
+				l.rest.RLock()
 				began := time.Now()
 				err := step(t.Context(), db, n)
 				l.note(time.Since(began), err)
+				l.rest.RUnlock()
 			}
 		})
 	}
