@@ -27,6 +27,12 @@ type load struct {
 // start has workers call step with a number that no other gets. A failed connection is left to the driver, which opens another.
 func start(t *testing.T, h *harness.Heddle, workers int, step func(ctx context.Context, db *sql.DB, n int) error) *load {
 	t.Helper()
+	return startPaced(t, h, workers, 0, step)
+}
+
+// startPaced is start with a pause between two statements of a worker.
+func startPaced(t *testing.T, h *harness.Heddle, workers int, pause time.Duration, step func(ctx context.Context, db *sql.DB, n int) error) *load {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	l := &load{stop: cancel}
 	db := h.Open(t, "root", "", "shop")
@@ -39,6 +45,12 @@ func start(t *testing.T, h *harness.Heddle, workers int, step func(ctx context.C
 				err := step(t.Context(), db, n)
 				l.note(time.Since(began), err)
 				l.rest.RUnlock()
+				if pause > 0 {
+					select {
+					case <-ctx.Done():
+					case <-time.After(pause):
+					}
+				}
 			}
 		})
 	}
