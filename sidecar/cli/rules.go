@@ -34,7 +34,8 @@ func rulesCommand() *cobra.Command {
 		Short: "Look at and change the documents of rules and users that the mesh runs",
 		Long: "Look at and change the documents of rules, one for each logical database, the one of users, and the one of routes, in etcd.\n" +
 			"Exit codes: 0 done, 1 error, 2 somebody else changed the document first, or has a canary of it, 3 the document is wrong, 5 rows would\n" +
-			"not be found (or a canary or a rollback would move some), 6 an instance does not run what is in force.",
+			"not be found (or a canary or a rollback would move some), 6 an instance does not run what is in force\n" +
+			"(status --wait), or none can run what has just come into force (apply, rollback, promote).",
 	}
 	r := &rulesRun{load: storeFlags(cmd), out: outputFlag(cmd)}
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return r.out.check() }

@@ -69,6 +69,8 @@ func (r *rulesRun) apply() *cobra.Command {
 			"from here, and again while the tables are held, whether rows would be looked for where they are not, and the change is refused\n" +
 			"then, or where a data source cannot be asked, unless --force-placement says that somebody moves them. A first document is\n" +
 			"asked about too, but a data source that cannot be asked is only warned of.\n" +
+			"An instance that cannot adopt what has come into force keeps the last good version, and is warned of; if that is so of all that are to\n" +
+			"run it, the exit code is 6.\n" +
 			"--dry-run says which tables and keys would be elsewhere, counts the rows that would be on the wrong shard, and, with\n" +
 			"--statements or --seen, shows which statements would get another plan: those of a file, or those that the instances have run.",
 		Args: cobra.NoArgs,
@@ -115,15 +117,11 @@ func (r *rulesRun) apply() *cobra.Command {
 			if err := r.show(cmd.OutOrStdout(), done); err != nil {
 				return err
 			}
+			var refused []error
 			for i, p := range parts {
-				if err := warnOfRefusals(ctx, a, p.Document, &done[i], cmd.ErrOrStderr()); err != nil {
-					return err
-				}
+				refused = append(refused, warnOfRefusals(ctx, a, p.Document, &done[i], cmd.ErrOrStderr()))
 			}
-			if err := r.warnOfServers(ctx, parts, done, cmd.ErrOrStderr()); err != nil {
-				return err
-			}
-			return warnOfEpoch(ctx, a, cmd.ErrOrStderr())
+			return errors.Join(append(refused, r.warnOfServers(ctx, parts, done, cmd.ErrOrStderr()), warnOfEpoch(ctx, a, cmd.ErrOrStderr()))...)
 		})
 	}
 	return cmd
@@ -132,7 +130,8 @@ func (r *rulesRun) apply() *cobra.Command {
 // refusalWait is how long instances are waited for that have neither adopted nor refused a version.
 const refusalWait = 2 * time.Second
 
-// warnOfRefusals tells of living instances that cannot adopt what has just come into force. Those that are only late are no news.
+// warnOfRefusals tells of living instances that cannot adopt what has just come into force. Those that are only late are no news. That none
+// of those that are to run it can is errBehind: what is in force runs nowhere.
 func warnOfRefusals(ctx context.Context, a *mesh.Admin, doc layout.Document, done *applied, to io.Writer) error {
 	if done.Unchanged {
 		return nil
@@ -154,6 +153,9 @@ func warnOfRefusals(ctx context.Context, a *mesh.Admin, doc layout.Document, don
 		}
 		if !open || time.Now().After(until) {
 			_, err := io.WriteString(to, strings.Join(refusals, ""))
+			if n := meant(done, instances); err == nil && n > 0 && len(refusals) == n {
+				err = nowhere{fmt.Sprintf("%s: version %d runs nowhere: none of the living instances that are to run it can (%d)", doc, version, n)}
+			}
 			return err
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
@@ -161,6 +163,22 @@ func warnOfRefusals(ctx context.Context, a *mesh.Admin, doc layout.Document, don
 		}
 	}
 }
+
+// meant is how many living instances are to run what has come into force.
+func meant(done *applied, instances []admin.InstanceStatus) (n int) {
+	for _, s := range instances {
+		if done.Canary == 0 || slices.Contains(done.Chosen, s.Instance) {
+			n++
+		}
+	}
+	return n
+}
+
+// nowhere is a version in force that no instance can run.
+type nowhere struct{ text string }
+
+func (e nowhere) Error() string        { return e.text }
+func (e nowhere) Is(target error) bool { return target == errBehind }
 
 // warnOfServers tells of new addresses at which nobody answers, or nobody who lets Heddle in.
 func (r *rulesRun) warnOfServers(ctx context.Context, parts []mesh.Part, done []applied, to io.Writer) error {

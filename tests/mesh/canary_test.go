@@ -35,26 +35,39 @@ func (l *lab) must(code int, says []string, args ...string) string {
 	return out
 }
 
-// TestApplyTellsWhoRefuses: whoever applies, or rolls back to, what an instance cannot adopt is told at once, by name and with the reason.
+// TestApplyTellsWhoRefuses: whoever applies, rolls back to or promotes what an instance cannot adopt is told at once, by name and with the
+// reason, and by the exit code where no instance can.
 func TestApplyTellsWhoRefuses(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
 	l.start("a", "")
 	l.start("b", "")
 	secret := strings.Replace(l.rules(""), "{user: root}", `{user: root, password: "env:HEDDLE_IS_NOT_SET"}`, 1)
-	refuses := func(out string, kept int) {
+	refuses := func(out string, version, kept int, who ...string) {
 		t.Helper()
-		for _, name := range []string{"a", "b"} {
-			if want := fmt.Sprintf("rules/%s: %s does not run version 2, and keeps version %d: invalid version: data source ds_0: secret env:HEDDLE_IS_NOT_SET", l.database, name, kept); !strings.Contains(out, want) {
+		for _, name := range who {
+			if want := fmt.Sprintf("rules/%s: %s does not run version %d, and keeps version %d: invalid version: data source ds_0: secret env:HEDDLE_IS_NOT_SET", l.database, name, version, kept); !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s", want, out)
 			}
 		}
+		if n := strings.Count(out, "does not run version"); n != len(who) {
+			t.Errorf("%d instances are told of, not %d:\n%s", n, len(who), out)
+		}
 	}
-	refuses(l.must(0, []string{"version 2 is in force"}, "apply", "-f", l.file(secret)), 1)
-	if out := l.must(0, []string{"version 3 is in force"}, "apply", "-f", l.file(l.rules(""))); strings.Contains(out, "does not run") {
-		t.Errorf("a version that all adopt: %s", out)
+	nowhere := func(version, n int) string {
+		return fmt.Sprintf("rules/%s: version %d runs nowhere: none of the living instances that are to run it can (%d)", l.database, version, n)
 	}
-	refuses(l.must(0, []string{"version 2 is in force"}, "rollback", l.database, "--to", "2"), 3)
+	refuses(l.must(6, []string{"version 2 is in force", nowhere(2, 2)}, "apply", "-f", l.file(secret)), 2, 1, "a", "b")
+	refuses(l.must(0, []string{"version 3 is in force"}, "apply", "-f", l.file(l.rules(""))), 3, 3)
+	refuses(l.must(6, []string{"version 2 is in force", nowhere(2, 2)}, "rollback", l.database, "--to", "2"), 2, 3, "a", "b")
+	l.must(0, nil, "rollback", l.database, "--to", "3")
+	refuses(l.must(6, []string{nowhere(4, 1)}, "apply", "-f", l.file(secret+"# tried\n"), "--canary", "instance=b"), 4, 3, "b")
+	refuses(l.must(6, []string{"version 4 is in force", nowhere(4, 2)}, "promote", l.database, "--force"), 4, 3, "a", "b")
+	l.must(0, nil, "rollback", l.database, "--to", "3")
+	knows := l.options("c", "")
+	knows.Env = []string{"HEDDLE_IS_NOT_SET=a password"}
+	env.Heddle(t, knows)
+	refuses(l.must(0, []string{"version 2 is in force"}, "rollback", l.database, "--to", "2"), 2, 3, "a", "b")
 }
 
 // file writes a document for the command line.

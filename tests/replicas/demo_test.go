@@ -31,7 +31,8 @@ func TestDemo(t *testing.T) {
 	m.well(t, c)
 	acks := &acknowledged{ids: map[int]bool{}}
 	const workers = 4
-	writes, reads := start(t, h, workers, acks.write), start(t, h, 2, readNotes)
+	// Replicas keep up with such a rate on a machine that has much else to do: else no switch comes near its end.
+	writes, reads := startPaced(t, h, workers, 10*time.Millisecond, acks.write), start(t, h, 2, readNotes)
 	show := func(what string) {
 		writes.more(t, 20)
 		w, r := writes.snapshot(), reads.snapshot()
@@ -57,13 +58,16 @@ func TestDemo(t *testing.T) {
 	eventually(t, "the alarm", func() bool { return strings.Contains(h.Log(), "takes writes beside the primary") })
 	var out string
 	var code int
-	eventually(t, "the command sees it too", func() bool {
+	// A primary of MySQL's is back with what it was writing at its end. Who has not seen that another was the primary since cannot tell which is it.
+	if !within(time.Minute, 20*time.Millisecond, func() bool {
 		out, code = m.command(t, "status")
-		return code == 7 && strings.Contains(out, "takes writes beside the primary")
-	})
+		return code == 7 && (strings.Contains(out, "takes writes beside the primary") || c.Words.MySQL && strings.Contains(out, "two primaries"))
+	}) {
+		t.Fatalf("the command does not see it: exit code %d\n%s", code, out)
+	}
 	say("%5.1fs  the old primary is back, takes writes, and gets none:\n$ heddle rw status; echo $?\n%s%d", time.Since(began).Seconds(), out, code)
 	rejoin(t, c, 0, promoted)
-	m.well(t, c)
+	m.well(t, c, writes)
 	show("somebody has made it follow")
 	next := c.Servers[3-promoted].Addr()
 	say("$ heddle rw promote ds_0 --to %s --yes\n%s", next, m.must(t, "promote", "ds_0", "--to", next, "--yes", "--grace", patience.String(), "--hold", (2*patience).String()))

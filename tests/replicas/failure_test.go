@@ -21,10 +21,17 @@ type load struct {
 	longest time.Duration
 	stop    context.CancelFunc
 	wait    sync.WaitGroup
+	rest    sync.RWMutex // held for writing while no statement is to be under way
 }
 
 // start has workers call step with a number that no other gets. A failed connection is left to the driver, which opens another.
 func start(t *testing.T, h *harness.Heddle, workers int, step func(ctx context.Context, db *sql.DB, n int) error) *load {
+	t.Helper()
+	return startPaced(t, h, workers, 0, step)
+}
+
+// startPaced is start with a pause between two statements of a worker.
+func startPaced(t *testing.T, h *harness.Heddle, workers int, pause time.Duration, step func(ctx context.Context, db *sql.DB, n int) error) *load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	l := &load{stop: cancel}
@@ -33,9 +40,17 @@ func start(t *testing.T, h *harness.Heddle, workers int, step func(ctx context.C
 	for w := range workers {
 		l.wait.Go(func() {
 			for n := w; ctx.Err() == nil; n += workers {
+				l.rest.RLock()
 				began := time.Now()
 				err := step(t.Context(), db, n)
 				l.note(time.Since(began), err)
+				l.rest.RUnlock()
+				if pause > 0 {
+					select {
+					case <-ctx.Done():
+					case <-time.After(pause):
+					}
+				}
 			}
 		})
 	}

@@ -199,7 +199,7 @@ func TestInstanceDiesInSwitch(t *testing.T) {
 	}
 	v := &mortal{m: m, name: "mortal", set: account, acks: acks}
 	v.live(t)
-	primary := m.well(t, c)
+	primary := m.well(t, c, append(others, v.writes)...)
 	for _, f := range fates {
 		began, to := time.Now(), (primary+1)%3
 		err := f.strike(t, m, v, c.Servers[to].Addr())
@@ -215,7 +215,7 @@ func TestInstanceDiesInSwitch(t *testing.T) {
 		case err != nil:
 			t.Fatalf("%s: %v", f, err)
 		}
-		if primary = m.well(t, c); primary != to {
+		if primary = m.well(t, c, append(others, v.writes)...); primary != to {
 			t.Fatalf("%s: the primary is %d, want %d; %v", f, primary, to, err)
 		}
 		t.Logf("%s: over after %v, undone: %v", f, took.Round(time.Millisecond), undone)
@@ -261,7 +261,7 @@ func TestSuccessorDiesInSwitch(t *testing.T) {
 	writes := start(t, h, 3, acks.from(1_000_000))
 	v := &mortal{m: m, name: "mortal", set: account, acks: acks}
 	v.live(t)
-	primary := m.well(t, c)
+	primary := m.well(t, c, writes, v.writes)
 	for _, d := range deaths {
 		began, to := time.Now(), (primary+1)%3
 		err := m.attempt(t, c.Servers[to].Addr(), d.of, func(f *sidecar.Fleet) error {
@@ -275,7 +275,7 @@ func TestSuccessorDiesInSwitch(t *testing.T) {
 		v.die(t)
 		v.live(t)
 		m.over(t)
-		primary = m.well(t, c)
+		primary = m.well(t, c, writes, v.writes)
 		t.Logf("the conductor died before %s, and then its successor: all was well after %v, and the primary %d, wanted %d",
 			d.of, time.Since(began).Round(time.Millisecond), primary, to)
 	}
