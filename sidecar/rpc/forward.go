@@ -90,18 +90,15 @@ func (x *call1) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (go
 	began := time.Now()
 	e.Load.Begin()
 	defer func() { e.Load.End(time.Since(began)) }()
-	server, _ := up.State.(*http1.Conn)
-	if server == nil {
-		server = http1.NewConn(up.Conn)
-		up.State = server
-	}
+	l := lineOf(up)
 	if !x.conn.holds(up.Conn) {
 		_ = up.Close() // the call is cut
 		return false, nil
 	}
 	defer x.conn.holds(nil)
 	t := &x.conn.transfer
-	*t = transfer{call1: x, up: up, server: server, used: used, from: x.conn.client.Mark(), response: http1.Response{Head: http1.Head{Fields: t.response.Fields[:0]}}}
+	l.response.Fields = t.response.Fields[:0]
+	*t = transfer{call1: x, line: l, used: used, from: x.conn.client.Mark()}
 	defer t.finish()
 	body, from := x.body, x.conn.client.Mark()
 	goesOn, failed = t.run()
@@ -120,14 +117,11 @@ func (t *transfer) whole() bool { return t.sending == nil && !t.begun && !t.part
 type transfer struct {
 	*call1
 	sender
-	up       *upstream.Conn
-	server   *http1.Conn
+	line
 	used     bool
-	response http1.Response
-	from     int    // the client's mark before its body
-	rival    *rival // whose connection it is; nil: it is the one that it began with
-	parted   bool   // the body did not wait as a whole
-	reusable bool   // the connection, when all is over
+	from     int  // the client's mark before its body
+	parted   bool // the body did not wait as a whole
+	reusable bool // the connection, when all is over
 }
 
 // finish gives the connection back or ends it.

@@ -87,13 +87,16 @@ func (x *call2) try1(pipe *http2.Pipe) {
 // transfer1 is a call by HTTP/2 on its way over a connection of HTTP/1.
 type transfer1 struct {
 	*call2
+	line
 	pipe     *http2.Pipe
-	server   *http1.Conn
 	used     bool
-	response http1.Response
 	sent     chan error  // of the body
 	taken    atomic.Bool // all of it has come
 	reusable bool
+
+	// call2.mu guards what follows.
+	body    bodyState
+	awaited bool // its end: whoever reads the answer is to be woken then
 }
 
 // exchange1 sends the call on a connection and passes the answer on. With a failure nothing has reached the client.
@@ -101,28 +104,23 @@ func (x *call2) exchange1(e *upstream.Endpoint, up *upstream.Conn, used bool, pi
 	began := time.Now()
 	e.Load.Begin()
 	defer func() { e.Load.End(time.Since(began)) }()
-	server, _ := up.State.(*http1.Conn)
-	if server == nil {
-		server = http1.NewConn(up.Conn)
-		up.State = server
-	}
-	x.mu.Lock()
-	gone := x.gone
-	x.server1 = up.Conn
-	x.mu.Unlock()
-	t := &transfer1{call2: x, pipe: pipe, server: server, used: used, sent: make(chan error, 1)}
+	t := &transfer1{call2: x, line: lineOf(up), pipe: pipe, used: used, sent: make(chan error, 1)}
 	failed := &failure{why: "the client gave up"}
-	if gone == nil {
+	if x.holds(up.Conn) {
 		failed = t.run()
 	}
 	x.mu.Lock()
-	x.server1, gone = nil, x.gone
+	gone := x.gone
+	x.server1 = nil
 	x.mu.Unlock()
-	server.Release()
+	t.server.Release()
+	if t.rival != nil {
+		t.rival.unload()
+	}
 	if t.reusable && gone == nil {
-		up.Put()
+		t.up.Put()
 	} else {
-		_ = up.Close() // whatever was to come on it has come
+		_ = t.up.Close() // whatever was to come on it has come
 	}
 	if gone != nil {
 		x.mu.Lock()
@@ -146,16 +144,21 @@ func (t *transfer1) run() (failed *failure) {
 	head, chunked := t.appendRequest1(t.server.Out())
 	t.server.Written(head)
 	if t.whole {
+		t.body = bodySent
 		t.sent <- nil
 		if err := t.server.Flush(); err != nil {
 			return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used, sent: true, fault: !t.used, cause: cause{reset: true}}
 		}
 	} else {
-		go func() { t.sent <- t.sendBody(chunked) }()
+		go func() {
+			err := t.sendBody(chunked)
+			t.gave(err)
+			t.sent <- err
+		}()
 		defer t.stop()
 	}
 	for {
-		if failed := t.readHead(); failed != nil {
+		if failed := t.await(); failed != nil {
 			return failed
 		}
 		if t.response.Status == http.StatusSwitchingProtocols {
@@ -203,6 +206,7 @@ func (t *transfer1) sendBody(chunked bool) error {
 			}
 			return err
 		}
+		t.keeps(p)
 		if chunked && len(p) > 0 {
 			t.server.Written(strconv.AppendUint(t.server.Out(), uint64(len(p)), 16))
 			p = append(p, "\r\n"...)
@@ -217,6 +221,7 @@ func (t *transfer1) sendBody(chunked bool) error {
 			out := append(t.server.Out(), "0\r\n"...)
 			for _, f := range t.pipe.End() {
 				if mayTrail(f.Name) {
+					t.call2.parted = true
 					out = appendLine(out, f.Name, f.Value)
 				}
 			}
@@ -228,14 +233,26 @@ func (t *transfer1) sendBody(chunked bool) error {
 	}
 }
 
+// keeps keeps what is sent of a body, where a second server may get it too.
+func (t *transfer1) keeps(p []byte) {
+	if t.hedging.by == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keep(p)
+}
+
 // readHead reads the head of an answer.
 func (t *transfer1) readHead() *failure {
-	err := t.server.SetReadDeadline(t.tryBy)
+	_ = t.server.SetReadDeadline(t.tryBy) // fails only on a closed connection
+	return t.takeHead()
+}
+
+// takeHead is readHead once the connection knows by when.
+func (t *transfer1) takeHead() *failure {
 	silent := true
-	var head []byte
-	if err == nil {
-		head, err = t.server.ReadHead(maxAnswerHead, func() error { silent = false; return nil })
-	}
+	head, err := t.server.ReadHead(maxAnswerHead, func() error { silent = false; return nil })
 	again := silent && t.used && t.whole && safe(t.method)
 	switch {
 	case err == nil:

@@ -19,7 +19,19 @@ import (
 type transfer2 struct {
 	*call1
 	sender
-	pipe *http2.Pipe
+	pipe   *http2.Pipe
+	empty  bool          // there is no body
+	fields []http2.Field // that were sent, where a second server may get them too
+	kept   []byte        // likewise, of the body; to be read once all has been sent
+	parted bool          // not all of the body is kept
+	rival  *rival        // whose stream it is; nil: it is the one that it began with
+}
+
+// head2 is the head of an answer; end says that nothing comes behind it.
+type head2 struct {
+	status int
+	fields []http2.Field
+	end    bool
 }
 
 // exchange2 sends the call to an endpoint and passes the answer on. With a failure nothing has reached the client.
@@ -30,9 +42,8 @@ func (x *call1) exchange2(e *upstream.Endpoint) (goesOn bool, failed *failure) {
 	case isGRPC(string(contentType)):
 		return false, &failure{status: http.StatusHTTPVersionNotSupported, why: "gRPC is spoken by HTTP/2"}
 	}
-	empty := x.body.Kind == http1.Empty
-	t := &transfer2{call1: x, pipe: http2.NewPipe()}
-	s, failed := t.open(e, empty)
+	t := &transfer2{call1: x, pipe: http2.NewPipe(), empty: x.body.Kind == http1.Empty}
+	s, failed := t.open(e)
 	if failed != nil {
 		return false, failed
 	}
@@ -40,26 +51,30 @@ func (x *call1) exchange2(e *upstream.Endpoint) (goesOn bool, failed *failure) {
 	began := time.Now()
 	e.Load.Begin()
 	defer func() { e.Load.End(time.Since(began)) }()
-	defer t.finish(s)
+	defer t.finish()
 	if !x.conn.holds(t.pipe) {
 		return false, nil // the call is cut
 	}
 	defer x.conn.holds(nil)
 	s.Conn().Flush()
-	if !empty {
+	if !t.empty {
 		t.sendBody()
 	}
-	return t.run(e, empty)
+	return t.run(e)
 }
 
 // open opens a stream on one of the endpoint's connections.
-func (t *transfer2) open(e *upstream.Endpoint, empty bool) (*http2.Stream, *failure) {
+func (t *transfer2) open(e *upstream.Endpoint) (*http2.Stream, *failure) {
 	for {
 		shared, err := e.Share(t.deadline, t.server.done, t.server.connect2(e))
 		if err != nil {
 			return nil, t.unreached(e, err)
 		}
-		if s, ok := shared.(*http2.Conn).Open(t.request2(), empty, t.pipe); ok {
+		fields := t.request2()
+		if s, ok := shared.(*http2.Conn).Open(fields, t.empty, t.pipe); ok {
+			if t.hedging.by != nil {
+				t.fields = fields
+			}
 			return s, nil
 		}
 	}
@@ -67,56 +82,72 @@ func (t *transfer2) open(e *upstream.Endpoint, empty bool) (*http2.Stream, *fail
 
 // sendBody has a goroutine send the body, so that a server that answers before it has read all is heard.
 func (t *transfer2) sendBody() {
-	t.sending = make(chan error, 1)
-	client, body, patience := t.conn.client, t.body, t.server.settings.Load().Silence
+	sending := make(chan error, 1)
+	t.sending = sending
+	client, body, pipe, patience := t.conn.client, t.body, t.pipe, t.server.settings.Load().Silence
 	// The head's bytes are overwritten from here on; what is asked of it still are the method and the version.
 	t.request.Method = []byte(t.done.Method)
 	t.method = t.request.Method
 	t.request.Fields = t.request.Fields[:0]
 	go func() {
-		trailers, err := content(client, &body, func(p []byte, end bool) error { return t.pipe.Send(p, end, patience) })
+		trailers, err := content(client, &body, func(p []byte, end bool) error {
+			t.keep(p)
+			return pipe.Send(p, end, patience)
+		})
 		if err == nil && body.Kind == http1.Chunked {
-			t.pipe.SendTrailers(trailers)
+			t.parted = t.parted || trailers != nil
+			pipe.SendTrailers(trailers)
 		}
 		var refused *http2.Error
 		if err != nil && !errors.As(err, &refused) { // the client's fault: its answer is not worth waiting for
-			_ = t.pipe.Close()
+			_ = pipe.Close()
 		}
-		t.sending <- err
+		sending <- err
+		pipe.Wake()
 	}()
 }
 
+// keep keeps what is sent of the body, where a second server may get it too.
+func (t *transfer2) keep(p []byte) {
+	if t.parted = t.parted || t.hedging.by == nil || len(t.kept)+len(p) > mostKept; !t.parted {
+		t.kept = append(t.kept, p...)
+	}
+}
+
 // finish ends the stream, if it is not over, and the sending of a body that nobody waits for.
-func (t *transfer2) finish(s *http2.Stream) {
+func (t *transfer2) finish() {
 	_ = t.pipe.Close()
+	if t.rival != nil {
+		t.rival.unload()
+	}
 	if t.sending != nil {
 		_ = t.conn.client.Conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
 		<-t.sending
 	}
 }
 
-func (t *transfer2) run(e *upstream.Endpoint, empty bool) (goesOn bool, failed *failure) {
+func (t *transfer2) run(e *upstream.Endpoint) (goesOn bool, failed *failure) {
 	client := t.conn.client
 	for {
 		t.conn.waits(true)
-		status, fields, end, err := t.pipe.Answer(t.tryBy)
+		h, failed := t.await(e)
 		if !t.conn.waits(false) {
 			t.begun = true // nobody is there to be told
 			return false, &failure{why: "the client has left"}
 		}
-		if err != nil {
-			return false, t.lost(e, err, empty)
+		if failed != nil {
+			return false, failed
 		}
-		if t.tryAgain(cause{status: status}, empty && !t.begun) {
-			return false, &failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true}
+		if t.tryAgain(cause{status: h.status}, t.empty && !t.begun) {
+			return false, &failure{status: h.status, why: "the server answered " + strconv.Itoa(h.status), fault: true, repeat: true}
 		}
-		if status >= 200 {
-			return t.reply(status, fields, end)
+		if h.status >= 200 {
+			return t.reply(h.status, h.fields, h.end)
 		}
 		if t.request.Minor == 0 {
 			continue // such a client knows of none
 		}
-		client.Written(append(t.appendFields(appendStatusCode(client.Out(), status), fields), "\r\n"...))
+		client.Written(append(t.appendFields(appendStatusCode(client.Out(), h.status), h.fields), "\r\n"...))
 		t.begun = true
 		if err := client.Flush(); err != nil {
 			return false, &failure{why: "the client: " + err.Error()}
@@ -125,7 +156,7 @@ func (t *transfer2) run(e *upstream.Endpoint, empty bool) (goesOn bool, failed *
 }
 
 // lost is why an answer did not come.
-func (t *transfer2) lost(e *upstream.Endpoint, err error, empty bool) *failure {
+func (t *transfer2) lost(e *upstream.Endpoint, err error) *failure {
 	if t.sending != nil {
 		select {
 		case sent := <-t.sending:
@@ -148,7 +179,7 @@ func (t *transfer2) lost(e *upstream.Endpoint, err error, empty bool) *failure {
 	}
 	f := &failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true, cause: cause{reset: true}}
 	var ended *http2.Error
-	if !errors.As(err, &ended) || !empty || t.begun {
+	if !errors.As(err, &ended) || !t.empty || t.begun {
 		return f
 	}
 	if ended.Unsent {

@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ type Pipe struct {
 	trailers []Field
 	unsent   int
 	err      *Error
+	woken    bool // whoever waits for an answer is to look elsewhere
 }
 
 // answer is a head that has come.
@@ -46,6 +48,17 @@ func (p *Pipe) note(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
+}
+
+// ErrWoken is that nothing has come, and Wake was called.
+var ErrWoken = errors.New("there is something else to look at")
+
+// Wake has Answer return ErrWoken once, if neither an answer has come nor the stream has ended.
+func (p *Pipe) Wake() {
+	p.mu.Lock()
+	p.woken = true
+	p.mu.Unlock()
+	p.note(p.come)
 }
 
 // MostInterim is how many answers that others follow (1xx) a call may have.
@@ -136,10 +149,14 @@ func (p *Pipe) Answer(deadline time.Time) (status int, fields []Field, end bool,
 			p.mu.Unlock()
 			return a.status, a.fields, end, nil
 		}
-		failed := p.err
+		failed, woken := p.err, p.woken
+		p.woken = false
 		p.mu.Unlock()
-		if failed != nil {
+		switch {
+		case failed != nil:
 			return 0, nil, false, failed
+		case woken:
+			return 0, nil, false, ErrWoken
 		}
 		if err := wait(p.come, deadline); err != nil {
 			return 0, nil, false, err

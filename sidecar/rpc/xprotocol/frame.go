@@ -211,7 +211,13 @@ func (p *Protocol) tell(l *layout, out []byte, from int, sizes [maxParts]int) ([
 		all += n
 	}
 	var values [maxParts + 1]uint64
-	for start, before := l.head, -1; start != before; { // the length of a frame may be of variable length too
+	least := l.head
+	for i := range l.lengths {
+		if l.lengths[i].varint != fixed {
+			least++ // it has a byte at least
+		}
+	}
+	for start, before := least, -1; start != before; { // the length of a frame may be of variable length too
 		before = start
 		start = l.head
 		for i := range l.lengths {

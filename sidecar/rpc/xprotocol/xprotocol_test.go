@@ -496,3 +496,38 @@ func FuzzFrame(f *testing.F) {
 		}
 	})
 }
+
+// A length of a whole frame may count only what stands behind itself; so it is 0 where there is nothing, and as long as its own bytes let it be.
+func TestVarintsOfWhatIsBehindThem(t *testing.T) {
+	p, problems := compiled(t, `
+magic: "c7"
+head: 12
+lengths: [{varint: leb128, of: frame, adds: -13}]
+id: {at: 4, width: 4}
+kind: {at: 1, width: 1, request: [1], answer: [2], heartbeat: [3], heartbeat_answer: [4]}
+service: com.shop.Stock
+`)
+	if p == nil {
+		t.Fatal(problems)
+	}
+	beat := p.AppendHeartbeat(nil, 7)
+	if len(beat) != 13 || beat[12] != 0 {
+		t.Errorf("a frame with nothing behind its length is %x", beat)
+	}
+	for _, body := range []int{0, 1, 127} {
+		f := append(append(slices.Clone(beat[:12]), byte(body)), make([]byte, body)...)
+		if got, size, err := p.Split(append(slices.Clone(f), beat...), 1<<20); err != nil || size != len(f) || !bytes.Equal(got, f) {
+			t.Errorf("of %d bytes: %x, %d, %v", body, got, size, err)
+		}
+	}
+	if _, problems := compiled(t, `
+magic: "c7"
+head: 12
+lengths: [{varint: leb128, of: frame, adds: -14}]
+id: {at: 4, width: 4}
+kind: {at: 1, width: 1, request: [1], answer: [2]}
+service: com.shop.Stock
+`); len(problems) == 0 {
+		t.Error("a frame that would be longer than it is can be told")
+	}
+}
