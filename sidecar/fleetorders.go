@@ -90,8 +90,9 @@ func ServerName(i int) string {
 // ErrPrimary is a server that cannot be taken away, for it has the writes.
 var ErrPrimary = errors.New("it takes the writes: move them first, with heddle rw promote")
 
-// Bereft names the data sources that would have no replica to read if servers were taken away; it is ErrPrimary for one that has the writes.
-func Bereft(servers []Named, views []topology.View) (last []string, err error) {
+// bereft names the data sources that would have no replica to read if servers were taken away, by what is seen of them and what has been said
+// since; it is ErrPrimary for one that has the writes.
+func bereft(servers []Named, views []topology.View, said orders) (last []string, err error) {
 	for i := range views {
 		v := &views[i]
 		taken, rest := 0, 0
@@ -102,7 +103,7 @@ func Bereft(servers []Named, views []topology.View) (last []string, err error) {
 				return nil, fmt.Errorf("%s/%s: %w", v.DataSource, m.Address, ErrPrimary)
 			case goes:
 				taken++
-			case !m.Primary && m.State == topology.Up:
+			case !m.Primary && m.State == topology.Up && !takesAway(said.of(v.DataSource, m.Address)):
 				rest++
 			}
 		}
@@ -112,6 +113,9 @@ func Bereft(servers []Named, views []topology.View) (last []string, err error) {
 	}
 	return last, nil
 }
+
+// takesAway says whether a server is not read because of an order.
+func takesAway(o layout.Order) bool { return o.State == layout.Drained || o.State == layout.Disabled }
 
 // BehindOrders names the instances that do not do yet as was said of servers at a revision, with why.
 func BehindOrders(living []string, seen []layout.SeenBy, servers []Named, said string, revision int64) (out []string) {
@@ -141,13 +145,42 @@ func BehindOrders(living []string, seen []layout.SeenBy, servers []Named, said s
 
 // Order changes what is said of servers, all or none, and returns the revision. A record that another changes meanwhile is changed anew.
 func (f *Fleet) Order(ctx context.Context, servers []Named, change func(*layout.Order)) (int64, error) {
+	return f.order(ctx, servers, servers, change, func(orders) error { return nil })
+}
+
+// Take is Order of servers that are to be read no more, by views. may is asked with the data sources that would have no replica left, if there are
+// any: of two that take one of the last two replicas each at the same time, the later one is asked.
+func (f *Fleet) Take(ctx context.Context, servers []Named, views []topology.View, change func(*layout.Order), may func(last []string) error) (int64, error) {
+	all := slices.Clone(servers)
+	for i := range views {
+		v := &views[i]
+		if !slices.ContainsFunc(servers, func(n Named) bool { return n.DataSource == v.DataSource }) {
+			continue
+		}
+		for k := range v.Members {
+			if n := (Named{v.DataSource, v.Members[k].Address}); !slices.Contains(all, n) {
+				all = append(all, n)
+			}
+		}
+	}
+	return f.order(ctx, all, servers, change, func(said orders) error {
+		last, err := bereft(servers, views, said)
+		if err == nil && len(last) > 0 {
+			err = may(last)
+		}
+		return err
+	})
+}
+
+// order changes what is said of servers while nothing else is said of all, which these are among. may is asked each time with what is said.
+func (f *Fleet) order(ctx context.Context, all, servers []Named, change func(*layout.Order), may func(said orders) error) (int64, error) {
 	if f.store == nil {
 		return 0, ErrNoStore
 	}
 	for range 10 {
 		var conds []store.Cond
-		var ops []store.Op
-		for _, n := range servers {
+		said := orders{}
+		for _, n := range all {
 			kv, err := store.GetOrZero(ctx, f.store, layout.OrderKey(n.DataSource, n.Server))
 			if err != nil {
 				return 0, fmt.Errorf("read the order for %s: %w", n, err)
@@ -159,17 +192,19 @@ func (f *Fleet) Order(ctx context.Context, servers []Named, change func(*layout.
 				}
 			}
 			o.DataSource, o.Server = n.DataSource, n.Server
-			change(&o)
+			said.set(o)
 			conds = append(conds, store.Unchanged(kv))
-			if o.Empty() {
-				ops = append(ops, store.Delete(kv.Key))
-				continue
-			}
-			text, err := o.Encode()
+		}
+		if err := may(said); err != nil {
+			return 0, err
+		}
+		var ops []store.Op
+		for _, n := range servers {
+			op, err := changed(said.of(n.DataSource, n.Server), change)
 			if err != nil {
 				return 0, err
 			}
-			ops = append(ops, store.Put(kv.Key, text))
+			ops = append(ops, op)
 		}
 		res, err := f.store.Txn(ctx, conds, ops)
 		if err != nil {
@@ -180,6 +215,16 @@ func (f *Fleet) Order(ctx context.Context, servers []Named, change func(*layout.
 		}
 	}
 	return 0, errors.New("write the orders: others change them all the time")
+}
+
+// changed writes a record as change has it.
+func changed(o layout.Order, change func(*layout.Order)) (store.Op, error) {
+	key := layout.OrderKey(o.DataSource, o.Server)
+	if change(&o); o.Empty() {
+		return store.Delete(key), nil
+	}
+	text, err := o.Encode()
+	return store.Put(key, text), err
 }
 
 // Look has the instances tell what they see of servers until ctx ends, or told says that it is enough: it is called with what the

@@ -21,19 +21,17 @@ func (o serverOrders) Enable(ctx context.Context, by, dataSource, server string,
 	if err != nil {
 		return nil, sqlerr.RuleRefused(err.Error())
 	}
-	said := "enabled"
-	if !enable {
+	said, fleet := "enabled", &Fleet{store: o.stored.store}
+	change := func(was *layout.Order) { command(was, by, enable) }
+	var revision int64
+	if enable {
+		revision, err = fleet.Order(ctx, []Named{n}, change)
+	} else {
 		said = layout.Disabled
-		last, err := Bereft([]Named{n}, views)
-		if err == nil && len(last) > 0 {
-			err = errors.New("no replica of " + dataSource + " would be left to be read; if that is meant: `heddle rw disable " + n.String() + " --yes`")
-		}
-		if err != nil {
-			return nil, sqlerr.RuleRefused(err.Error())
-		}
+		revision, err = fleet.Take(ctx, []Named{n}, views, change, func([]string) error {
+			return errors.New("no replica of " + dataSource + " would be left to be read; if that is meant: `heddle rw disable " + n.String() + " --yes`")
+		})
 	}
-	fleet := &Fleet{store: o.stored.store}
-	revision, err := fleet.Order(ctx, []Named{n}, func(was *layout.Order) { command(was, by, enable) })
 	if errors.Is(err, store.ErrUnavailable) {
 		return nil, sqlerr.RulesUnreached(err.Error())
 	}

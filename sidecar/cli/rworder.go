@@ -24,6 +24,7 @@ var errSayYes = errors.New("nobody is at the terminal to be asked: give --yes if
 type ordering struct {
 	reason, author string
 	yes            bool
+	confirmed      []string // data sources of which the last replica may go
 	wait           time.Duration
 }
 
@@ -53,16 +54,13 @@ func (r *rwRun) take(verb, state string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := o.mayTake(cmd, servers, views); err != nil {
-				return err
-			}
-			revision, err := fleet.Order(ctx, servers, func(was *layout.Order) {
+			revision, err := fleet.Take(ctx, servers, views, func(was *layout.Order) {
 				was.By, was.At = authorOr(o.author), time.Now().UTC()
 				if was.State != state {
 					was.State, was.Since = state, was.At
 				}
 				was.Reason = o.reason
-			})
+			}, func(last []string) error { return o.mayTake(cmd, last) })
 			if err != nil {
 				return err
 			}
@@ -151,13 +149,16 @@ func named(ctx context.Context, fleet *sidecar.Fleet, args []string) (servers []
 	return servers, views, nil
 }
 
-// mayTake refuses to take a primary away, and asks before the last replica goes.
-func (o *ordering) mayTake(cmd *cobra.Command, servers []sidecar.Named, views []topology.View) error {
-	last, err := sidecar.Bereft(servers, views)
-	if err != nil || len(last) == 0 {
-		return err
+// mayTake asks before the last replica goes, once for the same ones.
+func (o *ordering) mayTake(cmd *cobra.Command, last []string) error {
+	if slices.Equal(o.confirmed, last) {
+		return nil
 	}
-	return confirmOrYes(cmd, o.yes, "No replica of "+strings.Join(last, ", ")+" is left to be read: all reads go to the primary, or fail, as the rules say")
+	err := confirmOrYes(cmd, o.yes, "No replica of "+strings.Join(last, ", ")+" is left to be read: all reads go to the primary, or fail, as the rules say")
+	if err == nil {
+		o.confirmed = last
+	}
+	return err
 }
 
 // confirmOrYes is confirm where no other flag says that it is meant.

@@ -46,10 +46,10 @@ func newCalls() *Calls {
 			Name: "heddle_rpc_endpoint_calls_total", Help: "Calls that are over, by the last server that had them and the class of the status: 1 to 5; 0: the client was told nothing.",
 		}, []string{"cluster", "endpoint", "class"}),
 		spent: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "heddle_rpc_endpoint_seconds_total", Help: "How long these calls took, from their heads to the last bytes of their answers, likewise: divided by their number it is what one takes.",
+			Name: "heddle_rpc_endpoint_seconds_total", Help: "How long these calls took, from their heads to the last bytes of their answers, likewise: divided by their number it is what one takes. Of connections that last (TCP, upgrades) it is the time until they were made.",
 		}, []string{"cluster", "endpoint", "class"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "heddle_rpc_call_seconds", Help: "From a call's head to the last byte of its answer, by route and cluster.",
+			Name: "heddle_rpc_call_seconds", Help: "From a call's head to the last byte of its answer, by route and cluster. Of connections that last (TCP, upgrades) it is the time until they were made.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60},
 		}, []string{"route", "cluster"}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{Name: "heddle_rpc_retries_total", Help: "Calls that were tried again, as nothing of them had been done."}),
@@ -95,14 +95,14 @@ func (c *Calls) Log(to *zap.Logger, all bool) {
 // Call implements rpc.Observer.
 func (c *Calls) Call(d *rpc.Done) {
 	c.calls.WithLabelValues(d.Route, d.Cluster, strconv.Itoa(d.Status)).Inc()
-	c.seconds.WithLabelValues(d.Route, d.Cluster).Observe(d.Took.Seconds())
+	c.seconds.WithLabelValues(d.Route, d.Cluster).Observe(d.Counted().Seconds())
 	if d.Code != "" {
 		c.grpc.WithLabelValues(d.Route, d.Cluster, d.Code).Inc()
 	}
 	if d.Endpoint != "" {
 		class := strconv.Itoa(d.Status / 100)
 		c.upstream.WithLabelValues(d.Cluster, d.Endpoint, class).Inc()
-		c.spent.WithLabelValues(d.Cluster, d.Endpoint, class).Add(d.Took.Seconds())
+		c.spent.WithLabelValues(d.Cluster, d.Endpoint, class).Add(d.Counted().Seconds())
 	}
 	if d.Shed != "" {
 		c.shed.WithLabelValues(d.Route, d.Cluster, d.Shed).Inc()

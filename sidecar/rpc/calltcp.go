@@ -75,26 +75,8 @@ func (x *callTCP) join(e *upstream.Endpoint, up *upstream.Conn, took time.Durati
 	x.done.Status = http.StatusOK
 	x.tell(nil)
 	server := http1.NewConn(up.Conn)
-	if bridge(x.conn.client, server) != nil {
-		x.done.Why = "the connection was lost before anything could be passed on"
+	if err := x.bridge(x.conn.client, server, x.cluster.Lasting()); err != nil {
+		x.done.Why = err.Error()
 	}
 	server.Release()
-}
-
-// bridge passes on whatever either of two ends sends, until both have ended.
-func bridge(client, server *http1.Conn) error {
-	for _, c := range []*http1.Conn{client, server} {
-		c.SetPatience(0)
-		if err := c.Conn.SetDeadline(time.Time{}); err != nil {
-			return err
-		}
-	}
-	back := make(chan struct{})
-	go func() {
-		defer close(back)
-		splice(server, client)
-	}()
-	splice(client, server)
-	<-back
-	return nil
 }

@@ -7,6 +7,7 @@
 package rpc
 
 import (
+	"cmp"
 	"crypto/tls"
 	"time"
 )
@@ -37,6 +38,7 @@ type Done struct {
 	Status                   int // 0: the client was told nothing
 	Began                    time.Time
 	Took                     time.Duration
+	Connected                time.Duration // of Took, until a connection that lasts (TCP, an upgrade) was made; 0: it is another call
 	Retries                  int
 	Why                      string // what was wrong, by Heddle's own words; empty: nothing
 	Client                   string
@@ -48,6 +50,9 @@ type Done struct {
 	Aborted                  bool          // likewise
 	Told                     []Told        // what Settings.Tell asks for, as far as it is known
 }
+
+// Counted is how long the call took for those that compare calls: how long a connection lasts is its client's affair.
+func (d *Done) Counted() time.Duration { return cmp.Or(d.Connected, d.Took) }
 
 // Told is something of a call by its name.
 type Told struct{ Name, Value string }

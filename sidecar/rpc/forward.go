@@ -359,21 +359,8 @@ func (t *transfer) tunnel() (goesOn bool, failed *failure) {
 	}
 	client.Written(append(out, "\r\n"...))
 	t.begun = true
-	if err := bridge(client, t.server); err != nil {
+	if err := t.bridge(client, t.server, t.cluster.Lasting()); err != nil {
 		return false, &failure{why: "the tunnel: " + err.Error()}
 	}
 	return false, nil
-}
-
-// splice passes on what from sends until its end, and tells to of it.
-func splice(to, from *http1.Conn) {
-	all := http1.UntilEnd()
-	if http1.Pass(to, from, &all, false) != nil {
-		_ = to.Conn.Close() // one direction is broken: so is the other
-		_ = from.Conn.Close()
-		return
-	}
-	if half, ok := to.Conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
-		_ = to.Conn.Close() // it cannot be told otherwise
-	}
 }

@@ -61,6 +61,7 @@ func (x *call) tie() {
 
 // endless has a tied call, which lasts as long as its connection, bound no statement in time; who else is under way is as ambiguous as before.
 func (x *call) endless() {
+	x.done.Connected = time.Since(x.done.Began)
 	t := &x.server.ties
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -32,7 +32,7 @@ type Cluster struct {
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 0: 1s
 	MaxConnections int           `yaml:"max_connections"` // to each endpoint; 0: 1024
 	MaxPending     int           `yaml:"max_pending"`     // calls that wait for one of them; 0: 1024. One more is refused at once
-	IdleTimeout    time.Duration `yaml:"idle_timeout"`    // of a connection that nothing uses; 0: 60s. Shorter than the servers' own
+	IdleTimeout    time.Duration `yaml:"idle_timeout"`    // of a connection that nothing uses; 0: 60s. Shorter than the servers' own. Of tcp: of both ends of a connection that is passed on; 0: 1h
 	TLS            *TLS          `yaml:"tls"`             // nil: calls are not encrypted
 	Health         Health        `yaml:"health"`
 	Breaker        *Breaker      `yaml:"breaker"`      // nil: none

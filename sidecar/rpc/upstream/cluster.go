@@ -38,6 +38,19 @@ type Cluster struct {
 	Described *xprotocol.Protocol
 }
 
+// longest is how long both ends of a connection that is passed on as it is may be silent, unless its cluster says otherwise: what others
+// take for a tunnel.
+const longest = time.Hour
+
+// Lasting is how long both ends of a connection that is passed on as it is, TCP or an upgrade, may be silent. For the latter idle_timeout says nothing:
+// it is for connections between calls.
+func (c *Cluster) Lasting() time.Duration {
+	if c.Protocol != route.TCP {
+		return longest
+	}
+	return cmp.Or(c.rule.IdleTimeout, longest)
+}
+
 // choice is whom calls go to until an endpoint's state changes.
 type choice struct {
 	endpoints []*Endpoint // none only where the cluster has none
