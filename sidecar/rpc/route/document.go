@@ -234,14 +234,12 @@ type Respond struct {
 	Body   string `yaml:"body"` // text/plain
 }
 
-// Rewrite changes what the server is asked for.
-type Rewrite struct {
-	Prefix string `yaml:"prefix"` // in place of path.prefix
-	Host   string `yaml:"host"`
-}
-
 // Edit changes a head.
 type Edit struct {
 	Set    map[string]string `yaml:"set"` // in place of what the field had
+	Add    map[string]string `yaml:"add"` // beside what the field has
 	Remove []string          `yaml:"remove"`
 }
+
+// Empty says whether it changes nothing.
+func (e *Edit) Empty() bool { return e.Set == nil && e.Add == nil && e.Remove == nil }
