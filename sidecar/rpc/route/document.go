@@ -139,7 +139,7 @@ func (e *Endpoint) UnmarshalYAML(decode func(any) error) error {
 type Balance struct {
 	Policy     string            `yaml:"policy"` // of governance/balance; empty: round_robin
 	Properties map[string]string `yaml:"properties"`
-	By         string            `yaml:"by"` // the key of ring_hash and maglev: header:NAME, cookie:NAME, source (the client's address) or path
+	By         string            `yaml:"by"` // the key of ring_hash and maglev, and of zone_first where one of these comes then: header:NAME, cookie:NAME, source (the client's address) or path
 }
 
 // UnmarshalYAML takes a name alone too.

@@ -260,6 +260,8 @@ func TestProblems(t *testing.T) {
 		{on("hedge: {after: 1s, quantile: 90}"), "one of after and quantile"},
 		{on("hedge: {quantile: 100}"), "above 0 and below 100"},
 		{on("hedge: {percent: 200}"), "percent is a share"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: {policy: zone_first, by: path}}\nroutes: [{to: a}]", "zone_first chooses by no key"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: {policy: zone_first, properties: {then: maglev}}}\nroutes: [{to: a}]", "zone_first chooses by a key: give by"},
 		{on("hedge: {methods: [get]}"), "capitals"},
 		{on("concurrency: {min: 5, max: 4}"), "min is not above max"},
 		{on("concurrency: {tolerance: -1}"), "tolerance is 0 to 1000"},
