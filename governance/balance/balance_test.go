@@ -97,7 +97,7 @@ func TestZoneFirst(t *testing.T) {
 			t.Errorf("of %s in the zone two are up, and get %.2f of the calls: %v", declared, is, got)
 		}
 	}
-	for _, wrong := range []balance.Properties{{"then": "zone_first"}, {"then": "luck"}, {"then": "maglev"}, {"declared": "some"}} {
+	for _, wrong := range []balance.Properties{{"then": "zone_first"}, {"then": "luck"}, {"declared": "some"}} {
 		if _, err := balance.New("zone_first", wrong, endpoints); err == nil {
 			t.Errorf("%v is taken", wrong)
 		}
@@ -238,5 +238,50 @@ func TestRulesNameThem(t *testing.T) {
 	}
 	if rule.DefaultSplitting().Balancer != balance.Default {
 		t.Errorf("documents default to %s", rule.DefaultSplitting().Balancer)
+	}
+}
+
+// Behind zone_first too keys keep their endpoints: those of a zone in all its processes, as many as it can take, and the others elsewhere.
+func TestKeysOfAZone(t *testing.T) {
+	for _, then := range []string{"ring_hash", "maglev"} {
+		all := balancetest.Endpoints(12)
+		for i := range all {
+			all[i].Zone = []string{"south", "north"}[i%2]
+		}
+		made := func(endpoints []balance.Endpoint) balance.Keyed {
+			p, err := balance.New("zone_first", balance.Properties{"zone": "south", "then": then, "declared": "6"}, endpoints)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p.(balance.Keyed)
+		}
+		before, again, after := made(all), made(all), made(slices.DeleteFunc(slices.Clone(all), func(e balance.Endpoint) bool { return e.Name == "e0" || e.Name == "e2" || e.Name == "e4" }))
+		left := []int{1, 3, 5, 6, 7, 8, 9, 10, 11}
+		near, moved, gone := 0, 0, 0
+		for i := range keys {
+			key := balance.Hash(strconv.AppendInt(nil, int64(i), 10))
+			was, is := before.PickBy(key), left[after.PickBy(key)]
+			if was%2 != 0 || again.PickBy(key) != was {
+				t.Fatalf("%s: the key %d is at %d, and at %d", then, i, was, again.PickBy(key))
+			}
+			if is%2 == 0 {
+				near++
+			}
+			switch {
+			case was <= 4:
+				gone++
+			case is%2 == 0 && was != is:
+				moved++
+			}
+		}
+		// Three of six are up, which take 1.4 times their share, 0.7 of all; of the keys of these three nine in ten and more stay there or leave the zone.
+		if near < keys*67/100 || near > keys*73/100 || moved > keys*5/100 || gone < keys*4/10 {
+			t.Errorf("%s: of %d keys %d are in the zone, %d have moved in it, and %d were at endpoints that are gone", then, keys, near, moved, gone)
+		}
+	}
+	if p, err := balance.New("zone_first", balance.Properties{"zone": "south"}, balancetest.Endpoints(2)); err != nil {
+		t.Fatal(err)
+	} else if _, is := p.(balance.Keyed); is {
+		t.Error("without a key to go by it is keyed")
 	}
 }

@@ -19,35 +19,36 @@ import (
 // call is one request and what becomes of it, whatever protocol it came by. With the fields of its head, which its protocol
 // has, it is a route.Call.
 type call struct {
-	server   *Server
-	listener string // where it came in
-	isTLS    bool   // it came encrypted
-	protocol string // as clusters have it
-	method   []byte
-	host     []byte // without a port, in lower case
-	hostport []byte // as the client wrote it
-	path     []byte
-	query    []byte // nil: none
-	route    *route.Route
-	cluster  *upstream.Cluster // of the route, chosen by weight
-	tried    []*upstream.Endpoint
-	room     [4]*upstream.Endpoint // for tried
-	at       *upstream.Endpoint    // that has the call, and has not been told what became of it
-	again    int                   // times that the route has had it tried again
-	refusals int                   // of servers that have done nothing of it
-	table    *routed               // the route is of
-	fields   route.Call            // itself, with its head
-	deadline time.Time
-	tryBy    time.Time // when the endpoint has to have begun to answer; the deadline, or before it
-	trace    Trace
-	spelt    spelling // by its caller, where it is traced
-	colour   colour
-	tied     uint64 // among the server's ties; 0: it is not
-	fault    fault
-	mirror   *mirror // nil: none
-	hedging  hedging
-	place    place
-	done     Done
+	server    *Server
+	listener  string // where it came in
+	isTLS     bool   // it came encrypted
+	protocol  string // as clusters have it
+	method    []byte
+	host      []byte // without a port, in lower case
+	hostport  []byte // as the client wrote it
+	path      []byte
+	query     []byte // nil: none
+	rewritten []byte // the path that the server is asked for, where an expression makes it; nil: none does
+	route     *route.Route
+	cluster   *upstream.Cluster // of the route, chosen by weight
+	tried     []*upstream.Endpoint
+	room      [4]*upstream.Endpoint // for tried
+	at        *upstream.Endpoint    // that has the call, and has not been told what became of it
+	again     int                   // times that the route has had it tried again
+	refusals  int                   // of servers that have done nothing of it
+	table     *routed               // the route is of
+	fields    route.Call            // itself, with its head
+	deadline  time.Time
+	tryBy     time.Time // when the endpoint has to have begun to answer; the deadline, or before it
+	trace     Trace
+	spelt     spelling // by its caller, where it is traced
+	colour    colour
+	tied      uint64 // among the server's ties; 0: it is not
+	fault     fault
+	mirror    *mirror // nil: none
+	hedging   hedging
+	place     place
+	done      Done
 }
 
 func (x *call) begin(c *conn) {
@@ -157,6 +158,9 @@ func (x *call) choose() *failure {
 	if !x.deadline.IsZero() && x.route.LeastTime > 0 && time.Until(x.deadline) < x.route.LeastTime {
 		return &failure{status: http.StatusGatewayTimeout, why: "the caller does not wait as long as the call takes"}
 	}
+	if f := x.rewrite(); f != nil {
+		return f
+	}
 	name := x.route.Cluster()
 	if x.cluster = nil; x.route.SubsetBy != "" {
 		if subset := x.route.Subset(x.fields, x.colour.is); subset != "" {
@@ -179,6 +183,22 @@ func (x *call) choose() *failure {
 	x.hedged()
 	x.earn()
 	return x.inject()
+}
+
+// rewrite makes the path that the server is asked for, where an expression of the route's does.
+func (x *call) rewrite() *failure {
+	if !x.route.Rewrites() || len(x.path) == 0 || x.path[0] != '/' { // OPTIONS * asks for none
+		return nil
+	}
+	path, ok := x.route.Rewritten(x.path)
+	switch {
+	case !ok:
+		return &failure{status: http.StatusBadRequest, why: "the path that the route makes of it is longer than " + strconv.Itoa(route.MostRewritten) + " bytes"}
+	case len(path) == 0 || path[0] != '/' || dotted(path):
+		return &failure{status: http.StatusBadRequest, why: "the path that the route makes of it is none, or has segments . or .."}
+	}
+	x.rewritten = path
+	return nil
 }
 
 // next is the endpoint that is to be tried, at first with nil and then with what became of the last. Or it is the failure that the client is told of.

@@ -289,7 +289,7 @@ func (x *framedCall) lost(f *failure) {
 // changed says whether what the frame says under names is another for the server. Where the names cannot be read, which illegible says, a route
 // cannot change them.
 func (x *framedCall) changed(illegible string) (is bool, failed *failure) {
-	edits := x.route.Request.Set != nil || x.route.Request.Remove != nil
+	edits := !x.route.Request.Empty()
 	if edits && !x.legible {
 		return false, &failure{status: http.StatusBadRequest, why: illegible + ", which the route changes"}
 	}

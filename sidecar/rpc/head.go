@@ -71,7 +71,10 @@ func appendField(out, name, value []byte) []byte {
 
 func appendSet(out []byte, e *route.Edit) []byte {
 	for name, value := range e.Set {
-		out = append(append(append(append(out, name...), ": "...), value...), "\r\n"...)
+		out = appendLine(out, name, value)
+	}
+	for name, value := range e.Add {
+		out = appendLine(out, name, value)
 	}
 	return out
 }
@@ -94,7 +97,10 @@ func editedName(e *route.Edit, field string) bool {
 // appendTarget writes the path and the query that the server is asked for.
 func (x *call) appendTarget(out []byte) []byte {
 	path, r := x.path, x.route
-	if r.Rewrite.Prefix != "" {
+	switch {
+	case x.rewritten != nil:
+		path = x.rewritten
+	case r.Rewrite.Prefix != "":
 		rest := path[min(len(strings.TrimRight(r.Path.Prefix, "/")), len(path)):]
 		prefix := strings.TrimRight(r.Rewrite.Prefix, "/")
 		if prefix == "" && len(rest) == 0 {

@@ -13,6 +13,9 @@ func appendSetFields(out []http2.Field, e *route.Edit) []http2.Field {
 	for name, value := range e.Set {
 		out = append(out, http2.Field{Name: strings.ToLower(name), Value: value})
 	}
+	for name, value := range e.Add {
+		out = append(out, http2.Field{Name: strings.ToLower(name), Value: value})
+	}
 	return out
 }
 
@@ -161,10 +164,10 @@ func appendLine(out []byte, name, value string) []byte {
 // answer2 are the fields that a client of HTTP/2 gets of a server's answer by HTTP/2.
 func (x *call2) answer2(fields []http2.Field) []http2.Field {
 	e := &x.route.Response
-	if e.Set == nil && e.Remove == nil {
+	if e.Empty() {
 		return fields
 	}
-	out := make([]http2.Field, 0, len(fields)+len(e.Set))
+	out := make([]http2.Field, 0, len(fields)+len(e.Set)+len(e.Add))
 	for _, f := range fields {
 		if !editedName(e, f.Name) {
 			out = append(out, f)

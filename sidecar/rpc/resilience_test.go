@@ -242,9 +242,18 @@ func TestCallsOfAKeyStayTogether(t *testing.T) {
 	for i := range 4 {
 		addrs = append(addrs, backend(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strconv.Itoa(i)) }))
 	}
-	addr, _, _ := proxy(t, testSettings, fmt.Sprintf(`
-clusters: {web: {endpoints: [%s], balance: {policy: maglev, by: "header:X-User"}}}
-routes: [{to: web}]`, `"`+strings.Join(addrs, `", "`)+`"`))
+	for _, policy := range []string{"policy: maglev", "policy: zone_first, properties: {zone: south, then: ring_hash}"} {
+		t.Run(policy, func(t *testing.T) {
+			addr, _, _ := proxy(t, testSettings, fmt.Sprintf(`
+clusters: {web: {endpoints: [%s], balance: {%s, by: "header:X-User"}}}
+routes: [{to: web}]`, `"`+strings.Join(addrs, `", "`)+`"`, policy))
+			usersStay(t, addr)
+		})
+	}
+}
+
+func usersStay(t *testing.T, addr string) {
+	t.Helper()
 	seen := map[string]bool{}
 	for user := range 40 {
 		first := ""

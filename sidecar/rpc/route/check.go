@@ -275,10 +275,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 	if r.Timeout < 0 {
 		c.problem(at+".timeout", "a timeout is not below 0")
 	}
-	if r.Rewrite.Prefix != "" && (r.Path == nil || r.Path.Prefix == "" || r.Rewrite.Prefix[0] != '/') {
-		c.problem(at+".rewrite", "a prefix, which begins with /, takes the place of path.prefix only")
-	}
-	c.text(at+".rewrite", r.Rewrite.Host)
+	c.rewrite(at, r)
 	c.edit(at+".request_headers", &r.Request)
 	c.edit(at+".response_headers", &r.Response)
 }
@@ -324,15 +321,21 @@ func (c *checker) answers(at string, r *Rule) {
 // owned are fields that say where a message ends or who goes on with the connection.
 var owned = []string{"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 
+// single are fields of which two would be read in two ways.
+var single = []string{"content-type", "authorization", "x-forwarded-client-cert", "x-forwarded-proto", "x-request-timeout-ms", "grpc-timeout", "traceparent"}
+
 func (c *checker) edit(at string, e *Edit) {
-	for _, name := range slices.Concat(slices.Sorted(maps.Keys(e.Set)), e.Remove) {
+	for _, name := range slices.Concat(slices.Sorted(maps.Keys(e.Set)), slices.Sorted(maps.Keys(e.Add)), e.Remove) {
 		if name == "" || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
 			c.problem(at, "%q is no name of a field", name)
 		}
 		if slices.Contains(owned, strings.ToLower(name)) {
 			c.problem(at, "the field %s is the connection's own", name)
 		}
-		c.text(at, e.Set[name])
+		if _, added := e.Add[name]; added && slices.Contains(single, strings.ToLower(name)) {
+			c.problem(at, "the field %s is there once: set it", name)
+		}
+		c.text(at, e.Set[name]+e.Add[name])
 	}
 }
 

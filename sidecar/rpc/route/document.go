@@ -139,7 +139,7 @@ func (e *Endpoint) UnmarshalYAML(decode func(any) error) error {
 type Balance struct {
 	Policy     string            `yaml:"policy"` // of governance/balance; empty: round_robin
 	Properties map[string]string `yaml:"properties"`
-	By         string            `yaml:"by"` // the key of ring_hash and maglev: header:NAME, cookie:NAME, source (the client's address) or path
+	By         string            `yaml:"by"` // the key of ring_hash and maglev, and of zone_first where one of these comes then: header:NAME, cookie:NAME, source (the client's address) or path
 }
 
 // UnmarshalYAML takes a name alone too.
@@ -234,14 +234,12 @@ type Respond struct {
 	Body   string `yaml:"body"` // text/plain
 }
 
-// Rewrite changes what the server is asked for.
-type Rewrite struct {
-	Prefix string `yaml:"prefix"` // in place of path.prefix
-	Host   string `yaml:"host"`
-}
-
 // Edit changes a head.
 type Edit struct {
 	Set    map[string]string `yaml:"set"` // in place of what the field had
+	Add    map[string]string `yaml:"add"` // beside what the field has
 	Remove []string          `yaml:"remove"`
 }
+
+// Empty says whether it changes nothing.
+func (e *Edit) Empty() bool { return e.Set == nil && e.Add == nil && e.Remove == nil }

@@ -117,8 +117,8 @@ func (c *checker) framed(at string, r *Rule, d *Document) {
 		is   bool
 	}{
 		{"hosts", len(r.Hosts) > 0}, {"query", len(r.Query) > 0}, {"mirror", r.Mirror != nil}, {"hedge", r.Hedge != nil}, {"rewrite", r.Rewrite != (Rewrite{})},
-		{"response_headers", r.Response.Set != nil || r.Response.Remove != nil},
-		{"headers", mute && r.Headers != nil}, {"request_headers", mute && (r.Request.Set != nil || r.Request.Remove != nil)}, {"subset_by", mute && r.SubsetBy != ""}, {"colour", mute && r.Colour != nil},
+		{"response_headers", !r.Response.Empty()}, {"request_headers.add", r.Request.Add != nil},
+		{"headers", mute && r.Headers != nil}, {"request_headers", mute && !r.Request.Empty()}, {"subset_by", mute && r.SubsetBy != ""}, {"colour", mute && r.Colour != nil},
 		{"retry", whole && r.Retry != nil}, {"fault", whole && r.Fault != nil},
 	} {
 		if f.is {

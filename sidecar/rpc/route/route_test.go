@@ -62,6 +62,9 @@ routes:
   - {name: port, path: {prefix: /port}, listeners: [":8081"], to: c}
   - {name: kind, path: {prefix: /kind}, headers: {x-user: {prefix: "shop-"}, x-age: {regex: "[0-9]+"}, x-none: {absent: true}, x-exact: {exact: "*"}}, query: {q: {prefix: a}}, to: c}
   - {name: exact, hosts: [shop.example], path: {exact: /a}, to: c}
+  - {name: young, path: {prefix: /age}, headers: {x-age: {below: 18}}, to: c}
+  - {name: old, path: {prefix: /age}, headers: {x-age: {from: 18, below: 100}}, to: c}
+  - {name: asked, path: {prefix: /age}, query: {n: {from: 5}}, methods: [GET], to: c}
   - {name: canary, path: {prefix: /a}, headers: {X-Canary: "yes"}, to: c}
   - {name: any-trace, path: {prefix: /a}, headers: {x-trace: "*"}, to: c}
   - {name: posts, hosts: ["*.example"], path: {prefix: /a/}, methods: [POST, PUT], to: c}
@@ -89,6 +92,15 @@ routes:
 		{"POST", "http://other.example/a", "", "posts"},
 		{"POST", "http://example/a/b", "", "a"},
 		{"GET", "http://x/ab", "", ""},
+		{"GET", "http://x/age", "x-age=17", "young"},
+		{"GET", "http://x/age", "x-age=-17", "young"},
+		{"GET", "http://x/age", "x-age=18", "old"},
+		{"GET", "http://x/age", "x-age=99", "old"},
+		{"GET", "http://x/age", "x-age=100", ""},
+		{"GET", "http://x/age", "x-age=1e1", ""},
+		{"GET", "http://x/age", "x-age=", ""},
+		{"GET", "http://x/age?n=5", "", "asked"},
+		{"GET", "http://x/age?n=4", "", ""},
 		{"GET", "http://x/v/w?v=2", "", "version"},
 		{"GET", "http://x/v/w?v=1", "", ""},
 		{"GET", "http://x/n/12", "", "numbers"},
@@ -174,6 +186,24 @@ func TestProblems(t *testing.T) {
 		{"routes:\n- {methods: [get], respond: {status: 200}}", "capitals"},
 		{"routes:\n- {hosts: [\"a*b\"], respond: {status: 200}}", "no name"},
 		{"routes:\n- {response_headers: {set: {Content-Length: \"1\"}}, respond: {status: 200}}", "the connection's own"},
+		{"routes:\n- {response_headers: {add: {Host: x}}, respond: {status: 200}}", "2:22: the field Host is the connection's own"},
+		{"routes:\n- {response_headers: {add: {a: \"b\\nc\"}}, respond: {status: 200}}", "control character"},
+		{on("request_headers: {add: {X-Forwarded-Client-Cert: x}}"), "3:28: the field X-Forwarded-Client-Cert is there once: set it"},
+		{on("headers: {x-age: {from: 5, below: 5}}"), "no number is from 5 and below 5"},
+		{on("headers: {x-age: {from: 5, exact: a}}"), "or one of exact, prefix, regex and absent, or from and below"},
+		{on("rewrite: {regex: \"(\", with: /}"), "3:28: error parsing regexp: missing closing )"},
+		{on("rewrite: {regex: \"/a{1001}\", with: /}"), "invalid repeat count"},
+		{on("rewrite: {regex: \"/" + strings.Repeat("a", 1024) + "\", with: /}"), "1024 bytes at most"},
+		{on("rewrite: {with: /a}"), "give regex"},
+		{on("rewrite: {regex: /a, with: \"/a?b\"}"), "has what no path has"},
+		{on("rewrite: {regex: \"/(a)\", with: /$2}"), "no group 2"},
+		{on("rewrite: {regex: \"/(a)\", with: /$1x}"), "no group 1x; what follows $ is taken as far as it could be a name"},
+		{on("rewrite: {regex: \"/(a)\", with: /$}"), "no group"},
+		{on("rewrite: {regex: /a, prefix: /b}, path: {prefix: /a}"), "one of prefix and regex"},
+		{"routes:\n- {rewrite: {regex: /a, with: /b}, respond: {status: 200}}", "give to"},
+		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, rewrite: {regex: /a, with: /b}}", "have no rewrite"},
+		{"clusters: {a: {protocol: dubbo, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, request_headers: {add: {a: b}}}", "have no request_headers.add"},
+		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, response_headers: {add: {a: b}}}", "have no response_headers"},
 		{"routes:\n- {response_headers: {set: {a: \"b\\r\\nc: d\"}}, respond: {status: 200}}", "control character"},
 		{"routes:\n- {name: a, respond: {status: 200}}\n- {name: a, respond: {status: 200}}", "3:10: there are two routes"},
 		{"routes:\n- {name: \"2\", respond: {status: 200}}\n- {respond: {status: 200}}", "2:10: 2 is the name of another route, by its number"},
@@ -230,6 +260,8 @@ func TestProblems(t *testing.T) {
 		{on("hedge: {after: 1s, quantile: 90}"), "one of after and quantile"},
 		{on("hedge: {quantile: 100}"), "above 0 and below 100"},
 		{on("hedge: {percent: 200}"), "percent is a share"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: {policy: zone_first, by: path}}\nroutes: [{to: a}]", "zone_first chooses by no key"},
+		{"clusters:\n  a: {endpoints: [\"h:1\"], balance: {policy: zone_first, properties: {then: maglev}}}\nroutes: [{to: a}]", "zone_first chooses by a key: give by"},
 		{on("hedge: {methods: [get]}"), "capitals"},
 		{on("concurrency: {min: 5, max: 4}"), "min is not above max"},
 		{on("concurrency: {tolerance: -1}"), "tolerance is 0 to 1000"},
@@ -311,6 +343,7 @@ func on(more string) string {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("clusters: {a: {endpoints: [{address: \"h:1\", weight: 2}], balance: {policy: random}}}\nroutes: [{hosts: [\"*.x\"], path: {prefix: /a}, to: {a: 1}, rewrite: {prefix: /b}}]"))
 	f.Add([]byte("routes: [{path: {regex: \"/[a-z]\"}, redirect: {status: 301, path: /x}}, {query: {q: \"*\"}, respond: {status: 200, body: b}}]"))
+	f.Add([]byte("clusters: {a: {endpoints: [\"h:1\"]}}\nroutes: [{headers: {x: {from: -1, below: 7}}, to: a, rewrite: {regex: \"/(?P<n>[ab])(/?)\", with: \"/$$${n}$2\"}, request_headers: {add: {y: z}}}]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := Parse(text)
 		if err != nil {
@@ -319,6 +352,10 @@ func FuzzParse(f *testing.F) {
 		u, _ := url.Parse("http://a.x/a/b?q=1")
 		if r := Compile(d).Match(&asked{"GET", u, nil}, "10.0.0.1:8081"); r != nil && r.To != nil && d.Clusters[r.Cluster()] == nil {
 			t.Errorf("%q: a call goes to a cluster that is none", text)
+		} else if r != nil && r.Rewrites() {
+			if path, ok := r.Rewritten([]byte("/a/b")); ok && len(path) > MostRewritten {
+				t.Errorf("%q: a path of %d bytes", text, len(path))
+			}
 		}
 	})
 }

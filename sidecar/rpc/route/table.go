@@ -48,6 +48,7 @@ type Route struct {
 	Name    string
 	Retry   *Retry // with what it says by default; nil: none
 	regex   *regexp.Regexp
+	rewrite *regexp.Regexp // nil: the path is not made by one
 	headers []condition
 	query   []condition
 	faulted []condition // of Fault
@@ -81,6 +82,9 @@ func Compile(d *Document) *Table {
 		}
 		if rule.Path != nil && rule.Path.Regex != "" {
 			r.regex = regexp.MustCompile(whole(rule.Path.Regex)) // Parse has seen that it is one
+		}
+		if rule.Rewrite.Regex != "" {
+			r.rewrite = regexp.MustCompile(rule.Rewrite.Regex) // likewise
 		}
 		if name, by := strings.CutPrefix(rule.SubsetBy, "header:"); by {
 			r.subsetBy = strings.ToLower(name)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,6 +15,8 @@ type Value struct {
 	Prefix string  `yaml:"prefix"`
 	Regex  string  `yaml:"regex"`  // of the whole value; RE2
 	Absent bool    `yaml:"absent"` // it is not there
+	From   *int64  `yaml:"from"`   // it is a whole number, not below this one
+	Below  *int64  `yaml:"below"`  // likewise below this one; beside From, or alone
 
 	present bool
 }
@@ -42,8 +45,26 @@ func (v Value) String() string {
 		return "~" + v.Regex
 	case v.Absent:
 		return "(none)"
+	case v.ranges():
+		text := "number"
+		if v.From != nil {
+			text += fmt.Sprintf(" ≥ %d", *v.From)
+		}
+		if v.Below != nil {
+			text += fmt.Sprintf(" < %d", *v.Below)
+		}
+		return text
 	}
 	return "*"
+}
+
+// ranges says whether it is to be a number.
+func (v *Value) ranges() bool { return v.From != nil || v.Below != nil }
+
+// within says whether a text is a number that it may be.
+func (v *Value) within(text string) bool {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return err == nil && (v.From == nil || n >= *v.From) && (v.Below == nil || n < *v.Below)
 }
 
 // condition is what a call's field or parameter has to be.
@@ -82,6 +103,8 @@ func meets[T string | []byte](c *condition, v T, there bool) bool {
 		return string(v) == *c.value.Exact
 	case c.value.Prefix != "":
 		return strings.HasPrefix(string(v), c.value.Prefix)
+	case c.value.ranges():
+		return c.value.within(string(v))
 	case c.regex != nil:
 		return c.regex.MatchString(string(v))
 	}
@@ -93,13 +116,16 @@ func (c *checker) values(at string, all map[string]Value) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		v, at := all[name], fmt.Sprintf("%s.'%s'", at, name)
 		given := 0
-		for _, is := range []bool{v.Exact != nil, v.Prefix != "", v.Regex != "", v.Absent, v.present} {
+		for _, is := range []bool{v.Exact != nil, v.Prefix != "", v.Regex != "", v.Absent, v.present, v.ranges()} {
 			if is {
 				given++
 			}
 		}
 		if given != 1 {
-			c.problem(at, "%s is to be a text, or one of exact, prefix, regex and absent", name)
+			c.problem(at, "%s is to be a text, or one of exact, prefix, regex and absent, or from and below", name)
+		}
+		if v.From != nil && v.Below != nil && *v.From >= *v.Below {
+			c.problem(at, "no number is from %d and below %d", *v.From, *v.Below)
 		}
 		if _, err := regexp.Compile(v.Regex); err != nil {
 			c.problem(at, "%v", err)
