@@ -224,7 +224,7 @@ fuzz-sql: build-race ## Run STATEMENTS (100000) generated statements on both sid
 	HEDDLE_FUZZ_STATEMENTS=$(STATEMENTS) HEDDLE_FUZZ_SEED=$(SEED) $(LAYER_ENV) go test $(RACE) -timeout 0 -count=1 -v -run '^TestGenerated' ./tests/differential/...
 
 .PHONY: bench
-bench: build ## Measure point selects: direct, HAProxy, a bare relay, heddle, in turns; flags in ARGS.
+bench: build ## Measure point selects: direct, HAProxy, a bare relay, heddle, in turns; flags in ARGS. Transactions: bench-xa.
 	@scripts/need server haproxy
 	go run ./bench $(ARGS)
 

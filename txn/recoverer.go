@@ -83,7 +83,7 @@ type Recoverer struct {
 	leads  leads
 
 	mu      sync.Mutex // guards what follows
-	first   map[string]map[xa.XID]time.Time
+	seen    map[string]map[xa.XID]sight
 	busy    map[xa.XID]bool                   // somebody is at it
 	kept    map[string]map[xa.GTRID]time.Time // since when a decision's branches are seen done
 	doubt   map[string]map[xa.GTRID]time.Time // since when a decision lacks a mark
@@ -95,7 +95,7 @@ type Recoverer struct {
 // NewRecoverer returns a recoverer that has seen nothing yet.
 func NewRecoverer(cfg RecoveryConfig) *Recoverer {
 	cfg = cfg.withDefaults()
-	return &Recoverer{cfg: cfg, nudged: make(chan struct{}, 1), leads: leads{cluster: cfg.Cluster}, first: map[string]map[xa.XID]time.Time{}, busy: map[xa.XID]bool{},
+	return &Recoverer{cfg: cfg, nudged: make(chan struct{}, 1), leads: leads{cluster: cfg.Cluster}, seen: map[string]map[xa.XID]sight{}, busy: map[xa.XID]bool{},
 		kept: map[string]map[xa.GTRID]time.Time{}, doubt: map[string]map[xa.GTRID]time.Time{}, orphans: map[string]map[xa.GTRID]time.Time{}, cursors: map[markLog]txnlog.MarkCursor{}, places: map[string]place{}}
 }
 
@@ -176,9 +176,9 @@ func (r *Recoverer) untilNext() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := r.cfg.Every
-	for _, branches := range r.first {
-		for x, since := range branches {
-			if left := r.alone(x) - time.Since(since); !r.busy[x] && left > 0 && left < r.cfg.Every*5/4 && (next == r.cfg.Every || left < next) {
+	for _, branches := range r.seen {
+		for x, at := range branches {
+			if left := r.alone(x) - time.Since(at.since); !r.busy[x] && left > 0 && left < r.cfg.Every*5/4 && (next == r.cfg.Every || left < next) {
 				next = left
 			}
 		}
@@ -224,7 +224,11 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 		return nil, fmt.Errorf("recover %s: %w", dataSource, err)
 	}
 	homes := map[xa.Log][]xa.XID{}
+	old := r.undated(dataSource)
 	due := r.due(dataSource, server, listed)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { r.date(ctx, server, old) })
 	if len(due) > 0 {
 		if err := takesWrites(ctx, server); err != nil {
 			for _, x := range due {
@@ -237,7 +241,6 @@ func (r *Recoverer) Scan(ctx context.Context, dataSource string) ([]Resolved, er
 		homes[x.GTRID.Log] = append(homes[x.GTRID.Log], x)
 	}
 	var found looked
-	var wg sync.WaitGroup
 	for log, due := range homes {
 		wg.Go(func() { r.ofHome(ctx, server, log, due, &found) })
 	}
@@ -300,6 +303,9 @@ func (r *Recoverer) ofHome(ctx context.Context, server *txnlog.Server, log xa.Lo
 // decidable leaves out what clients have prepared, and what an owner may be preparing that seems to live; all, where the log does not say.
 func (r *Recoverer) decidable(ctx context.Context, server *txnlog.Server, log xa.Log, due []xa.XID) (out []xa.XID, err error) {
 	kept, err := r.held(ctx, log, due)
+	if err == nil {
+		r.keeps(server.DataSource, due, kept)
+	}
 	for _, x := range due {
 		if err != nil || kept[x.GTRID] || x.GTRID.Client && r.preparing(ctx, server, x) {
 			r.leave(x)
@@ -329,7 +335,7 @@ func (r *Recoverer) held(ctx context.Context, log xa.Log, due []xa.XID) (map[xa.
 // connection is there. A client that is told that its PREPARE is undone cannot repeat it as cheaply as a COMMIT, and so owners have as long as living ones.
 func (r *Recoverer) preparing(ctx context.Context, server *txnlog.Server, x xa.XID) bool {
 	r.mu.Lock()
-	since := r.first[server.DataSource][x]
+	since := r.seen[server.DataSource][x].since
 	r.mu.Unlock()
 	if r.cfg.Life(x.GTRID.Epoch) != LifeUnknown || time.Since(since) >= r.cfg.Living {
 		return false
@@ -345,43 +351,33 @@ func (r *Recoverer) leave(x xa.XID) {
 	delete(r.busy, x)
 }
 
-// InDoubt is how many branches of a data source were prepared at the last look, and for how long the oldest has been seen.
-func (r *Recoverer) InDoubt(dataSource string) (n int, oldest time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, since := range r.first[dataSource] {
-		oldest = max(oldest, time.Since(since))
-	}
-	return len(r.first[dataSource]), oldest
-}
-
 // due are the listed branches that are this mesh's and this data source's, and old enough, and that nobody is at. Whoever calls it is at
 // them from then on.
 func (r *Recoverer) due(dataSource string, server *txnlog.Server, listed []xa.XID) (due []xa.XID) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	seen, whose := map[xa.XID]time.Time{}, map[xa.Log]*txnlog.Server{}
+	seen, whose := map[xa.XID]sight{}, map[xa.Log]*txnlog.Server{}
 	for _, x := range listed {
-		at, known := whose[x.Branch.Log]
+		owner, known := whose[x.Branch.Log]
 		if !known {
-			at = r.cfg.Shards.ByLog(x.Branch.Log)
-			whose[x.Branch.Log] = at
+			owner = r.cfg.Shards.ByLog(x.Branch.Log)
+			whose[x.Branch.Log] = owner
 		}
-		if x.GTRID.Cluster != r.cfg.Cluster || at != nil && at != server { // on the same server under another name
+		if x.GTRID.Cluster != r.cfg.Cluster || owner != nil && owner != server { // on the same server under another name
 			continue
 		}
-		since, known := r.first[dataSource][x]
+		at, known := r.seen[dataSource][x]
 		if !known {
-			since = now
+			at = sight{since: now}
 		}
-		seen[x] = since
-		if now.Sub(since) >= r.alone(x) && !r.busy[x] {
+		seen[x] = at
+		if now.Sub(at.since) >= r.alone(x) && !r.busy[x] {
 			r.busy[x] = true
 			due = append(due, x)
 		}
 	}
-	r.first[dataSource] = seen
+	r.seen[dataSource] = seen
 	return due
 }
 

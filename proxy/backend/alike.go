@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
@@ -45,6 +46,9 @@ func (p *pool) alike(ctx context.Context, c *Conn) error {
 	base, alone := p.dialer.base.Load(), p.dialer.sources.Load() <= 1
 	c.base = base
 	vars := p.own(base.needed(alone), c.info.Flavour)
+	if !alone && c.info.Flavour.detaches() {
+		vars = append(slices.Clone(vars), baseVar{name: detachVar, literal: "'ON'"})
+	}
 	if len(vars) == 0 {
 		return nil
 	}
@@ -131,7 +135,7 @@ func (c *Conn) try(ctx context.Context, v baseVar) (ok *baseVar, no []Refusal, e
 		return &v, nil, nil
 	case refusal == nil:
 		return nil, nil, err
-	case refusal.Code == sqlerr.CodeUnknownSystemVar && v.optional:
+	case refusal.Code == sqlerr.CodeUnknownSystemVar && v.optional, v.name == detachVar:
 		return nil, nil, nil
 	case refusal.Code != sqlerr.CodeUnknownSystemVar && v.name == "sql_mode":
 		return c.tryModes(ctx, v)

@@ -9,3 +9,12 @@ type Flavour struct {
 
 // keepsTypes: since 8.0.22 MySQL resolves a statement once, for its parameters' types.
 func (f Flavour) keepsTypes() bool { return !f.MariaDB && f.Version >= 80022 }
+
+// detachVar has an XA branch be no connection's from its prepare on. Recovery counts on that where the server's global value says so, which connections may be older
+// than. An account that may not set it has the value of when the connection was opened. Source: https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html
+const detachVar = "xa_detach_on_prepare"
+
+// Detaches reports whether a variable says whose a prepared XA branch is. It is no client's to set, where branches are Heddle's.
+func Detaches(name string) bool { return name == detachVar }
+
+func (f Flavour) detaches() bool { return !f.MariaDB && f.Version >= 80029 }

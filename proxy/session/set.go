@@ -39,6 +39,9 @@ func onSet(s *Session, ctx context.Context, x *execution) error {
 		if err == nil {
 			err = s.mayTrack(&set[i], x)
 		}
+		if err == nil {
+			err = s.mayDetach(&set[i])
+		}
 		if err != nil {
 			return s.writeError(err)
 		}
@@ -101,6 +104,15 @@ func (s *Session) mayLimit(a *parser.Assignment, x *execution) error {
 		return nil
 	}
 	return sqlerr.NotSupported("a limit by " + a.Name + " of the rows that a query may examine, over several shards")
+}
+
+// mayDetach refuses to have what is prepared be its connection's: recovery would not end that.
+func (s *Session) mayDetach(a *parser.Assignment) error {
+	session := a.Scope == parser.ScopeSession || a.Scope == parser.ScopeLocal || a.Scope == parser.ScopeOnce
+	if !session || !backend.Detaches(a.Name) || s.srv.Flavour.MariaDB || !s.spreads() && len(s.srv.Catalogs.Current().Layouts()) < 2 {
+		return nil
+	}
+	return sqlerr.NotSupported("SET SESSION " + a.Name + ": recovery of transactions over several data sources counts on it")
 }
 
 // spreads reports whether any database is on several shards.

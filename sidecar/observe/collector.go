@@ -83,7 +83,7 @@ func newCollector(from Sources, x *Transactions) *collector {
 		failed:   desc("shard_errors_total", "Units that a data source answered by an error, or not at all.", "data_source"),
 		versions: desc("rules_version", "Version of the rules in force.", "database"),
 		inDoubt:  desc("xa_in_doubt", "Branches of transactions that were prepared at recovery's last look, those that are being committed among them.", "data_source"),
-		age:      desc("xa_in_doubt_age_seconds", "For how long recovery has seen the oldest of them.", "data_source"),
+		age:      desc("xa_in_doubt_age_seconds", "For how long the oldest of them has been prepared that no client is to decide.", "data_source"),
 		fit:      desc("xa_fit", "1 where the data source can have part in atomic transactions; with transactions.type auto they are so while all can.", "data_source"),
 		sessions: desc("sessions", "Clients that are logged in.", "state"),
 		pools: []metric[backend.Stats]{

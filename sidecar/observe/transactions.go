@@ -22,7 +22,7 @@ type Transactions struct {
 type Prepared struct {
 	DataSource string
 	Branches   int
-	Oldest     time.Duration // since it was first seen
+	Oldest     time.Duration // since it is prepared, of those that no client is to decide
 	Fit        bool          // for new transactions
 }
 

@@ -151,3 +151,5 @@ INSERT INTO s2 VALUES (90, 100);
 ALTER TABLE s2 ALTER CHECK n_small NOT ENFORCED;
 INSERT INTO s2 VALUES (90, 100);
 ALTER TABLE s2 DROP CONSTRAINT n_small;
+--@ case whose a prepared branch is
+SET SESSION xa_detach_on_prepare = ON;
