@@ -20,7 +20,9 @@ import (
 // switching is this instance's part in a planned switch of one data source.
 type switching struct {
 	record  switchover.Record
-	began   time.Time // of the hold; zero: there was none
+	done    [2]switchover.Step // how far the switch had come when the instance did last what that asks of it
+	free    bool               // likewise
+	began   time.Time          // of the hold; zero: there was none
 	holding bool
 	told    bool // for how long writes have been held
 	timer   *time.Timer
@@ -71,14 +73,18 @@ func (r *replication) plan(w *watched) {
 		}
 	}
 	if s := w.switching; s != nil {
-		r.follows(w, s)
+		at := [2]switchover.Step{s.record.Step, s.record.Reached}
+		if s.done != at || s.free != s.record.Free { // what else changes in the store puts nothing off
+			s.done, s.free = at, s.record.Free
+			r.step(w, s)
+		}
 	}
 	w.watcher.Declare(r.servers(w))
 	w.watcher.Ask()
 }
 
-// follows does what a step of a switch asks of the instance. It is called with mu.
-func (r *replication) follows(w *watched, s *switching) {
+// step does what a step of a switch asks of the instance. It is called with mu.
+func (r *replication) step(w *watched, s *switching) {
 	pending := s.holding || w.doubt != nil
 	switch s.record.Step {
 	case switchover.Chaining:

@@ -205,6 +205,16 @@ func TestHoldRunsOut(t *testing.T) {
 			s.hears(undoing, fencing, true)
 			s.want(t, "another try to clear up", fromServer)
 		},
+		"who was at work has died before the old one was fenced": func(t *testing.T, s *switched) {
+			runOut(t, s)
+			s.hears(fencing, fencing, false)
+			time.Sleep(testHold + overrun + time.Millisecond)
+			s.hears(fencing, fencing, false) // something else has changed
+			s.looks(fromServer)
+			s.want(t, "seen", fromServer)
+			s.hears(fencing, fencing, false)
+			s.want(t, "something else has changed", fromServer)
+		},
 		"its record is gone": func(t *testing.T, s *switched) {
 			runOut(t, s)
 			s.hears("", "", false)
