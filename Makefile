@@ -215,7 +215,7 @@ rule-changes: build ## Change rules CHANGES (500) times while two instances are 
 	HEDDLE_RULE_CHANGES=$(CHANGES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestManyChanges$$' ./tests/mesh
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for FUZZTIME (10s).
+fuzz: ## Run every fuzz target for FUZZTIME (10s); bin/fuzz.tsv adds up, `scripts/fuzz sum` shows it.
 	scripts/fuzz $(FUZZTIME)
 
 .PHONY: fuzz-sql

@@ -73,7 +73,7 @@ type lab struct {
 }
 
 func openLab(ctx context.Context, o *options) (*lab, error) {
-	env, err := harness.Start(ctx, harness.Options{Plain: true, Flags: []string{
+	env, err := harness.Start(ctx, harness.Options{Plain: true, Shards: o.servers - 1, Flags: []string{
 		"--max-connections=2000", "--innodb-buffer-pool-size=64M", "--table-open-cache=2000",
 	}})
 	if err != nil {
@@ -195,8 +195,8 @@ func (l *lab) startProxy(o *options, name, addr string, cmd *exec.Cmd) error {
 	return nil
 }
 
-// startHeddle starts one heddle with two documents: a pass-through one, and one with two shards, which are schemas on
-// the same server, so that only the proxy's work differs.
+// startHeddle starts one heddle with two documents: a pass-through one, and one with two shards. These are schemas on
+// the same server, so that only the proxy's work differs, or the second is on one of its own.
 func (l *lab) startHeddle(ctx context.Context, o *options, h heddleBinary, number int) error {
 	suffix := ""
 	if h.name != "" {
@@ -214,8 +214,16 @@ func (l *lab) startHeddle(ctx context.Context, o *options, h heddleBinary, numbe
 	}
 	server := l.env.Plain
 	shards := [2]string{"mesh" + strconv.Itoa(number) + "_0", "mesh" + strconv.Itoa(number) + "_1"}
-	if err := server.CreateSchema(ctx, shards[:]...); err != nil {
-		return err
+	places := [2]string{server.Addr(), server.Addr()}
+	for i, shard := range shards {
+		on := server
+		if i > 0 && o.servers > 1 {
+			on = l.env.Shards[0]
+		}
+		places[i] = on.Addr()
+		if err := on.CreateSchema(ctx, shard); err != nil {
+			return err
+		}
 	}
 	if err := os.Setenv("HEDDLE_TEST_BINARY", path); err != nil {
 		return fmt.Errorf("start heddle: %w", err)
@@ -226,11 +234,14 @@ func (l *lab) startHeddle(ctx context.Context, o *options, h heddleBinary, numbe
 	}
 	l.env.OnClose(env.Close)
 	set := map[string]string{"pool.max": strconv.Itoa(maxThreads), "log.level": "warn"}
+	if h.transactions != "" {
+		set["transactions.type"] = h.transactions
+	}
 	if number == 0 && o.admin != "" {
 		set["admin.address"] = o.admin
 	}
 	proc, err := env.StartHeddle(ctx, harness.HeddleOptions{
-		Rules: []string{plainRules(server.Addr()), shardedRules(server.Addr(), shards)}, Users: "users:\n  root: {}\n", Set: set,
+		Rules: []string{plainRules(server.Addr()), shardedRules(places, shards)}, Users: "users:\n  root: {}\n", Set: set,
 	})
 	if err != nil {
 		return err
@@ -250,17 +261,17 @@ func plainRules(server string) string {
 	return "data_sources:\n  ds: {address: \"" + server + "\", user: root}\n"
 }
 
-func shardedRules(server string, schemas [2]string) string {
+func shardedRules(servers, schemas [2]string) string {
 	return fmt.Sprintf(`database: %[1]s
 defaults: {user: root}
 data_sources:
   ds_0: {address: "%[2]s", schema: %[3]s}
-  ds_1: {address: "%[2]s", schema: %[4]s}
+  ds_1: {address: "%[4]s", schema: %[5]s}
 slots: {ds_0: 0-8191, ds_1: 8192-16383}
 tables:
   sbtest1: {key: id}
   sbinsert: {key: id}
-`, shardedDatabase, server, schemas[0], schemas[1])
+`, shardedDatabase, servers[0], schemas[0], servers[1], schemas[1])
 }
 
 // fill makes the tables, and the rows of the first, the same in each place.

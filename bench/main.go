@@ -26,8 +26,10 @@ type options struct {
 	warm    time.Duration // before it
 	rows    int
 	targets []string // names to be measured; empty: all
-	forms   []form
+	forms   []form   // empty: each workload's own
 	heddles []heddleBinary
+	servers int  // on which the shards are: one, or one each
+	strace  bool // count all system calls, too
 	sizes   bool // measure what is held, too
 	json    string
 	plot    string
@@ -35,7 +37,24 @@ type options struct {
 }
 
 // heddleBinary is a heddle to be measured: several are compared in one run.
-type heddleBinary struct{ name, path string }
+type heddleBinary struct {
+	name, path   string
+	transactions string // transactions.type; empty: what heddle takes by itself
+}
+
+// byTransactions are the heddles, each with each of the types.
+func byTransactions(heddles []heddleBinary, types []string) (all []heddleBinary) {
+	for _, h := range heddles {
+		for _, t := range types {
+			name := h.name
+			if len(types) > 1 {
+				name = strings.TrimPrefix(name+"-"+t, "-")
+			}
+			all = append(all, heddleBinary{name, h.path, t})
+		}
+	}
+	return all
+}
 
 func main() {
 	if len(os.Args) == 4 && os.Args[1] == relayCommand {
@@ -67,9 +86,12 @@ func parseOptions(args []string) (*options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	quick := f.Bool("quick", false, "three short rounds: whether it works, not how fast")
 	threads := f.String("threads", "1,8,64", "client threads, one measurement each")
-	forms := f.String("forms", "text,prepared", "protocols")
+	forms := f.String("forms", "", "protocols, text and prepared (default both for point, text for the other workloads)")
+	transactions := f.String("transactions", "", "transactions.type of heddle: several, as local,xa, are compared in one run (default heddle's own)")
+	f.IntVar(&o.servers, "servers", 1, "servers on which the two shards are: 1 (only the proxy's work differs from heddle), or 2")
+	f.BoolVar(&o.strace, "strace", false, "count all system calls of the proxies too, by a window under strace after each measurement")
 	works := f.String("workloads", "point", "workloads, all, or none (with -sizes): their names are in README.md")
-	f.BoolVar(&o.sizes, "sizes", false, "measure memory too: a million rows, 10,000 connections, 10,000 tables, 100,000 statements")
+	f.BoolVar(&o.sizes, "sizes", false, "measure what is held and what happens once: a million rows, 10,000 connections, 10,000 tables, 100,000 statements, long statements")
 	targets := f.String("targets", "", "targets to measure, by their names in the table (default all)")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds; each measures every target once, in another order")
 	f.DurationVar(&o.window, "window", 600*time.Millisecond, "length of one measurement")
@@ -83,7 +105,7 @@ func parseOptions(args []string) (*options, error) {
 		if !found {
 			name, path = "", s
 		}
-		o.heddles = append(o.heddles, heddleBinary{name, path})
+		o.heddles = append(o.heddles, heddleBinary{name: name, path: path})
 		return nil
 	})
 	if err := f.Parse(args); err != nil {
@@ -93,7 +115,11 @@ func parseOptions(args []string) (*options, error) {
 		o.rounds, o.window, o.warm = 3, 60*time.Millisecond, 20*time.Millisecond
 	}
 	if len(o.heddles) == 0 {
-		o.heddles = []heddleBinary{{"", "bin/heddle"}}
+		o.heddles = []heddleBinary{{path: "bin/heddle"}}
+	}
+	o.heddles = byTransactions(o.heddles, strings.Split(*transactions, ","))
+	if o.servers != 1 && o.servers != 2 {
+		return nil, fmt.Errorf("-servers: %d is neither 1 nor 2", o.servers)
 	}
 	if *targets != "" {
 		o.targets = strings.Split(*targets, ",")
@@ -105,7 +131,7 @@ func parseOptions(args []string) (*options, error) {
 		}
 		o.threads = append(o.threads, n)
 	}
-	for _, s := range strings.Split(*forms, ",") {
+	for _, s := range strings.FieldsFunc(*forms, func(r rune) bool { return r == ',' }) {
 		if form(s) != text && form(s) != prepared {
 			return nil, fmt.Errorf("-forms: %q is neither %s nor %s", s, text, prepared)
 		}
@@ -133,6 +159,17 @@ func parseOptions(args []string) (*options, error) {
 	return o, nil
 }
 
+// formsOf are the protocols in which a workload is measured: what both have in common is seen at the point select.
+func (o *options) formsOf(workload string) []form {
+	switch {
+	case len(o.forms) > 0:
+		return o.forms
+	case workload == "point":
+		return []form{text, prepared}
+	}
+	return []form{text}
+}
+
 // run starts the targets, measures them and reports.
 func run(ctx context.Context, o *options) (err error) {
 	began := time.Now()
@@ -143,7 +180,7 @@ func run(ctx context.Context, o *options) (err error) {
 	defer func() { err = errors.Join(err, lab.close()) }()
 	r := newReport(lab, o)
 	for _, name := range o.works {
-		for _, f := range o.forms {
+		for _, f := range o.formsOf(name) {
 			w, err := newWork(name, f, o.rows)
 			if err != nil {
 				return err
@@ -179,6 +216,11 @@ func measureAll(ctx context.Context, lab *lab, o *options, w *work, n int, r *re
 			m, err := measure(ctx, t, o, w, n)
 			if err != nil {
 				return fmt.Errorf("measure %s, %s, %s, %d threads: %w", t.name, w.workload, w.form, n, err)
+			}
+			if o.strace && t.name != direct {
+				if m.AllCalls, err = callsOf(ctx, t, o, w, n); err != nil {
+					return fmt.Errorf("count the system calls of %s, %s, %s, %d threads: %w", t.name, w.workload, w.form, n, err)
+				}
 			}
 			r.add(w, n, t.name, m)
 		}

@@ -14,9 +14,10 @@ import (
 // measurement is one target under one load for one window.
 type measurement struct {
 	QPS      float64 `json:"qps"`
-	CPU      float64 `json:"cpu_us"`   // of the proxy's process (direct: of the server's) per query, µs
-	Syscalls float64 `json:"syscalls"` // reads and writes of that process per query; polls and wake-ups are not among them
-	P50      float64 `json:"p50_us"`   // latency of a step of the work as the client sees it, µs
+	CPU      float64 `json:"cpu_us"`              // of the proxy's process (direct: of the server's) per query, µs
+	Syscalls float64 `json:"syscalls"`            // reads and writes of that process per query; polls and wake-ups are not among them
+	AllCalls float64 `json:"all_calls,omitempty"` // all system calls of the proxy per query, by strace, in a window of its own; 0: not counted
+	P50      float64 `json:"p50_us"`              // latency of a step of the work as the client sees it, µs
 	P99      float64 `json:"p99_us"`
 }
 
@@ -29,9 +30,46 @@ type worker struct {
 }
 
 // measure loads the target with n clients and watches it for a window.
-func measure(ctx context.Context, t *target, o *options, load *work, n int) (measurement, error) {
+func measure(ctx context.Context, t *target, o *options, load *work, n int) (m measurement, err error) {
+	workers, err := under(ctx, t, o, load, n, func(workers []*worker, watched *atomic.Bool) (err error) {
+		watched.Store(true)
+		defer watched.Store(false)
+		m, err = watch(ctx, t.pid, workers, o.window)
+		return err
+	})
+	m.P50, m.P99 = percentiles(workers)
+	return m, err
+}
+
+// callsOf loads the target likewise, and counts the system calls of a query.
+func callsOf(ctx context.Context, t *target, o *options, load *work, n int) (calls float64, err error) {
+	_, err = under(ctx, t, o, load, n, func(workers []*worker, _ *atomic.Bool) error {
+		trace, err := meter.Trace(ctx, t.pid)
+		if err != nil {
+			return err
+		}
+		first := total(workers)
+		for n := 0; n < maxWindows && total(workers)-first < enough && err == nil; n++ {
+			err = pause(ctx, o.window)
+		}
+		queries := total(workers) - first
+		counted, ended := trace.End()
+		if err = errors.Join(err, ended); err != nil {
+			return err
+		}
+		if queries == 0 {
+			return errors.New("no query was answered in the whole time")
+		}
+		calls = float64(counted) / float64(queries)
+		return nil
+	})
+	return calls, err
+}
+
+// under has n clients load the target while something is done.
+func under(ctx context.Context, t *target, o *options, load *work, n int, do func([]*worker, *atomic.Bool) error) ([]*worker, error) {
 	if err := t.open(n, load); err != nil {
-		return measurement{}, err
+		return nil, err
 	}
 	workers := make([]*worker, n)
 	var stop, watched atomic.Bool
@@ -42,19 +80,15 @@ func measure(ctx context.Context, t *target, o *options, load *work, n int) (mea
 		all.Go(func() { w.run(load, &stop, &watched) })
 	}
 	err := pause(ctx, o.warm)
-	var m measurement
 	if err == nil {
-		watched.Store(true)
-		m, err = watch(ctx, t.pid, workers, o.window)
-		watched.Store(false)
+		err = do(workers, &watched)
 	}
 	stop.Store(true)
 	all.Wait()
 	for _, w := range workers {
 		err = errors.Join(err, w.err)
 	}
-	m.P50, m.P99 = percentiles(workers)
-	return m, err
+	return workers, err
 }
 
 // run does the work until it is stopped.

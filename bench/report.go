@@ -28,6 +28,7 @@ type report struct {
 	Rounds  int      `json:"rounds"`
 	Window  string   `json:"window"`
 	Rows    int      `json:"rows"`
+	Servers int      `json:"servers"` // of the shards
 	Seconds float64  `json:"seconds"`
 	Loads   []*load  `json:"loads"`
 	Sizes   []size   `json:"sizes,omitempty"`
@@ -50,9 +51,12 @@ type result struct {
 	ToRelay    meter.Spread  `json:"qps_to_relay"`
 	CPU        meter.Spread  `json:"cpu_us"`
 	CPUToRelay meter.Spread  `json:"cpu_to_relay"`
+	ToOwn      meter.Spread  `json:"qps_to_heddle"` // of heddle sharded to the heddle beside it
+	CPUToOwn   meter.Spread  `json:"cpu_to_heddle"`
 	ToProxy    meter.Spread  `json:"qps_to_haproxy"`
 	CPUToProxy meter.Spread  `json:"cpu_to_haproxy"`
 	Syscalls   meter.Spread  `json:"syscalls"`
+	AllCalls   meter.Spread  `json:"all_calls"`
 	P50        meter.Spread  `json:"p50_us"`
 	P99        meter.Spread  `json:"p99_us"`
 	AddedP50   meter.Spread  `json:"added_p50_us"`
@@ -63,7 +67,7 @@ type result struct {
 func newReport(l *lab, o *options) *report {
 	r := &report{
 		Time: time.Now().UTC().Format(time.RFC3339), Machine: processor(), CPUs: runtime.NumCPU(), Kernel: kernel(),
-		Go: runtime.Version(), Rounds: o.rounds, Window: o.window.String(), Rows: o.rows,
+		Go: runtime.Version(), Rounds: o.rounds, Window: o.window.String(), Rows: o.rows, Servers: o.servers,
 	}
 	for _, t := range l.targets {
 		r.names = append(r.names, t.name)
@@ -128,18 +132,28 @@ func (l *load) rounds(name string) []measurement {
 	return nil
 }
 
+// unsharded is the target of the same process in which nothing is sharded.
+func unsharded(name string) (string, bool) {
+	rest, ok := strings.CutPrefix(name, sharding)
+	return passing + rest, ok
+}
+
 // sum fills in what is computed from the rounds.
 func (l *load) sum() {
 	base, floor, known := l.rounds(direct), l.rounds(relay), l.rounds(haproxy)
 	for _, t := range l.Targets {
-		var series [5][]float64
+		var series [6][]float64
 		for _, m := range t.Rounds {
-			for i, figure := range []func(measurement) float64{qps, cpu, syscalls, p50, p99} {
+			for i, figure := range []func(measurement) float64{qps, cpu, syscalls, p50, p99, allCalls} {
 				series[i] = append(series[i], figure(m))
 			}
 		}
 		t.QPS, t.CPU, t.Syscalls = meter.SpreadOf(series[0]), meter.SpreadOf(series[1]), meter.SpreadOf(series[2])
-		t.P50, t.P99 = meter.SpreadOf(series[3]), meter.SpreadOf(series[4])
+		t.P50, t.P99, t.AllCalls = meter.SpreadOf(series[3]), meter.SpreadOf(series[4]), meter.SpreadOf(series[5])
+		if beside, ok := unsharded(t.Name); ok {
+			own := l.rounds(beside)
+			t.ToOwn, t.CPUToOwn = against(t.Rounds, own, qps), against(t.Rounds, own, cpu)
+		}
 		t.ToDirect, t.ToRelay = against(t.Rounds, base, qps), against(t.Rounds, floor, qps)
 		t.CPUToRelay = against(t.Rounds, floor, cpu)
 		t.ToProxy, t.CPUToProxy = against(t.Rounds, known, qps), against(t.Rounds, known, cpu)
@@ -179,24 +193,26 @@ type figure struct {
 	of         func(*result) meter.Spread
 }
 
-// figures are the columns; HAProxy is compared with where it was among the targets.
+// figures are the columns of which there is anything: HAProxy may not be among the targets, and calls may not have been counted.
 func (l *load) figures() []figure {
 	out := []figure{
 		{"queries/s", "%.0f", func(x *result) meter.Spread { return x.QPS }},
 		{"÷ direct", "%.2f", func(x *result) meter.Spread { return x.ToDirect }},
 		{"÷ relay", "%.2f", func(x *result) meter.Spread { return x.ToRelay }},
 		{"÷ haproxy", "%.2f", func(x *result) meter.Spread { return x.ToProxy }},
+		{"÷ heddle", "%.2f", func(x *result) meter.Spread { return x.ToOwn }},
 		{"CPU µs/query", "%.1f", func(x *result) meter.Spread { return x.CPU }},
 		{"CPU ÷ relay", "%.2f", func(x *result) meter.Spread { return x.CPUToRelay }},
 		{"CPU ÷ haproxy", "%.2f", func(x *result) meter.Spread { return x.CPUToProxy }},
+		{"CPU ÷ heddle", "%.2f", func(x *result) meter.Spread { return x.CPUToOwn }},
 		{"reads+writes/query", "%.2f", func(x *result) meter.Spread { return x.Syscalls }},
+		{"all calls/query", "%.2f", func(x *result) meter.Spread { return x.AllCalls }},
 		{"added p50 µs", "%.0f", func(x *result) meter.Spread { return x.AddedP50 }},
 		{"added p99 µs", "%.0f", func(x *result) meter.Spread { return x.AddedP99 }},
 	}
-	if len(l.rounds(haproxy)) == 0 {
-		out = slices.DeleteFunc(out, func(f figure) bool { return strings.HasSuffix(f.head, "haproxy") })
-	}
-	return out
+	return slices.DeleteFunc(out, func(f figure) bool {
+		return !slices.ContainsFunc(l.Targets, func(t *result) bool { return f.of(t) != meter.Spread{} })
+	})
 }
 
 func newTable(w io.Writer) table.Writer {

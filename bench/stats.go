@@ -27,5 +27,6 @@ func over(mine, other []measurement, figure func(measurement) float64) meter.Spr
 func qps(m measurement) float64      { return m.QPS }
 func cpu(m measurement) float64      { return m.CPU }
 func syscalls(m measurement) float64 { return m.Syscalls }
+func allCalls(m measurement) float64 { return m.AllCalls }
 func p50(m measurement) float64      { return m.P50 }
 func p99(m measurement) float64      { return m.P99 }

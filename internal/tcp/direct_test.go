@@ -2,18 +2,26 @@ package tcp
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
 
-// joined returns the two ends of a connection; ours is direct.
+// joined returns the two ends of a connection of TCP; ours is direct.
 func joined(t *testing.T) (ours net.Conn, theirs *net.TCPConn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ours, other := joinedBy(t, "tcp", "127.0.0.1:0")
+	return ours, other.(*net.TCPConn)
+}
+
+func joinedBy(t *testing.T, network, address string) (ours, theirs net.Conn) {
+	t.Helper()
+	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +31,7 @@ func joined(t *testing.T) (ours net.Conn, theirs *net.TCPConn) {
 		c, _ := l.Accept()
 		accepted <- c
 	}()
-	dialed, err := net.Dial("tcp", l.Addr().String())
+	dialed, err := net.Dial(network, l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,10 +41,10 @@ func joined(t *testing.T) (ours net.Conn, theirs *net.TCPConn) {
 	}
 	ours = Direct(dialed)
 	if ours == dialed {
-		t.Fatal("a TCP connection is left as it is")
+		t.Fatal("the connection is left as it is")
 	}
 	t.Cleanup(func() { ours.Close(); other.Close() })
-	return ours, other.(*net.TCPConn)
+	return ours, other
 }
 
 func TestDirectCarriesBytes(t *testing.T) {
@@ -116,5 +124,69 @@ func TestDirectLeavesOthersAlone(t *testing.T) {
 	defer b.Close()
 	if Direct(a) != a {
 		t.Error("a pipe is taken for TCP")
+	}
+}
+
+// Where the kernel keeps no bound the connection does: a Write fails when nothing is taken for so long, not when it takes long.
+func TestDirectIsBounded(t *testing.T) {
+	const takes = 400 * time.Millisecond
+	sent, room := make([]byte, 16<<20), make([]byte, 1<<20)
+	for end := time.Now().Add(30 * time.Second); ; {
+		ours, theirs := joinedBy(t, "unix", filepath.Join(t.TempDir(), "s"))
+		Bound(tls.Client(ours, nil), takes) // below encryption too
+		wrote := make(chan error, 1)
+		go func() {
+			_, err := ours.Write(sent)
+			wrote <- err
+		}()
+		var longest time.Duration
+		tick, last := time.NewTicker(takes/10), time.Now()
+		for range 16 { // longer than the bound in all
+			<-tick.C
+			_, err := io.ReadFull(theirs, room)
+			longest, last = max(longest, time.Since(last)), time.Now()
+			if err != nil {
+				break // the Write says why
+			}
+		}
+		tick.Stop()
+		_ = theirs.Close()
+		err := <-wrote
+		if err == nil {
+			break
+		}
+		if longest < takes || time.Now().After(end) { // else the test had no processor for so long, and the Write is right
+			t.Fatalf("a Write of which something was taken every %v at the longest: %v", longest, err)
+		}
+	}
+	ours, _ := joinedBy(t, "unix", filepath.Join(t.TempDir(), "s"))
+	Bound(ours, takes/10)
+	if n, err := ours.Write(sent); n == len(sent) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a Write of which nothing is taken: %d bytes, %v", n, err)
+	}
+}
+
+// The bound gives the deadlines back that it has taken the place of.
+func TestBoundLeavesDeadlines(t *testing.T) {
+	ours, theirs := joinedBy(t, "unix", filepath.Join(t.TempDir(), "s"))
+	Bound(ours, time.Hour)
+	if err := ours.SetDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	sent := make([]byte, 16<<20)
+	if n, err := ours.Write(sent); n == len(sent) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a Write past its own deadline: %d bytes, %v", n, err)
+	}
+	Bound(ours, 20*time.Millisecond)
+	if err := ours.SetWriteDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := ours.Write(sent); n == len(sent) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a Write past the bound: %d bytes, %v", n, err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, theirs) }()
+	Bound(ours, 0)
+	if n, err := ours.Write(sent); n != len(sent) || err != nil {
+		t.Errorf("a Write after the bound: %d bytes, %v", n, err)
 	}
 }

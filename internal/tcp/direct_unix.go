@@ -6,14 +6,22 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
+	"time"
 )
 
-// direct is a connection that reads and writes by TryRead and TryWrite.
-type direct struct {
-	*net.TCPConn
+// line reads and writes a socket by TryRead and TryWrite.
+type line struct {
+	socket  net.Conn
 	raw     syscall.RawConn
 	in, out turn
+
+	mu      sync.Mutex    // guards what follows
+	takes   time.Duration // see Bound; 0: there is no bound, or the kernel keeps it
+	asked   time.Time     // the deadline that the owner has set for writes
+	bounded bool          // another is set, by the bound
+	stuck   int           // how much of the Write was taken when it was set
 }
 
 // turn is one Read or Write under way.
@@ -24,58 +32,86 @@ type turn struct {
 	step func(fd uintptr) (done bool)
 }
 
-// Direct returns c with a Read and a Write that cost less, if it is TCP. Unlike others it has one reader and one writer
-// at a time. Deadlines and Close end them as ever.
+// direct and local are sockets with the methods of a line. What is embedded of package net is one level further down, so that those of a line
+// are the ones where both have one.
+type (
+	direct struct {
+		tcpSocket
+		line
+	}
+	local struct {
+		unixSocket
+		line
+	}
+	tcpSocket  struct{ *net.TCPConn }
+	unixSocket struct{ *net.UnixConn }
+)
+
+// Direct returns c with a Read and a Write that cost less, if it is a socket of TCP or of this machine. Unlike others it has one reader and one
+// writer at a time. Deadlines and Close end them as ever.
 func Direct(c net.Conn) net.Conn {
-	t, ok := c.(*net.TCPConn)
-	if !ok {
-		return c
+	switch c := c.(type) {
+	case *net.TCPConn:
+		if raw, err := c.SyscallConn(); err == nil { // not closed already
+			d := &direct{tcpSocket: tcpSocket{c}}
+			d.init(c, raw)
+			return d
+		}
+	case *net.UnixConn:
+		if raw, err := c.SyscallConn(); err == nil {
+			l := &local{unixSocket: unixSocket{c}}
+			l.init(c, raw)
+			return l
+		}
 	}
-	raw, err := t.SyscallConn()
-	if err != nil {
-		return c // closed already
+	return c
+}
+
+func (l *line) init(socket net.Conn, raw syscall.RawConn) {
+	l.socket, l.raw = socket, raw
+	l.in.step = func(fd uintptr) bool {
+		l.in.n, l.in.err = TryRead(fd, l.in.p)
+		return l.in.err != syscall.EAGAIN
 	}
-	d := &direct{TCPConn: t, raw: raw}
-	d.in.step = func(fd uintptr) bool {
-		d.in.n, d.in.err = TryRead(fd, d.in.p)
-		return d.in.err != syscall.EAGAIN
-	}
-	d.out.step = func(fd uintptr) bool {
-		for d.out.n < len(d.out.p) {
-			n, err := TryWrite(fd, d.out.p[d.out.n:])
+	l.out.step = func(fd uintptr) bool {
+		for l.out.n < len(l.out.p) {
+			n, err := TryWrite(fd, l.out.p[l.out.n:])
 			if err == syscall.EAGAIN {
+				l.full()
 				return false
 			}
 			if err != nil {
-				d.out.err = err
+				l.out.err = err
 				return true
 			}
-			d.out.n += n
+			l.out.n += n
 		}
 		return true
 	}
-	return d
 }
 
 // NetConn is the connection below.
 func (d *direct) NetConn() net.Conn { return d.TCPConn }
 
+// NetConn is the connection below.
+func (l *local) NetConn() net.Conn { return l.UnixConn }
+
 func (d *direct) plain() {}
 
 // Read implements io.Reader.
-func (d *direct) Read(p []byte) (int, error) {
+func (l *line) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	t := &d.in
+	t := &l.in
 	t.p, t.n, t.err = p, 0, nil
-	waited := d.raw.Read(t.step)
+	waited := l.raw.Read(t.step)
 	t.p = nil
 	switch {
 	case waited != nil: // by a deadline or a Close
 		return 0, waited
 	case t.err != nil:
-		return 0, d.failed("read", t.err)
+		return 0, l.failed("read", t.err)
 	case t.n == 0:
 		return 0, io.EOF
 	}
@@ -83,20 +119,66 @@ func (d *direct) Read(p []byte) (int, error) {
 }
 
 // Write implements io.Writer.
-func (d *direct) Write(p []byte) (int, error) {
+func (l *line) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	t := &d.out
+	t := &l.out
 	t.p, t.n, t.err = p, 0, nil
-	err := d.raw.Write(t.step)
+	err := l.raw.Write(t.step)
 	t.p = nil
+	if l.bounded {
+		l.written()
+	}
 	if err == nil && t.err != nil {
-		err = d.failed("write", t.err)
+		err = l.failed("write", t.err)
 	}
 	return t.n, err
 }
 
-func (d *direct) failed(call string, err error) error {
-	return &net.OpError{Op: call, Net: "tcp", Source: d.LocalAddr(), Addr: d.RemoteAddr(), Err: os.NewSyscallError(call, err)}
+func (l *line) failed(call string, err error) error {
+	return &net.OpError{Op: call, Net: l.socket.LocalAddr().Network(), Source: l.socket.LocalAddr(), Addr: l.socket.RemoteAddr(), Err: os.NewSyscallError(call, err)}
+}
+
+// full begins a wait for room, within the bound: what was taken since the last has begun it anew. A Write that finds room has no deadline to pay for.
+func (l *line) full() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.takes == 0 || l.bounded && l.out.n == l.stuck { // woken in vain
+		return
+	}
+	if by := time.Now().Add(l.takes); l.asked.IsZero() || by.Before(l.asked) {
+		_ = l.socket.SetWriteDeadline(by) // fails only on a closed connection
+		l.bounded, l.stuck = true, l.out.n
+	}
+}
+
+// written ends such waits.
+func (l *line) written() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bounded = false
+	_ = l.socket.SetWriteDeadline(l.asked) // fails only on a closed connection
+}
+
+// SetDeadline implements net.Conn.
+func (l *line) SetDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = t
+	return l.socket.SetDeadline(t)
+}
+
+// SetWriteDeadline implements net.Conn.
+func (l *line) SetWriteDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = t
+	return l.socket.SetWriteDeadline(t)
+}
+
+func (l *line) bound(takes time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.takes = takes
 }

@@ -7,15 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// kernelBounds is whether GiveUpAfter does anything.
+const kernelBounds = true
+
 // GiveUpAfter sets how long what was sent, or a probe, may stay unacknowledged, or the other end may have no room for
 // more: a Write that waits then fails. 0 is the kernel's own bound, about a quarter of an hour for a dead machine, none
-// for one that takes nothing. A nil raw has no bound.
+// for one that takes nothing. A nil raw is no TCP: see Bound.
 func GiveUpAfter(raw syscall.RawConn, bound time.Duration) {
 	if raw == nil {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) { // fails only on a closed connection
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(bound.Milliseconds())) // not TCP: no bound is needed
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(bound.Milliseconds()))
 	})
 }
 

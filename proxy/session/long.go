@@ -23,7 +23,7 @@ func (s *Session) setPatience() {
 	s.midStatement = s.secondsOf("net_read_timeout", readTimeout)
 	if takes := s.secondsOf("net_write_timeout", writeTimeout); takes != s.takesWithin {
 		s.takesWithin = takes
-		tcp.GiveUpAfter(s.socket, takes)
+		tcp.Bound(s.conn, takes)
 	}
 }
 

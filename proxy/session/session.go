@@ -7,13 +7,11 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
-	"github.com/heddle-mesh/heddle/internal/tcp"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/merge"
@@ -84,14 +82,13 @@ type Session struct {
 
 	tracking tracking // what the client is to be told of its session
 
-	more         bool            // the result being written is not the command's last
-	deadline     time.Time       // of the wait for a command; the zero Time: none
-	paced        bool            // receiving has set the deadline
-	patience     time.Duration   // how long a command is waited for; 0: without end
-	midStatement time.Duration   // how long the client may pause in the middle of a statement or a file
-	takesWithin  time.Duration   // how long the client may take nothing of an answer
-	socket       syscall.RawConn // of conn; nil: no TCP
-	patienceOf   uint64          // version of the state that these were read from
+	more         bool          // the result being written is not the command's last
+	deadline     time.Time     // of the wait for a command; the zero Time: none
+	paced        bool          // receiving has set the deadline
+	patience     time.Duration // how long a command is waited for; 0: without end
+	midStatement time.Duration // how long the client may pause in the middle of a statement or a file
+	takesWithin  time.Duration // how long the client may take nothing of an answer
+	patienceOf   uint64        // version of the state that these were read from
 
 	// Buffers of the statement under way.
 	scan   parser.Scan
@@ -165,7 +162,7 @@ type Client struct {
 func New(srv *Server, c Client) *Session {
 	now := time.Now()
 	s := &Session{
-		srv: srv, config: *srv.current.Load(), id: c.ID, who: c.Who, client: c.Stream, conn: c.Conn, socket: tcp.Raw(c.Conn), salt: c.Salt,
+		srv: srv, config: *srv.current.Load(), id: c.ID, who: c.Who, client: c.Stream, conn: c.Conn, salt: c.Salt,
 		flags: backend.FlagsOf(c.Stream.Caps, false), began: now,
 		state: backend.NewState(),
 		hints: map[string]*backend.Conn{}, named: map[string]*prepared{},

@@ -3,6 +3,7 @@ package fault
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -73,11 +74,33 @@ func dialRaw(addr, schema string, patience time.Duration) (*raw, error) {
 	if err != nil {
 		return nil, err
 	}
+	return logInRaw(c, schema, patience)
+}
+
+// logInRaw logs in on a connection, which is closed if it fails.
+func logInRaw(c net.Conn, schema string, patience time.Duration) (*raw, error) {
 	f := &framed{Conn: c}
 	r := &raw{Client: wiretest.NewClient(f), patience: patience, framed: f}
 	if err := errors.Join(c.SetDeadline(time.Now().Add(patience)), r.Play(wiretest.LogIn("root", "", schema))); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	return r, nil
+}
+
+// logInEncrypted has the connection encrypted first.
+func logInEncrypted(c net.Conn, schema string, patience time.Duration) (*raw, error) {
+	inside := tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // the servers of tests sign for themselves
+	f := &framed{Conn: inside}
+	r := &raw{Client: wiretest.NewClient(c), patience: patience, framed: f}
+	l := &wire.Login{Capabilities: wiretest.ClientCaps | wire.CapSSL | wire.CapConnectWithDB, MaxPacket: wire.MaxFrame,
+		Collation: byte(wire.CollationUTF8MB4GeneralCI), User: "root", AuthPlugin: wire.AuthNative, Database: schema}
+	ask := &wire.SSLRequest{Capabilities: l.Capabilities, MaxPacket: l.MaxPacket, Collation: l.Collation}
+	encrypt := func(*wiretest.Client) error { return r.Upgrade(f) }
+	if err := errors.Join(c.SetDeadline(time.Now().Add(patience)), r.Play(wiretest.ExpectGreeting(nil), wiretest.SendAnswer(ask), encrypt,
+		wiretest.SendLogin(l), wiretest.ExpectOK(nil))); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	r.Conn = f
 	return r, nil
 }
 

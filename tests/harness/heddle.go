@@ -25,12 +25,13 @@ import (
 
 // HeddleOptions describe one heddle process. It listens on a free port of loopback.
 type HeddleOptions struct {
-	Rules []string          // texts of rule documents, one for each logical database
-	Users string            // text of the users document; "" for none
-	Set   map[string]string // fields of heddle.yaml by their dotted names, over what the harness sets
-	Env   []string          // further NAME=value
-	Args  []string          // in place of serve --config FILE; "{config}" in an argument is the file's path
-	Wait  time.Duration     // for the line with the word ready; 20 seconds if zero
+	Rules  []string          // texts of rule documents, one for each logical database
+	Users  string            // text of the users document; "" for none
+	Set    map[string]string // fields of heddle.yaml by their dotted names, over what the harness sets
+	Env    []string          // further NAME=value
+	Socket string            // path of a unix socket on which it listens too
+	Args   []string          // in place of serve --config FILE; "{config}" in an argument is the file's path
+	Wait   time.Duration     // for the line with the word ready; 20 seconds if zero
 }
 
 // Heddle is a running heddle process.
@@ -127,6 +128,9 @@ func writeConfig(dir, addr string, opts HeddleOptions) (string, error) {
 	}
 	if t := os.Getenv("HEDDLE_TEST_TRANSACTIONS"); t != "" {
 		set["transactions.type"] = t
+	}
+	if opts.Socket != "" {
+		set["listen.address"] += "," + opts.Socket
 	}
 	var rules []string
 	for i, text := range opts.Rules {
