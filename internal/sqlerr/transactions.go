@@ -278,3 +278,8 @@ func ProgramEnds() *Error {
 func TransactionEnded() *Error {
 	return newf(CodeDeadlock, "40001", "The transaction was rolled back: one of its shards had ended its part of it before; try restarting transaction")
 }
+
+// DetachingIsKept refuses a SET SESSION of the variable by which a prepared branch is no connection's.
+func DetachingIsKept(name string) *Error {
+	return NotSupported("SET SESSION " + name + ": recovery of transactions over several data sources counts on it")
+}

@@ -112,7 +112,7 @@ func (s *Session) mayDetach(a *parser.Assignment) error {
 	if !session || !backend.Detaches(a.Name) || s.srv.Flavour.MariaDB || !s.spreads() && len(s.srv.Catalogs.Current().Layouts()) < 2 {
 		return nil
 	}
-	return sqlerr.NotSupported("SET SESSION " + a.Name + ": recovery of transactions over several data sources counts on it")
+	return sqlerr.DetachingIsKept(a.Name)
 }
 
 // spreads reports whether any database is on several shards.

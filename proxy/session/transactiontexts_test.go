@@ -106,6 +106,7 @@ func statements() []told {
 		{"a hint transaction=all", sqlerr.HintUnread()},
 		{"a hint transaction=xa where transactions.type is local", sqlerr.TransactionsAreLocal("the hint transaction=xa")},
 		{"a hint after XA START", sqlerr.HintInXA("local")},
+		{"SET SESSION xa_detach_on_prepare, over MySQL", sqlerr.DetachingIsKept("xa_detach_on_prepare")},
 		{"a hint after the first statement", sqlerr.HintLate("local")},
 		{"type xa where transactions.type is local: the second data source", sqlerr.TransactionsAreLocal("a transaction of type XA over several data sources")},
 		{"type xa under LOCK TABLES: the second data source", sqlerr.SpreadUnderLocks()},
