@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,8 +13,17 @@ import (
 	"github.com/heddle-mesh/heddle/router"
 )
 
-// definedLike is a CREATE TABLE … LIKE with the definition in the place of the name: that of a table which not all of the servers have.
-func (s *Session) definedLike(ctx context.Context, parsed *parser.Statement, like *router.LikeElsewhere) (string, error) {
+// definedLike is a CREATE TABLE … LIKE with the definition in the place of the name: that of a table which not all of the servers have. Where it is
+// is asked anew: rules may have changed since the statement was prepared, after which the servers may do it by themselves.
+func (s *Session) definedLike(ctx context.Context, parsed *parser.Statement) (string, error) {
+	_, err := s.planStatement(ctx, parsed)
+	if err == nil {
+		return parsed.Text, nil
+	}
+	like, ok := errors.AsType[*router.LikeElsewhere](err)
+	if !ok {
+		return "", err
+	}
 	h, done, err := s.borrow(ctx, like.Table.DataSource, like.Table.Schema, backend.NeedUserVars)
 	if err != nil {
 		return "", err

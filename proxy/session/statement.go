@@ -54,7 +54,7 @@ type Statement struct {
 	turn  uint64
 	known []temporary // those
 
-	like *router.LikeElsewhere // what its text is to be made of first; nil: it is planned as it is
+	like bool // CREATE TABLE … LIKE a table elsewhere: its text is made first, of what is there when it runs
 
 	// Marks stand in the cache where a key does not tell all that a plan depends on, and say by which longer one to look
 	// the statement up: by one that tells the lengths of lists, or by one with the literals of these numbers.
@@ -262,8 +262,8 @@ func (s *Session) prepareStatement(ctx context.Context, text []byte) (*Statement
 		return &Statement{parsed: parsed, settles: parsed.Kind == parser.Select && settles(parsed)}, nil
 	}
 	st, err := s.planStatement(ctx, parsed)
-	if like, ok := errors.AsType[*router.LikeElsewhere](err); ok {
-		return &Statement{parsed: parsed, like: like}, nil
+	if _, ok := errors.AsType[*router.LikeElsewhere](err); ok {
+		return &Statement{parsed: parsed, like: true}, nil
 	}
 	if err != nil && s.statable(parsed) {
 		return &Statement{parsed: parsed}, nil // the statement proper is planned, and has what errors there are

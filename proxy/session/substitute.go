@@ -131,8 +131,8 @@ func (s *Session) answered(ctx context.Context, x *execution) (*execution, error
 
 // replaced is the text that is run in the place of a statement which is not planned as it is.
 func (s *Session) replaced(ctx context.Context, st *Statement, parsed *parser.Statement) (string, error) {
-	if st.like != nil {
-		return s.definedLike(ctx, parsed, st.like)
+	if st.like {
+		return s.definedLike(ctx, parsed)
 	}
 	return s.substitute(parsed), nil
 }
