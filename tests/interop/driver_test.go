@@ -14,6 +14,25 @@ import (
 
 func TestMySQL2(t *testing.T) {
 	t.Parallel()
+	sources, err := filepath.Glob("mysql2/*.js")
+	if err != nil || len(sources) == 0 {
+		t.Fatal("no program: ", err)
+	}
+	run := nodeFolder(t)
+	if err := harness.CopyFiles(run, sources...); err != nil {
+		t.Fatal(err)
+	}
+	runProgram(t, "mysql2", "node", filepath.Join(run, "main.js"))
+}
+
+// installing guards the folders that several tests have in common.
+var installing sync.Mutex
+
+// nodeFolder is a folder for programs of node's, which looks for modules beside the program, not beside its working directory.
+func nodeFolder(t *testing.T) string {
+	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
 	manifest := []string{"mysql2/package.json", "mysql2/package-lock.json"}
 	dir := harness.Install(t, "mysql2", "1", manifest, func(dir string) error {
 		if err := harness.CopyFiles(dir, manifest...); err != nil {
@@ -21,19 +40,24 @@ func TestMySQL2(t *testing.T) {
 		}
 		return harness.Command(t, dir, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	})
-	sources, err := filepath.Glob("mysql2/*.js")
-	if err != nil || len(sources) == 0 {
-		t.Fatal("no program: ", err)
-	}
-	run := t.TempDir() // node looks for modules beside the program, not beside its working directory
-	if err := errors.Join(harness.CopyFiles(run, sources...), os.Symlink(filepath.Join(dir, "node_modules"), filepath.Join(run, "node_modules"))); err != nil {
+	run := t.TempDir()
+	if err := os.Symlink(filepath.Join(dir, "node_modules"), filepath.Join(run, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	runProgram(t, "mysql2", "node", filepath.Join(run, "main.js"))
+	return run
 }
 
 func TestPyMySQL(t *testing.T) {
 	t.Parallel()
+	// -B: no compiled files into the tree.
+	runProgram(t, "pymysql", python(t), "-B", "pymysql/main.py")
+}
+
+// python is one that has PyMySQL.
+func python(t *testing.T) string {
+	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
 	dir := harness.Install(t, "pymysql", "1", []string{"pymysql/requirements.txt"}, func(dir string) error {
 		requirements, err := filepath.Abs("pymysql/requirements.txt")
 		if err != nil {
@@ -42,8 +66,7 @@ func TestPyMySQL(t *testing.T) {
 		return errors.Join(harness.Command(t, dir, "python3", "-m", "venv", dir),
 			harness.Command(t, dir, filepath.Join(dir, "bin", "pip"), "install", "-q", "--disable-pip-version-check", "-r", requirements))
 	})
-	// -B: no compiled files into the tree.
-	runProgram(t, "pymysql", filepath.Join(dir, "bin", "python"), "-B", "pymysql/main.py")
+	return filepath.Join(dir, "bin", "python")
 }
 
 func TestMariaDBConnectorJ(t *testing.T) {
@@ -56,9 +79,6 @@ func TestMySQLConnectorJ(t *testing.T) {
 	runJava(t, "mysqlj", "jdbc:mysql")
 }
 
-// jars guards the folders that both Connector/Js share.
-var jars sync.Mutex
-
 func runJava(t *testing.T, client, scheme string) {
 	classPath := javaClasses(t)
 	runProgram(t, client, "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classPath, "Main", scheme)
@@ -66,8 +86,8 @@ func runJava(t *testing.T, client, scheme string) {
 
 // javaClasses compiles the program and returns the class path.
 func javaClasses(t *testing.T) string {
-	jars.Lock()
-	defer jars.Unlock()
+	installing.Lock()
+	defer installing.Unlock()
 	libraries := harness.Install(t, "connectorj", "1", []string{"connectorj/pom.xml"}, func(dir string) error {
 		if err := harness.CopyFiles(dir, "connectorj/pom.xml"); err != nil {
 			return err
