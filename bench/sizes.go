@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/heddle-mesh/heddle/bench/meter"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/tests/harness"
 )
@@ -22,19 +22,38 @@ const (
 	connections = 10_000
 	ruledTables = 10_000
 	statements  = 100_000 // of different texts that no two share a plan
+	starts      = 5       // with the rules for all these tables
 )
 
-// size is a figure of one run.
+// size is a figure of one run; of several measurements it is the median.
 type size struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit"`
+	Low   float64 `json:"low,omitempty"` // of several measurements
+	High  float64 `json:"high,omitempty"`
+}
+
+func spread(name string, values []float64, unit string) size {
+	s := meter.SpreadOf(values)
+	return size{name, s.Median, unit, s.Low, s.High}
+}
+
+func one(name string, value float64, unit string) size {
+	return size{Name: name, Value: value, Unit: unit}
 }
 
 // sizes measures them all with the first heddle of the options.
 func (l *lab) sizes(ctx context.Context, o *options) ([]size, error) {
+	path, err := filepath.Abs(o.heddles[0].path)
+	if err == nil {
+		err = os.Setenv("HEDDLE_TEST_BINARY", path) // the lab's own environment looks for it when the first is started
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the heddle to measure: %w", err)
+	}
 	var all []size
-	for _, measure := range []func(context.Context, *options) ([]size, error){l.bigResults, l.idleConnections, l.manyTables, l.manyStatements} {
+	for _, measure := range []func(context.Context, *options) ([]size, error){l.bigResults, l.idleConnections, l.manyTables, l.manyStatements, l.longStatements} {
 		some, err := measure(ctx, o)
 		if err != nil {
 			return nil, err
@@ -45,11 +64,16 @@ func (l *lab) sizes(ctx context.Context, o *options) ([]size, error) {
 }
 
 // another starts one more heddle over the lab's server.
-func (l *lab) another(ctx context.Context, rules ...string) (*harness.Heddle, error) {
-	return l.env.StartHeddle(ctx, harness.HeddleOptions{
+func (l *lab) another(ctx context.Context, rules ...string) (*watched, error) {
+	admin, err := harness.FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	h, err := l.env.StartHeddle(ctx, harness.HeddleOptions{
 		Rules: rules, Users: "users:\n  root: {}\n",
-		Set: map[string]string{"pool.max": "64", "log.level": "warn", "limits.max_connections": strconv.Itoa(connections + 100)},
+		Set: map[string]string{"pool.max": "64", "log.level": "warn", "admin.address": admin, "limits.max_connections": strconv.Itoa(connections + 100)},
 	})
+	return &watched{h, admin}, err
 }
 
 // bigResults reads a million rows: of the server itself, of one data source, and merged in order from four shards.
@@ -87,15 +111,15 @@ func (l *lab) bigResults(ctx context.Context, _ *options) (_ []size, err error) 
 	if err != nil {
 		return nil, err
 	}
-	out := []size{{"a million rows, direct: total", straight.total.Seconds(), "s"}, {"a million rows, direct: first row", ms(straight.first), "ms"}}
+	out := []size{one("a million rows, direct: total", straight.total.Seconds(), "s"), one("a million rows, direct: first row", ms(straight.first), "ms")}
 	for _, c := range [][2]string{{plainDatabase, "from one server"}, {shardedDatabase, "merged from four shards"}} {
 		r, err := readBig(h.Addr, c[0], h.PID())
 		if err != nil {
 			return nil, err
 		}
 		what := "a million rows " + c[1] + ": "
-		out = append(out, size{what + "total", r.total.Seconds(), "s"}, size{what + "total ÷ direct", r.total.Seconds() / straight.total.Seconds(), ""},
-			size{what + "first row", ms(r.first), "ms"}, size{what + "peak above idle", r.peak, "MiB"})
+		out = append(out, one(what+"total", r.total.Seconds(), "s"), one(what+"total ÷ direct", r.total.Seconds()/straight.total.Seconds(), ""),
+			one(what+"first row", ms(r.first), "ms"), one(what+"peak above idle", r.peak, "MiB"))
 	}
 	return out, nil
 }
@@ -156,95 +180,40 @@ func readBig(addr, database string, pid int) (bigRead, error) {
 	return r, err
 }
 
-// idleConnections opens many connections that do nothing, and then opens and closes as many again.
-func (l *lab) idleConnections(ctx context.Context, _ *options) (_ []size, err error) {
-	h, err := l.another(ctx, plainRules(l.env.Plain.Addr()))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-	first, err := firstQuery(h.Addr, plainDatabase)
-	if err != nil {
-		return nil, err
-	}
-	defer first.close()
-	before, err := memoryOf(h.PID(), "VmRSS")
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	clients, err := openMany(h.Addr)
-	took := time.Since(began)
-	held, heldErr := memoryOf(h.PID(), "VmRSS")
-	for _, c := range clients {
-		c.close()
-	}
-	if err = errors.Join(err, heldErr); err != nil {
-		return nil, err
-	}
-	if clients, err = openMany(h.Addr); err != nil {
-		return nil, err
-	}
-	for _, c := range clients {
-		c.close()
-	}
-	again, err := openMany(h.Addr)
-	if err != nil {
-		return nil, err
-	}
-	third, err := memoryOf(h.PID(), "VmRSS")
-	for _, c := range again {
-		c.close()
-	}
-	return []size{
-		{"10,000 idle connections", held - before, "MiB"}, {"the third 10,000 connections", third - before, "MiB"},
-		{"a connect with login, eight at a time", ms(took) / connections, "ms"},
-	}, err
-}
-
-// openMany opens connections that have run nothing.
-func openMany(addr string) ([]*client, error) {
-	clients := make([]*client, connections)
-	buffers := wire.NewPool(0)
-	var g errgroup.Group
-	g.SetLimit(8)
-	for i := range clients {
-		g.Go(func() (err error) {
-			clients[i], err = connect(addr, plainDatabase, buffers)
-			return err
-		})
-	}
-	err := g.Wait()
-	var open []*client
-	for _, c := range clients {
-		if c != nil {
-			open = append(open, c)
-		}
-	}
-	return open, err
-}
-
-// manyTables starts with rules for tables that the servers need not hold.
-func (l *lab) manyTables(ctx context.Context, _ *options) (_ []size, err error) {
+// manyTables starts, several times, with rules for tables that the servers need not hold.
+func (l *lab) manyTables(ctx context.Context, _ *options) ([]size, error) {
 	var b strings.Builder
 	b.WriteString(bigRules(l.env.Plain.Addr(), []string{"big_0", "big_1", "big_2", "big_3"}))
 	for i := range ruledTables {
 		fmt.Fprintf(&b, "  t%d: {key: id, generate: {column: id, type: snowflake}}\n", i)
 	}
-	began := time.Now()
-	h, err := l.another(ctx, b.String())
-	if err != nil {
-		return nil, err
+	var took, cpu, resident []float64
+	for range starts {
+		began := time.Now()
+		h, err := l.another(ctx, b.String())
+		if err != nil {
+			return nil, err
+		}
+		c, err := firstQuery(h.Addr, shardedDatabase)
+		first := time.Since(began)
+		var used meter.Usage
+		var rss float64
+		if err == nil {
+			c.close()
+			used, err = meter.UsageOf(h.PID())
+		}
+		if err == nil {
+			rss, err = memoryOf(h.PID(), "VmRSS")
+		}
+		if err = errors.Join(err, h.Close()); err != nil {
+			return nil, err
+		}
+		took, cpu, resident = append(took, ms(first)), append(cpu, ms(used.CPU)), append(resident, rss)
 	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-	c, err := firstQuery(h.Addr, shardedDatabase)
-	if err != nil {
-		return nil, err
-	}
-	took := time.Since(began)
-	c.close()
-	rss, err := memoryOf(h.PID(), "VmRSS")
-	return []size{{"10,000 tables in the rules: start to first answer", ms(took), "ms"}, {"10,000 tables in the rules: resident", rss, "MiB"}}, err
+	const what = "10,000 tables in the rules: "
+	return []size{
+		spread(what+"start to first answer", took, "ms"), spread(what+"CPU until then", cpu, "ms"), spread(what+"resident", resident, "MiB"),
+	}, nil
 }
 
 // firstQuery connects and asks for a constant.
@@ -258,33 +227,6 @@ func firstQuery(addr, database string) (*client, error) {
 		return nil, err
 	}
 	return c, nil
-}
-
-// manyStatements fills the plan cache with what is asked once.
-func (l *lab) manyStatements(ctx context.Context, _ *options) (_ []size, err error) {
-	h, err := l.another(ctx, plainRules(l.env.Plain.Addr()))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-	c, err := firstQuery(h.Addr, plainDatabase)
-	if err != nil {
-		return nil, err
-	}
-	defer c.close()
-	before, err := memoryOf(h.PID(), "VmRSS")
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	for i := range statements {
-		if _, err := c.run(text, newStatement(fmt.Sprintf("SELECT c AS c%d FROM sbtest1 WHERE id = 1", i))); err != nil {
-			return nil, err
-		}
-	}
-	took := time.Since(began)
-	after, err := memoryOf(h.PID(), "VmRSS")
-	return []size{{"100,000 different statements", after - before, "MiB"}, {"a statement that is planned anew", ms(took) * 1e3 / statements, "µs"}}, err
 }
 
 // memoryOf reads a line of /proc/PID/status, MiB: VmRSS is what is resident, VmHWM the most since forgetPeak.
@@ -316,7 +258,11 @@ func printSizes(w io.Writer, all []size) {
 	}
 	t := newTable(w)
 	for _, s := range all {
-		t.AppendRow([]any{s.Name, strconv.FormatFloat(s.Value, 'f', 2, 64), s.Unit})
+		value := strconv.FormatFloat(s.Value, 'f', 2, 64)
+		if s.Low != s.High {
+			value = meter.Spread{Median: s.Value, Low: s.Low, High: s.High}.Format("%.2f")
+		}
+		t.AppendRow([]any{s.Name, value, s.Unit})
 	}
 	fmt.Fprintln(w)
 	t.Render()

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,8 +18,32 @@ func TestRoundTrips(t *testing.T) {
 		atomic = "SET heddle_transaction_type = 'xa'"
 	)
 	links := []*harness.Relay{harness.NewRelay(t, env.Shards[0].Addr()), harness.NewRelay(t, env.Shards[1].Addr())}
-	_, db := startHeddle(t, links[0].Addr(), links[1].Addr())
+	h := env.Heddle(t, harness.HeddleOptions{
+		Rules: []string{fmt.Sprintf(`database: shop
+defaults: {user: root}
+data_sources:
+  ds_0: {address: %q}
+  ds_1: {address: %q}
+slots: {ds_0: 0-8191, ds_1: 8192-16383}
+tables:
+  accounts: {key: id}
+  numbered: {key: id, generate: {column: id, type: snowflake}}
+  owned: {key: owner}
+`, links[0].Addr(), links[1].Addr())},
+		Users: "users: {root: {}}",
+		Set:   map[string]string{"pool.connect_timeout": "1s", "pool.wait_timeout": "2s"},
+	})
+	db := h.Open(t, "root", "", "shop")
+	fill(t, db)
 	c := conn(t, db)
+	for _, q := range []string{
+		"DROP TABLE IF EXISTS numbered, owned", "CREATE TABLE numbered (id BIGINT PRIMARY KEY, v INT NOT NULL)",
+		"CREATE TABLE owned (owner INT NOT NULL, v INT NOT NULL)", "INSERT INTO numbered (v) VALUES (1)", "INSERT INTO numbered (v) VALUES (1)",
+		"INSERT INTO owned VALUES (1, 1), (1, 2), (1, 3)",
+		"DELETE FROM accounts WHERE id = 1000", "INSERT INTO accounts VALUES (1000, 1)", "DELETE FROM accounts WHERE id = 1000",
+	} {
+		exec(t, c, q)
+	}
 	exec(t, c, "SELECT COUNT(*) FROM accounts")
 	exec(t, c, "SET heddle_transaction_type = 'local'")
 	for _, link := range links {
@@ -31,6 +56,9 @@ func TestRoundTrips(t *testing.T) {
 	}{
 		{"a row is read", []string{"SELECT v FROM accounts WHERE id = 1"}, 1},
 		{"a row is changed", []string{"UPDATE accounts SET v = v + 1 WHERE id = 1"}, 1},
+		{"a row is inserted", []string{"DELETE FROM accounts WHERE id = 1000", "INSERT INTO accounts VALUES (1000, 1)"}, 1},
+		{"a row with a generated id is inserted", []string{"INSERT INTO numbered (v) VALUES (1)"}, 1},
+		{"rows of one shard are inserted", []string{"INSERT INTO owned VALUES (1, 1), (1, 2), (1, 3)"}, 1},
 		{"all shards are read", []string{"SELECT SUM(v) FROM accounts"}, 1},
 		{"all shards are written", []string{"UPDATE accounts SET v = v + 1"}, 3},
 		{"a transaction begins", []string{"BEGIN"}, 0},

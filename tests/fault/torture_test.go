@@ -3,6 +3,7 @@ package fault
 import (
 	"bytes"
 	"compress/zlib"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,12 +11,14 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/certs/certstest"
 	"github.com/heddle-mesh/heddle/proxy/wire"
 	"github.com/heddle-mesh/heddle/proxy/wire/wiretest"
 	"github.com/heddle-mesh/heddle/tests/harness"
@@ -26,20 +29,22 @@ type torture struct {
 	t       *testing.T
 	h       *harness.Heddle
 	admin   string
-	sitting *raw // a session of somebody else
-	base    int  // goroutines
-	resting int  // kB of memory
+	socket  string // the path of its unix socket
+	sitting *raw   // a session of somebody else
+	base    int    // goroutines
+	resting int    // kB of memory
 	tried   int
 }
 
-// What a client may at most cost: the time until a connection that sends no more is ended, and memory.
+// What a client may at most cost: the time until a connection that sends no more is ended, on a machine that others keep busy, and memory.
 const (
-	tortureTime   = 5 * time.Second
+	tortureTime   = 30 * time.Second
 	tortureMemory = 200 << 10 // kB; the race detector's included
 )
 
 func newTorture(t *testing.T) *torture {
-	w := &torture{t: t}
+	w := &torture{t: t, socket: filepath.Join(t.TempDir(), "socket")}
+	cert, key := certstest.New(t).Issue(t, "heddle", certstest.Leaf{Name: "127.0.0.1"})
 	var err error
 	if w.admin, err = harness.FreeAddr(); err != nil {
 		t.Fatal(err)
@@ -54,10 +59,12 @@ slots: {ds_0: 0-8191, ds_1: 8192-16383}
 tables: {accounts: {key: id}}
 `, env.Shards[0].Addr(), env.Shards[1].Addr())},
 		// The verifiers are those of the password "right".
-		Users: fmt.Sprintf("users:\n  root: {}\n  native: {verifier: %q}\n  caching: {password: \"env:CACHING\"}\n", nativeVerifier("right")),
-		Env:   []string{"CACHING=right"},
-		Set: map[string]string{"admin.address": w.admin, "limits.max_allowed_packet": "1MiB", "memory.query": "8MiB",
-			"memory.session": "16MiB", "memory.process": "64MiB", "pool.max": "8", "limits.max_connections": "400",
+		Users: fmt.Sprintf("users:\n  root: {}\n  native: {verifier: %q}\n  caching: {password: \"env:CACHING\"}\n  full: {verifier: %q}\n",
+			nativeVerifier("right"), cachingVerifier("right")),
+		Env:    []string{"CACHING=right"},
+		Socket: w.socket,
+		Set: map[string]string{"listen.tls.cert": cert, "listen.tls.key": key, "admin.address": w.admin, "limits.max_allowed_packet": "1MiB", "memory.query": "8MiB",
+			"memory.session": "16MiB", "memory.process": "64MiB", "pool.max": "16", "limits.max_connections": "400",
 			"transactions.type": "local"}, // nobody but the clients makes goroutines
 	})
 	db := w.h.Open(t, "root", "", "shop")
@@ -84,6 +91,20 @@ tables: {accounts: {key: id}}
 func nativeVerifier(password string) string {
 	stored := wire.NativeStored([]byte(password))
 	return fmt.Sprintf("*%X", stored[:])
+}
+
+func cachingVerifier(password string) string {
+	v, err := wire.NewSha2Verifier([]byte(password), []byte("01234567890123456789"))
+	if err != nil {
+		panic(err) // it is a good salt
+	}
+	return v.String()
+}
+
+// used are the connections to servers that somebody holds.
+func (w *torture) used() float64 {
+	const source = `heddle_pool_connections{data_source="ds_%d",state="in use"}`
+	return metric(w.t, w.admin, fmt.Sprintf(source, 0)) + metric(w.t, w.admin, fmt.Sprintf(source, 1))
 }
 
 func (w *torture) goroutines() int { return goroutines(w.t, w.admin) }
@@ -125,12 +146,8 @@ func (w *torture) clean() {
 		_, stacks := get(w.t, w.admin, "/debug/pprof/goroutine?debug=1")
 		return fmt.Sprintf("%d goroutines, before the attacks %d\n%s", w.goroutines(), w.base, stacks)
 	})
-	source := `heddle_pool_connections{data_source="ds_%d",state="in use"}`
-	used := func() float64 {
-		return metric(w.t, w.admin, fmt.Sprintf(source, 0)) + metric(w.t, w.admin, fmt.Sprintf(source, 1))
-	}
-	settles(w.t, func() bool { return used() <= 2 }, func() string { // those of the transaction that sits there
-		return fmt.Sprintf("%v connections are in use", used())
+	settles(w.t, func() bool { return w.used() <= 2 }, func() string { // those of the transaction that sits there
+		return fmt.Sprintf("%v connections are in use", w.used())
 	})
 	if most := w.memory() - w.resting; most > tortureMemory {
 		w.t.Errorf("the process has had %d kB more than at rest", most)
@@ -241,7 +258,110 @@ func (w *torture) handshakes() {
 	}
 	w.attack("a login of 16 MB", false, []byte{0xff, 0xff, 0xff, 1}, make([]byte, wire.MaxFrame), packet(2))
 	w.attack("a login of 70 kB", false, packet(1, bytes.Repeat([]byte{'x'}, 70<<10)...))
-	w.attack("TLS where there is none", false, packet(1, whole[4:36]...), []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"))
+	w.proofs()
+	w.encrypted()
+}
+
+// proofs cuts an exchange of authentication at every byte: a switch of plug-ins, and the full path of caching_sha2_password with its question for
+// the server's key and a password that is none.
+func (w *torture) proofs() {
+	whole := login("full", 0, bytes.Repeat([]byte{'a'}, 20), wire.AuthNative)
+	first := len(whole)
+	whole = append(whole, packet(3, bytes.Repeat([]byte{'b'}, 32)...)...) // to the switch
+	whole = append(whole, packet(5, 2)...)                                // the key, please
+	whole = append(whole, packet(7, bytes.Repeat([]byte{'c'}, 256)...)...)
+	for n := first; n < len(whole); n++ {
+		w.attack(fmt.Sprint("a proof cut after byte ", n-first), n%2 == 1, whole[:n])
+	}
+	if got := w.attack("a wrong password under the key", false, whole); !bytes.Contains(got, []byte("BEGIN PUBLIC KEY")) || !bytes.Contains(got, []byte("#28000")) {
+		w.t.Errorf("a wrong password under the server's key is answered by %q", got)
+	}
+}
+
+// askTLS has a connection encrypted.
+func askTLS() []byte {
+	ask := &wire.SSLRequest{Capabilities: wiretest.ClientCaps | wire.CapSSL | wire.CapConnectWithDB, MaxPacket: wire.MaxFrame, Collation: byte(wire.CollationUTF8MB4GeneralCI)}
+	return packet(1, ask.AppendPayload(nil, 0)...)
+}
+
+// hello is the beginning of a client's handshake of TLS.
+func hello() []byte {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	go func() {
+		_ = tls.Client(theirs, &tls.Config{InsecureSkipVerify: true}).Handshake() // nobody answers
+		_ = theirs.Close()
+	}()
+	head := make([]byte, 5)
+	_, err := io.ReadFull(ours, head)
+	whole := append(head, make([]byte, int(head[3])<<8|int(head[4]))...)
+	if err == nil {
+		_, err = io.ReadFull(ours, whole[5:])
+	}
+	if err != nil {
+		panic(err) // a pipe
+	}
+	return whole
+}
+
+// encrypted cuts and bends a handshake of TLS at every byte, and then the login that is inside.
+func (w *torture) encrypted() {
+	ask, whole := askTLS(), hello()
+	for n := range whole {
+		w.attack(fmt.Sprint("a handshake of TLS cut after byte ", n), n%2 == 1, ask, whole[:n])
+		bent := bytes.Clone(whole)
+		bent[n] ^= 0xff
+		w.attack(fmt.Sprintf("a handshake of TLS with byte %d wrong", n), false, ask, bent)
+	}
+	for _, garbage := range lies() {
+		w.attack("no handshake of TLS", false, ask, garbage)
+	}
+	w.attack("a login in the clear after the request for TLS", false, ask, plainLogin())
+	within := login("root", wire.CapSSL, nil, wire.AuthNative)
+	within[3] = 2
+	for n := range within {
+		w.inTLS(fmt.Sprint("a login within TLS cut after byte ", n), n%2 == 1, within[:n])
+	}
+	if got := w.inTLS("a good login within TLS", false, within, packet(0, byte(wire.ComPing))); bytes.Count(got, []byte{0, 0, 0}) < 2 {
+		w.t.Errorf("a good login within TLS is answered by %q", got)
+	}
+	w.inTLS("TLS within TLS", false, whole)
+	w.inTLS("a second request for TLS", false, append(bytes.Clone(ask[:3]), append([]byte{2}, ask[4:]...)...), within)
+}
+
+// inTLS is an attack after the handshake of TLS.
+func (w *torture) inTLS(name string, rude bool, parts ...[]byte) []byte {
+	w.tried++
+	socket, err := net.Dial("tcp", w.h.Addr)
+	if err != nil {
+		w.t.Fatalf("%s: %v", name, err)
+	}
+	defer socket.Close()
+	if err := socket.SetDeadline(time.Now().Add(tortureTime)); err != nil {
+		w.t.Fatal(err)
+	}
+	inside := tls.Client(socket, &tls.Config{InsecureSkipVerify: true})
+	greeting := wiretest.NewClient(socket)
+	if err := greeting.Play(wiretest.ExpectGreeting(nil), wiretest.SendRaw(string(askTLS())), func(*wiretest.Client) error { return inside.Handshake() }); err != nil {
+		w.t.Fatalf("%s: %v", name, err)
+	}
+	for _, p := range parts {
+		if _, err := inside.Write(p); err != nil {
+			break // it has been turned away
+		}
+	}
+	if rude {
+		_ = socket.(*net.TCPConn).SetLinger(0)
+		return nil
+	}
+	_ = inside.CloseWrite() // it may have been turned away
+	_ = socket.(*net.TCPConn).CloseWrite()
+	got, err := io.ReadAll(io.LimitReader(inside, 64<<20))
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		w.t.Errorf("%s: not ended within %v; so far %d bytes", name, tortureTime, len(got))
+	}
+	return got
 }
 
 // Every command with every lie, in the right order and out of it.
@@ -396,7 +516,7 @@ func (w *torture) credentials() {
 			}
 		}
 	}
-	for _, user := range []string{"native", "caching"} {
+	for _, user := range []string{"native", "caching", "full"} {
 		db := w.h.Open(w.t, user, "right", "shop")
 		if err := db.PingContext(w.t.Context()); err != nil {
 			w.t.Errorf("%s is not let in by the right password: %v", user, err)
@@ -479,23 +599,27 @@ func (w *torture) abandoned() {
 	}
 }
 
-// slow begins clients that say a byte now and then: they are ended, for which wait waits, and hold up nobody.
+// slow begins clients that say a byte now and then, of a login or of a handshake of TLS: they are ended, for which wait waits, and hold up nobody.
 func (w *torture) slow() (wait func()) {
-	whole := plainLogin()
+	ways := [2][]byte{plainLogin(), hello()}
 	var all sync.WaitGroup
 	for i := range 100 {
 		w.tried++
+		whole := ways[i%2]
 		c, err := net.Dial("tcp", w.h.Addr)
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		all.Go(func() {
 			defer c.Close()
-			_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+			_ = c.SetReadDeadline(time.Now().Add(50 * time.Second))
 			ended := make(chan error, 1)
 			go func() { _, err := io.Copy(io.Discard, c); ended <- err }()
 			tick := time.NewTicker(time.Second)
 			defer tick.Stop()
+			if i%2 == 1 { // the handshake of TLS is what is slow
+				_, _ = c.Write(askTLS()) // likewise
+			}
 			for n := range whole[:len(whole)-1] {
 				_, _ = c.Write(whole[n : n+1]) // it is ended in the middle, which the reader sees
 				select {
@@ -503,7 +627,7 @@ func (w *torture) slow() (wait func()) {
 				case err := <-ended:
 					var timeout net.Error
 					if errors.As(err, &timeout) && timeout.Timeout() {
-						w.t.Errorf("a login of a byte a second (%d) goes on for 20 s", i)
+						w.t.Errorf("a login of a byte a second (%d) goes on for 50 s", i)
 					}
 					return
 				}
@@ -514,41 +638,64 @@ func (w *torture) slow() (wait func()) {
 }
 
 // lazy begins clients that take nothing of their answers, or pause in the middle of a file, and stay: they are cut off after
-// their session's net_write_timeout and net_read_timeout, and what they held is given back.
+// their session's net_write_timeout and net_read_timeout, whatever they are connected by, and what they held is given back.
 func (w *torture) lazy() {
-	for name, text := range map[string]string{
-		"all shards": "SELECT id, REPEAT('x', 2000000) FROM accounts ORDER BY id",
-		"one shard":  "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, REPEAT('x', 2000000) FROM n",
-		"a file":     "LOAD DATA LOCAL INFILE 'x' INTO TABLE files",
-		"pieces":     "LOAD DATA LOCAL INFILE 'x' INTO TABLE files",
-	} {
-		w.tried++
-		c, err := dialRaw(w.h.Addr, "shop", tortureTime)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.t.Cleanup(c.close)
-		if _, err := c.query("SET net_write_timeout = 2, net_read_timeout = 2"); err != nil {
-			w.t.Fatal(err)
-		}
-		if err := c.send(&wire.Query{SQL: []byte(text)}); err != nil {
-			w.t.Fatal(err)
-		}
-		switch name {
-		case "a file":
-			if _, err := c.next(); err != nil {
+	for _, by := range []string{"TCP", "TLS", "a unix socket"} {
+		for name, text := range map[string]string{
+			"all shards": "SELECT id, REPEAT('x', 2000000) FROM accounts ORDER BY id",
+			"one shard":  "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, REPEAT('x', 2000000) FROM n",
+			"a file":     "LOAD DATA LOCAL INFILE 'x' INTO TABLE files",
+			"pieces":     "LOAD DATA LOCAL INFILE 'x' INTO TABLE files",
+		} {
+			w.tried++
+			c := w.dialBy(by)
+			w.t.Cleanup(c.close)
+			if _, err := c.query("SET net_write_timeout = 2, net_read_timeout = 2"); err != nil {
 				w.t.Fatal(err)
 			}
-		case "pieces":
-			if _, err := c.Conn.Write([]byte{200, 0, 0, 1, '6'}); err != nil {
+			if err := c.send(&wire.Query{SQL: []byte(text)}); err != nil {
 				w.t.Fatal(err)
 			}
+			switch name {
+			case "a file":
+				if _, err := c.next(); err != nil {
+					w.t.Fatal(err)
+				}
+			case "pieces":
+				if _, err := c.Conn.Write([]byte{200, 0, 0, 1, '6'}); err != nil {
+					w.t.Fatal(err)
+				}
+			}
 		}
+		settles(w.t, func() bool { return w.used() >= 4 }, func() string {
+			return fmt.Sprintf("%v connections are in use: the statements of the lazy clients on %s do not run", w.used(), by)
+		})
 	}
-	source := `heddle_pool_connections{data_source="ds_%d",state="in use"}`
-	if used := metric(w.t, w.admin, fmt.Sprintf(source, 0)) + metric(w.t, w.admin, fmt.Sprintf(source, 1)); used < 4 {
-		w.t.Errorf("%v connections are in use: the lazy clients' statements do not run", used)
+	settles(w.t, func() bool { return w.used() <= 2 }, func() string {
+		return fmt.Sprintf("%v connections are in use: the lazy clients are not cut", w.used())
+	})
+}
+
+// dialBy logs in by TCP, TLS or a unix socket.
+func (w *torture) dialBy(by string) *raw {
+	w.t.Helper()
+	network, address := "tcp", w.h.Addr
+	if by == "a unix socket" {
+		network, address = "unix", w.socket
 	}
+	socket, err := net.DialTimeout(network, address, tortureTime)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	logIn := logInRaw
+	if by == "TLS" {
+		logIn = logInEncrypted
+	}
+	c, err := logIn(socket, "shop", tortureTime)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
 }
 
 // Whatever a client sends, in whatever state: it is answered with an error, or its connection is ended, in time and within
