@@ -74,8 +74,8 @@ func (a *accepts) opaque() bool { return a.only() == route.TCP }
 // list are all, for who reads what was wrong.
 func (a *accepts) list() string { return strings.Join(a.protocols, ", ") }
 
-// alone is the protocol of frames that a connection speaks without being looked at; known is false where it is described nowhere.
-func (c *conn) alone() (speaks framing, known bool) {
+// onlyFraming is the protocol of frames that a connection speaks without being looked at; known is false where it is described nowhere.
+func (c *conn) onlyFraming() (speaks framing, known bool) {
 	switch only := c.accepts.only(); only {
 	case route.Bolt:
 		return boltFraming{}, true
@@ -97,7 +97,7 @@ func (c *conn) serveOnly() {
 		c.serveTCP()
 		return
 	}
-	speaks, known := c.alone()
+	speaks, known := c.onlyFraming()
 	if !known {
 		c.bar(c.accepts.only(), "the protocol is described nowhere")
 		return

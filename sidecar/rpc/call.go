@@ -174,7 +174,7 @@ func (x *call) choose() *failure {
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster is gone"}
 	}
 	x.done.Cluster = x.cluster.Name
-	if spoken := x.cluster.Protocol; spoken != x.protocol && (route.Framed(spoken) || route.Framed(x.protocol)) {
+	if spoken := x.cluster.Protocol; spoken != x.protocol && !(route.HTTP(spoken) && route.HTTP(x.protocol)) {
 		return &failure{status: http.StatusServiceUnavailable, why: "the cluster " + x.cluster.Name + " speaks another protocol than the call"}
 	}
 	if f := x.enter(); f != nil {

@@ -61,7 +61,7 @@ func (c *conn) serve() {
 // servePlain serves what is under the encryption, if there is one: the first bytes tell HTTP, which begins with a method, from the
 // protocols of frames. Where the listener accepts one of these alone, nothing has to be told.
 func (c *conn) servePlain() {
-	if only := c.accepts.only(); only == route.TCP || route.Framed(only) && only != route.GRPC {
+	if !route.HTTP(c.accepts.only()) {
 		c.serveOnly()
 		return
 	}
@@ -108,13 +108,13 @@ func (c *conn) serveCalls() {
 			return
 		}
 		if len(c.client.Waiting()) == 0 {
-			c.rest()
+			c.letGo()
 		}
 	}
 }
 
-// rest has an idle connection hold no buffers, and nothing of its last call, which lay in them.
-func (c *conn) rest() {
+// letGo has an idle connection hold no buffers, and nothing of its last call, which lay in them.
+func (c *conn) letGo() {
 	c.client.Release()
 	x := &c.call
 	x.method, x.hostport, x.path, x.query = nil, nil, nil, nil

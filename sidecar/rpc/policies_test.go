@@ -322,3 +322,41 @@ routes:
 		}
 	})
 }
+
+// A call that takes long is sent to a second server, and copies go to another cluster, where calls are HTTP's: of other protocols no document may have that.
+func TestPoliciesOfHedgesAndMirrors(t *testing.T) {
+	eachDialect(t, func(t *testing.T, d *dialect) {
+		if !strings.HasPrefix(d.name, "http") {
+			return // which route's own tests see
+		}
+		var came atomic.Int64
+		do := func(q *said) int {
+			if q.service == "slow" && came.Add(1) == 1 {
+				return nothing
+			}
+			return 200
+		}
+		copies := make(chan *said, 10)
+		shadow := serveHTTP(backend)(t, func(q *said) int { copies <- q; return 200 })
+		addr, _, w := d.proxied(t, nil, `clusters:
+  web: {PROTOCOL, endpoints: [%q, %q]}
+  shadow: {connect_timeout: 60s, endpoints: [%q]}
+routes:
+  - {path: {prefix: /slow}, to: web, timeout: 1m, hedge: {after: 1ms, percent: 100, methods: [METHOD]}}
+  - {path: {prefix: /copied}, to: web, timeout: 1m, mirror: {cluster: shadow}}
+`, d.serve(t, do), d.serve(t, do), shadow)
+		call := d.dial(t, addr)
+		if status := call("slow", 0); status != 200 || came.Load() != 2 {
+			t.Errorf("%d, and servers got it %d times", status, came.Load())
+		}
+		if slow := w.nth(t, 1); !slow.Hedged || !slow.HedgeWon {
+			t.Errorf("%+v", slow)
+		}
+		if status := call("copied", 0); status != 200 {
+			t.Errorf("%d", status)
+		}
+		if q := <-copies; q.service != "copied" || q.pairs[MirrorHeader] != "1" {
+			t.Errorf("the copy is %+v", q)
+		}
+	})
+}

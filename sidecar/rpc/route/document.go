@@ -111,9 +111,14 @@ const (
 	GRPC = "grpc"
 )
 
-// Framed says whether calls by a protocol are none of HTTP, and go only to clusters that speak it: they come in frames with numbers, or are whole connections.
-func Framed(protocol string) bool {
-	return protocol != "" && protocol != HTTP1 && protocol != HTTP2
+// HTTP says whether a protocol is a version of HTTP, which "" is too. Calls by others go only to clusters that speak the same: they come in frames with
+// numbers, or are whole connections.
+func HTTP(protocol string) bool {
+	switch protocol {
+	case "", HTTP1, HTTP2, GRPC:
+		return true
+	}
+	return false
 }
 
 // Endpoint is one server. A plain text is its address.

@@ -97,7 +97,7 @@ func (c *checker) protocol(at string, cl *Cluster, d *Document) {
 func (c *checker) framed(at string, r *Rule, d *Document) {
 	var protocol, cluster string
 	for _, s := range r.To {
-		if cl := d.cluster(s.Cluster); cl != nil && Framed(cl.Protocol) {
+		if cl := d.cluster(s.Cluster); cl != nil && !HTTP(cl.Protocol) {
 			protocol, cluster = cl.Protocol, s.Cluster
 		}
 	}

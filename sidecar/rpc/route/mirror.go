@@ -28,7 +28,7 @@ func (c *checker) mirror(at string, r *Rule, d *Document) {
 	switch cl := d.cluster(m.Cluster); {
 	case cl == nil:
 		c.problem(at+".cluster", "there is no cluster %s", m.Cluster)
-	case Framed(cl.Protocol):
+	case !HTTP(cl.Protocol):
 		c.problem(at+".cluster", "the cluster %s speaks %s, whose calls are not mirrored", m.Cluster, framedName(cl.Protocol))
 	}
 	if m.MaxBody < 0 || m.MaxBody > MostMirrored {

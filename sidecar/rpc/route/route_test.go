@@ -247,6 +247,8 @@ func TestProblems(t *testing.T) {
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, retry: {when: [reset]}}", "3:18: calls by Bolt are tried again upon reset and timeout where methods: [BOLT] declares"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, retry: {methods: [GET]}}", "have the method BOLT"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, hosts: [x]}", "3:18: calls by Bolt, which the cluster a speaks, have no hosts"},
+		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, hedge: {after: 1s}}", "calls by Bolt, which the cluster a speaks, have no hedge"},
+		{"clusters: {a: {protocol: grpc, endpoints: [\"h:1\"]}}\nroutes: []", "the protocol \"grpc\" is none of http1"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, rewrite: {host: x}}", "have no rewrite"},
 		{"clusters: {a: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: a, methods: [GET]}", "have the method BOLT"},
 		{"clusters: {a: {protocol: dubbo, endpoints: [\"h:1\"]}, b: {protocol: bolt, endpoints: [\"h:1\"]}}\nroutes:\n- {to: {a: 1, b: 1}}", "no call can go to both"},

@@ -129,7 +129,7 @@ func (s *Set) adopt(clusters map[string]*route.Cluster) error {
 	for name, rule := range clusters {
 		rule = s.with(name, rule)
 		if t := rule.TLS; t != nil {
-			o, err := secure.NewOutgoing(secure.Files{Authorities: t.CA, Chain: t.Cert, Key: t.Key, Name: t.ServerName, Identities: t.Identities, HTTP2: rule.Protocol == route.HTTP2, Unnamed: route.Framed(rule.Protocol)})
+			o, err := secure.NewOutgoing(secure.Files{Authorities: t.CA, Chain: t.Cert, Key: t.Key, Name: t.ServerName, Identities: t.Identities, HTTP2: rule.Protocol == route.HTTP2, Unnamed: !route.HTTP(rule.Protocol)})
 			if err != nil {
 				return fmt.Errorf("cluster %s: %w", name, err)
 			}
