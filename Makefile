@@ -150,10 +150,11 @@ xa-mysql: ## Let distributed transactions die everywhere over MySQL's servers, a
 	go build -tags failpoints -o bin/heddle-failpoints ./cmd/heddle
 	HEDDLE_TEST_SERVER="$$(scripts/mysql)/mysqld" HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle-failpoints $(GOTEST) -count=1 -v ./tests/xa
 
+TYPES ?= local xa
 .PHONY: fault-sweep
-fault-sweep: build-race ## Try every fault at every moment of every kind of statement; the figures go to bin/fault-sweep.md.
+fault-sweep: build-race ## Try every fault at every moment of every kind of statement, with transactions of TYPES ("local xa"); the figures go to bin/fault-sweep-*.md.
 	@scripts/need server
-	HEDDLE_FAULT_SWEEP=$(CURDIR)/bin/fault-sweep.md $(LAYER_ENV) go test $(RACE) -timeout 0 -count=1 -v -run '^TestFaultSweep$$' ./tests/fault
+	for type in $(TYPES); do HEDDLE_FAULT_TRANSACTIONS=$$type HEDDLE_FAULT_SWEEP=$(CURDIR)/bin/fault-sweep-$$type.md $(LAYER_ENV) go test $(RACE) -timeout 0 -count=1 -v -run '^TestFaultSweep$$' ./tests/fault; done
 
 .PHONY: xa
 xa: ## Let distributed transactions die everywhere over real servers, and recover them; SEED= what chance decides, as a run has printed it.

@@ -19,6 +19,7 @@ type sweepStatement struct {
 	// undo takes that back, on one shard.
 	undo string
 	kind statementKind
+	long bool // it is tried by the long form alone
 }
 
 type statementKind int
@@ -87,6 +88,10 @@ func sweepStatements(there, fresh int) []sweepStatement {
 			return c.prepare(fmt.Sprint("SELECT b.id, c.id, d.id, e.id, a.pad FROM accounts a, rates b, rates c, rates d, rates e WHERE a.id = ", there, " ORDER BY 1, 2, 3, 4"))
 		}, run: byCursor},
 		{name: "COMMIT", run: text("COMMIT"), kind: commits},
+		{name: "SELECT … FOR UPDATE", run: text(everyone + " FOR UPDATE"), long: true},
+		{name: "in parts", run: text("SELECT id, pad FROM accounts WHERE v >= (SELECT MAX(v) * 50 FROM victims) ORDER BY id"), long: true},
+		{name: "INSERT … ON DUPLICATE KEY", run: text("INSERT INTO accounts VALUES " + rows[2:] + " ON DUPLICATE KEY UPDATE v = v + 1"), done: added, undo: unadd, long: true},
+		{name: "REPLACE", run: text("REPLACE INTO accounts VALUES " + rows[2:]), done: added, undo: unadd, long: true},
 	}
 }
 
