@@ -474,7 +474,7 @@ func (s *sweep) spilled() (names []string) {
 func (s *sweep) rest() {
 	s.base = s.goroutines()
 	if s.atomic {
-		s.beside = 12
+		s.beside = 20
 		s.base += len(s.on) * s.beside
 	}
 }
