@@ -130,11 +130,19 @@ func grpcFails(code int) bool {
 func judge(status, code int) (o breaker.Outcome, why string) {
 	switch {
 	case status >= http.StatusInternalServerError:
-		return breaker.Failed, "status " + strconv.Itoa(status)
+		return breaker.Failed, statusText(status, 0)
 	case status == http.StatusOK && grpcFails(code):
-		return breaker.Failed, "status " + strconv.Itoa(code) + " of gRPC"
+		return breaker.Failed, statusText(status, code)
 	}
 	return breaker.Good, ""
+}
+
+// statusText names what a server answered. code is gRPC's; 0: OK, or there is none.
+func statusText(status, code int) string {
+	if status != http.StatusOK || code == 0 {
+		return "status " + strconv.Itoa(status)
+	}
+	return "status " + strconv.Itoa(code) + " of gRPC"
 }
 
 // grpcMessage writes a text as grpc-message has it: percent-encoded.

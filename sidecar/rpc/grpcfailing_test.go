@@ -207,3 +207,142 @@ routes: [{to: web, timeout: 1h, mirror: {cluster: shadow}}]`, web.addr, shadow.a
 		t.Errorf("the copies' server is %+v", v)
 	}
 }
+
+// grpcRetrying is a document whose route has calls of gRPC tried again, by a budget that is no bound.
+func grpcRetrying(when string, addrs ...string) string {
+	return fmt.Sprintf("clusters: {web: {protocol: http2, connect_timeout: 60s, endpoints: [%s], retry_budget: {percent: 100}}}\nroutes: [{to: web, timeout: 1h, retry: {when: [%s], methods: [POST], backoff: 1ns}}]\n",
+		`"`+strings.Join(addrs, `", "`)+`"`, when)
+}
+
+// A call whose answer is a status alone is tried again where the route names its code, and only there.
+func TestGRPCRetries(t *testing.T) {
+	for _, c := range []struct {
+		code  codes.Code
+		when  string
+		again bool
+	}{
+		{codes.Unavailable, "unavailable", true},
+		{codes.Internal, "internal", true},
+		{codes.Canceled, "cancelled", true},
+		{codes.DeadlineExceeded, "deadline-exceeded", true},
+		{codes.ResourceExhausted, "resource-exhausted", true},
+		{codes.Aborted, "aborted", true},
+		{codes.Aborted, "unavailable, aborted", true},
+		{codes.Unavailable, "reset, 502, 503, 504", false}, // the status is 200
+		{codes.Internal, "unavailable", false},
+		{codes.Unknown, "internal, unavailable, aborted", false},
+	} {
+		t.Run(c.code.String()+"/"+c.when, func(t *testing.T) {
+			bad, good := failsBy(t, c.code), failsBy(t, codes.OK)
+			addr, srv, w := proxy(t, testSettings, grpcRetrying(c.when, bad.addr, good.addr))
+			client := grpcClient(t, addr)
+			const calls = 4
+			failed, began, retries := 0, int64(calls), 0 // each try takes its turn
+			for i := range calls {
+				if _, err := client.EmptyCall(t.Context(), &testgrpc.Empty{}); err != nil {
+					if failed++; status.Code(err) != c.code {
+						t.Error(err)
+					}
+				}
+				retries += w.nth(t, i+1).Retries
+			}
+			want := 0
+			if !c.again {
+				want, began = calls/2, calls/2
+			}
+			if failed != want || bad.calls.Load() != began || retries != int(began)-want {
+				t.Errorf("%d of %d calls failed; %d came to the bad server, and %d were tried again", failed, calls, bad.calls.Load(), retries)
+			}
+			if v := srv.Clusters()["web"].Views()[0]; v.Active != 0 {
+				t.Errorf("the bad server is %+v", v)
+			}
+		})
+	}
+}
+
+// A call that is tried again comes as it was. One of which a message has reached the client is not, nor is one whose messages have not all come, or are longer than is kept.
+func TestGRPCRetriesOfStreams(t *testing.T) {
+	var calls atomic.Int64
+	_, server := grpcBackend(t, "127.0.0.1:0", &service{stream: func(s testgrpc.TestService_FullDuplexCallServer) error {
+		first := calls.Add(1)%2 == 1
+		var all []string
+		for {
+			q, err := s.Recv()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if string(q.GetPayload().GetBody()) == "fail at once" {
+				return status.Error(codes.Unavailable, "before all has come")
+			}
+			all = append(all, string(q.GetPayload().GetBody()))
+		}
+		if first && all[0] != "a message" {
+			return status.Error(codes.Unavailable, "before a message")
+		}
+		if err := s.Send(&testgrpc.StreamingOutputCallResponse{Payload: &testgrpc.Payload{Body: []byte(strings.Join(all, "+"))}}); err != nil {
+			return err
+		}
+		if first {
+			return status.Error(codes.Unavailable, "behind a message")
+		}
+		return nil
+	}})
+	addr, _, w := proxy(t, testSettings, grpcRetrying("unavailable", server))
+	client := grpcClient(t, addr)
+	long := strings.Repeat("x", mostKept)
+	for i, c := range []struct {
+		what   string
+		send   []string
+		open   bool // the client goes on with its side
+		answer string
+		code   codes.Code
+		comes  int64
+	}{
+		{"short messages", []string{"one", "two"}, false, "one+two", codes.OK, 2},
+		{"an answer that has begun", []string{"a message"}, false, "a message", codes.Unavailable, 1},
+		{"messages longer than is kept", []string{"one", long}, false, "", codes.Unavailable, 1},
+		{"messages that go on", []string{"fail at once"}, true, "", codes.Unavailable, 1},
+	} {
+		calls.Store(0)
+		s, err := client.FullDuplexCall(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range c.send {
+			if err := s.Send(&testgrpc.StreamingOutputCallRequest{Payload: &testgrpc.Payload{Body: []byte(text)}}); err != nil {
+				t.Fatalf("%s: %v", c.what, err)
+			}
+		}
+		if !c.open {
+			if err := s.CloseSend(); err != nil {
+				t.Fatalf("%s: %v", c.what, err)
+			}
+		}
+		got := ""
+		for err == nil {
+			var m *testgrpc.StreamingOutputCallResponse
+			if m, err = s.Recv(); err == nil {
+				got += string(m.GetPayload().GetBody())
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		if got != c.answer || status.Code(err) != c.code || calls.Load() != c.comes {
+			t.Errorf("%s: %q and %v of %d servers", c.what, got, err, calls.Load())
+		}
+		w.nth(t, i+1)
+	}
+}
+
+// Where there is no time to try a call again, its caller is told the code that its server gave.
+func TestGRPCRetriesWithoutTime(t *testing.T) {
+	bad := failsBy(t, codes.ResourceExhausted)
+	addr, _, _ := proxy(t, testSettings, strings.Replace(grpcRetrying("resource-exhausted", bad.addr), "backoff: 1ns", "backoff: 1000000h, longest_backoff: 2000000h", 1))
+	if _, err := grpcClient(t, addr).EmptyCall(t.Context(), &testgrpc.Empty{}); status.Code(err) != codes.ResourceExhausted || bad.calls.Load() != 1 {
+		t.Errorf("after %d calls: %v", bad.calls.Load(), err)
+	}
+}

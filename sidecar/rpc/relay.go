@@ -326,8 +326,8 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	code := 0
-	if end && x.grpc {
-		code = grpcCodeOf(fields) // the answer is a status of gRPC alone
+	if end && x.grpc && status == http.StatusOK {
+		code = grpcCodeOf(fields) // the answer is nothing but a status of gRPC
 	}
 	o, why := x.judge(status, code)
 	if x.second2.stream == s {
@@ -354,9 +354,9 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 	if o != breaker.Good && x.promote(&failure{why: why, fault: o == breaker.Failed}) {
 		return // the other one may do better
 	}
-	if x.mayRepeat(cause{status: status}) {
+	if x.mayRepeat(cause{status: status, code: code}) {
 		x.detach(true)
-		x.afresh(&failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true})
+		x.afresh(&failure{status: status, code: code, why: "the server answered " + statusText(status, code), fault: o == breaker.Failed, repeat: true})
 		return
 	}
 	x.relay.begun = true
