@@ -48,6 +48,7 @@ type call struct {
 	mirror    *mirror // nil: none
 	hedging   hedging
 	place     place
+	code      int // of gRPC, by which the server's answer has ended; 0: OK, or there is none
 	done      Done
 }
 
@@ -126,13 +127,19 @@ func (x *call) tell(f *failure) {
 	switch {
 	case f != nil && f.fault:
 		o, why = breaker.Failed, f.why
-	case f == nil && x.done.Status >= http.StatusInternalServerError:
-		o, why = breaker.Failed, "status "+strconv.Itoa(x.done.Status)
 	case f == nil && x.done.Status != 0:
-		o = breaker.Good
+		o, why = x.judge(x.done.Status, x.code)
 	}
 	x.at.Over(o, why)
 	x.at = nil
+}
+
+// judge is judge, but for a server that says that the time of a caller is over that waits less long than the route would.
+func (x *call) judge(status, code int) (o breaker.Outcome, why string) {
+	if o, why = judge(status, code); o == breaker.Failed && code == grpcDeadlineExceeded && !x.deadline.IsZero() && x.hurried() {
+		o = breaker.Unknown
+	}
+	return o, why
 }
 
 // hurried says whether the caller waits less long than the route would: no answer by then speaks against no server.

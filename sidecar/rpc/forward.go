@@ -300,7 +300,7 @@ func (t *transfer) reply() (goesOn bool, failed *failure) {
 	}
 	if status := t.response.Status; t.tryAgain(cause{status: status}, t.whole()) {
 		t.reusable = http1.Skip(t.server, &body) && t.response.KeepsAlive() && len(t.server.Waiting()) == 0
-		return false, &failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true}
+		return false, &failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: status >= http.StatusInternalServerError, repeat: true}
 	}
 	plain := t.request.Minor == 0 && body.Kind == http1.Chunked
 	goesOn = t.persists && t.sent() && body.Kind != http1.UntilClose && !plain && !t.conn.isDraining()

@@ -385,7 +385,7 @@ func (x *framedCall) fail(f *failure) {
 // reply passes a server's answer on, and returns who is to write it; nil: nobody.
 func (x *framedCall) reply(f []byte) *mux.Writer {
 	status := x.speaks.returns(f)
-	if c := (cause{status: status, unexecuted: x.speaks.unexecuted(f)}); status != http.StatusOK && x.repeats(&failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, cause: c}) {
+	if c := (cause{status: status, unexecuted: x.speaks.unexecuted(f)}); status != http.StatusOK && x.repeats(&failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: status >= http.StatusInternalServerError, cause: c}) {
 		return nil
 	}
 	x.heard()

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/heddle-mesh/heddle/governance/breaker"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 )
 
 // grpcTimeout is how long the caller of gRPC waits: a number of at most eight digits, and a unit.
@@ -32,7 +35,7 @@ func appendGRPCTimeout(out []byte, ms int64) []byte {
 	return append(strconv.AppendInt(out, ms, 10), 'm')
 }
 
-// The codes that gRPC has for what Heddle has to say itself.
+// The codes that gRPC has for what Heddle has to say itself, or judges servers by.
 const (
 	grpcUnknown            = 2
 	grpcInvalidArgument    = 3
@@ -47,6 +50,7 @@ const (
 	grpcUnimplemented      = 12
 	grpcInternal           = 13
 	grpcUnavailable        = 14
+	grpcDataLoss           = 15
 	grpcUnauthenticated    = 16
 )
 
@@ -94,6 +98,51 @@ func httpOfGRPC(code int) int {
 		return http.StatusConflict
 	}
 	return http.StatusInternalServerError
+}
+
+// grpcCodeOf is the code by which an answer with these fields ends. One without a code, or with none that is, a client takes for UNKNOWN.
+func grpcCodeOf(fields []http2.Field) int {
+	code := grpcUnknown
+	for i := range fields {
+		if fields[i].Name != "grpc-status" {
+			continue
+		}
+		if n, err := strconv.Atoi(fields[i].Value); err == nil && n >= 0 && n <= 16 {
+			code = n
+		} else {
+			code = grpcUnknown
+		}
+	}
+	return code
+}
+
+// grpcFails says whether a code speaks against the server, as those do that are 500 and above in HTTP. UNIMPLEMENTED (501) does not: whoever asks for a method that there is not,
+// as clients do to find out what there is, would have servers be passed over.
+func grpcFails(code int) bool {
+	switch code {
+	case grpcUnknown, grpcDeadlineExceeded, grpcInternal, grpcUnavailable, grpcDataLoss:
+		return true
+	}
+	return false
+}
+
+// judge says what an answer of that status is to the server that gave it, and what is wrong with it. code is gRPC's; 0: OK, or the answer has none.
+func judge(status, code int) (o breaker.Outcome, why string) {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return breaker.Failed, statusText(status, 0)
+	case status == http.StatusOK && grpcFails(code):
+		return breaker.Failed, statusText(status, code)
+	}
+	return breaker.Good, ""
+}
+
+// statusText names what a server answered. code is gRPC's; 0: OK, or there is none.
+func statusText(status, code int) string {
+	if status != http.StatusOK || code == 0 {
+		return "status " + strconv.Itoa(status)
+	}
+	return "status " + strconv.Itoa(code) + " of gRPC"
 }
 
 // grpcMessage writes a text as grpc-message has it: percent-encoded.

@@ -36,6 +36,7 @@ type mirror struct {
 	fields         []http2.Field
 	key            uint64 // by which the cluster chooses
 	keyed, grpc    bool
+	hurried        bool // its caller waits less long than the route would, and the server knows
 	most           int
 	deadline       time.Time
 
@@ -55,6 +56,7 @@ func (x *call) reflect(fields func() []http2.Field, grpc bool) *mirror {
 	r := x.route.Mirror
 	m := &mirror{server: x.server, route: x.route.Name, cluster: r.Cluster, grpc: grpc, most: cmp.Or(r.MaxBody, route.DefaultMirrored)}
 	m.deadline = time.Now().Add(x.route.TimeoutOrDefault()) // whatever its caller waits: no answer by then speaks against the server
+	m.hurried = !x.deadline.IsZero() && x.hurried()
 	if c := x.server.clusters.Cluster(r.Cluster); c != nil && c.Keyed() {
 		m.key, m.keyed = c.Key(x.fields, x.done.Client)
 	}
@@ -184,7 +186,7 @@ func (m *mirror) exchange() (outcome string) {
 	status, err := exchange(e)
 	e.Load.End(time.Since(began))
 	switch {
-	case errors.Is(err, errMirrorsEnd):
+	case errors.Is(err, errMirrorsEnd), errors.Is(err, errHurried):
 		e.Over(breaker.Unknown, "")
 	case err != nil:
 		e.Over(breaker.Failed, err.Error())
@@ -197,7 +199,10 @@ func (m *mirror) exchange() (outcome string) {
 	return MirrorFailed
 }
 
-var errMirrorsEnd = errors.New("no copies are sent any more")
+var (
+	errMirrorsEnd = errors.New("no copies are sent any more")
+	errHurried    = errors.New("the caller's time was over, and not the route's")
+)
 
 // exchange1 is exchange with a server of HTTP/1.
 func (m *mirror) exchange1(e *upstream.Endpoint) (status int, err error) {
@@ -320,11 +325,13 @@ func (m *mirror) exchange2(e *upstream.Endpoint) (status int, err error) {
 			return 0, err
 		}
 	}
+	var last []http2.Field
 	for end := false; !end; {
 		if status < http.StatusOK {
-			status, _, end, err = pipe.Answer(m.deadline)
+			status, last, end, err = pipe.Answer(m.deadline)
 		} else {
 			_, end, err = pipe.Next(m.deadline)
+			last = pipe.End()
 		}
 		if err == nil && !end && !time.Now().Before(m.deadline) {
 			err = os.ErrDeadlineExceeded // of an answer that goes on and on
@@ -333,7 +340,22 @@ func (m *mirror) exchange2(e *upstream.Endpoint) (status int, err error) {
 			return 0, err
 		}
 	}
-	return status, nil
+	if m.grpc && status == http.StatusOK {
+		err = m.ended(grpcCodeOf(last))
+	}
+	return status, err
+}
+
+// ended is what is wrong with an answer that ends by a code of gRPC.
+func (m *mirror) ended(code int) error {
+	switch o, why := judge(http.StatusOK, code); {
+	case o == breaker.Good:
+		return nil
+	case code == grpcDeadlineExceeded && m.hurried:
+		return errHurried
+	default:
+		return errors.New(why)
+	}
 }
 
 func (m *mirror) open(e *upstream.Endpoint, pipe *http2.Pipe) (*http2.Stream, error) {

@@ -279,7 +279,7 @@ func (t *transfer1) reply() *failure {
 	}
 	if status := t.response.Status; t.tryAgain(cause{status: status}, t.whole) {
 		t.reusable = http1.Skip(t.server, &body) && t.response.KeepsAlive() && len(t.server.Waiting()) == 0
-		return &failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true}
+		return &failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: status >= http.StatusInternalServerError, repeat: true}
 	}
 	sized := body.Kind != http1.UntilClose
 	keeps := sized && t.response.KeepsAlive()

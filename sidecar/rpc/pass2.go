@@ -139,7 +139,7 @@ func (t *transfer2) run(e *upstream.Endpoint) (goesOn bool, failed *failure) {
 			return false, failed
 		}
 		if t.tryAgain(cause{status: h.status}, t.empty && !t.begun) {
-			return false, &failure{status: h.status, why: "the server answered " + strconv.Itoa(h.status), fault: true, repeat: true}
+			return false, &failure{status: h.status, why: "the server answered " + strconv.Itoa(h.status), fault: h.status >= http.StatusInternalServerError, repeat: true}
 		}
 		if h.status >= 200 {
 			return t.reply(h.status, h.fields, h.end)

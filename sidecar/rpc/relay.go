@@ -325,10 +325,15 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 	x := f.call2
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	code := 0
+	if end && x.grpc && status == http.StatusOK {
+		code = grpcCodeOf(fields) // the answer is nothing but a status of gRPC
+	}
+	o, why := x.judge(status, code)
 	if x.second2.stream == s {
 		switch {
-		case status >= http.StatusInternalServerError:
-			x.forgo(breaker.Failed, "status "+strconv.Itoa(status))
+		case o != breaker.Good:
+			x.forgo(o, why)
 		case status >= http.StatusOK:
 			x.promote(nil)
 		}
@@ -346,12 +351,12 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 		x.stream.SendHead(fields, false)
 		return
 	}
-	if status >= http.StatusInternalServerError && x.promote(&failure{why: "status " + strconv.Itoa(status), fault: true}) {
+	if o != breaker.Good && x.promote(&failure{why: why, fault: o == breaker.Failed}) {
 		return // the other one may do better
 	}
-	if x.mayRepeat(cause{status: status}) {
+	if x.mayRepeat(cause{status: status, code: code}) {
 		x.detach(true)
-		x.afresh(&failure{status: status, why: "the server answered " + strconv.Itoa(status), fault: true, repeat: true})
+		x.afresh(&failure{status: status, code: code, why: "the server answered " + statusText(status, code), fault: o == breaker.Failed, repeat: true})
 		return
 	}
 	x.relay.begun = true
@@ -410,18 +415,8 @@ func (f fromServer) Trailers(s *http2.Stream, fields []http2.Field) {
 // answered notes that all of an answer has come, with these trailers. The client may go on with its body. mu is held.
 func (x *call2) answered(trailers []http2.Field) {
 	if x.grpc {
-		code := grpcUnknown // what a client takes an answer without a code for
-		for i := range trailers {
-			if trailers[i].Name != "grpc-status" {
-				continue
-			}
-			if n, err := strconv.Atoi(trailers[i].Value); err == nil && n >= 0 && n <= 16 {
-				code = n
-			} else {
-				code = grpcUnknown
-			}
-		}
-		x.done.Code = strconv.Itoa(code) // it is counted by: not as the server has written it
+		x.code = grpcCodeOf(trailers)
+		x.done.Code = strconv.Itoa(x.code) // it is counted by: not as the server has written it
 	}
 	if x.relay.ended || x.whole {
 		x.detach(false)

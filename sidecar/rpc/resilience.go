@@ -107,6 +107,7 @@ func (x *call) earn() {
 type cause struct {
 	reset, timeout bool
 	status         int
+	code           int  // of gRPC, where the answer is nothing but a status; 0: it is OK, or there is none
 	unexecuted     bool // nothing of it has been done: it may be repeated whatever it is
 }
 
@@ -118,7 +119,7 @@ func (x *call) tryAgain(c cause, whole bool) bool {
 		return false
 	}
 	w := &y.When
-	if !(c.reset && w.Reset || c.timeout && w.Timeout || c.status != 0 && slices.Contains(w.Status, c.status)) {
+	if !(c.reset && w.Reset || c.timeout && w.Timeout || c.status != 0 && slices.Contains(w.Status, c.status) || c.code != 0 && slices.Contains(w.Codes, c.code)) {
 		return false
 	}
 	if !c.unexecuted && !slices.Contains(y.Methods, x.done.Method) {

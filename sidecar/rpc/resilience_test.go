@@ -355,3 +355,31 @@ func TestLongBodiesAreSentOnceByHTTP2(t *testing.T) {
 		t.Errorf("%d %q, %v", res.StatusCode, got, err)
 	}
 }
+
+// A server that has calls come later speaks against itself no more where they are tried again elsewhere than where the caller is told.
+func TestRetriesUponTooManyRequests(t *testing.T) {
+	eachHedged(t, false, func(t *testing.T, c *http.Client, serve func(h http.HandlerFunc) string, cluster string) {
+		var busy atomic.Int64
+		bad := serve(func(w http.ResponseWriter, _ *http.Request) {
+			busy.Add(1)
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		good := serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "good") })
+		addr, srv, _ := proxy(t, testSettings, fmt.Sprintf("clusters: {web: {%s, endpoints: [%q, %q], health: {eject: {failures: 1, for: 1h, longest: 1h}}}}\nroutes: [{to: web, retry: {when: [429], backoff: 1ns}}]\n", cluster, bad, good))
+		const calls = 4
+		for range calls {
+			res, err := c.Get("http://" + addr + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if err != nil || string(got) != "good" {
+				t.Errorf("%d %q, %v", res.StatusCode, got, err)
+			}
+		}
+		if v := srv.Clusters()["web"].Views()[0]; v.State != "up" || busy.Load() != calls { // each try takes its turn
+			t.Errorf("after %d calls the server is %+v", busy.Load(), v)
+		}
+	})
+}

@@ -19,10 +19,11 @@ var offeredProtocols = []struct {
 	name, protocol, method string
 	mirrored               bool // and hedged
 	check                  string
+	codes                  string // that calls are tried again for, beside statuses
 }{
 	{name: "HTTP/1.1", protocol: "http1", method: "GET", mirrored: true, check: "path: /healthz, "},
 	{name: "HTTP/2", protocol: "http2", method: "GET", mirrored: true, check: "path: /healthz, "},
-	{name: "gRPC", protocol: "http2", method: "POST", mirrored: true, check: "grpc: \"\", "},
+	{name: "gRPC", protocol: "http2", method: "POST", mirrored: true, check: "grpc: \"\", ", codes: ", unavailable"},
 	{name: "Bolt", protocol: "bolt", method: "BOLT"},
 }
 
@@ -100,7 +101,7 @@ func offered(t *testing.T, usual bool) []*offeredCase {
 			}
 			fmt.Fprintf(&clusters, "  %s: {protocol: %s, endpoints: [\"%s\"], retry_budget: %s, health: {check: {%sinterval: 1s}}}\n",
 				name, p.protocol, strings.Join(c.fleet.addrs, `", "`), budget, p.check)
-			fmt.Fprintf(&routes, "- {path: {prefix: /%s}, to: %[1]s, timeout: 10s, retry: {when: [reset, timeout, 502, 503, 504], methods: [%s], attempts: 5, per_try_timeout: 100ms, backoff: 1ms}%s}\n", name, p.method, policies)
+			fmt.Fprintf(&routes, "- {path: {prefix: /%s}, to: %[1]s, timeout: 10s, retry: {when: [reset, timeout, 502, 503, 504%s], methods: [%s], attempts: 5, per_try_timeout: 100ms, backoff: 1ms}%s}\n", name, p.codes, p.method, policies)
 			cases = append(cases, c)
 		}
 	}

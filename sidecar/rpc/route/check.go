@@ -265,7 +265,7 @@ func (c *checker) rule(at string, r *Rule, d *Document) {
 		}
 	}
 	c.answers(at, r)
-	c.resilience(at, r)
+	c.resilience(at, r, d)
 	c.fault(at, r)
 	c.mirror(at, r, d)
 	c.hedge(at, r)

@@ -25,27 +25,30 @@ type Conditions struct {
 	Reset   bool  // the connection broke before the answer's head
 	Timeout bool  // no answer within per_try_timeout
 	Status  []int // the server's
+	Codes   []int // of gRPC, the server's, by an answer that is nothing but a status
+
+	given []string // as they are written
 }
 
-// UnmarshalYAML takes a list of names and statuses.
+// codes are those of gRPC that a call may be tried again for, by their names.
+var codes = map[string]int{"cancelled": 1, "deadline-exceeded": 4, "resource-exhausted": 8, "aborted": 10, "internal": 13, "unavailable": 14}
+
+// UnmarshalYAML takes a list of names and statuses, of which the checker says what is wrong.
 func (c *Conditions) UnmarshalYAML(decode func(any) error) error {
 	var all []any
 	if err := decode(&all); err != nil {
 		return err
 	}
 	for _, one := range all {
-		switch text := fmt.Sprint(one); text {
-		case "reset":
-			c.Reset = true
-		case "timeout":
-			c.Timeout = true
-		default:
-			status, err := strconv.Atoi(text)
-			if err != nil || status != http.StatusTooManyRequests && (status < 500 || status > 599) {
-				return fmt.Errorf("%s is no condition: there are reset, timeout, 429 and 500 to 599", text)
-			}
+		text := fmt.Sprint(one)
+		c.given = append(c.given, text)
+		if code, is := codes[text]; is {
+			c.Codes = append(c.Codes, code)
+		} else if status, err := strconv.Atoi(text); err == nil {
 			c.Status = append(c.Status, status)
 		}
+		c.Reset = c.Reset || text == "reset"
+		c.Timeout = c.Timeout || text == "timeout"
 	}
 	return nil
 }
@@ -57,7 +60,7 @@ func Repeatable() []string {
 
 // WithDefaults fills in what is not given.
 func (r Retry) WithDefaults() Retry {
-	if !r.When.Reset && !r.When.Timeout && r.When.Status == nil {
+	if !r.When.Reset && !r.When.Timeout && r.When.Status == nil && r.When.Codes == nil {
 		r.When = Conditions{Reset: true, Status: []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}}
 	}
 	if r.Methods == nil {
@@ -102,7 +105,7 @@ func (l *Limit) Header() string {
 	return strings.ToLower(name)
 }
 
-func (c *checker) resilience(at string, r *Rule) {
+func (c *checker) resilience(at string, r *Rule, d *Document) {
 	c.positive(at, field{"least_time", int64(r.LeastTime)})
 	if r.To == nil && (r.Retry != nil || r.Limits != nil || r.LeastTime != 0) {
 		c.problem(at, "retry, limits and least_time are of routes to a cluster")
@@ -119,6 +122,7 @@ func (c *checker) resilience(at string, r *Rule) {
 		if y.When.Timeout && y.PerTry == 0 {
 			c.problem(at+".when", "there is no timeout but the call's without per_try_timeout")
 		}
+		c.conditions(at+".when", r, d)
 	}
 	for i, l := range r.Limits {
 		at := fmt.Sprintf("%s.limits[%d]", at, i)
@@ -134,6 +138,36 @@ func (c *checker) resilience(at string, r *Rule) {
 		if slices.ContainsFunc(r.Limits[:i], func(o Limit) bool { return o.By == l.By }) {
 			c.problem(at+".by", "there are two limits by %s", l.By)
 		}
+	}
+}
+
+// conditions checks what a route's calls are tried again for. The codes of gRPC are for servers that speak it, and its only method.
+func (c *checker) conditions(at string, r *Rule, d *Document) {
+	w := &r.Retry.When
+	for i, text := range w.given {
+		status, err := strconv.Atoi(text)
+		if _, code := codes[text]; code || text == "reset" || text == "timeout" || err == nil && (status == http.StatusTooManyRequests || status >= 500 && status <= 599) {
+			continue
+		}
+		c.problem(fmt.Sprintf("%s[%d]", at, i), "%s is no condition: there are reset, timeout, 429, 500 to 599, and of gRPC aborted, cancelled, deadline-exceeded, internal, resource-exhausted and unavailable", text)
+	}
+	i := slices.IndexFunc(w.given, func(text string) bool { return codes[text] != 0 })
+	if i < 0 {
+		return
+	}
+	at = fmt.Sprintf("%s[%d]", at, i)
+	for _, s := range r.To {
+		if cl := d.cluster(s.Cluster); cl != nil && cl.Protocol != HTTP2 {
+			spoken := "HTTP/1"
+			if !HTTP(cl.Protocol) {
+				spoken = framedName(cl.Protocol)
+			}
+			c.problem(at, "the cluster %s speaks %s, and gRPC, which %s is a code of, needs protocol: http2", s.Cluster, spoken, w.given[i])
+			return
+		}
+	}
+	if !slices.Contains(r.Retry.Methods, http.MethodPost) {
+		c.problem(at, "calls of gRPC are tried again upon %s where methods: [POST] declares that they may be repeated", w.given[i])
 	}
 }
 
