@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -119,6 +120,7 @@ func driverConfig(ds *backend.DataSource) *mysql.Config {
 
 func sourceTLS(t *rule.TLS) (backend.TLS, error) {
 	out := backend.TLS{Config: &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS12}}
+	made := [][]byte{[]byte(t.Mode), []byte(t.ServerName)}
 	switch t.Mode {
 	case rule.TLSDisabled:
 		return backend.TLS{Mode: backend.TLSOff}, nil
@@ -134,11 +136,12 @@ func sourceTLS(t *rule.TLS) (backend.TLS, error) {
 		out.Mode = backend.TLSVerify
 	}
 	if t.CA != "" {
-		pool, err := certs.Authorities(t.CA)
+		text, pool, err := certs.AuthoritiesWithText(t.CA)
 		if err != nil {
 			return out, fmt.Errorf("tls.ca: %w", err)
 		}
 		out.Config.RootCAs = pool
+		made = append(made, text)
 	}
 	if t.Cert != "" {
 		pairs, err := certs.Pairs([]string{t.Cert}, []string{t.Key})
@@ -146,8 +149,22 @@ func sourceTLS(t *rule.TLS) (backend.TLS, error) {
 			return out, fmt.Errorf("tls.cert: %w", err)
 		}
 		out.Config.Certificates = pairs
+		made = append(made, nil) // which parts them from the authorities
+		made = append(made, pairs[0].Certificate...)
 	}
+	out.Made = digestOf(made)
 	return out, nil
+}
+
+// digestOf stands for parts in their order. What is compared are contents, not paths: files are replaced in place. A certificate stands for
+// its key, without which it is not read.
+func digestOf(parts [][]byte) string {
+	h := sha256.New()
+	for _, part := range parts {
+		_, _ = fmt.Fprintf(h, "%d:", len(part)) // a hash takes everything
+		_, _ = h.Write(part)
+	}
+	return string(h.Sum(nil))
 }
 
 // verifyChain checks a server's chain against the configured roots, whatever name it has.

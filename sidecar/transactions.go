@@ -158,7 +158,7 @@ func (t *transactions) change(sources []backend.DataSource) {
 	var fresh []*control
 	for _, ds := range sources {
 		ds = controlled(ds, t.primary)
-		if have := gone[ds.Name]; have != nil && reflect.DeepEqual(have.source, ds) {
+		if have := gone[ds.Name]; have != nil && have.serves(ds) {
 			t.controls[ds.Name] = have
 			delete(gone, ds.Name)
 			continue
@@ -209,6 +209,14 @@ func controlled(ds backend.DataSource, primary func(dataSource string) string) b
 		ds.Addr = at
 	}
 	return ds
+}
+
+// serves reports whether connections made by c are what ds wants.
+func (c *control) serves(ds backend.DataSource) bool {
+	if c.source.TLS.Alike(ds.TLS) {
+		ds.TLS = c.source.TLS
+	}
+	return reflect.DeepEqual(c.source, ds)
 }
 
 // open prepares connections to a data source; none is made yet.

@@ -11,15 +11,20 @@ import (
 
 // Authorities reads certificates of authorities from a PEM file, which must hold one at least.
 func Authorities(path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the authorities: %w", err)
+	_, pool, err := AuthoritiesWithText(path)
+	return pool, err
+}
+
+// AuthoritiesWithText is Authorities, with what was read.
+func AuthoritiesWithText(path string) (pem []byte, pool *x509.CertPool, err error) {
+	if pem, err = os.ReadFile(path); err != nil {
+		return nil, nil, fmt.Errorf("read the authorities: %w", err)
 	}
-	pool := x509.NewCertPool()
+	pool = x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no PEM certificate", path)
+		return nil, nil, fmt.Errorf("%s holds no PEM certificate", path)
 	}
-	return pool, nil
+	return pem, pool, nil
 }
 
 // Pairs reads certificate chains with their keys; the first key is that of the first certificate, and so on.

@@ -120,6 +120,8 @@ func (p *pool) try(flags Flags) {
 	} // else it has been noted
 }
 
+// dialNow opens a connection in a place that the caller has taken, which is free again if it fails, and counts it as lent. Of a pool that has
+// been replaced meanwhile nothing new is lent: errRetired.
 func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
 	began := p.now()
 	c, err := p.dialer.connect(ctx, p.ds, flags, p.ds.Schema)
@@ -135,6 +137,11 @@ func (p *pool) dialNow(ctx context.Context, flags Flags) (*Conn, error) {
 	switch {
 	case err == nil:
 		p.down.succeeded()
+		if p.draining { // since it was begun: what ended those lent has not seen it
+			p.doomed = append(p.doomed, c)
+			err = errRetired
+			break
+		}
 		life := p.limits.Lifetime
 		// A tenth of difference keeps connections made together from ending together.
 		c.slot = slot{pool: p, expires: p.now() + life - rand.N(life/10+1)}
@@ -164,13 +171,14 @@ func (p *pool) learn(ctx context.Context, began time.Duration, err error) {
 	}
 }
 
-// turned unlocks mu, and tells whether the server is down if it was not, and whether it lives if it was down.
+// turned unlocks mu, and tells whether the server is down if it was not, and whether it lives if it was down. Of a pool that has been
+// replaced nothing is told: the data source may have another server.
 func (p *pool) turned(wasDown bool) {
-	is, last := p.down.down(), p.down.last
+	is, last, replaced := p.down.down(), p.down.last, p.draining
 	p.failing.Store(p.down.failures > 0)
 	p.unlock()
 	switch {
-	case p.dialer.turned == nil || is == wasDown:
+	case p.dialer.turned == nil || is == wasDown || replaced:
 	case is:
 		p.dialer.turned(p.ds.Name, errors.New(reason(last)))
 	default:

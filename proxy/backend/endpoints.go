@@ -43,7 +43,7 @@ func (p *Pools) endpoints(declared []DataSource) []DataSource {
 const endpointConnect = time.Second
 
 // Move makes the server at addr the one that takes a data source's writes, and lets statements go on that Hold has waiting. What
-// is still under way at another server is ended: it could write what nobody would see.
+// is still under way at another server is ended, be it since before a change of rules: it could write what nobody would see.
 func (p *Pools) Move(dataSource, addr string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,8 +56,10 @@ func (p *Pools) Move(dataSource, addr string) error {
 		if err := p.set(p.declared); err != nil {
 			return err
 		}
-		if was != nil {
-			was.cut(fmt.Sprintf("the primary is %s now", addr))
+	}
+	for _, src := range p.named(dataSource) {
+		if src.ds.Addr != addr {
+			src.cut(fmt.Sprintf("the primary is %s now", addr))
 		}
 	}
 	if h := p.holds[dataSource]; h != nil {
@@ -70,8 +72,23 @@ func (p *Pools) Move(dataSource, addr string) error {
 	return nil
 }
 
+// named are the pools by the name of a data source or endpoint: the one that lends, and those that it has replaced of which something
+// is lent yet. It is called with mu.
+func (p *Pools) named(name string) []*pool {
+	var all []*pool
+	if src := (*p.current.Load())[name]; src != nil {
+		all = append(all, src)
+	}
+	for _, src := range p.retired {
+		if src.ds.Name == name {
+			all = append(all, src)
+		}
+	}
+	return all
+}
+
 // Hold has statements wait, up to FailoverWait from now, because no server takes a data source's writes; why says it. With cut
-// what is under way is ended too.
+// what is under way is ended too, be it since before a change of rules.
 func (p *Pools) Hold(dataSource, why string, cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,15 +102,28 @@ func (p *Pools) Pause(dataSource, why string, least time.Duration) {
 	p.holdFor(dataSource, why, least, false)
 }
 
-// Lent is how many connections to a data source's primary are in use.
-func (p *Pools) Lent(dataSource string) int {
-	src := (*p.current.Load())[dataSource]
-	if src == nil {
-		return 0
+// Lent is how many connections to a data source's primary are in use or being opened; those that were lent before a change of rules count,
+// those that Move, Hold or Cut has ended do not.
+func (p *Pools) Lent(dataSource string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, src := range p.named(dataSource) {
+		n += src.inUse()
 	}
-	src.mu.Lock()
-	defer src.mu.Unlock()
-	return src.open - src.idle.n
+	return n
+}
+
+// inUse is how many connections are lent and not cut, or being opened.
+func (p *pool) inUse() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.open - p.idle.n
+	for c := p.lent.first; c != nil; c = c.slot.next {
+		if c.cut.Load() != nil {
+			n--
+		}
+	}
+	return n
 }
 
 // holdFor is called with mu.
@@ -112,13 +142,17 @@ func (p *Pools) holdFor(dataSource, why string, least time.Duration, cut bool) {
 	p.holds[dataSource] = h
 	src.hold.Store(h)
 	if cut {
-		src.cut(why)
+		for _, src := range p.named(dataSource) {
+			src.cut(why)
+		}
 	}
 }
 
 // Cut breaks the connections of a data source or endpoint whose server hangs, so that nobody waits for it.
 func (p *Pools) Cut(name, why string) {
-	if src := (*p.current.Load())[name]; src != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, src := range p.named(name) {
 		src.cut(why)
 	}
 }
@@ -211,17 +245,18 @@ func (p *pool) outlasts(ctx context.Context, err error) bool {
 	}
 }
 
-// cut breaks every connection of the pool. Whoever has one is told why.
+// cut breaks every connection of the pool. Whoever has one is told why; who stands in the queue looks for the pool anew, for he may have
+// queued before a Hold.
 func (p *pool) cut(why string) {
 	p.mu.Lock()
 	for c := p.lent.first; c != nil; c = c.slot.next {
-		c.cut.Store(&why)
+		c.cut.CompareAndSwap(nil, &why) // the first reason is the one
 		c.Interrupt()
 	}
 	for _, c := range p.idle.all() {
 		p.evict(c)
 	}
-	p.dispatch()
+	p.queue.failAll(errRetired)
 	p.unlock()
 }
 

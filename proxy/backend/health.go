@@ -81,14 +81,14 @@ func (p *Pools) lookAfter() {
 			continue
 		case <-tick.C:
 		}
-		current := *p.current.Load()
+		inUse := p.inUse()
 		for src, h := range known {
-			if current[src.ds.Name] != src {
+			if !inUse[src] {
 				h.forget()
 				delete(known, src)
 			}
 		}
-		for _, src := range current {
+		for src := range inUse {
 			h := known[src]
 			if h == nil {
 				h = &health{pool: src}
@@ -97,6 +97,23 @@ func (p *Pools) lookAfter() {
 			h.look(p.stop, answers)
 		}
 	}
+}
+
+// inUse are the pools that lend, and those replaced of which something is lent yet.
+func (p *Pools) inUse() map[*pool]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	current := *p.current.Load()
+	all := make(map[*pool]bool, len(current)+len(p.retired))
+	for _, src := range current {
+		all[src] = true
+	}
+	for _, src := range p.retired {
+		if !src.isEmpty() {
+			all[src] = true
+		}
+	}
+	return all
 }
 
 // forget ends what is under way, and the connection.
@@ -122,14 +139,14 @@ func (h *health) look(stop <-chan struct{}, answers chan<- answer) {
 	src.mu.Lock()
 	lent := src.lent.first != nil
 	bound, budget := src.limits.HangTimeout, src.limits.Budget > 0
-	down, hangs, resting := src.down.down(), src.down.hangs, src.resting
+	down, hangs, resting, replaced := src.down.down(), src.down.hangs, src.resting || src.draining, src.draining
 	src.mu.Unlock()
 	took := src.served.Took.Load()
 	served := took != h.took
 	h.took = took
 	h.pause = max(0, h.pause-1)
 	switch {
-	case bound <= 0, down && !hangs: // one that lets nobody in is tried by who needs it
+	case bound <= 0, down && !hangs && !replaced: // one that lets nobody in is tried by who needs it
 		h.quiet = 0
 		h.close()
 		return

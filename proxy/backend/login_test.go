@@ -254,7 +254,7 @@ func TestLoginTLS(t *testing.T) {
 		tls    TLS
 		secure bool
 	}{
-		"verified, full password":      {full, TLS{TLSVerify, &tls.Config{RootCAs: roots, ServerName: "db.example"}}, true},
+		"verified, full password":      {full, TLS{Mode: TLSVerify, Config: &tls.Config{RootCAs: roots, ServerName: "db.example"}}, true},
 		"required, not verified":       {full, TLS{Mode: TLSRequired}, true},
 		"preferred, clear password":    {clear, TLS{Mode: TLSPreferred}, true},
 		"preferred, but not on offer":  {plain, TLS{Mode: TLSPreferred}, false},
@@ -291,7 +291,7 @@ func TestLoginRefused(t *testing.T) {
 			return nil
 		}
 	}
-	verify := TLS{TLSVerify, &tls.Config{RootCAs: roots}}
+	verify := TLS{Mode: TLSVerify, Config: &tls.Config{RootCAs: roots}}
 	for name, tc := range map[string]struct {
 		script script
 		tls    TLS

@@ -109,7 +109,7 @@ func (p *pool) take(w *want) (*Conn, bool) {
 // acquire lends one connection.
 func (p *pool) acquire(ctx context.Context, w want) (*Lease, error) {
 	p.mu.Lock()
-	if p.draining {
+	if p.keepsBack() {
 		p.mu.Unlock()
 		return nil, errRetired
 	}
@@ -131,6 +131,10 @@ func (p *pool) acquire(ctx context.Context, w want) (*Lease, error) {
 	return p.lend(ctx, got[0], &w)
 }
 
+// keepsBack reports whether nobody is to be lent anything: another pool has taken over, or there is a Hold, which may have begun
+// since the borrower looked. It is called with mu held.
+func (p *pool) keepsBack() bool { return p.draining || p.hold.Load() != nil }
+
 // refuse unlocks mu, and returns the error of a loan by a server that hangs: nobody waits for a place that comes back.
 func (p *pool) refuse() error {
 	p.count.refused++
@@ -142,7 +146,7 @@ func (p *pool) refuse() error {
 // acquireMany lends n connections, or as many as there may be, at once.
 func (p *pool) acquireMany(ctx context.Context, w want, n int) ([]*Lease, error) {
 	p.mu.Lock()
-	if p.draining {
+	if p.keepsBack() {
 		p.mu.Unlock()
 		return nil, errRetired
 	}
@@ -176,7 +180,8 @@ func releaseAll(leases []*Lease) {
 	}
 }
 
-// lend makes a lease of a taken place: of the idle connection c if it is still good, else of a new one.
+// lend makes a lease of a taken place: of the idle connection c if it is still good, else of a new one. If a Hold has begun meanwhile, the
+// server gets nothing on it: nobody might see what it is sent.
 func (p *pool) lend(ctx context.Context, c *Conn, w *want) (*Lease, error) {
 	if c != nil && !p.good(ctx, c) {
 		p.discard(c)
@@ -187,6 +192,10 @@ func (p *pool) lend(ctx context.Context, c *Conn, w *want) (*Lease, error) {
 		if c, err = p.dial(ctx, w.flags); err != nil {
 			return nil, err
 		}
+	}
+	if p.hold.Load() != nil { // one that begins from now on finds it among those lent
+		p.giveBack(c)
+		return nil, errRetired
 	}
 	return &Lease{conn: c}, nil
 }

@@ -48,7 +48,7 @@ type Pools struct {
 	holds    map[string]*hold
 	among    int             // processes that share in budgets; 0: this one has what is guaranteed
 	resting  map[string]bool // endpoints that keep no connection
-	retired  []*pool         // draining
+	retired  []*pool         // draining; fenced and watched like those of current, see named
 	closed   bool
 }
 

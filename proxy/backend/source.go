@@ -61,6 +61,14 @@ type TLS struct {
 	// Config holds roots, client certificates and the server's name; it is cloned. Nil: the system's roots, and the
 	// host of Addr.
 	Config *tls.Config
+	// Made stands for the contents of which Config was made: where it is equal, and not empty, so are the Configs. Empty: a Config is
+	// equal to itself only.
+	Made string
+}
+
+// Alike reports whether connections that t has encrypted serve o as well.
+func (t TLS) Alike(o TLS) bool {
+	return t.Mode == o.Mode && t.Made == o.Made && (t.Config == o.Config || t.Made != "")
 }
 
 // Limits bound a data source's connections. The zero of a field means its default; counts are over all flags.
@@ -140,6 +148,6 @@ func (d *DataSource) sameServer(o *DataSource) bool {
 	}
 	sameKey := d.ServerKey == o.ServerKey || d.ServerKey != nil && o.ServerKey != nil && d.ServerKey.Equal(o.ServerKey)
 	return d.Name == o.Name && d.Addr == o.Addr && d.User == o.User && d.Password == o.Password &&
-		d.Schema == o.Schema && d.TLS == o.TLS && sameKey &&
+		d.Schema == o.Schema && d.TLS.Alike(o.TLS) && sameKey &&
 		d.reads == o.reads && (len(d.Replicas) > 0) == (len(o.Replicas) > 0) && d.FailoverWait == o.FailoverWait
 }

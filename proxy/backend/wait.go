@@ -10,7 +10,8 @@ import (
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 )
 
-// errRetired: the pool is being drained; its successor, if any, has the connections.
+// errRetired: the pool is being drained, or its connections are kept back by a Hold. Who borrows looks for the pool anew: its successor, if any,
+// has the connections.
 var errRetired = errors.New("the data source was changed")
 
 // want is what a borrower asks for.
