@@ -26,10 +26,12 @@ type replication struct {
 	log      *zap.Logger
 
 	moved func() // called, in a goroutine of its own, when a data source has another primary
+	watch func(topology.Target) *topology.Watcher
 
 	mu       sync.Mutex // guards what follows
 	watched  map[string]*watched
-	orders   orders // what operators have said
+	left     map[string]bool // data sources that are watched no more, and stand where they stood then
+	orders   orders          // what operators have said
 	ordersAt int64
 	planned  map[string]switchover.Record // switches, by data source
 	say      func(switchover.Record, switchover.Held)
@@ -50,7 +52,7 @@ type watched struct {
 }
 
 func newReplication(pools *backend.Pools, zone string, log *zap.Logger) *replication {
-	return &replication{pools: pools, replicas: replica.NewSet(), zone: zone, log: log, watched: map[string]*watched{}}
+	return &replication{pools: pools, replicas: replica.NewSet(), zone: zone, log: log, watch: topology.Watch, watched: map[string]*watched{}, left: map[string]bool{}}
 }
 
 // firstLook is how long the start, or a change of rules, waits to see who is the primary.
@@ -69,17 +71,35 @@ func (r *replication) set(list []backend.DataSource, layouts []*rule.Layout) err
 	for _, w := range fresh {
 		w.First(ctx)
 	}
+	r.settleLeft(list)
 	if err := r.pools.Set(list); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range r.watched { // what was found before the pools knew the data source
+		r.forcePrimary(w)
 		if !w.view.At.IsZero() {
-			r.force(w)
+			r.forceReplicas(w)
 		}
 	}
 	return nil
+}
+
+// settleLeft has data sources that are watched no more be where the rules declare them.
+func (r *replication) settleLeft(list []backend.DataSource) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, source := range list {
+		if !r.left[source.Name] || len(source.Replicas) > 0 { // that stays for statements that were planned before
+			continue
+		}
+		if err := r.pools.Move(source.Name, source.Addr); err != nil {
+			r.log.Error("a data source stays where its primary was found", zap.String("data_source", source.Name), zap.Error(err))
+			continue
+		}
+		delete(r.left, source.Name)
+	}
 }
 
 // follow starts and ends watchers as the rules want it, and returns the new ones.
@@ -97,13 +117,15 @@ func (r *replication) follow(list []backend.DataSource, layouts []*rule.Layout) 
 		}
 	}
 	r.mu.Lock()
-	var gone []*watched
+	gone := map[string]*watched{}
 	for name, w := range r.watched {
 		if ds, ok := wanted[name]; !ok || !reflect.DeepEqual(ds, w.rule) || sources[name].Password != w.source.Password {
-			gone = append(gone, w)
+			gone[name] = w
 			delete(r.watched, name)
 			if !ok {
 				r.replicas.Forget(name)
+				r.left[name] = true
+				w.switching.stop()
 			}
 		}
 	}
@@ -111,22 +133,15 @@ func (r *replication) follow(list []backend.DataSource, layouts []*rule.Layout) 
 		if r.watched[name] == nil && !r.closed {
 			w := &watched{rule: ds, source: sources[name]}
 			r.watched[name] = w
-			if record, is := r.planned[name]; is {
-				w.switching = &switching{record: record} // what it holds back, others do
-			}
-			w.watcher = topology.Watch(r.target(w))
+			delete(r.left, name)
+			r.succeed(w, gone[name])
+			w.watcher = r.watch(r.target(w))
 			fresh = append(fresh, w.watcher)
 		}
 	}
 	r.mu.Unlock()
 	for _, w := range gone {
 		w.watcher.Close()
-		if ds, lingers := sources[w.rule.Name]; lingers && len(ds.Replicas) > 0 {
-			continue // it is watched anew, or stays for statements that were planned before
-		}
-		if err := r.pools.Move(w.rule.Name, w.rule.Address); err != nil {
-			r.log.Error("a data source stays where its primary was found", zap.String("data_source", w.rule.Name), zap.Error(err))
-		}
 	}
 	return fresh
 }
@@ -173,7 +188,6 @@ func (r *replication) changed(w *watched, v topology.View) {
 	switch s := w.switching; {
 	case s != nil && s.holding && s.record.Step == switchover.Released && v.Primary == s.record.To:
 		r.release(w, time.Time{})
-	case s != nil && s.holding: // what is seen in the middle of it is no reason yet
 	case w.doubt != nil || moved || before.Why != v.Why || before.Refused != v.Refused:
 		r.forcePrimary(w)
 	}
@@ -208,18 +222,19 @@ func lastPrimary(v *topology.View) string {
 	return v.Last()
 }
 
-func (r *replication) force(w *watched) {
-	r.forcePrimary(w)
-	r.forceReplicas(w)
-}
-
+// forcePrimary has statements go where they may, or wait. It is called with mu.
 func (r *replication) forcePrimary(w *watched) {
 	switch {
-	case w.view.Primary == "":
-		r.pools.Hold(w.rule.Name, w.view.Why, w.view.Refused)
+	case w.switching != nil && w.switching.holding: // what is seen in the middle of it is no reason yet
+		r.pause(w)
 		return
 	case w.doubted():
-		r.pools.Hold(w.rule.Name, w.doubt.why, false)
+		r.pools.Pause(w.rule.Name, w.doubt.why, time.Until(w.doubt.after)+patience)
+		return
+	case w.view.At.IsZero(): // it says nothing yet
+		return
+	case w.view.Primary == "":
+		r.pools.Hold(w.rule.Name, w.view.Why, w.view.Refused)
 		return
 	}
 	w.doubt = nil
@@ -323,10 +338,7 @@ func (r *replication) close() {
 	for _, w := range all {
 		w.watcher.Close()
 		r.mu.Lock()
-		if s := w.switching; s != nil && s.holding {
-			s.timer.Stop()
-			s.waiting()
-		}
+		w.switching.stop()
 		r.mu.Unlock()
 	}
 	r.work.Wait()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/governance/store"
 	"github.com/heddle-mesh/heddle/governance/switchover"
+	"github.com/heddle-mesh/heddle/router/rule"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 )
 
@@ -38,6 +40,34 @@ type doubt struct {
 // overrun is how long after the end of a hold a look at the old primary may still be overtaken by who is at work on the switch: his time is
 // over, but for the step that he has begun.
 const overrun = time.Second
+
+// patience is how long statements wait at least for a look that tells, when it may begin.
+const patience = time.Second
+
+// succeed has a data source that is watched anew, by other rules, take its part in a planned switch over from how it was watched before; nil:
+// it was not. It is called with mu.
+func (r *replication) succeed(w, was *watched) {
+	switch record, is := r.planned[w.rule.Name]; {
+	case was != nil:
+		w.switching, w.doubt = was.switching, was.doubt
+		if s := w.switching; s != nil && s.holding && !w.takesPart(&s.record) {
+			r.log.Warn("the rules have no place any more for a planned switch: writes wait until it is seen which server takes them",
+				zap.String("data_source", w.rule.Name), zap.String("from", s.record.From), zap.String("to", s.record.To))
+			r.release(w, s.began.Add(s.record.Hold+overrun))
+		}
+	case is:
+		w.switching = &switching{record: record}
+		r.follows(w)
+	}
+}
+
+// takesPart reports whether the rules have both servers of a switch.
+func (w *watched) takesPart(record *switchover.Record) bool {
+	has := func(address string) bool {
+		return w.rule.Address == address || slices.ContainsFunc(w.rule.Replicas, func(r rule.Replica) bool { return r.Address == address })
+	}
+	return has(record.From) && has(record.To)
+}
 
 // switches puts into force what is planned, by data source. say is called, in a goroutine of its own, with what the instance has to
 // tell of a switch.
@@ -72,15 +102,22 @@ func (r *replication) plan(w *watched) {
 			r.log.Info("the planned switch has ended", zap.String("data_source", w.rule.Name))
 		}
 	}
-	if s := w.switching; s != nil {
-		at := [2]switchover.Step{s.record.Step, s.record.Reached}
-		if s.done != at || s.free != s.record.Free { // what else changes in the store puts nothing off
-			s.done, s.free = at, s.record.Free
-			r.step(w, s)
-		}
-	}
+	r.follows(w)
 	w.watcher.Declare(r.servers(w))
 	w.watcher.Ask()
+}
+
+// follows does what is new of a switch. It is called with mu.
+func (r *replication) follows(w *watched) {
+	s := w.switching
+	if s == nil {
+		return
+	}
+	at := [2]switchover.Step{s.record.Step, s.record.Reached}
+	if s.done != at || s.free != s.record.Free { // what else changes in the store puts nothing off
+		s.done, s.free = at, s.record.Free
+		r.step(w, s)
+	}
 }
 
 // step does what a step of a switch asks of the instance. It is called with mu.
@@ -103,25 +140,31 @@ func (r *replication) step(w *watched, s *switching) {
 			r.release(w, time.Time{}) // nothing was done to the old one
 		}
 	default:
-		if !s.holding && w.view.Primary == s.record.From { // it holds no more, or has heard of it too late
+		if !s.holding && (w.view.Primary == s.record.From || w.view.At.IsZero()) { // it holds no more, or has heard of it too late
 			r.release(w, time.Now().Add(s.record.Hold+overrun))
 		}
 	}
 }
 
-// hold keeps new work back, and tells when what is under way has ended. It is called with mu.
+// hold keeps new work back, and tells when what is under way has ended. By rules that have not both servers nothing is held, and so the
+// switch is undone. It is called with mu.
 func (r *replication) hold(w *watched) {
 	s := w.switching
 	if !s.began.IsZero() {
 		return
 	}
+	if !w.takesPart(&s.record) {
+		r.log.Warn("writes are not held for a planned switch of servers that the rules do not have, and so it is undone",
+			zap.String("data_source", w.rule.Name), zap.String("from", s.record.From), zap.String("to", s.record.To))
+		return
+	}
 	s.began, s.holding = time.Now(), true
 	name, record := w.rule.Name, s.record
-	r.pools.Pause(name, heldBy(&record), record.Hold+overrun+time.Second)
+	r.pause(w)
 	s.timer = time.AfterFunc(record.Hold, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if w.switching == s && s.holding {
+		if w := r.watched[name]; w != nil && w.switching == s && s.holding { // by rules that may be others
 			r.log.Warn("a planned switch takes too long: writes wait on, as they would at night, until it is seen which server takes them",
 				zap.String("data_source", name), zap.Duration("held", record.Hold))
 			r.release(w, time.Now().Add(overrun))
@@ -132,15 +175,31 @@ func (r *replication) hold(w *watched) {
 	say := r.say
 	r.work.Go(func() {
 		defer cancel()
-		cut := r.settle(ctx, name, &record)
-		say(record, switchover.Held{Cut: cut, Waited: time.Since(s.began)})
+		if cut, idle := r.settle(ctx, name, &record); idle {
+			say(record, switchover.Held{Cut: cut, Waited: time.Since(s.began)})
+		}
 	})
+}
+
+// pause has statements wait for as long as a hold and what comes behind it may take. It is called with mu.
+func (r *replication) pause(w *watched) {
+	s := w.switching
+	r.pools.Pause(w.rule.Name, heldBy(&s.record), time.Until(s.began.Add(s.record.Hold+overrun+patience)))
+}
+
+// stop ends a hold for those who keep it; what has been told is not taken back. It is called with mu.
+func (s *switching) stop() {
+	if s != nil && s.holding {
+		s.holding = false
+		s.timer.Stop()
+		s.waiting()
+	}
 }
 
 func heldBy(r *switchover.Record) string { return "a planned switch to " + r.To + " is under way" }
 
-// settle waits until nothing is under way at a primary, and breaks what is when ctx ends.
-func (r *replication) settle(ctx context.Context, name string, record *switchover.Record) (cut int) {
+// settle waits until nothing is under way at a primary, and breaks what is when ctx ends. It is not idle if the hold has ended first.
+func (r *replication) settle(ctx context.Context, name string, record *switchover.Record) (cut int, idle bool) {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for r.pools.Lent(name) > 0 {
@@ -148,33 +207,30 @@ func (r *replication) settle(ctx context.Context, name string, record *switchove
 		case <-tick.C:
 		case <-ctx.Done():
 			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return 0 // it is over
+				return 0, false
 			}
 			cut = r.pools.Lent(name)
 			r.pools.Cut(name, fmt.Sprintf("%s, and what was under way had %v to end", heldBy(record), record.Grace))
-			return cut
+			return cut, true
 		}
 	}
-	return 0
+	return 0, ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded)
 }
 
 // release ends a hold: statements go where the view says, or wait as it says; to the old primary only when it has been looked at after a
 // time. It is called with mu.
 func (r *replication) release(w *watched, after time.Time) {
 	s := w.switching
-	if s.holding {
-		s.holding = false
-		s.timer.Stop()
-		s.waiting()
-	}
+	s.stop()
 	w.doubt = &doubt{server: s.record.From, after: after,
 		why: heldBy(&s.record) + ", and whether " + s.record.From + " still takes writes is not known yet"}
 	r.forcePrimary(w)
 }
 
-// doubted reports whether the primary of the view may be none any more. It is called with mu.
+// doubted reports whether the primary of the view, or that which the pools have where there is no view yet, may be none any more. It is called
+// with mu.
 func (w *watched) doubted() bool {
-	return w.doubt != nil && w.view.Primary == w.doubt.server && !w.view.Asked(w.doubt.server).After(w.doubt.after)
+	return w.doubt != nil && (w.view.At.IsZero() || w.view.Primary == w.doubt.server && !w.view.Asked(w.doubt.server).After(w.doubt.after))
 }
 
 // released tells of a hold whose statements have gone on. It is called with mu.

@@ -130,12 +130,9 @@ func (r *rulesRun) apply() *cobra.Command {
 // refusalWait is how long instances are waited for that have neither adopted nor refused a version.
 const refusalWait = 2 * time.Second
 
-// warnOfRefusals tells of living instances that cannot adopt what has just come into force. Those that are only late are no news. That none
-// of those that are to run it can is errBehind: what is in force runs nowhere.
+// warnOfRefusals tells of living instances that cannot adopt what has just come into force, or was before: who tries again hears the same. Those
+// that are only late are no news. That none of those that are to run it can is errBehind: what is in force runs nowhere.
 func warnOfRefusals(ctx context.Context, a *mesh.Admin, doc layout.Document, done *applied, to io.Writer) error {
-	if done.Unchanged {
-		return nil
-	}
 	version := max(done.Version, done.Canary)
 	for until := time.Now().Add(refusalWait); ; {
 		_, instances, err := a.Of(doc.Kind).Status(ctx)

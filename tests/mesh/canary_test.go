@@ -58,7 +58,10 @@ func TestApplyTellsWhoRefuses(t *testing.T) {
 		return fmt.Sprintf("rules/%s: version %d runs nowhere: none of the living instances that are to run it can (%d)", l.database, version, n)
 	}
 	refuses(l.must(6, []string{"version 2 is in force", nowhere(2, 2)}, "apply", "-f", l.file(secret)), 2, 1, "a", "b")
+	refuses(l.must(6, []string{nowhere(2, 2)}, "apply", "-f", l.file(secret)), 2, 1, "a", "b") // a pipeline tries again
+	refuses(l.must(6, []string{nowhere(2, 2)}, "rollback", l.database, "--to", "2"), 2, 1, "a", "b")
 	refuses(l.must(0, []string{"version 3 is in force"}, "apply", "-f", l.file(l.rules(""))), 3, 3)
+	l.must(0, []string{"unchanged"}, "apply", "-f", l.file(l.rules("")))
 	refuses(l.must(6, []string{"version 2 is in force", nowhere(2, 2)}, "rollback", l.database, "--to", "2"), 2, 3, "a", "b")
 	l.must(0, nil, "rollback", l.database, "--to", "3")
 	refuses(l.must(6, []string{nowhere(4, 1)}, "apply", "-f", l.file(secret+"# tried\n"), "--canary", "instance=b"), 4, 3, "b")

@@ -28,6 +28,7 @@ import (
 type mesh struct {
 	prefix string
 	store  store.Store
+	admin  *meshdocs.Admin
 }
 
 func newMesh(t *testing.T, splitting string, all ...*harness.Replicated) *mesh {
@@ -50,6 +51,7 @@ func newMesh(t *testing.T, splitting string, all ...*harness.Replicated) *mesh {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.admin = a
 	for _, d := range []struct {
 		of         *admin.Documents
 		name, text string

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/heddle-mesh/heddle/governance/admin"
 	"github.com/heddle-mesh/heddle/governance/layout"
 	"github.com/heddle-mesh/heddle/governance/store"
 	"github.com/heddle-mesh/heddle/governance/switchover"
@@ -110,8 +113,50 @@ func primaryOf(t *testing.T, c *harness.Replicated) int {
 	return found
 }
 
-// TestPlannedSwitches: the writes move around while clients of two instances write, read and are in transactions, and nobody sees an
-// error.
+// applyIn has rules applied when a planned switch comes to a step. What it returns waits until all instances run them.
+func (m *mesh) applyIn(t *testing.T, step switchover.Step, text string) (adopted func()) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	updates := m.store.Watch(ctx, layout.SwitchKey("ds_0"), 0)
+	var version int64
+	var work sync.WaitGroup
+	work.Go(func() {
+		for u := range updates {
+			for _, e := range u.Events {
+				r, err := switchover.DecodeRecord(e.KV.Value)
+				if e.Deleted || err != nil || r.Step != step {
+					continue
+				}
+				res, err := m.admin.Rules.Apply(ctx, admin.Application{Name: "shop", Document: []byte(text), Author: "test", Base: admin.AnyBase})
+				if err != nil {
+					t.Errorf("rules in a switch: %v", err)
+				}
+				version = res.Pointer.Version
+				return
+			}
+		}
+	})
+	t.Cleanup(func() { cancel(); work.Wait() })
+	return func() {
+		t.Helper()
+		if work.Wait(); version == 0 {
+			t.Fatalf("no rules were applied in the step %s", step)
+		}
+		eventually(t, "all run the rules", func() bool {
+			_, instances, err := m.admin.Rules.Status(ctx)
+			return err == nil && !slices.ContainsFunc(instances, func(s admin.InstanceStatus) bool { return s.Documents["shop"].Version != version })
+		})
+		cancel()
+	}
+}
+
+// changed are rules like those before: with other connections to the data source, or where nothing of it has changed.
+func changed(c *harness.Replicated, n int) string {
+	pool := fmt.Sprintf("{pool: {max: %d}, address:", 60+n/2)
+	return strings.Replace(rules("{}", c), "{address:", pool, 1) + fmt.Sprintf("# the change %d\n", n)
+}
+
+// TestPlannedSwitches: the writes move around while clients of two instances write, read and are in transactions, and in each hold rules
+// are applied, and nobody sees an error.
 func TestPlannedSwitches(t *testing.T) {
 	text := os.Getenv("HEDDLE_SWITCHES")
 	times := 4
@@ -143,6 +188,7 @@ func TestPlannedSwitches(t *testing.T) {
 			l.more(t, 20)
 		}
 		name := c.Servers[to].Addr()
+		meanwhile := m.applyIn(t, switchover.Holding, changed(c, i))
 		var out string
 		var code int
 		eventually(t, "a switch is possible", func() bool { // a replica that has been re-pointed has to be seen to follow
@@ -152,6 +198,7 @@ func TestPlannedSwitches(t *testing.T) {
 		if code != 0 {
 			t.Fatalf("switch %d to %s: exit code %d\n%s", i, name, code, out)
 		}
+		meanwhile()
 		for line := range strings.Lines(out) {
 			if strings.Contains(line, "held writes for") {
 				held = append(held, strings.TrimSpace(line))
