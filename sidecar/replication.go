@@ -99,7 +99,7 @@ func (r *replication) follow(list []backend.DataSource, layouts []*rule.Layout) 
 	r.mu.Lock()
 	var gone []*watched
 	for name, w := range r.watched {
-		if ds, ok := wanted[name]; !ok || !reflect.DeepEqual(ds, w.rule) || sources[name].Password != w.source.Password {
+		if ds, ok := wanted[name]; !ok || !reflect.DeepEqual(ds, w.rule) || sources[name].Password != w.source.Password || !sources[name].TLS.Alike(w.source.TLS) {
 			gone = append(gone, w)
 			delete(r.watched, name)
 			if !ok {
