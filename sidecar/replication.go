@@ -119,7 +119,7 @@ func (r *replication) follow(list []backend.DataSource, layouts []*rule.Layout) 
 	r.mu.Lock()
 	gone := map[string]*watched{}
 	for name, w := range r.watched {
-		if ds, ok := wanted[name]; !ok || !reflect.DeepEqual(ds, w.rule) || sources[name].Password != w.source.Password {
+		if ds, ok := wanted[name]; !ok || !reflect.DeepEqual(ds, w.rule) || sources[name].Password != w.source.Password || !sources[name].TLS.Alike(w.source.TLS) {
 			gone[name] = w
 			delete(r.watched, name)
 			if !ok {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/heddle-mesh/heddle/internal/certs/certstest"
 	"github.com/heddle-mesh/heddle/proxy/backend"
 	"github.com/heddle-mesh/heddle/proxy/wire"
@@ -148,5 +150,29 @@ func TestRecoveryKeepsConnectionsWithTLS(t *testing.T) {
 	have.source = controlled(was, nowhere)
 	if have.serves(controlled(sourceOf(t, &ds), nowhere)) {
 		t.Error("another account is not taken")
+	}
+}
+
+// Who watches a data source's servers takes a new certificate too, and is left alone by what does not concern him.
+func TestWatchersTakeNewCertificates(t *testing.T) {
+	pools := backend.NewPools(backend.Options{Buffers: wire.NewPool(0)})
+	r := newReplication(pools, "", zap.NewNop())
+	ds, authority := encrypted(t, rule.TLSVerifyCA)
+	ds.Address, ds.Replicas, ds.Splitting = "/nowhere/1", []rule.Replica{{Address: "/nowhere/2"}}, &rule.Splitting{Balancer: "round_robin"}
+	watched := func() *watched {
+		r.follow([]backend.DataSource{sourceOf(t, &ds)}, []*rule.Layout{{DataSources: []rule.DataSource{ds}}})
+		return r.watched["ds_0"]
+	}
+	was := watched()
+	if watched() != was {
+		t.Error("the same rules have it watched anew")
+	}
+	authority.Issue(t, "client", certstest.Leaf{Name: "client"})
+	if watched() == was {
+		t.Error("it is watched with the old certificate")
+	}
+	r.close()
+	if err := pools.Close(context.Background()); err != nil {
+		t.Error(err)
 	}
 }

@@ -43,7 +43,8 @@ func (p *Pools) endpoints(declared []DataSource) []DataSource {
 const endpointConnect = time.Second
 
 // Move makes the server at addr the one that takes a data source's writes, and lets statements go on that Hold has waiting. What
-// is still under way at another server is ended, be it since before a change of rules: it could write what nobody would see.
+// is still under way at another server is ended, be it since before a change of rules: it could write what nobody would see. A server that is
+// none of the data source's yet is waited for, as by Hold, until Set has it.
 func (p *Pools) Move(dataSource, addr string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,19 +58,40 @@ func (p *Pools) Move(dataSource, addr string) error {
 			return err
 		}
 	}
+	if now := (*p.current.Load())[dataSource]; now != nil && now.ds.Addr != addr {
+		p.holdFor(dataSource, fmt.Sprintf("the primary is %s now, which the rules do not name yet", addr), 0, true)
+		p.holds[dataSource].lacks = addr
+		return nil
+	}
 	for _, src := range p.named(dataSource) {
 		if src.ds.Addr != addr {
 			src.cut(fmt.Sprintf("the primary is %s now", addr))
 		}
 	}
-	if h := p.holds[dataSource]; h != nil {
-		delete(p.holds, dataSource)
-		if now := (*p.current.Load())[dataSource]; now != nil {
-			now.hold.Store(nil)
-		}
-		close(h.over)
-	}
+	p.letGo(dataSource)
 	return nil
+}
+
+// letGo ends a Hold, if there is one. It is called with mu.
+func (p *Pools) letGo(dataSource string) {
+	h := p.holds[dataSource]
+	if h == nil {
+		return
+	}
+	delete(p.holds, dataSource)
+	if now := (*p.current.Load())[dataSource]; now != nil {
+		now.hold.Store(nil)
+	}
+	close(h.over)
+}
+
+// letGoKnown ends what waits for a server that is its data source's by now, or has none to be another's primary. It is called with mu.
+func (p *Pools) letGoKnown() {
+	for name, h := range p.holds {
+		if now := (*p.current.Load())[name]; h.lacks != "" && (now == nil || now.ds.Addr == h.lacks || len(now.ds.Replicas) == 0) {
+			p.letGo(name)
+		}
+	}
 }
 
 // named are the pools by the name of a data source or endpoint: the one that lends, and those that it has replaced of which something
@@ -197,6 +219,7 @@ type hold struct {
 	why   string
 	until time.Time
 	over  chan struct{} // closed by Move
+	lacks string        // the primary, which the data source does not have yet; "": it is another reason
 }
 
 // held waits for the end of a Hold, if there is one.

@@ -263,3 +263,50 @@ func TestReplacedPoolThatHangs(t *testing.T) {
 		r.close(t, p)
 	})
 }
+
+// A primary that is found before the rules that name it are in force: no other server gets writes until then.
+func TestPrimaryThatTheRulesDoNotHaveYet(t *testing.T) {
+	declare := func(t *testing.T, p *Pools, replicas ...string) {
+		t.Helper()
+		ds := testSource("ds", "a:1", Limits{MaxOpen: 10})
+		ds.Replicas, ds.FailoverWait = replicas, time.Minute
+		if err := p.Set([]DataSource{ds}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, c := range map[string]struct {
+		then func(t *testing.T, p *Pools)
+		at   string
+	}{
+		"rules that name it":          {func(t *testing.T, p *Pools) { declare(t, p, "b:1") }, "b:1"},
+		"others, and then these":      {func(t *testing.T, p *Pools) { declare(t, p, "e:1"); declare(t, p, "e:1", "b:1") }, "b:1"},
+		"rules without any replica":   {func(t *testing.T, p *Pools) { declare(t, p) }, "a:1"},
+		"one of those that they have": {func(t *testing.T, p *Pools) { moveTo(t, p, "a:1") }, "a:1"},
+		"nobody first, and then these": {func(t *testing.T, p *Pools) {
+			p.Hold("ds", "b is gone", false)
+			moveTo(t, p, "b:1")
+			declare(t, p, "b:1")
+		}, "b:1"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var r replicated
+				p := r.pools(t, time.Minute)
+				declare(t, p, "d:1")
+				lent := acquire(t, p, "ds", 0, nil)
+				p.Hold("ds", "a was left by its replicas", false)
+				moveTo(t, p, "b:1")
+				if _, err := lent.Conn().Exec(t.Context(), "COMMIT"); err == nil || !strings.Contains(err.Error(), "the primary is b:1 now") {
+					t.Errorf("what was lent: %v", err)
+				}
+				lent.Release()
+				b := borrow(t, p, 1)
+				time.Sleep(time.Second)
+				b.waits(t)
+				c.then(t, p)
+				b.at(t, c.at)
+				r.close(t, p)
+			})
+		})
+	}
+}

@@ -126,6 +126,7 @@ func (p *Pools) set(sources []DataSource) error {
 			p.retired = append(p.retired, was)
 		}
 	}
+	p.letGoKnown()
 	return nil
 }
 
