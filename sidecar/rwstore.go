@@ -245,9 +245,10 @@ func (r *replication) tellOrders(was, is orders) {
 		}
 	}
 	for dataSource, servers := range was {
-		for server := range servers {
+		for server, o := range servers {
 			if _, stands := is[dataSource][server]; !stands {
-				r.log.Info("an order is taken back", zap.String("data_source", dataSource), zap.String("server", server))
+				r.log.Info("an order is taken back", zap.String("data_source", dataSource), zap.String("server", server),
+					zap.String("state", o.State), zap.Int("weight", o.Weight), zap.String("by", o.By), zap.String("reason", o.Reason))
 			}
 		}
 	}
