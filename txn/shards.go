@@ -33,7 +33,7 @@ type shard struct {
 	readers chan struct{}
 }
 
-// readersAsk is how many of those ask at the same time: no more than half of the connections that a process has for recovery, which needs its own when a server is slow.
+// readersAsk is how many of those ask at the same time: less than a third of the connections that a process has for recovery, which needs its own when a server is slow.
 const readersAsk = 6
 
 // NewShards returns an empty set.
