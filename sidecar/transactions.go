@@ -183,6 +183,7 @@ func (t *transactions) change(sources []backend.DataSource) {
 		}
 		t.controls[ds.Name] = c
 		fresh = append(fresh, c)
+		t.shards.Moving(ds.Name)
 	}
 	for name := range gone {
 		if t.controls[name] == nil {
