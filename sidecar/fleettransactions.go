@@ -32,7 +32,7 @@ func looked(ctx context.Context, list []backend.DataSource, primary func(string)
 	var controls []*control
 	var looks sync.WaitGroup
 	for _, ds := range list {
-		c, err := open(controlled(ds, primary))
+		c, err := open(controlled(ds, nil, primary))
 		if err != nil {
 			shards.Away(ds.Name, err)
 			continue

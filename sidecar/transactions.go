@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,7 +33,8 @@ type transactions struct {
 
 	recoverer *txn.Recoverer
 
-	primary func(dataSource string) string // the address that takes its writes; "": that of the rules
+	primary func(dataSource string) string // the address that takes its writes; "": nobody's, or it is not watched
+	open    func(backend.DataSource) (*control, error)
 
 	begin func(work func(ctx context.Context)) // work that close ends and waits for
 	stop  context.CancelFunc
@@ -53,13 +55,22 @@ type transactions struct {
 type control struct {
 	source backend.DataSource
 	db     *sql.DB
-	prober txn.Prober    // of its watch
 	ended  chan struct{} // closed when it is of no use any more
+	nudge  chan struct{} // something has changed: it is asked at once
+
+	probe   func(context.Context) (*txnlog.Server, error) // its watch's
+	follows int                                           // how often in turn the watch has found that it takes no writes
+
+	well bool // at the last probe; guarded by transactions.mu
 }
 
 // controlConnections are those that recovery asks a server over: one each for the eight connections of which it is seen at a time what they have (twice as many while a whole probe is
-// under way), and the rest for the lead, the lists and pictures, atomic readers, and the other branches, which wait for one. They are kept while there is work, and for a minute.
-const controlConnections = 20
+// under way), and the rest for the lead, the lists and pictures, atomic readers, and the other branches, which wait for one. They are kept while there is work, and for controlIdle after it: instances
+// that recover at the same time take room on a server that its clients miss.
+const (
+	controlConnections = 20
+	controlIdle        = 10 * time.Second
+)
 
 // probeEvery is how often a server is asked that could not be, and one that could or is unfit.
 const (
@@ -72,7 +83,7 @@ const probeTime = 3 * time.Second
 
 // newTransactions begins recovery. mesh is what the processes that share servers and rules have in common.
 func newTransactions(mesh string, keep bool, primary func(string) string, meter *observe.Transactions, log *zap.Logger) *transactions {
-	t := &transactions{log: log, primary: primary, shards: txn.NewShards(), controls: map[string]*control{}, told: map[string]string{}}
+	t := &transactions{log: log, primary: primary, open: open, shards: txn.NewShards(), controls: map[string]*control{}, told: map[string]string{}}
 	ctx, stop := context.WithCancel(context.Background())
 	t.stop = stop
 	t.begin = func(work func(context.Context)) { t.work.Go(func() { work(ctx) }) }
@@ -157,19 +168,22 @@ func (t *transactions) change(sources []backend.DataSource) {
 	t.controls = map[string]*control{}
 	var fresh []*control
 	for _, ds := range sources {
-		ds = controlled(ds, t.primary)
-		if have := gone[ds.Name]; have != nil && have.serves(ds) {
+		have := gone[ds.Name]
+		ds = controlled(ds, have, t.primary)
+		if have != nil && have.serves(ds) {
 			t.controls[ds.Name] = have
 			delete(gone, ds.Name)
+			have.hurry()
 			continue
 		}
-		c, err := open(ds)
+		c, err := t.open(ds)
 		if err != nil {
 			t.shards.Away(ds.Name, err)
 			continue
 		}
 		t.controls[ds.Name] = c
 		fresh = append(fresh, c)
+		t.shards.Moving(ds.Name)
 	}
 	for name := range gone {
 		if t.controls[name] == nil {
@@ -202,11 +216,14 @@ func (t *transactions) moved() {
 // clusterOf is the number by which transactions of the processes that share servers and rules are told from those of others.
 func clusterOf(mesh string) uint32 { return crc32.ChecksumIEEE([]byte(mesh)) }
 
-// controlled is the server of a data source that takes its writes.
-func controlled(ds backend.DataSource, primary func(dataSource string) string) backend.DataSource {
+// controlled is the server of a data source that takes its writes. While none does it is that of have, the control so far (nil: none), if the rules name it
+// still: another is not known to be better, and to ask one that follows would say nothing of the data source.
+func controlled(ds backend.DataSource, have *control, primary func(dataSource string) string) backend.DataSource {
 	ds.Limits = backend.Limits{}
 	if at := primary(ds.Name); at != "" {
 		ds.Addr = at
+	} else if have != nil && slices.Contains(ds.Replicas, have.source.Addr) {
+		ds.Addr = have.source.Addr
 	}
 	return ds
 }
@@ -231,13 +248,29 @@ func open(ds backend.DataSource) (*control, error) {
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(controlConnections)
 	db.SetMaxIdleConns(controlConnections)
-	db.SetConnMaxIdleTime(time.Minute)
-	return &control{source: ds, db: db, prober: txn.Prober{DB: db, DataSource: ds.Name}, ended: make(chan struct{})}, nil
+	db.SetConnMaxIdleTime(controlIdle)
+	return newControl(ds, db), nil
+}
+
+func newControl(ds backend.DataSource, db *sql.DB) *control {
+	prober := &txn.Prober{DB: db, DataSource: ds.Name}
+	return &control{source: ds, db: db, probe: prober.Probe, ended: make(chan struct{}), nudge: make(chan struct{}, 1)}
 }
 
 func (c *control) close() {
 	close(c.ended)
 	_ = c.db.Close() // nothing is kept in its connections
+}
+
+// hurry has a server asked at once that was not well. It is called with transactions.mu.
+func (c *control) hurry() {
+	if c.well {
+		return
+	}
+	select {
+	case c.nudge <- struct{}{}:
+	default: // it is nudged already
+	}
 }
 
 // watch asks a server, first at once, what it can keep.
@@ -256,21 +289,23 @@ func (t *transactions) watch(ctx context.Context, c *control, asked func()) {
 			return
 		case <-c.ended:
 			return
+		case <-c.nudge:
 		case <-time.After(every):
 		}
 	}
 }
 
-// probe reports whether the server has answered.
+// probe reports whether the server has said what holds for some time.
 func (t *transactions) probe(ctx context.Context, c *control) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	name := c.source.Name
-	server, unfit := c.prober.Probe(ctx)
+	server, unfit := c.probe(ctx)
 	if server != nil && server.Addr == "" { // else others have it already
 		server.Addr = c.source.Addr
 	}
-	away := unreached(unfit)
+	passing := t.passing(c, unfit)
+	away := unreached(unfit) || passing
 	if !t.report(c, server, unfit, away) || away {
 		return !away
 	}
@@ -279,7 +314,24 @@ func (t *transactions) probe(ctx context.Context, c *control) bool {
 	} else {
 		t.say(name, "", func(string, ...zap.Field) {})
 	}
-	return true
+	return c.follows == 0
+}
+
+// passesAfter is how often in turn a server that is said to take a data source's writes may be found not to.
+const passesAfter = 3
+
+// passing reports whether a server takes no writes because the data source's primary is changing: then, as of one that is away, what is known of it holds.
+func (t *transactions) passing(c *control, unfit error) bool {
+	if _, follows := errors.AsType[txn.FollowerError](unfit); !follows {
+		c.follows = 0
+		return false
+	}
+	c.follows++
+	name := c.source.Name
+	if len(c.source.Replicas) == 0 {
+		return false
+	}
+	return t.primary(name) != c.source.Addr || c.follows <= passesAfter && t.shards.Server(name) != nil
 }
 
 // report has a probe's finding hold, if its data source is that of the rules still: one that was removed meanwhile must not come back.
@@ -287,12 +339,13 @@ func (t *transactions) report(c *control, server *txnlog.Server, unfit error, aw
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	name := c.source.Name
-	switch {
-	case t.controls[name] != c:
+	if t.controls[name] != c {
 		return false
-	case away:
+	}
+	c.well = unfit == nil
+	if away {
 		t.shards.Away(name, unfit)
-	default:
+	} else {
 		t.shards.Set(name, server, unfit)
 	}
 	return true

@@ -33,10 +33,10 @@ type Ask func(ctx context.Context, b Branch, sql string) ([]string, error)
 // view is one branch's snapshot.
 type view struct {
 	branch Branch
-	server *txnlog.Server
-	places chan struct{} // of readers that ask the server
-	asked  time.Time     // before what is prepared there was asked for, and it was opened
-	since  uint64        // what was known before it was opened is in it
+	shards *Shards
+	server *txnlog.Server // that was asked last
+	asked  time.Time      // before what is prepared there was asked for, and it was opened
+	since  uint64         // what was known before it was opened is in it
 	stale  bool
 	before map[xa.GTRID]bool // prepared there before it was opened
 	there  map[xa.GTRID]bool // has a branch there, now
@@ -49,11 +49,10 @@ type view struct {
 func (m *Manager) Atomic(ctx context.Context, t *Txn, ask Ask) error {
 	views := make([]*view, len(t.branches))
 	for i, b := range t.branches {
-		server, places := m.cfg.Shards.reader(b.DataSource())
-		if server == nil {
+		views[i] = &view{branch: b, shards: m.cfg.Shards, stale: true, anew: map[xa.GTRID]bool{}}
+		if m.cfg.Shards.Server(b.DataSource()) == nil {
 			return &UnfitError{DataSource: b.DataSource(), Why: errNotProbed}
 		}
-		views[i] = &view{branch: b, server: server, places: places, stale: true, anew: map[xa.GTRID]bool{}}
 	}
 	o := t.options
 	o.Snapshot, o.Implicit, o.Isolation = true, false, "REPEATABLE READ"
@@ -140,17 +139,44 @@ func (v *view) prepared(ctx context.Context) (map[xa.GTRID]bool, error) {
 	return out, err
 }
 
-// question asks a view's server over recovery's connections, when there is a place, and for answerTime at the most.
+// question asks the server that a view's branch is on over recovery's connections, when there is a place, and for answerTime at the most. While recovery
+// asks another server, as in the moments behind a switch, it is waited for.
 func (v *view) question(ctx context.Context, ask func(ctx context.Context) error) error {
 	within, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	select {
-	case v.places <- struct{}{}:
-	case <-within.Done():
-		return v.away(ctx, within.Err())
+	for pause := time.Millisecond; ; pause = min(2*pause, settlePause) {
+		at := v.shards.reader(v.branch.DataSource())
+		err := errMoving
+		if v.here(at) {
+			v.server = at.server
+			err = v.placed(within, at.readers, ask)
+			if err == nil || v.here(v.shards.reader(v.branch.DataSource())) {
+				return v.away(ctx, err)
+			}
+		}
+		if wait(within, pause); within.Err() != nil {
+			return v.away(ctx, err)
+		}
 	}
-	defer func() { <-v.places }()
-	return v.away(ctx, ask(within))
+}
+
+var errMoving = errors.New("recovery asks another server than the one that is read")
+
+// here reports whether recovery asks the server that a view's branch is on.
+func (v *view) here(at shard) bool {
+	is := v.branch.Addr()
+	return at.server != nil && !at.moving && (at.server.Addr == is || at.server.Addr == "" || is == "")
+}
+
+// placed asks when there is a place.
+func (v *view) placed(ctx context.Context, places chan struct{}, ask func(ctx context.Context) error) error {
+	select {
+	case places <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-places }()
+	return ask(ctx)
 }
 
 // UnansweredError is a reader whose data source does not say which transactions are prepared there.

@@ -184,7 +184,7 @@ func filters(ctx context.Context, db *sql.DB, vars map[string]string) error {
 // writable refuses a server that another one writes to: what is finished there would break what it is sent.
 func writable(ctx context.Context, db *sql.DB, vars map[string]string) error {
 	if vars["read_only"] == "ON" || vars["super_read_only"] == "ON" {
-		return errors.New("the server is read_only")
+		return FollowerError("the server is read_only")
 	}
 	status := "SHOW SLAVE STATUS"
 	if !strings.Contains(vars["version"], "MARIADB") {
@@ -196,10 +196,16 @@ func writable(ctx context.Context, db *sql.DB, vars map[string]string) error {
 	}
 	defer func() { _ = rows.Close() }()
 	if rows.Next() {
-		return errors.New("the server is a replica: a branch that is finished there breaks the replication")
+		return FollowerError("the server is a replica: a branch that is finished there breaks the replication")
 	}
 	return rows.Err()
 }
+
+// FollowerError is a server that takes no writes, or is sent those of another: unlike what else makes a server unfit, it is over when the server is promoted.
+type FollowerError string
+
+// Error implements error.
+func (e FollowerError) Error() string { return string(e) }
 
 // keeps refuses settings under which a server forgets what it has said is prepared.
 func keeps(vars map[string]string) error {

@@ -29,11 +29,12 @@ type shard struct {
 	server *txnlog.Server // nil: never reached
 	unfit  error
 	away   bool // unfit is that it could not be reached
+	moving bool // another server has taken its place, which has not been probed yet
 	// readers are places for those who read atomically and ask a question over the server's connections.
 	readers chan struct{}
 }
 
-// readersAsk is how many of those ask at the same time: no more than half of the connections that a process has for recovery, which needs its own when a server is slow.
+// readersAsk is how many of those ask at the same time: less than a third of the connections that a process has for recovery, which needs its own when a server is slow.
 const readersAsk = 6
 
 // NewShards returns an empty set.
@@ -87,8 +88,18 @@ func (s *Shards) Set(name string, server *txnlog.Server, unfit error) {
 	if readers == nil {
 		readers = make(chan struct{}, readersAsk)
 	}
-	s.shards[name] = shard{server: server, unfit: unfit, readers: readers}
+	s.shards[name] = shard{server: server, unfit: unfit, readers: readers, moving: s.shards[name].moving && server == s.shards[name].server}
 	s.look()
+}
+
+// Moving says that the server of a data source is of no use any more, and that another one is going to be Set. What is known of it holds, and who reads atomically waits.
+func (s *Shards) Moving(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at, known := s.shards[name]; known {
+		at.moving = true
+		s.shards[name] = at
+	}
 }
 
 // Away says that a data source could not be reached. What was known of it holds; of one that was never reached it is not known
@@ -159,12 +170,11 @@ func (s *Shards) Server(name string) *txnlog.Server {
 	return s.shards[name].server
 }
 
-// reader is a data source's server for those who read atomically, nil if it was never reached, and the places of those who ask it.
-func (s *Shards) reader(name string) (*txnlog.Server, chan struct{}) {
+// reader is a data source for those who read atomically.
+func (s *Shards) reader(name string) shard {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	at := s.shards[name]
-	return at.server, at.readers
+	return s.shards[name]
 }
 
 // unreached is why there are data sources without a server; nil: there are none.

@@ -26,6 +26,8 @@ type Branch interface {
 	DataSource() string
 	// ConnectionID is the number that the server has given to the connection: who recovers the branch ends it by that.
 	ConnectionID() uint32
+	// Addr is where the connection's server is, as txnlog.Server has it; "": nobody has said.
+	Addr() string
 	// Exec runs statements of transaction control, in one packet where it can, and drains their answers. After the first
 	// error none of the following may be run. A context that ends ends the connection.
 	Exec(ctx context.Context, statements ...string) error

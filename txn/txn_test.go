@@ -22,6 +22,7 @@ type fakeBranch struct {
 
 func (b *fakeBranch) DataSource() string   { return b.name }
 func (b *fakeBranch) ConnectionID() uint32 { return 7 }
+func (b *fakeBranch) Addr() string         { return "" }
 func (b *fakeBranch) Alive() bool          { return !b.dead }
 func (b *fakeBranch) Discard()             { b.dead = true }
 func (b *fakeBranch) Exec(_ context.Context, statements ...string) error {

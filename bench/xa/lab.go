@@ -175,6 +175,7 @@ type branch struct {
 
 func (b *branch) DataSource() string   { return b.name }
 func (b *branch) ConnectionID() uint32 { return b.id }
+func (b *branch) Addr() string         { return "" }
 func (b *branch) Alive() bool          { return !b.dead.Load() }
 func (b *branch) Discard()             { b.dead.Store(true); _ = b.conn.Close() }
 

@@ -28,6 +28,9 @@ func (l *Lease) Conn() *Conn { return l.conn }
 // DataSource is the name of the data source that the connection is to.
 func (l *Lease) DataSource() string { return l.conn.ds.Name }
 
+// Addr is where the connection's server is.
+func (l *Lease) Addr() string { return l.conn.ds.Addr }
+
 // Release gives the connection back. It is closed instead of kept if it is broken or tainted, if an answer was not
 // read to its end, if a transaction is open, or if a KILL was sent for it. After an ERR it is not known whether a
 // transaction is open: then the server is asked, which takes a round trip of at most a second.

@@ -41,6 +41,9 @@ func (h *held) DataSource() string { return h.dataSource }
 // ConnectionID is the server's number of the connection.
 func (h *held) ConnectionID() uint32 { return h.lease.Conn().Info().ThreadID }
 
+// Addr is where the connection's server is.
+func (h *held) Addr() string { return h.lease.Addr() }
+
 // Exec runs statements of transaction control, one after the other, up to the first error.
 func (h *held) Exec(ctx context.Context, statements ...string) error {
 	ok, err := h.lease.Conn().ExecTogether(ctx, statements...)

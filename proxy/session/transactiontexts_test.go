@@ -51,6 +51,7 @@ type named string
 func (n named) DataSource() string                  { return string(n) }
 func (named) ConnectionID() uint32                  { return 0 }
 func (named) Exec(context.Context, ...string) error { return errors.New("it is not there") }
+func (named) Addr() string                          { return "" }
 func (named) Alive() bool                           { return false }
 func (named) Discard()                              {}
 

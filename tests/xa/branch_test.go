@@ -19,6 +19,7 @@ import (
 type branch struct {
 	name string
 	id   uint32
+	addr func() string // nil: nobody has said
 	conn driver.Conn
 	net  net.Conn
 	dead atomic.Bool
@@ -81,6 +82,13 @@ func number(v driver.Value) int64 {
 func (b *branch) DataSource() string   { return b.name }
 func (b *branch) ConnectionID() uint32 { return b.id }
 func (b *branch) Alive() bool          { return !b.dead.Load() }
+func (b *branch) Addr() string {
+	if b.addr == nil {
+		return ""
+	}
+	return b.addr()
+}
+
 func (b *branch) Discard() {
 	b.dead.Store(true)
 	_ = b.net.Close()

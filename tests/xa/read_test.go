@@ -403,3 +403,77 @@ func (c *crowd) judge(t *testing.T) {
 		b.Discard()
 	}
 }
+
+// TestReaderAsksTheServerItReads: behind a switch recovery asks the old server for a moment, or its connections are closed already, until the new one was probed.
+// A reader whose snapshot is of the new one waits for that: the old one does not say which branches are prepared there.
+func TestReaderAsksTheServerItReads(t *testing.T) {
+	name, is := env.Shards[1].Name(), &txnlog.Server{DB: control[1], DataSource: env.Shards[1].Name(), Log: logOf(1), Addr: env.Shards[1].Addr()}
+	old := &txnlog.Server{DB: control[2], DataSource: name, Log: logOf(1), Addr: env.Shards[2].Addr()}
+	closed, err := open(env.Shards[1].Config("bank"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	gone := &txnlog.Server{DB: closed, DataSource: name, Log: logOf(1), Addr: env.Shards[1].Addr()}
+	for _, s := range []*txnlog.Server{is, old} {
+		if err := s.Learn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, goOn, ended := make(chan bool), make(chan bool), make(chan error, 1)
+	x, branches, _ := transfer(t, manager(func(_ context.Context, at string) error {
+		if at == "deliver.before" {
+			held <- true
+			<-goOn
+		}
+		return nil
+	}), txn.Options{}, []int{0, 1})
+	go func() { ended <- x.Commit(t.Context()) }()
+	<-held // half of it is there to be seen
+	for _, c := range []struct {
+		name  string
+		first *txnlog.Server
+	}{{"the old server answers", old}, {"its connections are closed", gone}} {
+		r, all := reader(t)
+		moved := txn.NewShards()
+		for _, i := range []int{0, 2} {
+			moved.Set(env.Shards[i].Name(), shards.Server(env.Shards[i].Name()), nil)
+		}
+		moved.Set(name, c.first, nil)
+		if c.first == gone {
+			moved.Moving(name)
+		}
+		asks, times := make(chan bool), 0
+		all[1].addr = func() string {
+			if times++; times == 4 { // more than one round has questions
+				close(asks)
+			}
+			return env.Shards[1].Addr()
+		}
+		told := make(chan error, 1)
+		go func() {
+			told <- txn.NewManager(txn.Config{Cluster: cluster, Shards: moved}).Atomic(t.Context(), r, column)
+		}()
+		select {
+		case <-asks:
+		case <-t.Context().Done():
+		case err := <-told:
+			told <- err
+		}
+		moved.Set(name, is, nil)
+		if err := <-told; !errors.Is(err, txn.ErrUnsettled) {
+			t.Errorf("%s: a reader of half a transaction is told %v", c.name, err)
+		}
+		for _, b := range all {
+			b.Discard()
+		}
+	}
+	goOn <- true
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	for _, b := range branches {
+		b.Discard()
+	}
+	clean(t)
+}
