@@ -111,6 +111,9 @@ func (s *Server) Detach(ctx context.Context, x xa.XID) (who Owner, err error) {
 
 // holdsMark reports whether a connection of the number in a branch's name is in the transaction that has written the branch's mark, and not committed it. On
 // waits for the mark, until it is seen for whom. It has not waited for one before, and is to end soon.
+//
+// It waits FOR UPDATE, which gives its transaction a name of its own among the server's: all that have written nothing, and want to write nothing, have the same one, so that of
+// two of these it is not told which of them waits for whom. When the mark is free it has it for the end of a statement, and it has nothing while it waits.
 func (s *Server) holdsMark(ctx context.Context, on *sql.Conn, x xa.XID) (Owner, error) {
 	var waiter uint32
 	if err := on.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&waiter); err != nil {
@@ -124,7 +127,7 @@ func (s *Server) holdsMark(ctx context.Context, on *sql.Conn, x xa.XID) (Owner, 
 	go func() {
 		defer close(ended)
 		var one int
-		came = on.QueryRowContext(waiting, "SET STATEMENT innodb_lock_wait_timeout = 20 FOR SELECT 1 FROM "+Schema+".txn_mark WHERE gtrid = ? AND branch = ? LOCK IN SHARE MODE",
+		came = on.QueryRowContext(waiting, "SET STATEMENT innodb_lock_wait_timeout = 20, lock_wait_timeout = 20 FOR SELECT 1 FROM "+Schema+".txn_mark WHERE gtrid = ? AND branch = ? FOR UPDATE",
 			x.GTRID.String(), x.Branch.Log.String()).Scan(&one)
 	}()
 	pic, err := s.awaits(ctx, waiter, ended)
