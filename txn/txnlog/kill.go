@@ -92,8 +92,11 @@ const (
 // to wait for it. No clock is asked, and whoever else has the number is left alone, be it that the server was restarted or is another one now. At the end the
 // branch has to be listed still: what its owner has finished meanwhile gives its connection to others.
 func (s *Server) Detach(ctx context.Context, x xa.XID) (who Owner, err error) {
+	arrived := time.Now()
 	busy := func(pic *scene) bool { _, is := pic.since[x.Branch.Conn]; return is }
-	if pic, err := s.pictureIf(ctx, busy); err != nil || !busy(pic) { // an old one will do: if it is no more, the mark is another's, or nobody's
+	// An old one will do that shows it busy: if it is no more, the mark is another's, or nobody's. One that does not is shared with all who have come before it was begun.
+	pic, err := s.pictureIf(ctx, func(pic *scene) bool { return busy(pic) || pic.began.After(arrived) })
+	if err != nil || !busy(pic) {
 		return NotSeen, err
 	}
 	err = s.Kill(ctx, x.Branch.Conn, func(on *sql.Conn) (bool, error) {
