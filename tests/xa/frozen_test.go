@@ -89,18 +89,22 @@ func holdAllOpen(t *testing.T, dbs []*sql.DB) []heldOpen {
 	return all
 }
 
+// roomy is a server that takes a thousand connections while the test lasts.
+func roomy(t *testing.T, shard int) *sql.DB {
+	t.Helper()
+	was := ask(t, shard, "SELECT @@max_connections")
+	if _, err := control[shard].ExecContext(t.Context(), "SET GLOBAL max_connections = 1000"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = control[shard].ExecContext(context.Background(), "SET GLOBAL max_connections = "+was) })
+	return harness.Open(t, env.Shards[shard].Config("bank"))
+}
+
 // TestManyStand: hundreds of branches whose owner stands still are taken from it, and finished, while its connections are open: by one recoverer, and by five at once.
 func TestManyStand(t *testing.T) {
 	var dbs []*sql.DB
 	for i := range 2 {
-		was := ask(t, i, "SELECT @@max_connections")
-		if _, err := control[i].ExecContext(t.Context(), "SET GLOBAL max_connections = 1000"); err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			_, _ = control[i].ExecContext(context.WithoutCancel(t.Context()), "SET GLOBAL max_connections = "+was)
-		}()
-		dbs = append(dbs, harness.Open(t, env.Shards[i].Config("bank")))
+		dbs = append(dbs, roomy(t, i))
 	}
 	for _, healers := range []int{1, 5} {
 		t.Run(fmt.Sprint(healers), func(t *testing.T) { manyStand(t, dbs, healers) })
@@ -109,26 +113,7 @@ func TestManyStand(t *testing.T) {
 
 func manyStand(t *testing.T, dbs []*sql.DB, healers int) {
 	all := holdAllOpen(t, dbs)
-	ctx, stop := context.WithCancel(t.Context())
-	var work sync.WaitGroup
-	defer func() { stop(); work.Wait() }()
-	var those []*healer
-	for range healers {
-		those = append(those, heal(t))
-	}
-	began := time.Now()
-	for _, h := range those {
-		work.Go(func() { h.recoverer.Run(ctx, func(name string, err error) { t.Logf("%s: %v", name, err) }) })
-	}
-	for n := manyFrozen; n > 0; n = prepared(t) {
-		if time.Since(began) > timeOfMany {
-			t.Fatalf("%d branches are prepared after %v", n, timeOfMany)
-		}
-		<-time.After(100 * time.Millisecond)
-	}
-	took := time.Since(began)
-	stop()
-	work.Wait()
+	took := recoverMany(t, healers)
 	t.Logf("%d branches whose owner stands were recovered by %d in %v", manyFrozen, healers, took.Round(10*time.Millisecond))
 	for _, s := range all {
 		s.judge(t, true)
@@ -141,6 +126,29 @@ func manyStand(t *testing.T, dbs []*sql.DB, healers int) {
 	}
 	forget(t)
 	clean(t)
+}
+
+// recoverMany has so many processes recover until nothing is prepared.
+func recoverMany(t *testing.T, healers int) time.Duration {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	defer func() { stop(); work.Wait() }()
+	var those []*healer
+	for range healers {
+		those = append(those, heal(t))
+	}
+	began := time.Now()
+	for _, h := range those {
+		work.Go(func() { h.recoverer.Run(ctx, func(name string, err error) { t.Logf("%s: %v", name, err) }) })
+	}
+	for n := 1; n > 0; n = prepared(t) {
+		if time.Since(began) > timeOfMany {
+			t.Fatalf("%d branches are prepared after %v", n, timeOfMany)
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	return time.Since(began)
 }
 
 // judge sees that a transaction is on both servers, or on none, and that nobody who could still decide it is there: a connection that is ended is listed for a moment.
@@ -167,6 +175,86 @@ func (s heldOpen) judge(t *testing.T, stands bool) {
 		if time.Since(began) > time.Minute {
 			t.Fatalf("%s, decided: %v: home lives", s.xid, s.decided)
 		}
+	}
+}
+
+// TestManyNumbersAreAnothers: hundreds of branches that no connection has, each named after one that is another's and in no transaction, as after a failover, are told from
+// those by few looks at the server's transactions, by one recoverer and by five at once, and finished; and nobody's connection is ended.
+func TestManyNumbersAreAnothers(t *testing.T) {
+	db := roomy(t, 1)
+	for _, healers := range []int{1, 5} {
+		t.Run(fmt.Sprint(healers), func(t *testing.T) { manyNumbersAreAnothers(t, db, healers) })
+	}
+}
+
+func manyNumbersAreAnothers(t *testing.T, db *sql.DB, healers int) {
+	const many = manyFrozen
+	first := lastTransfer + 1
+	lastTransfer += many
+	home, log := shards.Server(env.Shards[0].Name()).Log, shards.Server(env.Shards[1].Name()).Log
+	idle, numbers, decided := make([]*sql.Conn, many), make([]uint32, many), make([]string, many)
+	for i := range many {
+		others, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := others.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&numbers[i]); err != nil {
+			t.Fatal(err)
+		}
+		owner, err := control[1].Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := xa.XID{GTRID: xa.GTRID{Cluster: cluster, Log: home, Epoch: deadEpoch, Seq: uint64(first) + uint64(i)}, Branch: xa.Qualifier{Log: log, Conn: numbers[i]}}
+		if err := leaveOn(t.Context(), owner, x, first+int64(i)); err != nil {
+			t.Fatal(err)
+		}
+		_ = owner.Close() // it has ended
+		idle[i], decided[i] = others, fmt.Sprintf("('%s','C','%s',0)", x.GTRID, log)
+	}
+	if _, err := control[0].ExecContext(t.Context(), "INSERT INTO heddle_mesh.txn_decision (gtrid, verdict, parts, home) VALUES "+strings.Join(decided, ",")); err != nil {
+		t.Fatal(err)
+	}
+	looks := sentTo(t, 1, "%INNODB\\_TRX%")
+	took := recoverMany(t, healers)
+	n := looks()
+	t.Logf("%d branches named after others' connections were recovered by %d in %v, with %d looks", many, healers, took.Round(10*time.Millisecond), n)
+	if n == 0 || n >= many*healers {
+		t.Errorf("%d looks of %d processes for %d branches", n, healers, many)
+	}
+	if rows := ask(t, 1, fmt.Sprintf("SELECT COUNT(*) FROM bank.ledger WHERE t BETWEEN %d AND %d", first, lastTransfer)); rows != fmt.Sprint(many) {
+		t.Errorf("%s of %d are there", rows, many)
+	}
+	for i, c := range idle {
+		var now uint32
+		if err := errors.Join(c.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&now), c.Close()); err != nil || now != numbers[i] {
+			t.Errorf("who had connection %d has %d: %v", numbers[i], now, err)
+		}
+	}
+	forget(t)
+	clean(t)
+}
+
+// sentTo counts the statements like one that a server is sent, until it is asked how many.
+func sentTo(t *testing.T, shard int, like string) (so func() int) {
+	t.Helper()
+	run := func(sql string) {
+		t.Helper()
+		if _, err := control[shard].ExecContext(context.WithoutCancel(t.Context()), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("TRUNCATE mysql.general_log")
+	run("SET GLOBAL log_output = 'TABLE'")
+	run("SET GLOBAL general_log = 1")
+	t.Cleanup(func() { _, _ = control[shard].ExecContext(context.Background(), "SET GLOBAL general_log = 0") })
+	return func() (n int) {
+		t.Helper()
+		run("SET GLOBAL general_log = 0")
+		if _, err := fmt.Sscan(ask(t, shard, "SELECT COUNT(*) FROM mysql.general_log WHERE command_type = 'Query' AND argument LIKE '"+like+"' AND argument NOT LIKE '%general%'"), &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,8 +67,40 @@ func stands(t *testing.T, c *sql.Conn, id uint32) {
 	}
 }
 
+// waitsFor has a client wait for a row of a shard by a read that locks it, as long as somebody else has it; over waits until he has it.
+func waitsFor(t *testing.T, shard int, row int64) (over func()) {
+	t.Helper()
+	c, err := control[shard].Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id uint32
+	if err := c.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		var n int
+		err := c.QueryRowContext(context.WithoutCancel(t.Context()), fmt.Sprintf("SET STATEMENT innodb_lock_wait_timeout = 600 FOR SELECT COUNT(*) FROM bank.ledger WHERE t = %d LOCK IN SHARE MODE", row)).Scan(&n)
+		done <- errors.Join(err, c.Close())
+	}()
+	for began := time.Now(); ask(t, shard, fmt.Sprintf("SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = %d AND trx_state = 'LOCK WAIT'", id)) == ""; {
+		if time.Since(began) > time.Minute {
+			t.Fatal("nobody waits")
+		}
+		<-time.After(150 * time.Millisecond) // what the server shows is new then
+	}
+	return func() {
+		t.Helper()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestNumberIsInATransaction: whoever has the number of a branch's connection, as after a restart of its server, and has been in a transaction for longer than the
-// branch, is not taken for its owner by that: his connection and his transaction stay, and the branch is committed beside him.
+// branch, is not taken for its owner by that: his connection and his transaction stay, and the branch is committed beside him. Nor is he if somebody waits for him who, like
+// whoever waits for the branch, has written nothing: a server has one name for all such transactions.
 func TestNumberIsInATransaction(t *testing.T) {
 	if shards.Server(env.Shards[1].Name()).Detaches {
 		return // no connection has a branch there, and none is ended
@@ -78,6 +112,7 @@ func TestNumberIsInATransaction(t *testing.T) {
 
 func numberIsInATransaction(t *testing.T, account string) {
 	other, id := bystander(t, 1, account)
+	over := waitsFor(t, 1, lastTransfer)
 	m := manager(once("deliver.before", func() error { return errors.New("dies") }))
 	lastTransfer++
 	x, branches := m.Begin(txn.Options{}), []*branch{connect(t, 0), connect(t, 1)}
@@ -117,6 +152,7 @@ func numberIsInATransaction(t *testing.T, account string) {
 		t.Errorf("it is there on %v", on)
 	}
 	stands(t, other, id)
+	over()
 	clean(t)
 }
 
@@ -170,4 +206,56 @@ func TestHomeOfAnotherAccount(t *testing.T) {
 		t.Error(err)
 	}
 	stands(t, other, id)
+}
+
+// TestWaitersGiveWay: recoverers of many processes who wait for the same mark each see whose it is, and when he commits they are in nobody's way, nor in each other's.
+func TestWaitersGiveWay(t *testing.T) {
+	was := shards.Server(env.Shards[1].Name())
+	if was.Detaches {
+		return
+	}
+	branches, id := dying(t, "decide.after")
+	ours, _, err := was.Prepared(t.Context())
+	if err != nil || len(ours) != 1 {
+		t.Fatalf("%v, %v", ours, err)
+	}
+	var committed atomic.Bool
+	var all, saw sync.WaitGroup
+	for range 4 {
+		server := &txnlog.Server{DB: control[1], DataSource: was.DataSource, Log: was.Log} // a process's
+		saw.Add(1)
+		all.Go(func() {
+			seen := sync.OnceFunc(saw.Done)
+			defer seen()
+			for over := false; !over; {
+				over = committed.Load()
+				has, err := server.Has(t.Context(), ours[0])
+				if errors.Is(err, txnlog.ErrOldPicture) {
+					continue
+				}
+				if err != nil || has && over {
+					t.Errorf("he has it: %v, %v", has, err)
+					return
+				}
+				if has {
+					seen()
+				}
+			}
+		})
+	}
+	defer func() { committed.Store(true); all.Wait() }()
+	saw.Wait()
+	branches[1].run(t, txnlog.Commit(ours[0]))
+	for began, found := time.Now(), xa.Held; found != xa.Marked; {
+		if found, err = was.Mark(t.Context(), ours[0].GTRID, ours[0].Branch.Log); err != nil || found != xa.Marked && time.Since(began) > time.Minute {
+			t.Fatalf("the mark is %v, %v", found, err)
+		}
+	}
+	committed.Store(true)
+	all.Wait()
+	if on := there(t, id); len(on) != 2 {
+		t.Errorf("it is there on %v", on)
+	}
+	discard(branches)
+	clean(t)
 }

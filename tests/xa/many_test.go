@@ -82,6 +82,11 @@ func leaveOne(ctx context.Context, db *sql.DB, x xa.XID, number int64) error {
 	if err := c.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&x.Branch.Conn); err != nil {
 		return err
 	}
+	return leaveOn(ctx, c, x, number)
+}
+
+// leaveOn prepares a branch, whatever connection its name says, and ends the one that it is on.
+func leaveOn(ctx context.Context, c *sql.Conn, x xa.XID, number int64) error {
 	for _, s := range append([]string{txnlog.Start(x), fmt.Sprintf("INSERT INTO bank.ledger VALUES (%d, 0)", number)}, txnlog.Prepare(x)...) {
 		if _, err := c.ExecContext(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s, err)

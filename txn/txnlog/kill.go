@@ -92,8 +92,11 @@ const (
 // to wait for it. No clock is asked, and whoever else has the number is left alone, be it that the server was restarted or is another one now. At the end the
 // branch has to be listed still: what its owner has finished meanwhile gives its connection to others.
 func (s *Server) Detach(ctx context.Context, x xa.XID) (who Owner, err error) {
+	arrived := time.Now()
 	busy := func(pic *scene) bool { _, is := pic.since[x.Branch.Conn]; return is }
-	if pic, err := s.pictureIf(ctx, busy); err != nil || !busy(pic) { // an old one will do: if it is no more, the mark is another's, or nobody's
+	// An old one will do that shows it busy: if it is no more, the mark is another's, or nobody's. One that does not is shared with all who have come before it was begun.
+	pic, err := s.pictureIf(ctx, func(pic *scene) bool { return busy(pic) || pic.began.After(arrived) })
+	if err != nil || !busy(pic) {
 		return NotSeen, err
 	}
 	err = s.Kill(ctx, x.Branch.Conn, func(on *sql.Conn) (bool, error) {
@@ -111,6 +114,9 @@ func (s *Server) Detach(ctx context.Context, x xa.XID) (who Owner, err error) {
 
 // holdsMark reports whether a connection of the number in a branch's name is in the transaction that has written the branch's mark, and not committed it. On
 // waits for the mark, until it is seen for whom. It has not waited for one before, and is to end soon.
+//
+// It waits FOR UPDATE, which gives its transaction a name of its own among the server's: all that have written nothing, and want to write nothing, have the same one, so that of
+// two of these it is not told which of them waits for whom. When the mark is free it has it for the end of a statement, and it has nothing while it waits.
 func (s *Server) holdsMark(ctx context.Context, on *sql.Conn, x xa.XID) (Owner, error) {
 	var waiter uint32
 	if err := on.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&waiter); err != nil {
@@ -124,7 +130,7 @@ func (s *Server) holdsMark(ctx context.Context, on *sql.Conn, x xa.XID) (Owner, 
 	go func() {
 		defer close(ended)
 		var one int
-		came = on.QueryRowContext(waiting, "SET STATEMENT innodb_lock_wait_timeout = 20 FOR SELECT 1 FROM "+Schema+".txn_mark WHERE gtrid = ? AND branch = ? LOCK IN SHARE MODE",
+		came = on.QueryRowContext(waiting, "SET STATEMENT innodb_lock_wait_timeout = 20, lock_wait_timeout = 20 FOR SELECT 1 FROM "+Schema+".txn_mark WHERE gtrid = ? AND branch = ? FOR UPDATE",
 			x.GTRID.String(), x.Branch.Log.String()).Scan(&one)
 	}()
 	pic, err := s.awaits(ctx, waiter, ended)

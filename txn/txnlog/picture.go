@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 )
@@ -195,14 +194,18 @@ func (l *looks) waiters() map[uint32]bool {
 	return maps.Clone(l.wait)
 }
 
-// trx is a transaction. Those that have written nothing may share the server's name for them.
+// trx is a transaction.
 type trx struct {
 	conn  uint32 // 0: nobody's
 	waits bool   // for a lock
+	wrote bool
 }
 
-// transactions returns what is to be known for waits.
-func (pic *scene) transactions(ctx context.Context, tx *sql.Tx) (map[string][]trx, error) {
+// nameless is what a server calls all transactions that have locked nothing to write it.
+const nameless = "0"
+
+// transactions returns what is to be known for waits, by the server's names: those that share one are left out.
+func (pic *scene) transactions(ctx context.Context, tx *sql.Tx) (map[string]trx, error) {
 	// trx_started is in the zone that the server lives in, whatever the session's is.
 	rows, err := tx.QueryContext(ctx, "SELECT trx_id, trx_mysql_thread_id, TIMESTAMPDIFF(MICROSECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP(6)) / 1000000, "+
 		"trx_rows_modified, trx_state FROM information_schema.INNODB_TRX")
@@ -210,7 +213,7 @@ func (pic *scene) transactions(ctx context.Context, tx *sql.Tx) (map[string][]tr
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	all := map[string][]trx{}
+	all := map[string]trx{}
 	for rows.Next() {
 		var name, state string
 		var id uint32
@@ -228,16 +231,19 @@ func (pic *scene) transactions(ctx context.Context, tx *sql.Tx) (map[string][]tr
 		}
 		pic.wrote[id] = pic.wrote[id] || written > 0
 		pic.since[id] = max(age, pic.since[id])
-		all[name] = append(all[name], trx{id, state == "LOCK WAIT"})
+		if name != nameless {
+			all[name] = trx{id, state == "LOCK WAIT", written > 0}
+		}
 	}
 	return all, rows.Err()
 }
 
-// waits asks for whom the waiters wait: for no others, for those behind one row are each listed with all before them.
-func (pic *scene) waits(ctx context.Context, tx *sql.Tx, all map[string][]trx, waiters map[uint32]bool) error {
+// waits asks for whom the waiters wait: for no others, for those behind one row are each listed with all before them. Who has a mark has written it. So other waiters
+// for it are left out, and whoever has it for a moment because it was free.
+func (pic *scene) waits(ctx context.Context, tx *sql.Tx, all map[string]trx, waiters map[uint32]bool) error {
 	var of []any
-	for name, them := range all {
-		if slices.ContainsFunc(them, func(t trx) bool { return t.waits && waiters[t.conn] }) {
+	for name, by := range all {
+		if by.waits && waiters[by.conn] {
 			of = append(of, name)
 		}
 	}
@@ -254,17 +260,14 @@ func (pic *scene) waits(ctx context.Context, tx *sql.Tx, all map[string][]trx, w
 		if err := rows.Scan(&waiter, &holder); err != nil {
 			return err
 		}
-		for _, from := range all[waiter] {
-			for _, by := range all[holder] {
-				if !from.waits || !waiters[from.conn] || by.waits {
-					continue
-				}
-				if pic.awaited[from.conn] == nil {
-					pic.awaited[from.conn] = map[uint32]bool{}
-				}
-				pic.awaited[from.conn][by.conn] = true
-			}
+		from, by := all[waiter], all[holder]
+		if !from.waits || !waiters[from.conn] || by.waits || !by.wrote {
+			continue
 		}
+		if pic.awaited[from.conn] == nil {
+			pic.awaited[from.conn] = map[uint32]bool{}
+		}
+		pic.awaited[from.conn][by.conn] = true
 	}
 	return rows.Err()
 }
