@@ -28,8 +28,9 @@ import (
 
 // callDocuments are where the routes of calls come from, and where servers register.
 type callDocuments interface {
-	// calls are the routes of calls; nil where a configuration takes none.
-	calls(c *config.Config) (*route.Table, error)
+	// calls reads the routes of calls where they are a file's. now tells those that are to be in force when it is called; it is nil where a
+	// configuration takes none.
+	calls(c *config.Config) (now func() *callRoutes, err error)
 	// callRegistry is where servers of calls register; nil: nowhere.
 	callRegistry() store.Store
 	// away says that the store of the documents is not reached; "": it is, or there is none.
@@ -52,7 +53,7 @@ func (p *Process) startAlone(ctx context.Context) error {
 		Versions: func() map[string]int64 { return nil }, Memory: merge.NewBudget(int64(p.config.Memory.Process), "memory.process", nil),
 		Prepared: func() []observe.Prepared { return nil }, Servers: func() []observe.Endpoint { return nil }, Alarms: func() map[string]bool { return nil },
 		DDL:  func() []observe.UnfinishedDDL { return nil },
-		Mesh: p.mesh, Registrar: p.registrar, Settings: p.settings, Away: p.routes.away, Refused: p.routes.refused,
+		Mesh: p.mesh, Routes: p.routesDocument, Registrar: p.registrar, Settings: p.settings, Away: p.routes.away, Refused: p.routes.refused,
 	})
 	if err := p.beginCalls(); err != nil {
 		return err
@@ -92,6 +93,8 @@ func (p *Process) LogBy(level *observe.LogLevel) { p.observer.LogBy(level) }
 
 func (p *Process) mesh() *rpc.View { return p.calls.Load().view() }
 
+func (p *Process) routesDocument() *observe.RoutesDocument { return p.calls.Load().document() }
+
 func (p *Process) registrar() *discovery.Registrar { return p.calls.Load().registry(p.live.Load()) }
 
 // fileRoutes are routes on disk, read at the start and at every reload.
@@ -100,11 +103,13 @@ type fileRoutes struct {
 	parser route.Parser
 }
 
-func (f *fileRoutes) calls(c *config.Config) (*route.Table, error) { return readRoutes(&f.parser, c) }
-func (f *fileRoutes) callRegistry() store.Store                    { return nil }
-func (f *fileRoutes) away() string                                 { return "" }
-func (f *fileRoutes) refused() []observe.Refused                   { return nil } // as of files of rules
-func (f *fileRoutes) close(context.Context) error                  { return f.lock.Close() }
+func (f *fileRoutes) calls(c *config.Config) (func() *callRoutes, error) {
+	return readOnce(&f.parser, c)
+}
+func (f *fileRoutes) callRegistry() store.Store   { return nil }
+func (f *fileRoutes) away() string                { return "" }
+func (f *fileRoutes) refused() []observe.Refused  { return nil } // as of files of rules
+func (f *fileRoutes) close(context.Context) error { return f.lock.Close() }
 
 // storedRoutes are routes in etcd, followed for as long as the process runs.
 type storedRoutes struct {
@@ -138,19 +143,7 @@ func openRoutes(ctx context.Context, p *Process) (_ *storedRoutes, err error) {
 		return nil, err
 	}
 	s.store = opened
-	s.routes, err = reload.New(reload.Config[*route.Table]{
-		Store: s.store, Kind: layout.Routes, Instance: c.Instance.Name, Labels: labels(c), Build: routesBuilder(), Path: filepath.Join(dir, "routes"),
-		Publisher: publisher(func(context.Context, string, []byte) error { // it is told to nobody: no instance is registered
-			if now := s.routes.Current(); now != nil {
-				if err := p.calls.Load().adopt(now.Value); err != nil {
-					s.log.problem("the routes of calls", err)
-				}
-			}
-			return nil
-		}),
-		Alarm: s.log.alarm, Now: time.Now, StoreWait: c.Etcd.Timeout,
-	})
-	if err != nil {
+	if err := s.follow(p, dir); err != nil {
 		return nil, err
 	}
 	s.routes.Load()
@@ -170,12 +163,25 @@ func openRoutes(ctx context.Context, p *Process) (_ *storedRoutes, err error) {
 	return s, nil
 }
 
-func (s *storedRoutes) calls(*config.Config) (*route.Table, error) {
-	if now := s.routes.Current(); now != nil {
-		return now.Value, nil
-	}
-	return noRoutes(), nil
+// follow makes what follows the routes in the store, and remembers them in dir.
+func (s *storedRoutes) follow(p *Process, dir string) (err error) {
+	c := p.config
+	s.routes, err = reload.New(reload.Config[*route.Table]{
+		Store: s.store, Kind: layout.Routes, Instance: c.Instance.Name, Labels: labels(c), Build: routesBuilder(), Path: filepath.Join(dir, "routes"),
+		Publisher: publisher(func(context.Context, string, []byte) error { // it is told to nobody: no instance is registered
+			if err := p.calls.Load().adopt(s.current); err != nil {
+				s.log.problem("the routes of calls", err)
+			}
+			return nil
+		}),
+		Alarm: s.log.alarm, Now: time.Now, StoreWait: c.Etcd.Timeout,
+	})
+	return err
 }
+
+func (s *storedRoutes) current() *callRoutes { return followedRoutes(s.routes) }
+
+func (s *storedRoutes) calls(*config.Config) (func() *callRoutes, error) { return s.current, nil }
 
 func (s *storedRoutes) callRegistry() store.Store { return s.store }
 

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/heddle-mesh/heddle/governance/layout"
+	"github.com/heddle-mesh/heddle/governance/reload"
+	"github.com/heddle-mesh/heddle/governance/store"
 	"github.com/heddle-mesh/heddle/sidecar/config"
 	"github.com/heddle-mesh/heddle/sidecar/observe"
 	"github.com/heddle-mesh/heddle/sidecar/rpc"
@@ -34,12 +40,31 @@ type calls struct {
 	clients   addressFile
 	tickets   *secure.Tickets
 	ended     chan struct{} // closed by stop
+
+	adopting sync.Mutex                 // held from asking for routes until they are in force: a reload and who follows etcd do that at once
+	inForce  atomic.Pointer[callRoutes] // what holds
+}
+
+// callRoutes are routes of calls, and the document that says them.
+type callRoutes struct {
+	table   *route.Table
+	text    []byte
+	source  string    // one of observe.RoutesFromFile and those below it
+	file    string    // "": it is in none
+	version int64     // in etcd; 0: none
+	since   time.Time // they are in force here
 }
 
 // ReadRoutes reads and checks the document of clusters and routes that a configuration names. The error names the file, lines and columns, or the field.
-func ReadRoutes(c *config.Config) (*route.Table, error) { return readRoutes(&route.Parser{}, c) }
+func ReadRoutes(c *config.Config) (*route.Table, error) {
+	routes, err := readRoutes(&route.Parser{}, c)
+	if err != nil {
+		return nil, err
+	}
+	return routes.table, nil
+}
 
-func readRoutes(parser *route.Parser, c *config.Config) (*route.Table, error) {
+func readRoutes(parser *route.Parser, c *config.Config) (*callRoutes, error) {
 	file := c.RPC.File
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -53,7 +78,30 @@ func readRoutes(parser *route.Parser, c *config.Config) (*route.Table, error) {
 	if missing := undescribed(c, t); len(missing) > 0 {
 		return nil, fmt.Errorf("rpc.protocols: %s describes no protocol %s", file, strings.Join(missing, ", "))
 	}
-	return t, nil
+	return &callRoutes{table: t, text: text, source: observe.RoutesFromFile, file: file}, nil
+}
+
+// readOnce reads routes that stay as they are until they are read again.
+func readOnce(parser *route.Parser, c *config.Config) (now func() *callRoutes, err error) {
+	routes, err := readRoutes(parser, c)
+	return func() *callRoutes { return routes }, err
+}
+
+// followedRoutes are the routes that a follower has at that time.
+func followedRoutes(f *reload.Follower[*route.Table]) *callRoutes {
+	now := f.Current()
+	if now == nil {
+		return &callRoutes{table: noRoutes(), source: observe.RoutesNowhere}
+	}
+	d, ok := now.Documents[layout.Mesh]
+	if !ok {
+		return &callRoutes{table: now.Value, source: observe.RoutesNowhere}
+	}
+	source := observe.RoutesFromEtcd
+	if now.Source == layout.FromDisk {
+		source = observe.RoutesFromCopy
+	}
+	return &callRoutes{table: now.Value, text: d.Bytes(), source: source, version: d.Version.Number}
 }
 
 // undescribed are the protocols that listeners accept and a document does not describe, though it would have to.
@@ -86,33 +134,28 @@ func inFile(file string, err error) error {
 	return fmt.Errorf("%s:%w", file, err)
 }
 
-// startCalls begins to take calls, if the configuration has any be taken.
-func startCalls(c *config.Config, d callDocuments, observer *observe.Calls, tracer rpc.Tracer, log *zap.Logger) (*calls, error) {
-	if len(c.RPC.Address) == 0 {
-		return nil, nil
-	}
-	routes, err := d.calls(c)
-	if err != nil {
-		return nil, err
-	}
+// startCalls begins to take calls, by the routes that now tells.
+func startCalls(c *config.Config, now func() *callRoutes, registry store.Store, observer *observe.Calls, tracer rpc.Tracer, log *zap.Logger) (*calls, error) {
 	tickets := &secure.Tickets{}
 	settings, err := rpcSettings(c, tickets)
 	if err != nil {
 		return nil, err
 	}
 	s := &calls{observer: observer, tickets: tickets, log: log, clients: addressFile{c.RPC.AddressFile, c.RPC.Pool}, ended: make(chan struct{})}
-	if s.server, err = rpc.New(routes, settings, observer, tracer, log); err != nil {
+	routes := now()
+	if s.server, err = rpc.New(routes.table, settings, observer, tracer, log); err != nil {
 		return nil, err
 	}
 	problems := newNotices(log)
 	s.finder = discovery.New(discovery.Config{
-		Dir: filepath.Join(c.State.Dir, "endpoints"), Registry: d.callRegistry(), Found: s.found,
+		Dir: filepath.Join(c.State.Dir, "endpoints"), Registry: registry, Found: s.found,
 		Problem: func(cluster string, err error) { problems.problem("endpoints of "+cluster, err) },
 	})
-	s.registrar = discovery.NewRegistrar(d.callRegistry(), func(cluster, address string, err error) {
+	s.registrar = discovery.NewRegistrar(registry, func(cluster, address string, err error) {
 		problems.problem("registration of "+address+" for "+cluster, err)
 	})
-	s.finder.Adopt(routes.Clusters) // before anybody is let in: what was found last is there
+	s.finder.Adopt(routes.table.Clusters) // before anybody is let in: what was found last is there
+	s.holds(routes)
 	s.watch(c)
 	var listeners []net.Listener
 	for _, address := range c.RPC.Address {
@@ -129,7 +172,7 @@ func startCalls(c *config.Config, d callDocuments, observer *observe.Calls, trac
 	for i, l := range listeners {
 		s.serving.Go(func() error { return s.server.Serve(l, c.RPC.Address[i]) })
 	}
-	if missing := undescribed(c, routes); len(missing) > 0 {
+	if missing := undescribed(c, routes.table); len(missing) > 0 {
 		log.Warn("listeners accept protocols that nothing describes yet", zap.Strings("protocols", missing))
 	}
 	log.Info("calls are accepted", zap.Strings("addresses", s.addrs))
@@ -185,26 +228,53 @@ func (s *calls) watch(c *config.Config) {
 	}
 }
 
-// reload puts a configuration, with its settings, and routes into force.
-func (s *calls) reload(c *config.Config, settings rpc.Settings, routes *route.Table) error {
+// reload puts a configuration, with its settings, and the routes that now tells into force.
+func (s *calls) reload(c *config.Config, settings rpc.Settings, now func() *callRoutes) error {
 	if s == nil {
 		return nil
 	}
 	s.server.Set(settings)
 	s.watch(c)
-	return s.adopt(routes)
+	return s.adopt(now)
 }
 
-// adopt puts routes into force.
-func (s *calls) adopt(routes *route.Table) error {
+// adopt puts the routes that now tells into force. It is asked when nobody else puts any there: routes that were known before might be those
+// that newer ones have followed meanwhile.
+func (s *calls) adopt(now func() *callRoutes) error {
 	if s == nil {
 		return nil
 	}
-	err := s.server.Adopt(routes)
+	s.adopting.Lock()
+	defer s.adopting.Unlock()
+	routes := now()
+	if routes.table == s.inForce.Load().table {
+		return nil
+	}
+	err := s.server.Adopt(routes.table)
 	if err == nil {
-		s.finder.Adopt(routes.Clusters)
+		s.finder.Adopt(routes.table.Clusters)
+		s.holds(routes)
 	}
 	return err
+}
+
+// holds notes which routes are in force.
+func (s *calls) holds(routes *callRoutes) {
+	is := *routes
+	is.since = time.Now()
+	if was := s.inForce.Load(); was != nil && was.source == is.source && was.file == is.file && was.version == is.version && bytes.Equal(was.text, is.text) {
+		is.since = was.since // a file that was read again as it was
+	}
+	s.inForce.Store(&is)
+}
+
+// document is that of the routes in force; nil: no calls are taken.
+func (s *calls) document() *observe.RoutesDocument {
+	if s == nil {
+		return nil
+	}
+	r := s.inForce.Load()
+	return &observe.RoutesDocument{Source: r.source, File: r.file, Version: r.version, Since: r.since, Text: string(r.text)}
 }
 
 // opened tells clients on the same machine that calls are taken. A file that cannot be written keeps nobody from them.

@@ -82,11 +82,11 @@ type files struct {
 }
 
 // calls implements documents.
-func (f *files) calls(c *config.Config) (*route.Table, error) {
+func (f *files) calls(c *config.Config) (func() *callRoutes, error) {
 	if len(c.RPC.Address) == 0 {
 		return nil, nil
 	}
-	return readRoutes(&f.routes, c)
+	return readOnce(&f.routes, c)
 }
 
 // callRegistry implements documents.
@@ -139,8 +139,11 @@ func (f *files) servable(ctx context.Context, lacks func(why error)) error {
 	if err := p.adopt(1, f.layouts); err != nil {
 		return err
 	}
+	if err := servedIn(p.config).write(docs); err != nil {
+		return err // and all of it is done again: no statement may be served by rules that the next start does not know of
+	}
 	f.version = 1
-	return servedIn(p.config).write(docs)
+	return nil
 }
 
 // readDocuments reads the rules and users that the configuration names.

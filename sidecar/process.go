@@ -108,7 +108,7 @@ func (p *Process) start(ctx context.Context) error {
 	p.observer.Read(observe.Sources{
 		Sessions: p.sessions, Pools: p.pools.Stats, Plans: p.plans.Stats, Memory: p.memory, Spill: p.spill,
 		Away: p.documents.away, Versions: p.documents.versions, Prepared: p.transactions.prepared, Servers: p.serverStates,
-		Mesh: p.mesh, Registrar: p.registrar, Settings: p.settings, Refused: p.documents.refused, Alarms: p.replication.alarms, DDL: p.documents.unfinishedDDL,
+		Mesh: p.mesh, Routes: p.routesDocument, Registrar: p.registrar, Settings: p.settings, Refused: p.documents.refused, Alarms: p.replication.alarms, DDL: p.documents.unfinishedDDL,
 	})
 	p.documents.answer()
 	if err := p.beginStatements(ctx); err != nil {
@@ -127,20 +127,23 @@ func (p *Process) start(ctx context.Context) error {
 
 // beginCalls begins to take calls, if any are taken.
 func (p *Process) beginCalls() error {
+	if len(p.config.RPC.Address) == 0 {
+		return nil
+	}
 	var tracer rpc.Tracer // not one that holds nil
 	if p.tracer != nil {
 		tracer = p.tracer
 	}
-	calls, err := startCalls(p.config, p.routes, p.observer.Calls, tracer, p.log)
+	now, err := p.routes.calls(p.config)
+	if err != nil {
+		return err
+	}
+	calls, err := startCalls(p.config, now, p.routes.callRegistry(), p.observer.Calls, tracer, p.log)
 	if err != nil {
 		return err
 	}
 	p.calls.Store(calls)
-	routes, err := p.routes.calls(p.config) // which may have changed meanwhile
-	if err == nil {
-		err = calls.adopt(routes)
-	}
-	return err
+	return calls.adopt(now) // who follows them has told nobody of a change meanwhile
 }
 
 // overhead is what the process needs beside what clients make it hold and its plans.

@@ -320,21 +320,16 @@ func (s *stored) publishUsers(ctx context.Context, key string, value []byte) err
 
 // publishRoutes puts routes into force before it tells that they are.
 func (s *stored) publishRoutes(ctx context.Context, key string, value []byte) error {
-	if now := s.routes.Current(); now != nil {
-		if err := s.process.calls.Load().adopt(now.Value); err != nil {
-			s.log.problem("the routes of calls", err)
-		}
+	if err := s.process.calls.Load().adopt(s.currentRoutes); err != nil {
+		s.log.problem("the routes of calls", err)
 	}
 	return s.registry.Publish(ctx, key, value)
 }
 
 // calls implements documents.
-func (s *stored) calls(*config.Config) (*route.Table, error) {
-	if now := s.routes.Current(); now != nil {
-		return now.Value, nil
-	}
-	return noRoutes(), nil
-}
+func (s *stored) calls(*config.Config) (func() *callRoutes, error) { return s.currentRoutes, nil }
+
+func (s *stored) currentRoutes() *callRoutes { return followedRoutes(s.routes) }
 
 // callRegistry implements documents.
 func (s *stored) callRegistry() store.Store { return s.store }

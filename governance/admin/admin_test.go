@@ -282,7 +282,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestUnified(t *testing.T) {
-	got := unified("a", "b", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12", "1\n2\n3\n4\n5x\n6\n7\n8\n9\n10\n11\n12\n")
+	got := Unified("a", "b", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12", "1\n2\n3\n4\n5x\n6\n7\n8\n9\n10\n11\n12\n")
 	want := `--- a
 +++ b
 @@ -2,11 +2,11 @@

@@ -80,7 +80,7 @@ func (d *Documents) change(ctx context.Context, name string, base int64, v layou
 		res.Unchanged = true
 		return res, nil
 	}
-	res.Diff = unified(label(name, st.active.Version), name+" (new)", st.active.Version.Text, v.Text)
+	res.Diff = Unified(label(name, st.active.Version), name+" (new)", st.active.Version.Text, v.Text)
 	if res.Tables, err = d.placement(ctx, name, st, v, exists); err != nil {
 		return res, err
 	}
@@ -247,7 +247,7 @@ func (d *Documents) Rollback(ctx context.Context, name string, version int64, by
 	if len(res.Tables) > 0 {
 		return res, fmt.Errorf("roll %s back to version %d: tables %v: %w", d.doc(name), version, res.Tables, ErrPlacement)
 	}
-	res.Diff = unified(label(name, st.active.Version), label(name, v), st.active.Version.Text, v.Text)
+	res.Diff = Unified(label(name, st.active.Version), label(name, v), st.active.Version.Text, v.Text)
 	res.Pointer, err = d.move(ctx, name, st, st.active.Pointer.Next(version, layout.RolledBack, by, comment, d.cfg.Now()))
 	return res, err
 }

@@ -15,8 +15,8 @@ type edit struct {
 	line string
 }
 
-// unified is the difference in the format of `diff -u`, or "" if there is none.
-func unified(fromName, toName, from, to string) string {
+// Unified is the difference of two texts in the format of `diff -u`, or "" if there is none.
+func Unified(fromName, toName, from, to string) string {
 	if from == to {
 		return ""
 	}

@@ -64,7 +64,7 @@ func (d *Documents) Diff(ctx context.Context, name string, from, to int64) (stri
 	if err != nil {
 		return "", err
 	}
-	return unified(label(name, was), label(name, next), was.Text, next.Text), nil
+	return Unified(label(name, was), label(name, next), was.Text, next.Text), nil
 }
 
 // DiffWith is the unified difference of the document in force to another text.
@@ -73,7 +73,7 @@ func (d *Documents) DiffWith(ctx context.Context, name string, document []byte) 
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return "", err
 	}
-	return unified(label(name, was.Version), name+" (new)", was.Version.Text, string(document)), nil
+	return Unified(label(name, was.Version), name+" (new)", was.Version.Text, string(document)), nil
 }
 
 func (d *Documents) versionOrActive(ctx context.Context, name string, n int64) (layout.Version, error) {

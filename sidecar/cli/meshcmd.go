@@ -21,7 +21,7 @@ func meshCommand() *cobra.Command {
 	load := withEtcd(local)
 	out := outputFlag(cmd)
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return out.check() }
-	cmd.AddCommand(callsStatusCommand(local, out), routesCommand(local, out), clustersCommand(local, out), tapCommand(local, out), callsTopCommand(local, out))
+	cmd.AddCommand(callsStatusCommand(local, out), routesCommand(local, out), clustersCommand(local, out), dumpCommand(local, out), tapCommand(local, out), callsTopCommand(local, out))
 	cmd.AddCommand(instancesCommand(load, out), evictCommand(load), initCommand(load), restoredCommand(load))
 	return cmd
 }

@@ -23,8 +23,9 @@ type Sources struct {
 	Memory   *merge.Budget
 	Spill    *merge.Spill // nil: there is none
 	Prepared func() []Prepared
-	Servers  func() []Endpoint // of all data sources
-	Mesh     func() *rpc.View  // where calls go; nil: none are taken
+	Servers  func() []Endpoint      // of all data sources
+	Mesh     func() *rpc.View       // where calls go; nil: none are taken
+	Routes   func() *RoutesDocument // in force; nil: no calls are taken
 	// Registrar is where servers of calls may have themselves registered over HTTP; nil: nowhere.
 	Registrar func() *discovery.Registrar
 	Settings  func() []Setting

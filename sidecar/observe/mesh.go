@@ -2,6 +2,7 @@ package observe
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,6 +21,37 @@ func (s *Server) mesh(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	answer(w, view)
+}
+
+// Where the document of routes comes from.
+const (
+	RoutesFromFile = "file"
+	RoutesFromEtcd = "etcd"
+	RoutesFromCopy = "copy" // of what etcd had, on this instance's disk
+	RoutesNowhere  = "none" // nobody has written one
+)
+
+// RoutesDocument is the document of routes by which calls go, as its author wrote it.
+type RoutesDocument struct {
+	Source  string    `json:"source"`            // one of RoutesFromFile and those below it
+	File    string    `json:"file,omitempty"`    // that it was read from; it may have changed since
+	Version int64     `json:"version,omitempty"` // in etcd
+	Since   time.Time `json:"since"`             // it is in force here
+	Text    string    `json:"document"`
+}
+
+// routes answers which document of routes is in force.
+func (s *Server) routes(w http.ResponseWriter, _ *http.Request) {
+	from := s.sources.Load()
+	var document *RoutesDocument
+	if from != nil {
+		document = from.Routes()
+	}
+	if document == nil {
+		http.Error(w, "this instance takes no calls", http.StatusNotFound)
+		return
+	}
+	answer(w, document)
 }
 
 // endpoints reads the servers of calls. Its labels are the document's clusters and addresses, and a few words.

@@ -23,7 +23,7 @@ import (
 	"github.com/heddle-mesh/heddle/proxy/digest"
 )
 
-// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests, /config, /log, /mesh, /mesh/tap and /debug/pprof/.
+// Server answers /healthz, /readyz, /metrics and, to clients on the same machine, /digests, /config, /log, /mesh, /mesh/document, /mesh/tap and /debug/pprof/.
 type Server struct {
 	*Meter
 	Transactions *Transactions
@@ -147,6 +147,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /log", local(s.logLevel))
 	mux.HandleFunc("PUT /log", local(s.logLevel))
 	mux.HandleFunc("GET /mesh", local(s.mesh))
+	mux.HandleFunc("GET /mesh/document", local(s.routes))
 	mux.HandleFunc("GET /mesh/tap", local(s.Calls.taps.serve))
 	mux.HandleFunc("GET /mesh/registrations", local(s.registrations))
 	mux.HandleFunc("PUT /mesh/clusters/{cluster}/endpoints/{address}", local(s.register))

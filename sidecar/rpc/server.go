@@ -85,7 +85,7 @@ func (s *Server) Set(settings Settings) {
 	}
 }
 
-// Adopt makes another table hold, for calls that begin from now on. On error nothing has changed.
+// Adopt makes another table hold, for calls that begin from now on. On error nothing has changed. One goroutine at a time calls it.
 func (s *Server) Adopt(t *route.Table) error {
 	if err := s.clusters.Adopt(t.Clusters); err != nil {
 		return err

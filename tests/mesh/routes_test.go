@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,15 +25,19 @@ func service(t *testing.T, name string) string {
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, env.Etcd.Endpoint())
-	addrs := map[string]string{}
+	addrs, admins := map[string]string{}, map[string]string{}
 	instances := map[string]*harness.Heddle{}
 	for _, name := range []string{"a", "b"} {
 		addr, err := harness.FreeAddr()
 		if err != nil {
 			t.Fatal(err)
 		}
-		addrs[name] = addr
-		instances[name] = l.start(name, "", "rpc.address", addr)
+		admin, err := harness.FreeAddr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		addrs[name], admins[name] = addr, admin
+		instances[name] = l.start(name, "", "rpc.address", addr, "admin.address", admin)
 	}
 	asks := func(instance string) (status int, body string) {
 		res, err := http.Get("http://" + addrs[instance] + "/")
@@ -50,6 +55,22 @@ func TestRoutes(t *testing.T) {
 		t.Helper()
 		eventually(t, 10*time.Second, instance+" answers "+want, func() bool { _, body := asks(instance); return body == want })
 	}
+	runs := func(instance, source string, version int64, text string) {
+		t.Helper()
+		res, err := http.Get("http://" + admins[instance] + "/mesh/document")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var d struct {
+			Source, Document string
+			Version          int64
+		}
+		if err := json.NewDecoder(res.Body).Decode(&d); err != nil || d.Source != source || d.Version != version || d.Document != text {
+			t.Errorf("%s says that it runs %+v, %v", instance, d, err)
+		}
+	}
+	runs("a", "none", 0, "")
 	if status, _ := asks("a"); status != http.StatusNotFound {
 		t.Errorf("without a route a call is answered %d", status)
 	}
@@ -70,6 +91,8 @@ func TestRoutes(t *testing.T) {
 	l.must(0, []string{"routes/mesh"}, "apply", "--canary", "instance=b", "-f", l.file(two))
 	answers("b", "two")
 	answers("a", "one")
+	runs("b", "etcd", 2, two)
+	runs("a", "etcd", 1, one)
 	l.must(0, nil, "abort", "--routes")
 	answers("b", "one")
 	l.must(0, nil, "apply", "-f", l.file(two))
@@ -86,8 +109,9 @@ func TestRoutes(t *testing.T) {
 	if err := instances["a"].Close(); err != nil {
 		t.Fatal(err)
 	}
-	options := l.options("a", dir, "rpc.address", addrs["a"], "etcd.endpoints", "127.0.0.1:1")
+	options := l.options("a", dir, "rpc.address", addrs["a"], "admin.address", admins["a"], "etcd.endpoints", "127.0.0.1:1")
 	options.Wait = time.Minute
 	env.Heddle(t, options)
 	answers("a", "one")
+	runs("a", "copy", 1, one)
 }

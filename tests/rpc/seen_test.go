@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Operators see each server of calls with the reason of its state, at the admin port, by the command line and in the metrics.
@@ -76,6 +78,69 @@ routes:
 		}
 		return true
 	})
+}
+
+// Operators see the document of routes by which calls go: that of a file, as it was when it was read, and how another differs from it.
+func TestDocumentIsDumped(t *testing.T) {
+	binary, err := env.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := "# the shop's\n" + routes(server(t, says("a")))
+	m := start(t, first)
+	dump := func(args ...string) (out, told string) {
+		t.Helper()
+		var said strings.Builder
+		cmd := exec.CommandContext(t.Context(), binary, append([]string{"mesh", "dump", "--admin", m.admin}, args...)...)
+		cmd.Stderr = &said
+		text, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("dump %q: %v\n%s", args, err, said.String())
+		}
+		return string(text), said.String()
+	}
+	if out, told := dump(); out != first || !strings.HasPrefix(told, m.file+", in force here since 20") {
+		t.Errorf("%q, and told is %q", out, told)
+	}
+	m.write("routes: [{to: nobody}]\n")
+	if err := m.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is refused", func() bool { return strings.Contains(m.Log(), "there is no cluster nobody") })
+	second := first + "- {name: more, path: {prefix: /more}, to: web}\n"
+	second = strings.Replace(second, "routes: [{name: all, to: web}]\n", "routes:\n- {name: all, to: web}\n", 1)
+	next := filepath.Join(t.TempDir(), "next.yaml")
+	if err := os.WriteFile(next, []byte("---\n"+second), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := dump("--diff", next); !strings.HasPrefix(out, "--- "+m.file+"\n+++ "+next+"\n@@ ") || !strings.Contains(out, "\n-routes: [{name: all, to: web}]\n+routes:\n+- {name: all, to: web}\n+- {name: more,") {
+		t.Errorf("the difference is %q", out)
+	}
+	var before, now struct {
+		Source, File, Document string
+		Since                  time.Time
+	}
+	read := func(into any) {
+		t.Helper()
+		out, _ := dump("-o", "json")
+		if err := json.Unmarshal([]byte(out), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read(&before); before.Source != "file" || before.File != m.file || before.Document != first {
+		t.Errorf("a document that is wrong has put %+v into force", before)
+	}
+	m.write("---\n" + second)
+	if err := m.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the next document is in force", func() bool { read(&now); return now.Document == "---\n"+second })
+	if !now.Since.After(before.Since) {
+		t.Errorf("it is in force since %s, and that of before since %s", now.Since, before.Since)
+	}
+	if out, _ := dump("--diff", m.file); out != "" {
+		t.Errorf("the file that is in force differs by %q", out)
+	}
 }
 
 // Who taps calls is shown those that are of interest, as they end, and top says how many come and how long they take.
