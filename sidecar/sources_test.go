@@ -137,18 +137,18 @@ func TestConnectionsWithTLSOutliveRules(t *testing.T) {
 func TestRecoveryKeepsConnectionsWithTLS(t *testing.T) {
 	ds, authority := encrypted(t, rule.TLSVerifyCA)
 	nowhere := func(string) string { return "" }
-	have := &control{source: controlled(sourceOf(t, &ds), nowhere)}
-	if !have.serves(controlled(sourceOf(t, &ds), nowhere)) {
+	have := &control{source: controlled(sourceOf(t, &ds), nil, nowhere)}
+	if !have.serves(controlled(sourceOf(t, &ds), nil, nowhere)) {
 		t.Error("the same rules want others")
 	}
 	authority.Issue(t, "client", certstest.Leaf{Name: "client"})
-	if have.serves(controlled(sourceOf(t, &ds), nowhere)) {
+	if have.serves(controlled(sourceOf(t, &ds), nil, nowhere)) {
 		t.Error("a new certificate is not taken")
 	}
 	was := sourceOf(t, &ds)
 	ds.User = "other"
-	have.source = controlled(was, nowhere)
-	if have.serves(controlled(sourceOf(t, &ds), nowhere)) {
+	have.source = controlled(was, nil, nowhere)
+	if have.serves(controlled(sourceOf(t, &ds), nil, nowhere)) {
 		t.Error("another account is not taken")
 	}
 }
