@@ -117,6 +117,11 @@ func primaryOf(t *testing.T, c *harness.Replicated) int {
 func (m *mesh) applyIn(t *testing.T, step switchover.Step, text string) (adopted func()) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	updates := m.store.Watch(ctx, layout.SwitchKey("ds_0"), 0)
+	for u := range updates {
+		if u.Kind == store.Reset { // what comes now is told
+			break
+		}
+	}
 	var version int64
 	var work sync.WaitGroup
 	work.Go(func() {
