@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ type call struct {
 	tried     []*upstream.Endpoint
 	room      [4]*upstream.Endpoint // for tried
 	at        *upstream.Endpoint    // that has the call, and has not been told what became of it
+	since     time.Time             // when it was given the call; the zero time: it is the first
 	again     int                   // times that the route has had it tried again
 	refusals  int                   // of servers that have done nothing of it
 	table     *routed               // the route is of
@@ -234,7 +236,10 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 		}
 		return nil, over
 	}
-	e := x.pick()
+	e := x.elsewhere(before, last)
+	if e == nil {
+		e = x.pick()
+	}
 	if e == nil && (last == nil || last.again) && x.fallBack() {
 		e = x.pick()
 	}
@@ -244,7 +249,9 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 		}
 		return nil, last
 	}
-	x.at = e
+	if x.at = e; last != nil {
+		x.since = time.Now()
+	}
 	x.tie()
 	x.done.Endpoint, x.tryBy = e.Address, x.tryUntil()
 	return e, nil
@@ -253,9 +260,31 @@ func (x *call) next(last *failure) (*upstream.Endpoint, *failure) {
 // forgive has a call that a server was sent, and has done nothing of, end there, if that is a habit of the server's and there is no budget for it: else one that answers nothing but so would be sent
 // a multiple.
 func (x *call) forgive(last *failure) {
-	if last.again && last.sent && !x.at.Forgives() && !x.cluster.Budget.Again(time.Now()) {
+	if last.again && last.sent && !x.at.Forgives(x.sentAt()) && !x.cluster.Budget.Again(time.Now()) {
 		last.again, last.fault = false, true
 	}
+}
+
+// sentAt is before when the call was not sent to the endpoint that has it.
+func (x *call) sentAt() time.Time {
+	if x.since.IsZero() {
+		return x.done.Began
+	}
+	return x.since
+}
+
+// elsewhere takes another endpoint than one that was sent the call and has done nothing of it: where one of its connections ends, others may be about to. nil: there is none that is up, or
+// the call's key says where it goes.
+func (x *call) elsewhere(before *upstream.Endpoint, last *failure) *upstream.Endpoint {
+	if last == nil || !last.again || !last.sent || x.cluster.Keyed() {
+		return nil
+	}
+	e := x.cluster.Pick(append(slices.Clone(x.tried), before))
+	if e != nil && time.Now().Before(e.Aside()) {
+		e.Over(breaker.Unknown, "") // nobody could connect there, which takes time
+		return nil
+	}
+	return e
 }
 
 // pick takes an endpoint of the cluster that has not been tried.

@@ -120,8 +120,10 @@ func (c *conn) letGo() {
 	x.method, x.hostport, x.path, x.query = nil, nil, nil, nil
 	x.request.Method, x.request.Target = nil, nil
 	x.request.Forget()
-	c.transfer.response.Reason = nil
-	c.transfer.response.Forget()
+	t := &c.transfer
+	t.up, t.server, t.rival = nil, nil, nil
+	t.response.Reason = nil
+	t.response.Forget()
 }
 
 // secure has the connection be encrypted where it is to be. It returns false where the connection is over.

@@ -174,7 +174,7 @@ func (t *transfer) run() (goesOn bool, failed *failure) {
 // send sends the head, and what has come of the body with it. A longer body is sent by another goroutine, so that a server
 // that answers before it has read all is heard.
 func (t *transfer) send() *failure {
-	t.server.Written(t.appendRequest(t.server.Out()))
+	t.server.Written(t.appendRequest(t.server.Out(), t.at))
 	empty := t.body.Kind == http1.Empty
 	sent, err := http1.PassWaiting(t.server, t.conn.client, &t.body)
 	if err == nil {
@@ -195,6 +195,7 @@ func (t *transfer) send() *failure {
 func (t *transfer) sendRest() {
 	client := t.conn.client
 	t.sending, t.parted = make(chan error, 1), true
+	t.hedging = hedging{} // nor is it a measure of how long servers take
 	// The head's bytes are overwritten from here on; what is asked of it still are the method and the version.
 	t.request.Method = []byte(t.done.Method)
 	t.method = t.request.Method

@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
 
 // hopByHop says whether a field is about the connection that it came on, and not passed on. The framing of the body is: it
@@ -125,10 +126,10 @@ func (x *call) appendHost(out []byte) []byte {
 }
 
 // appendHost1 writes the field of HTTP/1.1, which has to be there. Where the client has named no host, as one of HTTP/1.0 need not, the server's address is it.
-func (x *call) appendHost1(out []byte) []byte {
+func (x *call) appendHost1(out []byte, e *upstream.Endpoint) []byte {
 	out = append(out, "host: "...)
-	if x.hostport == nil && x.route.Rewrite.Host == "" && x.at != nil {
-		out = append(out, x.at.Address...)
+	if x.hostport == nil && x.route.Rewrite.Host == "" && e != nil {
+		out = append(out, e.Address...)
 	} else {
 		out = x.appendHost(out)
 	}
@@ -138,13 +139,13 @@ func (x *call) appendHost1(out []byte) []byte {
 // leftMs is how many milliseconds the call still has.
 func (x *call) leftMs() int64 { return max(time.Until(x.deadline).Milliseconds(), 1) }
 
-// appendRequest writes the head that the server gets.
-func (t *transfer) appendRequest(out []byte) []byte {
+// appendRequest writes the head that a server gets.
+func (t *transfer) appendRequest(out []byte, e *upstream.Endpoint) []byte {
 	q, r := &t.request, t.route
 	out = append(out, q.Method...)
 	out = append(out, ' ')
 	out = t.appendTarget(out)
-	out = t.appendHost1(append(out, " HTTP/1.1\r\n"...))
+	out = t.appendHost1(append(out, " HTTP/1.1\r\n"...), e)
 	var forwarded []byte
 	for i := range q.Fields {
 		f := &q.Fields[i]

@@ -7,6 +7,7 @@ import (
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http1"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/route"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
 
 func appendSetFields(out []http2.Field, e *route.Edit) []http2.Field {
@@ -124,9 +125,9 @@ func (x *call1) request2() []http2.Field {
 }
 
 // appendRequest1 writes the head that a server of HTTP/1 gets of a call of HTTP/2, and says whether the body is sent in chunks.
-func (x *call2) appendRequest1(out []byte) (_ []byte, chunked bool) {
+func (x *call2) appendRequest1(out []byte, e *upstream.Endpoint) (_ []byte, chunked bool) {
 	out = append(append(out, x.method...), ' ')
-	out = x.appendHost1(append(x.appendTarget(out), " HTTP/1.1\r\n"...))
+	out = x.appendHost1(append(x.appendTarget(out), " HTTP/1.1\r\n"...), e)
 	forwarded, cookie, sized := "", "", false
 	for i := range x.fields {
 		f := &x.fields[i]

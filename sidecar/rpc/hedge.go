@@ -13,7 +13,7 @@ import (
 // hedging is what a call knows of a second server beside the first. The zero value has none.
 type hedging struct {
 	by    *hedge.Hedge // nil: the call is sent to one at a time
-	began time.Time
+	began time.Time    // when the server could begin to answer: all of a body had been sent then
 }
 
 // hedged has the call be sent to a second server, if the route says so.
@@ -38,24 +38,28 @@ func (x *call) heard() {
 	}
 }
 
-// patience is until when the first server alone is waited for; false: until the end of the call's time.
-func (x *call) patience() (until time.Time, ok bool) {
+// patience is until when the first server alone is waited for that has all of the call since a time; false: until the end of the call's time.
+func (x *call) patience(since time.Time) (until time.Time, ok bool) {
 	h := x.hedging.by
 	if h == nil || x.done.Hedged {
 		return time.Time{}, false
 	}
 	after := h.After()
-	until = time.Now().Add(after)
+	until = since.Add(after)
 	return until, after > 0 && until.Before(x.tryBy)
 }
 
 // second is another endpoint than the one that has the call; nil: there is none, or no budget, neither of hedges nor of the cluster, whose servers get no more by them than by what is tried again.
 func (x *call) second() *upstream.Endpoint {
-	if !x.hedging.by.Again() || !x.cluster.Budget.Again(time.Now()) {
+	e := x.cluster.Pick(append(slices.Clone(x.tried), x.at))
+	if e == nil {
 		return nil
 	}
-	e := x.cluster.Pick(append(slices.Clone(x.tried), x.at))
-	x.done.Hedged = e != nil
+	if !x.hedging.by.Again() || !x.cluster.Budget.Again(time.Now()) {
+		e.Over(breaker.Unknown, "")
+		return nil
+	}
+	x.done.Hedged = true
 	return e
 }
 

@@ -141,7 +141,7 @@ func (x *call2) abandoned() {
 
 func (t *transfer1) run() (failed *failure) {
 	t.server.SetPatience(t.call2.server.settings.Load().Silence)
-	head, chunked := t.appendRequest1(t.server.Out())
+	head, chunked := t.appendRequest1(t.server.Out(), t.at)
 	t.server.Written(head)
 	if t.whole {
 		t.body = bodySent

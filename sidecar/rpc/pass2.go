@@ -19,12 +19,13 @@ import (
 type transfer2 struct {
 	*call1
 	sender
-	pipe   *http2.Pipe
-	empty  bool          // there is no body
-	fields []http2.Field // that were sent, where a second server may get them too
-	kept   []byte        // likewise, of the body; to be read once all has been sent
-	parted bool          // not all of the body is kept
-	rival  *rival        // whose stream it is; nil: it is the one that it began with
+	pipe    *http2.Pipe
+	empty   bool          // there is no body
+	fields  []http2.Field // that were sent, where a second server may get them too
+	kept    []byte        // likewise, of the body; to be read once all has been sent
+	parted  bool          // not all of the body is kept
+	allSent time.Time     // when the last of the body was sent; to be read once all has been
+	rival   *rival        // whose stream it is; nil: it is the one that it began with
 }
 
 // head2 is the head of an answer; end says that nothing comes behind it.
@@ -102,6 +103,7 @@ func (t *transfer2) sendBody() {
 		if err != nil && !errors.As(err, &refused) { // the client's fault: its answer is not worth waiting for
 			_ = pipe.Close()
 		}
+		t.allSent = time.Now()
 		sending <- err
 		pipe.Wake()
 	}()
@@ -186,6 +188,7 @@ func (t *transfer2) lost(e *upstream.Endpoint, err error) *failure {
 		return t.refused(e, ended)
 	}
 	f.again, f.sent = ended.Lost && safe(t.method) && t.done.Retries == 0, true
+	f.fault = !f.again // its end says nothing of the server
 	return f
 }
 

@@ -259,9 +259,11 @@ func (f fromClient) Data(s *http2.Stream, p []byte, end bool) {
 		x.keep(p)
 		x.giveBack(r.server.SendData(p, end))
 		s.Conn().Touch(r.server.Conn())
-		x.hedgeSlow()
 	case !x.over:
 		r.waiting = append(r.waiting, p...)
+	}
+	if end {
+		x.patient()
 	}
 }
 
@@ -285,6 +287,7 @@ func (f fromClient) Trailers(s *http2.Stream, fields []http2.Field) {
 		x.parted = x.parted || behind != nil
 		r.server.SendTrailers(behind)
 		s.Conn().Touch(r.server.Conn())
+		x.patient()
 	case !x.over:
 		r.trailers = behind
 	}
@@ -351,7 +354,7 @@ func (f fromServer) Head(s *http2.Stream, status int, fields []http2.Field, end 
 		x.stream.SendHead(fields, false)
 		return
 	}
-	if o != breaker.Good && x.promote(&failure{why: why, fault: o == breaker.Failed}) {
+	if o != breaker.Good && x.promote(&failure{status: status, code: code, why: "the server answered " + statusText(status, code), fault: o == breaker.Failed, cause: cause{status: status, code: code}}) {
 		return // the other one may do better
 	}
 	if x.mayRepeat(cause{status: status, code: code}) {
@@ -430,7 +433,11 @@ func (f fromServer) Closed(s *http2.Stream, err *http2.Error) {
 	x := f.call2
 	x.mu.Lock()
 	if x.second2.stream == s {
-		x.forgo(breaker.Failed, err.Error())
+		if excused(err) {
+			x.forgo(breaker.Unknown, "")
+		} else {
+			x.forgo(breaker.Failed, err.Error())
+		}
 	}
 	if x.relay.server != s {
 		x.mu.Unlock()
@@ -441,7 +448,7 @@ func (f fromServer) Closed(s *http2.Stream, err *http2.Error) {
 	switch failed := x.lost(e, err); {
 	case x.over: // its answer is whole, and no more of the body is wanted
 		x.stream.Reset(http2.NoError)
-	case failed == nil && x.promote(&failure{why: "the server gave up: " + err.Error(), fault: true}):
+	case failed == nil && x.promote(&failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true}):
 	case failed == nil:
 		x.done.Why = "the server gave up: " + err.Error()
 		x.tell(&failure{why: x.done.Why, fault: true})

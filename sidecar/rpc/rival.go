@@ -4,11 +4,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/breaker"
+	"github.com/heddle-mesh/heddle/sidecar/rpc/http2"
 	"github.com/heddle-mesh/heddle/sidecar/rpc/upstream"
 )
 
@@ -17,8 +19,10 @@ type rival struct {
 	attempt
 	server    *Server
 	endpoint  *upstream.Endpoint
-	interrupt func() // has the call's goroutine wait for the first server no longer
-	by        time.Time
+	interrupt func()        // has the call's goroutine wait for the first server no longer
+	by        time.Time     // when its answer has to begin; the call's deadline until it is connected
+	perTry    time.Duration // that it has then, by its route; 0: as long as the call
+	full      bool          // it has all of perTry: no answer by then speaks against its server
 	done      chan struct{} // closed when it has won or failed
 	given     *waker        // closed when it is not wanted any more
 
@@ -31,12 +35,16 @@ type rival struct {
 
 // attempt is how a rival speaks with its server.
 type attempt interface {
-	// connect waits for a connection.
+	// connect waits for a connection, until the rival is given up.
 	connect(r *rival) error
+	// spare gives back what is connected and has carried nothing.
+	spare()
 	// exchange sends the call and waits for the head of an answer that is below 500.
 	exchange(r *rival) error
 	// abandon ends exchange, for another goroutine.
 	abandon() error
+	// excused says whether an error of exchange says nothing of the server: it has done nothing of the call, and may be well.
+	excused(err error) bool
 	// discard ends what is connected, of which nobody wants anything any more.
 	discard()
 }
@@ -44,7 +52,10 @@ type attempt interface {
 // against has an endpoint be asked beside the first, of which interrupt has the call's goroutine hear that its answer is not waited for any more. holds
 // notes what ends both where the client leaves; it returns false if it has.
 func (x *call) against(e *upstream.Endpoint, a attempt, interrupt func(), first io.Closer, holds func(io.Closer) bool) *rival {
-	r := &rival{attempt: a, server: x.server, endpoint: e, interrupt: interrupt, by: x.tryBy, done: make(chan struct{}), given: newWaker()}
+	r := &rival{attempt: a, server: x.server, endpoint: e, interrupt: interrupt, by: x.deadline, done: make(chan struct{}), given: newWaker()}
+	if y := x.route.Retry; y != nil {
+		r.perTry = y.PerTry
+	}
 	if !holds(both{r, first}) {
 		e.Over(breaker.Unknown, "")
 		return nil
@@ -127,14 +138,19 @@ func (r *rival) run() {
 		return
 	}
 	r.mu.Lock()
-	r.connected, r.began = true, time.Now()
-	over := r.over
+	r.connected, r.began = !r.over, time.Now()
+	connected := r.connected
 	r.mu.Unlock()
-	r.endpoint.Load.Begin()
-	err := errRival
-	if !over {
-		err = r.exchange(r)
+	if !connected {
+		r.spare()
+		r.endpoint.Over(breaker.Unknown, "")
+		return
 	}
+	if bound := r.began.Add(r.perTry); r.perTry > 0 && bound.Before(r.by) {
+		r.by, r.full = bound, true
+	}
+	r.endpoint.Load.Begin()
+	err := r.exchange(r)
 	r.mu.Lock()
 	r.won = err == nil && !r.over
 	won, over := r.won, r.over
@@ -147,11 +163,23 @@ func (r *rival) run() {
 	case over:
 		r.lose(breaker.Unknown, "")
 	default:
-		r.lose(breaker.Failed, err.Error())
+		r.lose(r.blame(err), err.Error())
 	}
 }
 
-var errRival = errors.New("the answer is not wanted any more")
+// blame is what an error of exchange says of the server. One that was asked late has not had the time that a route gives servers.
+func (r *rival) blame(err error) breaker.Outcome {
+	if errors.Is(err, os.ErrDeadlineExceeded) && !r.full || r.excused(err) {
+		return breaker.Unknown
+	}
+	return breaker.Failed
+}
+
+// excused says whether the end of a stream says nothing of its server: that has done nothing of the call, or its connection has ended with all that it carried.
+func excused(err error) bool {
+	var ended *http2.Error
+	return errors.As(err, &ended) && (ended.Unsent || ended.Lost)
+}
 
 // lose ends a rival that the call has nothing of.
 func (r *rival) lose(o breaker.Outcome, why string) {

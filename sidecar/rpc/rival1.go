@@ -16,6 +16,8 @@ import (
 // attempt1 is by a connection of HTTP/1.
 type attempt1 struct {
 	request []byte
+	used    bool // the connection has carried calls before
+	heard   bool // something of an answer has come
 	line
 }
 
@@ -39,9 +41,9 @@ func lineOf(up *upstream.Conn) line {
 
 // connect implements attempt.
 func (a *attempt1) connect(r *rival) error {
-	up, _, err := r.endpoint.Get(r.by, r.server.done)
+	up, used, err := r.endpoint.Get(r.by, r.given.closed)
 	if err == nil {
-		a.line = lineOf(up)
+		a.line, a.used = lineOf(up), used
 	}
 	return err
 }
@@ -60,7 +62,7 @@ func (a *attempt1) exchange(r *rival) error {
 		return err
 	}
 	for {
-		head, err := c.ReadHead(maxAnswerHead, func() error { return nil })
+		head, err := c.ReadHead(maxAnswerHead, func() error { a.heard = true; return nil })
 		if err != nil {
 			return err
 		}
@@ -74,6 +76,17 @@ func (a *attempt1) exchange(r *rival) error {
 			return nil
 		}
 	}
+}
+
+// spare implements attempt.
+func (a *attempt1) spare() {
+	a.server.Release()
+	a.up.Put()
+}
+
+// excused implements attempt: an old connection's end says nothing of its server.
+func (a *attempt1) excused(err error) bool {
+	return a.used && !a.heard && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // abandon implements attempt.
@@ -120,7 +133,7 @@ func (x *call) race1(l *line, e *upstream.Endpoint, request []byte, holds func(i
 
 // await waits for the head of the answer; where that takes long, another server may be asked too.
 func (t *transfer) await() *failure {
-	until, ok := t.patience()
+	until, ok := t.patience(time.Now())
 	if !ok || t.upgrade || !t.whole() || !t.silent(until) || t.conn.isGone() {
 		return t.readHead()
 	}
@@ -128,31 +141,34 @@ func (t *transfer) await() *failure {
 	if e == nil {
 		return t.readHead()
 	}
-	return t.race1(&t.line, e, append(t.appendRequest(nil), t.conn.client.Since(t.from)...), t.conn.holds, t.takeHead)
+	return t.race1(&t.line, e, append(t.appendRequest(nil, e), t.conn.client.Since(t.from)...), t.conn.holds, t.takeHead)
 }
 
 // await waits for the head of the answer; where that takes long, another server may be asked too, once the first has all of the body.
 func (t *transfer1) await() *failure {
-	until, ok := t.patience()
-	if !ok || !t.silent(until) {
-		return t.readHead()
+	until, ok := t.patience(time.Now())
+	for ok && t.silent(until) {
+		switch body := t.gives(); {
+		case body == bodyLost:
+			return t.takeHead() // by a time that is over
+		case body == bodyComes || t.relay.forgets || t.call2.parted:
+			return t.readHead()
+		}
+		if until, ok = t.patience(t.hedging.began); !ok || time.Now().Before(until) {
+			continue // all of the body has been sent since
+		}
+		e := t.second()
+		if e == nil {
+			return t.readHead()
+		}
+		return t.race1(&t.line, e, t.again1(e), t.holds, t.takeHead)
 	}
-	switch body := t.gives(); {
-	case body == bodyLost:
-		return t.takeHead() // by a time that is over
-	case body == bodyComes || t.relay.forgets || t.call2.parted:
-		return t.readHead()
-	}
-	e := t.second()
-	if e == nil {
-		return t.readHead()
-	}
-	return t.race1(&t.line, e, t.again1(), t.holds, t.takeHead)
+	return t.readHead()
 }
 
-// again1 is the call as a server of HTTP/1 gets it, of whose body all is kept.
-func (t *transfer1) again1() []byte {
-	out, chunked := t.appendRequest1(nil)
+// again1 is the call as a second server of HTTP/1 gets it, of whose body all is kept.
+func (t *transfer1) again1(e *upstream.Endpoint) []byte {
+	out, chunked := t.appendRequest1(nil, e)
 	body := t.relay.kept
 	switch {
 	case t.call2.whole:
@@ -189,6 +205,7 @@ const (
 func (t *transfer1) gave(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.hedging.began = time.Now()
 	if t.body = bodySent; err != nil {
 		t.body = bodyLost
 	}

@@ -24,9 +24,14 @@ type attempt2 struct {
 // connect implements attempt.
 func (a *attempt2) connect(r *rival) error {
 	for {
-		shared, err := r.endpoint.Share(r.by, r.server.done, r.server.connect2(r.endpoint))
+		shared, err := r.endpoint.Share(r.by, r.given.closed, r.server.connect2(r.endpoint))
 		if err != nil {
 			return err
+		}
+		select {
+		case <-r.given.closed: // the server is to hear nothing of it
+			return upstream.ErrBusy
+		default:
 		}
 		if s, ok := shared.(*http2.Conn).Open(a.fields, a.empty, a.pipe); ok {
 			a.pipe.Attach(s, false)
@@ -55,6 +60,12 @@ func (a *attempt2) exchange(r *rival) (err error) {
 	return nil
 }
 
+// spare implements attempt: others have the connection, too.
+func (a *attempt2) spare() { a.discard() }
+
+// excused implements attempt.
+func (a *attempt2) excused(err error) bool { return excused(err) }
+
 // abandon implements attempt.
 func (a *attempt2) abandon() error { return a.pipe.Close() }
 
@@ -69,14 +80,19 @@ func (t *transfer2) answer(by time.Time) (h head2, err error) {
 
 // await waits for the next head of the first server's answer; where that takes long, another server may be asked too, once the first has all of the body.
 func (t *transfer2) await(e *upstream.Endpoint) (h head2, failed *failure) {
-	until, hedges := t.patience()
+	until, hedges := t.patience(time.Now())
 	hedges = hedges && !t.begun
+	late := t.sending != nil
 	for {
 		by := t.tryBy
 		if hedges && time.Now().Before(until) {
 			by = until
 		}
 		h, err := t.answer(by)
+		if late && t.sent() {
+			late, t.hedging.began = false, t.allSent
+			until, _ = t.patience(t.allSent)
+		}
 		switch {
 		case err == nil:
 			return h, nil

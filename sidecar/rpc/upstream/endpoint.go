@@ -37,10 +37,10 @@ type Endpoint struct {
 	cluster  atomic.Pointer[Cluster]         // whose rules it is under
 	breaker  atomic.Pointer[breaker.Breaker] // nil: none
 	failures atomic.Int32                    // calls in a row
-	lenience atomic.Int32                    // what has been forgiven since a call went well; as much as may be, once one failed
-	since    atomic.Int64                    // when it came up, Unix nanoseconds; 0: it always was
-	checking context.CancelFunc              // nil: it is not checked; the set's
-	checked  route.Check                     // as it is being checked; the set's
+	lenience lenience
+	since    atomic.Int64       // when it came up, Unix nanoseconds; 0: it always was
+	checking context.CancelFunc // nil: it is not checked; the set's
+	checked  route.Check        // as it is being checked; the set's
 }
 
 // limits bound an endpoint's connections. The zero value ends them.
@@ -255,6 +255,16 @@ func (e *Endpoint) Connections() (open, idle int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.open, len(e.idle)
+}
+
+// Waiting is how many calls wait for a connection.
+func (e *Endpoint) Waiting() int {
+	e.shares.mu.Lock()
+	n := e.shares.waiting
+	e.shares.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return n + len(e.waiting)
 }
 
 // Bounds are how many connections there may be, how many calls may wait, and for how long a connection may be idle.

@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/heddle-mesh/heddle/governance/breaker"
@@ -94,29 +96,58 @@ func (e *Endpoint) warm(now time.Time, slow time.Duration) float64 {
 	return max(least, float64(now.UnixNano()-since)/float64(slow))
 }
 
-// mostForgiven is how many calls that an endpoint has been sent may be sent again for nothing, one after the other: as many as there are on a connection that ends.
-const mostForgiven = 128
+// mostForgiven is how many times, one after the other, calls that an endpoint has been sent may be sent again for nothing. Each time is one connection's end, say, whatever number of calls it takes.
+const mostForgiven = 8
 
-// Forgives says whether a call that the endpoint was sent, and has done nothing of, may be sent again for nothing: connections of servers that are well end too, and calls
-// are refused by them. Those of one that fails its calls, or that does well with none, are not forgiven.
-func (e *Endpoint) Forgives() bool {
-	return e.lenience.Load() < mostForgiven && e.lenience.Add(1) <= mostForgiven
+// mostFailed is how many calls in a row have failed at an endpoint of which nothing is forgiven any more.
+const mostFailed = 2
+
+// lenience is what has been forgiven of an endpoint.
+type lenience struct {
+	times  atomic.Int32 // since a call went well
+	failed atomic.Int32 // calls in a row
+
+	mu   sync.Mutex // guards what follows
+	last time.Time  // when something was: what had been sent by then and comes back is of the same time
 }
 
-// judge notes what became of a call for Forgives.
-func (e *Endpoint) judge(o breaker.Outcome) {
+// Forgives says whether a call that the endpoint was sent at a time, and has done nothing of, may be sent again for nothing: connections of servers that are well end too, with all that
+// they carry, and calls are refused by them. Those of one that fails its calls, or that does well with none, are not forgiven.
+func (e *Endpoint) Forgives(sent time.Time) bool {
+	l := &e.lenience
+	if l.failed.Load() >= mostFailed {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !sent.After(l.last) {
+		return true
+	}
+	if l.times.Load() >= mostForgiven {
+		return false
+	}
+	l.times.Add(1)
+	l.last = time.Now()
+	return true
+}
+
+// note notes what became of a call.
+func (l *lenience) note(o breaker.Outcome) {
 	switch {
 	case o == breaker.Failed:
-		e.lenience.Store(mostForgiven)
-	case o == breaker.Good && e.lenience.Load() != 0:
-		e.lenience.Store(0)
+		if l.failed.Load() < mostFailed {
+			l.failed.Add(1)
+		}
+	case o == breaker.Good && (l.failed.Load() != 0 || l.times.Load() != 0):
+		l.failed.Store(0)
+		l.times.Store(0)
 	}
 }
 
 // Over tells an endpoint that Pick gave what became of the call: whether it was answered, and what was wrong. What its
 // connections told is known already.
 func (e *Endpoint) Over(o breaker.Outcome, why string) {
-	e.judge(o)
+	e.lenience.note(o)
 	c, b := e.cluster.Load(), e.breaker.Load()
 	if c == nil || c.eject == nil && b == nil {
 		return

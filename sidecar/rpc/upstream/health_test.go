@@ -333,14 +333,14 @@ func TestZones(t *testing.T) {
 	}
 }
 
-// Connections of servers that are well end, and that is forgiven; a server that fails its calls, or has done none well for long, is not forgiven.
+// Connections of servers that are well end, and that is forgiven, whatever number of calls they take with them; a server that fails its calls, or has done none well for long, is not forgiven.
 func TestForgives(t *testing.T) {
 	e := &Endpoint{}
 	forgives := func(want int) {
 		t.Helper()
 		n := 0
 		for range 2 * mostForgiven {
-			if e.Forgives() {
+			if e.Forgives(time.Now().Add(time.Hour)) { // sent after whatever has been forgiven
 				n++
 			}
 		}
@@ -351,11 +351,21 @@ func TestForgives(t *testing.T) {
 	forgives(mostForgiven) // nothing is known of it
 	e.Over(breaker.Unknown, "")
 	forgives(0)
+	for range 1000 { // of the connections that have ended
+		if !e.Forgives(time.Now().Add(-time.Hour)) {
+			t.Fatal("a call that was under way is not forgiven")
+		}
+	}
 	e.Over(breaker.Good, "")
 	forgives(mostForgiven)
 	e.Over(breaker.Good, "")
+	e.Over(breaker.Failed, "") // one of many
+	forgives(mostForgiven)
 	e.Over(breaker.Failed, "")
 	forgives(0)
+	if e.Forgives(time.Now().Add(-time.Hour)) {
+		t.Error("a server that fails its calls is forgiven")
+	}
 	e.Over(breaker.Good, "")
 	forgives(mostForgiven)
 }
