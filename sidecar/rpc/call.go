@@ -50,6 +50,7 @@ type call struct {
 	mirror    *mirror // nil: none
 	hedging   hedging
 	place     place
+	intake    intake
 	code      int // of gRPC, by which the server's answer has ended; 0: OK, or there is none
 	done      Done
 }

@@ -281,6 +281,7 @@ type relay struct {
 	waiting  []byte        // of the client's body, until there is one
 	kept     []byte        // what has been sent of it, as far as the call may have to be sent again as it was
 	forgets  bool          // there was more than is kept
+	came     int           // of it
 	given    int           // how much of it has been given back to the client
 	owed     int           // how much of it is not to be given back, as it was before
 	late     *time.Timer   // for an answer to begin, where the route has the call tried again; nil: there is none

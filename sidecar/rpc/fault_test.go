@@ -20,6 +20,13 @@ import (
 
 // ways are all pairs of protocols of HTTP, as documents whose only route says this too, beside a server.
 func ways(t *testing.T, route string, h http.HandlerFunc, test func(t *testing.T, client *http.Client, addr string, s *Server, w *watched)) {
+	t.Helper()
+	waysBy(t, "connect_timeout: 60s", route, h, test)
+}
+
+// waysBy is ways, with what else the document says of the server's cluster.
+func waysBy(t *testing.T, cluster, route string, h http.HandlerFunc, test func(t *testing.T, client *http.Client, addr string, s *Server, w *watched)) {
+	t.Helper()
 	for _, name := range []string{"1 to 1", "1 to 2", "2 to 1", "2 to 2"} {
 		t.Run(name, func(t *testing.T) {
 			addr, protocol := "", "http1"
@@ -35,7 +42,7 @@ func ways(t *testing.T, route string, h http.HandlerFunc, test func(t *testing.T
 			}
 			settings := testSettings // whose times a busy machine may need
 			settings.Silence, settings.HeadTimeout = time.Minute, time.Minute
-			proxied, s, w := proxyTraced(t, settings, fmt.Sprintf("clusters: {web: {protocol: %s, endpoints: [%q]}}\nroutes: [{name: r, to: web, %s}]\n", protocol, addr, route), make(come, 1))
+			proxied, s, w := proxyTraced(t, settings, fmt.Sprintf("clusters: {web: {protocol: %s, endpoints: [%q], %s}}\nroutes: [{name: r, to: web, %s}]\n", protocol, addr, cluster, route), make(come, 1))
 			test(t, client, proxied, s, w)
 		})
 	}

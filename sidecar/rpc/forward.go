@@ -89,7 +89,7 @@ func (x *call1) fail(f *failure) bool {
 func (x *call1) exchange(e *upstream.Endpoint, up *upstream.Conn, used bool) (goesOn bool, failed *failure) {
 	began := time.Now()
 	e.Load.Begin()
-	defer func() { e.Load.End(time.Since(began)) }()
+	defer func() { e.Load.End(x.took(began)) }()
 	l := lineOf(up)
 	if !x.conn.holds(up.Conn) {
 		_ = up.Close() // the call is cut
@@ -134,7 +134,7 @@ func (t *transfer) finish() {
 	}
 	t.server.Release()
 	if t.rival != nil {
-		t.rival.unload()
+		t.rival.endpoint.Load.End(t.took(t.rival.began))
 	}
 	if t.reusable {
 		t.up.Put()
@@ -193,27 +193,55 @@ func (t *transfer) send() *failure {
 }
 
 func (t *transfer) sendRest() {
-	client := t.conn.client
 	t.sending, t.parted = make(chan error, 1), true
 	t.hedging = hedging{} // nor is it a measure of how long servers take
 	// The head's bytes are overwritten from here on; what is asked of it still are the method and the version.
 	t.request.Method = []byte(t.done.Method)
 	t.method = t.request.Method
 	t.request.Fields = t.request.Fields[:0]
+	t.intake.waits.Store(true)
 	go func() {
-		err := http1.Pass(t.server, client, &t.body, false)
+		err := t.sendBody()
 		var gone *http1.WriteError
 		if err != nil && !errors.As(err, &gone) { // the client's fault: its answer is not worth waiting for
+			t.intake.broken.Store(true)
 			_ = t.up.Conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
 		}
 		t.sending <- err
 	}()
 }
 
+// sendBody sends the body as it comes.
+func (t *transfer) sendBody() error {
+	for client := t.conn.client; ; {
+		if err := client.More(); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+		t.intake.waits.Store(false)
+		done, err := http1.PassWaiting(t.server, client, &t.body)
+		if err != nil {
+			return err
+		}
+		if err := t.server.Flush(); err != nil {
+			return &http1.WriteError{Err: err}
+		}
+		if done {
+			return nil
+		}
+		t.intake.waits.Store(true)
+	}
+}
+
 // readHead reads the head of an answer.
 func (t *transfer) readHead() *failure {
 	if err := t.server.SetReadDeadline(t.tryBy); err != nil {
 		return t.lost(err)
+	}
+	if t.intake.broken.Load() {
+		_ = t.server.SetReadDeadline(time.Unix(1, 0)) // as whoever sends the body has it, in between; fails only on a closed connection
 	}
 	return t.takeHead()
 }
@@ -222,6 +250,9 @@ func (t *transfer) readHead() *failure {
 func (t *transfer) takeHead() *failure {
 	silent := true
 	head, err := t.server.ReadHead(maxAnswerHead, func() error { silent = false; return nil })
+	if err != nil && t.goesOn(err) {
+		return t.readHead()
+	}
 	if err != nil {
 		f := t.lost(err)
 		f.again = f.again && silent
@@ -256,8 +287,7 @@ func (t *transfer) lost(err error) *failure {
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		early := t.tryBy.Before(t.deadline)
-		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: early || !t.hurried(), cause: cause{timeout: early}}
+		return t.late(t.sending != nil && t.intake.waits.Load())
 	case errors.Is(err, io.EOF):
 		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: t.repeatable(), sent: true, fault: true, cause: cause{reset: true}}
 	}
@@ -353,7 +383,9 @@ func (t *transfer) tunnel() (goesOn bool, failed *failure) {
 	t.leave() // it may last for ever
 	t.endless()
 	client := t.conn.client
+	t.place.answer = time.Now()
 	t.done.Status = t.response.Status
+	t.tell(nil)
 	out := appendStatus(client.Out(), &t.response)
 	for i := range t.response.Fields {
 		out = appendField(out, t.response.Fields[i].Name, t.response.Fields[i].Value)

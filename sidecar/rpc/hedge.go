@@ -28,12 +28,9 @@ func (x *call) hedged() {
 
 // heard notes that an answer has begun.
 func (x *call) heard() {
-	h, places := x.hedging.by, &x.place
-	if h == nil && places.began.IsZero() {
-		return
-	}
 	now := time.Now()
-	if places.answer = now; h != nil {
+	x.place.answer = now
+	if h := x.hedging.by; h != nil {
 		h.Took(now, now.Sub(x.hedging.began))
 	}
 }

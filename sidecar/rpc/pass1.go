@@ -103,7 +103,7 @@ type transfer1 struct {
 func (x *call2) exchange1(e *upstream.Endpoint, up *upstream.Conn, used bool, pipe *http2.Pipe) *failure {
 	began := time.Now()
 	e.Load.Begin()
-	defer func() { e.Load.End(time.Since(began)) }()
+	defer func() { e.Load.End(x.took(began)) }()
 	t := &transfer1{call2: x, line: lineOf(up), pipe: pipe, used: used, sent: make(chan error, 1)}
 	failed := &failure{why: "the client gave up"}
 	if x.holds(up.Conn) {
@@ -115,7 +115,7 @@ func (x *call2) exchange1(e *upstream.Endpoint, up *upstream.Conn, used bool, pi
 	x.mu.Unlock()
 	t.server.Release()
 	if t.rival != nil {
-		t.rival.unload()
+		t.rival.endpoint.Load.End(t.took(t.rival.began))
 	}
 	if t.reusable && gone == nil {
 		t.up.Put()
@@ -150,6 +150,7 @@ func (t *transfer1) run() (failed *failure) {
 			return &failure{status: http.StatusBadGateway, why: "the server took no call: " + err.Error(), again: t.used, sent: true, fault: !t.used, cause: cause{reset: true}}
 		}
 	} else {
+		t.intake.waits.Store(true)
 		go func() {
 			err := t.sendBody(chunked)
 			t.gave(err)
@@ -196,16 +197,19 @@ func (t *transfer1) stop() {
 func (t *transfer1) sendBody(chunked bool) error {
 	patience := t.call2.server.settings.Load().Silence
 	for {
+		t.intake.waits.Store(true)
 		p, end, err := t.pipe.Next(time.Now().Add(patience))
 		if end {
 			t.taken.Store(true)
 		}
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.intake.broken.Store(true)
 				_ = t.server.Conn.SetReadDeadline(time.Unix(1, 0)) // the client's fault: its answer is not worth waiting for
 			}
 			return err
 		}
+		t.intake.waits.Store(false)
 		t.keeps(p)
 		if chunked && len(p) > 0 {
 			t.server.Written(strconv.AppendUint(t.server.Out(), uint64(len(p)), 16))
@@ -246,6 +250,9 @@ func (t *transfer1) keeps(p []byte) {
 // readHead reads the head of an answer.
 func (t *transfer1) readHead() *failure {
 	_ = t.server.SetReadDeadline(t.tryBy) // fails only on a closed connection
+	if t.intake.broken.Load() {
+		_ = t.server.SetReadDeadline(time.Unix(1, 0)) // as whoever sends the body has it, in between
+	}
 	return t.takeHead()
 }
 
@@ -256,9 +263,10 @@ func (t *transfer1) takeHead() *failure {
 	again := silent && t.used && t.whole && safe(t.method)
 	switch {
 	case err == nil:
+	case t.goesOn(err):
+		return t.readHead()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		early := t.tryBy.Before(t.deadline)
-		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: early || !t.hurried(), cause: cause{timeout: early}}
+		return t.late(t.intake.waits.Load())
 	case errors.Is(err, io.EOF):
 		return &failure{status: http.StatusBadGateway, why: "the server ended the connection", again: again, sent: true, fault: !again, cause: cause{reset: true}}
 	default:
@@ -292,6 +300,9 @@ func (t *transfer1) reply() *failure {
 	x.stream.SendHead(x.answer1(&t.response), body.Kind == http1.Empty)
 	x.mu.Unlock()
 	if body.Kind != http1.Empty {
+		if len(t.server.Waiting()) == 0 {
+			x.stream.Conn().Flush() // the head is not kept until something follows
+		}
 		if err := t.passBody(&body); err != nil {
 			return &failure{why: "the server's answer was cut: " + err.Error(), fault: true}
 		}

@@ -51,7 +51,7 @@ func (x *call1) exchange2(e *upstream.Endpoint) (goesOn bool, failed *failure) {
 	t.pipe.Attach(s, false)
 	began := time.Now()
 	e.Load.Begin()
-	defer func() { e.Load.End(time.Since(began)) }()
+	defer func() { e.Load.End(x.took(began)) }()
 	defer t.finish()
 	if !x.conn.holds(t.pipe) {
 		return false, nil // the call is cut
@@ -90,11 +90,16 @@ func (t *transfer2) sendBody() {
 	t.request.Method = []byte(t.done.Method)
 	t.method = t.request.Method
 	t.request.Fields = t.request.Fields[:0]
+	t.intake.waits.Store(true)
 	go func() {
 		trailers, err := content(client, &body, func(p []byte, end bool) error {
+			t.intake.waits.Store(false)
 			t.keep(p)
-			return pipe.Send(p, end, patience)
+			err := pipe.Send(p, end, patience)
+			t.intake.waits.Store(err == nil && !end)
+			return err
 		})
+		t.intake.waits.Store(false)
 		if err == nil && body.Kind == http1.Chunked {
 			t.parted = t.parted || trailers != nil
 			pipe.SendTrailers(trailers)
@@ -120,7 +125,7 @@ func (t *transfer2) keep(p []byte) {
 func (t *transfer2) finish() {
 	_ = t.pipe.Close()
 	if t.rival != nil {
-		t.rival.unload()
+		t.rival.endpoint.Load.End(t.took(t.rival.began))
 	}
 	if t.sending != nil {
 		_ = t.conn.client.Conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
@@ -136,6 +141,9 @@ func (t *transfer2) run(e *upstream.Endpoint) (goesOn bool, failed *failure) {
 		if !t.conn.waits(false) {
 			t.begun = true // nobody is there to be told
 			return false, &failure{why: "the client has left"}
+		}
+		if failed != nil && failed.status == http.StatusRequestTimeout && t.extend() {
+			continue
 		}
 		if failed != nil {
 			return false, failed
@@ -176,8 +184,7 @@ func (t *transfer2) lost(e *upstream.Endpoint, err error) *failure {
 		}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		early := t.tryBy.Before(t.deadline)
-		return &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: early || !t.hurried(), cause: cause{timeout: early}}
+		return t.late(t.sending != nil && t.intake.waits.Load())
 	}
 	f := &failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true, cause: cause{reset: true}}
 	var ended *http2.Error
@@ -244,6 +251,11 @@ func (t *transfer2) reply(status int, fields []http2.Field, end bool) (goesOn bo
 
 func (t *transfer2) passBody(chunked, bodyless bool) *failure {
 	client, patience := t.conn.client, t.server.settings.Load().Silence
+	if !t.pipe.Waiting() {
+		if err := client.Flush(); err != nil { // the head is not kept until something follows
+			return &failure{why: "the client took no answer: " + err.Error()}
+		}
+	}
 	for {
 		p, end, err := t.pipe.Next(time.Now().Add(patience))
 		if err != nil {

@@ -128,7 +128,7 @@ func (x *call2) detach(reset bool) {
 // unload has the endpoint no longer be busy with the call. mu is held.
 func (x *call2) unload() {
 	if r := &x.relay; r.endpoint != nil {
-		r.endpoint.Load.End(time.Since(r.sentAt))
+		r.endpoint.Load.End(x.took(r.sentAt))
 		r.endpoint = nil
 	}
 }
@@ -164,6 +164,11 @@ func (x *call2) giveBack(n int) {
 func (x *call2) tooLate(s *http2.Stream) {
 	x.mu.Lock()
 	if x.over || x.relay.begun || x.relay.server != s {
+		x.mu.Unlock()
+		return
+	}
+	if x.lacks() { // without it the call can be sent to no other
+		x.relay.late.Reset(x.route.Retry.PerTry)
 		x.mu.Unlock()
 		return
 	}
@@ -220,6 +225,12 @@ func (x *call2) afresh(f *failure) {
 	})
 }
 
+// lacks says whether the server waits for more of the client's body, and has taken all that has come. mu is held.
+func (x *call2) lacks() bool {
+	r := &x.relay
+	return r.server != nil && !x.whole && !r.ended && r.came == r.given
+}
+
 // expire ends a call whose time is over.
 func (x *call2) expire() {
 	x.mu.Lock()
@@ -228,8 +239,14 @@ func (x *call2) expire() {
 		return
 	}
 	server := x.relay.server
-	x.detach(true)
 	failed := &failure{status: http.StatusGatewayTimeout, why: "the server did not answer in time", fault: server != nil && !x.hurried()}
+	switch {
+	case x.relay.begun:
+		x.tell(nil) // it has answered as long as there was time
+	case x.lacks():
+		failed = bodyLate()
+	}
+	x.detach(true)
 	x.tell(failed)
 	x.fail(failed)
 	x.mu.Unlock()
@@ -252,6 +269,7 @@ func (f fromClient) Data(s *http2.Stream, p []byte, end bool) {
 	defer x.mu.Unlock()
 	r := &x.relay
 	r.ended = r.ended || end
+	r.came += len(p)
 	x.mirror.add(p, end)
 	switch {
 	case r.server != nil:
@@ -412,6 +430,9 @@ func (f fromServer) Trailers(s *http2.Stream, fields []http2.Field) {
 	}
 	x.stream.SendHead(fields, true)
 	s.Conn().Touch(x.stream.Conn())
+	if x.grpc && x.expiring() && grpcCodeOf(fields) == grpcDeadlineExceeded {
+		x.tell(nil) // by its server's clock, which is ahead of expire
+	}
 	x.answered(fields)
 }
 

@@ -164,6 +164,13 @@ func (p *Pipe) Answer(deadline time.Time) (status int, fields []Field, end bool,
 	}
 }
 
+// Waiting says whether Next has something to return at once.
+func (p *Pipe) Waiting() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.body) > 0 || p.ended || p.err != nil
+}
+
 // Next waits for more of the body, which is valid until the next Next: what the other end may send grows with that. end says that it is the last.
 func (p *Pipe) Next(deadline time.Time) (b []byte, end bool, err error) {
 	p.mu.Lock()
