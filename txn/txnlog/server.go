@@ -28,6 +28,9 @@ type Server struct {
 	logs  atomic.Pointer[[]xa.Log] // all that it keeps, as last seen
 }
 
+// Is reports whether two are of the same connections: a server is known by those, however often it was probed.
+func (s *Server) Is(other *Server) bool { return s.DB == other.DB }
+
 // Learn sees which logs the server keeps: those of other data sources too, and of names that data sources had before; and what its clock says.
 func (s *Server) Learn(ctx context.Context) error {
 	asked := time.Now()
