@@ -245,8 +245,9 @@ func (s *Server) younger(ctx context.Context, than prepared) (bool, error) {
 	if !than.known {
 		return false, nil
 	}
+	age := than.age + time.Since(than.at).Seconds() // before it is asked: an answer that takes its time makes no server younger
 	up, err := s.uptime(ctx)
-	return up+clockSlack < than.age+time.Since(than.at).Seconds(), err
+	return up+clockSlack < age, err
 }
 
 // Ages tells for how long branches that are not committed have been marked, which is as long as they are prepared, but for an instant. Those that
