@@ -59,10 +59,10 @@ func (s *Server) Kill(ctx context.Context, conn uint32, sure func(on *sql.Conn) 
 
 // placed gives do a connection of recovery's that is thrown away then. For a moment, others have to have one too.
 func (s *Server) placed(ctx context.Context, conn uint32, do func(on *sql.Conn) error) error {
-	s.looks.once.Do(s.looks.init)
+	l := s.pictures()
 	select {
-	case s.looks.places <- struct{}{}:
-		defer func() { <-s.looks.places }()
+	case l.places <- struct{}{}:
+		defer func() { <-l.places }()
 	case <-ctx.Done():
 		return fmt.Errorf("look for connection %d: %w", conn, ctx.Err())
 	}
@@ -75,7 +75,7 @@ func (s *Server) placed(ctx context.Context, conn uint32, do func(on *sql.Conn) 
 }
 
 // places is for how many connections it is seen at the same time, by one picture, what they have. Each takes up one of recovery's, and all need some more: for pictures, and to
-// end what waits. A probe's server has places of its own for a while.
+// end what waits. A server that is probed anew has the same.
 const places = 8
 
 // Owner is what a connection of the number in a branch's name is to the branch.
@@ -122,7 +122,7 @@ func (s *Server) holdsMark(ctx context.Context, on *sql.Conn, x xa.XID) (Owner, 
 	if err := on.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&waiter); err != nil {
 		return NotSeen, fmt.Errorf("look who has %s: %w", x, err)
 	}
-	defer s.looks.waiting(waiter)()
+	defer s.pictures().waiting(waiter)()
 	waiting, giveUp := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	defer func() { giveUp(); <-ended }()

@@ -23,7 +23,7 @@ type Server struct {
 	// Others are the data source's other servers, as far as they are known: what is done by operators only asks them.
 	Others []*Server
 
-	looks looks
+	looks atomic.Pointer[looks]
 	clock atomic.Pointer[clock]
 	logs  atomic.Pointer[[]xa.Log] // all that it keeps, as last seen
 }
