@@ -112,7 +112,7 @@ func (m *Manager) has(ctx context.Context, v *view) error {
 		if err != nil {
 			return err
 		}
-		if v.there, err = v.server.Recent(ctx, m.cfg.Limits.Prepare+recentMargin+time.Since(v.asked)); err != nil {
+		if v.there, err = v.server.Recent(ctx, v.asked, m.cfg.Limits.Prepare+recentMargin); err != nil {
 			return err
 		}
 		if time.Since(v.asked) > oldest {

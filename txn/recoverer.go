@@ -292,9 +292,11 @@ func (r *Recoverer) ofHome(ctx context.Context, server *txnlog.Server, log xa.Lo
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			done, err := r.resolve(ctx, server, x, (*xa.Recovery).Begin)
-			r.leave(x)
-			found.add(done, err)
+			defer r.leave(x)
+			if now := r.cfg.Shards.Server(server.DataSource); now == nil || !now.Is(server) { // the next look is at the one that the data source has now
+				return
+			}
+			found.add(r.resolve(ctx, server, x, (*xa.Recovery).Begin))
 		})
 	}
 	wg.Wait()

@@ -40,16 +40,21 @@ var errNoLog = errors.New("no data source of this mesh has the transaction's log
 type start func(*xa.Recovery) xa.Move
 
 // finish works at one branch until it is finished, cannot be, or ctx ends. Of a branch that was not found its log is all there is of the name (Conn is 0): the rest is looked for.
+// Where the branch's log has come to another server meanwhile, it begins anew there: what was seen on the one before says nothing of it.
 func (r resolver) finish(ctx context.Context, server *txnlog.Server, x xa.XID, begin start) (Resolved, error) {
 	if server == nil {
 		return Resolved{XID: x}, fmt.Errorf("recover %s: no data source of this mesh has the branch's log", x)
 	}
 	work := &recovery{resolver: r, server: server, xid: x, pause: firstPause}
-	m := &work.machine
-	for move := begin(m); ; {
-		switch move {
+	for move := begin(&work.machine); ; {
+		switch m := &work.machine; move {
 		case xa.Done, xa.Raise:
 			return Resolved{XID: x, Committed: m.Committed(), Trouble: m.Trouble()}, nil
+		}
+		if at := r.shards.ByLog(x.Branch.Log); at != nil && !at.Is(work.server) {
+			work = &recovery{resolver: r, server: at, xid: x, pause: firstPause, last: work.last}
+			move = begin(&work.machine)
+			continue
 		}
 		if err := r.at.hit(ctx, "recover."+move.String(), "before"); err != nil {
 			return Resolved{XID: x}, err
@@ -64,7 +69,7 @@ func (r resolver) finish(ctx context.Context, server *txnlog.Server, x xa.XID, b
 		if ctx.Err() != nil {
 			return Resolved{XID: x}, fmt.Errorf("recover %s, at %s: %w", x, move, errors.Join(ctx.Err(), work.last))
 		}
-		move = m.Step(move, found)
+		move = work.machine.Step(move, found)
 	}
 }
 
@@ -238,15 +243,15 @@ func (w *recovery) finishBranch(ctx context.Context, at, home *txnlog.Server, co
 
 // verdict has the log say what is decided; if nothing is, that it is aborted: ours. Kept: it is for a client to decide.
 func (r resolver) verdict(ctx context.Context, g xa.GTRID, conn uint32) (found xa.Finding, ours bool, err error) {
-	home := r.shards.ByLog(g.Log)
-	if home == nil {
-		return xa.Away, false, errNoLog
-	}
-	fence := home.Fence
-	if r.operator {
-		fence = home.Reject
-	}
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		home := r.shards.ByLog(g.Log) // which may come to another server meanwhile
+		if home == nil {
+			return xa.Away, false, errNoLog
+		}
+		fence := home.Fence
+		if r.operator {
+			fence = home.Reject
+		}
 		found, err := home.Decision(ctx, g)
 		if found == xa.Undecided {
 			if found, err = fence(ctx, g, conn); found == xa.Fine {

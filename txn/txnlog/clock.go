@@ -47,5 +47,11 @@ func (s *Server) time() *clock {
 	return s.clock.Load()
 }
 
-// Follow has the server know what was known of the data source's clock by the one that it takes the place of.
-func (s *Server) Follow(before *Server) { s.clock.Store(before.time()) }
+// Follow has the server know what was known of the data source's clock by the one that it takes the place of; and share its pictures and places, which are few because its
+// connections are, if it has the same.
+func (s *Server) Follow(before *Server) {
+	s.clock.Store(before.time())
+	if s.Is(before) {
+		s.looks.Store(before.pictures())
+	}
+}

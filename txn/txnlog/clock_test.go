@@ -1,6 +1,7 @@
 package txnlog
 
 import (
+	"database/sql"
 	"testing"
 	"time"
 )
@@ -49,6 +50,21 @@ func TestClockIsFollowed(t *testing.T) {
 	for _, s := range []*Server{after, before} {
 		if forward := says(s, time.Hour); forward < time.Hour-time.Second {
 			t.Errorf("put forward by %v", forward)
+		}
+	}
+}
+
+// TestPlacesAreShared: a server that was probed anew has the places of the one before, which some are at yet; another server has its own.
+func TestPlacesAreShared(t *testing.T) {
+	before := &Server{DB: new(sql.DB)}
+	before.pictures().places <- struct{}{}
+	for _, c := range []struct {
+		after *Server
+		taken int
+	}{{&Server{DB: before.DB}, 1}, {&Server{DB: new(sql.DB)}, 0}} {
+		c.after.Follow(before)
+		if n := len(c.after.pictures().places); n != c.taken {
+			t.Errorf("%d places are taken, want %d", n, c.taken)
 		}
 	}
 }

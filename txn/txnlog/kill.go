@@ -59,10 +59,10 @@ func (s *Server) Kill(ctx context.Context, conn uint32, sure func(on *sql.Conn) 
 
 // placed gives do a connection of recovery's that is thrown away then. For a moment, others have to have one too.
 func (s *Server) placed(ctx context.Context, conn uint32, do func(on *sql.Conn) error) error {
-	s.looks.once.Do(s.looks.init)
+	l := s.pictures()
 	select {
-	case s.looks.places <- struct{}{}:
-		defer func() { <-s.looks.places }()
+	case l.places <- struct{}{}:
+		defer func() { <-l.places }()
 	case <-ctx.Done():
 		return fmt.Errorf("look for connection %d: %w", conn, ctx.Err())
 	}
@@ -75,7 +75,7 @@ func (s *Server) placed(ctx context.Context, conn uint32, do func(on *sql.Conn) 
 }
 
 // places is for how many connections it is seen at the same time, by one picture, what they have. Each takes up one of recovery's, and all need some more: for pictures, and to
-// end what waits. A probe's server has places of its own for a while.
+// end what waits. A server that is probed anew has the same.
 const places = 8
 
 // Owner is what a connection of the number in a branch's name is to the branch.
@@ -122,7 +122,7 @@ func (s *Server) holdsMark(ctx context.Context, on *sql.Conn, x xa.XID) (Owner, 
 	if err := on.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&waiter); err != nil {
 		return NotSeen, fmt.Errorf("look who has %s: %w", x, err)
 	}
-	defer s.looks.waiting(waiter)()
+	defer s.pictures().waiting(waiter)()
 	waiting, giveUp := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	defer func() { giveUp(); <-ended }()
@@ -182,6 +182,9 @@ func (pic *scene) owner(waiter, conn uint32) Owner {
 // was age old at a moment, or some time before. Home writes nothing before it decides, so that there is only its age to know it by: a server that may have been started since
 // ends nobody, and a transaction that was begun on the same connection up to a second after the branch's mark is not told from it. One of another account is not home's.
 func (s *Server) KillHome(ctx context.Context, conn uint32, age time.Duration, at time.Time) error {
+	if conn == 0 { // it has none, as of what clients have prepared
+		return nil
+	}
 	old := func(pic *scene) bool { // ages are full seconds, or up to one more
 		since, has := pic.since[conn]
 		return has && since >= (age+pic.asked.Sub(at)).Seconds()

@@ -16,7 +16,6 @@ import (
 // 0.1 s: so who looks often sees old ones, and makes everybody else see them. Lookers of a process share a picture, those of
 // several wait for each other by a lock of the server, and one in which the looker's own transaction is missing is none.
 type looks struct {
-	once sync.Once
 	turn chan struct{} // held by who looks
 	mu   sync.Mutex    // guards what follows
 	last *scene
@@ -25,8 +24,13 @@ type looks struct {
 	places chan struct{} // see placed
 }
 
-func (l *looks) init() {
-	l.turn, l.places, l.wait = make(chan struct{}, 1), make(chan struct{}, places), map[uint32]bool{}
+// pictures are those of the server's connections, however often it was probed.
+func (s *Server) pictures() *looks {
+	if l := s.looks.Load(); l != nil {
+		return l
+	}
+	s.looks.CompareAndSwap(nil, &looks{turn: make(chan struct{}, 1), places: make(chan struct{}, places), wait: map[uint32]bool{}})
+	return s.looks.Load()
 }
 
 // waiting has pictures show whom a connection waits for, until over is called.
@@ -80,8 +84,7 @@ func (s *Server) picture(ctx context.Context) (*scene, error) {
 
 // pictureIf is the last picture that anybody in this process has had, if it is enough, or a new one.
 func (s *Server) pictureIf(ctx context.Context, enough func(*scene) bool) (*scene, error) {
-	l := &s.looks
-	l.once.Do(l.init)
+	l := s.pictures()
 	if pic := l.seen(enough); pic != nil {
 		return pic, nil
 	}
@@ -176,7 +179,7 @@ func (s *Server) look1(ctx context.Context, conn *sql.Conn, pause time.Duration)
 	pic.asked = time.Now()
 	trxs, err := pic.transactions(ctx, tx)
 	if err == nil && !s.Detaches {
-		err = pic.waits(ctx, tx, trxs, s.looks.waiters())
+		err = pic.waits(ctx, tx, trxs, s.pictures().waiters())
 	}
 	if err != nil {
 		return nil, false, err

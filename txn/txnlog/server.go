@@ -23,10 +23,13 @@ type Server struct {
 	// Others are the data source's other servers, as far as they are known: what is done by operators only asks them.
 	Others []*Server
 
-	looks looks
+	looks atomic.Pointer[looks]
 	clock atomic.Pointer[clock]
 	logs  atomic.Pointer[[]xa.Log] // all that it keeps, as last seen
 }
+
+// Is reports whether two are of the same connections: a server is known by those, however often it was probed.
+func (s *Server) Is(other *Server) bool { return s.DB == other.DB }
 
 // Learn sees which logs the server keeps: those of other data sources too, and of names that data sources had before; and what its clock says.
 func (s *Server) Learn(ctx context.Context) error {
@@ -242,8 +245,9 @@ func (s *Server) younger(ctx context.Context, than prepared) (bool, error) {
 	if !than.known {
 		return false, nil
 	}
+	age := than.age + time.Since(than.at).Seconds() // before it is asked: an answer that takes its time makes no server younger
 	up, err := s.uptime(ctx)
-	return up+clockSlack < than.age+time.Since(than.at).Seconds(), err
+	return up+clockSlack < age, err
 }
 
 // Ages tells for how long branches that are not committed have been marked, which is as long as they are prepared, but for an instant. Those that

@@ -19,6 +19,7 @@ type Strays struct {
 	foreign int             // the most
 	were    map[xa.XID]bool // branches that no connection had, in any look
 	ended   int             // of those, the ones that were not among them in the last look
+	aged    int             // the most that were taken for a connection's by ages alone
 }
 
 // Look counts what was there in each look so far, and that no branch of Heddle's explains: zombies, which only a restart of the server ends, once there were enough looks, or
@@ -43,20 +44,22 @@ func (z *Strays) Look(ctx context.Context, s *Server) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	detached, err := s.detached(ctx, pic, both(before, behind))
+	listed := both(before, behind)
+	detached, err := s.detached(ctx, pic, listed)
 	if err != nil {
 		return 0, err
 	}
-	z.see(loose, detached, foreign)
+	z.see(loose, detached, foreign, len(listed)-len(detached))
 	return z.left, nil
 }
 
-// Doubtful is how many of those that Look counts may be none, at the most: what strangers have prepared, of which it is not known whether it has a connection, and branches of which
-// some were being finished in each look, as while recovery has many to finish.
-func (z *Strays) Doubtful() int { return z.foreign + z.ended }
+// Doubtful is how many of those that Look counts may be none, at the most: what strangers have prepared, of which it is not known whether it has a connection; branches whose number is that of a
+// connection in a transaction as old as they, which may be another's; and branches of which some were being finished in each look, as while recovery has many to finish.
+func (z *Strays) Doubtful() int { return z.foreign + z.ended + z.aged }
 
-// see takes a look's transactions that no connection has, the branches that explain as many of them, and how many strangers have prepared.
-func (z *Strays) see(loose map[string]bool, detached []xa.XID, foreign int) {
+// see takes a look's transactions that no connection has, the branches that explain as many of them, how many strangers have prepared, and how many branches seem to be a
+// connection's.
+func (z *Strays) see(loose map[string]bool, detached []xa.XID, foreign, aged int) {
 	if z.looks == 0 {
 		z.loose, z.were = loose, map[xa.XID]bool{}
 	}
@@ -74,6 +77,7 @@ func (z *Strays) see(loose map[string]bool, detached []xa.XID, foreign int) {
 		z.left = left
 	}
 	z.looks, z.foreign = z.looks+1, max(z.foreign, foreign)
+	z.aged = max(z.aged, aged)
 }
 
 // both are the branches that are in two lists.
@@ -138,7 +142,7 @@ func (s *Server) detached(ctx context.Context, pic *scene, listed []xa.XID) ([]x
 		return nil, err
 	}
 	since := time.Since(pic.asked)
-	return slices.DeleteFunc(listed, func(x xa.XID) bool {
+	return slices.DeleteFunc(slices.Clone(listed), func(x xa.XID) bool {
 		age, known := ages[x.GTRID]
 		return known && pic.wrote[x.Branch.Conn] && pic.since[x.Branch.Conn]+clockSlack >= (age-since).Seconds()
 	}), nil

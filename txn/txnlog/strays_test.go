@@ -10,6 +10,7 @@ import (
 func TestStrays(t *testing.T) {
 	type look struct {
 		loose, detached string
+		aged            int
 	}
 	for _, c := range []struct {
 		name  string
@@ -17,14 +18,15 @@ func TestStrays(t *testing.T) {
 		left  int
 		sure  bool
 	}{
-		{"a zombie", []look{{"z", ""}, {"z", ""}, {"z", ""}}, 1, true},
-		{"a zombie beside one that is prepared", []look{{"za", "a"}, {"za", "a"}, {"za", "a"}}, 1, true},
-		{"a zombie beside others that are finished", []look{{"zab", "ab"}, {"zbc", "bc"}, {"zc", ""}}, 0, false}, // the next sweep sees it
-		{"a zombie beside one that is finished", []look{{"za", "a"}, {"z", ""}, {"z", ""}}, 1, false},
-		{"one that is in neither list at the end", []look{{"a", "a"}, {"a", "a"}, {"a", ""}}, 0, false},
-		{"one that is in neither list at first", []look{{"a", ""}, {"a", "a"}, {"a", "a"}}, 0, false},
-		{"one after the other in neither list", []look{{"a", ""}, {"b", ""}, {"c", ""}}, 0, false},
-		{"many, of which one is in neither list in each look", []look{{"abcd", "bcd"}, {"bcd", "cd"}, {"cd", "d"}}, 1, false},
+		{"a zombie", []look{{"z", "", 0}, {"z", "", 0}, {"z", "", 0}}, 1, true},
+		{"a zombie beside one that is prepared", []look{{"za", "a", 0}, {"za", "a", 0}, {"za", "a", 0}}, 1, true},
+		{"a zombie beside others that are finished", []look{{"zab", "ab", 0}, {"zbc", "bc", 0}, {"zc", "", 0}}, 0, false}, // the next sweep sees it
+		{"a zombie beside one that is finished", []look{{"za", "a", 0}, {"z", "", 0}, {"z", "", 0}}, 1, false},
+		{"one that is in neither list at the end", []look{{"a", "a", 0}, {"a", "a", 0}, {"a", "", 0}}, 0, false},
+		{"one that is in neither list at first", []look{{"a", "", 0}, {"a", "a", 0}, {"a", "a", 0}}, 0, false},
+		{"one after the other in neither list", []look{{"a", "", 0}, {"b", "", 0}, {"c", "", 0}}, 0, false},
+		{"many, of which one is in neither list in each look", []look{{"abcd", "bcd", 0}, {"bcd", "cd", 0}, {"cd", "d", 0}}, 1, false},
+		{"one whose number is that of a stranger as old as it", []look{{"a", "", 1}, {"a", "", 1}, {"a", "", 1}}, 1, false},
 	} {
 		var z Strays
 		for _, l := range c.looks {
@@ -35,7 +37,7 @@ func TestStrays(t *testing.T) {
 			for _, branch := range l.detached {
 				detached = append(detached, xa.XID{GTRID: xa.GTRID{Seq: uint64(branch)}})
 			}
-			z.see(loose, detached, 0)
+			z.see(loose, detached, 0, l.aged)
 		}
 		if sure := z.left > z.Doubtful(); z.left != c.left || sure != c.sure {
 			t.Errorf("%s: %d, and it is sure: %v, want %d, %v", c.name, z.left, sure, c.left, c.sure)

@@ -13,19 +13,21 @@ import (
 // Readers that must see no half of a transaction ask which branches a server has that their snapshot may lack (Prepared, Recent),
 // and, in the snapshot, which of them it shows (Shown).
 
-// Recent lists this data source's marks of the last while, as anybody sees them who looks now. Where the server's clock was put forward of late, those
-// from before it look older than they are, and are among it.
-func (s *Server) Recent(ctx context.Context, within time.Duration) (map[xa.GTRID]bool, error) {
-	out, forward, err := s.recent(ctx, within)
-	if err == nil && forward > unnoticed {
-		out, _, err = s.recent(ctx, within+forward)
+// Recent lists this data source's marks since a moment, and from some time before it, as anybody sees them who looks now. Where the server's clock was put forward of late, those
+// from before it look older than they are, and are among it. The server comes to a question late that has to wait for a connection, or on its way: then it is asked again, from as much earlier.
+func (s *Server) Recent(ctx context.Context, since time.Time, before time.Duration) (map[xa.GTRID]bool, error) {
+	for more := time.Duration(0); ; {
+		out, forward, err := s.recent(ctx, before+time.Since(since)+more)
+		if err != nil || forward <= unnoticed+more {
+			return out, err
+		}
+		more = forward
 	}
-	return out, err
 }
 
-const unnoticed = time.Second // by which a clock may be put forward; within has room for it
+const unnoticed = time.Second // by which a clock may be put forward, or a server come late to a question; before has room for it
 
-// recent reports also how far the server's clock was put forward.
+// recent reports also how far the server's clock was put forward, and that by no less than the answer took.
 func (s *Server) recent(ctx context.Context, within time.Duration) (out map[xa.GTRID]bool, forward time.Duration, err error) {
 	asked := time.Now()
 	rows, err := s.DB.QueryContext(ctx, "SELECT '', "+serverNow+" UNION ALL SELECT gtrid, 0 FROM "+Schema+".txn_mark WHERE at > NOW(3) - INTERVAL ? MICROSECOND AND branch = ?",
