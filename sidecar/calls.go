@@ -180,10 +180,11 @@ func startCalls(c *config.Config, now func() *callRoutes, registry store.Store, 
 }
 
 func rpcSettings(c *config.Config, tickets *secure.Tickets) (rpc.Settings, error) {
+	told, _ := logFields(c)
 	s := rpc.Settings{
 		Zone:           c.Instance.Zone,
 		MaxConnections: c.RPC.MaxConnections, HeadSize: int(c.RPC.HeadSize), FrameSize: int(c.RPC.FrameSize),
-		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout, Colour: strings.ToLower(c.RPC.Colour), Tell: lowered(c.RPC.LogFields),
+		IdleTimeout: c.RPC.IdleTimeout, HeadTimeout: c.RPC.HeadTimeout, Silence: c.RPC.SilenceTimeout, Colour: strings.ToLower(c.RPC.Colour), Tell: told,
 	}
 	for address, names := range c.RPC.Protocols {
 		if s.Protocols == nil {
@@ -209,13 +210,17 @@ func (s *calls) settings(c *config.Config) (rpc.Settings, error) {
 	return rpcSettings(c, s.tickets)
 }
 
-// lowered are names as calls are asked for them.
-func lowered(names []string) []string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = strings.ToLower(name)
+// logFields are what a call's line has beside, and what it is to have not, as calls are asked for them.
+func logFields(c *config.Config) (told, without []string) {
+	for _, name := range c.RPC.LogFields {
+		name = strings.ToLower(name)
+		if left, ok := strings.CutPrefix(name, "-"); ok {
+			without = append(without, left)
+		} else {
+			told = append(told, name)
+		}
 	}
-	return out
+	return told, without
 }
 
 // watch has calls be logged as the configuration says.
@@ -224,7 +229,8 @@ func (s *calls) watch(c *config.Config) {
 	case "none":
 		s.observer.Log(nil, false)
 	default:
-		s.observer.Log(s.log, c.RPC.Log == "all")
+		_, without := logFields(c)
+		s.observer.Log(s.log, c.RPC.Log == "all", without...)
 	}
 }
 

@@ -91,12 +91,21 @@ func (k *checker) rpc() {
 // rpcLogFields checks what is logged of calls.
 func (k *checker) rpcLogFields() {
 	for _, name := range k.c.RPC.LogFields {
+		if left, ok := strings.CutPrefix(name, "-"); ok {
+			if !slices.Contains(spared, strings.ToLower(left)) {
+				k.fail("rpc.log_fields", "%q: left out can be %s", name, strings.Join(spared, ", "))
+			}
+			continue
+		}
 		kind, field, named := strings.Cut(name, ":")
 		if !(kind == "header" && field != "") && (named || !slices.Contains([]string{"trace", "protocol", "colour", "query"}, kind)) {
 			k.fail("rpc.log_fields", "%q is none of trace, protocol, colour, query and header:NAME", name)
 		}
 	}
 }
+
+// spared are the fields of a call's line that it may be without: all but its status, and what was wrong.
+var spared = []string{"method", "host", "path", "took", "client", "route", "cluster", "endpoint", "retries", "identity", "code"}
 
 // spoken are fields of calls that say something to either end.
 var spoken = []string{"authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive", "te", "traceparent", "trailer", "transfer-encoding", "upgrade",

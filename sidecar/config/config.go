@@ -170,7 +170,7 @@ type RPC struct {
 	HeadTimeout    time.Duration
 	SilenceTimeout time.Duration
 	Log            string   // "none", "failed" or "all"
-	LogFields      []string // what is logged of a call beside: trace, protocol, colour, query, header:NAME
+	LogFields      []string // what is logged of a call beside: trace, protocol, colour, query, header:NAME; what is not: -client
 	Registration   bool     // of servers, over HTTP at admin.address
 	Colour         string   // the field by which calls tell theirs; "": they have none
 	TieStatements  string   // to calls: "none", "trace" or "all"

@@ -295,7 +295,7 @@ var table = []section{
 			Doc: "Which calls are logged: those that Heddle itself could not have answered by a server are failed.",
 			at:  func(c *Config) any { return &c.RPC.Log }},
 		{Name: "rpc.log_fields", Kind: Text, List: true, Reload: true, Example: "trace",
-			Doc: "What is logged of a call beside: trace (its id), protocol, colour, query, header:NAME (a field of its head, or a key of its metadata). Queries and fields may have what nobody should read in a log.",
+			Doc: "What is logged of a call beside: trace (its id), protocol, colour, query, header:NAME (a field of its head, or a key of its metadata); or with - in front of it what is not: method, host, path, took, client, route, cluster, endpoint, retries, identity, code. Queries and fields may have what nobody should read in a log.",
 			at:  func(c *Config) any { return &c.RPC.LogFields }},
 		{Name: "rpc.registration", Kind: Bool, Default: "false", Reload: true,
 			Doc: "Let servers on the same machine register themselves in etcd by PUT /mesh/clusters/CLUSTER/endpoints/HOST:PORT at admin.address, for clusters that discover by registry.",

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -32,8 +33,9 @@ type Calls struct {
 }
 
 type callLog struct {
-	to  *zap.Logger
-	all bool // not only those that failed
+	to      *zap.Logger
+	all     bool     // not only those that failed
+	without []string // names of fields
 }
 
 func newCalls() *Calls {
@@ -83,13 +85,13 @@ func (c *Calls) all() []prometheus.Collector {
 	return []prometheus.Collector{c.calls, c.upstream, c.spent, c.seconds, c.retries, c.connections, c.handshakes, c.faults, c.barred, c.grpc, c.injected, c.mirrored, c.hedged, c.shed}
 }
 
-// Log has calls be logged: all, or those that failed by Heddle's own words. nil: none.
-func (c *Calls) Log(to *zap.Logger, all bool) {
+// Log has calls be logged: all, or those that failed by Heddle's own words, without fields of these names. nil: none.
+func (c *Calls) Log(to *zap.Logger, all bool, without ...string) {
 	if to == nil {
 		c.log.Store(nil)
 		return
 	}
-	c.log.Store(&callLog{to, all})
+	c.log.Store(&callLog{to, all, without})
 }
 
 // Call implements rpc.Observer.
@@ -123,10 +125,13 @@ func (c *Calls) Call(d *rpc.Done) {
 		c.retries.Add(float64(d.Retries))
 	}
 	c.taps.call(d)
-	l := c.log.Load()
-	if l == nil || d.Why == "" && !l.all {
-		return
+	if l := c.log.Load(); l != nil && (d.Why != "" || l.all) {
+		l.to.Info("call", l.fields(d)...)
 	}
+}
+
+// fields are a call's line.
+func (l *callLog) fields(d *rpc.Done) []zap.Field {
 	fields := []zap.Field{
 		zap.String("method", d.Method), zap.String("host", d.Host), zap.String("path", d.Path), zap.Int("status", d.Status),
 		zap.Duration("took", d.Took.Round(time.Microsecond)), zap.String("client", d.Client), zap.String("route", d.Route),
@@ -141,10 +146,13 @@ func (c *Calls) Call(d *rpc.Done) {
 	if d.Why != "" {
 		fields = append(fields, zap.String("why", d.Why))
 	}
+	if len(l.without) > 0 {
+		fields = slices.DeleteFunc(fields, func(f zap.Field) bool { return slices.Contains(l.without, f.Key) })
+	}
 	for _, t := range d.Told {
 		fields = append(fields, zap.String(t.Name, t.Value))
 	}
-	l.to.Info("call", fields...)
+	return fields
 }
 
 // Mirrored implements rpc.Observer.

@@ -262,7 +262,7 @@ func TestInstanceOnThisMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := start(t, routes(server(t, says("a"))), "rpc.log_fields", "trace,header:x-tenant", "log.level", "warn")
+	m := start(t, routes(server(t, says("a"))), "rpc.log_fields", "trace,header:x-tenant,-Client,-path", "log.level", "warn")
 	command := func(args ...string) string {
 		t.Helper()
 		out, err := exec.CommandContext(t.Context(), binary, append(append([]string{"instance"}, args...), "--admin-address", m.admin)...).CombinedOutput()
@@ -271,7 +271,7 @@ func TestInstanceOnThisMachine(t *testing.T) {
 		}
 		return string(out)
 	}
-	if out := command("config", "--changed"); !strings.Contains(out, "rpc.log_fields") || !strings.Contains(out, "trace,header:x-tenant") || strings.Contains(out, "rpc.silence_timeout") {
+	if out := command("config", "--changed"); !strings.Contains(out, "rpc.log_fields") || !strings.Contains(out, "trace,header:x-tenant,-Client,-path") || strings.Contains(out, "rpc.silence_timeout") {
 		t.Errorf("what is not as by default:\n%s", out)
 	}
 	ask := func(tenant string) {
@@ -298,6 +298,11 @@ func TestInstanceOnThisMachine(t *testing.T) {
 	eventually(t, "the call is logged", func() bool {
 		return strings.Contains(m.Log(), `"header:x-tenant": "loud"`) && strings.Contains(m.Log(), `"trace": "0af7651916cd43dd8448eb211c80319c"`)
 	})
+	for line := range strings.Lines(m.Log()) {
+		if strings.Contains(line, "header:x-tenant") && (strings.Contains(line, `"client"`) || strings.Contains(line, `"path"`) || !strings.Contains(line, `"method": "GET"`)) {
+			t.Errorf("the call's line has not just what it is to have: %s", line)
+		}
+	}
 	if strings.Contains(m.Log(), "quiet") {
 		t.Error("a call is logged below the level")
 	}
