@@ -222,6 +222,12 @@ rule-changes: build ## Change rules CHANGES (500) times while two instances are 
 	@scripts/need server
 	HEDDLE_RULE_CHANGES=$(CHANGES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestManyChanges$$' ./tests/mesh
 
+.PHONY: large-rules
+large-rules: build ## Time what validates 10,000 tables (the parser and the command), what applies them, and a rollback of small rules on three instances.
+	@scripts/need server
+	go test ./router/rule -run '^$$' -bench 'Validate10000Tables'
+	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -v -run '^Test(TenThousandTables|RollbackLatency)$$' ./tests/mesh
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s); bin/fuzz.tsv adds up, `scripts/fuzz sum` shows it.
 	scripts/fuzz $(FUZZTIME)
