@@ -145,6 +145,13 @@ switches: build ## Move a primary SWITCHES (20) times under sysbench and other l
 	@scripts/need server load
 	HEDDLE_SWITCHES=$(SWITCHES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^Test(PlannedSwitches|SwitchFails|PrimaryKilledInSwitch|InstanceDiesInSwitch|SuccessorDiesInSwitch)$$' ./tests/replicas
 
+N ?= 20
+# Over MySQL: make failovers HEDDLE_TEST_SERVER="$(scripts/mysql)/mysqld".
+.PHONY: failovers
+failovers: build ## Kill a primary under load, promote another, N (20) times: how long until the first write is told.
+	@scripts/need server
+	HEDDLE_FAILOVERS=$(N) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestFailovers$$' ./tests/replicas
+
 .PHONY: xa-mysql
 xa-mysql: ## Let distributed transactions die everywhere over MySQL's servers, and recover them (65 MB to fetch).
 	go build -tags failpoints -o bin/heddle-failpoints ./cmd/heddle
@@ -214,6 +221,12 @@ rule-changes: CHANGES ?= 500
 rule-changes: build ## Change rules CHANGES (500) times while two instances are under load: no statement fails.
 	@scripts/need server
 	HEDDLE_RULE_CHANGES=$(CHANGES) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestManyChanges$$' ./tests/mesh
+
+.PHONY: large-rules
+large-rules: build ## Time what validates 10,000 tables (the parser and the command), what applies them, and a rollback of small rules on three instances.
+	@scripts/need server
+	go test ./router/rule -run '^$$' -bench 'Validate10000Tables'
+	HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -count=1 -v -run '^Test(TenThousandTables|RollbackLatency)$$' ./tests/mesh
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s); bin/fuzz.tsv adds up, `scripts/fuzz sum` shows it.

@@ -5,9 +5,12 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/heddle-mesh/heddle/internal/cputime"
 )
 
 // manyTables is a document of n tables over four shards.
@@ -41,13 +44,36 @@ func TestTablesShareSlots(t *testing.T) {
 	}
 }
 
-func BenchmarkParse10000Tables(b *testing.B) {
+// validate is what is done with a document before it is put into force.
+func validate(tb testing.TB, text []byte) {
+	tb.Helper()
+	doc, problems := Parse(text)
+	if err := problems.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := doc.Resolve(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func BenchmarkValidate10000Tables(b *testing.B) {
 	text := manyTables(10_000)
 	b.ReportAllocs()
+	before := cputime.Used(b)
 	for b.Loop() {
-		if _, problems := Parse(text); len(problems) > 0 {
-			b.Fatal(problems)
-		}
+		validate(b, text)
+	}
+	b.ReportMetric(float64((cputime.Used(b)-before).Milliseconds())/float64(b.N), "cpu-ms/op")
+}
+
+// TestManyTablesInTime: 10,000 tables are validated in less than a second of processor time.
+func TestManyTablesInTime(t *testing.T) {
+	const bound = cputime.Slower * time.Second
+	text := manyTables(10_000)
+	took := cputime.Least(t, bound, func() { validate(t, text) })
+	t.Logf("%d bytes in %v", len(text), took)
+	if took >= bound {
+		t.Errorf("10,000 tables take %v of processor time, want less than %v", took, bound)
 	}
 }
 

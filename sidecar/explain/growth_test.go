@@ -3,10 +3,10 @@ package explain
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/heddle-mesh/heddle/internal/cputime"
 	"github.com/heddle-mesh/heddle/internal/sqlerr"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/router/rule"
@@ -111,30 +111,21 @@ func planOnce(t testing.TB, in Input, sql string) (took time.Duration, err error
 	if err != nil {
 		t.Fatal(err)
 	}
-	began := used(t)
+	began := cputime.Used(t)
 	stmt, err := parser.Parse(sql, e.mode)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range rounds {
 		_, err := e.once(t.Context(), stmt)
-		took += used(t) - began
+		took += cputime.Used(t) - began
 		if err == nil || !e.learn(err) {
 			return took, err
 		}
-		began = used(t)
+		began = cputime.Used(t)
 	}
 	t.Fatal("planning asks without end")
 	return 0, nil
-}
-
-// used is the process's CPU time.
-func used(t testing.TB) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // Planning takes a time that grows like the statement: 8 times the length may take up to 36 times as long on a busy
@@ -185,7 +176,7 @@ var long = []struct{ name, sql string }{
 }
 
 // longTime is what planning a long statement may take, of CPU.
-const longTime = slower * 400 * time.Millisecond
+const longTime = cputime.Slower * 400 * time.Millisecond
 
 // A long statement is planned within some tens of milliseconds of CPU; the bound is for a machine on which others work, and
 // for the race detector. bench/README.md has what it takes alone.

@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/heddle-mesh/heddle/internal/cputime"
 	"github.com/heddle-mesh/heddle/parser"
 	"github.com/heddle-mesh/heddle/proxy/digest"
 	"github.com/heddle-mesh/heddle/txn/xa"
@@ -46,24 +46,34 @@ func TestMeterDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestMeterTakesLittle holds metrics and digests at 0.3 µs of processor time a statement.
+func TestMeterTakesLittle(t *testing.T) {
+	const statements = 100_000
+	bound := 300 * time.Nanosecond
+	if cputime.Slower > 1 { // the race detector weighs most on atomic operations, of which this is made
+		bound = cputime.Slower * time.Microsecond
+	}
+	m, x := metered(t)
+	took := cputime.Least(t, statements*bound, func() {
+		for range statements {
+			statement(m, x)
+		}
+	}) / statements
+	t.Logf("%v a statement", took)
+	if took >= bound {
+		t.Errorf("a statement takes %v of processor time, want less than %v", took, bound)
+	}
+}
+
 // BenchmarkMeter is all that metrics and digests do for a statement. The processor's time tells it on a machine that is not quiet too.
 func BenchmarkMeter(b *testing.B) {
 	m, x := metered(b)
 	b.ReportAllocs()
-	before := processorTime(b)
+	before := cputime.Used(b)
 	for b.Loop() {
 		statement(m, x)
 	}
-	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
-}
-
-// processorTime is what the process has used.
-func processorTime(tb testing.TB) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	b.ReportMetric(float64(cputime.Used(b)-before)/float64(b.N), "cpu-ns/op")
 }
 
 func lines(t *testing.T, path string) (out []map[string]any) {

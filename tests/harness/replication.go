@@ -144,7 +144,12 @@ func (r *Replicated) on(ctx context.Context, server int, do func(*sql.Conn) erro
 
 // Follow makes a server a replica of another, read-only.
 func (r *Replicated) Follow(ctx context.Context, server, primary int) error {
-	host, port, err := net.SplitHostPort(r.Servers[primary].Addr())
+	return r.FollowAt(ctx, server, r.Servers[primary].Addr())
+}
+
+// FollowAt makes a server a replica of the one that it reaches at addr, read-only.
+func (r *Replicated) FollowAt(ctx context.Context, server int, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return err
 	}

@@ -173,7 +173,7 @@ func TestCanary(t *testing.T) {
 }
 
 // TestRollbackLatency measures how long it takes from the moving of the pointer until all of three instances have published that
-// they run it; adoptWithin filleds it.
+// they run it; adoptWithin bounds each.
 func TestRollbackLatency(t *testing.T) {
 	l := newLab(t, env.Etcd.Endpoint())
 	names := []string{"a", "b", "c"}

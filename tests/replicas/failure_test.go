@@ -33,9 +33,14 @@ func start(t *testing.T, h *harness.Heddle, workers int, step func(ctx context.C
 // startPaced is start with a pause between two statements of a worker.
 func startPaced(t *testing.T, h *harness.Heddle, workers int, pause time.Duration, step func(ctx context.Context, db *sql.DB, n int) error) *load {
 	t.Helper()
+	return startAs(t, h, "root", workers, pause, step)
+}
+
+func startAs(t *testing.T, h *harness.Heddle, user string, workers int, pause time.Duration, step func(ctx context.Context, db *sql.DB, n int) error) *load {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	l := &load{stop: cancel}
-	db := h.Open(t, "root", "", "shop")
+	db := h.Open(t, user, "", "shop")
 	db.SetMaxIdleConns(workers)
 	for w := range workers {
 		l.wait.Go(func() {

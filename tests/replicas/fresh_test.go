@@ -3,6 +3,7 @@ package replicas
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -61,38 +62,50 @@ func pairs(t *testing.T, h *harness.Heddle, workers, each int, hint string) (sta
 }
 
 func pair(ctx context.Context, writer, reader *sql.Conn, id, n int, hint string, late *atomic.Int64) error {
-	var err error
-	if n%3 == 0 { // in a transaction, whose COMMIT tells
-		var tx *sql.Tx
-		if tx, err = writer.BeginTx(ctx, nil); err == nil {
-			_, err = tx.ExecContext(ctx, "REPLACE INTO notes VALUES (?, ?)", id, n)
-			if err == nil {
-				err = tx.Commit()
-			}
-		}
-	} else {
-		_, err = writer.ExecContext(ctx, "REPLACE INTO notes VALUES (?, ?)", id, n)
+	if err := put(ctx, writer, id, n); err != nil {
+		return err
 	}
+	got, err := get(ctx, reader, id, n, hint)
+	if err == nil && got != n {
+		late.Add(1)
+	}
+	return err
+}
+
+// put writes n at id, now and then in a transaction, whose COMMIT tells.
+func put(ctx context.Context, on interface {
+	BeginTx(context.Context, *sql.TxOptions) (*sql.Tx, error)
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+}, id, n int) error {
+	const text = "REPLACE INTO notes VALUES (?, ?)"
+	if n%3 != 0 {
+		_, err := on.ExecContext(ctx, text, id, n)
+		return err
+	}
+	tx, err := on.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	query := hint + "SELECT n FROM notes WHERE id = ?"
+	if _, err := tx.ExecContext(ctx, text, id, n); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// get reads what is at id, from all shards if n is even; 0: nothing.
+func get(ctx context.Context, on interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}, id, n int, hint string) (int, error) {
+	query, args := hint+"SELECT n FROM notes WHERE id = ?", []any{id}
 	if n%2 == 0 {
-		query = hint + "SELECT MAX(n) FROM notes WHERE id BETWEEN ? AND ?"
+		query, args = hint+"SELECT MAX(n) FROM notes WHERE id BETWEEN ? AND ?", []any{id, id}
 	}
 	var got sql.NullInt64
-	if n%2 == 0 {
-		err = reader.QueryRowContext(ctx, query, id, id).Scan(&got)
-	} else {
-		err = reader.QueryRowContext(ctx, query, id).Scan(&got)
+	err := on.QueryRowContext(ctx, query, args...).Scan(&got)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
 	}
-	if err != nil && err != sql.ErrNoRows {
-		return err
-	}
-	if int(got.Int64) != n {
-		late.Add(1)
-	}
-	return nil
+	return int(got.Int64), err
 }
 
 // TestReadYourWrites: replicas that are late, stop and go on show no user less than he wrote. Where a hint asks for a replica

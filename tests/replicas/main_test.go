@@ -60,11 +60,16 @@ func caughtUp(t *testing.T, c *harness.Replicated, server, primary int) {
 // serve starts a heddle over clusters, named ds_0 and so on; splitting is the section's text.
 func serve(t *testing.T, splitting string, all ...*harness.Replicated) *harness.Heddle {
 	t.Helper()
-	return env.Heddle(t, harness.HeddleOptions{
+	return env.Heddle(t, options(splitting, all...))
+}
+
+// options are what serve starts.
+func options(splitting string, all ...*harness.Replicated) harness.HeddleOptions {
+	return harness.HeddleOptions{
 		Rules: []string{rules(splitting, all...)},
 		Users: "users: {root: {}, other: {}, dba: {admin: true}}",
 		Set:   map[string]string{"pool.connect_timeout": "2s"},
-	})
+	}
 }
 
 // one is a single connection.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,29 +20,40 @@ import (
 type acknowledged struct {
 	mu   sync.Mutex
 	ids  map[int]bool
-	last time.Time
-	// afterwards is the first that began after a moment.
-	moment, afterwards time.Time
+	lost map[int]time.Time // whose INSERT was not; when it began
+	at   []time.Time       // when they were, in order
 }
 
 func (a *acknowledged) write(ctx context.Context, db *sql.DB, n int) error {
+	began := time.Now()
 	_, err := db.ExecContext(ctx, "INSERT INTO notes VALUES (?, ?)", n+10, n)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err == nil {
-		a.ids[n+10] = true
-		a.last = time.Now()
-		if !a.moment.IsZero() && a.afterwards.IsZero() {
-			a.afterwards = a.last
+	if err != nil {
+		if a.lost == nil {
+			a.lost = map[int]time.Time{}
 		}
+		a.lost[n+10] = began
+	} else {
+		a.ids[n+10] = true
+		a.at = append(a.at, time.Now())
 	}
 	return err
 }
 
-func (a *acknowledged) since(moment time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.moment, a.afterwards = moment, time.Time{}
+// first is when the first was answered after a moment. It waits for it.
+func (a *acknowledged) first(t *testing.T, after time.Time) (first time.Time) {
+	t.Helper()
+	eventually(t, "a write is answered", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		i := slices.IndexFunc(a.at, after.Before)
+		if i >= 0 {
+			first = a.at[i]
+		}
+		return i >= 0
+	})
+	return first
 }
 
 // TestPrimaryKilled: statements wait while a script promotes a replica; nothing that was acknowledged is missing, and only what was
@@ -71,12 +83,11 @@ func TestPrimaryKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acks.since(writable)
 	writes.more(t, 200)
 	writes.end()
 	reads.end()
 	preparations.end()
-	took := acks.afterwards.Sub(writable)
+	took := acks.first(t, writable).Sub(writable)
 	t.Logf("killed, writable after %v, the first write %v later; %d writes, %d failed, the longest took %v; %d reads, %d failed, the longest took %v",
 		writable.Sub(killed).Round(time.Millisecond), took.Round(time.Millisecond), writes.done, len(writes.failed), writes.longest.Round(time.Millisecond),
 		reads.done, len(reads.failed), reads.longest.Round(time.Millisecond))
@@ -227,7 +238,6 @@ func TestPlannedSwitch(t *testing.T) {
 		t.Fatal(err)
 	}
 	writable := time.Now()
-	acks.since(writable)
 	for _, i := range []int{0, 2} {
 		if err := c.Follow(t.Context(), i, 1); err != nil {
 			t.Fatal(err)
@@ -237,7 +247,7 @@ func TestPlannedSwitch(t *testing.T) {
 	writes.end()
 	reads.end()
 	t.Logf("the first write %v after the new primary took writes; %d writes, %d failed, the longest took %v; %d reads, %d failed",
-		acks.afterwards.Sub(writable).Round(time.Millisecond), writes.done, len(writes.failed), writes.longest.Round(time.Millisecond), reads.done, len(reads.failed))
+		acks.first(t, writable).Sub(writable).Round(time.Millisecond), writes.done, len(writes.failed), writes.longest.Round(time.Millisecond), reads.done, len(reads.failed))
 	if len(reads.failed) > 0 {
 		t.Errorf("reads failed: %q", reads.failed)
 	}

@@ -61,6 +61,22 @@ func (a *acknowledged) transfer(ctx context.Context, db *sql.DB, n int) error {
 // there checks that every acknowledged row is on a server.
 func (a *acknowledged) there(t *testing.T, c *harness.Replicated, server int) {
 	t.Helper()
+	has := rowsOf(t, c, server)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	missing := 0
+	for id := range a.ids {
+		if !has[id] {
+			if missing++; missing < 5 {
+				t.Errorf("row %d was acknowledged and is not there", id)
+			}
+		}
+	}
+}
+
+// rowsOf are the ids that a server has.
+func rowsOf(t *testing.T, c *harness.Replicated, server int) map[int]bool {
+	t.Helper()
 	db, err := c.Servers[server].Open("shop")
 	if err != nil {
 		t.Fatal(err)
@@ -82,16 +98,7 @@ func (a *acknowledged) there(t *testing.T, c *harness.Replicated, server int) {
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	missing := 0
-	for id := range a.ids {
-		if !has[id] {
-			if missing++; missing < 5 {
-				t.Errorf("row %d was acknowledged and is not there", id)
-			}
-		}
-	}
+	return has
 }
 
 // primaryOf is the one server that takes writes and follows nobody.
