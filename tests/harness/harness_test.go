@@ -56,10 +56,10 @@ func runStandIn(how string) int {
 	if how == "racy" {
 		os.Stderr.WriteString("==================\nWARNING: DATA RACE\n")
 	}
+	signals := make(chan os.Signal, 1)
+	notify(signals) // before it is ready: then it may be ended at once
 	os.Stdout.WriteString("listening, rea")
 	os.Stdout.WriteString("dy on " + r.Addr() + "\n")
-	signals := make(chan os.Signal, 1)
-	notify(signals)
 	<-signals
 	if how == "stubborn" {
 		select {}
