@@ -261,6 +261,12 @@ offered-load: build ## Count what comes to servers that fail every request, in f
 	@scripts/need server
 	HEDDLE_OFFERED=2s HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestOfferedLoad$$' ./tests/rpc
 
+ROTATIONS ?= 30
+.PHONY: rotations
+rotations: build ## Write the certificates of a process anew ROTATIONS (30) times, every 2 s, while clients call by TLS on kept connections and on new ones: none fails.
+	@scripts/need server
+	HEDDLE_ROTATIONS=$(ROTATIONS) HEDDLE_TEST_BINARY=$(CURDIR)/bin/heddle go test -timeout 0 -count=1 -v -run '^TestCertificatesInFilesAreRotated$$' ./tests/rpc
+
 CALLS ?= 500
 .PHONY: deadlines
 deadlines: build ## Measure by how much callers and statements outlive the time of CALLS (500) calls through three services, one after the other.

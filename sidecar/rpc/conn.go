@@ -27,7 +27,8 @@ type conn struct {
 	addr      string // of the client, without its port
 	identity  string // of the client, by its certificate
 	isTLS     bool
-	certified bool           // the client has shown a certificate
+	admitted  bool           // the client has shown all that it will before its first call
+	certified bool           // a certificate among it
 	call      call1          // the one under way
 	transfer  transfer       // of it, to a server
 	calls     sync.WaitGroup // of HTTP/2, that goroutines of their own work for
@@ -130,7 +131,7 @@ func (c *conn) letGo() {
 func (c *conn) secure() bool {
 	s := c.server.settings.Load()
 	if s.TLS == nil || c.accepts.opaque() && !s.strict(c.listener) {
-		return true
+		return c.admit(false, false)
 	}
 	if c.socket.SetReadDeadline(time.Now().Add(s.IdleTimeout)) != nil || !c.setIdle(true) {
 		return false
@@ -150,14 +151,11 @@ func (c *conn) secure() bool {
 		}
 		_ = c.socket.SetDeadline(time.Time{}) // fails only on a closed connection
 		c.identity = secure.Identity(secured.ConnectionState())
-		c.mu.Lock()
-		c.isTLS, c.certified = true, len(secured.ConnectionState().PeerCertificates) > 0
-		c.mu.Unlock()
 		c.client = http1.NewConn(secured)
-		return true
+		return c.admit(true, len(secured.ConnectionState().PeerCertificates) > 0)
 	}
 	c.client.Give(first)
-	if s.strict(c.listener) {
+	if !c.admit(false, false) {
 		const why = "calls have to come by TLS"
 		if c.accepts.has(route.HTTP1) || c.accepts.has2() {
 			c.refuse(&http1.Error{Status: http.StatusForbidden, Why: why})
@@ -167,6 +165,24 @@ func (c *conn) secure() bool {
 		return false
 	}
 	return true
+}
+
+// admit notes what the client has shown, upon which changes of settings judge it, and says whether that is enough by those of now: they may be others
+// than those by which it came in. Before, nobody does: who is in the middle of showing it must not be sent away for what has not come yet.
+func (c *conn) admit(isTLS, certified bool) bool {
+	c.mu.Lock()
+	c.admitted, c.isTLS, c.certified = true, isTLS, certified
+	c.mu.Unlock()
+	s := c.server.settings.Load()
+	return !s.strict(c.listener) || c.proven(s)
+}
+
+// lacks says whether the client has shown all that it will, and listeners that are strict want more.
+func (c *conn) lacks(s *Settings) bool {
+	c.mu.Lock()
+	admitted := c.admitted
+	c.mu.Unlock()
+	return admitted && s.strict(c.listener) && !c.proven(s)
 }
 
 // proven says whether the client has spoken TLS, and shown a certificate where strict listeners ask for one.

@@ -79,7 +79,7 @@ func (s *Server) Set(settings Settings) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if settings.strict(c.listener) && !c.proven(&settings) {
+		if c.lacks(&settings) {
 			c.hurry() // its call is its last
 		}
 	}
