@@ -161,6 +161,7 @@ func (s *Session) readAtomically(ctx context.Context, x *execution, reached []pl
 		_ = s.txn.Rollback(ctx) // it has only read; a branch that cannot is broken, and its connection dropped
 		s.endTransaction()
 	}
+	s.lost = false // what a shard has lost was the statement's, of which err tells
 	return s.atomicError(err)
 }
 

@@ -208,8 +208,9 @@ func (s *Session) warnPartial(e *txn.PartialError) {
 
 // endOwn ends the transaction that a statement of several steps has begun for itself: err is what its steps came to.
 func (s *Session) endOwn(ctx context.Context, err error) error {
-	if s.txn == nil {
-		return err // a shard has lost it, and it has ended everywhere
+	if s.txn == nil { // a shard has lost it, and it has ended everywhere
+		s.lost = false // the client has begun none, and is told by err
+		return err
 	}
 	if err == nil {
 		err = s.commitOwn(ctx)

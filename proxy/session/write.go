@@ -120,8 +120,11 @@ func (w *write) run(ctx context.Context) error {
 		defer s.ownTransaction(txn.Options{})()
 	}
 	err := w.atomically(ctx, own)
-	if own && s.txn != nil {
-		s.endTransaction()
+	if own {
+		if s.txn != nil {
+			s.endTransaction()
+		}
+		s.lost = false // the client has begun none, and is told by err
 	}
 	return err
 }

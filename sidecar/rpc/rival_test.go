@@ -71,6 +71,10 @@ func eachWaited(t *testing.T, test func(t *testing.T, w *waited)) {
 		var order atomic.Int64
 		for i := range addrs {
 			addrs[i] = serve(func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("x-warm") != "" {
+					_, _ = io.WriteString(w, addrs[i])
+					return
+				}
 				n := order.Add(1)
 				came <- addrs[i]
 				switch n {
@@ -83,6 +87,10 @@ func eachWaited(t *testing.T, test func(t *testing.T, w *waited)) {
 			})
 		}
 		addr, s, _ := proxy(t, testSettings, fmt.Sprintf("clusters: {web: {%s, max_connections: 1, endpoints: [%q, %q]}}\nroutes: [{headers: {x-hedged: \"yes\"}, to: web, timeout: 1m, hedge: {after: 1ms, percent: 100, methods: [POST]}}, {to: web, timeout: 1m}]\n", cluster, addrs[0], addrs[1]))
+		for known := map[string]bool{}; len(known) < 2; { // an answer comes behind what its server has to say of streams
+			_, is := ask(t, c, addr, "x", "x-warm", "yes")
+			known[is] = true
+		}
 		var callers sync.WaitGroup
 		t.Cleanup(func() { x.release(); callers.Wait() })
 		callers.Go(func() {
