@@ -497,6 +497,8 @@ func (x *call2) lost(e *upstream.Endpoint, err *http2.Error) *failure {
 		return x.refused(e, err)
 	case err.Unsent && !r.begun:
 		return nil
+	case x.grpc && err.Code == http2.Cancel && !err.Lost && x.expiring(): // by its own clock, as servers of gRPC end what is late
+		return &failure{status: http.StatusGatewayTimeout, why: "the server ended the call as its time was over"}
 	}
 	f := &failure{status: http.StatusBadGateway, why: "the server gave up: " + err.Error(), fault: true, cause: cause{reset: true}}
 	if err.Lost && x.whole && !r.begun && !r.lost && safe(x.method) {
