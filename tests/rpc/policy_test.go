@@ -75,7 +75,7 @@ routes: [{name: all, to: web, mirror: {cluster: shadow}}]
 func TestHedgesAreSeen(t *testing.T) {
 	stuck := server(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	m := start(t, fmt.Sprintf(`
-clusters: {web: {endpoints: [%q, %q]}}
+clusters: {web: {endpoints: [%q, %q], retry_budget: {percent: 100}}}
 routes: [{name: all, to: web, timeout: 1m, hedge: {after: 50ms, percent: 100}}]
 `, stuck, server(t, says("fine"))))
 	for range 4 {
